@@ -1,0 +1,1 @@
+"""What happens: orders are taken, providers are asked, clips are delivered."""

@@ -1,0 +1,419 @@
+"""What a model can make, as data; and what of it comes nearest to a wish.
+
+Nothing here knows a company: refusing, completing and pricing are generic over this data.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from bot.errors import Refusal
+from storage import Brief, Mode
+
+#: What people call a size, and the pixels of its short side.
+RESOLUTIONS: Mapping[str, int] = {
+    "480p": 480,
+    "720p": 720,
+    "1080p": 1080,
+    "1440p": 1440,
+    "4K": 2160,
+}
+ASPECTS: Mapping[str, Fraction] = {
+    "16:9": Fraction(16, 9),
+    "9:16": Fraction(9, 16),
+    "1:1": Fraction(1),
+}
+ANY = "*"  #: the key of a price that is the same at every resolution
+
+
+class Unfit(Refusal):
+    """A model cannot make what was asked. *nearest* is what it can make, if anything."""
+
+    def __init__(self, sentence: str, *, nearest: Brief | None = None) -> None:
+        super().__init__(sentence)
+        self.nearest = nearest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Sizes, rates and lengths that go together: each of one with each of the others.
+
+    An empty tuple means that there is nothing to choose: the provider or an input decides.
+    """
+
+    resolutions: tuple[str, ...] = ()
+    aspects: tuple[str, ...] = ()
+    fps: tuple[int, ...] = ()
+    durations: tuple[int, ...] = ()  #: seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepts:
+    """What an input must be. Checked by its content, never by its name."""
+
+    types: tuple[str, ...]  #: such as "image/png"
+    max_bytes: int
+    max_pixels: int | None = None  #: width times height
+    min_seconds: float | None = None
+    max_seconds: float | None = None
+    min_frames: int | None = None
+    max_frames: Mapping[str, int] = field(default_factory=dict)  #: by resolution, or ANY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a clip costs: `base + per_second * seconds`, by resolution (or ANY), in *unit*.
+
+    *dated* and *source* say which price list, so that a stale one can be told.
+    """
+
+    unit: str = "USD"
+    base: Mapping[str, Decimal] = field(default_factory=dict)
+    per_second: Mapping[str, Decimal] = field(default_factory=dict)
+    usd_per_unit: Decimal = Decimal(1)
+    whole_units: bool = False  #: the provider bills whole units, rounded up
+    frames_cap: int | None = None  #: extend: context and extension together never bill more
+    dated: date
+    source: str
+
+    def units(self, brief: Brief, seconds: float) -> Decimal:
+        """What the provider bills for *seconds* of work, in its own unit."""
+        tier = brief.resolution or _tier(brief)
+        base = self.base.get(tier, self.base.get(ANY, Decimal(0)))
+        rate = self.per_second.get(tier, self.per_second.get(ANY, Decimal(0)))
+        units = base + rate * Decimal(str(seconds))
+        return Decimal(math.ceil(units)) if self.whole_units else units
+
+    def usd(self, brief: Brief, seconds: float) -> Decimal:
+        """The same in US dollars."""
+        return self.units(brief, seconds) * self.usd_per_unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capability:
+    """What a model can do in one mode, and for how much."""
+
+    mode: Mode
+    shapes: tuple[Shape, ...]
+    default: Brief  #: what is chosen where the person did not choose
+    price: Price
+    prompt_max: int = 5000  #: characters
+    prompt_required: bool = True
+    seeds: range | None = None  #: the seeds it takes; None where it takes none
+    sound: bool = False  #: whether sound can be switched
+    camera: tuple[str, ...] = ()
+    loras: int = 0
+    last_image: bool = False
+    replace: tuple[str, ...] = ()  #: retake: what of the part may be made again
+    directions: tuple[str, ...] = ()  #: extend: at which ends
+    inputs: Mapping[str, Accepts] = field(default_factory=dict)  #: by the brief's field name
+    min_part: float = 0  #: retake: seconds that a part must at least have
+    max_context_and_extension: float | None = None  #: extend: frames, both together
+
+    def durations(self, resolution: str | None = None) -> list[int]:
+        """Every length it makes, at *resolution* or at any."""
+        return sorted(
+            {
+                seconds
+                for shape in self.shapes
+                if resolution is None or resolution in shape.resolutions
+                for seconds in shape.durations
+            }
+        )
+
+    def values(self, name: str) -> list[str | int]:
+        """Every value one may choose for *name*: resolution, aspect, fps or duration."""
+        attribute = {"resolution": "resolutions", "aspect": "aspects", "duration": "durations"}
+        chosen: dict[str | int, None] = {}
+        for shape in self.shapes:
+            chosen.update(dict.fromkeys(getattr(shape, attribute.get(name, name))))
+        return sorted(chosen, key=_rank(name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One thing a provider can render with."""
+
+    name: str  #: the provider's own id for it; the word people type
+    title: str
+    capabilities: tuple[Capability, ...]
+    note: str = ""  #: a sentence that a person choosing it should read
+
+    def capability(self, mode: Mode) -> Capability | None:
+        """What it does in *mode*, or None."""
+        return next((each for each in self.capabilities if each.mode is mode), None)
+
+
+def pixels(resolution: str, aspect: str) -> tuple[int, int]:
+    """Width and height in pixels, both even, as every H.264 encoder wants them."""
+    short, ratio = RESOLUTIONS[resolution], ASPECTS[aspect]
+    long = 2 * round(short * max(ratio, 1 / ratio) / 2)
+    return (long, short) if ratio >= 1 else (short, long)
+
+
+def complete(model: Model, wish: Brief, *, seed: int) -> Brief:
+    """*wish* with every choice made that *model* leaves open; *seed* is used where one fits.
+
+    Raises `Unfit` with a sentence, and the nearest brief where there is one.
+    """
+    capability = model.capability(wish.mode)
+    if capability is None:
+        modes = listed([MODE_WORDS[each.mode] for each in model.capabilities], last="and")
+        raise Unfit(f"{model.name} does not do {MODE_WORDS[wish.mode]}; it does {modes}.")
+    _check_prompt(model, capability, wish)
+    wish = _check_extras(model, capability, wish)
+    brief = _choose_shape(model, capability, wish)
+    if capability.seeds is not None and brief.seed is None:
+        seeds = capability.seeds
+        brief = brief.but(seed=seeds[seed % len(seeds)])
+    if capability.sound and brief.sound is None:
+        brief = brief.but(sound=True)
+    for name, choices in (("replace", capability.replace), ("direction", capability.directions)):
+        if choices and getattr(brief, name) is None:
+            default = getattr(capability.default, name) or choices[0]
+            brief = brief.but(**{name: default})
+    return brief
+
+
+def billed_seconds(capability: Capability, brief: Brief) -> float:
+    """The seconds that *brief* is billed for, before it is made: the most it can be.
+
+    The output's for text and image, the sound's for audio, the whole input's for retake and
+    HDR, context and extension together for extend (official price list, per mode).
+    """
+    match brief.mode:
+        case Mode.TEXT | Mode.IMAGE:
+            return float(brief.duration or 0)
+        case Mode.AUDIO:
+            return (brief.audio and brief.audio.seconds) or 0.0
+        case Mode.RETAKE | Mode.HDR:
+            return (brief.video and brief.video.seconds) or 0.0
+        case Mode.EXTEND:
+            source = brief.video
+            length = float(brief.duration or 0)
+            if source is None or capability.price.frames_cap is None:
+                return length
+            together = length + min(source.seconds or 0.0, 20.0)
+            return min(together, capability.price.frames_cap / (source.fps or 24.0))
+
+
+def usd(capability: Capability, brief: Brief) -> Decimal:
+    """What making *brief* costs at most, in US dollars."""
+    return capability.price.usd(brief, billed_seconds(capability, brief))
+
+
+def in_credits(dollars: Decimal, usd_per_credit: Decimal) -> int:
+    """Whole credits that cover *dollars*."""
+    return math.ceil(dollars / usd_per_credit)
+
+
+def listed(words: Iterable[object], *, last: str = "or") -> str:
+    """'6, 8 or 10': words as people list them. Runs of four or more numbers become '5 to 20'."""
+    items = list(words)
+    if len(items) >= 4 and all(isinstance(item, int) for item in items):
+        numbers = [int(str(item)) for item in items]
+        if numbers == list(range(numbers[0], numbers[-1] + 1)):
+            return f"{numbers[0]} to {numbers[-1]}"
+    texts = [str(item) for item in items]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} {last} {texts[-1]}"
+
+
+MODE_WORDS: Mapping[Mode, str] = {
+    Mode.TEXT: "clips from text",
+    Mode.IMAGE: "clips from an image",
+    Mode.AUDIO: "clips from a sound",
+    Mode.EXTEND: "extensions",
+    Mode.RETAKE: "retakes",
+    Mode.HDR: "HDR",
+}
+_EXTRAS: Mapping[str, str] = {
+    "seed": "a seed",
+    "sound": "a sound switch",
+    "camera": "camera motions",
+    "loras": "LoRAs",
+    "last_image": "a last frame",
+    "replace": "a choice of what to replace",
+    "direction": "a choice of the end to extend",
+}
+_SHAPE_WORDS: Mapping[str, str] = {
+    "resolution": "a choice of resolution",
+    "aspect": "a choice of aspect",
+    "fps": "a choice of frame rate",
+    "duration": "a choice of length",
+}
+
+
+def _check_prompt(model: Model, capability: Capability, wish: Brief) -> None:
+    if capability.prompt_required and not wish.prompt:
+        raise Unfit("Please write a prompt.")
+    if len(wish.prompt) > capability.prompt_max:
+        raise Unfit(
+            f"The prompt has {len(wish.prompt):,} characters; "
+            f"{model.name} takes up to {capability.prompt_max:,}."
+        )
+
+
+def _check_extras(model: Model, capability: Capability, wish: Brief) -> Brief:
+    """Refuse the options this model does not have."""
+    has = {
+        "seed": capability.seeds is not None,
+        "sound": capability.sound,
+        "camera": bool(capability.camera),
+        "loras": capability.loras > 0,
+        "last_image": capability.last_image,
+        "replace": bool(capability.replace),
+        "direction": bool(capability.directions),
+    }
+    for name, words in _EXTRAS.items():
+        if getattr(wish, name) not in (None, ()) and not has[name]:
+            without = wish.but(**{name: () if name == "loras" else None})
+            raise Unfit(
+                f"{model.name} has no {words.removeprefix('a ')}; leave it out.", nearest=without
+            )
+    if wish.seed is not None and capability.seeds is not None and wish.seed not in capability.seeds:
+        seeds = capability.seeds
+        raise Unfit(
+            f"A seed for {model.name} is a whole number from {seeds[0]:,} to {seeds[-1]:,}.",
+            nearest=wish.but(seed=None),
+        )
+    if len(wish.loras) > capability.loras:
+        raise Unfit(
+            f"{model.name} takes up to {capability.loras} LoRAs; you gave {len(wish.loras)}."
+        )
+    for name, choices in (
+        ("camera", capability.camera),
+        ("replace", capability.replace),
+        ("direction", capability.directions),
+    ):
+        chosen = getattr(wish, name)
+        if chosen is not None and chosen not in choices:
+            raise Unfit(f"{name.capitalize()} can be {listed(choices)}, not “{chosen[:40]}”.")
+    return wish
+
+
+_Choice = tuple[str | None, str | None, int | None, int | None]
+_FIELDS = ("resolution", "aspect", "fps", "duration")
+
+
+def _choose_shape(model: Model, capability: Capability, wish: Brief) -> Brief:
+    choices = _choices(capability.shapes)
+    asked = {name: getattr(wish, name) for name in _FIELDS}
+    for index, name in enumerate(_FIELDS):
+        if asked[name] is not None and all(choice[index] is None for choice in choices):
+            if name == "duration" and wish.mode is Mode.RETAKE:
+                continue  # the part's length is the person's own
+            raise Unfit(
+                f"{model.name} has no {_SHAPE_WORDS[name].removeprefix('a ')} here; leave it out.",
+                nearest=wish.but(**{name: None}),
+            )
+
+    def fits(choice: _Choice) -> bool:
+        return all(
+            asked[name] is None or value is None or asked[name] == value
+            for name, value in zip(_FIELDS, choice, strict=True)
+        )
+
+    fitting = [choice for choice in choices if fits(choice)]
+    defaults = {name: getattr(capability.default, name) for name in _FIELDS}
+    if fitting:
+        wanted = {
+            name: asked[name] if asked[name] is not None else defaults[name] for name in _FIELDS
+        }
+        return _with(wish, min(fitting, key=lambda choice: _distance(choice, wanted)))
+    best = min(choices, key=lambda choice: (_distance(choice, asked), _distance(choice, defaults)))
+    raise Unfit(_instead(model, choices, asked, best), nearest=_with(wish, best))
+
+
+def _instead(
+    model: Model, choices: Sequence[_Choice], asked: Mapping[str, object], best: _Choice
+) -> str:
+    """'ltx-2-3-pro makes 6, 8 or 10 s at 1080p; 10 s?'"""
+    index = next(
+        i for i, name in enumerate(_FIELDS) if asked[name] is not None and asked[name] != best[i]
+    )
+    name = _FIELDS[index]
+    # Only what the person asked for narrows the list; what they left open stays open.
+    others = [
+        (i, best[i]) for i, other in enumerate(_FIELDS) if i != index and asked[other] is not None
+    ]
+    possible: set[str | int] = set()
+    for choice in choices:
+        value = choice[index]
+        if value is not None and all(choice[i] == kept for i, kept in others):
+            possible.add(value)
+    suffix = {"duration": " s", "fps": " fps"}.get(name, "")
+    at = [_said(_FIELDS[i], value) for i, value in others if value is not None]
+    where = f" at {listed(at, last='and')}" if at else ""
+    ordered: list[str | int] = sorted(possible, key=_rank(name))
+    return f"{model.name} makes {listed(ordered)}{suffix}{where}; {_said(name, best[index])}?"
+
+
+def _said(name: str, value: object) -> str:
+    return f"{value}{ {'duration': ' s', 'fps': ' fps'}.get(name, '') }"
+
+
+def _choices(shapes: Sequence[Shape]) -> list[_Choice]:
+    return [
+        choice
+        for shape in shapes
+        for choice in itertools.product(
+            shape.resolutions or (None,),
+            shape.aspects or (None,),
+            shape.fps or (None,),
+            shape.durations or (None,),
+        )
+    ]
+
+
+def _with(wish: Brief, choice: _Choice) -> Brief:
+    resolution, aspect, fps, duration = choice
+    if duration is None:
+        duration = wish.duration
+    return wish.but(resolution=resolution, aspect=aspect, fps=fps, duration=duration)
+
+
+def _distance(choice: _Choice, wanted: Mapping[str, object]) -> float:
+    """How far *choice* is from what is wanted. Seconds give way first, then size, then aspect."""
+    total = 0.0
+    for name, value in zip(_FIELDS, choice, strict=True):
+        goal = wanted[name]
+        if goal is None or value is None or goal == value:
+            continue
+        match name:
+            case "aspect":
+                total += 1000
+            case "resolution":
+                here, there = RESOLUTIONS[str(value)], RESOLUTIONS.get(str(goal), 1080)
+                total += 100 * abs(math.log2(here / there))
+            case "duration":
+                total += abs(int(str(value)) - int(str(goal)))
+            case _:
+                total += abs(int(str(value)) - int(str(goal))) / 5
+    return total
+
+
+def _rank(name: str) -> Callable[[str | int], float]:
+    """The order in which people list the values of *name*."""
+    match name:
+        case "resolution":
+            return lambda value: RESOLUTIONS[str(value)]
+        case "aspect":
+            return lambda value: -float(ASPECTS[str(value)])
+        case _:
+            return float
+
+
+def _tier(brief: Brief) -> str:
+    """The price tier of an input video: the smallest size that holds it."""
+    video = brief.video
+    if video is None or video.width is None or video.height is None:
+        return ANY
+    short = min(video.width, video.height)
+    for name, side in RESOLUTIONS.items():
+        if short <= side:
+            return name
+    return "4K"

@@ -1,0 +1,137 @@
+"""Companies that make clips. One module each; a module starting with `_` is not one.
+
+To add a company, add a module with a `connect` function that returns a `Provider`,
+or None when this deployment has no key for it. Nothing else has to change.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, Protocol
+
+from bot.models import Model
+from storage import Brief, Input
+
+__all__ = ["Connection", "Limits", "Order", "Provider", "Receipt", "Report", "Stage", "connect_all"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How hard a provider may be pressed, and how it likes to be asked. Times in seconds."""
+
+    concurrency: int  #: jobs under way there at once
+    per_minute: float  #: requests of any kind
+    first_poll: float  #: from the submit to the first question
+    poll_every: float
+    max_runtime: float  #: a job that takes longer is given up
+    keeps_for: float  #: how long a result can be fetched
+    source: str  #: which document says so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One attempt to have one clip made. A provider sees this and nothing else of a job."""
+
+    job: int
+    attempt: str  #: unguessable, new for every attempt
+    model: Model
+    brief: Brief
+    path: Callable[[Input], Path]  #: where an input's bytes are
+    link: Callable[[Input], Awaitable[str]]  #: a public https link to them; may raise Refusal
+    callback: str | None = None  #: where the provider may call back about this attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The provider took the order. Either it is known as *remote_id*, or *file* is the clip."""
+
+    remote_id: str | None = None
+    file: Path | None = None
+    cost: float | None = None  #: in the provider's own unit
+    raw: str = ""  #: what it answered, for the operator
+
+
+class Stage(Enum):
+    """How far the provider says it is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    READY = "ready"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What the provider says about a job it took. A failed job is raised, not reported."""
+
+    stage: Stage
+    fraction: float | None = None  #: 0 to 1, only where the provider really knows
+    url: str | None = None  #: where the result is, once READY
+    cost: float | None = None
+    raw: str = ""
+
+
+class Provider(Protocol):
+    """A company that makes clips.
+
+    Every method raises `Refusal` (with its `failure`), `Busy` or `Unclear`, and nothing else
+    on purpose. None of them sees a clock, the database or Discord.
+    """
+
+    name: str  #: the module's name; the word people type
+    title: str  #: how the company writes itself
+    models: Sequence[Model]
+    limits: Limits
+    idempotent: bool  #: submitting the same attempt twice makes, and bills, one clip
+    cancels: bool  #: whether a clip under way can be stopped
+
+    async def submit(self, order: Order) -> Receipt:
+        """Order the clip. Each call may cost money; only `Busy` proves that it did not."""
+        ...
+
+    async def poll(self, order: Order, remote_id: str) -> Report:
+        """Ask how far it is. Free, and safe to repeat."""
+        ...
+
+    async def fetch(self, order: Order, remote_id: str | None, url: str | None, to: Path) -> None:
+        """Write the finished result to *to*, replacing what is there. Safe to repeat."""
+        ...
+
+    async def cancel(self, order: Order, remote_id: str) -> None:
+        """Stop it. Only called where `cancels`."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and processes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """What a provider's `connect` is given."""
+
+    data: Path  #: the data directory; a provider keeps its own things in `data/<its name>`
+    toml: Mapping[str, Any] = field(default_factory=dict)  #: its own section of dailies.toml
+    environ: Mapping[str, str] = field(default_factory=dict)  #: the environment and .env
+    public_url: str | None = None  #: where the internet reaches this deployment
+    loopback: frozenset[str] = frozenset()  #: hosts that may be plain http: tests, playground
+
+
+def connect_all(connection: Callable[[str], Connection]) -> dict[str, Provider]:
+    """Every provider this deployment has a key for, by the name of its module.
+
+    *connection* makes what the named provider is given. A module that calls itself
+    `LAST_RESORT` counts only where no other provider is connected.
+    """
+    names = [module.name for module in pkgutil.iter_modules(__path__) if module.name[0] != "_"]
+    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in sorted(names)}
+    found = {name: module.connect(connection(name)) for name, module in modules.items()}
+    connected = {name: provider for name, provider in found.items() if provider is not None}
+    paid = {
+        name: provider
+        for name, provider in connected.items()
+        if not getattr(modules[name], "LAST_RESORT", False)
+    }
+    return paid or connected

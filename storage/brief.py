@@ -1,0 +1,91 @@
+"""What somebody asked for: the brief of a job, in words that no provider owns."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from enum import StrEnum
+from typing import Any, Self
+
+
+class Mode(StrEnum):
+    """The kinds of work a model may offer."""
+
+    TEXT = "text"  #: a prompt becomes a clip
+    IMAGE = "image"  #: a first frame (and perhaps a last one) becomes a clip
+    AUDIO = "audio"  #: a sound becomes a clip as long as itself
+    EXTEND = "extend"  #: a clip grows at its start or its end
+    RETAKE = "retake"  #: a part of a clip is made again
+    HDR = "hdr"  #: a clip gets a wider dynamic range
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A picture, sound or clip that a job starts from. Its bytes are kept by us.
+
+    *file* is a path relative to the data directory; *url* is where the person's own link or
+    Discord attachment stands (it may have died since); *take* is the job it is the result of.
+    """
+
+    file: str
+    type: str  #: what its bytes are: "image/png", "audio/mpeg", "video/mp4", …
+    size: int  #: bytes
+    width: int | None = None  #: pixels
+    height: int | None = None
+    seconds: float | None = None
+    fps: float | None = None
+    url: str | None = None
+    take: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lora:
+    """A style adapter by its public link, and how strongly it is applied."""
+
+    path: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """What to make. None means that nobody chose: the model's default, or not applicable.
+
+    Once a job exists its brief is complete: everything its model lets one choose is chosen.
+    """
+
+    mode: Mode = Mode.TEXT
+    prompt: str = ""
+    resolution: str | None = None  #: "480p" … "4K"
+    aspect: str | None = None  #: "16:9", "9:16", "1:1"
+    duration: int | None = None  #: seconds to make; for a retake, the length of the part
+    fps: int | None = None
+    seed: int | None = None
+    sound: bool | None = None
+    camera: str | None = None  #: a camera motion, such as "dolly_in"
+    loras: tuple[Lora, ...] = ()
+    image: Input | None = None  #: first frame
+    last_image: Input | None = None
+    audio: Input | None = None
+    video: Input | None = None
+    start: float | None = None  #: retake: seconds into the clip
+    replace: str | None = None  #: retake: "picture", "sound" or "both"
+    direction: str | None = None  #: extend: "start" or "end"
+    routing: str | None = None  #: how the provider should choose among its own backends
+
+    def but(self, **changes: Any) -> Self:
+        """This brief with other choices."""
+        return replace(self, **changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """The chosen fields, ready for `json.dumps`."""
+        return {name: value for name, value in asdict(self).items() if value not in (None, ())}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The brief that `to_json` made this of; fields that no longer exist are left out."""
+        known = {field.name for field in fields(cls)}
+        values = {name: value for name, value in data.items() if name in known}
+        values["mode"] = Mode(values["mode"])
+        values["loras"] = tuple(Lora(**lora) for lora in values.get("loras", ()))
+        for name in ("image", "last_image", "audio", "video"):
+            if values.get(name) is not None:
+                values[name] = Input(**values[name])
+        return cls(**values)
