@@ -1,138 +1,392 @@
-"""Jobs, the states they pass through, and the table that remembers them."""
+"""The table of jobs, and the record of every move they made."""
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Any, Self
+import json
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from typing import Any
 
 from .brief import Brief
-
-
-class State(StrEnum):
-    """Where a job stands. Each live state names what is to be done next."""
-
-    QUEUED = "queued"  #: accepted; no provider has heard of it
-    SUBMITTING = "submitting"  #: a provider may have heard of it
-    UNCLEAR = "unclear"  #: a provider may have accepted it; a person must decide
-    RENDERING = "rendering"  #: a provider knows it as `remote_id`
-    FETCHING = "fetching"  #: the clip exists there; we do not have it yet
-    DELIVERING = "delivering"  #: we have the clip; the thread does not
-    REVIEW = "review"  #: something broke that only a moderator can judge
-    DONE = "done"
-    UNDELIVERED = "undelivered"  #: made and kept, but nowhere to post it
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"  #: its time ran out
-    CLOSED = "closed"  #: it was unclear, and nobody will ever know
-
-
-ENDED = frozenset(
-    {
-        State.DONE,
-        State.UNDELIVERED,
-        State.FAILED,
-        State.CANCELLED,
-        State.EXPIRED,
-        State.CLOSED,
-    }
-)
-
-MOVES: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset(
-        {State.SUBMITTING, State.CANCELLED, State.EXPIRED, State.FAILED, State.REVIEW}
-    ),
-    State.SUBMITTING: frozenset(
-        {
-            State.QUEUED,  # proven not sent
-            State.RENDERING,
-            State.FETCHING,  # a provider that answers with the clip itself
-            State.UNCLEAR,
-            State.FAILED,
-            State.REVIEW,
-        }
-    ),
-    State.UNCLEAR: frozenset({State.RENDERING, State.FETCHING, State.QUEUED, State.CLOSED}),
-    State.RENDERING: frozenset(
-        {
-            State.FETCHING,
-            State.CANCELLED,
-            State.FAILED,
-            State.EXPIRED,
-            State.QUEUED,  # it failed there, unbilled, for a reason that may pass
-            State.REVIEW,
-        }
-    ),
-    State.FETCHING: frozenset({State.DELIVERING, State.FAILED, State.REVIEW}),
-    State.DELIVERING: frozenset({State.DONE, State.UNDELIVERED, State.REVIEW}),
-    State.REVIEW: frozenset(
-        {
-            State.QUEUED,
-            State.RENDERING,
-            State.FETCHING,
-            State.DELIVERING,
-            State.FAILED,
-            State.CANCELLED,
-            State.CLOSED,
-        }
-    ),
-    State.UNDELIVERED: frozenset({State.DELIVERING}),  # somebody asked for it again
-    **{state: frozenset[State]() for state in ENDED - {State.UNDELIVERED}},
-}
-
-
-class IllegalMove(Exception):
-    """A job was asked to go where `MOVES` does not lead."""
-
-
-class Stale(Exception):
-    """The row changed after this copy of it was read."""
+from .job import MOVES, IllegalMove, Job, Stale, State
+from .writer import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One clip somebody asked for; its fields are the columns of `job`.
+class Event:
+    """One move of a job. *before* is None for the first, when it was accepted."""
 
-    Times are seconds since 1970. `due_at` says when the worker looks at it next; it is None
-    when nobody but a person can move it, or when it has ended and its requester was told.
-    """
+    job_id: int
+    rev: int  #: the job's, after the move
+    before: State | None
+    after: State
+    why: str
+    at: float
 
-    id: int  #: the public number: #42
-    request: str  #: what asked for it, such as "interaction:123"; the same twice is one job
-    guild_id: int
-    channel_id: int  #: where it was asked for
-    user_id: int
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """As much of a job as the heap of due times needs. An ended one has yet to be told of."""
+
+    id: int
     provider: str
-    model: str
-    brief: Brief
-    price: int  #: credits, as quoted before spending
-    created_at: float
+    state: State
+    due_at: float
 
-    state: State = State.QUEUED
-    rev: int = 0
-    due_at: float | None = None
-    since: float  #: when it came into this state
-    tries: int = 0  #: failed tries since the last finished step
-    attempt: int = 0  #: submits begun; each may have cost money
-    token: str | None = None  #: unguessable name of the attempt under way
-    remote_id: str | None = None  #: what the provider calls it
-    cost: float | None = None  #: what the provider said it billed, in its own unit
-    result_url: str | None = None  #: where the provider keeps the clip; it dies soon
-    file: str | None = None  #: our copy, relative to the data directory
-    failure: str | None = None  #: a word of the failure vocabulary
-    error: str | None = None  #: the sentence for the person
-    billed: str = "no"  #: "no", "yes" or "unknown": whether the provider charges for it
-    cancelled_by: int | None = None  #: who asked to stop it
 
-    thread_id: int | None = None  #: the thread it lives in
-    card_channel_id: int | None = None
-    card_id: int | None = None  #: the message that shows where it stands
-    result_id: int | None = None  #: the message that carries the clip, or the bad news
+class Jobs:
+    """The jobs. A write is one transaction, answered once it is on the disk."""
 
-    def to(self, state: State, *, now: float, due_at: float | None = None, **changes: Any) -> Self:
-        """This job one move later. A finished step forgets its tries."""
-        if state not in MOVES[self.state]:
-            raise IllegalMove(f"job {self.id}: {self.state} -> {state}")
-        return replace(self, state=state, since=now, due_at=due_at, tries=0, **changes)
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
 
-    def again(self, at: float, **changes: Any) -> Self:
-        """This job in the same state, to be looked at once more at *at*."""
-        return replace(self, due_at=at, **{"tries": self.tries + 1, **changes})
+    async def add(self, draft: Job) -> tuple[Job, bool]:
+        """The job made of *draft* with its number, and True; a draft's own id is not looked at.
+
+        When its request was made before: the job it became then, and False.
+        """
+        return await self._writer.write(lambda db: insert(db, draft))
+
+    async def save(self, job: Job, why: str = "") -> Job:
+        """Write what a step changed, and the move it made, for the reason *why*.
+
+        Its terms (who asked, for what, at which price) and its places are not written: the
+        former never change, the latter are `set_places`'s. Raises `Stale` if anyone else has
+        saved it since it was read, `IllegalMove` if its state does not follow from the row's.
+        *why* outlives the deletion of personal data and must hold none.
+        """
+        return await self._writer.write(lambda db: save(db, job, why))
+
+    async def set_places(
+        self,
+        id: int,
+        *,
+        thread_id: int | None = None,
+        card_channel_id: int | None = None,
+        card_id: int | None = None,
+    ) -> Job:
+        """Remember where a job is shown, as far as it is given. No step writes it: no revision."""
+        return await self._writer.write(
+            lambda db: set_places(
+                db, id, thread_id=thread_id, card_channel_id=card_channel_id, card_id=card_id
+            )
+        )
+
+    async def get(self, id: int, *, guild_id: int | None = None) -> Job | None:
+        """The job of that number, if it is of that server, when one is given."""
+        return await self._writer.read(lambda db: get(db, id, guild_id=guild_id))
+
+    async def by_message(self, message_id: int, *, guild_id: int | None = None) -> Job | None:
+        """The job whose card or result that message is."""
+        return await self._writer.read(
+            lambda db: _one(
+                db,
+                """
+                SELECT * FROM job WHERE (card_id = :message OR result_id = :message)
+                AND (:guild IS NULL OR guild_id = :guild)
+                """,
+                message=message_id,
+                guild=guild_id,
+            )
+        )
+
+    async def in_thread(self, thread_id: int) -> list[Job]:
+        """The jobs that live in a thread, oldest first."""
+        return await self._writer.read(
+            lambda db: _many(
+                db, "SELECT * FROM job WHERE thread_id = :thread ORDER BY id", thread=thread_id
+            )
+        )
+
+    async def of(
+        self,
+        *,
+        user_id: int | None = None,
+        guild_id: int | None = None,
+        states: Collection[State] = (),
+        limit: int = 10,
+        before: int | None = None,
+        oldest_first: bool = False,
+    ) -> list[Job]:
+        """The latest jobs of a person, of a server, or of a person there; newest first.
+
+        *states*, unless empty, are the only ones wanted; *before* is the last number of the
+        page that came earlier. *oldest_first* begins at the other end.
+        """
+        return await self._writer.read(
+            lambda db: of(
+                db,
+                user_id=user_id,
+                guild_id=guild_id,
+                states=states,
+                limit=limit,
+                before=before,
+                oldest_first=oldest_first,
+            )
+        )
+
+    async def live(self) -> list[Due]:
+        """Every job that is due some time, soonest first."""
+        return await self._writer.read(live)
+
+    async def queue(self, provider: str) -> list[Job]:
+        """The jobs that wait for a provider, in the order they were accepted."""
+        return await self._writer.read(
+            lambda db: _many(
+                db,
+                "SELECT * FROM job WHERE provider = :provider AND state = 'queued' ORDER BY id",
+                provider=provider,
+            )
+        )
+
+    async def ahead_of(self, job: Job) -> int:
+        """How many queued jobs of the same provider were accepted before *job*."""
+        return await self._writer.read(lambda db: ahead_of(db, job))
+
+    async def counts(self) -> dict[tuple[str, State], int]:
+        """How many live jobs there are, by provider and state. Where there are none: no entry."""
+        return await self._writer.read(counts)
+
+    async def durations(self, provider: str, model: str, *, limit: int = 200) -> list[float]:
+        """Seconds from the submit to the finished clip of this model's last jobs, newest first."""
+        return await self._writer.read(
+            lambda db: durations(db, provider=provider, model=model, limit=limit)
+        )
+
+    async def history(self, id: int) -> list[Event]:
+        """Every move a job made, in order."""
+        return await self._writer.read(lambda db: history(db, id))
+
+
+# What the methods above do, as functions on the raw connection: the writer runs them one at a
+# time, and several of them make one transaction.
+
+
+def insert(db: sqlite3.Connection, draft: Job) -> tuple[Job, bool]:
+    """See `Jobs.add`."""
+    known = _one(db, "SELECT * FROM job WHERE request = :request", request=draft.request)
+    if known is not None:
+        return known, False
+    job = _one(
+        db,
+        """
+        INSERT INTO job (
+            request, guild_id, channel_id, user_id, provider, model, brief, price, created_at,
+            state, rev, due_at, since, tries, attempt, token, remote_id, cost, result_url, file,
+            failure, error, billed, cancelled_by, thread_id, card_channel_id, card_id, result_id
+        ) VALUES (
+            :request, :guild_id, :channel_id, :user_id, :provider, :model, :brief, :price,
+            :created_at, :state, :rev, :due_at, :since, :tries, :attempt, :token, :remote_id,
+            :cost, :result_url, :file, :failure, :error, :billed, :cancelled_by, :thread_id,
+            :card_channel_id, :card_id, :result_id
+        ) RETURNING *
+        """,
+        **_columns(draft),
+    )
+    assert job is not None
+    _record(db, job, before=None, why="ordered")
+    return job, True
+
+
+def save(db: sqlite3.Connection, job: Job, why: str = "") -> Job:
+    """See `Jobs.save`."""
+    row = get(db, job.id)
+    if row is None or row.rev != job.rev:
+        raise Stale(f"job {job.id} is past revision {job.rev}")
+    if job.state is not row.state and job.state not in MOVES[row.state]:
+        raise IllegalMove(f"job {job.id}: {row.state} -> {job.state}")
+    saved = _one(
+        db,
+        """
+        UPDATE job SET
+            state = :state, rev = rev + 1, due_at = :due_at, since = :since, tries = :tries,
+            attempt = :attempt, token = :token, remote_id = :remote_id, cost = :cost,
+            result_url = :result_url, file = :file, failure = :failure, error = :error,
+            billed = :billed, cancelled_by = :cancelled_by, result_id = :result_id
+        WHERE id = :id AND rev = :rev
+        RETURNING *
+        """,
+        **_columns(job),
+    )
+    assert saved is not None
+    if saved.state is not row.state:
+        _record(db, saved, before=row.state, why=why)
+    return saved
+
+
+def set_places(
+    db: sqlite3.Connection,
+    id: int,
+    *,
+    thread_id: int | None,
+    card_channel_id: int | None,
+    card_id: int | None,
+) -> Job:
+    """See `Jobs.set_places`."""
+    job = _one(
+        db,
+        """
+        UPDATE job SET
+            thread_id = coalesce(:thread_id, thread_id),
+            card_channel_id = coalesce(:card_channel_id, card_channel_id),
+            card_id = coalesce(:card_id, card_id)
+        WHERE id = :id
+        RETURNING *
+        """,
+        id=id,
+        thread_id=thread_id,
+        card_channel_id=card_channel_id,
+        card_id=card_id,
+    )
+    if job is None:
+        raise KeyError(id)
+    return job
+
+
+def get(db: sqlite3.Connection, id: int, *, guild_id: int | None = None) -> Job | None:
+    """See `Jobs.get`."""
+    if not 0 < id < 2**63:  # a number that somebody typed; SQLite takes no larger one
+        return None
+    return _one(
+        db,
+        "SELECT * FROM job WHERE id = :id AND (:guild IS NULL OR guild_id = :guild)",
+        id=id,
+        guild=guild_id,
+    )
+
+
+def of(
+    db: sqlite3.Connection,
+    *,
+    user_id: int | None,
+    guild_id: int | None,
+    states: Collection[State],
+    limit: int,
+    before: int | None,
+    oldest_first: bool,
+) -> list[Job]:
+    """See `Jobs.of`."""
+    # Written out of fixed parts, so that SQLite can use the index of the person or the server.
+    sql = "SELECT * FROM job WHERE "
+    sql += "guild_id = :guild" if user_id is None else "user_id = :user"
+    sql += " AND (:guild IS NULL OR guild_id = :guild)"
+    sql += " AND (:before IS NULL OR id < :before)"
+    if states:
+        sql += " AND state IN (SELECT value FROM json_each(:states))"
+    sql += " ORDER BY id LIMIT :limit" if oldest_first else " ORDER BY id DESC LIMIT :limit"
+    return _many(
+        db,
+        sql,
+        user=user_id,
+        guild=guild_id,
+        before=before,
+        states=json.dumps(sorted(states)),
+        limit=limit,
+    )
+
+
+def live(db: sqlite3.Connection) -> list[Due]:
+    """See `Jobs.live`."""
+    rows = db.execute(
+        """
+        SELECT id, provider, state, due_at FROM job
+        WHERE due_at IS NOT NULL ORDER BY due_at, id
+        """
+    )
+    return [
+        Due(id=number, provider=provider, state=State(state), due_at=due_at)
+        for number, provider, state, due_at in rows
+    ]
+
+
+def ahead_of(db: sqlite3.Connection, job: Job) -> int:
+    """See `Jobs.ahead_of`."""
+    [count] = db.execute(
+        "SELECT count(*) FROM job WHERE provider = ? AND state = 'queued' AND id < ?",
+        (job.provider, job.id),
+    ).fetchone()
+    return int(count)
+
+
+def counts(db: sqlite3.Connection) -> dict[tuple[str, State], int]:
+    """See `Jobs.counts`."""
+    return {
+        (provider, State(state)): count
+        for provider, state, count in db.execute(
+            """
+            SELECT provider, state, count(*) FROM job
+            WHERE state NOT IN ('done', 'undelivered', 'failed', 'cancelled', 'expired', 'closed')
+            GROUP BY provider, state
+            """
+        )
+    }
+
+
+def durations(db: sqlite3.Connection, *, provider: str, model: str, limit: int) -> list[float]:
+    """See `Jobs.durations`."""
+    rows = db.execute(
+        """
+        SELECT took FROM (
+            SELECT job.id AS id, (
+                SELECT max(at) FROM event WHERE job_id = job.id AND to_state = 'fetching'
+            ) - (
+                SELECT max(at) FROM event WHERE job_id = job.id AND to_state = 'submitting'
+            ) AS took
+            FROM job
+            WHERE provider = ? AND model = ? AND state IN ('delivering', 'done', 'undelivered')
+            ORDER BY id DESC LIMIT ?
+        ) WHERE took >= 0 ORDER BY id DESC
+        """,
+        (provider, model, limit),
+    )
+    return [took for (took,) in rows]
+
+
+def history(db: sqlite3.Connection, id: int) -> list[Event]:
+    """See `Jobs.history`."""
+    rows = db.execute(
+        """
+        SELECT job_id, rev, from_state, to_state, why, at FROM event
+        WHERE job_id = ? ORDER BY seq
+        """,
+        (id,),
+    )
+    return [
+        Event(
+            job_id=job_id,
+            rev=rev,
+            before=None if before is None else State(before),
+            after=State(after),
+            why=why,
+            at=at,
+        )
+        for job_id, rev, before, after, why, at in rows
+    ]
+
+
+def _record(db: sqlite3.Connection, job: Job, *, before: State | None, why: str) -> None:
+    db.execute(
+        "INSERT INTO event (job_id, rev, from_state, to_state, why, at) VALUES (?, ?, ?, ?, ?, ?)",
+        (job.id, job.rev, before, job.state, why, job.since),
+    )
+
+
+def _one(db: sqlite3.Connection, sql: str, **values: Any) -> Job | None:
+    rows = db.execute(sql, values).fetchall()
+    return _job(rows[0]) if rows else None
+
+
+def _many(db: sqlite3.Connection, sql: str, **values: Any) -> list[Job]:
+    return [_job(row) for row in db.execute(sql, values)]
+
+
+def _columns(job: Job) -> dict[str, Any]:
+    columns = {field.name: getattr(job, field.name) for field in fields(job)}
+    columns["brief"] = json.dumps(job.brief.to_json(), allow_nan=False)
+    return columns
+
+
+def _job(row: sqlite3.Row) -> Job:
+    columns: dict[str, Any] = {name: row[name] for name in row.keys()}  # noqa: SIM118  # a Row iterates values
+    columns["state"] = State(columns["state"])
+    columns["brief"] = Brief.from_json(json.loads(columns["brief"]))
+    return Job(**columns)

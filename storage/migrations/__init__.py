@@ -1,0 +1,1 @@
+"""Numbered SQL, one file a schema version, never edited once released."""

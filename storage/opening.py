@@ -1,0 +1,168 @@
+"""Opening the data directory: the lock, the pragmas, the migrations, and when to refuse.
+
+SQLite from 3.7.0 to 3.51.2 can damage a WAL database when two connections write or checkpoint
+at the same instant; the Pythons people have carry such a version. Dailies opens exactly one
+connection, and the lock keeps a second Dailies away, so that instant never comes: WAL is used
+with every version. Whoever else looks at the file while Dailies runs must open it read-only
+(`sqlite3 'file:dailies.db?mode=ro'`), because such a connection cannot checkpoint.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from importlib import resources
+from pathlib import Path
+
+from .jobs import Jobs
+from .writer import Connection, Writer
+
+DATABASE = "dailies.db"
+LOCK = "dailies.lock"
+
+
+class CannotOpen(Exception):
+    """The data directory cannot be used. The message is a sentence for the operator."""
+
+
+class Locked(CannotOpen):
+    """Another Dailies is using the data directory."""
+
+
+class NewerSchema(CannotOpen):
+    """A newer Dailies wrote this database; this one might ruin it."""
+
+
+class Damaged(CannotOpen):
+    """The database is not whole. Nothing of it was changed."""
+
+
+class Store:
+    """Everything Dailies knows. Each part has its own methods; they share one writer."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self.jobs = Jobs(writer)
+
+
+@asynccontextmanager
+async def open_store(directory: Path) -> AsyncGenerator[Store]:
+    """Open the store in *directory*, creating it or bringing it up to the newest schema.
+
+    Raises `Locked`, `NewerSchema`, `Damaged`, or `CannotOpen` for a directory that cannot be
+    used. Closing finishes the writes that still wait.
+    """
+    with _lock(directory):
+        path = directory / DATABASE
+        db = Connection(lambda: _open(path, migrations()), iter_chunk_size=64)
+        async with db:
+            writer = Writer(db)
+            try:
+                yield Store(writer)
+            finally:
+                await writer.close()
+
+
+def migrations() -> list[str]:
+    """The SQL of every migration; the first one makes schema 1."""
+    folder = resources.files("storage") / "migrations"
+    scripts = [script for script in folder.iterdir() if script.name.endswith(".sql")]
+    return [script.read_text("utf-8") for script in sorted(scripts, key=lambda each: each.name)]
+
+
+def migrate(db: sqlite3.Connection, path: Path, scripts: Sequence[str]) -> None:
+    """Apply the *scripts* that this database has not seen, each in a transaction of its own."""
+    [[seen]] = db.execute("PRAGMA user_version")
+    if seen > len(scripts):
+        raise NewerSchema(
+            f"A newer Dailies wrote the database {path} (schema {seen}; this one knows "
+            f"{len(scripts)}); install that version again, or put an older backup in its place."
+        )
+    for version, script in enumerate(scripts[seen:], start=seen + 1):
+        try:
+            # executescript commits nothing by itself here: the script holds its own transaction.
+            db.executescript(
+                f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {version};\nCOMMIT;"
+            )
+        except sqlite3.Error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+
+@contextmanager
+def _lock(directory: Path) -> Generator[None]:
+    """Hold the data directory. The kernel lets go of it when the process ends, however it ends."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)  # it will hold prompts and clips
+        descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise CannotOpen(
+            f"The data directory {directory} cannot be used ({error.strerror}); "
+            "set DAILIES_DATA to a directory that Dailies may write to."
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            pid = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+            raise Locked(
+                f"Another Dailies (pid {pid or 'unknown'}) is using the data directory "
+                f"{directory}; stop it or set DAILIES_DATA."
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
+    """A connection that is safe to use, to a whole database of the newest schema."""
+    try:
+        # isolation_level=None: Python begins no transaction by itself; the writer does.
+        db = sqlite3.connect(path, isolation_level=None)
+    except sqlite3.Error as error:
+        raise CannotOpen(
+            f"The database {path} cannot be opened ({error}); "
+            "set DAILIES_DATA to a directory that Dailies may write to."
+        ) from error
+    try:
+        db.row_factory = sqlite3.Row
+        _set_up(db)
+        _check(db, path)
+        migrate(db, path, scripts)
+    except sqlite3.DatabaseError as error:
+        db.close()
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+            sqlite3.SQLITE_CORRUPT,
+            sqlite3.SQLITE_NOTADB,
+        ):
+            raise _damaged(path, str(error)) from error
+        raise CannotOpen(f"The database {path} cannot be opened ({error}).") from error
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _set_up(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA busy_timeout = 5000")
+    db.execute("PRAGMA journal_mode = WAL")
+    # FULL: what was answered survives a power cut. NORMAL loses the last commits.
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA foreign_keys = ON")
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    [[finding]] = db.execute("PRAGMA quick_check(1)")
+    if finding != "ok":
+        raise _damaged(path, finding)
+
+
+def _damaged(path: Path, finding: str) -> Damaged:
+    return Damaged(
+        f"The database {path} is damaged ({finding}) and was not changed; put a backup in its "
+        "place, or move it away to begin with an empty one."
+    )

@@ -1,0 +1,175 @@
+"""Group commit: the writes that wait together share one transaction, and one fsync."""
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import aiosqlite
+
+T = TypeVar("T")
+
+MAX_BATCH = 512  #: writes in one transaction; more would only make the first of them wait longer
+
+#: What SQLite says when the disk, not the question, is at fault: primary result codes.
+_DISK: dict[int, str] = {
+    sqlite3.SQLITE_FULL: "The disk is full",
+    sqlite3.SQLITE_IOERR: "The disk could not be read or written",
+    sqlite3.SQLITE_READONLY: "The data directory cannot be written to",
+    sqlite3.SQLITE_CANTOPEN: "The data directory cannot be written to",
+    sqlite3.SQLITE_BUSY: "Another program is holding the database",
+    sqlite3.SQLITE_LOCKED: "Another program is holding the database",
+    sqlite3.SQLITE_NOMEM: "There is not enough memory",
+    sqlite3.SQLITE_CORRUPT: "The database is damaged",
+    sqlite3.SQLITE_NOTADB: "The database is damaged",
+}
+
+
+class DiskTrouble(Exception):
+    """Nothing of this was saved, through no fault of what was asked. The message is a sentence."""
+
+
+class Connection(aiosqlite.Connection):
+    """aiosqlite's connection and thread, able to run a whole function of ours there.
+
+    aiosqlite offers one hop to its thread for every statement, and a hop costs more than
+    most statements do. `_execute` is its own way of making that hop, and private: the version
+    is pinned, and a test looks whether it is still there.
+    """
+
+    async def run(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+        """What *fn* returns or raises, called with the raw connection on its own thread."""
+        result: T = await self._execute(fn, self._conn)  # type: ignore[no-untyped-call]  # aiosqlite left it so
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    value: Any = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    fn: Callable[[sqlite3.Connection], Any]
+    answer: asyncio.Future[Any]
+
+
+class Writer:
+    """The only way to the database: one connection, one thread, one transaction at a time.
+
+    There is no artificial delay. While one transaction is being committed the next writes
+    gather, so the busier it is the more of them share a commit.
+    """
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self._waiting: deque[_Call] = deque()
+        self._turns: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def write(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+        """What *fn* returns, once everything it wrote is on the disk.
+
+        *fn* runs on the database's thread inside a savepoint of its own. If it raises, only
+        what it wrote is undone, and only this caller hears of it. It must not begin, commit or
+        roll back, nor swallow an error of SQLite's, nor return a cursor.
+
+        A caller that stops waiting does not undo its write: once asked for, it is made.
+        Raises `DiskTrouble` when the transaction as a whole could not be kept.
+        """
+        if self._closed:
+            raise DiskTrouble("Dailies is shutting down, so this was not saved.")
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Call(fn=fn, answer=answer))
+        if self._turns is None or self._turns.done():
+            self._turns = asyncio.create_task(self._work(), name="storage writer")
+        return await answer
+
+    async def read(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+        """What *fn* returns. It sees everything committed, in one state, and cannot write."""
+        try:
+            return await self._db.run(lambda db: _read(db, fn))
+        except sqlite3.Error as error:
+            raise _translated(error, "so this could not be read") from error
+
+    async def close(self) -> None:
+        """Finish every write that waits; take no more."""
+        self._closed = True
+        if self._turns is not None:
+            await self._turns
+
+    async def _work(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
+            fns = [call.fn for call in batch]
+            try:
+                outcomes = await self._db.run(lambda db, fns=fns: _commit(db, fns))  # type: ignore[misc]  # fns is bound early
+            except Exception as error:  # noqa: BLE001  # every caller of the batch gets it
+                outcomes = [_Outcome(error=error)] * len(batch)
+            except BaseException:
+                for call in (*batch, *self._waiting):
+                    call.answer.cancel()
+                self._waiting.clear()
+                raise
+            for call, outcome in zip(batch, outcomes, strict=True):
+                _answer(call.answer, outcome)
+
+
+def _answer(answer: asyncio.Future[Any], outcome: _Outcome) -> None:
+    if answer.done():  # its caller stopped waiting
+        return
+    if outcome.error is None:
+        answer.set_result(outcome.value)
+    elif isinstance(outcome.error, sqlite3.Error):
+        error = _translated(outcome.error, "so nothing was saved")
+        error.__cause__ = outcome.error
+        answer.set_exception(error)
+    else:
+        answer.set_exception(outcome.error)
+
+
+def _commit(db: sqlite3.Connection, fns: Sequence[Callable[[sqlite3.Connection], Any]]) -> Any:
+    """Run *fns* in one transaction: their outcomes if it was committed, an error if it was not."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        outcomes = [_attempt(db, fn) for fn in fns]
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    return outcomes
+
+
+def _attempt(db: sqlite3.Connection, fn: Callable[[sqlite3.Connection], Any]) -> _Outcome:
+    db.execute("SAVEPOINT attempt")
+    try:
+        value = fn(db)
+    except Exception as error:
+        # A full disk, among others, makes SQLite itself roll back the whole transaction.
+        if not db.in_transaction:
+            raise
+        db.execute("ROLLBACK TO attempt")
+        db.execute("RELEASE attempt")
+        return _Outcome(error=error)
+    db.execute("RELEASE attempt")
+    return _Outcome(value=value)
+
+
+def _read(db: sqlite3.Connection, fn: Callable[[sqlite3.Connection], T]) -> T:
+    db.execute("PRAGMA query_only = ON")
+    try:
+        return fn(db)
+    finally:
+        db.execute("PRAGMA query_only = OFF")
+
+
+def _translated(error: sqlite3.Error, outcome: str) -> Exception:
+    """The disk's trouble in words; any other error of SQLite's (a broken rule, a bug) as it is."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
+    if code in _DISK:
+        return DiskTrouble(f"{_DISK[code]}, {outcome}.")
+    return error
