@@ -1,0 +1,611 @@
+"""The one HTTP edge: how a provider's API is asked, and what its answers prove.
+
+    words = Vocabulary(
+        "LTX",
+        words={"insufficient_funds_error": CREDIT, "api_error": DOWN, ...},
+        explain=lambda data: (text(data, "error", "type"), text(data, "error", "message")),
+    )
+    edge = Edge(
+        vocabulary=words,
+        base_url=base_url(settings.base_url, setting="LTX_BASE_URL", loopback=connection.loopback),
+        headers={"Authorization": f"Bearer {key}"},    # secret; sent to this base URL alone
+        pressure=Pressure(title="LTX", per_minute=60),
+    )
+    reply = await edge.order("/v2/text-to-video", {"prompt": "…"})   # may cost money: sent once
+    reply = await edge.ask("GET", "/v2/text-to-video/abc")            # free: safe to repeat
+    reply.data, reply.raw, reply.status, reply.headers, reply.file
+    await edge.close()
+
+`order` returns only for a 2xx with a JSON object, or with an MP4 if *into* says where to put
+one. Else it raises by what is proven (the proof is httpcore's own trace: not one byte of the
+request had left):
+
+    never sent: address, connection, TLS, our own rate or breaker     Busy
+    429, or a word whose Meaning is retryable (the document says so)   Busy, with Retry-After
+    a word of the vocabulary, or 400-405, 410, 413, 415, 422            Refusal, with failure
+    anything else: lost reply, 3xx, other 5xx, unreadable, no JSON      Unclear, raw kept
+
+`ask` never raises Unclear, and a Refusal only for 404 and 410 (Failure.LOST): asking again is
+free, so whatever else went wrong is Busy, its `failure` saying what (KEY, CREDIT, RATE, DOWN).
+Some APIs put errors into a 200: `words.error(reply, word, message)` is the exception for those,
+and `words.failed(word, message, raw=…)` the Refusal for a job that failed over there.
+
+Nothing here sleeps or retries; Busy.retry_after is the seconds to wait. Keys appear in no
+exception, log, repr or raw: whatever equals a value of *headers* is blanked.
+"""
+
+import asyncio
+import json
+import logging
+import math
+import os
+import re
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from bot.errors import Busy, Failure, Refusal, Unclear
+from bot.redaction import redact
+from bot.settings import BadSetting
+
+from ._pressure import Pressure, retry_after
+
+__all__ = [
+    "BAD_RESULT",
+    "CONTENT",
+    "CREDIT",
+    "DOWN",
+    "INPUT",
+    "KEY",
+    "RATE",
+    "REFUSED",
+    "TIMEOUT",
+    "Edge",
+    "Meaning",
+    "Reply",
+    "Vocabulary",
+    "base_url",
+    "remote_id",
+    "text",
+    "tls",
+]
+
+MAX_REPLY = 1024 * 1024  #: bytes of a JSON reply; a real one has a few hundred
+MAX_RAW = 4_000  #: characters of a reply that are kept for the operator
+MAX_DETAIL = 300  #: characters of a provider's own words that a person is shown
+MAX_DEPTH = 32  #: nesting of a JSON reply; a real one has three
+CONNECT = 10.0  #: seconds to connect, TLS included
+ASK_DEADLINE = 30.0  #: seconds for a whole question
+ORDER_DEADLINE = 60.0  #: seconds for a whole order whose answer is an id
+AT_ONCE = 8  #: connections for questions; measured: fewer are faster, the rest wait their turn
+
+# httpx names every URL at INFO, and httpcore every header at DEBUG: both hold secrets.
+for _name in ("httpx", "httpcore", "hpack"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What a status or error word of a provider means here.
+
+    *sentence* may use {title}, the provider's name, and {detail}, its own words. *retryable*
+    says that by its document an order so answered was not taken and may be sent again.
+    *billed* is False where nothing is charged, None where its document does not say.
+    """
+
+    failure: Failure
+    sentence: str
+    retryable: bool = False
+    billed: bool | None = False
+
+
+CONTENT = Meaning(
+    failure=Failure.CONTENT, sentence="{title} refused this by its content rules{detail}."
+)
+INPUT = Meaning(failure=Failure.INPUT, sentence="{title} could not use an input{detail}.")
+CREDIT = Meaning(
+    failure=Failure.CREDIT,
+    sentence="This bot's account at {title} has no money left; an operator has to top it up.",
+)
+KEY = Meaning(
+    failure=Failure.KEY,
+    sentence="{title} does not accept this bot's key; an operator has to look at it.",
+)
+RATE = Meaning(
+    failure=Failure.RATE, sentence="{title} has too much to do just now.", retryable=True
+)
+DOWN = Meaning(failure=Failure.DOWN, sentence="{title} is out of order just now.", retryable=True)
+TIMEOUT = Meaning(failure=Failure.TIMEOUT, sentence="{title} did not finish in time{detail}.")
+BAD_RESULT = Meaning(
+    failure=Failure.BAD_RESULT, sentence="{title} finished, but gave no usable clip{detail}."
+)
+REFUSED = Meaning(failure=Failure.REFUSED, sentence="{title} did not take this{detail}.")
+
+#: What a status means where its provider's own words say nothing better. What is not listed
+#: proves nothing about an order.
+STATUSES: Mapping[int, Meaning] = {
+    400: REFUSED,
+    401: KEY,
+    402: CREDIT,
+    403: KEY,
+    404: REFUSED,
+    405: REFUSED,
+    410: REFUSED,
+    413: Meaning(failure=Failure.INPUT, sentence="{title} finds an input too large{detail}."),
+    415: INPUT,
+    422: REFUSED,
+    429: RATE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer whose body was read to its end, within bounds."""
+
+    status: int
+    headers: Mapping[str, str]  #: names in lower case
+    raw: str  #: the start of the body, without our key: for the operator
+    data: Mapping[str, Any] | None = None  #: the body, if it is one sane JSON object
+    file: Path | None = None  #: where the body is, if it is an MP4 and was asked for
+
+    @property
+    def trace(self) -> str:
+        """The provider's own id for this exchange, if it gives one: what its support asks for."""
+        return self.headers.get("x-request-id", "")[:100]
+
+
+class Vocabulary:
+    """A provider's error words and statuses, and what each means here.
+
+    *explain* finds in an error reply's JSON the word and the message, either of them None.
+    *words* is looked up first, then *statuses*, then `STATUSES`.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        *,
+        words: Mapping[str, Meaning],
+        explain: Callable[[Mapping[str, Any]], tuple[str | None, str | None]],
+        statuses: Mapping[int, Meaning] | None = None,
+    ) -> None:
+        self.title = title
+        self._words = words
+        self._explain = explain
+        self._statuses = {**STATUSES, **(statuses or {})}
+
+    def meaning(self, word: str | None) -> Meaning | None:
+        """What *word* means, or None where the document does not know it."""
+        return self._words.get(word) if word is not None else None
+
+    def failed(
+        self, word: str | None, message: str | None, *, raw: str = "", billed: bool | None = None
+    ) -> Refusal:
+        """Why a job that was taken came to nothing. An unknown word is a plain refusal.
+
+        *billed* is used where the word's meaning does not say.
+        """
+        meaning = self.meaning(word) or replace(REFUSED, billed=billed)
+        return self._refusal(meaning, message, raw)
+
+    def error(self, reply: Reply, word: str | None, message: str | None) -> Busy | Refusal:
+        """The exception for an error that came with status 200, its word known or not."""
+        meaning = self.meaning(word) or REFUSED
+        if meaning.retryable:
+            return self._busy(meaning, reply.raw, None)
+        return self._refusal(meaning, message, reply.raw)
+
+    def ordered(self, reply: Reply, wait: float | None = None) -> Busy | Refusal | Unclear:
+        """What an answer other than 2xx proves about an order."""
+        word, message = self._explained(reply)
+        meaning = self.meaning(word) or self._statuses.get(reply.status)
+        if meaning is None:
+            return Unclear(
+                f"{self.title} answered in a way that does not say whether it took the order.",
+                raw=reply.raw,
+            )
+        if meaning.retryable:
+            return self._busy(meaning, reply.raw, wait)
+        return self._refusal(meaning, message, reply.raw)
+
+    def asked(self, reply: Reply, wait: float | None = None) -> Busy | Refusal:
+        """What an answer other than 2xx to a question means."""
+        if reply.status in (404, 410):
+            return Refusal(
+                f"{self.title} no longer knows this job.",
+                failure=Failure.LOST,
+                raw=reply.raw,
+                billed=None,
+            )
+        word, _ = self._explained(reply)
+        meaning = self.meaning(word) or self._statuses.get(reply.status, DOWN)
+        if meaning.failure not in (Failure.KEY, Failure.CREDIT, Failure.RATE):
+            meaning = DOWN
+        return self._busy(meaning, reply.raw, wait)
+
+    def _explained(self, reply: Reply) -> tuple[str | None, str | None]:
+        return self._explain(reply.data) if reply.data is not None else (None, None)
+
+    def _refusal(self, meaning: Meaning, message: str | None, raw: str) -> Refusal:
+        words = _clean(message or "").rstrip(".")
+        detail = f": {words}" if words else ""
+        sentence = meaning.sentence.replace("{title}", self.title).replace("{detail}", detail)
+        return Refusal(sentence, failure=meaning.failure, raw=raw, billed=meaning.billed)
+
+    def _busy(self, meaning: Meaning, raw: str, wait: float | None) -> Busy:
+        sentence = meaning.sentence.replace("{title}", self.title).replace("{detail}", "")
+        return Busy(sentence, retry_after=wait, failure=meaning.failure, raw=raw)
+
+
+class Edge:
+    """One provider's API, and the only holder of its key."""
+
+    def __init__(
+        self,
+        *,
+        vocabulary: Vocabulary,
+        base_url: str,
+        headers: Mapping[str, str],
+        pressure: Pressure,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """*base_url* must have passed `base_url`; *wall* is the Unix time, for Retry-After."""
+        self.vocabulary = vocabulary
+        self.pressure = pressure
+        self._base = base_url
+        self._headers = dict(headers)
+        self._secrets = _secrets(headers)
+        self._wall = wall
+        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._client: httpx.AsyncClient | None = None
+
+    def __repr__(self) -> str:
+        return f"<Edge {self._base}>"
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+        deadline: float = ASK_DEADLINE,
+        keyless: bool = False,
+    ) -> Reply:
+        """Ask what costs nothing and may be repeated; returns a 2xx with a JSON object.
+
+        *deadline* is in seconds and holds for everything, waiting for a turn included.
+        *keyless* leaves the secret headers out. Raises Busy, or Refusal (LOST).
+        """
+        self.pressure.admit()
+        request = self._request(method, path, params=params, json=json, keyless=keyless)
+        try:
+            async with asyncio.timeout(deadline), self._turn:
+                response = await self._pool().send(request, stream=True)
+                try:
+                    reply = await self._read(response, None)
+                finally:
+                    await response.aclose()
+        except (httpx.HTTPError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise self._unreachable(type(error).__name__) from None
+        if 200 <= reply.status < 300:
+            if reply.data is None:
+                wait = self.pressure.failed()
+                raise Busy(
+                    f"{self.vocabulary.title} gave an answer that cannot be read.",
+                    retry_after=wait,
+                    raw=reply.raw,
+                )
+            self.pressure.answered()
+            return reply
+        raise self.vocabulary.asked(reply, self._weigh(reply))
+
+    async def order(
+        self,
+        path: str,
+        json: Mapping[str, Any],
+        *,
+        headers: Mapping[str, str] | None = None,
+        into: Path | None = None,
+        max_bytes: int = 0,
+        deadline: float = ORDER_DEADLINE,
+    ) -> Reply:
+        """Send what may cost money, once, on a connection of its own.
+
+        An MP4 in the answer is written to *into* (replaced whole or not at all) up to
+        *max_bytes*. Returns a 2xx with `data` or `file`. Raises Busy, Refusal or Unclear.
+        """
+        self.pressure.admit()
+        request = self._request("POST", path, json=json)
+        request.headers.update({"Connection": "close", **(headers or {})})
+        sent = False
+
+        async def watch(event: str, _: Mapping[str, Any]) -> None:
+            nonlocal sent
+            sent = sent or event.endswith("send_request_headers.started")
+
+        request.extensions["trace"] = watch
+        request.extensions["timeout"] = httpx.Timeout(deadline, connect=CONNECT).as_dict()
+        # httpx's own transport: httpx-aiohttp calls a reset after sending a ConnectTimeout.
+        transport = httpx.AsyncHTTPTransport(
+            verify=tls(), trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+        reply: Reply | None = None
+        try:
+            async with asyncio.timeout(deadline), transport:
+                response = await transport.handle_async_request(request)
+                response.request = request
+                try:
+                    reply = await self._read(response, into, max_bytes)
+                finally:
+                    await response.aclose()
+        except (httpx.HTTPError, OSError, ValueError) as error:
+            if reply is None:  # a complete answer counts, however its connection ended
+                if not sent:
+                    raise self._unreachable(type(error).__name__) from None
+                self.pressure.failed()
+                raise Unclear(
+                    f"{self.vocabulary.title} may have taken the order: its answer was lost.",
+                    raw=type(error).__name__,
+                ) from None
+        if 200 <= reply.status < 300:
+            self.pressure.answered()
+            if reply.data is None and reply.file is None:
+                raise Unclear(
+                    f"{self.vocabulary.title} took the order, "
+                    "and its answer cannot be read or is not complete.",
+                    raw=reply.raw,
+                )
+            return reply
+        raise self.vocabulary.ordered(reply, self._weigh(reply))
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    def clean(self, raw: str) -> str:
+        """*raw* without our key, its start only."""
+        for secret in self._secrets:
+            raw = raw.replace(secret, "…")
+        return raw[:MAX_RAW]
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+        keyless: bool = False,
+    ) -> httpx.Request:
+        if not path.startswith("/") or path.startswith("//"):
+            raise ValueError("a path begins with one slash")
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",  # what is not packed cannot be a bomb, nor half lost
+            "User-Agent": "Dailies",
+        }
+        if not keyless:
+            headers.update(self._headers)
+        content = None
+        if json is not None:
+            content = _dumped(json)
+            headers["Content-Type"] = "application/json"
+        return httpx.Request(
+            method,
+            self._base + path,
+            params=params,
+            headers=headers,
+            content=content,
+            extensions={"timeout": httpx.Timeout(ASK_DEADLINE, connect=CONNECT).as_dict()},
+        )
+
+    def _pool(self) -> httpx.AsyncClient:
+        """The connections for questions, made when there is a loop to make them in."""
+        if self._client is None:
+
+            def session() -> aiohttp.ClientSession:
+                connector = aiohttp.TCPConnector(limit=AT_ONCE, ssl=tls())
+                return aiohttp.ClientSession(
+                    connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+                )
+
+            self._client = httpx.AsyncClient(
+                transport=AiohttpTransport(verify=tls(), trust_env=False, client=session),
+                trust_env=False,
+                follow_redirects=False,
+            )
+        return self._client
+
+    async def _read(self, response: httpx.Response, into: Path | None, max_bytes: int = 0) -> Reply:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        status = response.status_code
+        start = b""
+        chunks = response.aiter_raw()
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            # Nobody asked for it, and unpacking is how a small body becomes a large one.
+            return Reply(status=status, headers=headers, raw="(a compressed body, not read)")
+        async for chunk in chunks:
+            start += chunk
+            if into is not None and 200 <= status < 300 and len(start) >= 8:
+                if start[4:8] == b"ftyp":
+                    file = await _written(start, chunks, into, max_bytes)
+                    return Reply(status=status, headers=headers, raw="(an MP4)", file=file)
+                into = None
+            if len(start) > MAX_REPLY:
+                raw = self.clean(start[: MAX_RAW * 2].decode("utf-8", "replace"))
+                return Reply(status=status, headers=headers, raw=raw)
+        raw = self.clean(start.decode("utf-8", "replace"))
+        return Reply(status=status, headers=headers, raw=raw, data=_parsed(start))
+
+    def _weigh(self, reply: Reply) -> float | None:
+        """Tell the pressure about an answer that is not 2xx; the seconds it asks for, if any."""
+        wait = retry_after(reply.headers.get("retry-after"), now=self._wall())
+        if reply.status == 429:
+            return self.pressure.pushed_back(wait)
+        if reply.status >= 500:
+            return self.pressure.failed(wait)
+        self.pressure.answered()
+        return wait
+
+    def _unreachable(self, why: str) -> Busy:
+        """Nothing was sent, or what was sent costs nothing."""
+        return Busy(
+            f"{self.vocabulary.title} cannot be reached.",
+            retry_after=self.pressure.failed(),
+            raw=why,
+        )
+
+
+def base_url(url: str, *, setting: str, loopback: frozenset[str]) -> str:
+    """*url* as a base to put paths behind. Raises `BadSetting` where a key must not go there.
+
+    https only, except to the hosts named in *loopback* ("127.0.0.1:8123").
+    """
+    url = url.strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        well_formed = bool(parts.hostname) and not (parts.query or parts.fragment or "@" in url)
+        _ = parts.port
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        well_formed = False
+    allowed = well_formed and (
+        parts.scheme == "https" or (parts.scheme == "http" and parts.netloc in loopback)
+    )
+    if not allowed:
+        raise BadSetting(f"{setting} must be an https link without a query or a user name.")
+    return url
+
+
+def remote_id(value: object) -> str | None:
+    """*value* if it can be a job's id and safely be put into a path, else None."""
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9._-]{1,128}", value):
+        return value if value.strip(".") else None
+    return None
+
+
+def text(data: object, *path: str | int) -> str | None:
+    """The string at *path* in parsed JSON, or None where there is none."""
+    for step in path:
+        if isinstance(step, str) and isinstance(data, Mapping):
+            data = data.get(step)
+        elif isinstance(step, int) and isinstance(data, list) and -len(data) <= step < len(data):
+            data = data[step]
+        else:
+            return None
+    return data if isinstance(data, str) else None
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """What certificates are checked against. Reading them takes 20 ms, so once a process."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _dumped(data: Mapping[str, Any]) -> bytes:
+    return json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _secrets(headers: Mapping[str, str]) -> list[str]:
+    """What of *headers* must not be shown: each value, and the key behind "Bearer "."""
+    values = {part for value in headers.values() for part in (value, value.split()[-1])}
+    return sorted((value for value in values if len(value) >= 4), key=len, reverse=True)
+
+
+def _clean(words: str) -> str:
+    """A provider's own words, fit to stand in a sentence: one line, no links, no secrets."""
+    words = " ".join("".join(c if c.isprintable() else " " for c in words).split())
+    words = redact(words)
+    return words if len(words) <= MAX_DETAIL else words[: MAX_DETAIL - 1] + "…"
+
+
+class _Odd(ValueError):
+    """JSON that parsers disagree about."""
+
+
+def _parsed(body: bytes) -> Mapping[str, Any] | None:
+    """The JSON object that *body* is; None where it is anything else, or odd.
+
+    Odd are duplicate names, NaN and infinities, lone surrogates and deep nesting: parsers
+    disagree about them, so they prove nothing.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise _Odd
+        return found
+
+    def finite(digits: str) -> float:
+        value = float(digits)
+        if not math.isfinite(value):
+            raise _Odd
+        return value
+
+    def refuse(_: str) -> None:
+        raise _Odd
+
+    try:
+        data = json.loads(
+            body.decode("utf-8-sig"),
+            object_pairs_hook=once,
+            parse_float=finite,
+            parse_constant=refuse,
+        )
+        _check(data)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _check(data: object) -> None:
+    """Raise `_Odd` for what is nested too deep or cannot be stored as text."""
+    waiting = [(data, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise _Odd
+        if isinstance(value, str):
+            value.encode()
+        elif isinstance(value, dict):
+            waiting += [(each, depth + 1) for pair in value.items() for each in pair]
+        elif isinstance(value, list):
+            waiting += [(each, depth + 1) for each in value]
+
+
+async def _written(start: bytes, rest: Any, to: Path, max_bytes: int) -> Path | None:
+    """Write *start* and *rest* to *to*, whole or not at all. None where it is over *max_bytes*."""
+    part = to.with_name(to.name + ".part")
+    size = len(start)
+    try:
+        with part.open("wb") as file:
+            file.write(start)
+            async for chunk in rest:
+                size += len(chunk)
+                if size > max_bytes:
+                    return None
+                file.write(chunk)
+            await asyncio.to_thread(_flush, file)
+        part.replace(to)
+        return to
+    finally:
+        with suppress(FileNotFoundError):
+            part.unlink()
+
+
+def _flush(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())
