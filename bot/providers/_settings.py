@@ -4,7 +4,7 @@ class Settings(BaseModel):
     model_config = SETTINGS
     api_key: SecretStr
     base_url: str = "https://api.ltx.video"
-    concurrency: int = Field(2, ge=1, le=1000)
+    concurrency: int = Field(default=2, ge=1, le=1000)
 
 settings = read(Settings, "LTX", connection.environ)   # None without LTX_API_KEY
 """
