@@ -287,10 +287,7 @@ def of(
 def live(db: sqlite3.Connection) -> list[Due]:
     """See `Jobs.live`."""
     rows = db.execute(
-        """
-        SELECT id, provider, state, due_at FROM job
-        WHERE due_at IS NOT NULL ORDER BY due_at, id
-        """
+        "SELECT id, provider, state, due_at FROM job WHERE due_at IS NOT NULL ORDER BY due_at"
     )
     return [
         Due(id=number, provider=provider, state=State(state), due_at=due_at)

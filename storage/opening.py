@@ -7,6 +7,7 @@ with every version. Whoever else looks at the file while Dailies runs must open 
 (`sqlite3 'file:dailies.db?mode=ro'`), because such a connection cannot checkpoint.
 """
 
+import asyncio
 import fcntl
 import os
 import sqlite3
@@ -55,7 +56,9 @@ async def open_store(directory: Path) -> AsyncGenerator[Store]:
     """
     with _lock(directory):
         path = directory / DATABASE
-        db = Connection(lambda: _open(path, migrations()), iter_chunk_size=64)
+        # Opened here and not by aiosqlite, whose thread outlives a connection that failed.
+        raw = await asyncio.to_thread(_open, path, migrations())
+        db = Connection(lambda: raw, iter_chunk_size=64)
         async with db:
             writer = Writer(db)
             try:
@@ -122,7 +125,8 @@ def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
     """A connection that is safe to use, to a whole database of the newest schema."""
     try:
         # isolation_level=None: Python begins no transaction by itself; the writer does.
-        db = sqlite3.connect(path, isolation_level=None)
+        # Only one thread at a time ever uses it: this one, then the writer's.
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
         raise CannotOpen(
             f"The database {path} cannot be opened ({error}); "
