@@ -322,6 +322,191 @@ def durations(db: sqlite3.Connection, *, provider: str, model: str, limit: int) 
     """See `Jobs.durations`."""
     rows = db.execute(
         """
+        SELECT (
+            SELECT max(at) FROM event WHERE job_id = job.id AND to_state = 'fetching'
+        ) - (
+            SELECT max(at) FROM event WHERE job_id = job.id AND to_state = 'submitting'
+        )
+        FROM job
+        WHERE provider = ? AND model = ? AND state IN ('delivering', 'done', 'undelivered')
+        ORDER BY id DESC LIMIT ?
+        """,
+        (provider, model, limit),
+    )
+    # A clock that was set back in between would make one negative.
+    return [took for (took,) in rows if took is not None and took >= 0]
+
+
+def history(self, id: int) -> list[Event]:
+    """Every move a job made, in order."""
+    return await self._writer.read(lambda db: history(db, id))
+
+
+# What the methods above do, as functions on the raw connection: the writer runs them one at a
+# time, and several of them make one transaction.
+
+
+def insert(db: sqlite3.Connection, draft: Job) -> tuple[Job, bool]:
+    """See `Jobs.add`."""
+    known = _one(db, "SELECT * FROM job WHERE request = :request", request=draft.request)
+    if known is not None:
+        return known, False
+    job = _one(
+        db,
+        """
+        INSERT INTO job (
+            request, guild_id, channel_id, user_id, provider, model, brief, price, created_at,
+            state, rev, due_at, since, tries, attempt, token, remote_id, cost, result_url, file,
+            failure, error, billed, cancelled_by, thread_id, card_channel_id, card_id, result_id
+        ) VALUES (
+            :request, :guild_id, :channel_id, :user_id, :provider, :model, :brief, :price,
+            :created_at, :state, :rev, :due_at, :since, :tries, :attempt, :token, :remote_id,
+            :cost, :result_url, :file, :failure, :error, :billed, :cancelled_by, :thread_id,
+            :card_channel_id, :card_id, :result_id
+        ) RETURNING *
+        """,
+        **_columns(draft),
+    )
+    assert job is not None
+    _record(db, job, before=None, why="ordered")
+    return job, True
+
+
+def save(db: sqlite3.Connection, job: Job, why: str = "") -> Job:
+    """See `Jobs.save`."""
+    row = get(db, job.id)
+    if row is None or row.rev != job.rev:
+        raise Stale(f"job {job.id} is past revision {job.rev}")
+    if job.state is not row.state and job.state not in MOVES[row.state]:
+        raise IllegalMove(f"job {job.id}: {row.state} -> {job.state}")
+    saved = _one(
+        db,
+        """
+        UPDATE job SET
+            state = :state, rev = rev + 1, due_at = :due_at, since = :since, tries = :tries,
+            attempt = :attempt, token = :token, remote_id = :remote_id, cost = :cost,
+            result_url = :result_url, file = :file, failure = :failure, error = :error,
+            billed = :billed, cancelled_by = :cancelled_by, result_id = :result_id
+        WHERE id = :id AND rev = :rev
+        RETURNING *
+        """,
+        **_columns(job),
+    )
+    assert saved is not None
+    if saved.state is not row.state:
+        _record(db, saved, before=row.state, why=why)
+    return saved
+
+
+def set_places(
+    db: sqlite3.Connection,
+    id: int,
+    *,
+    thread_id: int | None,
+    card_channel_id: int | None,
+    card_id: int | None,
+) -> Job:
+    """See `Jobs.set_places`."""
+    job = _one(
+        db,
+        """
+        UPDATE job SET
+            thread_id = coalesce(:thread_id, thread_id),
+            card_channel_id = coalesce(:card_channel_id, card_channel_id),
+            card_id = coalesce(:card_id, card_id)
+        WHERE id = :id
+        RETURNING *
+        """,
+        id=id,
+        thread_id=thread_id,
+        card_channel_id=card_channel_id,
+        card_id=card_id,
+    )
+    if job is None:
+        raise KeyError(id)
+    return job
+
+
+def get(db: sqlite3.Connection, id: int, *, guild_id: int | None = None) -> Job | None:
+    """See `Jobs.get`."""
+    if not 0 < id < 2**63:  # a number that somebody typed; SQLite takes no larger one
+        return None
+    return _one(
+        db,
+        "SELECT * FROM job WHERE id = :id AND (:guild IS NULL OR guild_id = :guild)",
+        id=id,
+        guild=guild_id,
+    )
+
+
+def of(
+    db: sqlite3.Connection,
+    *,
+    user_id: int | None,
+    guild_id: int | None,
+    states: Collection[State],
+    limit: int,
+    before: int | None,
+    oldest_first: bool,
+) -> list[Job]:
+    """See `Jobs.of`."""
+    # Written out of fixed parts, so that SQLite can use the index of the person or the server.
+    sql = "SELECT * FROM job WHERE "
+    sql += "guild_id = :guild" if user_id is None else "user_id = :user"
+    sql += " AND (:guild IS NULL OR guild_id = :guild)"
+    sql += " AND (:before IS NULL OR id < :before)"
+    if states:
+        sql += " AND state IN (SELECT value FROM json_each(:states))"
+    sql += " ORDER BY id LIMIT :limit" if oldest_first else " ORDER BY id DESC LIMIT :limit"
+    return _many(
+        db,
+        sql,
+        user=user_id,
+        guild=guild_id,
+        before=before,
+        states=json.dumps(sorted(states)),
+        limit=limit,
+    )
+
+
+def live(db: sqlite3.Connection) -> list[Due]:
+    """See `Jobs.live`."""
+    rows = db.execute(
+        "SELECT id, provider, state, due_at FROM job WHERE due_at IS NOT NULL ORDER BY due_at"
+    )
+    return [
+        Due(id=number, provider=provider, state=State(state), due_at=due_at)
+        for number, provider, state, due_at in rows
+    ]
+
+
+def ahead_of(db: sqlite3.Connection, job: Job) -> int:
+    """See `Jobs.ahead_of`."""
+    [count] = db.execute(
+        "SELECT count(*) FROM job WHERE provider = ? AND state = 'queued' AND id < ?",
+        (job.provider, job.id),
+    ).fetchone()
+    return int(count)
+
+
+def counts(db: sqlite3.Connection) -> dict[tuple[str, State], int]:
+    """See `Jobs.counts`."""
+    return {
+        (provider, State(state)): count
+        for provider, state, count in db.execute(
+            """
+            SELECT provider, state, count(*) FROM job
+            WHERE state NOT IN ('done', 'undelivered', 'failed', 'cancelled', 'expired', 'closed')
+            GROUP BY provider, state
+            """
+        )
+    }
+
+
+def durations(db: sqlite3.Connection, *, provider: str, model: str, limit: int) -> list[float]:
+    """See `Jobs.durations`."""
+    rows = db.execute(
+        """
         SELECT took FROM (
             SELECT job.id AS id, (
                 SELECT max(at) FROM event WHERE job_id = job.id AND to_state = 'fetching'
