@@ -1,0 +1,163 @@
+"""Runs ffmpeg: as a child that is polite, watched, and never outlives us."""
+
+import asyncio
+import os
+import sys
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import imageio_ffmpeg
+
+__all__ = ["H264_AAC", "FfmpegError", "Graph", "ffmpeg"]
+
+#: Lines of ffmpeg's own words that are kept for an error. Its last ones name the cause.
+_KEPT_LINES = 40
+
+#: How every clip of ours is written: what browsers, phones and Discord play, its index in front.
+H264_AAC = (
+    *("-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p", "-g", "60"),
+    *("-c:a", "aac", "-b:a", "160k", "-ar", "48000", "-ac", "2"),
+    *("-map_metadata", "-1", "-map_chapters", "-1", "-movflags", "+faststart", "-f", "mp4"),
+)
+
+# What runs before ffmpeg, in the child: ask the kernel to kill it when this process dies (only
+# Linux can), give way to everything else, become ffmpeg. A Python of its own and not a
+# `preexec_fn`, which may deadlock in a process that has threads.
+_BECOME = """
+import os, sys
+parent, *command = sys.argv[1:]
+if sys.platform == "linux":
+    import ctypes, signal
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != int(parent):
+        sys.exit(1)
+os.nice(19)
+os.execv(command[0], command)
+"""
+
+
+class FfmpegError(Exception):
+    """ffmpeg did not do it. *stderr* is the last of what it said, for the operator."""
+
+    def __init__(self, sentence: str, *, stderr: str) -> None:
+        super().__init__(sentence)
+        self.stderr = stderr
+
+
+class Graph:
+    """The inputs and filters of one run. It makes the labels, so none is used twice."""
+
+    def __init__(self) -> None:
+        self._inputs: list[str] = []
+        self._chains: list[str] = []
+        self._count = 0
+
+    def read(self, path: Path, *options: str) -> int:
+        """Add a file as an input; return its number. *options* say what it is, such as `-f mov`.
+
+        Only that one file is read, whatever it says about others.
+        """
+        self._inputs += ["-protocol_whitelist", "file", *options, "-i", f"file:{path}"]
+        self._count += 1
+        return self._count - 1
+
+    def apply(self, chain: str, *labels: str) -> str:
+        """Add filters that take the streams *labels*; return the label of their result."""
+        result = f"s{len(self._chains)}"
+        self._chains.append("".join(f"[{label}]" for label in labels) + f"{chain}[{result}]")
+        return result
+
+    def split(self, label: str, count: int) -> list[str]:
+        """The stream *label*, as many times as it will be used."""
+        results = [f"s{len(self._chains)}_{number}" for number in range(count)]
+        outputs = "".join(f"[{result}]" for result in results)
+        self._chains.append(f"[{label}]split={count}{outputs}")
+        return results
+
+    def arguments(self, *labels: str) -> list[str]:
+        """The inputs, the filters, and the streams *labels* as what is written."""
+        maps = [word for label in labels for word in ("-map", f"[{label}]")]
+        return [*self._inputs, "-filter_complex", ";".join(self._chains), *maps]
+
+
+async def ffmpeg(
+    *arguments: str | Path,
+    cwd: Path | None = None,
+    timeout: float,
+    seconds: float | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> str:
+    """Run ffmpeg with *arguments* in *cwd* at nice 19; return what it wrote to stderr.
+
+    *progress* is called with 0 to 1, measured in the *seconds* that the output will have. Raises
+    `FfmpegError` when it fails or takes more than *timeout* seconds. Cancelling the call kills
+    it; when this returns or raises there is no process left.
+    """
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        *("-hide_banner", "-nostdin", "-y"),
+        *(("-progress", "pipe:1", "-stats_period", "0.1") if progress else ()),
+        *map(str, arguments),
+    ]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-I", "-S", "-c", _BECOME, str(os.getpid())),
+        *command,
+        cwd=cwd,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # a Ctrl-C in our terminal is for us, not for it
+    )
+    assert process.stdout is not None and process.stderr is not None, "both were asked for"
+    words: deque[str] = deque(maxlen=None if progress is None else _KEPT_LINES)
+    try:
+        async with asyncio.timeout(timeout), asyncio.TaskGroup() as group:
+            group.create_task(_read(process.stderr, words.append))
+            group.create_task(_read(process.stdout, _follow(progress, seconds)))
+            code = await process.wait()
+    except TimeoutError:
+        raise FfmpegError(
+            f"ffmpeg was not ready after {timeout:.0f} s.", stderr="\n".join(words)
+        ) from None
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            # Its pipes are read to their end, or asyncio would not see it go. Shielded, so that a
+            # second cancellation leaves no zombie either.
+            await asyncio.shield(process.communicate())
+    if code != 0:
+        raise FfmpegError(
+            f"ffmpeg stopped with code {code}.",
+            stderr="\n".join(list(words)[-_KEPT_LINES:]),
+        )
+    return "\n".join(words)
+
+
+async def _read(stream: asyncio.StreamReader, say: Callable[[str], None]) -> None:
+    """Hand every line to *say*; a line without an end is cut, so that nothing piles up."""
+    rest = b""
+    while chunk := await stream.read(65536):
+        *lines, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
+        rest = rest[-65536:]
+        for line in lines:
+            say(line.decode("utf-8", "replace"))
+    if rest:
+        say(rest.decode("utf-8", "replace"))
+
+
+def _follow(
+    progress: Callable[[float], None] | None, seconds: float | None
+) -> Callable[[str], None]:
+    """What to do with a line of `-progress`: its `out_time_us` says how much is written."""
+
+    def follow(line: str) -> None:
+        name, _, value = line.partition("=")
+        if progress is not None and seconds and name == "out_time_us" and value.isdigit():
+            progress(min(1.0, int(value) / 1_000_000 / seconds))
+
+    return follow
