@@ -119,11 +119,13 @@ class Connection:
     loopback: frozenset[str] = frozenset()  #: hosts that may be plain http: tests, playground
 
 
-def connect_all(connection: Callable[[str], Connection]) -> dict[str, Provider]:
+def connect_all(
+    connection: Callable[[str], Connection], *, keep_last_resort: bool = False
+) -> dict[str, Provider]:
     """Every provider this deployment has a key for, by the name of its module.
 
     *connection* makes what the named provider is given. A module that calls itself
-    `LAST_RESORT` counts only where no other provider is connected.
+    `LAST_RESORT` counts only where no other provider is connected, unless it is to be kept.
     """
     names = [module.name for module in pkgutil.iter_modules(__path__) if module.name[0] != "_"]
     modules = {name: importlib.import_module(f"{__name__}.{name}") for name in sorted(names)}
@@ -134,4 +136,4 @@ def connect_all(connection: Callable[[str], Connection]) -> dict[str, Provider]:
         for name, provider in connected.items()
         if not getattr(modules[name], "LAST_RESORT", False)
     }
-    return paid or connected
+    return connected if keep_last_resort or not paid else paid

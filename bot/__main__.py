@@ -1,0 +1,5 @@
+"""`python -m bot` is `dailies`."""
+
+from bot.cli import main
+
+main()

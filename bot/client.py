@@ -1,0 +1,416 @@
+"""The Discord connection: answers with a card, shows a job, delivers a clip."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import discord
+import yarl
+from discord import app_commands
+from discord.ext import commands
+
+from bot import messages
+from bot.cards import Cards, Pacer
+from bot.errors import Busy, Refusal
+from bot.media import MediaError, fit
+from bot.studio import Place, Studio
+from bot.worker import Glimpse, Undeliverable
+from storage import ENDED, Job
+
+log = logging.getLogger(__name__)
+
+ACKNOWLEDGE = 1.0  #: seconds to have the card ready, before "thinking…" is shown; Discord allows 3
+TOKEN_LASTS = 14 * 60.0  #: seconds that an interaction's token is used; Discord ends it at 15 min
+REMEMBERED = 100  #: messages of a thread that are read for a result that was posted already
+
+#: What the bot must be allowed to, in the channel it is asked in.
+NEEDED = discord.Permissions(
+    view_channel=True,
+    send_messages=True,
+    send_messages_in_threads=True,
+    create_public_threads=True,
+    attach_files=True,
+    embed_links=True,
+    read_message_history=True,
+    add_reactions=True,
+)
+#: What an invitation asks for: the above, and removing a reaction that is refused.
+INVITED = discord.Permissions(NEEDED.value | discord.Permissions(manage_messages=True).value)
+
+_TOO_LARGE = 40005
+_THREAD_EXISTS = 160004
+_CLOSED = frozenset({160005, 50083})  #: a locked thread, an archived one
+
+
+class Tree(app_commands.CommandTree["Dailies"]):
+    """The commands; whatever one raises is said to its person in words."""
+
+    async def on_error(
+        self, interaction: "Interaction", error: app_commands.AppCommandError, /
+    ) -> None:
+        await messages.apologise(interaction, error)
+
+
+class Dailies(commands.Bot):
+    """Offers the commands of its extensions, and is the worker's `Screen`."""
+
+    def __init__(
+        self,
+        studio: Studio,
+        extensions: Iterable[str],
+        *,
+        data: Path,
+        usd_per_credit: Decimal,
+        clock: Callable[[], float] = time.time,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            command_prefix=(),
+            help_command=None,
+            tree_cls=Tree,
+            intents=discord.Intents(guilds=True),
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            max_messages=None,
+            allowed_mentions=messages.SILENT,
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+            allowed_contexts=app_commands.AppCommandContext(guild=True),
+            **options,
+        )
+        self.studio = studio
+        self.usd_per_credit = usd_per_credit
+        self._extensions = tuple(extensions)
+        self._data = data
+        self._clock = clock
+        self._tokens: dict[int, tuple[float, discord.Interaction[Any]]] = {}
+        self._pacer = Pacer()
+        self._cards = Cards(self._edit, fast=lambda job: self._token(job) is not None, clock=clock)
+        self._limits: dict[int, int] = {}  # what Discord turned out to take, by server
+
+    async def setup_hook(self) -> None:
+        for extension in self._extensions:
+            await self.load_extension(extension)
+        await self._register_if_changed()
+
+    async def close(self) -> None:
+        await self._cards.settle()
+        await super().close()
+
+    # Answering.
+
+    async def answer(
+        self, interaction: "Interaction", order: Coroutine[None, None, tuple[Job, bool]]
+    ) -> None:
+        """Take *order* and answer with its card, in a thread of its own where there can be one.
+
+        Discord waits 3 seconds: an order that takes longer than one is answered "thinking…"
+        first. Whatever becomes of the card, the job goes on.
+        """
+        task = asyncio.ensure_future(order)
+        done, _ = await asyncio.wait({task}, timeout=ACKNOWLEDGE)
+        if not done:
+            await interaction.response.defer(thinking=True)
+        job, created = await task
+        if not created and job.card_id is not None:
+            return  # the same request again: its card stands
+        try:
+            await self._present(interaction, job)
+        finally:
+            self.studio.begin(job)
+
+    async def _present(self, interaction: "Interaction", job: Job) -> None:
+        self._tokens[job.id] = self._clock(), interaction
+        view = self._view(job, self.studio.glimpse(job))
+        if interaction.response.is_done():
+            card_id = (await interaction.edit_original_response(view=view)).id
+        else:
+            sent = await interaction.response.send_message(
+                view=view, allowed_mentions=messages.SILENT
+            )
+            if sent.message_id is None:
+                card_id = (await interaction.original_response()).id
+            else:
+                card_id = sent.message_id
+        channel = interaction.channel
+        thread_id = None
+        if isinstance(channel, discord.Thread):
+            thread_id = channel.id
+        elif isinstance(channel, discord.TextChannel):
+            thread_id = await self._start_thread(channel, card_id, job)
+        await self.studio.placed(
+            job, card_channel_id=job.channel_id, card_id=card_id, thread_id=thread_id
+        )
+
+    async def _start_thread(
+        self, channel: discord.TextChannel, card_id: int, job: Job
+    ) -> int | None:
+        """A thread started from the card; a second try is harmless, its id is the card's."""
+        try:
+            card = channel.get_partial_message(card_id)
+            await card.create_thread(name=messages.thread_name(job), auto_archive_duration=1440)
+        except discord.HTTPException as error:
+            if error.code != _THREAD_EXISTS:
+                log.warning("No thread for job %s: %s", job.id, error)
+                return None
+        return card_id
+
+    # The worker's screen.
+
+    def show(self, job: Job, glimpse: Glimpse) -> None:
+        """See `Screen.show`."""
+        if job.card_id is not None:
+            self._cards.show(job, glimpse)
+
+    async def deliver(self, job: Job, clip: Path, *, again: bool) -> int:
+        """See `Screen.deliver`."""
+        await self.wait_until_ready()
+        name = f"dailies-{job.id}.mp4"
+        async for place in self._places(job):
+            if again and (posted := await self._find(place, job, name)) is not None:
+                return posted
+            with suppress(_NotHere):
+                return await self._post_clip(place, job, clip, name)
+        raise Undeliverable("There is nowhere left to post it.")
+
+    async def tell(self, job: Job, *, again: bool) -> int:
+        """See `Screen.tell`."""
+        await self.wait_until_ready()
+        text = messages.ending(job, usd_per_credit=self.usd_per_credit)
+        async for place in self._places(job):
+            if again and (posted := await self._find(place, job, None)) is not None:
+                return posted
+            with suppress(_NotHere):
+                return await self._post(place, job, text, f"{job.state}-{job.attempt}")
+        raise Undeliverable("There is nowhere left to say it.")
+
+    async def _edit(self, job: Job, glimpse: Glimpse) -> None:
+        """Write the card: through its interaction's token while that lives, else with our own."""
+        view = self._view(job, glimpse)
+        interaction = self._token(job)
+        if interaction is not None:
+            try:
+                await interaction.edit_original_response(
+                    view=view, allowed_mentions=messages.SILENT
+                )
+            except discord.HTTPException as error:
+                self._tokens.pop(job.id, None)
+                log.info("The token of job %s is of no more use: %s", job.id, error)
+            else:
+                if job.state in ENDED:
+                    self._tokens.pop(job.id, None)
+                return
+        if job.card_channel_id is None or job.card_id is None:
+            return
+        await self._pacer.wait(urgent=job.state in ENDED)
+        channel = self.get_partial_messageable(job.card_channel_id)
+        try:
+            await channel.get_partial_message(job.card_id).edit(
+                view=view, allowed_mentions=messages.SILENT
+            )
+        except discord.HTTPException as error:  # deleted, archived, or out of reach
+            log.info("The card of job %s cannot be edited: %s", job.id, error)
+
+    def _token(self, job: Job) -> discord.Interaction[Any] | None:
+        at, interaction = self._tokens.get(job.id, (0.0, None))
+        if interaction is not None and self._clock() - at > TOKEN_LASTS:
+            self._tokens.pop(job.id, None)
+            return None
+        return interaction
+
+    def _view(self, job: Job, glimpse: Glimpse) -> discord.ui.LayoutView:
+        provider = self.studio.providers.get(job.provider)
+        return messages.card(
+            job,
+            glimpse,
+            title=provider.title if provider else job.provider,
+            usd_per_credit=self.usd_per_credit,
+            cancels=provider.cancels if provider else False,
+        )
+
+    # Posting.
+
+    async def _places(self, job: Job) -> AsyncGenerator[discord.abc.Messageable]:
+        """Where the end of *job* may be posted: its thread, its channel, its person."""
+        known = dict.fromkeys([job.thread_id, job.card_channel_id, job.channel_id])
+        for channel_id in known:
+            if channel_id is not None:
+                yield self.get_partial_messageable(channel_id, guild_id=job.guild_id)
+        with suppress(discord.HTTPException):  # they share no server with us, or take no messages
+            yield await self.create_dm(discord.Object(job.user_id))
+
+    async def _post_clip(
+        self, place: discord.abc.Messageable, job: Job, clip: Path, name: str
+    ) -> int:
+        """Attach the clip, or an encode that fits. Raises `_NotHere`, `Busy`, `Undeliverable`."""
+        if not clip.exists():
+            raise Undeliverable("Our copy of the clip is gone.")
+        limit = self._limit(job)
+        note = ""
+        provider = self.studio.providers.get(job.provider)
+        title = provider.title if provider else job.provider
+        original = clip.stat().st_size
+        for smaller in (limit, limit // 2, limit // 4):
+            sent = clip
+            if original > smaller:
+                sent = await self._smaller(clip, smaller)
+                note = f"compressed from {original / 2**20:.0f} MB"
+            text = messages.result(job, title=title, usd_per_credit=self.usd_per_credit, note=note)
+            file = discord.File(sent, name, description=messages.alt_text(job))
+            try:
+                return await self._post(place, job, text, "result", file)
+            except _TooLarge:
+                self._limits[job.guild_id] = smaller // 2
+                log.info("Server %s takes less than %s bytes", job.guild_id, smaller)
+        raise Undeliverable("This server takes no file of its size.")
+
+    async def _smaller(self, clip: Path, limit: int) -> Path:
+        to = clip.with_name(f"{clip.stem}.{limit}.mp4")
+        if not to.exists():
+            try:
+                await fit(clip, to, limit)
+            except MediaError as error:
+                raise Undeliverable(f"It could not be made small enough: {error}") from error
+        return to
+
+    async def _post(
+        self,
+        place: discord.abc.Messageable,
+        job: Job,
+        text: str,
+        purpose: str,
+        file: discord.File | None = None,
+    ) -> int:
+        """Send one message. Our own nonce makes Discord drop a second copy for some minutes."""
+        await self._pacer.wait(urgent=True)
+        kept: dict[str, Any] = {} if file is None else {"file": file}
+        try:
+            message = await place.send(
+                messages.elide(text, 2000),
+                nonce=nonce(job.id, purpose),
+                allowed_mentions=discord.AllowedMentions(
+                    everyone=False,
+                    roles=False,
+                    users=[discord.Object(job.user_id)],
+                    replied_user=False,
+                ),
+                **kept,
+            )
+        except discord.HTTPException as error:
+            if error.status == 413 or error.code == _TOO_LARGE:
+                raise _TooLarge from error
+            if error.status in {403, 404} or error.code in _CLOSED:
+                log.info("Job %s cannot be posted there: %s", job.id, error)
+                raise _NotHere from error
+            if error.status == 429 or error.status >= 500:
+                raise Busy("Discord is having trouble.") from error
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            raise Busy("Discord cannot be reached.") from error
+        return message.id
+
+    async def _find(self, place: discord.abc.Messageable, job: Job, name: str | None) -> int | None:
+        """The message that an earlier try posted: by its file, or by how a notice begins."""
+        after = discord.Object(job.card_id) if job.card_id else None
+        notice = f"<@{job.user_id}> **#{job.id}** "
+        try:
+            async for message in place.history(limit=REMEMBERED, after=after, oldest_first=False):
+                if self.user is None or message.author.id != self.user.id:
+                    continue
+                files = {attachment.filename for attachment in message.attachments}
+                if name in files or (name is None and message.content.startswith(notice)):
+                    return message.id
+        except discord.HTTPException as error:
+            if error.status >= 500:
+                raise Busy("Discord is having trouble.") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Busy("Discord cannot be reached.") from error
+        return None
+
+    def _limit(self, job: Job) -> int:
+        """Bytes that an attachment may have there: what Discord says, and what it really took."""
+        guild = self.get_guild(job.guild_id)
+        said = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+        return min(said, self._limits.get(job.guild_id, said))
+
+    # Commands.
+
+    async def _register_if_changed(self) -> None:
+        """Tell Discord our commands, if they are not those it was told last."""
+        payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+        told = json.dumps([self.application_id, payload], sort_keys=True, default=str)
+        digest = hashlib.sha256(told.encode()).hexdigest()
+        note = self._data / "commands.sha256"
+        if note.exists() and note.read_text() == digest:
+            there = await self.tree.fetch_commands()
+            if len(there) == len(payload):
+                return
+        await self.register()
+        note.write_text(digest)
+
+    async def register(self) -> int:
+        """Tell Discord our commands; return how many there are."""
+        return len(await self.tree.sync())
+
+
+class _NotHere(Exception):
+    """This place cannot be posted to; another may."""
+
+
+class _TooLarge(Exception):
+    """Discord refused the attachment for its size."""
+
+
+Interaction = discord.Interaction[Dailies]
+
+
+def place_of(interaction: Interaction) -> Place:
+    """Where an interaction happens, once it is sure that we can work there.
+
+    Raises `Refusal` naming what is missing, before anything is ordered.
+    """
+    channel, guild_id = interaction.channel, interaction.guild_id
+    if guild_id is None or channel is None or interaction.channel_id is None:
+        raise Refusal("Dailies works in servers; use it in a channel there.")
+    allowed = interaction.app_permissions
+    needed = NEEDED
+    if isinstance(channel, discord.Thread):
+        if channel.locked:
+            raise Refusal("This thread is locked; ask in another one.")
+        needed = discord.Permissions(NEEDED.value)
+        needed.update(create_public_threads=False, send_messages=False)
+    elif not isinstance(channel, discord.TextChannel):
+        needed = discord.Permissions(NEEDED.value)
+        needed.update(create_public_threads=False, send_messages_in_threads=False)
+    missing = [name for name, wanted in needed if wanted and not getattr(allowed, name)]
+    if missing:
+        raise Refusal(messages.missing_permissions(missing, f"<#{interaction.channel_id}>"))
+    return Place(guild_id=guild_id, channel_id=interaction.channel_id, user_id=interaction.user.id)
+
+
+def nonce(job_id: int, purpose: str) -> str:
+    """Our own name for a message, the same after every restart; Discord takes 25 characters."""
+    digest = hashlib.sha256(f"dailies:{job_id}:{purpose}".encode()).digest()
+    return base64.b32encode(digest).decode()[:25]
+
+
+def point_at(api_url: str, gateway_url: str | None) -> None:
+    """Make discord.py speak to this REST API and gateway, all of it in the process."""
+    discord.http.Route.BASE = api_url.rstrip("/")
+    if gateway_url is not None:
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+
+
+def invite_url(application_id: int) -> str:
+    """The link that adds the bot to a server with exactly the permissions it needs."""
+    return discord.utils.oauth_url(
+        application_id, permissions=INVITED, scopes=("bot", "applications.commands")
+    )

@@ -1,0 +1,419 @@
+"""Everything the bot says: the card of a job, its result, and the sentence for an error."""
+
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import discord
+from discord import app_commands, ui
+
+from bot.errors import Busy, Refusal, Unclear
+from bot.models import MODE_WORDS, Capability, Model, listed
+from bot.providers import Provider
+from bot.worker import Glimpse
+from storage import Job, Mode, State
+
+log = logging.getLogger(__name__)
+
+PROMPT_ON_CARD = 350  #: characters; `/video show` has the whole
+ALT_TEXT = 1024  #: characters that Discord keeps of a description
+THREAD_NAME = 100
+SILENT = discord.AllowedMentions.none()
+
+TITLES: Mapping[State, str] = {
+    State.QUEUED: "Queued",
+    State.SUBMITTING: "Sent to the provider",
+    State.UNCLEAR: "Unclear",
+    State.RENDERING: "Rendering",
+    State.FETCHING: "Saving",
+    State.DELIVERING: "Posting",
+    State.REVIEW: "Needs a look",
+    State.DONE: "Done",
+    State.UNDELIVERED: "Made, but not posted",
+    State.FAILED: "Failed",
+    State.CANCELLED: "Cancelled",
+    State.EXPIRED: "Took too long",
+    State.CLOSED: "Closed",
+}
+_SIGNS: Mapping[State, str] = {
+    State.QUEUED: "⏳",
+    State.SUBMITTING: "📨",
+    State.RENDERING: "🎬",
+    State.FETCHING: "💾",
+    State.DELIVERING: "📤",
+    State.DONE: "✅",
+    State.UNDELIVERED: "📦",
+    State.FAILED: "❌",
+    State.CANCELLED: "🚫",
+    State.EXPIRED: "⌛",
+    State.UNCLEAR: "❓",
+    State.REVIEW: "🔎",
+    State.CLOSED: "📁",
+}
+_COLOURS: Mapping[State, int] = {
+    State.QUEUED: 0x8A8F98,
+    State.DONE: 0x2F9E6B,
+    State.FAILED: 0xC94F4F,
+    State.EXPIRED: 0xC94F4F,
+    State.CANCELLED: 0x6B6F76,
+    State.CLOSED: 0x6B6F76,
+    State.UNCLEAR: 0xD08B2C,
+    State.REVIEW: 0xD08B2C,
+    State.UNDELIVERED: 0xD08B2C,
+}
+_UNDER_WAY = 0x4C7DD9
+_CANCELLABLE = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
+
+
+def card(
+    job: Job, glimpse: Glimpse, *, title: str, usd_per_credit: Decimal, cancels: bool = True
+) -> ui.LayoutView:
+    """The message that shows where *job* stands. *title* is how its provider writes itself."""
+    lines = [f"### {_SIGNS[job.state]} {_headline(job, glimpse)} · #{job.id}", quoted(job)]
+    if progress := _progress(job, glimpse):
+        lines.append(progress)
+    if job.error:
+        lines.append(inert(job.error))
+    lines.append(f"-# {inert(title)} · {settings_line(job)}")
+    lines.append(f"-# {_money(job, usd_per_credit)} · asked for by <@{job.user_id}>")
+    view = ui.LayoutView(timeout=None)
+    box: ui.Container[ui.LayoutView] = ui.Container(
+        accent_colour=_COLOURS.get(job.state, _UNDER_WAY)
+    )
+    box.add_item(ui.TextDisplay("\n".join(lines)))
+    if job.state in _CANCELLABLE and job.cancelled_by is None:
+        stoppable = job.state is State.QUEUED or (job.state is State.RENDERING and cancels)
+        row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
+        if stoppable:
+            # Handled by `cogs.video.Cancel`, also after a restart.
+            row.add_item(
+                ui.Button(
+                    label="Cancel",
+                    emoji="✖️",
+                    style=discord.ButtonStyle.secondary,
+                    custom_id=f"cancel:{job.id}",
+                )
+            )
+            box.add_item(row)
+    view.add_item(box)
+    return view
+
+
+def result(job: Job, *, title: str, usd_per_credit: Decimal, note: str = "") -> str:
+    """What stands above the finished clip; it pings its requester, once."""
+    parts = [f"<@{job.user_id}> **#{job.id}** is ready", _money(job, usd_per_credit)]
+    if note:
+        parts.append(note)
+    return f"{' · '.join(parts)}\n-# {inert(title)} · {settings_line(job)}"
+
+
+def ending(job: Job, *, usd_per_credit: Decimal) -> str:
+    """How a job ended without a clip, or why it is parked, and what that cost."""
+    why = f": {inert(job.error)}" if job.error else "."
+    match job.state:
+        case State.CANCELLED:
+            by = f" by <@{job.cancelled_by}>" if job.cancelled_by else ""
+            text = f"was cancelled{by}."
+        case State.UNCLEAR:
+            text = (
+                f"is parked{why} The provider may have accepted it, so it is not sent again: "
+                "you could pay twice. A moderator decides."
+            )
+        case State.REVIEW:
+            text = f"is parked{why}"
+        case State.EXPIRED:
+            text = f"was given up{why}"
+        case State.CLOSED:
+            text = "was closed; nobody can tell whether the provider made it."
+        case _:
+            text = f"failed{why}"
+    return f"<@{job.user_id}> **#{job.id}** {text} {_cost(job, usd_per_credit)}"
+
+
+def alt_text(job: Job) -> str:
+    """What a clip shows, for whoever cannot see it: its prompt."""
+    return elide(f"A clip made from: {job.brief.prompt}", ALT_TEXT)
+
+
+def thread_name(job: Job) -> str:
+    """What the thread of *job* is called."""
+    words = " ".join(job.brief.prompt.split()) or MODE_WORDS[job.brief.mode]
+    return elide(f"#{job.id} {words}", THREAD_NAME)
+
+
+def details(job: Job, *, title: str, usd_per_credit: Decimal) -> str:
+    """All there is to know about a job, for `/video show`."""
+    since, asked = f"<t:{int(job.since)}:R>", f"<t:{int(job.created_at)}:f>"
+    lines = [
+        f"### {_SIGNS[job.state]} {TITLES[job.state]} · #{job.id}",
+        quoted(job, limit=1500),
+        f"{inert(title)} · {inert(job.model)} · {settings_line(job)}",
+        f"{_money(job, usd_per_credit)} · asked for by <@{job.user_id}> {asked}",
+        f"-# {TITLES[job.state]} {since}",
+    ]
+    if job.error:
+        lines.insert(2, inert(job.error))
+    if job.card_id and job.card_channel_id:
+        lines.append(f"Card: {_jump(job.guild_id, job.card_channel_id, job.card_id)}")
+    if job.result_id:
+        place = job.thread_id or job.channel_id
+        lines.append(f"Result: {_jump(job.guild_id, place, job.result_id)}")
+    return "\n".join(lines)
+
+
+def queue(jobs: Sequence[Job], glimpses: Mapping[int, Glimpse]) -> str:
+    """What is under way in a server."""
+    if not jobs:
+        return "Nothing is under way. `/video text` makes a clip."
+    lines = ["### Under way"]
+    for job in jobs:
+        place = _jump(job.guild_id, job.card_channel_id, job.card_id)
+        words = inert(elide(" ".join(job.brief.prompt.split()), 60))
+        headline = _headline(job, glimpses.get(job.id, Glimpse()))
+        lines.append(f"**#{job.id}** {headline} · {words} · <@{job.user_id}> {place}".rstrip())
+    return _within("\n".join(lines), 4000)
+
+
+def models(offers: Sequence[tuple[Provider, Model]], *, usd_per_credit: Decimal) -> list[str]:
+    """What each model can make and what it costs: one text a model."""
+    texts = []
+    for provider, model in offers:
+        head = f"### {inert(provider.title)} · {inert(model.name)}"
+        lines = [head, inert(model.note)] if model.note else [head]
+        lines += [_capability_line(each, usd_per_credit) for each in model.capabilities]
+        texts.append("\n".join(lines))
+    return texts
+
+
+def settings_line(job: Job) -> str:
+    """'ltx-2-3-fast · 1080p 16:9 · 8 s · 24 fps · seed 7 · sound'."""
+    brief = job.brief
+    parts = [job.model]
+    if size := " ".join(each for each in (brief.resolution, brief.aspect) if each):
+        parts.append(size)
+    if brief.duration:
+        parts.append(f"{brief.duration} s")
+    if brief.fps:
+        parts.append(f"{brief.fps} fps")
+    if brief.seed is not None:
+        parts.append(f"seed {brief.seed}")
+    if brief.camera:
+        parts.append(brief.camera.replace("_", " "))
+    if brief.sound is not None:
+        parts.append("sound" if brief.sound else "silent")
+    return " · ".join(inert(part) for part in parts)
+
+
+def price(credits: int, usd_per_credit: Decimal) -> str:
+    """'free', or '48 credits (≈ $0.48)'."""
+    if credits == 0:
+        return "free"
+    word = "credit" if credits == 1 else "credits"
+    return f"{credits:,} {word} (≈ ${credits * usd_per_credit:,.2f})"
+
+
+def quoted(job: Job, *, limit: int = PROMPT_ON_CARD) -> str:
+    """The prompt as a quotation that can neither ping nor break out of it."""
+    if not job.brief.prompt:
+        return f"> *{MODE_WORDS[job.brief.mode]}*"
+    lines = inert(elide(job.brief.prompt, limit)).split("\n")
+    return "\n".join(f"> {line}" for line in lines[:12])
+
+
+_MARKDOWN = re.compile(r"([\\`*_~|<>\[\]()#+\-:.!])")
+
+
+def inert(text: str) -> str:
+    """*text* as it was written: no markdown, no mention, no ping, no link."""
+    # A zero-width space behind an @ keeps it from being a mention even where one is allowed.
+    return _MARKDOWN.sub(r"\\\1", text).replace("@", "@\u200b")
+
+
+def elide(text: str, limit: int) -> str:
+    """*text* in at most *limit* characters, with an ellipsis where it was cut."""
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1].rstrip("\u200d")
+    return f"{cut.rstrip()}…"
+
+
+def explain(error: BaseException) -> str:
+    """What a person is told when something they did raised *error*."""
+    match getattr(error, "original", error):
+        case Refusal() | Busy() | Unclear() as known:
+            return str(known)
+        case app_commands.NoPrivateMessage():
+            return "Dailies works in servers; use it in a channel there."
+        case app_commands.CommandOnCooldown(retry_after=seconds):
+            return f"Please wait {seconds:.0f} seconds."
+        case app_commands.MissingPermissions(missing_permissions=missing):
+            return f"You need {_permissions(missing)} for this."
+        case app_commands.BotMissingPermissions(missing_permissions=missing):
+            return f"I need {_permissions(missing)} here for this."
+        case app_commands.TransformerError(value=value):
+            return f"“{inert(elide(str(value), 40))}” is not something this option takes."
+        case app_commands.CommandNotFound() | app_commands.CommandSignatureMismatch():
+            return "This command has changed; type it again in a minute."
+        case app_commands.CheckFailure():
+            return "You may not do this here."
+        case discord.Forbidden():
+            return "Discord does not let me do that here; ask a moderator to check my permissions."
+        case discord.HTTPException(status=status) if status >= 500:
+            return "Discord is having trouble; try again in a minute."
+        case bug:
+            log.error("Unhandled error", exc_info=bug)
+            return "That broke on our side. It has been logged."
+
+
+async def apologise(interaction: discord.Interaction[Any], error: BaseException) -> None:
+    """Tell the person, and nobody else, what went wrong."""
+    sentence = elide(explain(error), 2000)
+    try:
+        if not interaction.response.is_done():
+            await interaction.response.send_message(
+                sentence, ephemeral=True, allowed_mentions=SILENT
+            )
+            return
+        if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
+            # A public "thinking…" must not stay behind a private refusal.
+            await interaction.delete_original_response()
+        await interaction.followup.send(sentence, ephemeral=True, allowed_mentions=SILENT)
+    except discord.HTTPException as gone:
+        log.warning("Could not say “%s”: %s", sentence, gone)
+
+
+def missing_permissions(missing: Iterable[str], where: str) -> str:
+    """'I need Attach Files and Send Messages in Threads in #videos before I can work there.'"""
+    return f"I need {_permissions(missing)} in {where} before I can work there; ask a moderator."
+
+
+def _permissions(names: Iterable[str]) -> str:
+    titles = [name.replace("_", " ").title().replace(" In ", " in ") for name in names]
+    return listed([title.replace("Guild", "Server") for title in titles], last="and")
+
+
+def _headline(job: Job, glimpse: Glimpse) -> str:
+    match job.state:
+        case State.QUEUED if glimpse.position is not None:
+            return f"Queued {glimpse.position} of {glimpse.waiting}"
+        case State.QUEUED if job.tries > 0:
+            return "Queued; the provider is busy"
+        case State.RENDERING if job.cancelled_by is not None:
+            return "Being cancelled"
+        case State.RENDERING if glimpse.waits_there:
+            return "Waiting at the provider"
+        case state:
+            return TITLES[state]
+
+
+def _progress(job: Job, glimpse: Glimpse) -> str:
+    if job.state is not State.RENDERING:
+        return ""
+    parts = []
+    if glimpse.fraction is not None:
+        done = round(glimpse.fraction * 20)
+        parts.append(f"`{'█' * done}{'░' * (20 - done)}` {glimpse.fraction:.0%}")
+    if glimpse.ready_at is not None:
+        parts.append(f"ready <t:{int(glimpse.ready_at)}:R> (an estimate)")
+    if glimpse.slow:
+        parts.append("taking longer than usual")
+    return " · ".join(parts)
+
+
+def _money(job: Job, usd_per_credit: Decimal) -> str:
+    said = price(job.price, usd_per_credit)
+    if job.price == 0:
+        return said
+    match job.state:
+        case State.FAILED | State.CANCELLED | State.EXPIRED | State.CLOSED if job.billed == "no":
+            return "nothing was charged"
+        case State.DONE | State.UNDELIVERED | State.DELIVERING:
+            return said
+        case State.FAILED | State.EXPIRED | State.CLOSED | State.UNCLEAR:
+            return f"{said} at stake" if job.billed == "unknown" else said
+        case _:
+            return f"will cost {said}"
+
+
+def _cost(job: Job, usd_per_credit: Decimal) -> str:
+    if job.price == 0:
+        return "It was free."
+    match job.billed:
+        case "yes":
+            return f"The provider charges for it: {price(job.price, usd_per_credit)}."
+        case "unknown":
+            return f"Whether the provider charges {price(job.price, usd_per_credit)} is not known."
+        case _:
+            return "It cost nothing."
+
+
+def _capability_line(capability: Capability, usd_per_credit: Decimal) -> str:
+    parts = [f"**{_MODE_TITLES[capability.mode]}**"]
+    for name, suffix in (("resolution", ""), ("aspect", ""), ("duration", " s"), ("fps", " fps")):
+        if values := capability.values(name):
+            parts.append(f"{listed(values)}{suffix}")
+    if capability.sound:
+        parts.append("sound")
+    if capability.seeds is not None:
+        parts.append("seed")
+    if capability.camera:
+        parts.append("camera motions")
+    if capability.loras:
+        parts.append(f"up to {capability.loras} LoRAs")
+    parts.append(_price_list(capability, usd_per_credit))
+    return f"{parts[0]}: {' · '.join(parts[1:])}"
+
+
+_MODE_TITLES: Mapping[Mode, str] = {
+    Mode.TEXT: "Text",
+    Mode.IMAGE: "Image",
+    Mode.AUDIO: "Sound",
+    Mode.EXTEND: "Extend",
+    Mode.RETAKE: "Retake",
+    Mode.HDR: "HDR",
+}
+
+
+def _price_list(capability: Capability, usd_per_credit: Decimal) -> str:
+    """'6 credits a second at 1080p, 12 at 4K', from the dated price list."""
+    listing = capability.price
+    rates = {
+        tier: rate * listing.usd_per_unit / usd_per_credit
+        for tier, rate in listing.per_second.items()
+        if rate
+    }
+    bases = {
+        tier: base * listing.usd_per_unit / usd_per_credit
+        for tier, base in listing.base.items()
+        if base
+    }
+    if not rates and not bases:
+        return "free"
+
+    def amounts(prices: Mapping[str, Decimal]) -> str:
+        return ", ".join(
+            f"{amount.normalize():f}" + ("" if tier == "*" else f" at {tier}")
+            for tier, amount in prices.items()
+        )
+
+    parts = []
+    if bases:
+        parts.append(f"{amounts(bases)} credits a clip")
+    if rates:
+        parts.append(f"{amounts(rates)} credits a second")
+    return f"{' plus '.join(parts)} (prices of {listing.dated:%d %b %Y})"
+
+
+def _jump(guild_id: int, channel_id: int | None, message_id: int | None) -> str:
+    if channel_id is None or message_id is None:
+        return ""
+    return f"https://discord.com/channels/{guild_id}/{channel_id}/{message_id}"
+
+
+def _within(text: str, limit: int) -> str:
+    """Whole lines of *text* that fit into *limit* characters."""
+    if len(text) <= limit:
+        return text
+    return text[: text.rfind("\n", 0, limit)]

@@ -1,0 +1,156 @@
+"""What a deployment decides. Read once, in `cli.py`, and passed down by value.
+
+A setting comes from the environment, else from a file named by the same setting with `_FILE`
+behind it, else from `.env`, else from `dailies.toml`. A provider's own settings are declared in
+that provider's file; they come from `environment` below.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+CONFIG = "dailies.toml"
+DOTENV = ".env"
+
+
+class BadSetting(Exception):
+    """A setting cannot be used. The message names it and says what is allowed."""
+
+
+def environment(environ: Mapping[str, str] = os.environ, dotenv: str = DOTENV) -> dict[str, str]:
+    """The environment over `.env`: what every setting, also a provider's, is looked up in."""
+    values = {name: value for name, value in dotenv_values(dotenv).items() if value is not None}
+    return {**values, **environ}
+
+
+def from_file(name: str, values: Mapping[str, str]) -> str | None:
+    """What the file named by `NAME_FILE` holds, without the blanks around it.
+
+    Raises `BadSetting` where it cannot be read.
+    """
+    path = values.get(f"{name}_FILE")
+    if not path:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{name}_FILE names a file that cannot be read: {path}") from error
+
+
+class _Files(PydanticBaseSettingsSource):
+    """Settings from the environment, `.env`, and the files that `…_FILE` names."""
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls)
+        self._values = environment()
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        name = field_name.upper()
+        return self._values.get(name) or from_file(name, self._values), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """Every setting of the bot itself; the name in the environment is the upper-case name."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", toml_file=CONFIG)
+
+    discord_token: SecretStr | None = Field(None, description="The bot's token.")
+    discord_api_url: str = Field(
+        "https://discord.com/api/v10",
+        description="Where Discord's REST API is: a proxy of yours, or another playground.",
+    )
+    discord_gateway_url: str | None = Field(
+        None, description="Where Discord's gateway is; by default, where the API says."
+    )
+    dailies_data: Path = Field(
+        Path("data"), description="The data directory: the database and every take."
+    )
+    dailies_usd_per_credit: Annotated[Decimal, Field(gt=0)] = Field(
+        Decimal("0.01"), description="What one credit is worth, in US dollars."
+    )
+    dailies_jobs_per_user: Annotated[int, Field(ge=1, le=1000)] = Field(
+        5, description="Clips that one person may have under way at once."
+    )
+    dailies_local: bool = Field(
+        False, description="Offer the free local provider beside the paid ones."
+    )
+    dailies_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="How much is logged."
+    )
+    dailies_web_host: str = Field(
+        "127.0.0.1", description="The address that /healthz and callbacks listen on."
+    )
+    dailies_web_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8766, description="Its port; 0 lets the system choose one."
+    )
+    dailies_playground_host: str = Field(
+        "127.0.0.1", description="The address that the playground's page listens on."
+    )
+    public_url: str | None = Field(
+        None, description="Where the internet reaches this deployment; switches callbacks on."
+    )
+
+    @classmethod
+    def load(cls, **given: Any) -> Self:
+        """The settings of this process; *given* ones win.
+
+        Raises `BadSetting` naming the first that cannot be used.
+        """
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            name = str(first["loc"][0]).upper() if first["loc"] else CONFIG
+            raise BadSetting(f"{name} cannot be used: {first['msg'].lower()}.") from None
+        except tomllib.TOMLDecodeError as error:
+            raise BadSetting(f"{CONFIG} is not valid TOML: {error}.") from None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # `_Files` reads it too
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, _Files(settings_cls), TomlConfigSettingsSource(settings_cls)
+
+
+def provider_sections(path: str = CONFIG) -> dict[str, dict[str, Any]]:
+    """The `[providers.<name>]` sections of `dailies.toml`.
+
+    Raises `BadSetting` where the file is not TOML.
+    """
+    try:
+        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{path} is not valid TOML: {error}") from error
+    sections = data.get("providers", {})
+    if not isinstance(sections, dict) or not all(
+        isinstance(each, dict) for each in sections.values()
+    ):
+        raise BadSetting(f"In {path}, providers must be sections such as [providers.ltx].")
+    return sections

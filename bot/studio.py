@@ -1,0 +1,317 @@
+"""What a person may ask for: quote, order, cancel, show, queue. Cogs are its only callers."""
+
+import hashlib
+import time
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Protocol
+
+from bot.errors import Refusal
+from bot.models import Capability, Model, Unfit, complete, in_credits, listed, usd
+from bot.providers import Provider
+from bot.worker import Glimpse
+from storage import Brief, IllegalMove, Job, Mode, Stale, State, Store
+
+AUTO = "auto"  #: the provider that lets the studio choose
+LIVE = frozenset(
+    {
+        State.QUEUED,
+        State.SUBMITTING,
+        State.UNCLEAR,
+        State.RENDERING,
+        State.FETCHING,
+        State.DELIVERING,
+        State.REVIEW,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What would be made, by whom, for how much."""
+
+    provider: Provider
+    model: Model
+    brief: Brief
+    usd: Decimal
+    price: int  #: credits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where something is asked for, and by whom."""
+
+    guild_id: int
+    channel_id: int
+    user_id: int
+
+
+class Crew(Protocol):
+    """Whoever moves the jobs: the worker."""
+
+    def wake(self, job: Job) -> None:
+        """Look at *job* now: it is new, or a person changed it."""
+        ...
+
+    def glimpse(self, job: Job) -> Glimpse:
+        """What is known of *job* beyond its row."""
+        ...
+
+
+class Studio:
+    """Takes orders, and takes them back. Everything it says no to is a `Refusal`."""
+
+    def __init__(
+        self,
+        store: Store,
+        providers: Mapping[str, Provider],
+        *,
+        usd_per_credit: Decimal = Decimal("0.01"),
+        jobs_per_user: int = 5,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._jobs = store.jobs
+        self._usd_per_credit = usd_per_credit
+        self._jobs_per_user = jobs_per_user
+        self._crew: Crew | None = None
+        self._clock = clock
+        self.providers = providers
+
+    def quote(
+        self, wish: Brief, *, provider: str | None = None, model: str | None = None, request: str
+    ) -> Quote:
+        """What *wish* becomes and costs; *request* decides the seed where nobody chose one.
+
+        Without a provider or model, the cheapest that can make it as it was asked.
+        """
+        wish = wish.but(prompt=clean(wish.prompt))
+        seed = int.from_bytes(hashlib.sha256(request.encode()).digest()[:4], "big") >> 1
+        quotes: list[Quote] = []
+        unfit: list[Unfit] = []
+        for candidate, choice, capability in self._candidates(wish.mode, provider, model):
+            try:
+                brief = complete(choice, wish, seed=seed)
+            except Unfit as error:
+                unfit.append(error)
+                continue
+            dollars = usd(capability, brief)
+            price = in_credits(dollars, self._usd_per_credit)
+            quotes.append(
+                Quote(provider=candidate, model=choice, brief=brief, usd=dollars, price=price)
+            )
+        if not quotes:
+            # The one that could nearly make it says best what is possible.
+            raise next((each for each in unfit if each.nearest is not None), unfit[0])
+        return min(quotes, key=lambda quote: quote.usd)
+
+    async def order(
+        self,
+        wish: Brief,
+        *,
+        request: str,
+        place: Place,
+        provider: str | None = None,
+        model: str | None = None,
+    ) -> tuple[Job, bool]:
+        """Promise a clip: once this returns, the job ends in a message, whatever happens.
+
+        *request* identifies what asked for it; the same request twice is the same job, and
+        the second value says whether it is new.
+        """
+        quote = self.quote(wish, provider=provider, model=model, request=request)
+        under_way = await self._jobs.of(
+            guild_id=place.guild_id, user_id=place.user_id, states=LIVE, limit=self._jobs_per_user
+        )
+        if len(under_way) >= self._jobs_per_user and all(
+            job.request != request for job in under_way
+        ):
+            numbers = listed([f"#{job.id}" for job in under_way], last="and")
+            raise Refusal(
+                f"You have {len(under_way)} clips under way ({numbers}), which is the limit; "
+                "wait for one of them or cancel it."
+            )
+        now = self._clock()
+        draft = Job(
+            id=0,
+            request=request,
+            guild_id=place.guild_id,
+            channel_id=place.channel_id,
+            user_id=place.user_id,
+            provider=quote.provider.name,
+            model=quote.model.name,
+            brief=quote.brief,
+            price=quote.price,
+            created_at=now,
+            since=now,
+            due_at=now,
+        )
+        job, created = await self._jobs.add(draft)
+        return job, created
+
+    def employ(self, crew: "Crew") -> None:
+        """Let *crew* know of every change from now on."""
+        self._crew = crew
+
+    def begin(self, job: Job) -> None:
+        """Let the crew have *job*: its card stands, so what happens to it can be seen."""
+        if self._crew is not None:
+            self._crew.wake(job)
+
+    def glimpse(self, job: Job) -> Glimpse:
+        """What the crew knows of *job* beyond its row."""
+        return self._crew.glimpse(job) if self._crew is not None else Glimpse()
+
+    async def placed(
+        self, job: Job, *, card_channel_id: int, card_id: int, thread_id: int | None
+    ) -> Job:
+        """Note which message shows *job*, and the thread it lives in."""
+        await self._jobs.set_places(
+            job.id, card_channel_id=card_channel_id, card_id=card_id, thread_id=thread_id
+        )
+        return replace(job, card_channel_id=card_channel_id, card_id=card_id, thread_id=thread_id)
+
+    async def cancel(self, id: int, *, place: Place, moderator: bool = False) -> Job:
+        """Stop a job, for the person who ordered it or a moderator."""
+        job = await self.show(id, guild_id=place.guild_id)
+        if job.user_id != place.user_id and not moderator:
+            raise Refusal(f"Only <@{job.user_id}> or a moderator can cancel #{id}.")
+        now = self._clock()
+        match job.state:
+            case State.QUEUED:
+                change = job.to(State.CANCELLED, now=now, cancelled_by=place.user_id)
+            case State.RENDERING if self._cancels(job):
+                change = replace(job, cancelled_by=place.user_id, due_at=now)
+            case State.SUBMITTING:
+                raise Refusal(
+                    f"#{id} is just being sent to the provider; try again in a few seconds."
+                )
+            case State.RENDERING:
+                raise Refusal(
+                    f"{self.title(job)} cannot stop a clip it has begun; "
+                    f"#{id} will be posted when it is ready."
+                )
+            case State.FETCHING | State.DELIVERING:
+                raise Refusal(f"#{id} is already finished; it is being posted.")
+            case State.UNCLEAR | State.REVIEW:
+                raise Refusal(f"#{id} waits for a moderator to decide what becomes of it.")
+            case _:
+                raise Refusal(f"#{id} has ended already.")
+        try:
+            saved = await self._jobs.save(change, "cancelled by its owner" if not moderator else "")
+        except (Stale, IllegalMove):
+            raise Refusal(f"#{id} moved on just now; look at its card and try again.") from None
+        self.begin(saved)
+        return saved
+
+    async def show(self, id: int, *, guild_id: int) -> Job:
+        """The job with this number in this server."""
+        job = await self._jobs.get(id, guild_id=guild_id) if 0 < id < 2**63 else None
+        if job is None:
+            raise Refusal(f"There is no clip #{id} here.")
+        return job
+
+    async def queue(self, *, guild_id: int, limit: int = 25) -> list[Job]:
+        """What is under way in this server, oldest first."""
+        return await self._jobs.of(guild_id=guild_id, states=LIVE, limit=limit, oldest_first=True)
+
+    async def latest(self, *, guild_id: int, user_id: int, limit: int = 25) -> list[Job]:
+        """A person's latest jobs, newest first."""
+        return await self._jobs.of(guild_id=guild_id, user_id=user_id, limit=limit)
+
+    def offers(self, mode: Mode | None = None) -> list[tuple[Provider, Model]]:
+        """Every model of every provider here, those that do *mode*."""
+        return [
+            (provider, model)
+            for provider in self.providers.values()
+            for model in provider.models
+            if mode is None or model.capability(mode) is not None
+        ]
+
+    def values(
+        self, mode: Mode, name: str, *, provider: str | None = None, model: str | None = None
+    ) -> list[str | int]:
+        """What may be chosen for *name* (resolution, aspect, fps, duration, camera)."""
+        found: dict[str | int, None] = {}
+        for _, _, capability in self._matching(mode, provider, model):
+            values = capability.camera if name == "camera" else capability.values(name)
+            found.update(dict.fromkeys(values))
+        return list(found)
+
+    def _candidates(
+        self, mode: Mode, provider: str | None, model: str | None
+    ) -> list[tuple[Provider, Model, Capability]]:
+        """Whoever may make this; a name that is not there is refused with those that are."""
+        if provider not in (None, AUTO) and provider not in self.providers:
+            names = listed([AUTO, *self.providers])
+            raise Refusal(f"There is no provider “{provider[:40]}” here; choose {names}.")
+        candidates = self._matching(mode, provider, model)
+        if candidates:
+            return candidates
+        offered = [
+            (each, choice)
+            for each, choice in self.offers()
+            if provider in (None, AUTO, each.name) and model in (None, choice.name)
+        ]
+        if offered:  # the model exists and does not do this: `complete` says what it does
+            for _, choice in offered:
+                complete(choice, Brief(mode=mode, prompt="-"), seed=0)
+        names = listed([choice.name for each, choice in self.offers(mode)] or ["none"])
+        raise Refusal(f"There is no model “{(model or '')[:40]}” for this here; choose {names}.")
+
+    def _matching(
+        self, mode: Mode, provider: str | None, model: str | None
+    ) -> list[tuple[Provider, Model, Capability]]:
+        return [
+            (each, choice, capability)
+            for each, choice in self.offers(mode)
+            if provider in (None, AUTO, each.name)
+            and model in (None, choice.name)
+            and (capability := choice.capability(mode)) is not None
+        ]
+
+    def _cancels(self, job: Job) -> bool:
+        provider = self.providers.get(job.provider)
+        return provider is not None and provider.cancels
+
+    def title(self, job: Job) -> str:
+        """How the provider of *job* writes itself."""
+        provider = self.providers.get(job.provider)
+        return provider.title if provider else job.provider
+
+
+def clean(prompt: str) -> str:
+    """*prompt* without what can only do harm: control and direction-changing characters,
+    lone surrogates, and blank edges. Line breaks stay."""
+    text = prompt.replace("\r\n", "\n").replace("\r", "\n")
+    kept = "".join(
+        character
+        for character in text
+        if character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cs", "Co", "Cn"}
+        if character not in _DIRECTIONS
+    )
+    # A prompt of only invisible characters is an empty prompt.
+    visible = any(
+        unicodedata.category(each) not in {"Cf", "Zs", "Zl", "Zp"} for each in kept.strip()
+    )
+    return _calm(kept.strip()) if visible else ""
+
+
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_MARKS_IN_A_ROW = 4  #: no script needs more combining marks on one letter than Thai and Hebrew do
+
+
+def _calm(text: str) -> str:
+    """*text* without towers of combining marks, which would cover the lines around them."""
+    calm: list[str] = []
+    marks = 0
+    for character in _composed(text):
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= _MARKS_IN_A_ROW:
+            calm.append(character)
+    return "".join(calm)
+
+
+def _composed(text: str) -> Iterable[str]:
+    return unicodedata.normalize("NFC", text)

@@ -1,0 +1,431 @@
+"""The worker: one job, from its order to its message, whatever happens in between."""
+
+import asyncio
+
+import pytest
+
+from bot.errors import Busy, Failure, Refusal, Unclear
+from bot.providers import Receipt, Report, Stage
+from bot.studio import Place, Studio
+from bot.worker import PATIENCE, Undeliverable, Worker
+from storage import Brief, State, open_store
+from tests.doubles import Clock, FakeProvider, Screen
+
+RUNNING = Report(stage=Stage.RUNNING, fraction=0.5)
+
+
+class House:
+    """A studio and a worker over one store, as a deployment has them."""
+
+    def __init__(self, store, providers, screen, clock, data):
+        self.store, self.screen, self.clock = store, screen, clock
+        self.studio = Studio(store, providers, clock=clock)
+
+        async def link(given):
+            return given.url
+
+        self.worker = Worker(store, providers, screen, data=data, link=link, clock=clock)
+        self.studio.employ(self.worker)
+        self._orders = 0
+
+    async def order(self, *, request=None, user=7, **wish):
+        self._orders += 1
+        place = Place(guild_id=1, channel_id=2, user_id=user)
+        job, created = await self.studio.order(
+            Brief(**{"prompt": "a fox", **wish}),
+            request=request or f"interaction:{self._orders}",
+            place=place,
+        )
+        if created:
+            job = await self.studio.placed(job, card_channel_id=2, card_id=job.id, thread_id=3)
+            self.studio.begin(job)
+        return job
+
+    async def get(self, job):
+        return await self.store.jobs.get(job.id)
+
+    async def run(self, *, steps=40):
+        """Step until nothing is due for an hour."""
+        for _ in range(steps):
+            if not await self.worker.step():
+                self.clock.advance(60)
+
+    async def run_now(self):
+        while await self.worker.step():
+            pass
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def screen():
+    return Screen()
+
+
+@pytest.fixture
+def provider():
+    return FakeProvider()
+
+
+@pytest.fixture
+async def store(tmp_path):
+    async with open_store(tmp_path) as store:
+        yield store
+
+
+@pytest.fixture
+def house(store, provider, screen, clock, tmp_path):
+    return House(store, {"fake": provider}, screen, clock, tmp_path)
+
+
+async def restarted(house, store, provider, clock, tmp_path):
+    """The same rows in the hands of a new process."""
+    again = House(store, {"fake": provider}, Screen(), clock, tmp_path)
+    await again.worker.load()
+    return again
+
+
+async def test_an_order_becomes_a_delivered_clip(house, screen, store):
+    job = await house.order()
+    await house.run()
+
+    job = await house.get(job)
+    assert job.state is State.DONE
+    assert job.result_id == 9000 + job.id
+    assert screen.delivered == [(job.id, b"clip", False)]
+    moves = [event.after for event in await store.jobs.history(job.id)]
+    assert moves == [
+        State.QUEUED,
+        State.SUBMITTING,
+        State.RENDERING,
+        State.FETCHING,
+        State.DELIVERING,
+        State.DONE,
+    ]
+
+
+async def test_the_intention_is_on_disk_before_the_provider_hears_of_it(house, provider, store):
+    seen = []
+
+    class Watching(FakeProvider):
+        async def submit(self, order):
+            job = await store.jobs.get(order.job)
+            seen.append((job.state, job.attempt, job.token == order.attempt))
+            return await super().submit(order)
+
+    watching = Watching()
+    house = House(store, {"fake": watching}, Screen(), house.clock, house.worker._data)
+    await house.order()
+    await house.run_now()
+
+    assert seen == [(State.SUBMITTING, 1, True)]
+
+
+async def test_a_poll_that_changes_nothing_writes_nothing(house, provider, clock):
+    job = await house.order()
+    provider.polls.extend([RUNNING] * 5)
+    await house.run_now()
+    before = await house.get(job)
+    for _ in range(3):
+        clock.advance(6)
+        await house.run_now()
+
+    assert len(provider.polled) == 3
+    assert (await house.get(job)).rev == before.rev
+
+
+async def test_a_busy_provider_is_asked_again_when_it_said(house, provider, clock):
+    job = await house.order()
+    provider.submits.append(Busy("full", retry_after=30))
+    await house.run_now()
+    assert (await house.get(job)).state is State.QUEUED
+    clock.advance(29)
+    assert not await house.worker.step()
+    clock.advance(2)
+    await house.run_now()
+
+    assert (await house.get(job)).state is State.RENDERING
+    first, second = provider.submitted
+    assert first[1] != second[1], "each attempt has a name of its own"
+
+
+async def test_an_order_that_may_have_arrived_is_never_sent_twice(house, provider, screen):
+    job = await house.order()
+    provider.submits.append(Unclear("its reply was lost"))
+    await house.run()
+
+    job = await house.get(job)
+    assert job.state is State.UNCLEAR
+    assert job.billed == "unknown"
+    assert job.failure == Failure.UNCLEAR
+    assert len(provider.submitted) == 1
+    assert screen.told == [(job.id, State.UNCLEAR, "its reply was lost")]
+
+
+async def test_a_bug_while_submitting_counts_as_having_been_sent(house, provider):
+    job = await house.order()
+    provider.submits.append(RuntimeError("bug"))
+    await house.run()
+
+    assert (await house.get(job)).state is State.UNCLEAR
+    assert len(provider.submitted) == 1
+
+
+async def test_a_death_while_submitting_parks_the_job(house, provider, store, clock, tmp_path):
+    job = await house.order()
+    provider.submits.append(asyncio.CancelledError())
+    with pytest.raises(asyncio.CancelledError):
+        await house.worker.step()
+    assert (await house.get(job)).state is State.SUBMITTING
+
+    again = await restarted(house, store, provider, clock, tmp_path)
+    await again.run()
+
+    assert (await again.get(job)).state is State.UNCLEAR
+    assert len(provider.submitted) == 1
+
+
+async def test_unless_the_provider_knows_how_to_take_it_twice(
+    house, provider, store, clock, tmp_path
+):
+    provider.idempotent = True
+    job = await house.order()
+    provider.submits.append(asyncio.CancelledError())
+    with pytest.raises(asyncio.CancelledError):
+        await house.worker.step()
+
+    again = await restarted(house, store, provider, clock, tmp_path)
+    await again.run()
+
+    assert (await again.get(job)).state is State.DONE
+    assert provider.submitted[0] == provider.submitted[1], "the same attempt, by the same name"
+
+
+@pytest.mark.parametrize("step", ["polls", "fetches"])
+async def test_a_death_after_the_submit_leaves_the_job_to_the_next_process(
+    house, provider, store, clock, tmp_path, step
+):
+    job = await house.order()
+    getattr(provider, step).append(asyncio.CancelledError())
+    with pytest.raises(asyncio.CancelledError):
+        await house.run()
+
+    again = await restarted(house, store, provider, clock, tmp_path)
+    await again.run()
+
+    assert (await again.get(job)).state is State.DONE
+    assert len(provider.submitted) == 1
+
+
+async def test_after_a_death_while_posting_the_next_process_looks_first(
+    house, provider, store, screen, clock, tmp_path
+):
+    job = await house.order()
+    screen.script.append(Busy("Discord is down", retry_after=1000))
+    await house.run(steps=6)
+    assert (await house.get(job)).state is State.DELIVERING
+
+    again = await restarted(house, store, provider, clock, tmp_path)
+    clock.advance(2000)
+    await again.run()
+
+    assert again.screen.delivered == [(job.id, b"clip", True)]
+
+
+async def test_a_refusal_reaches_the_person_in_its_own_words(house, provider, screen):
+    job = await house.order()
+    provider.submits.append(Refusal("No foxes.", failure=Failure.CONTENT))
+    await house.run()
+
+    job = await house.get(job)
+    assert (job.state, job.failure, job.billed) == (State.FAILED, "content", "no")
+    assert screen.told == [(job.id, State.FAILED, "No foxes.")]
+
+
+async def test_a_clip_that_fails_there_is_not_ordered_again(house, provider, screen):
+    job = await house.order()
+    provider.polls.extend([RUNNING, Refusal("It broke.", failure=Failure.DOWN, billed=None)])
+    await house.run()
+
+    job = await house.get(job)
+    assert (job.state, job.billed) == (State.FAILED, "unknown")
+    assert len(provider.submitted) == 1
+
+
+async def test_trouble_with_a_poll_is_never_a_new_order(house, provider):
+    job = await house.order()
+    provider.polls.extend([Busy("429", retry_after=40), Unclear("?"), Busy("down"), RUNNING])
+    await house.run()
+
+    assert (await house.get(job)).state is State.DONE
+    assert len(provider.submitted) == 1
+
+
+async def test_a_clip_that_never_comes_is_given_up_at_its_deadline(house, provider, clock):
+    job = await house.order()
+    provider.polls.extend([RUNNING] * 1000)
+    await house.run(steps=30)
+
+    job = await house.get(job)
+    assert (job.state, job.failure, job.billed) == (State.EXPIRED, "timeout", "unknown")
+    assert "within 10 minutes" in job.error
+
+
+async def test_a_download_is_tried_many_times_before_the_clip_is_given_up(house, provider):
+    job = await house.order()
+    provider.fetches.extend([Busy("cut off")] * (PATIENCE - 1))
+    await house.run(steps=100)
+    assert (await house.get(job)).state is State.DONE
+
+    job = await house.order()
+    provider.fetches.extend([Busy("cut off")] * (PATIENCE + 5))
+    await house.run(steps=100)
+    job = await house.get(job)
+    assert (job.state, job.failure, job.billed) == (State.FAILED, "bad_result", "yes")
+
+
+async def test_a_clip_with_nowhere_to_go_is_kept(house, screen, tmp_path):
+    job = await house.order()
+    screen.script.append(Undeliverable("The thread is gone."))
+    await house.run()
+
+    job = await house.get(job)
+    assert (job.state, job.error) == (State.UNDELIVERED, "The thread is gone.")
+    assert (tmp_path / job.file).read_bytes() == b"clip"
+
+
+async def test_no_more_are_sent_than_the_provider_takes_at_once(house, provider, screen, clock):
+    provider.polls.extend([RUNNING] * 100)
+    jobs = [await house.order() for _ in range(5)]
+    await house.run_now()
+
+    assert len(provider.submitted) == 2
+    assert [house.studio.glimpse(job).position for job in jobs[2:]] == [1, 2, 3]
+    provider.polls.clear()
+    await house.run()
+    assert [(await house.get(job)).state for job in jobs] == [State.DONE] * 5
+
+
+async def test_a_cancelled_clip_in_the_queue_is_never_sent(house, provider):
+    provider.polls.extend([RUNNING] * 100)
+    jobs = [await house.order() for _ in range(4)]
+    await house.run_now()
+    place = Place(guild_id=1, channel_id=2, user_id=7)
+    await house.studio.cancel(jobs[2].id, place=place)
+    await house.run_now()
+    assert house.studio.glimpse(jobs[3]).position == 1
+    provider.polls.clear()
+    await house.run()
+
+    assert (await house.get(jobs[2])).state is State.CANCELLED
+    assert {job for job, _ in provider.submitted} == {jobs[0].id, jobs[1].id, jobs[3].id}
+
+
+async def test_a_rendering_clip_is_stopped_where_the_provider_can(store, screen, clock, tmp_path):
+    provider = FakeProvider(cancels=True)
+    house = House(store, {"fake": provider}, screen, clock, tmp_path)
+    provider.polls.extend([RUNNING] * 100)
+    job = await house.order()
+    await house.run_now()
+    await house.studio.cancel(job.id, place=Place(guild_id=1, channel_id=2, user_id=7))
+    await house.run_now()
+
+    assert (await house.get(job)).state is State.CANCELLED
+    assert provider.cancelled == ["remote-1"]
+
+
+async def test_a_rendering_clip_goes_on_where_the_provider_cannot_stop(house, provider):
+    provider.polls.extend([RUNNING] * 3)
+    job = await house.order()
+    await house.run_now()
+    with pytest.raises(Refusal, match="cannot stop a clip it has begun"):
+        await house.studio.cancel(job.id, place=Place(guild_id=1, channel_id=2, user_id=7))
+
+
+async def test_a_provider_that_is_gone_fails_what_waits_and_keeps_what_it_renders(
+    house, provider, store, clock, tmp_path
+):
+    provider.polls.extend([RUNNING] * 100)
+    jobs = [await house.order() for _ in range(3)]
+    await house.run_now()
+    without = House(store, {}, Screen(), clock, tmp_path)
+    await without.worker.load()
+    await without.run(steps=5)
+
+    states = [(await house.get(job)).state for job in jobs]
+    assert states == [State.RENDERING, State.RENDERING, State.FAILED]
+
+
+async def test_a_bug_of_ours_is_given_to_a_moderator_in_the_end(house, provider):
+    job = await house.order()
+    provider.polls.extend([RuntimeError("bug")] * 100)
+    await house.run(steps=60)
+
+    assert (await house.get(job)).state is State.REVIEW
+
+
+async def test_estimates_come_from_what_was_seen_here(house, provider, clock):
+    for _ in range(4):
+        await house.order()
+        await house.run_now()
+        clock.advance(40)
+        await house.run_now()
+    provider.polls.append(Report(stage=Stage.RUNNING))
+    job = await house.order()
+    await house.run_now()
+    clock.advance(5)
+    await house.run_now()
+
+    job = await house.get(job)
+    assert house.studio.glimpse(job).ready_at == pytest.approx(job.since + 40, abs=1)
+
+
+async def test_a_stop_finishes_a_submit_under_way_and_begins_no_other(
+    store, screen, clock, tmp_path
+):
+    class Slow(FakeProvider):
+        def __init__(self):
+            super().__init__(concurrency=1)
+            self.begun, self.go = asyncio.Event(), asyncio.Event()
+
+        async def submit(self, order):
+            self.begun.set()
+            await self.go.wait()
+            return await super().submit(order)
+
+    provider = Slow()
+    house = House(store, {"fake": provider}, screen, clock, tmp_path)
+    first, second = await house.order(), await house.order()
+    running = asyncio.create_task(house.worker.run())
+    await provider.begun.wait()
+    stopping = asyncio.create_task(house.worker.stop())
+    await asyncio.sleep(0)
+    provider.go.set()
+    await stopping
+    await running
+
+    assert (await house.get(first)).state is State.RENDERING
+    assert (await house.get(second)).state is State.QUEUED
+
+
+async def test_the_same_request_twice_is_one_job(house, provider):
+    one = await house.order(request="interaction:99")
+    two = await house.order(request="interaction:99")
+    await house.run()
+
+    assert one.id == two.id
+    assert len(provider.submitted) == 1
+
+
+async def test_a_receipt_with_the_clip_itself_needs_no_poll(house, provider, tmp_path, screen):
+    made = tmp_path / "made.mp4"
+    made.write_bytes(b"at once")
+    provider.submits.append(Receipt(file=made))
+    job = await house.order()
+    await house.run()
+
+    assert screen.delivered == [(job.id, b"at once", False)]
+    assert provider.polled == []
