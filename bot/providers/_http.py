@@ -38,14 +38,11 @@ import asyncio
 import json
 import logging
 import math
-import os
 import re
-import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,6 +52,8 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from bot.errors import Busy, Failure, Refusal, Unclear
+from bot.fetch import tls
+from bot.landing import landing
 from bot.redaction import redact
 from bot.settings import BadSetting
 
@@ -77,7 +76,6 @@ __all__ = [
     "base_url",
     "remote_id",
     "text",
-    "tls",
 ]
 
 MAX_REPLY = 1024 * 1024  #: bytes of a JSON reply; a real one has a few hundred
@@ -146,6 +144,8 @@ STATUSES: Mapping[int, Meaning] = {
     422: REFUSED,
     429: RATE,
 }
+#: Said by what stands between us and the provider, which knows nothing of the order.
+PROVES_NOTHING = frozenset({408, 502, 504})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +209,7 @@ class Vocabulary:
         """What an answer other than 2xx proves about an order."""
         word, message = self._explained(reply)
         meaning = self.meaning(word) or self._statuses.get(reply.status)
-        if meaning is None:
+        if meaning is None or reply.status in PROVES_NOTHING:
             return Unclear(
                 f"{self.title} answered in a way that does not say whether it took the order.",
                 raw=reply.raw,
@@ -319,10 +319,11 @@ class Edge:
         into: Path | None = None,
         max_bytes: int = 0,
         deadline: float = ORDER_DEADLINE,
+        returned: Collection[int] = (),
     ) -> Reply:
         """Send what may cost money, once, on a connection of its own.
 
-        An MP4 in the answer is written to *into* (replaced whole or not at all) up to
+        Answers with a status in *returned* are returned too, instead of raised. An MP4 in the answer is written to *into* (replaced whole or not at all) up to
         *max_bytes*. Returns a 2xx with `data` or `file`. Raises Busy, Refusal or Unclear.
         """
         self.pressure.admit()
@@ -367,7 +368,10 @@ class Edge:
                     raw=reply.raw,
                 )
             return reply
-        raise self.vocabulary.ordered(reply, self._weigh(reply))
+        wait = self._weigh(reply)
+        if reply.status in returned:
+            return reply
+        raise self.vocabulary.ordered(reply, wait)
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -509,12 +513,6 @@ def text(data: object, *path: str | int) -> str | None:
     return data if isinstance(data, str) else None
 
 
-@cache
-def tls() -> ssl.SSLContext:
-    """What certificates are checked against. Reading them takes 20 ms, so once a process."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
 def _dumped(data: Mapping[str, Any]) -> bytes:
     return json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
 
@@ -530,6 +528,10 @@ def _clean(words: str) -> str:
     words = " ".join("".join(c if c.isprintable() else " " for c in words).split())
     words = redact(words)
     return words if len(words) <= MAX_DETAIL else words[: MAX_DETAIL - 1] + "…"
+
+
+class _TooLarge(Exception):
+    """A clip in a reply exceeds what was allowed for it."""
 
 
 class _Odd(ValueError):
@@ -586,26 +588,18 @@ def _check(data: object) -> None:
             waiting += [(each, depth + 1) for each in value]
 
 
-async def _written(start: bytes, rest: Any, to: Path, max_bytes: int) -> Path | None:
+async def _written(
+    start: bytes, rest: AsyncIterator[bytes], to: Path, max_bytes: int
+) -> Path | None:
     """Write *start* and *rest* to *to*, whole or not at all. None where it is over *max_bytes*."""
-    part = to.with_name(to.name + ".part")
     size = len(start)
-    try:
-        with part.open("wb") as file:
+    with suppress(_TooLarge):
+        async with landing(to) as file:
             file.write(start)
             async for chunk in rest:
                 size += len(chunk)
                 if size > max_bytes:
-                    return None
+                    raise _TooLarge
                 file.write(chunk)
-            await asyncio.to_thread(_flush, file)
-        part.replace(to)
         return to
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
-
-
-def _flush(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+    return None
