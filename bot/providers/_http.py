@@ -323,8 +323,9 @@ class Edge:
     ) -> Reply:
         """Send what may cost money, once, on a connection of its own.
 
-        Answers with a status in *returned* are returned too, instead of raised. An MP4 in the answer is written to *into* (replaced whole or not at all) up to
-        *max_bytes*. Returns a 2xx with `data` or `file`. Raises Busy, Refusal or Unclear.
+        Answers with a status in *returned* are returned too, instead of raised. An MP4 in the
+        answer is written to *into* (whole or not at all) up to *max_bytes*. Otherwise returns
+        a 2xx with `data` or `file`. Raises Busy, Refusal or Unclear.
         """
         self.pressure.admit()
         request = self._request("POST", path, json=json)
