@@ -1,0 +1,251 @@
+"""A Discord on loopback: what runs when there is no token, and what tests talk to.
+
+async with open_playground() as playground:
+    discord.http.Route.BASE = playground.api_url
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(playground.gateway_url)
+    ... client.start(playground.token) ...
+    mira = playground.person("mira")
+    asked = await mira.type("/video text", prompt="a red fox")
+"""
+
+import asyncio
+import re
+import secrets
+import tempfile
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from simcord.backend.models import Channel, Guild
+
+from playground import browser
+from playground.asking import File
+from playground.buckets import Buckets
+from playground.cdn import Cdn
+from playground.clock import Clock
+from playground.feed import Feed, Feeds
+from playground.gateway import Gateway
+from playground.journal import Journal
+from playground.people import Choice, Interaction, Person, PersonCannot
+from playground.rest import Call, Refusal, Rest
+from playground.views import Message, Modal
+from playground.wire import HOST, Wire
+from playground.world import MODERATOR, World, bits, made_at
+
+__all__ = [
+    "Choice",
+    "Feed",
+    "File",
+    "Interaction",
+    "Message",
+    "Modal",
+    "Person",
+    "PersonCannot",
+    "Playground",
+    "open_playground",
+]
+
+SERVER = "Northlight Studio"
+PEOPLE = {"mira": "Mira", "jonas": "Jonas", "ada": "Ada"}  #: account -> the name that is shown
+SWEEP = 60.0  #: seconds between looks for threads that have gone quiet
+
+
+class Playground:
+    """A running playground. Made by `open_playground`."""
+
+    def __init__(
+        self,
+        *,
+        data: Path | None,
+        folder: Path,
+        privileged_intents: Iterable[str],
+        rate_limits: bool,
+    ) -> None:
+        self._journal = Journal(data / "world.jsonl" if data is not None else None)
+        remembered = list(self._journal.entries())
+        newest = max((made_at(int(key.split("/")[-1])) for key in _ids(remembered)), default=0.0)
+        self.clock = Clock(not_before=newest + 0.001)
+        self.cdn = Cdn(folder / "attachments", self.clock)
+        self.world = World(self.clock, self.cdn, self._journal)
+        if remembered:
+            self.world.restore(remembered)
+            self.cdn.secret = bytes.fromhex(self.world.extras["secret"])
+        else:
+            self._begin()
+        self.token: str = self.world.extras["token"]
+        self.feeds = Feeds(self.world)
+        self.gateway = Gateway(
+            self.world, self.token, lambda: self.gateway_url, granted=privileged_intents
+        )
+        self.gateway.on_online.append(self._tell_online)
+        self._buckets = Buckets(self.clock, enforced=rate_limits)
+        self._rest = Rest(
+            self.world,
+            self.cdn,
+            self._buckets,
+            self.token,
+            reads_content="message_content" in self.gateway.granted,
+            gateway_url=lambda: self.gateway_url,
+        )
+        self._wire = Wire(self._rest, self.gateway, self.cdn)
+        self._people: dict[str, Person] = {}
+        self._was_online = False
+
+    # ------------------------------------------------------------------ where it is
+
+    @property
+    def api_url(self) -> str:
+        return f"http://{HOST}:{self._wire.port}/api/v10"
+
+    @property
+    def gateway_url(self) -> str:
+        return f"ws://{HOST}:{self._wire.port}/gateway"
+
+    @property
+    def page_url(self) -> str:
+        return f"http://{HOST}:{self._wire.port}/"
+
+    # ------------------------------------------------------------------ who is there
+
+    @property
+    def guild(self) -> Guild:
+        """The first server."""
+        return next(iter(self.world.guilds.values()))
+
+    def channel(self, name: str) -> Channel:
+        """A channel of the first server, by name."""
+        return self.world.find_channel(name, self.guild.id)
+
+    @property
+    def people(self) -> list[str]:
+        """The names of those that `person` knows."""
+        accounts = self.world.extras["people"]
+        return list(accounts)
+
+    def person(self, name: str) -> Person:
+        """ "mira" and "jonas" are members, "ada" is a moderator. Raises KeyError for a stranger."""
+        if name not in self._people:
+            self._people[name] = Person(self.world, self.feeds, self.world.extras["people"][name])
+        return self._people[name]
+
+    def add_person(self, name: str, *, guild: int | None = None) -> Person:
+        """A new account, as a member of a server (the first one unless told)."""
+        user = self.world.make_user(name, global_name=name.title())
+        self.world.extras["people"][name] = user.id
+        self.world.touch("extra", "people")
+        self.world.add_member(guild or self.guild.id, user.id, announce=True)
+        return self.person(name)
+
+    def feed(self, person: Person | str) -> Feed:
+        """Everything this person's client is told from now on: (event, JSON), one after the other."""
+        who = self.person(person) if isinstance(person, str) else person
+        return self.feeds.open(who.id)
+
+    @property
+    def online(self) -> bool:
+        """Whether the bot is connected."""
+        return self.gateway.online
+
+    # ------------------------------------------------------------------ for tests
+
+    @property
+    def requests(self) -> list[Call]:
+        """Every REST request so far: (method, path, status)."""
+        return self._rest.calls
+
+    def refuse(
+        self,
+        method: str,
+        path_regex: str,
+        status: int,
+        code: int = 0,
+        message: str = "Refused by a test",
+        times: int = 1,
+    ) -> None:
+        """Fail the next *times* requests whose path (without `/api/v10`) matches."""
+        pattern = re.compile(path_regex)
+        self._rest.refusals.append(Refusal(method, pattern, status, code, message, times))
+
+    # ------------------------------------------------------------------ life
+
+    async def start(self, port: int) -> None:
+        await self._wire.start(port, lambda app: browser.add_routes(app, self))
+        self.cdn.base_url = f"http://{HOST}:{self._wire.port}"
+        self.world.save()
+        self._sweep()
+
+    async def stop(self) -> None:
+        await self._wire.stop()
+        self.clock.stop()
+        self.world.save()
+        self._journal.close()
+
+    def _sweep(self) -> None:
+        self.world.archive_the_quiet()
+        self.world.save()
+        self.clock.call_at(self.clock.now() + SWEEP, self._sweep)
+
+    def _tell_online(self, online: bool) -> None:
+        if online != self._was_online:
+            self._was_online = online
+            self.feeds.tell_all("BOT", {"online": online})
+
+    def _begin(self) -> None:
+        """A fresh world: one server, three people, the bot as its invite makes it."""
+        world = self.world
+        bot = world.bot_user
+        bot.name, bot.global_name = "Dailies", None
+        people = {
+            name: world.make_user(name, global_name=shown).id for name, shown in PEOPLE.items()
+        }
+        guild = world.add_guild(SERVER, people=people.values(), channels=("videos", "storyboards"))
+        moderator = world.create_role(guild.id, "Moderator", permissions=bits(*MODERATOR))
+        world.add_member_role(guild.id, people["ada"], moderator.id)
+        world.add_channel("moderators", guild=guild.id, only=[moderator.id])
+        first = b64encode(str(bot.id).encode()).decode().rstrip("=")
+        token = f"{first}.{secrets.token_urlsafe(4)}.{secrets.token_urlsafe(28)}"
+        world.extras |= {
+            "bot": bot.id,
+            "token": token,
+            "secret": self.cdn.secret.hex(),
+            "people": people,
+        }
+        for name in world.extras:
+            world.touch("extra", name)
+        world.touch("user", bot.id)
+
+
+def _ids(entries: Iterable[tuple[str, str, object]]) -> Iterable[str]:
+    return (key for kind, key, _ in entries if kind in ("message", "channel", "interaction"))
+
+
+@asynccontextmanager
+async def open_playground(
+    port: int = 0,
+    data: Path | None = None,
+    *,
+    privileged_intents: Iterable[str] = (),
+    rate_limits: bool = True,
+) -> AsyncIterator[Playground]:
+    """Run a playground on 127.0.0.1.
+
+    *port* 0 takes any free one. With *data*, a directory, the world is still there next time.
+    *privileged_intents* are those switched on in the developer portal ("members", "presences",
+    "message_content"); a bot that asks for another is closed with 4014. *rate_limits* False is
+    for measuring how fast the wire itself is.
+    """
+    with tempfile.TemporaryDirectory(prefix="playground-") as scratch:
+        if data is not None:
+            await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
+        playground = Playground(
+            data=data,
+            folder=data or Path(scratch),
+            privileged_intents=privileged_intents,
+            rate_limits=rate_limits,
+        )
+        try:
+            await playground.start(port)
+            yield playground
+        finally:
+            await playground.stop()

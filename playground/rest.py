@@ -1,0 +1,224 @@
+"""REST: a request's way in (failures asked for, token, rate limit, body) and its answer's way out."""
+
+import io
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from aiohttp import BodyPartReader, web
+from simcord.backend.errors import BackendError
+from simcord.http import router
+from simcord.http.router import RequestContext
+
+from playground import routes
+from playground.buckets import Buckets
+from playground.cdn import Cdn
+from playground.limits import Refused, request_limit, too_large
+from playground.world import MIB, World
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/api/v10"
+
+
+class Call(NamedTuple):
+    """One REST request that the bot made: the path without `/api/v10` and without query."""
+
+    method: str
+    path: str
+    status: int
+
+
+@dataclass(slots=True)
+class Refusal:
+    """A failure that a test asked for."""
+
+    method: str
+    path: re.Pattern[str]
+    status: int
+    code: int
+    message: str
+    times: int
+
+
+@dataclass(slots=True)
+class Upload:
+    """A file of a multipart request, as simcord reads one."""
+
+    fp: io.BytesIO
+    filename: str
+    size: int
+    description: str | None = None
+
+
+class Unreadable(Exception):
+    """The body is no JSON."""
+
+
+@dataclass(slots=True)
+class Body:
+    json: Any = None
+    files: list[Upload] = field(default_factory=list)
+
+
+class Rest:
+    """Everything under `/api/v10`."""
+
+    def __init__(
+        self,
+        world: World,
+        cdn: Cdn,
+        buckets: Buckets,
+        token: str,
+        *,
+        reads_content: bool,
+        gateway_url: Callable[[], str],
+    ) -> None:
+        """*reads_content*: whether the portal grants MESSAGE_CONTENT (else others' text is blank)."""
+        self._world = world
+        self._cdn = cdn
+        self._buckets = buckets
+        self._token = token
+        self._reads_content = reads_content
+        self._gateway_url = gateway_url
+        self.calls: list[Call] = []
+        self.refusals: list[Refusal] = []
+
+    async def serve(self, request: web.Request) -> web.Response:
+        """Any method on `/api/v10/…`."""
+        path = request.rel_url.raw_path.removeprefix(PREFIX)
+        headers: dict[str, str] = {}
+        try:
+            status, answer = await self._answer(request, path, headers)
+        except Refused as no:
+            status, answer = no.status, no.to_json()
+            headers |= no.headers
+        except BackendError as no:
+            status, answer = no.status, no.to_json()
+            if isinstance(no, router.RouteNotImplemented | router.UnsupportedField):
+                log.warning("The playground does not know this request: %s", no.message)
+                status, answer = 404, {"message": f"404: {no.message}", "code": 0}
+        except Unreadable:
+            status, answer = (
+                400,
+                {
+                    "code": 50109,
+                    "message": "The request body contains invalid JSON.",
+                },
+            )
+        self.calls.append(Call(request.method, path, status))
+        self._world.save()
+        if answer is None:
+            return web.Response(status=204, headers=headers)
+        # discord.py reads JSON only from exactly this type, without a charset.
+        headers["Content-Type"] = "application/json"
+        return web.Response(status=status, body=json.dumps(answer).encode(), headers=headers)
+
+    async def _answer(
+        self, request: web.Request, path: str, headers: dict[str, str]
+    ) -> tuple[int, Any]:
+        method = request.method
+        self._fail_as_asked(method, path)
+        template, args = routes.find(method, path)
+        # Interaction and webhook routes carry their own token, and stand outside the global limit.
+        own_token = "token" in args
+        if not own_token and request.headers.get("Authorization") != f"Bot {self._token}":
+            raise Refused(401, 0, "401: Unauthorized")
+        verdict = self._buckets.take(
+            method, template, routes.major(args), counts_globally=not own_token
+        )
+        headers |= verdict.headers
+        if not verdict.allowed:
+            more = {"retry_after": verdict.retry_after, "global": verdict.shared_globally}
+            raise Refused(429, 0, "You are being rate limited.", more=more)
+        if (method, template) == ("GET", "/gateway/bot"):
+            limit = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
+            return 200, {"url": self._gateway_url(), "shards": 1, "session_start_limit": limit}
+        if (method, template) == ("GET", "/gateway"):
+            return 200, {"url": self._gateway_url()}
+        body = await self._read(request, routes.upload_limit(self._world, args))
+        context = RequestContext(
+            self._world,
+            args,
+            json=body.json,
+            params=dict(request.query),
+            files=list(body.files),
+            reason=request.headers.get("X-Audit-Log-Reason"),
+            method=method,
+            path=path,
+            message_content_access=self._reads_content,
+        )
+        status, result = routes.run(context, template, self._buckets)
+        # The world keeps no diary of every request; simcord would, for ever.
+        self._world.http_requests.clear()
+        self._world.transcript.clear()
+        return status, None if result is None else self._world.dress(result)
+
+    def _fail_as_asked(self, method: str, path: str) -> None:
+        for refusal in self.refusals:
+            if refusal.method in (method, "*") and refusal.path.search(path):
+                refusal.times -= 1
+                if refusal.times <= 0:
+                    self.refusals.remove(refusal)
+                more: Mapping[str, Any] = {}
+                headers: Mapping[str, str] = {}
+                if refusal.status == 429:
+                    more = {"retry_after": 0.05, "global": False}
+                    headers = {"Retry-After": "0.05", "Via": "1.1 google"}
+                raise Refused(
+                    refusal.status, refusal.code, refusal.message, more=more, headers=headers
+                )
+
+    async def _read(self, request: web.Request, upload_limit: int) -> Body:
+        """The JSON and the files of a request, never more than Discord takes."""
+        most = request_limit(upload_limit)
+        if (request.content_length or 0) > most + MIB:
+            raise too_large()
+        if not request.content_type.startswith("multipart/"):
+            return Body(json=self._parse(await request.read()) if request.can_read_body else None)
+        body = Body()
+        fields: dict[str, Any] = {}
+        left = most + MIB
+        async for part in await request.multipart():
+            if not isinstance(part, BodyPartReader):
+                raise Unreadable
+            data = bytearray()
+            while chunk := await part.read_chunk(MIB):
+                data += chunk
+                left -= len(chunk)
+                if left < 0:
+                    raise too_large()
+            if part.name == "payload_json":
+                body.json = self._parse(bytes(data))
+            elif part.filename is not None:
+                body.files.append(Upload(io.BytesIO(bytes(data)), part.filename, len(data)))
+            else:
+                fields[part.name or ""] = data.decode()
+        if body.json is None and fields:
+            body.json = fields
+        self._describe(body)
+        return body
+
+    def _parse(self, data: bytes) -> Any:
+        if not data:
+            return None
+        try:
+            return json.loads(self._cdn.unsign(data.decode()))
+        except ValueError:
+            raise Unreadable from None
+
+    @staticmethod
+    def _describe(body: Body) -> None:
+        """Give each file the description that `attachments` holds for its index."""
+        holder = body.json if isinstance(body.json, dict) else {}
+        if isinstance(holder.get("data"), dict):  # an interaction's answer nests its message
+            holder = holder["data"]
+        elif isinstance(holder.get("message"), dict):  # so does a forum post
+            holder = holder["message"]
+        for item in holder.get("attachments") or []:
+            index = str(item.get("id", ""))
+            if index.isdigit() and int(index) < len(body.files):
+                body.files[int(index)].description = item.get("description")

@@ -1,0 +1,40 @@
+"""The HTTP server that puts REST, gateway, attachments and page on one port."""
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from playground import answers  # noqa: F401  # importing it registers its routes
+from playground.cdn import Cdn
+from playground.gateway import Gateway
+from playground.rest import PREFIX, Rest
+
+HOST = "127.0.0.1"
+
+
+class Wire:
+    """The server. It listens between `start` and `stop`."""
+
+    def __init__(self, rest: Rest, gateway: Gateway, cdn: Cdn) -> None:
+        self.port = 0
+        self.app = web.Application()
+        self.app.router.add_route("*", PREFIX + "/{tail:.*}", rest.serve)
+        self.app.router.add_get("/gateway", gateway.serve)
+        self.app.router.add_get("/gateway/", gateway.serve)
+        self.app.router.add_get("/attachments/{channel}/{attachment}/{name}", cdn.serve)
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, port: int, more: Callable[[web.Application], None]) -> None:
+        """Listen on *port* (0: any free one). *more* adds the page's own routes."""
+        more(self.app)
+        # A bot's gateway and the page's socket would otherwise hold up the end for a minute.
+        self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, HOST, port)
+        await site.start()
+        self.port = int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
