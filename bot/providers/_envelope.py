@@ -1,0 +1,59 @@
+"""The envelope {code, message, data} that resellers put around every answer.
+
+Its `code` counts even where it comes with HTTP 200: it is what the document calls the error.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from bot.errors import Unclear
+
+from ._http import Edge, Reply, text
+from ._words import word
+
+__all__ = ["answered", "explain", "taken"]
+
+
+def explain(data: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The word and the message of an envelope that is an error, for a `Vocabulary`."""
+    message = text(data, "message")
+    return word(message), message
+
+
+def taken(edge: Edge, reply: Reply) -> Mapping[str, Any]:
+    """The data of the answer to an order. Raises Busy, Refusal or Unclear by its code."""
+    data = (reply.data or {}).get("data")
+    if (status := _status(reply)) != 200:
+        _weigh(edge, status)
+        raise edge.vocabulary.ordered(replace(reply, status=status))
+    if isinstance(data, Mapping):
+        return data
+    raise Unclear(
+        f"{edge.vocabulary.title} took the order and did not say what it calls it.", raw=reply.raw
+    )
+
+
+def answered(edge: Edge, reply: Reply) -> Mapping[str, Any]:
+    """The data of the answer to a question. Raises Busy, or Refusal (LOST), by its code."""
+    data = (reply.data or {}).get("data")
+    if (status := _status(reply)) != 200:
+        _weigh(edge, status)
+        raise edge.vocabulary.asked(replace(reply, status=status))
+    if isinstance(data, Mapping):
+        return data
+    raise edge.vocabulary.asked(replace(reply, status=500))
+
+
+def _status(reply: Reply) -> int:
+    """The status by the envelope's code; 0, which proves nothing, where there is none."""
+    code = (reply.data or {}).get("code")
+    return code if isinstance(code, int) and not isinstance(code, bool) else 0
+
+
+def _weigh(edge: Edge, status: int) -> None:
+    """The edge saw a 200 and took it for an orderly answer."""
+    if status == 429:
+        edge.pressure.pushed_back(None)
+    elif status >= 500:
+        edge.pressure.failed()
