@@ -76,16 +76,29 @@ class Brief:
 
     def to_json(self) -> dict[str, Any]:
         """The chosen fields, ready for `json.dumps`."""
-        return {name: value for name, value in asdict(self).items() if value not in (None, ())}
+        chosen = ((name, getattr(self, name)) for name in _FIELDS)
+        return {name: _plain(value) for name, value in chosen if value not in (None, ())}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The brief that `to_json` made this of; fields that no longer exist are left out."""
-        known = {field.name for field in fields(cls)}
-        values = {name: value for name, value in data.items() if name in known}
+        values = {name: value for name, value in data.items() if name in _FIELDS}
         values["mode"] = Mode(values["mode"])
         values["loras"] = tuple(Lora(**lora) for lora in values.get("loras", ()))
         for name in ("image", "last_image", "audio", "video"):
             if values.get(name) is not None:
                 values[name] = Input(**values[name])
         return cls(**values)
+
+
+_FIELDS = tuple(field.name for field in fields(Brief))
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Input():
+            return asdict(value)
+        case tuple():
+            return [asdict(lora) for lora in value]
+        case _:
+            return value

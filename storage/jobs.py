@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from .brief import Brief
@@ -166,8 +166,7 @@ def insert(db: sqlite3.Connection, draft: Job) -> tuple[Job, bool]:
     known = _one(db, "SELECT * FROM job WHERE request = :request", request=draft.request)
     if known is not None:
         return known, False
-    job = _one(
-        db,
+    cursor = db.execute(
         """
         INSERT INTO job (
             request, guild_id, channel_id, user_id, provider, model, brief, price, created_at,
@@ -178,11 +177,12 @@ def insert(db: sqlite3.Connection, draft: Job) -> tuple[Job, bool]:
             :created_at, :state, :rev, :due_at, :since, :tries, :attempt, :token, :remote_id,
             :cost, :result_url, :file, :failure, :error, :billed, :cancelled_by, :thread_id,
             :card_channel_id, :card_id, :result_id
-        ) RETURNING *
+        )
         """,
-        **_columns(draft),
+        _columns(draft),
     )
-    assert job is not None
+    assert cursor.lastrowid is not None
+    job = replace(draft, id=cursor.lastrowid)
     _record(db, job, before=None, why="ordered")
     return job, True
 
@@ -194,8 +194,7 @@ def save(db: sqlite3.Connection, job: Job, why: str = "") -> Job:
         raise Stale(f"job {job.id} is past revision {job.rev}")
     if job.state is not row.state and job.state not in MOVES[row.state]:
         raise IllegalMove(f"job {job.id}: {row.state} -> {job.state}")
-    saved = _one(
-        db,
+    db.execute(
         """
         UPDATE job SET
             state = :state, rev = rev + 1, due_at = :due_at, since = :since, tries = :tries,
@@ -203,13 +202,13 @@ def save(db: sqlite3.Connection, job: Job, why: str = "") -> Job:
             result_url = :result_url, file = :file, failure = :failure, error = :error,
             billed = :billed, cancelled_by = :cancelled_by, result_id = :result_id
         WHERE id = :id AND rev = :rev
-        RETURNING *
         """,
-        **_columns(job),
+        _columns(job),
     )
+    if job.state is not row.state:
+        _record(db, job, before=row.state, why=why)
+    saved = get(db, job.id)
     assert saved is not None
-    if saved.state is not row.state:
-        _record(db, saved, before=row.state, why=why)
     return saved
 
 
@@ -311,7 +310,8 @@ def counts(db: sqlite3.Connection) -> dict[tuple[str, State], int]:
         for provider, state, count in db.execute(
             """
             SELECT provider, state, count(*) FROM job
-            WHERE state NOT IN ('done', 'undelivered', 'failed', 'cancelled', 'expired', 'closed')
+            WHERE state IN ('queued', 'submitting', 'unclear', 'rendering', 'fetching',
+                            'delivering', 'review')
             GROUP BY provider, state
             """
         )
@@ -342,7 +342,7 @@ def history(db: sqlite3.Connection, id: int) -> list[Event]:
     rows = db.execute(
         """
         SELECT job_id, rev, from_state, to_state, why, at FROM event
-        WHERE job_id = ? ORDER BY seq
+        WHERE job_id = ? ORDER BY rev
         """,
         (id,),
     )
@@ -361,8 +361,9 @@ def history(db: sqlite3.Connection, id: int) -> list[Event]:
 
 def _record(db: sqlite3.Connection, job: Job, *, before: State | None, why: str) -> None:
     db.execute(
-        "INSERT INTO event (job_id, rev, from_state, to_state, why, at) VALUES (?, ?, ?, ?, ?, ?)",
-        (job.id, job.rev, before, job.state, why, job.since),
+        "INSERT INTO event (job_id, rev, from_state, to_state, why, at)"
+        " SELECT id, rev, ?, state, ?, since FROM job WHERE id = ?",
+        (before, why, job.id),
     )
 
 
@@ -375,14 +376,17 @@ def _many(db: sqlite3.Connection, sql: str, **values: Any) -> list[Job]:
     return [_job(row) for row in db.execute(sql, values)]
 
 
+_COLUMNS = tuple(field.name for field in fields(Job))
+
+
 def _columns(job: Job) -> dict[str, Any]:
-    columns = {field.name: getattr(job, field.name) for field in fields(job)}
+    columns = {name: getattr(job, name) for name in _COLUMNS}
     columns["brief"] = json.dumps(job.brief.to_json(), allow_nan=False)
     return columns
 
 
 def _job(row: sqlite3.Row) -> Job:
-    columns: dict[str, Any] = {name: row[name] for name in row.keys()}  # noqa: SIM118  # a Row iterates values
+    columns: dict[str, Any] = {name: row[name] for name in _COLUMNS}
     columns["state"] = State(columns["state"])
     columns["brief"] = Brief.from_json(json.loads(columns["brief"]))
     return Job(**columns)

@@ -53,14 +53,14 @@ CREATE TABLE job (
     CHECK (billed IN ('no', 'yes', 'unknown'))
 ) STRICT;
 
+-- An index ends in the id by itself, so each of these is also in the order of acceptance.
 CREATE INDEX job_due ON job (due_at, provider, state) WHERE due_at IS NOT NULL;
-CREATE INDEX job_live ON job (provider, state, guild_id, user_id)
-    WHERE state NOT IN ('done', 'undelivered', 'failed', 'cancelled', 'expired', 'closed');
-CREATE INDEX job_queue ON job (provider, id) WHERE state = 'queued';
-CREATE INDEX job_of_user ON job (user_id, id);
-CREATE INDEX job_of_guild ON job (guild_id, id);
-CREATE INDEX job_of_model ON job (provider, model, id);
-CREATE INDEX job_in_thread ON job (thread_id, id) WHERE thread_id IS NOT NULL;
+CREATE INDEX job_by_state ON job (state, provider);
+CREATE INDEX job_of_user ON job (user_id);
+CREATE INDEX job_of_guild ON job (guild_id);
+CREATE INDEX job_finished ON job (provider, model)
+    WHERE state IN ('delivering', 'done', 'undelivered');
+CREATE INDEX job_in_thread ON job (thread_id) WHERE thread_id IS NOT NULL;
 CREATE INDEX job_by_card ON job (card_id) WHERE card_id IS NOT NULL;
 CREATE INDEX job_by_result ON job (result_id) WHERE result_id IS NOT NULL;
 -- Two jobs waiting for one clip of a provider's would mean that one was billed for nothing.
