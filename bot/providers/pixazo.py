@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr
 
-from bot.errors import Busy, Failure, Refusal, Unclear
+from bot.errors import Failure, Refusal, Unclear
 from bot.fetch import Fetcher
 from bot.models import Accepts, Capability, Model, Price, Shape
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
@@ -25,7 +25,7 @@ from ._http import CONTENT, CREDIT, INPUT, Edge, Reply, Vocabulary, base_url, re
 from ._overrides import overridden
 from ._patience import Patience
 from ._pressure import Pressure
-from ._result import fetch_clip
+from ._results import bring_home
 from ._settings import SETTINGS, read
 from ._words import Stages, word
 
@@ -157,12 +157,10 @@ class Pixazo:
     async def fetch(self, order: Order, remote_id: str | None, url: str | None, to: Path) -> None:
         """Download the clip."""
 
-        async def ask() -> Report:
-            if remote_id is None:
-                raise Busy(f"{TITLE} has not said what it calls this.")
-            return await self.poll(order, remote_id)
+        async def fresh() -> str | None:
+            return (await self.poll(order, remote_id)).url if remote_id is not None else None
 
-        await fetch_clip(self._fetcher, url, to, title=TITLE, ask=ask)
+        await bring_home(self._fetcher, url, to, title=TITLE, fresh=fresh)
 
     async def cancel(self, order: Order, remote_id: str) -> None:
         """It cannot be stopped."""
