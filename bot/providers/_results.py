@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bot.errors import Failure, Refusal
+from bot.errors import Busy, Failure, Refusal
 from bot.fetch import Fetcher, Gone
 
 __all__ = ["bring_home", "is_mp4", "is_zip"]
@@ -28,41 +28,44 @@ async def bring_home(
     *check* is `is_mp4` unless given. Raises Busy where it may work later, else a Refusal with
     Failure.BAD_RESULT: the provider finished, and billed, what cannot be used.
     """
-    link = url or await fresh()
-    for last in (False, True):
+
+    async def download(link: str) -> None:
+        await fetcher.download(
+            link, to, max_bytes=max_bytes, check=check or is_mp4, deadline=deadline
+        )
+
+    try:
+        if url is not None:
+            try:
+                return await download(url)
+            except Gone:
+                pass  # signed links die; the provider may name a new one
+        link = await fresh()
         if link is None:
-            raise _useless(title, "it named no link to it")
-        try:
-            await fetcher.download(
-                link, to, max_bytes=max_bytes, check=check or is_mp4, deadline=deadline
-            )
-        except Gone as error:
-            again = None if last else await fresh()
-            if again is None or again == link:
-                raise _useless(title, "its link has expired", error.raw) from None
-            link = again
-        except Refusal as error:
-            raise _useless(title, str(error).rstrip(".").lower(), error.raw) from None
-        else:
-            return
+            raise Busy(f"{title} does not say where the result is.")
+        return await download(link)
+    except Gone as error:
+        # What is paid for is not given up at once: a store may be late, and not only over.
+        raise Busy(f"{title}'s link to the result does not work.", raw=error.raw) from None
+    except Refusal as error:
+        if error.failure is not None:
+            raise
+        why = str(error).rstrip(".")
+        raise Refusal(
+            f"{title} finished, but gave no usable clip: {why[:1].lower()}{why[1:]}.",
+            failure=Failure.BAD_RESULT,
+            raw=error.raw,
+            billed=True,
+        ) from None
 
 
 def is_mp4(head: bytes) -> None:
     """Raise `Refusal` unless *head* begins an MP4."""
     if head[4:8] != b"ftyp":
-        raise Refusal("It is not an MP4.")
+        raise Refusal("It is not an MP4.", raw=repr(head[:40]))
 
 
 def is_zip(head: bytes) -> None:
     """Raise `Refusal` unless *head* begins a ZIP archive."""
     if not head.startswith(b"PK\x03\x04"):
-        raise Refusal("It is not a ZIP archive.")
-
-
-def _useless(title: str, why: str, raw: str = "") -> Refusal:
-    return Refusal(
-        f"{title} finished, but gave no usable clip: {why}.",
-        failure=Failure.BAD_RESULT,
-        raw=raw,
-        billed=True,
-    )
+        raise Refusal("It is not a ZIP archive.", raw=repr(head[:40]))
