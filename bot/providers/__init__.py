@@ -10,12 +10,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from bot.models import Model
 from storage import Brief, Input
 
-__all__ = ["Connection", "Limits", "Order", "Provider", "Receipt", "Report", "Stage", "connect_all"]
+__all__ = [
+    "CallsBack",
+    "Connection",
+    "Limits",
+    "Order",
+    "Provider",
+    "Receipt",
+    "Report",
+    "Stage",
+    "connect_all",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +115,19 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and processes."""
+        ...
+
+
+@runtime_checkable
+class CallsBack(Protocol):
+    """What a provider has besides, if it can tell us that a job has moved: `Order.callback`.
+
+    A callback is a hint, because anybody can send one: whoever gets it asks `poll` about the
+    job that it names, and believes only that. It also settles an order whose reply was lost.
+    """
+
+    def callback(self, body: bytes) -> str | None:
+        """The remote id that a callback's body names; None for what is not a callback."""
         ...
 
 
