@@ -27,11 +27,12 @@ from playground.clock import Clock
 from playground.feed import Feed, Feeds
 from playground.gateway import Gateway
 from playground.journal import Journal
+from playground.memory import made_at
 from playground.people import Choice, Interaction, Person, PersonCannot
 from playground.rest import Call, Refusal, Rest
 from playground.views import Message, Modal
 from playground.wire import HOST, Wire
-from playground.world import MODERATOR, World, bits, made_at
+from playground.world import MODERATOR, World, bits
 
 __all__ = [
     "Choice",
@@ -138,7 +139,7 @@ class Playground:
         return self.person(name)
 
     def feed(self, person: Person | str) -> Feed:
-        """Everything this person's client is told from now on: (event, JSON), one after the other."""
+        """Everything this person's client is told from now on: (event, JSON)."""
         who = self.person(person) if isinstance(person, str) else person
         return self.feeds.open(who.id)
 

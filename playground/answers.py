@@ -10,8 +10,8 @@ from simcord.http.router import RequestContext
 from playground import limits
 from playground.buckets import Buckets
 from playground.limits import bad_form
+from playground.memory import TOKEN_LIFE, made_at
 from playground.routes import TOKEN, _world, answers, onward
-from playground.world import made_at
 
 _MESSAGES = {CallbackType.CHANNEL_MESSAGE_WITH_SOURCE, CallbackType.UPDATE_MESSAGE}
 _ONLY_COMPONENTS = {CallbackType.DEFERRED_UPDATE_MESSAGE, CallbackType.UPDATE_MESSAGE}
@@ -25,7 +25,7 @@ def callback(ctx: RequestContext, buckets: Buckets) -> Any:
     if record is None or record.token != ctx.args["token"]:
         raise errors.unknown_interaction()
     age = world.time.now() - made_at(record.id)
-    if record.responded and age < limits.TOKEN_LIFE:
+    if record.responded and age < TOKEN_LIFE:
         raise errors.already_acknowledged()
     if age >= limits.ACK_WITHIN:
         raise errors.unknown_interaction()
@@ -38,6 +38,8 @@ def callback(ctx: RequestContext, buckets: Buckets) -> Any:
         limits.check_body(data)
     if kind == CallbackType.APPLICATION_COMMAND_AUTOCOMPLETE_RESULT:
         _check_choices(data.get("choices"))
+    if isinstance(ctx.json, dict) and isinstance(ctx.json.get("data"), dict) and kind in _MESSAGES:
+        _default_mentions(ctx.json["data"])
     if isinstance(ctx.json, dict) and kind in (
         CallbackType.DEFERRED_CHANNEL_MESSAGE_WITH_SOURCE,
         CallbackType.DEFERRED_UPDATE_MESSAGE,
@@ -82,9 +84,16 @@ def _check_choices(choices: Any) -> None:
             )
 
 
+def _default_mentions(body: dict[str, Any]) -> None:
+    """Interactions ping users only, unless told otherwise; messages also ping @everyone."""
+    if body.get("allowed_mentions") is None:
+        body["allowed_mentions"] = {"parse": ["users"], "replied_user": True}
+
+
 @answers("POST", TOKEN)
 def follow_up(ctx: RequestContext, buckets: Buckets) -> Any:
     _check(ctx)
+    _default_mentions(ctx.body())
     message = onward(ctx)
     waits = str(ctx.params.get("wait", "")).lower() in ("1", "true")
     # A token's message is sent back even without `wait` (receiving-and-responding, "Followup").

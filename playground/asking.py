@@ -10,7 +10,7 @@ from simcord.backend.models import Channel
 from simcord.enums import OptionType
 
 from playground import commands
-from playground.commands import Unfit
+from playground.commands import PersonCannot
 from playground.views import Field, Modal
 from playground.world import World
 
@@ -36,11 +36,11 @@ Upload = File | Path
 
 
 def read_file(source: Upload) -> File:
-    """A file's name and bytes. Raises Unfit if there is no such file."""
+    """A file's name and bytes. Raises PersonCannot if there is no such file."""
     if isinstance(source, File):
         return source
     if not source.is_file():
-        raise Unfit(f"There is no file {source}.")
+        raise PersonCannot(f"There is no file {source}.")
     return File(source.name, source.read_bytes())
 
 
@@ -56,12 +56,12 @@ def fill_in(
     declared = {item["name"]: item for item in part.get("options") or []}
     for name in given:
         if name not in declared:
-            raise Unfit(f"This command has no option called {name}.")
+            raise PersonCannot(f"This command has no option called {name}.")
     filled = []
     for name, option in declared.items():
         if given.get(name) is None:
             if option.get("required") and focused is None:
-                raise Unfit(f"{name} is required.")
+                raise PersonCannot(f"{name} is required.")
             continue
         kind, value = OptionType(option["type"]), given[name]
         item: dict[str, Any] = {"name": name, "type": int(kind)}
@@ -76,7 +76,7 @@ def fill_in(
         else:
             try:
                 item["value"] = commands.fit(option, value)
-            except Unfit:
+            except PersonCannot:
                 if focused is None:
                     raise
                 continue  # while typing, what does not fit yet is left out
@@ -95,7 +95,7 @@ def attach(
     file = read_file(Path(value) if isinstance(value, str) else value)
     limit = world.upload_limit(channel.guild_id)
     if len(file.data) > limit:
-        raise Unfit(f"{file.name} is too big: the limit here is {limit >> 20} MB.")
+        raise PersonCannot(f"{file.name} is too big: the limit here is {limit >> 20} MB.")
     commands.fits_file(option, file.name)
     attachment_id = world.snowflake()
     stored = world.cdn.store_attachment(attachment_id, channel.id, file.name, file.data, None)
@@ -133,7 +133,7 @@ def resolve(
         payload["permissions"] = "0"
         resolved.setdefault("channels", {})[found] = payload
         return found
-    raise Unfit(f"{name}: there is no {kind.name.lower()} called {text} here.")
+    raise PersonCannot(f"{name}: there is no {kind.name.lower()} called {text} here.")
 
 
 def _named(known: Mapping[str, str | None], text: str) -> str | None:
@@ -175,7 +175,9 @@ def pick(
 ) -> list[str]:
     """The values of what was picked, by value or by label."""
     if not menu.least <= len(values) <= menu.most:
-        raise Unfit(f"{menu.name} takes {menu.least} to {menu.most} picks, not {len(values)}.")
+        raise PersonCannot(
+            f"{menu.name} takes {menu.least} to {menu.most} picks, not {len(values)}."
+        )
     if menu.kind in _PICKED:
         kind = _PICKED[menu.kind]
         return [resolve(world, channel, kind, menu.name, value, resolved) for value in values]
@@ -184,7 +186,7 @@ def pick(
         found = next((item for item in options if value in (item["value"], item["label"])), None)
         if found is None:
             labels = ", ".join(item["label"] for item in options)
-            raise Unfit(f"{menu.name} has no {value}. It has: {labels}.")
+            raise PersonCannot(f"{menu.name} has no {value}. It has: {labels}.")
         chosen.append(found["value"])
     return chosen
 
@@ -203,7 +205,7 @@ def fill_form(
     known = {key for item in modal.fields for key in (item.label, item.custom_id)}
     for key in given:
         if key not in known:
-            raise Unfit(f"The form has no field called {key}.")
+            raise PersonCannot(f"The form has no field called {key}.")
     values = {}
     for item in modal.fields:
         value = given.get(item.custom_id, given.get(item.label))
@@ -243,9 +245,9 @@ def _text(part: Mapping[str, Any], name: str, value: Any, *, required: bool) -> 
     text = str(part.get("value") or "") if value is None else str(value)
     least, most = part.get("min_length") or 0, part.get("max_length") or 4000
     if required and not text:
-        raise Unfit(f"{name} is required.")
+        raise PersonCannot(f"{name} is required.")
     if text and not least <= len(text) <= most:
-        raise Unfit(f"{name} takes {least} to {most} characters, not {len(text)}.")
+        raise PersonCannot(f"{name} takes {least} to {most} characters, not {len(text)}.")
     return text
 
 
@@ -267,12 +269,14 @@ def _many(
         values = list(value) if isinstance(value, list | tuple | set) else [value]
     if not values:
         if required:
-            raise Unfit(f"{name} is required.")
+            raise PersonCannot(f"{name} is required.")
         return []
     most = part.get("max_values") or (len(options) if item.kind == 22 else 1)
     menu = Picking(name=name, kind=item.kind, least=part.get("min_values", 1), most=most)
     if item.kind == 19:
         if not menu.least <= len(values) <= menu.most:
-            raise Unfit(f"{name} takes {menu.least} to {menu.most} files, not {len(values)}.")
+            raise PersonCannot(
+                f"{name} takes {menu.least} to {menu.most} files, not {len(values)}."
+            )
         return [attach(world, channel, {**part, "name": name}, file, resolved) for file in values]
     return pick(world, channel, menu, options, values, resolved)

@@ -1,4 +1,4 @@
-"""Application commands: what a bot may register, and what Discord's client lets a person fill in."""
+"""Application commands: what a bot may register, and what a person may fill in."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -24,8 +24,8 @@ _FAMILIES = {
 }
 
 
-class Unfit(Exception):
-    """What somebody typed cannot be sent. The message is a sentence for them."""
+class PersonCannot(Exception):
+    """Discord's client, or Discord, would not let this person do that. A sentence for them."""
 
 
 def register(world: World, guild_id: int | None, payloads: Any) -> list[dict[str, Any]]:
@@ -131,12 +131,12 @@ def leaf(
     for name in path:
         found = next((item for item in part.get("options") or [] if item["name"] == name), None)
         if found is None or found["type"] not in SUBCOMMANDS:
-            raise Unfit(f"There is no command called /{' '.join([command['name'], *path])}.")
+            raise PersonCannot(f"There is no command called /{' '.join([command['name'], *path])}.")
         part = found
         steps.append((name, int(found["type"])))
     if any(item["type"] in SUBCOMMANDS for item in part.get("options") or []):
         names = ", ".join(item["name"] for item in part["options"])
-        raise Unfit(f"/{' '.join([command['name'], *path])} needs one of: {names}.")
+        raise PersonCannot(f"/{' '.join([command['name'], *path])} needs one of: {names}.")
     return part, steps
 
 
@@ -153,23 +153,23 @@ def fit(option: Mapping[str, Any], value: Any) -> Any:
             if str(value) in (str(choice["value"]), choice["name"]):
                 return choice["value"]
         names = ", ".join(str(choice["name"]) for choice in choices)
-        raise Unfit(f"{name} must be one of: {names}.")
+        raise PersonCannot(f"{name} must be one of: {names}.")
     match kind:
         case OptionType.STRING:
             if not isinstance(value, str):
-                raise Unfit(f"{name} takes text, not {value!r}.")
+                raise PersonCannot(f"{name} takes text, not {value!r}.")
             least, most = option.get("min_length", 0), min(option.get("max_length", STRING), STRING)
             if not least <= len(value) <= most:
-                raise Unfit(f"{name} takes {least} to {most} characters, not {len(value)}.")
+                raise PersonCannot(f"{name} takes {least} to {most} characters, not {len(value)}.")
         case OptionType.INTEGER | OptionType.NUMBER:
             value = _number(name, kind, value)
             least, most = option.get("min_value", -WHOLE), option.get("max_value", WHOLE)
             if not least <= value <= most:
-                raise Unfit(f"{name} must be between {least:g} and {most:g}, not {value:g}.")
+                raise PersonCannot(f"{name} must be between {least:g} and {most:g}, not {value:g}.")
         case OptionType.BOOLEAN:
             value = {"true": True, "false": False}.get(str(value).lower())
             if value is None:
-                raise Unfit(f"{name} must be True or False.")
+                raise PersonCannot(f"{name} must be True or False.")
     return value
 
 
@@ -177,11 +177,11 @@ def _number(name: str, kind: OptionType, value: Any) -> int | float:
     whole = kind == OptionType.INTEGER
     wanted = "a whole number" if whole else "a number"
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise Unfit(f"{name} must be {wanted}.")
+        raise PersonCannot(f"{name} must be {wanted}.")
     try:
         return int(value) if whole and isinstance(value, str) else _exact(value, whole=whole)
     except ValueError:
-        raise Unfit(f"{name} must be {wanted}, not {value}.") from None
+        raise PersonCannot(f"{name} must be {wanted}, not {value}.") from None
 
 
 def _exact(value: float | str, *, whole: bool) -> int | float:
@@ -199,4 +199,6 @@ def fits_file(option: Mapping[str, Any], filename: str) -> None:
     endings = set[str]().union(*(_FAMILIES.get(item.lower(), {item.lower()}) for item in wanted))
     ending = "." + filename.rsplit(".", 1)[-1].lower() if "." in filename else ""
     if endings and ending not in endings:
-        raise Unfit(f"{option['name']} takes {', '.join(wanted)} files, and {filename} is not one.")
+        raise PersonCannot(
+            f"{option['name']} takes {', '.join(wanted)} files, and {filename} is not one."
+        )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from simcord.backend import serializers
 from simcord.backend.access import channel_accessible
@@ -20,7 +20,7 @@ class Feed:
         self.user_id = user_id
         self._queue: asyncio.Queue[Event] = asyncio.Queue()
 
-    def __enter__(self) -> "Feed":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

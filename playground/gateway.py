@@ -188,7 +188,7 @@ class Gateway:
                 sender.cancel()
             if session is not None and session.socket is socket:
                 session.socket = None
-                # 1000 and 1001 from the bot end the session; any other close leaves it to be resumed.
+                # 1000 and 1001 from the bot end the session; after any other it can be resumed.
                 if socket.close_code in (WSCloseCode.OK, WSCloseCode.GOING_AWAY):
                     self._sessions.pop(session.id, None)
                 self._say_online()

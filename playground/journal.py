@@ -110,7 +110,7 @@ def revive(kind: Any, value: Any) -> Any:
         return {arguments[0](key): revive(arguments[1], item) for key, item in value.items()}
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(value)
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         return kind(
             **{key: revive(hints[key], item) for key, item in value.items() if key in hints}

@@ -11,13 +11,13 @@ from simcord.backend.models import Channel, Interaction, Message
 from simcord.components import walk_components
 
 from playground.buckets import OLD_AGE, OLD_EDITS, RENAMES, Buckets
-from playground.world import MIB, World, made_at
+from playground.memory import TOKEN_LIFE, made_at
+from playground.world import MIB, World
 
 REQUEST_LIMIT = 25 * MIB  #: bytes of one request (reference, "Uploading Files")
 CONTENT_LIMIT = 2000  #: characters (resources/message)
 NONCE_LIMIT = 25  #: characters (resources/message)
 NONCE_LIFE = 300.0  #: seconds; Discord says "the past few minutes"
-TOKEN_LIFE = 900.0  #: seconds an interaction's token works
 ACK_WITHIN = 3.0  #: seconds to the first answer
 REACTIONS = 20  #: different emoji on one message
 FILES = 10  #: attachments of one message

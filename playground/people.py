@@ -1,11 +1,9 @@
 """What a human can do here. The page and the tests drive the same Person."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from simcord.backend import serializers
-from simcord.backend.access import channel_accessible
 from simcord.backend.errors import BackendError
 from simcord.backend.models import Channel
 from simcord.backend.models import Interaction as Record
@@ -15,17 +13,12 @@ from simcord.interactions import base_payload
 
 from playground import asking, commands, routes
 from playground.asking import File, Upload
-from playground.commands import Unfit
-from playground.feed import Feeds
+from playground.commands import PersonCannot
 from playground.limits import CONTENT_LIMIT, FILES
-from playground.views import Message, Modal, modal_view, view
-from playground.world import World
+from playground.sight import Sight
+from playground.views import Message, Modal, modal_view
 
 __all__ = ["Choice", "File", "Interaction", "Person", "PersonCannot"]
-
-
-class PersonCannot(Exception):
-    """Discord's client, or Discord, would not let this person do that. A sentence for them."""
 
 
 NO_ANSWER = "The application did not respond"  #: what Discord's client shows after 3 s
@@ -36,9 +29,6 @@ class Choice(NamedTuple):
 
     name: str
     value: str | int | float
-
-
-What = str | Callable[[Message], bool]
 
 
 class Interaction:
@@ -86,130 +76,13 @@ class Interaction:
         return [Choice(item["name"], item["value"]) for item in found]
 
 
-class Person:
-    """A human with an account. `at` is the channel, thread or DM they look at."""
-
-    def __init__(self, world: World, feeds: Feeds, user_id: int) -> None:
-        self.id = user_id
-        self._world = world
-        self._feeds = feeds
-        self._interactions: dict[int, Interaction] = {}
-        self.at = next((channel["id"] for channel in self.channels()), 0)
-        self.at = int(self.at)
-
-    @property
-    def name(self) -> str:
-        return self._world.users[self.id].name
-
-    @property
-    def mention(self) -> str:
-        return f"<@{self.id}>"
-
-    @property
-    def moderator(self) -> bool:
-        """Whether they have Manage Server in the first server they are in."""
-        guild = next(item for item in self._world.guilds.values() if self.id in item.members)
-        return bool(self._world.compute_permissions(guild.id, self.id) & 1 << 5)
-
-    # ------------------------------------------------------------------ looking
-
-    def go(self, place: int | str) -> int:
-        """Look at a channel, thread or DM (by id, or by a channel's name). Returns its id."""
-        self.at = self._place(place).id
-        return self.at
-
-    def go_to_dm(self) -> int:
-        """Look at the direct messages with the bot."""
-        self.at = self._world.open_dm(self.id).id
-        return self.at
-
-    def channels(self) -> list[dict[str, Any]]:
-        """Every channel, thread and DM that this person can see, as Discord's JSON."""
-        seen = [
-            item
-            for item in self._world.channels.values()
-            if channel_accessible(self._world, item.id, self.id)
-        ]
-        return [
-            dict(self._world.dress(serializers.channel_payload(self._world, item))) for item in seen
-        ]
-
-    def threads(self, channel: int | str | None = None) -> list[int]:
-        """Ids of the threads of a channel that this person can see, oldest first."""
-        parent = self._place(self.at if channel is None else channel).id
-        return sorted(
-            int(item["id"]) for item in self.channels() if item.get("parent_id") == str(parent)
-        )
-
-    def messages(self, place: int | str | None = None) -> list[Message]:
-        """The messages of a place as this person sees them, oldest first."""
-        channel = self._place(self.at if place is None else place)
-        if not channel_accessible(self._world, channel.id, self.id, history=True):
-            return []
-        stored = self._world.messages[channel.id].values()
-        seen = (item for item in stored if item.visible_to(self.id))
-        return [self._view(item.id, channel.id) for item in sorted(seen, key=lambda item: item.id)]
-
-    def message(self, message_id: int, channel_id: int | None = None) -> Message | None:
-        """One message as this person sees it; None if they cannot, or it is gone."""
-        places = [channel_id] if channel_id is not None else list(self._world.messages)
-        for place in places:
-            stored = self._world.messages.get(place, {}).get(message_id)
-            if (
-                stored is not None
-                and stored.visible_to(self.id)
-                and channel_accessible(self._world, place, self.id)
-            ):
-                return self._view(message_id, place)
-        return None
-
-    def commands(self, kind: AppCommandType = AppCommandType.CHAT_INPUT) -> list[dict[str, Any]]:
-        """The commands Discord's client would offer this person where they look."""
-        return self._world.visible_commands(user_id=self.id, channel_id=self.at, type=kind)
-
-    async def wait_for(self, what: What, timeout: float = 10) -> Message:
-        """The newest message this person can see that fits: a text in it, or a predicate.
-
-        Looks at old ones, new ones and edits, everywhere. Raises TimeoutError with what was there.
-        """
-        fits = what if callable(what) else (lambda message: what in message.text)
-        with self._feeds.open(self.id) as feed:
-            found = [item for item in self.everything() if fits(item)]
-            if found:
-                return found[-1]
-            try:
-                async with asyncio.timeout(timeout):
-                    while True:
-                        event, data = await feed.get()
-                        if event.startswith("MESSAGE_") and "ids" not in data:
-                            changed = int(data.get("message_id") or data["id"])
-                            message = self.message(changed, int(data["channel_id"]))
-                            if message is not None and fits(message):
-                                return message
-            except TimeoutError:
-                seen = [f"{item.author}: {item.text!r}" for item in self.everything()][-6:]
-                wanted = what if isinstance(what, str) else "a message that fits"
-                raise TimeoutError(
-                    f"{self.name} waited {timeout} s for {wanted!r}. The last messages: {seen}"
-                ) from None
-
-    def everything(self) -> list[Message]:
-        """Every message this person can see, wherever, oldest first."""
-        found = [item for place in list(self._world.channels) for item in self._glance(place)]
-        return sorted(found, key=lambda item: item.id)
-
-    def _glance(self, place: int) -> list[Message]:
-        return self.messages(place) if channel_accessible(self._world, place, self.id) else []
-
-    def _view(self, message_id: int, channel_id: int) -> Message:
-        stored = self._world.messages[channel_id][message_id]
-        payload = serializers.message_payload(self._world, stored, for_user=self.id)
-        return view(self._world.dress(payload))
+class Person(Sight):
+    """A human with an account, and hands."""
 
     # ------------------------------------------------------------------ commands
 
     async def type(self, command: str, /, **options: Any) -> Interaction:
-        """Type a slash command, as in `type("/video text", prompt="a fox", image=Path("x.png"))`."""
+        """Type a slash command, as in `type("/video text", prompt="a fox")`."""
         return await self.run(command, options)
 
     async def run(
@@ -283,10 +156,7 @@ class Person:
             known = any(name == key[0] for scope in self._world.commands.values() for key in scope)
             why = "You cannot use" if known else "There is no command called"
             raise PersonCannot(f"{why} /{name}{' here' if known else ''}.")
-        try:
-            part, steps = commands.leaf(spec, path)
-        except Unfit as no:
-            raise PersonCannot(str(no)) from None
+        part, steps = commands.leaf(spec, path)
         return spec, part, steps
 
     def _send_command(
@@ -301,10 +171,7 @@ class Person:
     ) -> Interaction:
         channel = self._here()
         resolved: dict[str, Any] = {}
-        try:
-            filled = asking.fill_in(self._world, channel, part, options, resolved, focused)
-        except Unfit as no:
-            raise PersonCannot(str(no)) from None
+        filled = asking.fill_in(self._world, channel, part, options, resolved, focused)
         for step, step_type in reversed(steps):
             filled = [{"name": step, "type": step_type, "options": filled}]
         data: dict[str, Any] = {
@@ -355,19 +222,14 @@ class Person:
         picked = [values] if isinstance(values, str) else list(values)
         resolved: dict[str, Any] = {}
         channel = self._world.get_channel(current.channel_id)
-        try:
-            chosen = asking.pick(
-                self._world,
-                channel,
-                asking.Picking(
-                    name=custom_id, kind=select.kind, least=select.least, most=select.most
-                ),
-                select.options,
-                picked,
-                resolved,
-            )
-        except Unfit as no:
-            raise PersonCannot(str(no)) from None
+        chosen = asking.pick(
+            self._world,
+            channel,
+            asking.Picking(name=custom_id, kind=select.kind, least=select.least, most=select.most),
+            select.options,
+            picked,
+            resolved,
+        )
         data: dict[str, Any] = {
             "custom_id": custom_id,
             "component_type": select.kind,
@@ -393,10 +255,7 @@ class Person:
             raise PersonCannot("There is no form to fill in.")
         channel = self._world.get_channel(record.channel_id)
         resolved: dict[str, Any] = {}
-        try:
-            parts = asking.fill_form(self._world, channel, shown, fields, resolved)
-        except Unfit as no:
-            raise PersonCannot(str(no)) from None
+        parts = asking.fill_form(self._world, channel, shown, fields, resolved)
         data: dict[str, Any] = {"custom_id": shown.custom_id, "components": parts}
         if resolved:
             data["resolved"] = resolved
@@ -565,18 +424,6 @@ class Person:
 
     # ------------------------------------------------------------------ may they?
 
-    def _place(self, place: int | str) -> Channel:
-        try:
-            return self._world.find_channel(place)
-        except LookupError as no:
-            raise PersonCannot(str(no)) from None
-
-    def _here(self) -> Channel:
-        channel = self._world.channels.get(self.at)
-        if channel is None or not channel_accessible(self._world, channel.id, self.id):
-            raise PersonCannot("You cannot see that channel.")
-        return channel
-
     def _need(self, channel: Channel, *names: str) -> None:
         for name in names:
             if not self._world.may(self.id, channel.id, name):
@@ -596,12 +443,6 @@ class Person:
     def _need_awake(self, channel: Channel) -> None:
         if channel.thread_metadata is not None and channel.thread_metadata.archived:
             raise PersonCannot("This thread is archived; somebody has to write in it first.")
-
-    def _visible(self, message: Message | int) -> Message:
-        current = self.message(message if isinstance(message, int) else message.id)
-        if current is None:
-            raise PersonCannot("That message is gone, or you cannot see it.")
-        return current
 
     def _reactable(self, message: Message | int) -> tuple[Message, Stored, Channel]:
         current = self._visible(message)

@@ -1,4 +1,4 @@
-"""REST: a request's way in (failures asked for, token, rate limit, body) and its answer's way out."""
+"""REST: a request's way in (token, rate limit, body) and its answer's way out."""
 
 import io
 import json
@@ -77,7 +77,7 @@ class Rest:
         reads_content: bool,
         gateway_url: Callable[[], str],
     ) -> None:
-        """*reads_content*: whether the portal grants MESSAGE_CONTENT (else others' text is blank)."""
+        """*reads_content*: whether the portal grants MESSAGE_CONTENT; else much text is blank."""
         self._world = world
         self._cdn = cdn
         self._buckets = buckets

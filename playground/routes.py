@@ -247,6 +247,19 @@ def pins(ctx: RequestContext, buckets: Buckets) -> Any:
     ]
 
 
+@answers("POST", "/attachments/refresh-urls")
+def refresh_links(ctx: RequestContext, buckets: Buckets) -> Any:
+    """Fresh links for old ones; what came in was unsigned, what goes out is signed again."""
+    links = ctx.body().get("attachment_urls") or []
+    return {"refreshed_urls": [{"original": link, "refreshed": link} for link in links]}
+
+
+@answers("GET", "/applications/@me")
+def application(ctx: RequestContext, buckets: Buckets) -> Any:
+    ctx.path = "/oauth2/applications/@me"
+    return onward(ctx)
+
+
 # ---------------------------------------------------------------------- reactions
 
 
@@ -343,8 +356,10 @@ def edit_channel(ctx: RequestContext, buckets: Buckets) -> Any:
             raise errors.missing_permissions()
     if "name" in body:
         _check_thread(body)
-    changes = {key: body[key] for key in ("name", "rate_limit_per_user") if key in body}
-    settings = {
+    changes: dict[str, Any] = {
+        key: body[key] for key in ("name", "rate_limit_per_user") if key in body
+    }
+    settings: dict[str, Any] = {
         key: body[key]
         for key in ("archived", "locked", "auto_archive_duration", "invitable")
         if key in body

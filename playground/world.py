@@ -11,7 +11,6 @@ it leaves out or gets wrong, compared with Discord's documents, is put right her
 """
 
 import json
-import logging
 import secrets
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from simcord._clock import Clock as SimcordClock
-from simcord.backend import Backend, permissions, serializers
+from simcord.backend import permissions, serializers
 from simcord.backend.access import channel_accessible
 from simcord.backend.models import (
     Channel,
@@ -36,17 +35,13 @@ from simcord.enums import ChannelType, MessageType, OverwriteType
 
 from playground.cdn import Cdn
 from playground.clock import Clock
-from playground.journal import Entry, Journal, revive
+from playground.journal import Journal
+from playground.memory import Memory, made_at
 
-log = logging.getLogger(__name__)
-
-DISCORD_EPOCH = 1420070400  #: seconds; 2015-01-01, where snowflakes begin
 MIB = 1024 * 1024
 UPLOAD_LIMIT = {0: 10 * MIB, 1: 10 * MIB, 2: 50 * MIB, 3: 100 * MIB}  #: bytes a file, by boost tier
 
-LOADING = 1 << 7
-HAS_THREAD = 1 << 5
-EPHEMERAL = 1 << 6
+HAS_THREAD = 1 << 5  #: a message flag
 
 #: What the invite link of this bot asks for; a role of this name carries exactly these.
 INVITE = (
@@ -73,9 +68,16 @@ def bits(*names: str) -> int:
     return value
 
 
-def made_at(snowflake: int) -> float:
-    """When an id was given out, in seconds since 1970."""
-    return (snowflake >> 22) / 1000 + DISCORD_EPOCH
+def _with_files(
+    embeds: list[dict[str, Any]], attachments: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Put links where an embed says `attachment://name`; simcord does so in components only."""
+    text = json.dumps(embeds)
+    if "attachment://" in text:
+        for item in attachments:
+            text = text.replace(f'"attachment://{item["filename"]}"', json.dumps(item["url"]))
+    changed: list[dict[str, Any]] = json.loads(text)
+    return changed
 
 
 class _Hands(SimcordClock):
@@ -92,23 +94,14 @@ class _Hands(SimcordClock):
         self._clock.advance(seconds)
 
 
-class World(Backend):
+class World(Memory):
     """Everything the playground holds. Changes go to `subscribers` (all) and `whispers` (one)."""
 
     def __init__(self, clock: Clock, cdn: Cdn, journal: Journal) -> None:
         self.whispers: list[Whisper] = []  #: called with (user id, event, data) for one person
         self.outcomes: dict[int, Callable[[str], None]] = {}  #: by interaction: who waits for it
-        self.nonces: dict[tuple[int, str], int] = {}  #: (channel, nonce) -> message
-        self.nonce_of: dict[int, str] = {}
-        self.boosts: dict[int, int] = {}  #: guild -> boost tier
-        self.extras: dict[
-            str, Any
-        ] = {}  #: small facts of the playground itself, kept with the rest
         self._nonce: str | None = None
-        self._journal = journal
-        self._changed: dict[tuple[str, str], None] = {}
-        self.time = clock
-        super().__init__(clock=_Hands(clock))
+        super().__init__(clock, _Hands(clock), journal)
         self.cdn: Cdn = cdn
         # An application and its bot share one id since 2016; simcord gives them two.
         self.application_id = self.bot_user.id
@@ -118,7 +111,7 @@ class World(Backend):
     def emit(self, event: str, payload: Mapping[str, Any]) -> None:
         """Tell everybody. The payload is copied and completed first."""
         wire = self.dress(payload)
-        self._note(event, wire)
+        self.note(event, wire)
         for listener in self.subscribers:
             listener(event, wire)
 
@@ -160,6 +153,18 @@ class World(Backend):
             pinged = [self.users[user] for user in message.ping_user_ids if user in self.users]
             wire["mentions"] = [dict(serializers.user_payload(user)) for user in pinged]
             wire["mention_roles"] = [str(role) for role in message.ping_role_ids]
+            if message.system_metadata is not None and message.type == MessageType.THREAD_CREATED:
+                thread_id = str(message.system_metadata.channel_id)
+                wire["message_reference"] = {
+                    "guild_id": wire.get("guild_id"),
+                    "channel_id": thread_id,
+                }
+        # A file that an embed shows is not listed a second time.
+        shown = json.dumps(wire.get("embeds") or [])
+        if "/attachments/" in shown:
+            wire["attachments"] = [
+                item for item in wire["attachments"] if f"/{item['id']}/" not in shown
+            ]
         if wire["flags"] & HAS_THREAD and message_id in self.channels:
             thread = serializers.channel_payload(self, self.channels[message_id])
             wire["thread"] = json.loads(json.dumps(thread))
@@ -179,109 +184,6 @@ class World(Backend):
             reaction["me"] = found is not None and viewer in found.user_ids
         return wire
 
-    # ------------------------------------------------------------------ memory
-
-    def touch(self, kind: str, *key: object) -> None:
-        """Mark a thing as changed; `save` writes it down."""
-        self._changed[kind, "/".join(map(str, key))] = None
-
-    def save(self) -> None:
-        """Write down what changed since the last call."""
-        if not self._changed:
-            return
-        changed, self._changed = list(self._changed), {}
-        self._journal.write([(kind, key, self._look_up(kind, key)) for kind, key in changed])
-
-    def _look_up(self, kind: str, key: str) -> Any:
-        match kind:
-            case "message":
-                channel, message = map(int, key.split("/"))
-                return self.messages.get(channel, {}).get(message)
-            case "nonce":
-                channel_id, nonce = key.split("/", 1)
-                return self.nonces.get((int(channel_id), nonce))
-            case "commands":
-                scope = None if key == "None" else int(key)
-                return list(self.commands.get(scope, {}).values())
-            case "extra":
-                return self.extras.get(key)
-            case "boost":
-                return self.boosts.get(int(key))
-        found: dict[str, Mapping[int, Any]] = {
-            "user": self.users,
-            "guild": self.guilds,
-            "channel": self.channels,
-            "interaction": self.interactions,
-        }
-        return found[kind].get(int(key))
-
-    def _note(self, event: str, wire: Mapping[str, Any]) -> None:
-        """Mark what an event says has changed."""
-        if event.startswith("MESSAGE_"):
-            channel = wire["channel_id"]
-            for message in wire.get("ids") or [wire.get("message_id") or wire.get("id")]:
-                self.touch("message", channel, message)
-            if event == "MESSAGE_CREATE":
-                self.touch("channel", channel)
-        elif event.startswith(("CHANNEL_", "THREAD_")):
-            self.touch("channel", wire.get("channel_id") or wire["id"])
-            if "guild_id" in wire:
-                self.touch("guild", wire["guild_id"])
-        elif event.startswith("GUILD_"):
-            self.touch("guild", wire.get("guild_id") or wire["id"])
-
-    def restore(self, entries: Iterable[Entry]) -> None:
-        """Become the world that was written down."""
-        for kind, key, value in entries:
-            match kind:
-                case "user":
-                    self.users[int(key)] = revive(User, value)
-                case "guild":
-                    self.guilds[int(key)] = revive(Guild, value)
-                case "channel":
-                    channel = revive(Channel, value)
-                    self.channels[channel.id] = channel
-                    self.messages.setdefault(channel.id, {})
-                    if channel.type == ChannelType.DM:
-                        self.dm_channels[channel.recipient_ids[0]] = channel.id
-                case "message":
-                    message = revive(Message, value)
-                    self.messages.setdefault(message.channel_id, {})[message.id] = message
-                case "interaction":
-                    record = revive(Interaction, value)
-                    self.interactions[record.id] = record
-                    self.interaction_tokens[record.token] = record.id
-                case "nonce":
-                    channel_id, nonce = key.split("/", 1)
-                    self.nonces[int(channel_id), nonce] = value
-                    self.nonce_of[value] = nonce
-                case "commands":
-                    scope = None if key == "None" else int(key)
-                    self.commands[scope] = {(item["name"], item["type"]): item for item in value}
-                case "boost":
-                    self.boosts[int(key)] = value
-                case "extra":
-                    self.extras[key] = value
-        self._forget_strangers()
-        bot = int(self.extras["bot"])
-        self.users.pop(self.bot_user.id, None)
-        self.bot_user = self.users[bot]
-        self.application_id = bot
-
-    def _forget_strangers(self) -> None:
-        """Drop what refers to something that was never written: the line a crash cut off."""
-        for guild in self.guilds.values():
-            guild.channel_ids = [item for item in guild.channel_ids if item in self.channels]
-            guild.thread_ids = [item for item in guild.thread_ids if item in self.channels]
-        for channel_id in [item for item in self.messages if item not in self.channels]:
-            del self.messages[channel_id]
-        now = self.time.now()
-        for record in list(self.interactions.values()):
-            if made_at(record.id) + 900 < now:
-                del self.interactions[record.id]
-                del self.interaction_tokens[record.token]
-                self.touch("interaction", record.id)
-
     # ------------------------------------------------------------------ corrections
 
     def make_user(self, name: str, **fields: Any) -> User:
@@ -297,6 +199,7 @@ class World(Backend):
     def commit_message(self, message: Message, *, broadcast: bool = True) -> Message:
         """Install a message. Posting in an archived thread opens it again (topics/threads)."""
         channel = self.get_channel(message.channel_id)
+        message.embeds = _with_files(message.embeds, message.attachments)
         meta = channel.thread_metadata
         if meta is not None and meta.archived:
             self.archive_thread(channel.id, archived=False)
@@ -310,6 +213,11 @@ class World(Backend):
         return committed
 
     def edit_message(self, channel_id: int, message_id: int, fields: dict[str, Any]) -> Message:
+        if fields.get("embeds"):
+            files = fields.get("attachments")
+            if files is None:
+                files = self.get_message(channel_id, message_id).attachments
+            fields = {**fields, "embeds": _with_files(fields["embeds"], files)}
         message = super().edit_message(channel_id, message_id, fields)
         if message.is_ephemeral:
             self._whisper_message("MESSAGE_UPDATE", message)
@@ -529,7 +437,7 @@ class World(Backend):
         else:
             self.delete_overwrite(place.id, key)
         after = self.viewers(place.id)
-        # A client is told that a channel went away, or came, when it may no longer, or may now, see it.
+        # To a client, a channel it may no longer see went away, and one it may now see is new.
         for user in before - after:
             self.whisper(user, "CHANNEL_DELETE", serializers.channel_payload(self, place))
         for user in after - before:
@@ -574,6 +482,14 @@ class World(Backend):
             super().delete_channel(place)
             for user in viewers:
                 self.whisper(user, event, gone)
+
+    def outage(self, guild_id: int) -> None:
+        """Make a server unavailable, as when Discord is in trouble: the bot is still in it."""
+        self.emit("GUILD_DELETE", {"id": str(guild_id), "unavailable": True})
+
+    def recover(self, guild_id: int) -> None:
+        """End an outage."""
+        self.emit("GUILD_CREATE", serializers.guild_create_payload(self, self.guilds[guild_id]))
 
     def open_dm(self, user_id: int) -> Channel:
         return self.get_dm_channel(user_id)

@@ -1,6 +1,5 @@
 """A person can do in the playground what a person can do on Discord."""
 
-
 from playground import Playground
 from tests.toybot import connected
 

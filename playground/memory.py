@@ -1,0 +1,135 @@
+"""What the world keeps over a restart, and how it becomes that world again."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from simcord._clock import Clock as SimcordClock
+from simcord.backend import Backend
+from simcord.backend.models import Channel, Guild, Interaction, Message, User
+from simcord.enums import ChannelType
+
+from playground.clock import Clock
+from playground.journal import Entry, Journal, revive
+
+DISCORD_EPOCH = 1420070400  #: seconds; 2015-01-01, where snowflakes begin
+TOKEN_LIFE = 900.0  #: seconds an interaction's token works
+
+
+def made_at(snowflake: int) -> float:
+    """When an id was given out, in seconds since 1970."""
+    return (snowflake >> 22) / 1000 + DISCORD_EPOCH
+
+
+class Memory(Backend):
+    """simcord's Backend, with what changes in it written to a journal."""
+
+    def __init__(self, clock: Clock, hands: SimcordClock, journal: Journal) -> None:
+        self.time = clock
+        self.nonces: dict[tuple[int, str], int] = {}  #: (channel, nonce) -> message
+        self.nonce_of: dict[int, str] = {}
+        self.boosts: dict[int, int] = {}  #: guild -> boost tier
+        self.extras: dict[str, Any] = {}  #: small facts of the playground itself
+        self._journal = journal
+        self._changed: dict[tuple[str, str], None] = {}
+        super().__init__(clock=hands)
+
+    def touch(self, kind: str, *key: object) -> None:
+        """Mark a thing as changed; `save` writes it down."""
+        self._changed[kind, "/".join(map(str, key))] = None
+
+    def save(self) -> None:
+        """Write down what changed since the last call."""
+        if not self._changed:
+            return
+        changed, self._changed = list(self._changed), {}
+        self._journal.write([(kind, key, self._look_up(kind, key)) for kind, key in changed])
+
+    def _look_up(self, kind: str, key: str) -> Any:
+        match kind:
+            case "message":
+                channel, message = map(int, key.split("/"))
+                return self.messages.get(channel, {}).get(message)
+            case "nonce":
+                channel_id, nonce = key.split("/", 1)
+                return self.nonces.get((int(channel_id), nonce))
+            case "commands":
+                scope = None if key == "None" else int(key)
+                return list(self.commands.get(scope, {}).values())
+            case "extra":
+                return self.extras.get(key)
+            case "boost":
+                return self.boosts.get(int(key))
+        found: dict[str, Mapping[int, Any]] = {
+            "user": self.users,
+            "guild": self.guilds,
+            "channel": self.channels,
+            "interaction": self.interactions,
+        }
+        return found[kind].get(int(key))
+
+    def note(self, event: str, wire: Mapping[str, Any]) -> None:
+        """Mark what an event says has changed."""
+        if event.startswith("MESSAGE_"):
+            channel = wire["channel_id"]
+            for message in wire.get("ids") or [wire.get("message_id") or wire.get("id")]:
+                self.touch("message", channel, message)
+            if event == "MESSAGE_CREATE":
+                self.touch("channel", channel)
+        elif event.startswith(("CHANNEL_", "THREAD_")):
+            self.touch("channel", wire.get("channel_id") or wire["id"])
+            if "guild_id" in wire:
+                self.touch("guild", wire["guild_id"])
+        elif event.startswith("GUILD_"):
+            self.touch("guild", wire.get("guild_id") or wire["id"])
+
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Become the world that was written down."""
+        for kind, key, value in entries:
+            match kind:
+                case "user":
+                    self.users[int(key)] = revive(User, value)
+                case "guild":
+                    self.guilds[int(key)] = revive(Guild, value)
+                case "channel":
+                    channel = revive(Channel, value)
+                    self.channels[channel.id] = channel
+                    self.messages.setdefault(channel.id, {})
+                    if channel.type == ChannelType.DM:
+                        self.dm_channels[channel.recipient_ids[0]] = channel.id
+                case "message":
+                    message = revive(Message, value)
+                    self.messages.setdefault(message.channel_id, {})[message.id] = message
+                case "interaction":
+                    record = revive(Interaction, value)
+                    self.interactions[record.id] = record
+                    self.interaction_tokens[record.token] = record.id
+                case "nonce":
+                    channel_id, nonce = key.split("/", 1)
+                    self.nonces[int(channel_id), nonce] = value
+                    self.nonce_of[value] = nonce
+                case "commands":
+                    scope = None if key == "None" else int(key)
+                    self.commands[scope] = {(item["name"], item["type"]): item for item in value}
+                case "boost":
+                    self.boosts[int(key)] = value
+                case "extra":
+                    self.extras[key] = value
+        self._forget_strangers()
+        bot = int(self.extras["bot"])
+        self.users.pop(self.bot_user.id, None)
+        self.bot_user = self.users[bot]
+        self.application_id = bot
+
+    def _forget_strangers(self) -> None:
+        """Drop what refers to something that was never written: the line a crash cut off."""
+        for guild in self.guilds.values():
+            guild.channel_ids = [item for item in guild.channel_ids if item in self.channels]
+            guild.thread_ids = [item for item in guild.thread_ids if item in self.channels]
+        for channel_id in [item for item in self.messages if item not in self.channels]:
+            del self.messages[channel_id]
+        now = self.time.now()
+        for record in list(self.interactions.values()):
+            if made_at(record.id) + TOKEN_LIFE < now:
+                del self.interactions[record.id]
+                del self.interaction_tokens[record.token]
+                self.touch("interaction", record.id)
