@@ -4,23 +4,26 @@ import asyncio
 import os
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 
 import imageio_ffmpeg
 
-__all__ = ["H264_AAC", "FfmpegError", "Graph", "ffmpeg"]
+__all__ = ["H264_AAC", "QUALITY", "FfmpegError", "Graph", "ffmpeg", "rate"]
 
 #: Lines of ffmpeg's own words that are kept for an error. Its last ones name the cause.
 _KEPT_LINES = 40
 
 #: How every clip of ours is written: what browsers, phones and Discord play, its index in front.
 H264_AAC = (
-    *("-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p", "-g", "60"),
-    *("-c:a", "aac", "-b:a", "160k", "-ar", "48000", "-ac", "2"),
+    *("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "60"),
+    *("-c:a", "aac", "-ar", "48000", "-ac", "2"),
     *("-map_metadata", "-1", "-map_chapters", "-1", "-movflags", "+faststart", "-f", "mp4"),
 )
+#: How good, where no size is asked for.
+QUALITY = ("-crf", "20", "-b:a", "160k")
 
 # What runs before ffmpeg, in the child: ask the kernel to kill it when this process dies (only
 # Linux can), give way to everything else, become ffmpeg. A Python of its own and not a
@@ -70,12 +73,25 @@ class Graph:
         self._chains.append("".join(f"[{label}]" for label in labels) + f"{chain}[{result}]")
         return result
 
+    def concat(self, labels: Sequence[str], *, pieces: int, sound: bool) -> list[str]:
+        """Pieces of one picture each, or of a picture and a sound, one after the other."""
+        count = len(self._chains)
+        results = [f"s{count}v", f"s{count}a"][: 2 if sound else 1]
+        inputs, outputs = ("".join(f"[{name}]" for name in names) for names in (labels, results))
+        self._chains.append(f"{inputs}concat=n={pieces}:v=1:a={int(sound)}{outputs}")
+        return results
+
     def split(self, label: str, count: int) -> list[str]:
         """The stream *label*, as many times as it will be used."""
         results = [f"s{len(self._chains)}_{number}" for number in range(count)]
         outputs = "".join(f"[{result}]" for result in results)
         self._chains.append(f"[{label}]split={count}{outputs}")
         return results
+
+    @property
+    def inputs(self) -> list[str]:
+        """The inputs alone, for a run without filters."""
+        return [*self._inputs]
 
     def arguments(self, *labels: str) -> list[str]:
         """The inputs, the filters, and the streams *labels* as what is written."""
@@ -161,3 +177,9 @@ def _follow(
             progress(min(1.0, int(value) / 1_000_000 / seconds))
 
     return follow
+
+
+def rate(fps: float) -> str:
+    """*fps* as ffmpeg takes it exactly: '24/1', '30000/1001'."""
+    exact = Fraction(fps).limit_denominator(1001)
+    return f"{exact.numerator}/{exact.denominator}"

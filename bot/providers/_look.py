@@ -4,14 +4,13 @@ import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from bot._ffmpeg import Graph
+from bot._ffmpeg import Graph, rate
 
-__all__ = ["CAMERA", "Frame", "Move", "light", "rate", "still", "tone"]
+__all__ = ["CAMERA", "Frame", "Move", "light", "still", "tone"]
 
 Colour = tuple[int, int, int]
 
@@ -177,12 +176,6 @@ def tone(graph: Graph, *, seed: int, seconds: float) -> str:
         f"aresample=48000,atrim=duration={seconds:.6f},volume=1.6,"
         f"afade=t=in:d={fade:.3f},afade=t=out:st={seconds - fade:.3f}:d={fade:.3f}"
     )
-
-
-def rate(fps: float) -> str:
-    """*fps* as ffmpeg takes it exactly: '24/1', '30000/1001'."""
-    exact = Fraction(fps).limit_denominator(1001)
-    return f"{exact.numerator}/{exact.denominator}"
 
 
 def _colour(value: int) -> Colour:

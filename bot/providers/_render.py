@@ -7,10 +7,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from bot._ffmpeg import H264_AAC, Graph, ffmpeg
+from bot._ffmpeg import H264_AAC, QUALITY, Graph, ffmpeg, rate
 from bot.models import pixels
 from bot.providers import Order
-from bot.providers._look import CAMERA, Frame, light, rate, tone
+from bot.providers._look import CAMERA, Frame, light, tone
 from bot.providers._typeset import cleaned, layout, paint, write_face
 from storage import Mode
 
@@ -158,7 +158,7 @@ async def _shoot(graph: Graph, frame: Frame, streams: Sequence[str], work: Work)
     to = work.room / "shot.mp4"
     await ffmpeg(
         *graph.arguments(*streams),
-        *("-frames:v", str(frame.count), "-r", rate(frame.fps), *H264_AAC, to),
+        *("-frames:v", str(frame.count), "-r", rate(frame.fps), *H264_AAC, *QUALITY, to),
         cwd=work.room,
         timeout=1700,
         seconds=frame.seconds,
