@@ -28,6 +28,7 @@ from ._http import (
     DOWN,
     INPUT,
     KEY,
+    ORDER_DEADLINE,
     RATE,
     REFUSED,
     Edge,
@@ -212,7 +213,7 @@ class Ltx:
             body,
             into=self._folder / f"{order.attempt}.mp4",
             max_bytes=MAX_CLIP,
-            deadline=SYNC_DEADLINE,
+            deadline=SYNC_DEADLINE if old else ORDER_DEADLINE,
             returned=GONE | {400, 403} if old else (),
         )
         if 200 <= reply.status < 300:
