@@ -74,6 +74,7 @@ class Answer:
     carried_out: bool = False  #: the request has its effect first; always so without a new body
     gate: asyncio.Event | None = None  #: the answer waits for it
     dropped: bool = False  #: the connection is closed instead of answering
+    cut: int | None = None  #: the connection is closed after so many bytes of the body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +290,15 @@ class Server:
         if body is None and response is not None:
             return response
         status = script.status or (response.status if response is not None else 200)
+        if script.cut is not None:
+            half = web.StreamResponse(status=status, headers=dict(script.headers))
+            half.content_type = script.content_type or "application/json"
+            half.content_length = len(body or b"")
+            await half.prepare(request)
+            await half.write((body or b"")[: script.cut])
+            assert request.transport is not None
+            request.transport.close()
+            return half
         return web.Response(
             status=status,
             body=body or b"",
