@@ -3,28 +3,58 @@
 from .brief import Brief, Input, Lora, Mode
 from .job import ENDED, MOVES, IllegalMove, Job, Stale, State
 from .jobs import Due, Event, Jobs
+from .ledger import Bill
+from .moderation import Block, By, Change, Grant, Moderation
 from .opening import CannotOpen, Damaged, Locked, NewerSchema, Store, open_store
+from .periods import Period
+from .policy import (
+    Admitted,
+    Defaults,
+    Limit,
+    Policy,
+    Refused,
+    Rule,
+    Server,
+    Standing,
+    Whose,
+)
 from .writer import DiskTrouble
 
 __all__ = [
     "ENDED",
     "MOVES",
+    "Admitted",
+    "Bill",
+    "Block",
     "Brief",
+    "By",
     "CannotOpen",
+    "Change",
     "Damaged",
+    "Defaults",
     "DiskTrouble",
     "Due",
     "Event",
+    "Grant",
     "IllegalMove",
     "Input",
     "Job",
     "Jobs",
+    "Limit",
     "Locked",
     "Lora",
     "Mode",
+    "Moderation",
     "NewerSchema",
+    "Period",
+    "Policy",
+    "Refused",
+    "Rule",
+    "Server",
     "Stale",
+    "Standing",
     "State",
     "Store",
+    "Whose",
     "open_store",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from . import ledger
 from .brief import Brief
 from .job import MOVES, IllegalMove, Job, Stale, State
 from .writer import Writer
@@ -46,15 +47,17 @@ class Jobs:
         """
         return await self._writer.write(lambda db: insert(db, draft))
 
-    async def save(self, job: Job, why: str = "") -> Job:
-        """Write what a step changed, and the move it made, for the reason *why*.
+    async def save(self, job: Job, why: str = "", *, credits: int | None = None) -> Job:
+        """Write what a step changed, the move it made, for the reason *why*, and what that
+        means for the money: see `ledger.settle`. *credits* is what the provider billed,
+        where that is known exactly.
 
         Its terms (who asked, for what, at which price) and its places are not written: the
         former never change, the latter are `set_places`'s. Raises `Stale` if anyone else has
         saved it since it was read, `IllegalMove` if its state does not follow from the row's.
         *why* outlives the deletion of personal data and must hold none.
         """
-        return await self._writer.write(lambda db: save(db, job, why))
+        return await self._writer.write(lambda db: save(db, job, why, credits=credits))
 
     async def set_places(
         self,
@@ -163,7 +166,7 @@ class Jobs:
 
 def insert(db: sqlite3.Connection, draft: Job) -> tuple[Job, bool]:
     """See `Jobs.add`."""
-    known = _one(db, "SELECT * FROM job WHERE request = :request", request=draft.request)
+    known = requested(db, draft.request)
     if known is not None:
         return known, False
     cursor = db.execute(
@@ -187,7 +190,12 @@ def insert(db: sqlite3.Connection, draft: Job) -> tuple[Job, bool]:
     return job, True
 
 
-def save(db: sqlite3.Connection, job: Job, why: str = "") -> Job:
+def requested(db: sqlite3.Connection, request: str) -> Job | None:
+    """The job that a request became."""
+    return _one(db, "SELECT * FROM job WHERE request = :request", request=request)
+
+
+def save(db: sqlite3.Connection, job: Job, why: str = "", *, credits: int | None = None) -> Job:
     """See `Jobs.save`."""
     row = get(db, job.id)
     if row is None or row.rev != job.rev:
@@ -207,6 +215,7 @@ def save(db: sqlite3.Connection, job: Job, why: str = "") -> Job:
     )
     if job.state is not row.state:
         _record(db, job, before=row.state, why=why)
+        ledger.settle(db, job, before=row.state, at=job.since, credits=credits)
     saved = get(db, job.id)
     assert saved is not None
     return saved

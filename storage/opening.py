@@ -11,12 +11,17 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncGenerator, Generator, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
 from pathlib import Path
 
+from .checks import check
+from .clock import TICKS, Clock, mark
 from .jobs import Jobs
+from .moderation import Moderation
+from .policy import Defaults, Policy
 from .writer import Connection, Writer
 
 DATABASE = "dailies.db"
@@ -42,14 +47,29 @@ class Damaged(CannotOpen):
 class Store:
     """Everything Dailies knows. Each part has its own methods; they share one writer."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, *, clock: Clock, defaults: Defaults) -> None:
         self.writer = writer
         self.jobs = Jobs(writer)
+        self.policy = Policy(writer, clock=clock, defaults=defaults)
+        self.moderation = Moderation(writer, clock=clock, defaults=defaults)
+
+    async def check(self, *, thorough: bool = False) -> list[str]:
+        """Every rule of the books that is broken, a sentence each; see `checks.check`."""
+        return await self.writer.read(lambda db: check(db, thorough=thorough))
 
 
 @asynccontextmanager
-async def open_store(directory: Path) -> AsyncGenerator[Store]:
+async def open_store(
+    directory: Path,
+    *,
+    defaults: Defaults | None = None,
+    wall: Callable[[], float] = time.time,
+    ticks: Callable[[], float] = TICKS,
+) -> AsyncGenerator[Store]:
     """Open the store in *directory*, creating it or bringing it up to the newest schema.
+
+    *defaults* are the limits of servers that have set none. *wall* and *ticks* are what the
+    clock of the limits goes by, in seconds: see `Clock`.
 
     Raises `Locked`, `NewerSchema`, `Damaged`, or `CannotOpen` for a directory that cannot be
     used. Closing finishes the writes that still wait.
@@ -62,7 +82,8 @@ async def open_store(directory: Path) -> AsyncGenerator[Store]:
         async with db:
             writer = Writer(db)
             try:
-                yield Store(writer)
+                clock = Clock(await writer.read(mark), wall=wall, ticks=ticks)
+                yield Store(writer, clock=clock, defaults=defaults or Defaults())
             finally:
                 await writer.close()
 

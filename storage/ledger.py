@@ -1,0 +1,320 @@
+"""The ledger: credits are reserved for a job, then captured or given back, once."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .job import ENDED, Job, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """*amount* whole credits from one account to another; the accounts are in 0002_ledger.sql."""
+
+    source: str
+    target: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What the ledger says a job cost, in credits. This is what a card may state."""
+
+    reserved: int  #: when it was ordered
+    held: int  #: still reserved
+    spent: int  #: captured from its person
+    lost: int  #: billed by the provider, and paid by nobody here
+    suspense: int  #: may have been billed; nobody knows yet
+    settled: bool
+
+
+def person(db: sqlite3.Connection, user_id: int) -> int:
+    """The number that stands for a Discord user in what can never be deleted."""
+    row = db.execute("SELECT id FROM person WHERE user_id = ?", (user_id,)).fetchone()
+    if row is None:
+        row = db.execute(
+            "INSERT INTO person (user_id) VALUES (?) RETURNING id", (user_id,)
+        ).fetchone()
+    return int(row[0])
+
+
+def balance(db: sqlite3.Connection, account: str) -> int:
+    """What is on an account; nothing on one that was never used."""
+    row = db.execute("SELECT balance FROM account WHERE name = ?", (account,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def give(
+    db: sqlite3.Connection, *, grant_id: int, guild_id: int, person_id: int, amount: int, at: float
+) -> None:
+    """Fill a grant's account."""
+    _post(
+        db,
+        "grant",
+        [Transfer(source=f"pool:{guild_id}", target=f"grant:{grant_id}", amount=amount)],
+        guild_id=guild_id,
+        person_id=person_id,
+        grant_id=grant_id,
+        at=at,
+    )
+
+
+def reserve(
+    db: sqlite3.Connection,
+    job: Job,
+    *,
+    person_id: int,
+    day: str,
+    quota: int,
+    grants: Sequence[tuple[int, int]],
+    at: float,
+) -> None:
+    """Hold *job*'s price: *quota* credits of it from the quota, the rest from *grants*.
+
+    *grants* are pairs of a grant's number and the credits to take from it; *day* is the
+    server's date, as YYYY-MM-DD, that limits count the job under from now on.
+    """
+    assert quota + sum(amount for _, amount in grants) == job.price
+    held = f"held:{job.guild_id}:{person_id}"
+    sources = [
+        (f"pool:{job.guild_id}", quota),
+        *((f"grant:{grant}", each) for grant, each in grants),
+    ]
+    _post(
+        db,
+        "reserve",
+        [Transfer(source=source, target=held, amount=amount) for source, amount in sources],
+        guild_id=job.guild_id,
+        person_id=person_id,
+        job_id=job.id,
+        day=day,
+        at=at,
+    )
+
+
+def settle(
+    db: sqlite3.Connection, job: Job, *, before: State, at: float, credits: int | None = None
+) -> None:
+    """Move what a job holds to where it belongs, now that it is in a new state.
+
+    `Jobs.save` calls this with every move, so that no end can forget it. A job that was never
+    reserved, has not ended, or was settled before, moves nothing. *credits* is what the
+    provider billed where that is known exactly; its price otherwise.
+
+    * done, undelivered: the person pays what was billed, never more than the price
+    * cancelled: the same if the provider billed it, else nothing
+    * failed, expired: the person pays nothing; what was billed is the house's loss
+    * closed, or ended otherwise with nobody knowing: the person pays nothing; it is in suspense
+
+    A person's order to try an unclear job again (`unclear` to `queued` with `billed` unknown)
+    keeps the hold for the new attempt and puts the old one in suspense.
+    """
+    reserved = _reserved(db, job.id)
+    if reserved is None:
+        return
+    if before is State.UNCLEAR and job.state is State.QUEUED and job.billed == "unknown":
+        _suspend(db, reserved, job, at=at)
+    if job.state not in ENDED or _is_settled(db, job.id):
+        return
+    billed = job.price if credits is None else credits
+    house, lost = f"house:{job.guild_id}", f"lost:{job.guild_id}"
+    pays, kind = 0, "release"
+    extra = Transfer(source=house, target=lost, amount=0)
+    match job.state, job.billed:
+        case (State.DONE | State.UNDELIVERED, _) | (State.CANCELLED, "yes"):
+            kind, pays = "capture", min(billed, job.price)
+            extra = Transfer(source=house, target=lost, amount=billed - pays)
+        case (State.CLOSED, _) | (_, "unknown"):
+            kind = "close"
+            extra = Transfer(source=house, target=f"suspense:{job.guild_id}", amount=job.price)
+        case (_, "yes"):
+            extra = Transfer(source=house, target=lost, amount=billed)
+    moves = [*_paid_and_returned(db, reserved, pays), extra]
+    _post_for(db, kind, reserved, moves, job_id=job.id, at=at)
+
+
+def clear(db: sqlite3.Connection, job_id: int, attempt: int, *, billed: bool, at: float) -> bool:
+    """End the suspense of an attempt, now that the provider's own report says what it was.
+
+    False if that attempt is not in suspense, or no more.
+    """
+    row = db.execute(
+        """
+        SELECT target, amount FROM transfer JOIN txn ON txn.id = txn_id
+        WHERE job_id = :job AND target GLOB 'suspense:*' AND (
+            (kind = 'suspense' AND attempt = :attempt)
+            OR (kind = 'close' AND :attempt = (SELECT attempt FROM job WHERE id = :job))
+        ) AND NOT EXISTS (
+            SELECT 1 FROM txn WHERE job_id = :job AND attempt = :attempt AND kind = 'clear'
+        )
+        """,
+        {"job": job_id, "attempt": attempt},
+    ).fetchone()
+    reserved = _reserved(db, job_id)
+    if row is None or reserved is None:
+        return False
+    suspense, amount = row
+    target = f"{'lost' if billed else 'house'}:{reserved['guild_id']}"
+    moves = [Transfer(source=suspense, target=target, amount=amount)]
+    _post_for(db, "clear", reserved, moves, job_id=job_id, attempt=attempt, at=at)
+    return True
+
+
+def bill(db: sqlite3.Connection, job_id: int) -> Bill | None:
+    """What a job holds and cost; None for one that was never reserved."""
+    if _reserved(db, job_id) is None:
+        return None
+    sums = dict.fromkeys(("held", "spent", "lost", "suspense"), 0)
+    reserved = 0
+    for source, target, amount in db.execute(
+        "SELECT source, target, amount FROM txn JOIN transfer ON txn_id = id WHERE job_id = ?",
+        (job_id,),
+    ):
+        for name, sign in ((source, -1), (target, 1)):
+            kind = name.partition(":")[0]
+            if kind in sums:
+                sums[kind] += sign * amount
+        if target.startswith("held:"):
+            reserved += amount
+    return Bill(reserved=reserved, settled=_is_settled(db, job_id), **sums)
+
+
+def _suspend(db: sqlite3.Connection, reserved: sqlite3.Row, job: Job, *, at: float) -> None:
+    known = db.execute(
+        "SELECT 1 FROM txn WHERE job_id = ? AND attempt = ? AND kind = 'suspense'",
+        (job.id, job.attempt),
+    ).fetchone()
+    if known is None:
+        guild = job.guild_id
+        moves = [Transfer(source=f"house:{guild}", target=f"suspense:{guild}", amount=job.price)]
+        _post_for(db, "suspense", reserved, moves, job_id=job.id, attempt=job.attempt, at=at)
+
+
+def _paid_and_returned(db: sqlite3.Connection, reserved: sqlite3.Row, pays: int) -> list[Transfer]:
+    """Of what is held, *pays* credits spent, the quota's first; the rest back where it was."""
+    parts = db.execute(
+        # The pool first, then the grants that expire soonest: as `policy.admit` took them.
+        """
+        SELECT source, target, transfer.amount FROM transfer
+        LEFT JOIN allowance ON source GLOB 'grant:*' AND allowance.id = substr(source, 7) + 0
+        WHERE txn_id = ?
+        ORDER BY source GLOB 'grant:*', expires_at IS NULL, expires_at, allowance.id
+        """,
+        (reserved["id"],),
+    ).fetchall()
+    moves, left = [], pays
+    spent = f"spent:{reserved['guild_id']}:{reserved['person_id']}"
+    for source, held, amount in parts:
+        kept = min(amount, left)
+        left -= kept
+        moves.append(Transfer(source=held, target=source, amount=amount - kept))
+    if parts:
+        moves.append(Transfer(source=parts[0]["target"], target=spent, amount=pays))
+    return moves
+
+
+def _reserved(db: sqlite3.Connection, job_id: int) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = db.execute(
+        "SELECT id, guild_id, person_id, day FROM txn WHERE job_id = ? AND kind = 'reserve'",
+        (job_id,),
+    ).fetchone()
+    return row
+
+
+def _is_settled(db: sqlite3.Connection, job_id: int) -> bool:
+    row = db.execute(
+        "SELECT 1 FROM txn WHERE job_id = ? AND kind IN ('capture', 'release', 'close')", (job_id,)
+    ).fetchone()
+    return row is not None
+
+
+def _post_for(
+    db: sqlite3.Connection,
+    kind: str,
+    reserved: sqlite3.Row,
+    moves: Sequence[Transfer],
+    *,
+    job_id: int,
+    at: float,
+    attempt: int | None = None,
+) -> None:
+    """Post for a job under the person and the day of its reserve."""
+    _post(
+        db,
+        kind,
+        moves,
+        guild_id=reserved["guild_id"],
+        person_id=reserved["person_id"],
+        day=reserved["day"],
+        job_id=job_id,
+        attempt=attempt,
+        at=at,
+    )
+
+
+def _post(
+    db: sqlite3.Connection,
+    kind: str,
+    moves: Sequence[Transfer],
+    *,
+    guild_id: int,
+    person_id: int,
+    at: float,
+    job_id: int | None = None,
+    attempt: int | None = None,
+    grant_id: int | None = None,
+    day: str | None = None,
+) -> None:
+    """Write one transaction of the ledger. Moves of nothing are left out."""
+    moves = [each for each in moves if each.amount]
+    [number] = db.execute(
+        """
+        INSERT INTO txn (kind, guild_id, person_id, job_id, attempt, grant_id, day, at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+        """,
+        (kind, guild_id, person_id, job_id, attempt, grant_id, day, at),
+    ).fetchone()
+    db.executemany(
+        "INSERT INTO transfer (txn_id, source, target, amount) VALUES (?, ?, ?, ?)",
+        [(number, each.source, each.target, each.amount) for each in moves],
+    )
+    if day is not None:
+        _count(db, moves, guild_id=guild_id, person_id=person_id, day=day)
+
+
+def _count(
+    db: sqlite3.Connection,
+    moves: Sequence[Transfer],
+    *,
+    guild_id: int,
+    person_id: int,
+    day: str,
+) -> None:
+    """Keep the counters of a day: what the limits look at instead of adding up the ledger."""
+
+    def net(*kinds: str) -> int:
+        prefixes = tuple(f"{kind}:" for kind in kinds)
+        return sum(
+            each.amount * (each.target.startswith(prefixes) - each.source.startswith(prefixes))
+            for each in moves
+        )
+
+    rows = [
+        (guild_id, person_id, day, -net("pool"), net("held", "spent")),
+        (guild_id, 0, day, 0, net("held", "spent", "lost", "suspense")),
+    ]
+    for row in rows:
+        if row[3] or row[4]:
+            # Not an UPSERT: its row would have to pass the CHECKs before it is added.
+            db.execute(
+                "INSERT INTO day_use (guild_id, person_id, day) VALUES (?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                row[:3],
+            )
+            db.execute(
+                "UPDATE day_use SET quota = quota + ?4, total = total + ?5,"
+                # What was forgiven and is given back must not be forgiven once more.
+                " forgiven = min(forgiven, quota + ?4)"
+                " WHERE guild_id = ?1 AND person_id = ?2 AND day = ?3",
+                row,
+            )

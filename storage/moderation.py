@@ -1,0 +1,461 @@
+"""What moderators change, and the record of who changed what."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from . import ledger, policy
+from .clock import Clock, advance, seen
+from .periods import Period, day_at, span, zone_named
+from .policy import Defaults, Rule, Server, Standing, Whose
+from .writer import Writer
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class By:
+    """Who does something in which server, and why."""
+
+    guild_id: int
+    actor_id: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One line of the audit. *actor_id* and *user_id* are None for somebody since forgotten."""
+
+    seq: int
+    actor_id: int | None
+    what: str  #: "rule", "server", "grant", "reset", "block", "unblock" or "budget"
+    user_id: int | None  #: whom it was done to
+    role_id: int | None
+    before: Any  #: what JSON holds
+    after: Any
+    why: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Somebody who may not order, until then or until a moderator says otherwise."""
+
+    user_id: int
+    why: str
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Credits on top of every quota."""
+
+    id: int
+    user_id: int
+    amount: int
+    left: int
+    expires_at: float | None
+    at: float
+
+
+class Moderation:
+    """The moderators' side. Every change is written down with who made it, or not made."""
+
+    def __init__(self, writer: Writer, *, clock: Clock, defaults: Defaults) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._defaults = defaults
+
+    async def set_rule(
+        self,
+        by: By,
+        whose: Whose,
+        amount: int | None,
+        period: Period,
+        *,
+        user_id: int | None = None,
+        role_id: int | None = None,
+    ) -> None:
+        """So many credits a period (None: no limit) for a user, a role, each member, or all
+        members together (`Whose.SERVER`: the budget)."""
+        target = _target(whose, user_id=user_id, role_id=role_id)
+        await self._write(
+            lambda db, now: set_rule(db, by, whose, target, (amount, period), now=now)
+        )
+
+    async def remove_rule(
+        self, by: By, whose: Whose, *, user_id: int | None = None, role_id: int | None = None
+    ) -> bool:
+        """Back to the next best rule. False if there was none."""
+        target = _target(whose, user_id=user_id, role_id=role_id)
+        return await self._write(lambda db, now: set_rule(db, by, whose, target, None, now=now))
+
+    async def set_server(self, by: By, **changes: Any) -> Server:
+        """Change settings of a server: *changes* are fields of `Server`, None for the default.
+
+        Raises ValueError with a sentence for an unknown time zone.
+        """
+        return await self._write(
+            lambda db, now: set_server(db, by, changes, defaults=self._defaults, now=now)
+        )
+
+    async def pause(self, by: By) -> Server:
+        """Take no orders, for the reason that *by* gives."""
+        return await self.set_server(by, paused=by.why)
+
+    async def resume(self, by: By) -> Server:
+        """Take orders again; if the budget is used up, beyond it for the rest of its period."""
+        return await self._write(lambda db, now: resume(db, by, defaults=self._defaults, now=now))
+
+    async def grant(
+        self, by: By, user_id: int, amount: int, *, lasts: float | None = None
+    ) -> Grant:
+        """Give somebody credits on top of their quota, for *lasts* seconds or for good."""
+        return await self._write(
+            lambda db, now: grant(
+                db, by, user_id, amount, expires_at=None if lasts is None else now + lasts, now=now
+            )
+        )
+
+    async def reset(self, by: By, user_id: int) -> int:
+        """Forget what somebody used of their quota this day, week and month; how much it was."""
+        return await self._write(
+            lambda db, now: reset(db, by, user_id, defaults=self._defaults, now=now)
+        )
+
+    async def block(self, by: By, user_id: int, *, lasts: float | None = None) -> None:
+        """Take no orders from somebody, for *lasts* seconds or until unblocked."""
+        await self._write(
+            lambda db, now: block(
+                db, by, user_id, until=None if lasts is None else now + lasts, now=now
+            )
+        )
+
+    async def unblock(self, by: By, user_id: int) -> bool:
+        """Take orders from somebody again. False if they were not blocked."""
+        return await self._write(lambda db, now: unblock(db, by, user_id, now=now))
+
+    async def clear(self, by: By, job_id: int, attempt: int, *, billed: bool) -> bool:
+        """Say what became of an attempt in suspense; see `ledger.clear`."""
+
+        def act(db: sqlite3.Connection, now: float) -> bool:
+            row = db.execute(
+                "SELECT 1 FROM job WHERE id = ? AND guild_id = ?", (job_id, by.guild_id)
+            ).fetchone()
+            if row is None or not ledger.clear(db, job_id, attempt, billed=billed, at=now):
+                return False
+            after = {"job": job_id, "attempt": attempt, "billed": billed}
+            record(db, by, "suspense", after=after, now=now)
+            return True
+
+        return await self._write(act)
+
+    async def rules(self, guild_id: int) -> list[tuple[int, Rule]]:
+        """Every rule of a server, with the user's or role's id (0: all members, the server)."""
+        return await self._writer.read(lambda db: rules(db, guild_id))
+
+    async def blocks(self, guild_id: int) -> list[Block]:
+        """Who is blocked now."""
+        now = self._clock.now()
+        return await self._writer.read(lambda db: blocks(db, guild_id, seen(db, now)))
+
+    async def grants(self, guild_id: int, *, user_id: int | None = None) -> list[Grant]:
+        """The grants of a server or of one person there, newest first."""
+        return await self._writer.read(lambda db: grants(db, guild_id, user_id))
+
+    async def audit(
+        self, guild_id: int, *, limit: int = 20, before: int | None = None
+    ) -> list[Change]:
+        """What was changed, newest first; *before* is the last `seq` of the page before."""
+        return await self._writer.read(lambda db: audit(db, guild_id, limit, before))
+
+    async def alarm(self, guild_id: int, stand: Standing) -> int | None:
+        """80 or 100: the share of the budget that was reached and nobody was told of yet.
+
+        Whoever asks is the one who tells: the second time the answer is None.
+        """
+        percent = due_alarm(stand)
+        if percent is None:
+            return None
+        return await self._write(
+            lambda db, now: raise_alarm(db, guild_id, percent, defaults=self._defaults, now=now)
+        )
+
+    async def _write(self, act: Callable[[sqlite3.Connection, float], T]) -> T:
+        now = self._clock.now()
+        return await self._writer.write(lambda db: act(db, advance(db, now)))
+
+
+def set_rule(
+    db: sqlite3.Connection,
+    by: By,
+    whose: Whose,
+    target: int,
+    value: tuple[int | None, Period] | None,
+    *,
+    now: float,
+) -> bool:
+    """Set a rule, or with no *value* remove it; False if there was none to remove."""
+    key = (by.guild_id, whose, target)
+    before = db.execute(
+        "DELETE FROM rule WHERE guild_id = ? AND whose = ? AND target = ? RETURNING amount, period",
+        key,
+    ).fetchone()
+    if value is None and before is None:
+        return False
+    if value is not None:
+        db.execute(
+            "INSERT INTO rule (guild_id, whose, target, amount, period) VALUES (?, ?, ?, ?, ?)",
+            (*key, *value),
+        )
+    record(
+        db,
+        by,
+        "budget" if whose is Whose.SERVER else "rule",
+        user_id=target if whose is Whose.USER else None,
+        role_id=target if whose is Whose.ROLE else None,
+        before=None if before is None else {"amount": before["amount"], "period": before["period"]},
+        after=None if value is None else {"amount": value[0], "period": value[1]},
+        now=now,
+    )
+    return True
+
+
+_SETTINGS = {
+    name: f"UPDATE server SET {name} = ? WHERE guild_id = ?"  # noqa: S608  # only these names
+    for name in Server.__dataclass_fields__
+}
+
+
+def set_server(
+    db: sqlite3.Connection, by: By, changes: dict[str, Any], *, defaults: Defaults, now: float
+) -> Server:
+    """See `Moderation.set_server`."""
+    if changes.get("zone") is not None:
+        zone_named(changes["zone"])
+    db.execute("INSERT INTO server (guild_id) VALUES (?) ON CONFLICT DO NOTHING", (by.guild_id,))
+    row = db.execute("SELECT * FROM server WHERE guild_id = ?", (by.guild_id,)).fetchone()
+    for name, value in changes.items():
+        db.execute(_SETTINGS[name], (value, by.guild_id))
+    record(db, by, "server", before={name: row[name] for name in changes}, after=changes, now=now)
+    return policy.server_of(db, by.guild_id, defaults)
+
+
+def resume(db: sqlite3.Connection, by: By, *, defaults: Defaults, now: float) -> Server:
+    """See `Moderation.resume`."""
+    server = policy.server_of(db, by.guild_id, defaults)
+    budget = policy.budget_of(db, by.guild_id, defaults)
+    first, after = span(budget.period, day_at(now, zone_named(server.zone)))
+    used = policy.budget_used(db, by.guild_id, (first, after))
+    changes: dict[str, Any] = {"paused": None}
+    if budget.amount is not None and used >= budget.amount:
+        changes["budget_open"] = first.isoformat()
+    return set_server(db, by, changes, defaults=defaults, now=now)
+
+
+def grant(
+    db: sqlite3.Connection,
+    by: By,
+    user_id: int,
+    amount: int,
+    *,
+    expires_at: float | None,
+    now: float,
+) -> Grant:
+    """See `Moderation.grant`."""
+    [number] = db.execute(
+        "INSERT INTO allowance (guild_id, user_id, amount, expires_at, at) VALUES (?, ?, ?, ?, ?)"
+        " RETURNING id",
+        (by.guild_id, user_id, amount, expires_at, now),
+    ).fetchone()
+    ledger.give(
+        db,
+        grant_id=number,
+        guild_id=by.guild_id,
+        person_id=ledger.person(db, user_id),
+        amount=amount,
+        at=now,
+    )
+    after = {"amount": amount, "expires_at": expires_at}
+    record(db, by, "grant", user_id=user_id, after=after, now=now)
+    return Grant(
+        id=number, user_id=user_id, amount=amount, left=amount, expires_at=expires_at, at=now
+    )
+
+
+def reset(db: sqlite3.Connection, by: By, user_id: int, *, defaults: Defaults, now: float) -> int:
+    """See `Moderation.reset`."""
+    person_id = ledger.person(db, user_id)
+    zone = zone_named(policy.server_of(db, by.guild_id, defaults).zone)
+    today = day_at(now, zone)
+    # Every day of the longest periods that today is in: whatever the rule, it starts anew.
+    first = min(span(period, today)[0] for period in Period)
+    [used] = db.execute(
+        "SELECT coalesce(sum(quota - forgiven), 0) FROM day_use"
+        " WHERE guild_id = ? AND person_id = ? AND day >= ?",
+        (by.guild_id, person_id, first.isoformat()),
+    ).fetchone()
+    db.execute(
+        "UPDATE day_use SET forgiven = quota WHERE guild_id = ? AND person_id = ? AND day >= ?",
+        (by.guild_id, person_id, first.isoformat()),
+    )
+    record(db, by, "reset", user_id=user_id, before={"used": used}, after={"used": 0}, now=now)
+    return int(used)
+
+
+def block(db: sqlite3.Connection, by: By, user_id: int, *, until: float | None, now: float) -> None:
+    """See `Moderation.block`."""
+    db.execute(
+        "INSERT INTO block (guild_id, user_id, why, until) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET why = excluded.why, until = excluded.until",
+        (by.guild_id, user_id, by.why, until),
+    )
+    record(db, by, "block", user_id=user_id, after={"until": until}, now=now)
+
+
+def unblock(db: sqlite3.Connection, by: By, user_id: int, *, now: float) -> bool:
+    """See `Moderation.unblock`."""
+    cursor = db.execute(
+        "DELETE FROM block WHERE guild_id = ? AND user_id = ?", (by.guild_id, user_id)
+    )
+    if cursor.rowcount:
+        record(db, by, "unblock", user_id=user_id, now=now)
+    return cursor.rowcount > 0
+
+
+def rules(db: sqlite3.Connection, guild_id: int) -> list[tuple[int, Rule]]:
+    """See `Moderation.rules`."""
+    return [
+        (
+            target,
+            Rule(
+                whose=Whose(whose),
+                amount=amount,
+                period=Period(period),
+                role_id=target if whose == Whose.ROLE else None,
+            ),
+        )
+        for whose, target, amount, period in db.execute(
+            "SELECT whose, target, amount, period FROM rule WHERE guild_id = ?"
+            " ORDER BY whose, target",
+            (guild_id,),
+        )
+    ]
+
+
+def blocks(db: sqlite3.Connection, guild_id: int, now: float) -> list[Block]:
+    """See `Moderation.blocks`."""
+    rows = db.execute(
+        "SELECT user_id, why, until FROM block"
+        " WHERE guild_id = ? AND (until IS NULL OR until > ?) ORDER BY user_id",
+        (guild_id, now),
+    )
+    return [Block(user_id=user_id, why=why, until=until) for user_id, why, until in rows]
+
+
+def grants(db: sqlite3.Connection, guild_id: int, user_id: int | None) -> list[Grant]:
+    """See `Moderation.grants`."""
+    sql = (
+        "SELECT id, user_id, amount, balance, expires_at, at"
+        " FROM allowance JOIN account ON name = 'grant:' || id WHERE guild_id = :guild"
+    )
+    if user_id is not None:
+        sql += " AND user_id = :user"
+    rows = db.execute(sql + " ORDER BY id DESC", {"guild": guild_id, "user": user_id})
+    return [
+        Grant(id=number, user_id=user, amount=amount, left=left, expires_at=expires_at, at=at)
+        for number, user, amount, left, expires_at, at in rows
+    ]
+
+
+def audit(db: sqlite3.Connection, guild_id: int, limit: int, before: int | None) -> list[Change]:
+    """See `Moderation.audit`."""
+    rows = db.execute(
+        """
+        SELECT seq, actor.user_id, what, target.user_id, role_id, before, after, why, at
+        FROM audit JOIN person AS actor ON actor.id = actor
+        LEFT JOIN person AS target ON target.id = person_id
+        WHERE guild_id = :guild AND (:before IS NULL OR seq < :before)
+        ORDER BY seq DESC LIMIT :limit
+        """,
+        {"guild": guild_id, "before": before, "limit": limit},
+    )
+    return [
+        Change(
+            seq=seq,
+            actor_id=actor,
+            what=what,
+            user_id=user,
+            role_id=role,
+            before=None if old is None else json.loads(old),
+            after=None if new is None else json.loads(new),
+            why=why,
+            at=at,
+        )
+        for seq, actor, what, user, role, old, new, why, at in rows
+    ]
+
+
+def due_alarm(stand: Standing) -> int | None:
+    """The highest mark that the budget's use has passed."""
+    if not stand.budget.amount:
+        return None
+    share = 100 * stand.budget_used / stand.budget.amount
+    return next((percent for percent in (100, 80) if share >= percent), None)
+
+
+def raise_alarm(
+    db: sqlite3.Connection, guild_id: int, percent: int, *, defaults: Defaults, now: float
+) -> int | None:
+    """*percent* if this is the first time in the budget's period; see `Moderation.alarm`."""
+    zone = zone_named(policy.server_of(db, guild_id, defaults).zone)
+    first, _ = span(policy.budget_of(db, guild_id, defaults).period, day_at(now, zone))
+    cursor = db.execute(
+        "INSERT INTO alarm (guild_id, day, percent) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (guild_id, first.isoformat(), percent),
+    )
+    return percent if cursor.rowcount else None
+
+
+def record(
+    db: sqlite3.Connection,
+    by: By,
+    what: str,
+    *,
+    now: float,
+    user_id: int | None = None,
+    role_id: int | None = None,
+    before: object = None,
+    after: object = None,
+) -> None:
+    """Write a line of the audit."""
+    db.execute(
+        """
+        INSERT INTO audit (guild_id, actor, what, person_id, role_id, before, after, why, at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+        (
+            by.guild_id,
+            ledger.person(db, by.actor_id),
+            what,
+            None if user_id is None else ledger.person(db, user_id),
+            role_id,
+            None if before is None else json.dumps(before),
+            None if after is None else json.dumps(after),
+            by.why,
+            now,
+        ),
+    )
+
+
+def _target(whose: Whose, *, user_id: int | None, role_id: int | None) -> int:
+    match whose:
+        case Whose.USER if user_id is not None:
+            return user_id
+        case Whose.ROLE if role_id is not None:
+            return role_id
+        case Whose.MEMBER | Whose.SERVER:
+            return 0
+    raise ValueError(f"a rule for {whose} needs whom it is for")

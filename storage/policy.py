@@ -1,0 +1,473 @@
+"""Who may spend how much: decided in the transaction that creates the job."""
+
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+from . import clock, jobs, ledger
+from .clock import Clock
+from .job import Job
+from .periods import Period, day_at, span, starts, zone_named
+from .writer import Writer
+
+
+class Limit(StrEnum):
+    """What can say no to an order, in the order in which it is asked."""
+
+    PAUSED = "paused"  #: nobody may order in this server now
+    BLOCKED = "blocked"  #: this person may not
+    PACE = "pace"  #: too many orders a minute
+    JOBS = "jobs"  #: too many at once, of the person or of the server
+    QUOTA = "quota"  #: a person's credits for a period, and their grants
+    BUDGET = "budget"  #: the server's credits for a period
+
+
+class Whose(StrEnum):
+    """Whom a limit was set for."""
+
+    USER = "user"  #: this very person
+    ROLE = "role"  #: everybody with a role
+    MEMBER = "member"  #: every member without a rule of their own or of a role
+    SERVER = "server"  #: all members together
+    DEFAULT = "default"  #: nobody set it in this server: it is the deployment's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """So many credits a period; None is as many as you like."""
+
+    whose: Whose
+    amount: int | None
+    period: Period
+    role_id: int | None = None  #: which role, for `Whose.ROLE`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What holds in a server where nobody has set anything. None is no limit.
+
+    They are meant to keep a lent credit card safe from the first order on: with a credit of
+    one US cent, 5 dollars a day for a member and 20 for the server.
+    """
+
+    amount: int | None = 500  #: credits for a member
+    period: Period = Period.DAY
+    budget: int | None = 2000  #: credits for all members of a server together
+    budget_period: Period = Period.DAY
+    zone: str = "UTC"
+    jobs_per_user: int | None = 3  #: at once
+    jobs_per_server: int | None = 20
+    per_minute: float | None = 6.0  #: orders of one person
+    burst: int = 3  #: of them at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """The settings of one server, the deployment's defaults filled in."""
+
+    zone: str
+    jobs_per_user: int | None
+    jobs_per_server: int | None
+    per_minute: float | None
+    burst: int
+    paused: str | None
+    budget_open: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a person stands in a server. Credits; times in seconds since 1970, by our clock."""
+
+    rule: Rule  #: the one that leaves them the most
+    used: int  #: of the quota in this period, held included, forgiven not
+    left: int | None  #: of the quota; None: no limit
+    granted: int  #: left on their grants
+    resets_at: float
+    running: int  #: jobs at once, as the limit counts them
+    budget: Rule
+    budget_used: int
+    budget_left: int | None
+    budget_resets_at: float
+    renewals: tuple[tuple[float, int], ...]  #: for each rule: when it starts anew, with how much
+
+    @property
+    def fits(self) -> int | None:
+        """The most that one order may cost now; None: no limit."""
+        mine = None if self.left is None else self.left + self.granted
+        amounts = [each for each in (mine, self.budget_left) if each is not None]
+        return min(amounts) if amounts else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """The order was taken: it is a job, and its price is held."""
+
+    job: Job
+    created: bool  #: False: this request is that job already, and nothing was taken
+    standing: Standing | None = None  #: after it; None where `created` is False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The order was not taken, and nothing changed."""
+
+    limit: Limit
+    whose: Whose
+    role_id: int | None = None
+    amount: float | None = None  #: what the limit allows: credits, jobs, or orders a minute
+    used: int = 0  #: of that
+    period: Period | None = None
+    why: str = ""  #: a moderator's reason, for PAUSED and BLOCKED
+    frees_at: float | None = None  #: seconds since 1970; None: when somebody or a job ends it
+    would_fit: int = 0  #: credits that an order may cost right now
+
+
+def admit(
+    db: sqlite3.Connection,
+    draft: Job,
+    *,
+    roles: Collection[int],
+    defaults: Defaults,
+    now: float,
+) -> Admitted | Refused:
+    """Take *draft* as a job and hold its price, unless a limit says no; nothing in between.
+
+    *roles* are the ids of the person's roles. *now* is `Clock.now`'s; where the database has
+    seen later moments it is the latest of them.
+    """
+    known = jobs.requested(db, draft.request)
+    if known is not None:
+        return Admitted(job=known, created=False)
+    now = clock.advance(db, now)
+    server = server_of(db, draft.guild_id, defaults)
+    refused = _forbidden(db, draft, server, now)
+    if refused is None:
+        refused = _too_many(db, draft, server, now)
+    if refused is not None:
+        return refused
+    stand = standing(
+        db, guild_id=draft.guild_id, user_id=draft.user_id, roles=roles, defaults=defaults, now=now
+    )
+    refused = _too_much(draft.price, stand)
+    if refused is not None:
+        return refused
+    return _taken(db, draft, stand, server, now)
+
+
+def standing(
+    db: sqlite3.Connection,
+    *,
+    guild_id: int,
+    user_id: int,
+    roles: Collection[int],
+    defaults: Defaults,
+    now: float,
+) -> Standing:
+    """What a person has used and has left."""
+    server = server_of(db, guild_id, defaults)
+    zone = zone_named(server.zone)
+    today = day_at(now, zone)
+    person_id = _person(db, user_id)
+    choices = []
+    renewals = []
+    for rule in rules_for(db, guild_id=guild_id, user_id=user_id, roles=roles, defaults=defaults):
+        used = _quota_used(db, guild_id, person_id, span(rule.period, today))
+        choices.append((rule, used, None if rule.amount is None else max(0, rule.amount - used)))
+        renewals.append((starts(span(rule.period, today)[1], zone), rule.amount or 0))
+    # The best for the person: no limit at all, else the most left now, else the most anew.
+    rule, used, left = max(
+        choices, key=lambda each: (each[2] is None, each[2] or 0, each[0].amount or 0)
+    )
+    budget = budget_of(db, guild_id, defaults)
+    first, after = span(budget.period, today)
+    spent = budget_used(db, guild_id, (first, after))
+    is_open = budget.amount is None or server.budget_open == first.isoformat()
+    return Standing(
+        rule=rule,
+        used=used,
+        left=left,
+        granted=sum(left for _, left in _grants(db, guild_id, user_id, now)),
+        resets_at=starts(span(rule.period, today)[1], zone),
+        running=_running(db, guild_id, user_id),
+        budget=budget,
+        budget_used=spent,
+        budget_left=None if is_open else max(0, (budget.amount or 0) - spent),
+        budget_resets_at=starts(after, zone),
+        renewals=tuple(renewals),
+    )
+
+
+def rules_for(
+    db: sqlite3.Connection,
+    *,
+    guild_id: int,
+    user_id: int,
+    roles: Collection[int],
+    defaults: Defaults,
+) -> list[Rule]:
+    """The quotas that speak of a person, of which the best holds: their own, else those of
+    their roles, else the members', else the deployment's. Never empty."""
+    found: dict[Whose, list[Rule]] = {}
+    for whose, target, amount, period in db.execute(
+        "SELECT whose, target, amount, period FROM rule WHERE guild_id = ? AND whose <> 'server'",
+        (guild_id,),
+    ):
+        if (
+            (whose == Whose.USER and target == user_id)
+            or (whose == Whose.ROLE and target in roles)
+            or whose == Whose.MEMBER
+        ):
+            rule = Rule(
+                whose=Whose(whose), amount=amount, period=Period(period), role_id=target or None
+            )
+            found.setdefault(rule.whose, []).append(rule)
+    default = Rule(whose=Whose.DEFAULT, amount=defaults.amount, period=defaults.period)
+    for whose in (Whose.USER, Whose.ROLE, Whose.MEMBER):
+        if whose in found:
+            return found[whose]
+    return [default]
+
+
+def budget_of(db: sqlite3.Connection, guild_id: int, defaults: Defaults) -> Rule:
+    """What all members of a server may spend together."""
+    row = db.execute(
+        "SELECT amount, period FROM rule WHERE guild_id = ? AND whose = 'server'", (guild_id,)
+    ).fetchone()
+    if row is None:
+        return Rule(whose=Whose.DEFAULT, amount=defaults.budget, period=defaults.budget_period)
+    return Rule(whose=Whose.SERVER, amount=row["amount"], period=Period(row["period"]))
+
+
+def budget_used(db: sqlite3.Connection, guild_id: int, days: tuple[date, date]) -> int:
+    """What all members used from a day to before another, with what the house lost."""
+    [used] = db.execute(
+        "SELECT coalesce(sum(total), 0) FROM day_use"
+        " WHERE guild_id = ? AND person_id = 0 AND day >= ? AND day < ?",
+        (guild_id, days[0].isoformat(), days[1].isoformat()),
+    ).fetchone()
+    return int(used)
+
+
+def server_of(db: sqlite3.Connection, guild_id: int, defaults: Defaults) -> Server:
+    """A server's settings."""
+    row = db.execute("SELECT * FROM server WHERE guild_id = ?", (guild_id,)).fetchone()
+    values = {} if row is None else {key: row[key] for key in row.keys() if row[key] is not None}  # noqa: SIM118  # a Row iterates its values
+    return Server(
+        zone=values.get("zone", defaults.zone),
+        jobs_per_user=values.get("jobs_per_user", defaults.jobs_per_user),
+        jobs_per_server=values.get("jobs_per_server", defaults.jobs_per_server),
+        per_minute=values.get("per_minute", defaults.per_minute),
+        burst=values.get("burst", defaults.burst),
+        paused=values.get("paused"),
+        budget_open=values.get("budget_open"),
+    )
+
+
+def _forbidden(db: sqlite3.Connection, draft: Job, server: Server, now: float) -> Refused | None:
+    if server.paused is not None:
+        return Refused(limit=Limit.PAUSED, whose=Whose.SERVER, why=server.paused)
+    block = db.execute(
+        "SELECT why, until FROM block WHERE guild_id = ? AND user_id = ?"
+        " AND (until IS NULL OR until > ?)",
+        (draft.guild_id, draft.user_id, now),
+    ).fetchone()
+    if block is not None:
+        return Refused(
+            limit=Limit.BLOCKED, whose=Whose.USER, why=block["why"], frees_at=block["until"]
+        )
+    return None
+
+
+def _too_many(db: sqlite3.Connection, draft: Job, server: Server, now: float) -> Refused | None:
+    if server.per_minute is not None:
+        frees_at = _paid_at(db, draft, server, now) - (server.burst - 1) * 60 / server.per_minute
+        if frees_at > now:
+            return Refused(
+                limit=Limit.PACE,
+                whose=Whose.MEMBER,
+                amount=server.per_minute,
+                frees_at=frees_at,
+            )
+    if server.jobs_per_user is not None:
+        running = _running(db, draft.guild_id, draft.user_id)
+        if running >= server.jobs_per_user:
+            return Refused(
+                limit=Limit.JOBS, whose=Whose.MEMBER, amount=server.jobs_per_user, used=running
+            )
+    if server.jobs_per_server is not None:
+        running = _running(db, draft.guild_id, None)
+        if running >= server.jobs_per_server:
+            return Refused(
+                limit=Limit.JOBS, whose=Whose.SERVER, amount=server.jobs_per_server, used=running
+            )
+    return None
+
+
+def _too_much(price: int, stand: Standing) -> Refused | None:
+    fits = stand.fits or 0
+    renewals = [when for when, amount in stand.renewals if price <= amount + stand.granted]
+    if stand.left is not None and price > stand.left + stand.granted:
+        return Refused(
+            limit=Limit.QUOTA,
+            whose=stand.rule.whose,
+            role_id=stand.rule.role_id,
+            amount=stand.rule.amount,
+            used=stand.used,
+            period=stand.rule.period,
+            frees_at=min(renewals, default=None),  # None: more than a whole period allows
+            would_fit=fits,
+        )
+    if stand.budget_left is not None and price > stand.budget_left:
+        return Refused(
+            limit=Limit.BUDGET,
+            whose=stand.budget.whose,
+            amount=stand.budget.amount,
+            used=stand.budget_used,
+            period=stand.budget.period,
+            frees_at=stand.budget_resets_at if price <= (stand.budget.amount or 0) else None,
+            would_fit=fits,
+        )
+    return None
+
+
+def _taken(
+    db: sqlite3.Connection, draft: Job, stand: Standing, server: Server, now: float
+) -> Admitted:
+    job, _ = jobs.insert(db, draft)
+    quota = job.price if stand.left is None else min(job.price, stand.left)
+    grants, missing = [], job.price - quota
+    for number, left in _grants(db, job.guild_id, job.user_id, now):
+        if missing:
+            grants.append((number, min(left, missing)))
+            missing -= min(left, missing)
+    ledger.reserve(
+        db,
+        job,
+        person_id=ledger.person(db, job.user_id),
+        day=day_at(now, zone_named(server.zone)).isoformat(),
+        quota=quota,
+        grants=grants,
+        at=now,
+    )
+    if server.per_minute is not None:
+        db.execute(
+            "INSERT INTO pace (guild_id, user_id, paid_at) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET paid_at = excluded.paid_at",
+            (job.guild_id, job.user_id, _paid_at(db, job, server, now) + 60 / server.per_minute),
+        )
+    after = replace(
+        stand,
+        used=stand.used + quota,
+        left=None if stand.left is None else stand.left - quota,
+        granted=stand.granted - (job.price - quota),
+        running=stand.running + 1,
+        budget_used=stand.budget_used + job.price,
+        budget_left=None if stand.budget_left is None else stand.budget_left - job.price,
+    )
+    return Admitted(job=job, created=True, standing=after)
+
+
+def _paid_at(db: sqlite3.Connection, draft: Job, server: Server, now: float) -> float:
+    """When the person's orders so far are paid for; never before now."""
+    row = db.execute(
+        "SELECT paid_at FROM pace WHERE guild_id = ? AND user_id = ?",
+        (draft.guild_id, draft.user_id),
+    ).fetchone()
+    if row is None or server.per_minute is None:
+        return now
+    # A slower pace that was allowed before must not be waited for under a faster one.
+    return min(max(now, float(row[0])), now + server.burst * 60 / server.per_minute)
+
+
+def _person(db: sqlite3.Connection, user_id: int) -> int:
+    row = db.execute("SELECT id FROM person WHERE user_id = ?", (user_id,)).fetchone()
+    return -1 if row is None else int(row[0])
+
+
+def _quota_used(
+    db: sqlite3.Connection, guild_id: int, person_id: int, days: tuple[date, date]
+) -> int:
+    [used] = db.execute(
+        "SELECT coalesce(sum(quota - forgiven), 0) FROM day_use"
+        " WHERE guild_id = ? AND person_id = ? AND day >= ? AND day < ?",
+        (guild_id, person_id, days[0].isoformat(), days[1].isoformat()),
+    ).fetchone()
+    return int(used)
+
+
+def _grants(
+    db: sqlite3.Connection, guild_id: int, user_id: int, now: float
+) -> list[tuple[int, int]]:
+    """Number and rest of the grants that still count, those that expire soonest first."""
+    rows = db.execute(
+        """
+        SELECT id, balance FROM allowance JOIN account ON name = 'grant:' || id
+        WHERE guild_id = ? AND user_id = ? AND (expires_at IS NULL OR expires_at > ?)
+        AND balance > 0
+        ORDER BY expires_at IS NULL, expires_at, id
+        """,
+        (guild_id, user_id, now),
+    )
+    return [(number, left) for number, left in rows]
+
+
+def _running(db: sqlite3.Connection, guild_id: int, user_id: int | None) -> int:
+    """Jobs at work. One that only a person can move is nobody's to wait for."""
+    sql = "SELECT count(*) FROM job WHERE guild_id = ?"
+    if user_id is not None:
+        sql += " AND user_id = ?"
+    sql += " AND state IN ('queued', 'submitting', 'rendering', 'fetching', 'delivering')"
+    [count] = db.execute(sql, (guild_id,) if user_id is None else (guild_id, user_id)).fetchone()
+    return int(count)
+
+
+class Policy:
+    """What the studio asks before it spends."""
+
+    def __init__(self, writer: Writer, *, clock: Clock, defaults: Defaults) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._defaults = defaults
+
+    async def admit(self, draft: Job, *, roles: Collection[int]) -> Admitted | Refused:
+        """Take *draft* as a job and hold its price, in one transaction, or say which limit not.
+
+        *roles* are the ids of the roles of the person who orders. The times of a `Refused` are
+        by the wall clock: fit to be shown.
+        """
+        now = self._clock.now()
+        answer = await self._writer.write(
+            lambda db: admit(db, draft, roles=roles, defaults=self._defaults, now=now)
+        )
+        if isinstance(answer, Refused) and answer.frees_at is not None:
+            return replace(answer, frees_at=self._clock.on_the_wall(answer.frees_at))
+        return answer
+
+    async def standing(self, *, guild_id: int, user_id: int, roles: Collection[int]) -> Standing:
+        """What a person has used and has left, by the wall clock."""
+        now = self._clock.now()
+        found = await self._writer.read(
+            lambda db: standing(
+                db,
+                guild_id=guild_id,
+                user_id=user_id,
+                roles=roles,
+                defaults=self._defaults,
+                now=clock.seen(db, now),
+            )
+        )
+        return replace(
+            found,
+            resets_at=self._clock.on_the_wall(found.resets_at),
+            budget_resets_at=self._clock.on_the_wall(found.budget_resets_at),
+        )
+
+    async def server(self, guild_id: int) -> Server:
+        """A server's settings."""
+        return await self._writer.read(lambda db: server_of(db, guild_id, self._defaults))
+
+    async def bill(self, job_id: int) -> ledger.Bill | None:
+        """What a job holds and cost, from the ledger; None for one that was never reserved."""
+        return await self._writer.read(lambda db: ledger.bill(db, job_id))
