@@ -4,6 +4,7 @@ import json
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from bot.errors import Busy, Refusal, Unclear
 from bot.providers import Connection, Order
 from storage import Input
 
@@ -67,9 +68,9 @@ def last(server, route="submit"):
 
 
 async def raised(awaitable):
-    """The exception that *awaitable* ends in."""
+    """The one of our three exceptions that *awaitable* ends in."""
     try:
         await awaitable
-    except Exception as error:
+    except (Refusal, Busy, Unclear) as error:
         return error
     raise AssertionError("it should not have worked")
