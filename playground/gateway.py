@@ -63,6 +63,7 @@ class Session:
         self.intents = intents
         self.seq = 0
         self.socket: web.WebSocketResponse | None = None
+        self.guilds: set[str] = set()  #: the servers it has been told of
         self._told: deque[tuple[int, str]] = deque(maxlen=REMEMBERED)
         self._unsent: deque[str] = deque()
         self._news = asyncio.Event()
@@ -125,8 +126,14 @@ class Gateway:
     async def drop(self, code: int = 4000) -> None:
         """Cut every bot off. With most codes discord.py resumes, and gets what it missed."""
         for session in list(self._sessions.values()):
-            if session.socket is not None:
-                await session.socket.close(code=code)
+            await self._cut(session, code)
+
+    async def _cut(self, session: Session, code: int) -> None:
+        """Close a session's socket from our side: the session stays, to be resumed."""
+        socket, session.socket = session.socket, None
+        if socket is not None:
+            self._say_online()
+            await socket.close(code=code)
 
     async def reconnect(self) -> None:
         """Ask every bot to reconnect and resume (opcode 7), as Discord does when it deploys."""
@@ -231,6 +238,7 @@ class Gateway:
                 "private_channels": [],
             },
         )
+        session.guilds = {str(guild) for guild in world.guilds}
         for guild in world.guilds.values():
             wire = world.dress(serializers.guild_create_payload(world, guild))
             self._offer(session, "GUILD_CREATE", wire)
@@ -240,11 +248,11 @@ class Gateway:
             await socket.close(code=4004, message=b"Authentication failed.")
             return None
         session = self._sessions.get(data.get("session_id"))
+        if session is not None:
+            await self._cut(session, 4000)
         if session is None or not session.replay(int(data.get("seq") or 0)):
             await socket.send_json({"op": 9, "d": False})
             return None
-        if session.socket is not None:
-            await session.socket.close(code=4000)
         session.socket = socket
         self.resumed += 1
         session.tell("RESUMED", {"_trace": []})
@@ -272,7 +280,12 @@ class Gateway:
         if event.startswith(_IN_A_CHANNEL) and not self._bot_sees(event, data):
             return
         match event:
+            case "GUILD_DELETE" if not data.get("unavailable"):
+                session.guilds.discard(data["id"])
             case "GUILD_CREATE":
+                if data["id"] not in session.guilds:  # joined, not merely back from an outage
+                    session.guilds.add(data["id"])
+                    del data["unavailable"]
                 prune_guild_create(data, _Wanted(session), bot)  # type: ignore[arg-type] # by name
                 data["threads"] = [
                     thread

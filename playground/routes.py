@@ -247,13 +247,6 @@ def pins(ctx: RequestContext, buckets: Buckets) -> Any:
     ]
 
 
-@answers("POST", "/attachments/refresh-urls")
-def refresh_links(ctx: RequestContext, buckets: Buckets) -> Any:
-    """Fresh links for old ones; what came in was unsigned, what goes out is signed again."""
-    links = ctx.body().get("attachment_urls") or []
-    return {"refreshed_urls": [{"original": link, "refreshed": link} for link in links]}
-
-
 @answers("GET", "/applications/@me")
 def application(ctx: RequestContext, buckets: Buckets) -> Any:
     ctx.path = "/oauth2/applications/@me"

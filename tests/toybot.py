@@ -79,6 +79,9 @@ class ToyBot(discord.Client):
         self.add_dynamic_items(AgainButton)
         await self.tree.sync()
 
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Identify again at once; discord.py would wait five seconds."""
+
     async def on_ready(self) -> None:
         self.ready_count += 1
 
