@@ -77,8 +77,8 @@ CREATE TABLE audit (
     what      TEXT    NOT NULL,
     person_id INTEGER REFERENCES person (id),  -- whom it was done to
     role_id   INTEGER,
-    before    TEXT    CHECK (json_valid(before)),
-    after     TEXT    CHECK (json_valid(after)),
+    before    TEXT    CHECK (before IS NULL OR json_valid(before)),
+    after     TEXT    CHECK (after IS NULL OR json_valid(after)),
     why       TEXT    NOT NULL,
     at        REAL    NOT NULL
 ) STRICT;

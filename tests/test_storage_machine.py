@@ -1,0 +1,511 @@
+"""Orders, outcomes, crashes, grants, resets, blocks, clocks and restarts in any order whatever.
+
+A plain model keeps its own books next to the database's. DAILIES_STEPS sets how many steps are
+taken (20,000 unless set); every rule of the books is checked after each of them.
+"""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from storage import (
+    ENDED,
+    MOVES,
+    Admitted,
+    By,
+    Defaults,
+    Limit,
+    Period,
+    Refused,
+    State,
+    Whose,
+    jobs,
+    ledger,
+    moderation,
+    policy,
+)
+from storage.checks import check
+from storage.clock import Clock, advance, mark
+from storage.opening import _open, migrations
+from storage.periods import day_at, span, zone_named
+from storage.writer import _commit
+from tests.drafts import NEEDS, draft
+
+STEPS = int(os.environ.get("DAILIES_STEPS", "20000"))
+STEPS_PER_RUN = 100
+
+GUILDS, USERS, ROLES = (1, 2), (11, 12), (91, 92)
+DEFAULTS = Defaults(
+    amount=20,
+    period=Period.DAY,
+    budget=45,
+    budget_period=Period.DAY,
+    jobs_per_user=4,
+    jobs_per_server=6,
+    per_minute=6,
+    burst=5,
+)
+DAY = 86_400.0
+AT_WORK = frozenset(
+    {State.QUEUED, State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING}
+)
+
+guilds, users = st.sampled_from(GUILDS), st.sampled_from(USERS)
+roles = st.sets(st.sampled_from(ROLES))
+amounts = st.none() | st.integers(0, 40)
+periods = st.sampled_from(Period)
+
+
+@dataclass
+class Order:
+    """What the model remembers of a job."""
+
+    guild: int
+    user: int
+    price: int
+    day: date
+    quota: int  #: of its price, not given back
+    grants: dict[int, int]  #: the same, by grant
+    state: State = State.QUEUED
+    settled: bool = False
+    spent: int = 0
+    house: int = 0  #: lost or in suspense
+
+
+@dataclass
+class Allowance:
+    guild: int
+    user: int
+    left: int
+    expires_at: float | None
+
+
+@dataclass
+class Books:
+    """The model: everything is added up from scratch each time it is asked."""
+
+    orders: dict[int, Order] = field(default_factory=dict)
+    grants: dict[int, Allowance] = field(default_factory=dict)
+    rules: dict[tuple[int, Whose, int], tuple[int | None, Period]] = field(default_factory=dict)
+    servers: dict[int, dict[str, Any]] = field(default_factory=dict)
+    blocks: dict[tuple[int, int], float | None] = field(default_factory=dict)
+    paid_at: dict[tuple[int, int], float] = field(default_factory=dict)
+    forgiven: dict[tuple[int, int, date], int] = field(default_factory=dict)
+
+    def setting(self, guild: int, name: str) -> Any:
+        value = self.servers.get(guild, {}).get(name)
+        return getattr(DEFAULTS, name, None) if value is None else value
+
+    def today(self, guild: int, now: float) -> date:
+        return day_at(now, zone_named(self.setting(guild, "zone")))
+
+    def quota_on(self, guild: int, user: int, day: date) -> int:
+        mine = (each for each in self.orders.values() if (each.guild, each.user) == (guild, user))
+        return sum(each.quota for each in mine if each.day == day)
+
+    def tidy(self) -> None:
+        for (guild, user, day), amount in self.forgiven.items():
+            self.forgiven[guild, user, day] = min(amount, self.quota_on(guild, user, day))
+
+    def used(self, guild: int, user: int, first: date, after: date) -> int:
+        days = {each.day for each in self.orders.values() if first <= each.day < after}
+        return sum(
+            self.quota_on(guild, user, day) - self.forgiven.get((guild, user, day), 0)
+            for day in days
+        )
+
+    def budget_used(self, guild: int, first: date, after: date) -> int:
+        return sum(
+            each.house + (each.spent if each.settled else each.price)
+            for each in self.orders.values()
+            if each.guild == guild and first <= each.day < after
+        )
+
+    def left(self, guild: int, user: int, held_roles: set[int], now: float) -> int | None:
+        rules = [self.rules[key] for key in [(guild, Whose.USER, user)] if key in self.rules]
+        rules = rules or [
+            self.rules[guild, Whose.ROLE, role]
+            for role in held_roles
+            if (guild, Whose.ROLE, role) in self.rules
+        ]
+        rules = rules or [
+            self.rules.get((guild, Whose.MEMBER, 0), (DEFAULTS.amount, DEFAULTS.period))
+        ]
+        lefts = []
+        for amount, period in rules:
+            if amount is None:
+                return None
+            first, after = span(period, self.today(guild, now))
+            lefts.append(max(0, amount - self.used(guild, user, first, after)))
+        return max(lefts)
+
+    def usable(self, guild: int, user: int, now: float) -> list[int]:
+        found = [
+            (each.expires_at is None, each.expires_at or 0, number)
+            for number, each in self.grants.items()
+            if (each.guild, each.user) == (guild, user)
+            and (each.expires_at is None or each.expires_at > now)
+        ]
+        return [number for _, _, number in sorted(found)]
+
+    def verdict(
+        self, guild: int, user: int, held_roles: set[int], price: int, now: float
+    ) -> Limit | None:
+        """Which limit must say no to an order."""
+        if self.setting(guild, "paused") is not None:
+            return Limit.PAUSED
+        if (guild, user) in self.blocks:
+            until = self.blocks[guild, user]
+            if until is None or until > now:
+                return Limit.BLOCKED
+        if self.paid(guild, user, now) - (DEFAULTS.burst - 1) * 10 > now:
+            return Limit.PACE
+        at_work = [each for each in self.orders.values() if each.state in AT_WORK]
+        at_work = [each for each in at_work if each.guild == guild]
+        if len([each for each in at_work if each.user == user]) >= self.setting(
+            guild, "jobs_per_user"
+        ) or len(at_work) >= self.setting(guild, "jobs_per_server"):
+            return Limit.JOBS
+        left = self.left(guild, user, held_roles, now)
+        granted = sum(self.grants[number].left for number in self.usable(guild, user, now))
+        if left is not None and price > left + granted:
+            return Limit.QUOTA
+        budget, period = self.rules.get(
+            (guild, Whose.SERVER, 0), (DEFAULTS.budget, DEFAULTS.budget_period)
+        )
+        first, after = span(period, self.today(guild, now))
+        if (
+            budget is not None
+            and self.setting(guild, "budget_open") != first.isoformat()
+            and price > max(0, budget - self.budget_used(guild, first, after))
+        ):
+            return Limit.BUDGET
+        return None
+
+    def paid(self, guild: int, user: int, now: float) -> float:
+        return min(max(now, self.paid_at.get((guild, user), now)), now + DEFAULTS.burst * 10)
+
+    def take(
+        self, number: int, guild: int, user: int, held_roles: set[int], price: int, now: float
+    ) -> None:
+        left = self.left(guild, user, held_roles, now)
+        quota = price if left is None else min(price, left)
+        grants, missing = {}, price - quota
+        for grant in self.usable(guild, user, now):
+            part = min(missing, self.grants[grant].left)
+            if part:
+                grants[grant] = part
+                self.grants[grant].left -= part
+                missing -= part
+        assert missing == 0
+        self.orders[number] = Order(
+            guild, user, price, self.today(guild, now), quota=quota, grants=grants
+        )
+        self.paid_at[guild, user] = self.paid(guild, user, now) + 10
+
+    def settle(self, order: Order, billed: str, credits: int | None) -> None:
+        if order.settled:
+            return
+        order.settled = True
+        cost = order.price if credits is None else credits
+        pays = 0
+        if order.state in {State.DONE, State.UNDELIVERED} or (
+            order.state is State.CANCELLED and billed == "yes"
+        ):
+            pays = min(cost, order.price)
+            order.house += cost - pays
+        elif order.state is State.CLOSED or billed == "unknown":
+            order.house += order.price
+        elif billed == "yes":
+            order.house += cost
+        order.spent, left = pays, pays
+        kept = min(order.quota, left)
+        order.quota, left = kept, left - kept
+        for grant, part in order.grants.items():
+            kept = min(part, left)
+            left -= kept
+            self.grants[grant].left += part - kept
+            order.grants[grant] = kept
+
+
+class Bank(RuleBasedStateMachine):
+    """The database beside the model."""
+
+    template: Path | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="dailies-"))
+        if Bank.template is None:
+            Bank.template = Path(tempfile.mkdtemp(prefix="dailies-")) / "empty.db"
+            _open(Bank.template, migrations()).close()
+        shutil.copy(Bank.template, self.folder / "bank.db")
+        self.wall, self.ticks = 1_800_000_000.0, 5.0
+        self.books = Books()
+        self.requests = 0
+        self.latest = 0.0
+        self.marked: float | None = None  #: the highest moment that a write has seen
+        self.connect()
+
+    def connect(self) -> None:
+        self.db = _open(self.folder / "bank.db", migrations())
+        self.db.execute("PRAGMA synchronous = OFF")  # no power cut is played here
+        self.clock = Clock(mark(self.db), wall=lambda: self.wall, ticks=lambda: self.ticks)
+        self.latest = 0.0 if self.marked is None else self.marked
+
+    def teardown(self) -> None:
+        self.db.close()
+        shutil.rmtree(self.folder)
+
+    def write(self, act: Callable[[sqlite3.Connection, float], Any]) -> Any:
+        now = self.now()
+        self.marked = now
+        [outcome] = _commit(self.db, [lambda db: act(db, advance(db, now))])
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
+
+    def now(self) -> float:
+        now = self.clock.now()
+        assert now >= self.latest
+        self.latest = now
+        return now
+
+    def by(self, guild: int) -> By:
+        return By(guild_id=guild, actor_id=1, why="because")
+
+    # Orders and what becomes of them.
+
+    @rule(
+        guild=guilds,
+        user=users,
+        held=roles,
+        price=st.integers(0, 15),
+        crashes=st.booleans() | st.just(value=False),
+    )
+    def order(self, guild: int, user: int, held: set[int], price: int, crashes: bool) -> None:
+        self.requests += 1
+        now = self.now()
+        asked = draft(self.requests, guild_id=guild, user_id=user, price=price)
+        expected = self.books.verdict(guild, user, held, price, now)
+        if crashes:  # in the middle of it, before the commit
+            self.db.execute("BEGIN IMMEDIATE")
+            policy.admit(self.db, asked, roles=held, defaults=DEFAULTS, now=now)
+            self.restart()
+            return
+        answer = self.write(
+            lambda db, now: policy.admit(db, asked, roles=held, defaults=DEFAULTS, now=now)
+        )
+        if isinstance(answer, Refused):
+            assert answer.limit is expected
+            assert answer.frees_at is None or answer.frees_at > now
+            assert answer.would_fit < price or expected not in {Limit.QUOTA, Limit.BUDGET}
+            return
+        assert isinstance(answer, Admitted)
+        assert expected is None
+        self.books.take(answer.job.id, guild, user, held, price, now)
+        fresh = policy.standing(
+            self.db, guild_id=guild, user_id=user, roles=held, defaults=DEFAULTS, now=now
+        )
+        said = answer.standing
+        assert said is not None
+        assert (said.granted, said.running) == (fresh.granted, fresh.running)
+        assert (said.budget_used, said.budget_left) == (fresh.budget_used, fresh.budget_left)
+        if said.rule == fresh.rule:  # after an order another role's may leave more
+            assert (said.used, said.left) == (fresh.used, fresh.left)
+        again = self.write(
+            lambda db, now: policy.admit(db, asked, roles=held, defaults=DEFAULTS, now=now)
+        )
+        assert (again.job, again.created) == (answer.job, False)
+
+    def movable(self) -> list[int]:
+        return [n for n, each in self.books.orders.items() if MOVES[each.state]]
+
+    @precondition(lambda self: self.movable())
+    @rule(
+        data=st.data(),
+        billed=st.sampled_from(["no", "yes", "unknown"]),
+        credits=st.none() | st.integers(0, 20),
+        crashes=st.booleans() | st.just(value=False),
+    )
+    def move(self, data: st.DataObject, billed: str, credits: int | None, crashes: bool) -> None:
+        number = data.draw(st.sampled_from(self.movable()))
+        order = self.books.orders[number]
+        state = data.draw(st.sampled_from(sorted(MOVES[order.state])))
+        job = jobs.get(self.db, number)
+        assert job is not None
+        needs = {**NEEDS[state], "remote_id": f"r-{number}", "billed": billed}
+        if state is State.SUBMITTING:
+            needs["attempt"] = job.attempt + 1
+        moved = job.to(state, now=self.now(), **needs)
+        if crashes:
+            self.db.execute("BEGIN IMMEDIATE")
+            jobs.save(self.db, moved, credits=credits)
+            self.restart()
+            return
+        saved = self.write(lambda db, now: jobs.save(db, moved, credits=credits))
+        assert saved.state is state
+        if order.state is State.UNCLEAR and state is State.QUEUED and billed == "unknown":
+            order.house += order.price
+        order.state = state
+        if state in ENDED:
+            self.books.settle(order, billed, credits)
+        self.books.tidy()
+
+    # What moderators do.
+
+    @rule(guild=guilds, user=users, amount=st.integers(1, 20), lasts=st.none() | st.floats(1, 9e5))
+    def grant(self, guild: int, user: int, amount: int, lasts: float | None) -> None:
+        expires_at = None if lasts is None else self.now() + lasts
+        made = self.write(
+            lambda db, now: moderation.grant(
+                db, self.by(guild), user, amount, expires_at=expires_at, now=now
+            )
+        )
+        self.books.grants[made.id] = Allowance(guild, user, amount, expires_at)
+
+    @rule(guild=guilds, user=users)
+    def reset(self, guild: int, user: int) -> None:
+        now = self.now()
+        self.write(
+            lambda db, now: moderation.reset(db, self.by(guild), user, defaults=DEFAULTS, now=now)
+        )
+        today = self.books.today(guild, now)
+        first = min(span(period, today)[0] for period in Period)
+        for order in self.books.orders.values():
+            if (order.guild, order.user) == (guild, user) and order.day >= first:
+                self.books.forgiven[guild, user, order.day] = self.books.quota_on(
+                    guild, user, order.day
+                )
+        assert self.books.used(guild, user, *span(Period.MONTH, today)) == 0
+
+    @rule(guild=guilds, user=users, lasts=st.none() | st.floats(1, 9e5))
+    def block(self, guild: int, user: int, lasts: float | None) -> None:
+        until = None if lasts is None else self.now() + lasts
+        self.write(lambda db, now: moderation.block(db, self.by(guild), user, until=until, now=now))
+        self.books.blocks[guild, user] = until
+
+    @rule(guild=guilds, user=users)
+    def unblock(self, guild: int, user: int) -> None:
+        was = self.write(lambda db, now: moderation.unblock(db, self.by(guild), user, now=now))
+        assert was is ((guild, user) in self.books.blocks)
+        self.books.blocks.pop((guild, user), None)
+
+    @rule(
+        guild=guilds,
+        key=st.sampled_from(
+            [(Whose.MEMBER, 0), (Whose.SERVER, 0)]
+            + [(Whose.ROLE, role) for role in ROLES]
+            + [(Whose.USER, user) for user in USERS]
+        ),
+        value=st.none() | st.tuples(amounts, periods),
+    )
+    def rule_is_set(
+        self, guild: int, key: tuple[Whose, int], value: tuple[int | None, Period] | None
+    ) -> None:
+        self.write(lambda db, now: moderation.set_rule(db, self.by(guild), *key, value, now=now))
+        if value is None:
+            self.books.rules.pop((guild, *key), None)
+        else:
+            self.books.rules[guild, *key] = value
+
+    @rule(
+        guild=guilds,
+        changes=st.fixed_dictionaries(
+            {},
+            optional={
+                "zone": st.sampled_from(["UTC", "America/New_York", "Pacific/Apia", None]),
+                "jobs_per_user": st.none() | st.integers(1, 9),
+                "jobs_per_server": st.none() | st.integers(1, 9),
+            },
+        ),
+    )
+    def server_is_set(self, guild: int, changes: dict[str, Any]) -> None:
+        self.change(guild, changes)
+
+    @rule(guild=guilds)
+    def pause(self, guild: int) -> None:
+        self.change(guild, {"paused": "lunch"})
+
+    @rule(guild=guilds)
+    def resume(self, guild: int) -> None:
+        server = self.write(
+            lambda db, now: moderation.resume(db, self.by(guild), defaults=DEFAULTS, now=now)
+        )
+        self.books.servers.setdefault(guild, {})["paused"] = None
+        self.books.servers[guild]["budget_open"] = server.budget_open
+
+    def change(self, guild: int, changes: dict[str, Any]) -> None:
+        self.write(
+            lambda db, now: moderation.set_server(
+                db, self.by(guild), changes, defaults=DEFAULTS, now=now
+            )
+        )
+        self.books.servers.setdefault(guild, {}).update(changes)
+
+    # Time.
+
+    @rule(seconds=st.sampled_from([1.0, 11.0, 60.0, 3600.0, DAY, 8 * DAY]))
+    def time_passes(self, seconds: float) -> None:
+        self.ticks += seconds
+        self.wall += seconds
+
+    @rule(days=st.sampled_from([-3650, -30, -1, -0.1, 0.1, 1, 30, 3650]))
+    def the_wall_clock_jumps(self, days: float) -> None:
+        before = self.clock.now()
+        self.wall = max(0.0, self.wall + days * DAY)
+        assert self.clock.now() == before
+
+    @rule()
+    def restart(self) -> None:
+        self.db.close()  # an open transaction is gone, as with a crash
+        self.ticks = 0.0  # the machine was started anew
+        self.connect()
+        if self.marked is not None:
+            assert self.marked <= self.now() <= self.marked + 30 * DAY
+
+    # What must always hold.
+
+    @initialize()
+    def begin(self) -> None:
+        assert check(self.db) == []
+
+    @invariant()
+    def the_books_are_in_order(self) -> None:
+        assert check(self.db) == []
+
+    @invariant()
+    def the_books_are_the_models(self) -> None:
+        held: dict[str, int] = {}
+        for number, order in self.books.orders.items():
+            bill = ledger.bill(self.db, number)
+            assert bill is not None
+            assert (bill.reserved, bill.spent) == (order.price, order.spent)
+            assert (bill.settled, bill.lost + bill.suspense) == (order.settled, order.house)
+            assert bill.held == (0 if order.settled else order.price)
+            assert 0 <= bill.spent <= order.price
+        for number, allowance in self.books.grants.items():
+            held[f"grant:{number}"] = allowance.left
+        assert held == dict(
+            map(tuple, self.db.execute("SELECT * FROM account WHERE name GLOB 'grant:*'"))
+        )
+
+
+TestBank = Bank.TestCase
+TestBank.settings = settings(
+    max_examples=max(1, STEPS // STEPS_PER_RUN),
+    stateful_step_count=STEPS_PER_RUN,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
