@@ -184,7 +184,8 @@ class Person(Sight):
             data["resolved"] = resolved
         if spec.get("guild_id"):
             data["guild_id"] = spec["guild_id"]
-        return self._interact(kind, channel, data, nonce=nonce)
+        name = " ".join([spec["name"], *(step for step, _ in steps)])
+        return self._interact(kind, channel, data, nonce=nonce, name=name)
 
     # ------------------------------------------------------------------ components
 
@@ -278,6 +279,7 @@ class Person(Sight):
         *,
         nonce: str | None,
         about: Message | None = None,
+        name: str | None = None,
     ) -> Interaction:
         """Send an interaction to the bot, and listen for what becomes of it."""
         world = self._world
@@ -297,6 +299,8 @@ class Person(Sight):
             payload["channel"]["permissions"] = payload["member"]["permissions"]
             payload["authorizing_integration_owners"] = {"0": str(channel.guild_id)}
             payload["guild"] = {"id": str(channel.guild_id), "locale": "en-US", "features": []}
+        if name is not None:
+            record.command_name = name  # what stands above the answer: "/video text", not "/video"
         if about is not None:
             payload["message"] = dict(about.raw)
             record.source_message_id = about.id
