@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,11 @@ class Deployment:
 
         Raises `Exit` where Discord does not take the token.
         """
-        await self._login()
+        try:
+            await self._login()
+        except Exit:
+            await self.bot.close()
+            raise
         worker = asyncio.create_task(self.worker.run(), name="worker")
         connection = asyncio.create_task(self.bot.connect(), name="gateway")
         stopping = asyncio.create_task(stop.wait(), name="stop")
@@ -126,11 +130,17 @@ async def deploy(
     clock: Callable[[], float] = time.time,
     loopback: frozenset[str] = frozenset(),
     ready_timeout: float = 2.0,
+    providers: dict[str, Provider] | None = None,
+    opened: Callable[[Path], AbstractAsyncContextManager[Store]] = open_store,
+    bot_class: type[Dailies] = Dailies,
 ) -> AsyncGenerator[Deployment]:
-    """Everything a bot needs, opened, and closed again in the right order."""
+    """Everything a bot needs, opened, and closed again in the right order.
+
+    *providers* are those of the settings unless given; *opened* opens the store.
+    """
     data = settings.dailies_data
     sections = provider_sections()
-    async with open_store(data) as store:
+    async with opened(data) as store:
 
         def connection(name: str) -> Connection:
             return Connection(
@@ -141,7 +151,8 @@ async def deploy(
                 loopback=loopback,
             )
 
-        providers = connect_all(connection, keep_last_resort=settings.dailies_local)
+        if providers is None:
+            providers = connect_all(connection, keep_last_resort=settings.dailies_local)
         studio = Studio(
             store,
             providers,
@@ -149,7 +160,7 @@ async def deploy(
             jobs_per_user=settings.dailies_jobs_per_user,
             clock=clock,
         )
-        bot = Dailies(
+        bot = bot_class(
             studio,
             cogs.EXTENSIONS,
             data=data,
@@ -241,13 +252,15 @@ async def playground(settings: Settings, options: argparse.Namespace) -> int:
     from playground import open_playground
     from playground.say import say
 
+    # The world behind the playground makes a Discord client of its own, without any intents.
+    logging.getLogger("discord.state").setLevel(logging.ERROR)
+
     with contextlib.ExitStack() as stack:
         data = options.data
         if data is None:
             data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dailies-")))
         try:
             opened = open_playground(
-                host=settings.dailies_playground_host,
                 port=0 if options.say and options.port is None else options.port or 8765,
                 data=data / "playground",
             )
@@ -284,7 +297,7 @@ async def _with_people(
                 lines.cancel()
                 await bot
                 return FAILED
-            return await lines
+            return int(await lines)
         print(f"The playground is open: {place.page_url}\nCtrl-C closes it.", flush=True)
         await bot
         return OK
@@ -432,6 +445,7 @@ def _log(level: str, *, quiet: bool) -> None:
     handler = logging.StreamHandler()
     handler.addFilter(Redaction())
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # there is no voice here
     logging.basicConfig(level="WARNING" if quiet else level, handlers=[handler], force=True)
     for chatty in ("httpx", "httpcore", "aiohttp.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -29,6 +29,8 @@ LOOK_AGAIN = 1.0  #: seconds; a clock that was set is noticed within this time
 TRIES = 6  #: tries of a step that fails for a reason nobody knows, before a person must look
 PATIENCE = 12  #: tries of a step whose failure may pass, such as a download
 STOPPING = 25.0  #: seconds that steps under way are given to finish at a stop
+REFRESHED = 50  #: jobs whose cards are looked after at a start, if they ended within …
+FRESH = 600.0  #: … these seconds
 SHOWN_WAITING = 20  #: cards of waiting jobs that are kept current; the rest follow as they move up
 
 
@@ -143,8 +145,11 @@ class Worker:
         for job in await self._jobs.live():
             if job.state in {State.SUBMITTING, State.RENDERING}:
                 self._slots.setdefault(job.provider, set()).add(job.id)
-            if job.due_at is not None:
-                self._plan(job.id, job.due_at)
+            self._plan(job.id, job.due_at)
+        for ended in await self._jobs.newest(limit=REFRESHED):
+            # Whoever ran before may have died between an ending and its card.
+            if ended.state in ENDED and self._clock() - ended.since < FRESH:
+                self._screen.show(ended, Glimpse())
 
     async def run(self) -> None:
         """Work until `stop`. A step that fails unexpectedly hurts only its own job."""

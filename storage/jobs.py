@@ -131,6 +131,12 @@ class Jobs:
         """Every job that is due some time, soonest first."""
         return await self._writer.read(live)
 
+    async def newest(self, *, limit: int = 100) -> list[Job]:
+        """The jobs accepted last, everywhere, newest first."""
+        return await self._writer.read(
+            lambda db: _many(db, "SELECT * FROM job ORDER BY id DESC LIMIT :limit", limit=limit)
+        )
+
     async def queue(self, provider: str) -> list[Job]:
         """The jobs that wait for a provider, in the order they were accepted."""
         return await self._writer.read(

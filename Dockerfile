@@ -1,0 +1,37 @@
+# syntax=docker/dockerfile:1
+# Two stages: the first installs the pinned packages, the second holds only what runs.
+
+FROM python:3.12-slim AS build
+COPY requirements.txt /requirements.txt
+RUN python -m venv /opt/dailies \
+    && /opt/dailies/bin/pip install --no-cache-dir --disable-pip-version-check \
+       --require-hashes -r /requirements.txt
+
+FROM python:3.12-slim
+LABEL org.opencontainers.image.title="Dailies" \
+      org.opencontainers.image.description="A Discord bot for teams that make video with LTX-2" \
+      org.opencontainers.image.licenses="MIT"
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin dailies \
+    && install -d -o dailies -g dailies -m 0700 /data
+COPY --from=build /opt/dailies /opt/dailies
+WORKDIR /app
+COPY LICENSE README.md ./
+COPY bot bot
+COPY cogs cogs
+COPY storage storage
+COPY playground playground
+ENV PATH=/opt/dailies/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    DAILIES_DATA=/data \
+    DAILIES_WEB_HOST=0.0.0.0 \
+    DAILIES_PLAYGROUND_HOST=0.0.0.0
+USER dailies
+VOLUME /data
+# 8765: the playground's page, where there is no token. 8766: /healthz and providers' callbacks.
+EXPOSE 8765 8766
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
+    CMD ["python", "-m", "bot", "health"]
+# Exec form: the bot itself is process 1 and gets the SIGTERM of `docker stop`.
+ENTRYPOINT ["python", "-m", "bot"]

@@ -1,0 +1,67 @@
+"""A bot that is put together as in production and works in a playground."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import discord
+from pydantic import SecretStr
+
+from bot.cli import deploy
+from bot.client import point_at
+from bot.settings import Settings
+
+
+def settings_for(playground, data, **more):
+    return Settings(
+        discord_token=SecretStr(playground.token),
+        discord_api_url=playground.api_url,
+        discord_gateway_url=playground.gateway_url,
+        dailies_data=data,
+        dailies_web_port=0,
+        **more,
+    )
+
+
+@asynccontextmanager
+async def working(playground, data, *, providers=None, environ=None, **more):
+    """The whole bot, connected and ready; it is stopped cleanly at the end."""
+    before = discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY
+    point_at(playground.api_url, playground.gateway_url)
+    stop = asyncio.Event()
+    try:
+        async with deploy(
+            settings_for(playground, data, **more),
+            environ=environ or {},
+            clock=playground.clock.now,
+            ready_timeout=0.1,
+            providers=providers,
+        ) as deployment:
+            task = asyncio.create_task(deployment.run(stop))
+            try:
+                await asyncio.wait_for(ready(deployment.bot, task), 15)
+                yield deployment
+            finally:
+                stop.set()
+                await task
+    finally:
+        discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = before
+
+
+async def ready(bot, task):
+    """Until the bot is connected; if its task dies first, why."""
+    while not bot.is_ready():
+        if task.done():
+            await task
+        await asyncio.sleep(0.01)
+
+
+async def until(condition, timeout=10):
+    """Wait until *condition*, a function, gives something true (an awaitable is awaited)."""
+    async with asyncio.timeout(timeout):
+        while True:
+            value = condition()
+            if asyncio.iscoroutine(value):
+                value = await value
+            if value:
+                return value
+            await asyncio.sleep(0.02)

@@ -1,0 +1,69 @@
+"""A bot that is killed by SIGKILL at one named instant. Run by `test_kill.py`, as a process.
+
+Arguments: the playground's API, its gateway, the token, the data directory, and the instant:
+`before:<state>` or `after:<state>` of the commit that moves a job there, or `posted`, between
+Discord's answer to a result and our save of it.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from bot.cli import deploy
+from bot.client import Dailies, point_at
+from bot.settings import Settings
+from storage import open_store
+from storage.jobs import Jobs
+
+API, GATEWAY, TOKEN, DATA, INSTANT = sys.argv[1:]
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class MortalJobs(Jobs):
+    async def save(self, job, why=""):
+        if f"before:{job.state}" == INSTANT:
+            die()
+        saved = await super().save(job, why)
+        if f"after:{job.state}" == INSTANT:
+            die()
+        return saved
+
+
+class MortalBot(Dailies):
+    async def deliver(self, job, clip, *, again):
+        message = await super().deliver(job, clip, again=again)
+        if INSTANT == "posted":
+            die()
+        return message
+
+
+@asynccontextmanager
+async def opened(data):
+    async with open_store(data) as store:
+        store.jobs = MortalJobs(store.writer)
+        yield store
+
+
+async def main():
+    point_at(API, GATEWAY)
+    settings = Settings(
+        discord_token=SecretStr(TOKEN),
+        discord_api_url=API,
+        dailies_data=Path(DATA),
+        dailies_web_port=0,
+    )
+    async with deploy(
+        settings, environ={}, ready_timeout=0.1, opened=opened, bot_class=MortalBot
+    ) as deployment:
+        await deployment.run(asyncio.Event())
+
+
+asyncio.run(main())
