@@ -19,7 +19,7 @@ _ABOUT: Mapping[str, re.Pattern[str]] = {
     "content": re.compile(
         r"(?i)content (policy|violat|filter)|guideline|safety|nsfw|moderat|sensitive|prohibited"
     ),
-    "input": re.compile(r"(?i)\b(image|picture|lora)\b"),
+    "input": re.compile(r"(?i)\b(image|picture|lora)"),
 }
 
 
