@@ -184,6 +184,7 @@ class Playground:
 
     def _sweep(self) -> None:
         self.world.archive_the_quiet()
+        self.world.forget_the_old()
         self.world.save()
         self.clock.call_at(self.clock.now() + SWEEP, self._sweep)
 

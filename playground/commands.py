@@ -78,6 +78,14 @@ def _checked(payload: Mapping[str, Any]) -> dict[str, Any]:
         raise bad_form(
             "options", "APPLICATION_COMMAND_TOO_LARGE", f"Must be {CHARACTERS} or fewer."
         )
+    for part in (command, *_inside(command)):
+        order = [bool(item.get("required")) for item in part.get("options") or []]
+        if order != sorted(order, reverse=True):
+            raise bad_form(
+                "options",
+                "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID",
+                "Required options must be placed before non-required options",
+            )
     for part in _inside(command):
         if len(part.get("options") or []) > 25 or len(part.get("choices") or []) > 25:
             raise bad_form("options", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
@@ -94,13 +102,6 @@ def _checked(payload: Mapping[str, Any]) -> dict[str, Any]:
                 raise bad_form(
                     "options.choices", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100."
                 )
-        order = [bool(item.get("required")) for item in part.get("options") or []]
-        if order != sorted(order, reverse=True):
-            raise bad_form(
-                "options",
-                "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID",
-                "Required options must be placed before non-required options",
-            )
     if len(command["options"]) > 25:
         raise bad_form("options", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
     return command

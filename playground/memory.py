@@ -13,6 +13,8 @@ from playground.journal import Entry, Journal, revive
 
 DISCORD_EPOCH = 1420070400  #: seconds; 2015-01-01, where snowflakes begin
 TOKEN_LIFE = 900.0  #: seconds an interaction's token works
+FORM_LIFE = 24 * 3600.0  #: seconds a form that was shown may stay open
+NONCE_KEPT = 3600.0  #: seconds; much longer than a nonce works
 
 
 def made_at(snowflake: int) -> float:
@@ -127,9 +129,17 @@ class Memory(Backend):
             guild.thread_ids = [item for item in guild.thread_ids if item in self.channels]
         for channel_id in [item for item in self.messages if item not in self.channels]:
             del self.messages[channel_id]
+
+    def forget_the_old(self) -> None:
+        """Drop interactions and nonces that nothing can refer to any more."""
         now = self.time.now()
         for record in list(self.interactions.values()):
-            if made_at(record.id) + TOKEN_LIFE < now:
+            if made_at(record.id) + FORM_LIFE < now:
                 del self.interactions[record.id]
                 del self.interaction_tokens[record.token]
                 self.touch("interaction", record.id)
+        for (channel_id, nonce), message_id in list(self.nonces.items()):
+            if made_at(message_id) + NONCE_KEPT < now:
+                del self.nonces[channel_id, nonce]
+                self.nonce_of.pop(message_id, None)
+                self.touch("nonce", channel_id, nonce)

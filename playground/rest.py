@@ -22,6 +22,7 @@ from playground.world import MIB, World
 log = logging.getLogger(__name__)
 
 PREFIX = "/api/v10"
+CALLS = 20_000  #: requests remembered, the newest
 
 
 class Call(NamedTuple):
@@ -110,6 +111,7 @@ class Rest:
                 },
             )
         self.calls.append(Call(request.method, path, status))
+        del self.calls[:-CALLS]
         self._world.save()
         if answer is None:
             return web.Response(status=204, headers=headers)

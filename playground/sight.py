@@ -130,10 +130,14 @@ class Sight:
         return view(self._world.dress(payload))
 
     def _place(self, place: int | str) -> Channel:
-        try:
-            return self._world.find_channel(place)
-        except LookupError as no:
-            raise PersonCannot(str(no)) from None
+        """A place by id or name; a name is looked for in the server they look at first."""
+        here = self._world.channels.get(self.at)
+        for guild_id in (here.guild_id if here is not None else None, None):
+            try:
+                return self._world.find_channel(place, guild_id)
+            except LookupError:
+                continue
+        raise PersonCannot(f"There is no channel called {place}.")
 
     def _here(self) -> Channel:
         channel = self._world.channels.get(self.at)

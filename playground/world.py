@@ -16,7 +16,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from simcord._clock import Clock as SimcordClock
 from simcord.backend import permissions, serializers
@@ -58,6 +58,13 @@ INVITE = (
 MODERATOR = ("manage_guild", "manage_messages", "manage_threads", "manage_channels")
 
 Whisper = Callable[[int, str, dict[str, Any]], None]
+
+
+class HasId(Protocol):
+    """A role, a user, a person."""
+
+    @property
+    def id(self) -> int: ...
 
 
 def bits(*names: str) -> int:
@@ -419,16 +426,18 @@ class World(Memory):
     def set_permissions(
         self,
         channel: int | str,
-        target: int | Role | Member | User,
+        target: "int | Member | HasId",
         *,
         allow: Iterable[str] = (),
         deny: Iterable[str] = (),
     ) -> None:
         """Overwrite what a role or a member may do in a channel; no names at all takes it back."""
         place = self.find_channel(channel)
-        key = target.user_id if isinstance(target, Member) else getattr(target, "id", target)
         assert place.guild_id is not None, "a DM has no permissions to set"
-        assert isinstance(key, int)
+        if isinstance(target, Member):
+            key = target.user_id
+        else:
+            key = target if isinstance(target, int) else target.id
         before = self.viewers(place.id)
         allowed, denied = bits(*allow), bits(*deny)
         if allowed or denied:

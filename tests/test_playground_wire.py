@@ -10,8 +10,7 @@ import aiohttp
 import discord
 import pytest
 
-from playground import PersonCannot as PersonCannotHere
-from playground import Playground, open_playground
+from playground import PersonCannot, Playground, open_playground
 from tests.toybot import ToyBot, connected, pointed_at
 
 
@@ -66,7 +65,7 @@ async def test_what_the_gateway_does_not_understand_it_closes(
             await socket.send_str(
                 identify if frame == "identify" else frame.replace("TOKEN", playground.token)
             )
-        while not (await socket.receive()).type == aiohttp.WSMsgType.CLOSE:
+        while (await socket.receive()).type != aiohttp.WSMsgType.CLOSE:
             pass
         assert socket.close_code == code
 
@@ -387,7 +386,7 @@ async def test_a_thread_from_an_old_message_is_announced(playground: Playground)
         card = await channel.send("card")
         playground.clock.advance(3601)
         thread = await card.create_thread(name="late takes")
-        newest = [message async for message in channel.history(limit=1)][0]
+        newest = await anext(channel.history(limit=1))
         assert newest.type is discord.MessageType.thread_created
         assert newest.reference is not None
         assert newest.reference.channel_id == thread.id
@@ -426,10 +425,10 @@ async def test_an_archived_thread_opens_when_somebody_writes(playground: Playgro
             with pytest.raises(discord.HTTPException) as error:
                 await refused
             assert (error.value.status, error.value.code) == (400, 50083)
-        with pytest.raises(PersonCannotHere, match="archived"):
+        with pytest.raises(PersonCannot, match="archived"):
             await mira.react(clip.id, "🔁")
         mira.go(thread.id)
-        with pytest.raises(PersonCannotHere, match="archived"):
+        with pytest.raises(PersonCannot, match="archived"):
             await mira.type("/toy secret")
         await thread.send("wake up")
         assert not (await bot.fetch_channel(thread.id)).archived
@@ -448,7 +447,7 @@ async def test_a_locked_thread_is_closed_to_the_bot(playground: Playground) -> N
                 await refused
             assert (error.value.status, error.value.code) == (400, 160005)
         playground.person("mira").go(thread.id)
-        with pytest.raises(PersonCannotHere, match="locked"):
+        with pytest.raises(PersonCannot, match="locked"):
             await playground.person("mira").say("x")
         playground.person("ada").go(thread.id)
         await playground.person("ada").say("I may")
