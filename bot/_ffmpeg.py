@@ -81,11 +81,11 @@ class Graph:
         self._chains.append(f"{inputs}concat=n={pieces}:v=1:a={int(sound)}{outputs}")
         return results
 
-    def split(self, label: str, count: int) -> list[str]:
+    def split(self, label: str, count: int, *, sound: bool = False) -> list[str]:
         """The stream *label*, as many times as it will be used."""
         results = [f"s{len(self._chains)}_{number}" for number in range(count)]
         outputs = "".join(f"[{result}]" for result in results)
-        self._chains.append(f"[{label}]split={count}{outputs}")
+        self._chains.append(f"[{label}]{'a' if sound else ''}split={count}{outputs}")
         return results
 
     @property

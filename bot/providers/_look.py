@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from bot._ffmpeg import Graph, rate
 
-__all__ = ["CAMERA", "Frame", "Move", "light", "still", "tone"]
+__all__ = ["CAMERA", "Frame", "Move", "crossed", "light", "still", "tone"]
 
 Colour = tuple[int, int, int]
 
@@ -78,6 +78,10 @@ _PALETTES: tuple[tuple[int, ...], ...] = (
     (0x0B1420, 0x35507A, 0x7EA4D0, 0xB8D4EC, 0xE8B8CC),  # ice
     (0x12091F, 0x4A1D6B, 0xE0457B, 0xFF8A5B, 0x2EC4B6),  # carnival
 )
+#: Of what light is made: ten bits and all of the colour, or its soft slopes would show steps.
+_PIXELS = "format=yuv444p10:color_spaces=bt709:color_ranges=tv"
+#: What every picture stream ends in: the pixels and colours that all players take for granted.
+_SHOWN = "setsar=1,format=yuv420p:color_spaces=bt709:color_ranges=tv"
 _LIGHTS = 7
 _SPECKS = 16
 _SHORT = 270  #: pixels: light is painted this small and enlarged, it has no edges to lose
@@ -99,7 +103,7 @@ def light(graph: Graph, frame: Frame, *, seed: int, move: Move | None, room: Pat
 
     label = graph.apply(
         f"color=c=0x{bytes(ground).hex()}:s={size[0]}x{size[1]}:r={rate(frame.fps)}"
-        f":d={frame.seconds + 1:.3f},format=yuv444p10"
+        f":d={frame.seconds + 1:.3f},{_PIXELS}"
     )
     for number in range(_LIGHTS + _SPECKS):
         if number < _LIGHTS:
@@ -119,9 +123,7 @@ def light(graph: Graph, frame: Frame, *, seed: int, move: Move | None, room: Pat
         speck = f"{graph.read(path)}:v"
         label = graph.apply(f"overlay=x='{x}':y='{y}':format=yuv444p10", label, speck)
     label = _focused(graph, label, frame, _SHORT / 40) if move.focus else label
-    return graph.apply(
-        f"scale={frame.width}:{frame.height}:flags=bicubic,format=yuv420p,setsar=1", label
-    )
+    return graph.apply(f"scale={frame.width}:{frame.height}:flags=bicubic,{_SHOWN}", label)
 
 
 def still(graph: Graph, frame: Frame, path: Path, *, move: Move) -> str:
@@ -134,7 +136,7 @@ def still(graph: Graph, frame: Frame, path: Path, *, move: Move) -> str:
     right, bottom = f"{left}+W/({zoom})", f"{top}+H/({zoom})"
     label = graph.apply(
         f"loop=loop=-1:size=1,setpts=N/({rate(frame.fps)})/TB,fps={rate(frame.fps)},"
-        f"trim=end_frame={frame.count},format=yuv444p",
+        f"trim=end_frame={frame.count},{_SHOWN}",
         f"{graph.read(path)}:v",
     )
     if move != Move():
@@ -145,8 +147,18 @@ def still(graph: Graph, frame: Frame, path: Path, *, move: Move) -> str:
         )
         options = ":".join(f"{name}='{value}'" for name, value in corners)
         label = graph.apply(f"perspective={options}:eval=frame", label)
-    label = _focused(graph, label, frame, 14 * frame.unit) if move.focus else label
-    return graph.apply("format=yuv420p,setsar=1", label)
+    return _focused(graph, label, frame, 14 * frame.unit) if move.focus else label
+
+
+def crossed(graph: Graph, frame: Frame, before: str, after: str, *, start: int, count: int) -> str:
+    """*before*, which becomes *after* within *count* frames from frame *start* on.
+
+    The first picture of *after* is seen at *start*.
+    """
+    offset, seconds = start / frame.fps, count / frame.fps
+    return graph.apply(
+        f"xfade=transition=fade:duration={seconds:.6f}:offset={offset:.6f}", before, after
+    )
 
 
 def tone(graph: Graph, *, seed: int, seconds: float) -> str:
@@ -252,7 +264,6 @@ def _focused(graph: Graph, label: str, frame: Frame, sigma: float) -> str:
     """From blurred to sharp, between a tenth and two thirds of the time."""
     sharp, soft = graph.split(label, 2)
     soft = graph.apply(f"gblur=sigma={sigma:.1f}:steps=2", soft)
-    during, offset = frame.seconds * 0.55, frame.seconds * 0.1
-    return graph.apply(
-        f"xfade=transition=fade:duration={during:.3f}:offset={offset:.3f}", soft, sharp
-    )
+    start, count = round(frame.count * 0.1), max(1, round(frame.count * 0.55))
+    sharp = graph.apply(f"trim=start_frame={start},setpts=PTS-STARTPTS", sharp)
+    return crossed(graph, frame, soft, sharp, start=start, count=count)

@@ -2,19 +2,37 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageFilter, ImageOps
 
 from bot._ffmpeg import H264_AAC, QUALITY, Graph, ffmpeg, rate
+from bot.errors import Failure, Refusal
+from bot.media import (
+    Clip,
+    MediaError,
+    demuxer,
+    first_frame,
+    join,
+    last_frame,
+    picture_size,
+    poster,
+    probe,
+    replace_part,
+)
 from bot.models import pixels
 from bot.providers import Order
-from bot.providers._look import CAMERA, Frame, light, tone
+from bot.providers._look import CAMERA, Frame, Move, crossed, light, still, tone
 from bot.providers._typeset import cleaned, layout, paint, write_face
-from storage import Mode
+from storage import Input, Mode
 
 __all__ = ["SCENES", "Work", "render"]
+
+_MOST_PIXELS = 64_000_000
+_TIMEOUT = 1700.0  #: seconds for one run of ffmpeg; 20 s of 4K at 50 fps need a tenth of that
+_NEARER = Move(zoom=(1.0, 1.1))  #: how a still picture is looked at where nobody chose a motion
+_DIMMED = [round(value * 0.55) for value in range(256)] * 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,37 +50,255 @@ Scene = Callable[[Work], Awaitable[Path]]
 async def render(work: Work) -> Path:
     """Render the clip; the path of the finished file in the work's room.
 
-    Raises `FfmpegError`, or `Refusal` where an input is to blame.
+    Raises `FfmpegError` or `MediaError` when it does not work, and `Refusal` where an input is to
+    blame or the result is not what was asked.
     """
     return await SCENES[work.order.brief.mode](work)
 
 
 async def _text(work: Work) -> Path:
     """The prompt, large, over drifting light."""
-    brief = work.order.brief
     frame = _frame(work)
-    move = CAMERA[brief.camera] if brief.camera else None
+    graph = Graph()
 
     def draw() -> list[str]:
-        picture = light(graph, frame, seed=_seed(work), move=move, room=work.room)
-        streams = [_titled(graph, picture, frame, work)]
-        if brief.sound:
-            streams.append(tone(graph, seed=_seed(work), seconds=frame.seconds))
-        return streams
+        picture = light(graph, frame, seed=_seed(work), move=_move(work), room=work.room)
+        return [_titled(graph, picture, frame, work), *_tone(graph, frame, work)]
 
-    graph = Graph()
     return await _shoot(graph, frame, await asyncio.to_thread(draw), work)
+
+
+async def _image(work: Work) -> Path:
+    """The first picture, seen by a slow camera, and at the end the last one if there is one."""
+    brief, frame = work.order.brief, _frame(work)
+    graph = Graph()
+
+    def draw() -> list[str]:
+        first = _picture(work, brief.image, frame, "first.png")
+        picture = still(graph, frame, first, move=_move(work) or _NEARER)
+        if brief.last_image is not None:
+            last = _picture(work, brief.last_image, frame, "last.png")
+            fade = round(min(1.2, frame.seconds * 0.4) * frame.fps)
+            start = frame.count - fade - round(min(0.4, frame.seconds * 0.1) * frame.fps)
+            rest = replace(frame, count=frame.count - start)
+            after = still(graph, rest, last, move=_NEARER.reversed())
+            picture = crossed(graph, frame, picture, after, start=start, count=fade)
+        return [_titled(graph, picture, frame, work, large=False), *_tone(graph, frame, work)]
+
+    return await _shoot(graph, frame, await asyncio.to_thread(draw), work)
+
+
+async def _audio(work: Work) -> Path:
+    """As long as the sound, which is heard and drawn as a wave."""
+    brief = work.order.brief
+    path, info = await _input(work, brief.audio)
+    size = _size(work)
+    frame = replace(size, count=max(1, round(info.seconds * size.fps)))
+    graph = Graph()
+
+    def draw() -> list[str]:
+        number = graph.read(path, *demuxer(path))
+        heard = graph.apply(
+            f"aresample=48000,aformat=channel_layouts=stereo,apad,atrim=duration={frame.seconds:.6f}",
+            f"{number}:a:0",
+        )
+        heard, seen = graph.split(heard, 2, sound=True)
+        if brief.image is None:
+            picture = light(graph, frame, seed=_seed(work), move=_move(work), room=work.room)
+        else:
+            first = _picture(work, brief.image, frame, "first.png")
+            picture = still(graph, frame, first, move=_move(work) or _NEARER)
+        height = 2 * round(frame.height * 0.17)
+        wave = graph.apply(
+            f"showwaves=s={frame.width}x{height}:mode=cline:rate={rate(frame.fps)}:scale=sqrt"
+            ":draw=full:colors=white,format=rgba,colorchannelmixer=aa=0.7",
+            seen,
+        )
+        top = (frame.height - height) // 2
+        picture = graph.apply(f"overlay=0:{top}:format=yuv420", picture, wave)
+        return [_titled(graph, picture, frame, work, large=False), heard]
+
+    return await _shoot(graph, frame, await asyncio.to_thread(draw), work)
+
+
+async def _extend(work: Work) -> Path:
+    """The clip, and what comes after its last picture or before its first."""
+    brief = work.order.brief
+    path, info = await _input(work, brief.video)
+    backwards = brief.direction == "start"
+    edge = work.room / "edge.png"
+    await (first_frame if backwards else last_frame)(path, edge)
+    frame = _frame_of(info, seconds=float(brief.duration or 1))
+    since = 0 if backwards else info.frames
+    part = await _continued(work, frame, edge, since=since, backwards=backwards, share=0.5)
+    to = work.room / "joined.mp4"
+    progress = _between(work.progress, 0.5, 1.0)
+    await join([part, path] if backwards else [path, part], to, progress=progress)
+    return to
+
+
+async def _retake(work: Work) -> Path:
+    """The clip, with a part of it made again; as long as it was."""
+    brief = work.order.brief
+    path, info = await _input(work, brief.video)
+    start = min(brief.start or 0.0, info.seconds - 1 / info.fps)
+    frame = _frame_of(info, seconds=min(brief.duration or info.seconds, info.seconds - start))
+    edge = work.room / "edge.png"
+    await poster(path, edge, start)
+    since = round(start * info.fps)
+    part = await _continued(work, frame, edge, since=since, backwards=False, share=0.5)
+    to = work.room / "retake.mp4"
+    await replace_part(
+        path,
+        part,
+        to,
+        start=start,
+        picture=brief.replace != "sound",
+        sound=brief.replace != "picture",
+        progress=_between(work.progress, 0.5, 1.0),
+    )
+    return to
+
+
+async def _hdr(work: Work) -> Path:
+    """The clip in a vivid grade: deeper shadows, richer colours, lights that glow."""
+    path, info = await _input(work, work.order.brief.video)
+    frame = replace(_frame_of(info, seconds=info.seconds), count=info.frames)
+    graph = Graph()
+    number = graph.read(path, *demuxer(path))
+    picture = graph.apply(
+        f"setpts=PTS-STARTPTS,fps={rate(frame.fps)},scale={frame.width}:{frame.height},setsar=1,"
+        "format=gbrp,curves=all='0/0 0.2/0.13 0.5/0.52 0.8/0.9 1/1',vibrance=intensity=0.45",
+        f"{number}:V:0",
+    )
+    sharp, soft = graph.split(picture, 2)
+    soft = graph.apply(
+        f"curves=all='0/0 0.6/0 1/0.8',gblur=sigma={18 * frame.unit:.1f}:steps=2", soft
+    )
+    streams = [
+        graph.apply(
+            "blend=all_mode=screen,format=yuv420p:color_spaces=bt709:color_ranges=tv", sharp, soft
+        )
+    ]
+    if info.audio_codec:
+        streams.append(
+            graph.apply(f"aresample=48000,apad,atrim=duration={frame.seconds:.6f}", f"{number}:a:0")
+        )
+    return await _shoot(graph, frame, streams, work)
+
+
+async def _continued(
+    work: Work, frame: Frame, edge: Path, *, since: int, backwards: bool, share: float
+) -> Path:
+    """A part that begins as the picture *edge*, or ends as it, and is drifting light otherwise.
+
+    *since* is the number of its first frame; *share* is how much of the work it is.
+    """
+    graph = Graph()
+
+    def draw() -> list[str]:
+        fade = max(1, round(min(2.0, frame.seconds * 0.6) * frame.fps))
+        hold = round(frame.count * 0.05)
+        start = frame.count - fade - hold if backwards else hold
+        rest = replace(frame, count=frame.count - start)
+
+        def known(frame: Frame) -> str:
+            return still(graph, frame, edge, move=_NEARER.reversed() if backwards else _NEARER)
+
+        def new(frame: Frame) -> str:
+            return light(graph, frame, seed=_seed(work), move=_move(work), room=work.room)
+
+        before, after = (new, known) if backwards else (known, new)
+        picture = crossed(graph, frame, before(frame), after(rest), start=start, count=fade)
+        picture = _titled(graph, picture, frame, work, large=False, since=since)
+        return [picture, *_tone(graph, frame, work)]
+
+    progress = _between(work.progress, 0.0, share)
+    streams = await asyncio.to_thread(draw)
+    return await _shoot(graph, frame, streams, replace(work, progress=progress))
 
 
 def _seed(work: Work) -> int:
     return work.order.brief.seed or 1
 
 
-def _frame(work: Work) -> Frame:
+def _move(work: Work) -> Move | None:
+    camera = work.order.brief.camera
+    return CAMERA[camera] if camera else None
+
+
+def _tone(graph: Graph, frame: Frame, work: Work) -> list[str]:
+    """The sound of the clip: one stream, or none where it is switched off."""
+    if work.order.brief.sound is False:
+        return []
+    return [tone(graph, seed=_seed(work), seconds=frame.seconds)]
+
+
+def _between(progress: Callable[[float], None], low: float, high: float) -> Callable[[float], None]:
+    """Tells *progress* about a piece of the work that goes from *low* to *high* of it."""
+    return lambda share: progress(low + (high - low) * share)
+
+
+def _size(work: Work) -> Frame:
     brief = work.order.brief
-    assert brief.resolution and brief.aspect and brief.fps and brief.duration, "it is complete"
+    assert brief.resolution and brief.aspect and brief.fps, "a job's brief is complete"
     width, height = pixels(brief.resolution, brief.aspect)
-    return Frame(width=width, height=height, fps=brief.fps, count=brief.fps * brief.duration)
+    return Frame(width=width, height=height, fps=brief.fps, count=1)
+
+
+def _frame(work: Work) -> Frame:
+    size, seconds = _size(work), work.order.brief.duration
+    assert seconds, "a job's brief is complete"
+    return replace(size, count=round(size.fps * seconds))
+
+
+def _frame_of(info: Clip, *, seconds: float) -> Frame:
+    """A frame as large and as fast as a clip; *seconds* long."""
+    width, height = (2 * max(1, round(side / 2)) for side in (info.width, info.height))
+    return Frame(width=width, height=height, fps=info.fps, count=max(1, round(seconds * info.fps)))
+
+
+async def _input(work: Work, source: Input | None) -> tuple[Path, Clip]:
+    """Where a clip or sound of the brief is, and what is in it."""
+    assert source is not None, "a job's brief has what its mode starts from"
+    path = work.order.path(source)
+    try:
+        return path, await probe(path)
+    except MediaError as error:
+        raise Refusal(str(error), failure=Failure.INPUT, raw=error.stderr) from error
+
+
+def _picture(work: Work, source: Input | None, frame: Frame, name: str) -> Path:
+    """A picture of the brief as a PNG of the frame's size. One of another shape is not cut off:
+    what it leaves free is filled with itself, blurred."""
+    assert source is not None, "a job's brief has what its mode starts from"
+    path = work.order.path(source)
+    try:
+        size = picture_size(path)
+        if size is None or size[0] * size[1] > _MOST_PIXELS:
+            raise Refusal(
+                "The picture must be a PNG, JPEG, WebP or GIF of at most 64 megapixels.",
+                failure=Failure.INPUT,
+            )
+        with Image.open(path) as opened:
+            opened.draft("RGB", (frame.width, frame.height))
+            image = ImageOps.exif_transpose(opened).convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise Refusal(
+            "The picture is damaged and cannot be shown; please send another.",
+            failure=Failure.INPUT,
+            raw=str(error),
+        ) from error
+    whole = (frame.width, frame.height)
+    filled = ImageOps.fit(image, whole, Image.Resampling.LANCZOS)
+    stretch = (image.width / image.height) / (frame.width / frame.height)
+    if not 0.9 < stretch < 1.1:
+        filled = filled.filter(ImageFilter.GaussianBlur(36 * frame.unit)).point(_DIMMED)
+        inner = ImageOps.contain(image, whole, Image.Resampling.LANCZOS)
+        filled.paste(inner, ((whole[0] - inner.width) // 2, (whole[1] - inner.height) // 2))
+    to = work.room / name
+    filled.save(to, compress_level=1)
+    return to
 
 
 def _titled(
@@ -158,16 +394,29 @@ async def _shoot(graph: Graph, frame: Frame, streams: Sequence[str], work: Work)
     to = work.room / "shot.mp4"
     await ffmpeg(
         *graph.arguments(*streams),
-        *("-frames:v", str(frame.count), "-r", rate(frame.fps), *H264_AAC, *QUALITY, to),
+        *("-frames:v", str(frame.count), "-r", rate(frame.fps), *H264_AAC, *QUALITY),
+        to,
         cwd=work.room,
-        timeout=1700,
+        timeout=_TIMEOUT,
         seconds=frame.seconds,
         progress=work.progress,
     )
+    shot = await probe(to)
+    if (shot.width, shot.height, shot.frames) != (frame.width, frame.height, frame.count):
+        raise Refusal(
+            "The local preview came out wrong; please try again.",
+            failure=Failure.BAD_RESULT,
+            raw=f"asked for {frame}, got {shot}",
+        )
     return to
 
 
 #: What is done for each mode. A new mode is a new line.
 SCENES: Mapping[Mode, Scene] = {
     Mode.TEXT: _text,
+    Mode.IMAGE: _image,
+    Mode.AUDIO: _audio,
+    Mode.EXTEND: _extend,
+    Mode.RETAKE: _retake,
+    Mode.HDR: _hdr,
 }

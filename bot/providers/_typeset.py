@@ -93,6 +93,8 @@ def layout(
         while last and _width(last + "…", _MEASURED_AT, weight) > room:
             last = last[:-1].rstrip()
         lines = [*lines[: fitting - 1], last + "…"]
+    else:
+        lines = _balanced(text, lines, width * _MEASURED_AT / size, weight)
     widest = max((_width(line, _MEASURED_AT, weight) for line in lines), default=0)
     return Block(
         lines=tuple(lines), size=size, weight=weight, width=round(widest * size / _MEASURED_AT)
@@ -276,6 +278,17 @@ def _broken(text: str, room: float, weight: int) -> list[str]:
             used += width
         if line:
             lines.append(line.rstrip())
+    return lines
+
+
+def _balanced(text: str, lines: list[str], room: float, weight: int) -> list[str]:
+    """The same number of lines in less room where there are few, so that none is left alone."""
+    if not 2 <= len(lines) <= 4:
+        return lines
+    for share in (0.5, 0.6, 0.7, 0.8, 0.9):
+        narrower = _broken(text, room * share, weight)
+        if len(narrower) == len(lines):
+            return narrower
     return lines
 
 

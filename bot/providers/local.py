@@ -12,7 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from bot._ffmpeg import FfmpegError
 from bot.errors import Failure, Refusal
+from bot.media import MediaError
 from bot.models import ANY, ASPECTS, RESOLUTIONS, Accepts, Capability, Model, Price, Shape
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
 from bot.providers._look import CAMERA
@@ -33,8 +34,14 @@ __all__ = ["LAST_RESORT", "MODEL", "Local", "connect"]
 LAST_RESORT = True
 
 _FREE = Price(base={ANY: Decimal(0)}, dated=date(2026, 11, 21), source="it runs on your machine")
-_DURATIONS = tuple(range(2, 21))
-_SIZES = Shape(resolutions=tuple(RESOLUTIONS), aspects=tuple(ASPECTS), fps=(24, 25, 30, 50))
+_SHAPE = Shape(
+    resolutions=tuple(RESOLUTIONS),
+    aspects=tuple(ASPECTS),
+    fps=(24, 25, 30, 50),
+    durations=tuple(range(2, 21)),
+)
+_DEFAULT = Brief(resolution="720p", aspect="16:9", duration=6, fps=24)
+_LORAS = 3  #: accepted, and named on the slate; a preview has nothing to apply them to
 _SEEDS = range(1, 2**31)
 _MIB = 1024 * 1024
 _PICTURE = Accepts(
@@ -43,13 +50,13 @@ _PICTURE = Accepts(
     max_pixels=64_000_000,
 )
 _SOUND = Accepts(
-    types=("audio/mpeg", "audio/wav", "audio/ogg", "audio/mp4", "audio/aac"),
+    types=("audio/mpeg", "audio/wav", "audio/ogg", "audio/mp4", "audio/aac", "audio/flac"),
     max_bytes=100 * _MIB,
     min_seconds=1,
     max_seconds=60,
 )
 _CLIP = Accepts(
-    types=("video/mp4", "video/webm"),
+    types=("video/mp4", "video/quicktime", "video/webm", "video/x-matroska"),
     max_bytes=500 * _MIB,
     max_pixels=3840 * 2160,
     min_seconds=0.5,
@@ -61,27 +68,80 @@ MODEL = Model(
     name="preview",
     title="Dailies local preview",
     note=(
-        "Draws your prompt over moving light, free and on this machine; its HDR is a vivid grade "
+        "Draws your words over drifting light, free and on this machine. Its HDR is a vivid grade "
         "in an ordinary H.264 clip, so that it plays everywhere."
     ),
     capabilities=(
         Capability(
             mode=Mode.TEXT,
-            shapes=(
-                Shape(
-                    resolutions=_SIZES.resolutions,
-                    aspects=_SIZES.aspects,
-                    fps=_SIZES.fps,
-                    durations=_DURATIONS,
-                ),
-            ),
-            default=Brief(resolution="720p", aspect="16:9", duration=6, fps=24),
+            shapes=(_SHAPE,),
+            default=_DEFAULT,
             price=_FREE,
             prompt_max=_PROMPT_MAX,
             seeds=_SEEDS,
             sound=True,
             camera=tuple(CAMERA),
-            loras=3,
+            loras=_LORAS,
+        ),
+        Capability(
+            mode=Mode.IMAGE,
+            shapes=(_SHAPE,),
+            default=_DEFAULT,
+            price=_FREE,
+            prompt_max=_PROMPT_MAX,
+            prompt_required=False,
+            seeds=_SEEDS,
+            sound=True,
+            camera=tuple(CAMERA),
+            loras=_LORAS,
+            last_image=True,
+            inputs={"image": _PICTURE, "last_image": _PICTURE},
+        ),
+        Capability(
+            mode=Mode.AUDIO,
+            shapes=(replace(_SHAPE, durations=()),),
+            default=_DEFAULT,
+            price=_FREE,
+            prompt_max=_PROMPT_MAX,
+            prompt_required=False,
+            seeds=_SEEDS,
+            camera=tuple(CAMERA),
+            loras=_LORAS,
+            inputs={"audio": _SOUND, "image": _PICTURE},
+        ),
+        Capability(
+            mode=Mode.EXTEND,
+            shapes=(Shape(durations=_SHAPE.durations),),
+            default=Brief(duration=6, direction="end"),
+            price=_FREE,
+            prompt_max=_PROMPT_MAX,
+            prompt_required=False,
+            seeds=_SEEDS,
+            sound=True,
+            loras=_LORAS,
+            directions=("end", "start"),
+            inputs={"video": _CLIP},
+        ),
+        Capability(
+            mode=Mode.RETAKE,
+            shapes=(Shape(),),
+            default=Brief(replace="both"),
+            price=_FREE,
+            prompt_max=_PROMPT_MAX,
+            prompt_required=False,
+            seeds=_SEEDS,
+            loras=_LORAS,
+            replace=("both", "picture", "sound"),
+            inputs={"video": _CLIP},
+            min_part=1,
+        ),
+        Capability(
+            mode=Mode.HDR,
+            shapes=(Shape(),),
+            default=Brief(),
+            price=_FREE,
+            prompt_required=False,
+            inputs={"video": _CLIP},
         ),
     ),
 )
@@ -221,11 +281,11 @@ class Local:
                 shot.replace(clip)
         except Refusal as refusal:
             return refusal
-        except (FfmpegError, OSError) as error:
+        except (FfmpegError, MediaError, OSError) as error:
             return Refusal(
                 "The local preview could not be rendered; the operator's log says why.",
                 failure=Failure.DOWN,
-                raw=error.stderr if isinstance(error, FfmpegError) else str(error),
+                raw=str(error) if isinstance(error, OSError) else error.stderr,
             )
         finally:
             shutil.rmtree(room, ignore_errors=True)
