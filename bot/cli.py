@@ -31,12 +31,13 @@ from bot.settings import BadSetting, Settings, environment, provider_sections
 from bot.studio import Studio
 from bot.web import Web
 from bot.worker import Worker
-from storage import CannotOpen, Input, Locked, Store, open_store
+from storage import CannotOpen, Defaults, Input, Locked, Store, open_store
 
 log = logging.getLogger("dailies")
 
 OK, FAILED, USAGE, LOCKED, TOKEN = 0, 1, 2, 3, 4  # exit codes; 2 is also argparse's own
 DISCORD = "https://discord.com/api/v10"
+ORDERS_AT_ONCE = 10  #: orders that one person may make at once, within those a minute
 QUIET = 60.0  #: seconds without a heartbeat after which the gateway counts as lost
 
 
@@ -131,7 +132,7 @@ async def deploy(
     loopback: frozenset[str] = frozenset(),
     ready_timeout: float = 2.0,
     providers: dict[str, Provider] | None = None,
-    opened: Callable[[Path], AbstractAsyncContextManager[Store]] = open_store,
+    opened: Callable[..., AbstractAsyncContextManager[Store]] = open_store,
     bot_class: type[Dailies] = Dailies,
 ) -> AsyncGenerator[Deployment]:
     """Everything a bot needs, opened, and closed again in the right order.
@@ -140,7 +141,7 @@ async def deploy(
     """
     data = settings.dailies_data
     sections = provider_sections()
-    async with opened(data) as store:
+    async with opened(data, defaults=defaults_of(settings), wall=clock) as store:
 
         def connection(name: str) -> Connection:
             return Connection(
@@ -157,7 +158,6 @@ async def deploy(
             store,
             providers,
             usd_per_credit=settings.dailies_usd_per_credit,
-            jobs_per_user=settings.dailies_jobs_per_user,
             clock=clock,
         )
         bot = bot_class(
@@ -168,7 +168,15 @@ async def deploy(
             clock=clock,
             guild_ready_timeout=ready_timeout,
         )
-        worker = Worker(store, providers, bot, data=data, link=_no_link, clock=clock)
+        worker = Worker(
+            store,
+            providers,
+            bot,
+            data=data,
+            link=_no_link,
+            usd_per_credit=settings.dailies_usd_per_credit,
+            clock=clock,
+        )
         studio.employ(worker)
         web = Web([_gateway_check(bot), _storage_check(store)], clock=clock)
         try:
@@ -192,6 +200,19 @@ async def deploy(
             await web.stop()
             for provider in providers.values():
                 await provider.close()
+
+
+def defaults_of(settings: Settings) -> Defaults:
+    """The limits of a server that has set none."""
+    return Defaults(
+        amount=settings.dailies_quota,
+        budget=settings.dailies_budget,
+        jobs_per_user=settings.dailies_jobs_per_user,
+        jobs_per_server=settings.dailies_jobs_per_server,
+        per_minute=settings.dailies_orders_per_minute,
+        burst=ORDERS_AT_ONCE,
+        zone=settings.dailies_time_zone,
+    )
 
 
 async def _no_link(given: Input) -> str:

@@ -393,7 +393,14 @@ def place_of(interaction: Interaction) -> Place:
     missing = [name for name, wanted in needed if wanted and not getattr(allowed, name)]
     if missing:
         raise Refusal(messages.missing_permissions(missing, f"<#{interaction.channel_id}>"))
-    return Place(guild_id=guild_id, channel_id=interaction.channel_id, user_id=interaction.user.id)
+    member = interaction.user
+    return Place(
+        guild_id=guild_id,
+        channel_id=interaction.channel_id,
+        user_id=member.id,
+        roles=frozenset(role.id for role in getattr(member, "roles", ())),
+        moderator=interaction.permissions.manage_guild,
+    )
 
 
 def nonce(job_id: int, purpose: str) -> str:

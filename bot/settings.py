@@ -88,8 +88,23 @@ class Settings(BaseSettings):
     dailies_usd_per_credit: Annotated[Decimal, Field(gt=0)] = Field(
         Decimal("0.01"), description="What one credit is worth, in US dollars."
     )
+    dailies_quota: Annotated[int, Field(ge=0)] = Field(
+        500, description="Credits that a member may spend a day, where a server sets nothing else."
+    )
+    dailies_budget: Annotated[int, Field(ge=0)] = Field(
+        2000, description="Credits that a whole server may spend a day, likewise."
+    )
     dailies_jobs_per_user: Annotated[int, Field(ge=1, le=1000)] = Field(
-        5, description="Clips that one person may have under way at once."
+        5, description="Clips that one person may have under way at once, likewise."
+    )
+    dailies_jobs_per_server: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        50, description="Clips that a server may have under way at once, likewise."
+    )
+    dailies_orders_per_minute: Annotated[float, Field(gt=0)] = Field(
+        20, description="Clips that one person may order a minute, likewise."
+    )
+    dailies_time_zone: str = Field(
+        "UTC", description="The time zone in which days, weeks and months begin, likewise."
     )
     dailies_local: bool = Field(
         False, description="Offer the free local provider beside the paid ones."

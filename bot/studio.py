@@ -9,10 +9,11 @@ from decimal import Decimal
 from typing import Protocol
 
 from bot.errors import Refusal
+from bot.limits import said
 from bot.models import Capability, Model, Unfit, complete, in_credits, listed, usd
 from bot.providers import Provider
 from bot.worker import Glimpse
-from storage import Brief, IllegalMove, Job, Mode, Stale, State, Store
+from storage import Admitted, Brief, IllegalMove, Job, Mode, Refused, Stale, State, Store
 
 AUTO = "auto"  #: the provider that lets the studio choose
 LIVE = frozenset(
@@ -46,6 +47,17 @@ class Place:
     guild_id: int
     channel_id: int
     user_id: int
+    roles: frozenset[int] = frozenset()  #: the person's, for what they may spend
+    moderator: bool = False  #: whether they may manage the server
+
+
+class Limited(Refusal):
+    """A limit says no. *refused* is which, *quote* what was asked for."""
+
+    def __init__(self, refused: Refused, quote: Quote) -> None:
+        super().__init__(said(refused, quote.price))
+        self.refused = refused
+        self.quote = quote
 
 
 class Crew(Protocol):
@@ -69,12 +81,11 @@ class Studio:
         providers: Mapping[str, Provider],
         *,
         usd_per_credit: Decimal = Decimal("0.01"),
-        jobs_per_user: int = 5,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._jobs = store.jobs
+        self._policy = store.policy
         self._usd_per_credit = usd_per_credit
-        self._jobs_per_user = jobs_per_user
         self._crew: Crew | None = None
         self._clock = clock
         self.providers = providers
@@ -121,17 +132,6 @@ class Studio:
         the second value says whether it is new.
         """
         quote = self.quote(wish, provider=provider, model=model, request=request)
-        under_way = await self._jobs.of(
-            guild_id=place.guild_id, user_id=place.user_id, states=LIVE, limit=self._jobs_per_user
-        )
-        if len(under_way) >= self._jobs_per_user and all(
-            job.request != request for job in under_way
-        ):
-            numbers = listed([f"#{job.id}" for job in under_way], last="and")
-            raise Refusal(
-                f"You have {len(under_way)} clips under way ({numbers}), which is the limit; "
-                "wait for one of them or cancel it."
-            )
         now = self._clock()
         draft = Job(
             id=0,
@@ -147,8 +147,11 @@ class Studio:
             since=now,
             due_at=now,
         )
-        job, created = await self._jobs.add(draft)
-        return job, created
+        match await self._policy.admit(draft, roles=place.roles):
+            case Admitted(job=job, created=created):
+                return job, created
+            case Refused() as refused:
+                raise Limited(refused, quote)
 
     def employ(self, crew: "Crew") -> None:
         """Let *crew* know of every change from now on."""
@@ -172,10 +175,10 @@ class Studio:
         )
         return replace(job, card_channel_id=card_channel_id, card_id=card_id, thread_id=thread_id)
 
-    async def cancel(self, id: int, *, place: Place, moderator: bool = False) -> Job:
+    async def cancel(self, id: int, *, place: Place) -> Job:
         """Stop a job, for the person who ordered it or a moderator."""
         job = await self.show(id, guild_id=place.guild_id)
-        if job.user_id != place.user_id and not moderator:
+        if job.user_id != place.user_id and not place.moderator:
             raise Refusal(f"Only <@{job.user_id}> or a moderator can cancel #{id}.")
         now = self._clock()
         match job.state:
@@ -199,7 +202,7 @@ class Studio:
             case _:
                 raise Refusal(f"#{id} has ended already.")
         try:
-            saved = await self._jobs.save(change, "cancelled by its owner" if not moderator else "")
+            saved = await self._jobs.save(change, "cancelled by hand")
         except (Stale, IllegalMove):
             raise Refusal(f"#{id} moved on just now; look at its card and try again.") from None
         self.begin(saved)

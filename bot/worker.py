@@ -14,11 +14,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Protocol, assert_never
 
 from bot.errors import Busy, Failure, Refusal, Unclear
-from bot.models import Model
+from bot.models import Model, in_credits
 from bot.providers import Order, Provider, Report, Stage
 from storage import ENDED, IllegalMove, Input, Job, Stale, State, Store
 
@@ -96,6 +97,7 @@ class Worker:
         data: Path,
         link: Callable[[Input], Awaitable[str]],
         callback: Callable[[str, str], str | None] = lambda _provider, _token: None,
+        usd_per_credit: Decimal = Decimal("0.01"),
         clock: Callable[[], float] = time.time,
         new_token: Callable[[], str] = lambda: secrets.token_urlsafe(24),
     ) -> None:
@@ -105,6 +107,7 @@ class Worker:
         self._data = data
         self._link = link
         self._callback = callback
+        self._usd_per_credit = usd_per_credit
         self._clock = clock
         self._new_token = new_token
 
@@ -241,7 +244,7 @@ class Worker:
             outcome = await self._advance(job)
             if not isinstance(outcome, Job):
                 return outcome
-            before, job = job, await self._jobs.save(outcome)
+            before, job = job, await self._jobs.save(outcome, credits=self._billed(outcome))
             self._after(before, job)
             if job.state is not State.SUBMITTING:
                 return job.due_at
@@ -504,6 +507,17 @@ class Worker:
             self._unposted.discard(job.id)
             return False
         return True
+
+    def _billed(self, job: Job) -> int | None:
+        """The credits that the provider said it billed; None where it did not say."""
+        provider = self._providers.get(job.provider)
+        if job.cost is None or provider is None:
+            return None
+        capability = _model(provider, job.model).capability(job.brief.mode)
+        if capability is None:
+            return None
+        dollars = Decimal(str(job.cost)) * capability.price.usd_per_unit
+        return in_credits(dollars, self._usd_per_credit)
 
     def _take(self, job: Job) -> str:
         return f"takes/{job.id}.mp4"

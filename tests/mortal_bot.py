@@ -28,10 +28,10 @@ def die():
 
 
 class MortalJobs(Jobs):
-    async def save(self, job, why=""):
+    async def save(self, job, why="", **options):
         if f"before:{job.state}" == INSTANT:
             die()
-        saved = await super().save(job, why)
+        saved = await super().save(job, why, **options)
         if f"after:{job.state}" == INSTANT:
             die()
         return saved
@@ -46,8 +46,8 @@ class MortalBot(Dailies):
 
 
 @asynccontextmanager
-async def opened(data):
-    async with open_store(data) as store:
+async def opened(data, **options):
+    async with open_store(data, **options) as store:
         store.jobs = MortalJobs(store.writer)
         yield store
 

@@ -8,7 +8,7 @@ from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.providers import Receipt, Report, Stage
 from bot.studio import Place, Studio
 from bot.worker import PATIENCE, Undeliverable, Worker
-from storage import Brief, State, open_store
+from storage import Brief, Defaults, State, open_store
 from tests.doubles import Clock, FakeProvider, Screen
 
 RUNNING = Report(stage=Stage.RUNNING, fraction=0.5)
@@ -72,7 +72,8 @@ def provider():
 
 @pytest.fixture
 async def store(tmp_path):
-    async with open_store(tmp_path) as store:
+    unlimited = Defaults(per_minute=None, jobs_per_user=None, budget=None, amount=None)
+    async with open_store(tmp_path, defaults=unlimited) as store:
         yield store
 
 

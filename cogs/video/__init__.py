@@ -1,0 +1,23 @@
+"""/video: make clips, see what is under way, look one up, stop one."""
+
+from discord.ext import commands
+
+from bot.client import Dailies
+from bot.studio import Studio
+from cogs.video.look import Cancel, Looking
+from cogs.video.make import Making
+
+
+class Video(
+    Making, Looking, commands.GroupCog, group_name="video", group_description="Make video clips"
+):
+    """Every /video command; each parent holds those of one kind."""
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__()
+        self.studio = studio
+
+
+async def setup(bot: Dailies) -> None:
+    bot.add_dynamic_items(Cancel)
+    await bot.add_cog(Video(bot.studio))

@@ -1,0 +1,116 @@
+"""What shows and stops clips: /video queue, show, cancel, models; the Cancel button."""
+
+import re
+from typing import Any, Self
+
+import discord
+from discord import app_commands
+from discord.app_commands import Choice
+from discord.ext import commands
+
+from bot import messages
+from bot.client import Interaction, place_of
+from bot.studio import Studio
+from cogs.video.words import choices, named, number, say
+from storage import Job
+
+
+class Looking(commands.Cog):
+    """The commands that show and stop clips. Part of the `Video` cog."""
+
+    studio: Studio
+
+    @app_commands.command()
+    async def queue(self, interaction: Interaction) -> None:
+        """What is under way in this server, and where it stands."""
+        jobs = await self.studio.queue(guild_id=place_of(interaction).guild_id)
+        glimpses = {job.id: self.studio.glimpse(job) for job in jobs}
+        await say(interaction, messages.queue(jobs, glimpses))
+
+    @app_commands.command()
+    async def show(self, interaction: Interaction, clip: str) -> None:
+        """Everything about one clip: where it stands, its settings, what it cost.
+
+        Parameters
+        ----------
+        clip:
+            Its number, such as 42.
+        """
+        job = await self.studio.show(number(clip), guild_id=place_of(interaction).guild_id)
+        text = messages.details(
+            job,
+            title=self.studio.title(job),
+            usd_per_credit=interaction.client.usd_per_credit,
+        )
+        await say(interaction, text)
+
+    @app_commands.command()
+    async def cancel(self, interaction: Interaction, clip: str) -> None:
+        """Stop a clip of yours that is not finished.
+
+        Parameters
+        ----------
+        clip:
+            Its number, such as 42.
+        """
+        job = await _cancel(self.studio, interaction, number(clip))
+        word = "is being stopped" if job.due_at is not None else "is cancelled"
+        await say(interaction, f"#{job.id} {word}.")
+
+    @app_commands.command()
+    async def models(self, interaction: Interaction) -> None:
+        """What each model can make, and what it costs."""
+        texts = messages.models(
+            self.studio.offers(), usd_per_credit=interaction.client.usd_per_credit
+        )
+        view = discord.ui.LayoutView()
+        for text in texts[:10]:
+            box: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container()
+            box.add_item(discord.ui.TextDisplay(messages.elide(text, 4000 // len(texts))))
+            view.add_item(box)
+        await interaction.response.send_message(
+            view=view, ephemeral=True, allowed_mentions=messages.SILENT
+        )
+
+    @show.autocomplete("clip")
+    async def _clips(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
+        jobs = await self.studio.latest(
+            guild_id=interaction.guild_id or 0, user_id=interaction.user.id
+        )
+        return choices([named(job) for job in jobs], typed.removeprefix("#"))
+
+    @cancel.autocomplete("clip")
+    async def _stoppable(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
+        jobs = await self.studio.queue(guild_id=interaction.guild_id or 0)
+        mine = [job for job in jobs if job.user_id == interaction.user.id]
+        return choices([named(job) for job in mine], typed.removeprefix("#"))
+
+
+class Cancel(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"cancel:(?P<id>\d+)"):
+    """The Cancel button. What it cancels is written on it, so it outlives a restart."""
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(discord.ui.Button(label="Cancel", custom_id=f"cancel:{job_id}"))
+        self.job_id = job_id
+
+    @classmethod
+    async def from_custom_id(
+        cls,
+        interaction: discord.Interaction[Any],
+        item: discord.ui.Item[Any],
+        match: re.Match[str],
+        /,
+    ) -> Self:
+        return cls(int(match["id"]))
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        # discord.py only logs what a dynamic item raises, so this one apologises by itself.
+        try:
+            await interaction.response.defer()
+            await _cancel(interaction.client.studio, interaction, self.job_id)
+        except Exception as error:  # noqa: BLE001  # a boundary: the apology is right here
+            await messages.apologise(interaction, error)
+
+
+async def _cancel(studio: Studio, interaction: Interaction, job_id: int) -> Job:
+    return await studio.cancel(job_id, place=place_of(interaction))
