@@ -10,15 +10,13 @@ from typing import Any
 from bot.errors import Unclear
 
 from ._http import Edge, Reply, text
-from ._words import word
 
 __all__ = ["answered", "explain", "taken"]
 
 
 def explain(data: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """The word and the message of an envelope that is an error, for a `Vocabulary`."""
-    message = text(data, "message")
-    return word(message), message
+    """What a `Vocabulary` wants to know of an envelope that is an error: it has no words."""
+    return None, text(data, "message")
 
 
 def taken(edge: Edge, reply: Reply) -> Mapping[str, Any]:

@@ -168,7 +168,9 @@ class Vocabulary:
     """A provider's error words and statuses, and what each means here.
 
     *explain* finds in an error reply's JSON the word and the message, either of them None.
-    *words* is looked up first, then *statuses*, then `STATUSES`.
+    *words* is looked up first, then *statuses*, then `STATUSES`. *plain* finds a word in a
+    message, for a provider that has none; it is asked where the status is a refusal of the
+    request anyway, so that a message read wrongly changes a sentence and nothing else.
     """
 
     def __init__(
@@ -178,10 +180,12 @@ class Vocabulary:
         words: Mapping[str, Meaning],
         explain: Callable[[Mapping[str, Any]], tuple[str | None, str | None]],
         statuses: Mapping[int, Meaning] | None = None,
+        plain: Callable[[str | None], str | None] = lambda _: None,
     ) -> None:
         self.title = title
         self._words = words
         self._explain = explain
+        self._plain = plain
         self._statuses = {**STATUSES, **(statuses or {})}
 
     def meaning(self, word: str | None) -> Meaning | None:
@@ -234,7 +238,10 @@ class Vocabulary:
         return self._busy(meaning, reply.raw, wait)
 
     def _explained(self, reply: Reply) -> tuple[str | None, str | None]:
-        return self._explain(reply.data) if reply.data is not None else (None, None)
+        word, message = self._explain(reply.data) if reply.data is not None else (None, None)
+        if word is None and reply.status in (400, 422):
+            word = self._plain(message)
+        return word, message
 
     def _refusal(self, meaning: Meaning, message: str | None, raw: str) -> Refusal:
         words = _clean(message or "").rstrip(".")
@@ -337,7 +344,9 @@ class Edge:
             sent = sent or event.endswith("send_request_headers.started")
 
         request.extensions["trace"] = watch
-        request.extensions["timeout"] = httpx.Timeout(deadline, connect=CONNECT).as_dict()
+        # Connecting gives up before the deadline does: only its own time-out closes the socket.
+        connect = min(CONNECT, deadline / 2)
+        request.extensions["timeout"] = httpx.Timeout(deadline, connect=connect).as_dict()
         # httpx's own transport: httpx-aiohttp calls a reset after sending a ConnectTimeout.
         transport = httpx.AsyncHTTPTransport(
             verify=tls(), trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)

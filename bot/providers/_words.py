@@ -12,8 +12,8 @@ log = logging.getLogger(__name__)
 
 MAX_ODD = 50  #: unknown words that are remembered; one that makes them up must not fill the memory
 
-#: What free text can safely be read for. An order so answered is never sent again, whichever of
-#: these it is, so that a message read wrongly costs a less fitting sentence and nothing else.
+#: What a refusal may be about. None of these is ever tried again by itself, so that a message
+#: read wrongly costs a less fitting sentence and nothing else.
 _ABOUT: Mapping[str, re.Pattern[str]] = {
     "credit": re.compile(r"(?i)insufficient|not enough (credit|balance|fund)"),
     "content": re.compile(

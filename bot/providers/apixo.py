@@ -41,7 +41,7 @@ from ._patience import Patience
 from ._pressure import Pressure
 from ._results import bring_home
 from ._settings import SETTINGS, read
-from ._words import Stages
+from ._words import Stages, word
 
 DOCUMENT = "https://apixo.ai/docs/models/video/ltx-2-19b"
 CODES = "https://apixo.ai/docs/api-reference/error-codes"
@@ -85,6 +85,7 @@ VOCABULARY = Vocabulary(
         "INSUFFICIENT_CREDITS": CREDIT,
     },
     explain=explain,
+    plain=word,
 )
 
 #: The states of the document but failed, which is a Refusal.

@@ -38,6 +38,7 @@ VOCABULARY = Vocabulary(
     # messages are plain words; these three are read in them. An empty balance has no code.
     words={"content": CONTENT, "credit": CREDIT, "input": INPUT},
     explain=explain,
+    plain=word,
 )
 
 #: The status words of the document but FAILED, which is a Refusal.

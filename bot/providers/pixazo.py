@@ -40,9 +40,8 @@ MAX_REMEMBERED = 10_000  #: status links of jobs, kept while this process lives
 RESOLUTIONS: Mapping[str, str] = {"720p": "720p", "1080p": "1080p", "4K": "2160p"}
 
 
-def _explain(data: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    message = text(data, "error") or text(data, "error", "message") or text(data, "message")
-    return word(message), message
+def _message(data: Mapping[str, Any]) -> str | None:
+    return text(data, "error") or text(data, "error", "message") or text(data, "message")
 
 
 VOCABULARY = Vocabulary(
@@ -50,7 +49,8 @@ VOCABULARY = Vocabulary(
     # The document has statuses only: 400, 401, 403, 404, 429 and 500, with plain messages; its
     # newer pages add 402 "Insufficient Balance". They mean what they mean everywhere.
     words={"content": CONTENT, "credit": CREDIT, "input": INPUT},
-    explain=_explain,
+    explain=lambda data: (None, _message(data)),
+    plain=word,
 )
 
 #: Every word that this gateway, or the queue behind it, is seen to use, but those of a failure.
@@ -217,9 +217,9 @@ def report(data: Mapping[str, Any], *, raw: str = "") -> Report:
     if url is not None:
         return Report(stage=Stage.READY, url=url, raw=raw)
     status = (text(data, "status") or text(data, "task_status") or "").lower()
-    about, message = _explain(data)
     if status in _FAILED or (not status and text(data, "error")):
-        refusal = VOCABULARY.failed(about, message, raw=raw)
+        message = _message(data)
+        refusal = VOCABULARY.failed(word(message), message, raw=raw)
         # ERROR is not charged, by the newer pages; of other failures nothing is said.
         refusal.billed = False if status == "error" else None
         raise refusal

@@ -111,6 +111,19 @@ async def test_an_answer_that_does_not_say_whether_it_was_taken_is_unclear(there
     assert KEY not in f"{error!r}{error.raw}"
 
 
+@pytest.mark.parametrize(
+    ("status", "kind", "failure"),
+    [(500, Unclear, None), (429, Busy, Failure.RATE), (403, Refusal, Failure.KEY)],
+)
+async def test_plain_words_never_outweigh_what_the_status_proves(there, status, kind, failure):
+    words = "Insufficient safety of the image"
+    data = {"code": status, "message": words, "error": words}
+    there.server.script("submit", Answer(status=status, data=data))
+    error = await raised(there.provider.submit(there.order))
+    assert type(error) is kind
+    assert getattr(error, "failure", None) is failure
+
+
 async def test_a_429_is_waited_out_as_long_as_it_says(there):
     answer = Answer(status=429, data={"code": 429, "error": "x"}, headers={"Retry-After": "77"})
     there.server.script("submit", answer)
