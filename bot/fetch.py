@@ -198,7 +198,12 @@ class Fetcher:
         try:
             parsed = base.join(url) if base is not None else httpx.URL(url)
             host = parsed.raw_host
-        except (httpx.InvalidURL, ValueError, TypeError):
+        except httpx.InvalidURL as error:
+            # Numbers in odd clothes, such as 0177.0.0.1: httpx does not even read them.
+            odd_host = str(error).startswith(("Invalid IP", "Invalid IDNA"))
+            https = url.lower().startswith("https://")
+            raise Refusal(NOT_PUBLIC if odd_host and https else ONLY_HTTPS) from None
+        except (ValueError, TypeError):
             raise Refusal(ONLY_HTTPS) from None
         if not host or parsed.userinfo:
             raise Refusal(ONLY_HTTPS)
