@@ -272,7 +272,8 @@ def _many(
             raise PersonCannot(f"{name} is required.")
         return []
     most = part.get("max_values") or (len(options) if item.kind == 22 else 1)
-    menu = Picking(name=name, kind=item.kind, least=part.get("min_values", 1), most=most)
+    least = 1 if part.get("min_values") is None else part["min_values"]  # discord.py writes null
+    menu = Picking(name=name, kind=item.kind, least=least, most=most)
     if item.kind == 19:
         if not menu.least <= len(values) <= menu.most:
             raise PersonCannot(

@@ -45,6 +45,7 @@ def add_routes(app: web.Application, playground: "Playground") -> None:
     app.router.add_post("/page/upload", browser.upload)
     app.router.add_get("/page/{name}", browser.file)
     app.on_shutdown.append(browser.close)
+    app[OPEN] = browser
 
 
 class Uploads:
@@ -139,9 +140,13 @@ class Browser:
 
     async def close(self, _: web.Application) -> None:
         """The playground ends: hang up, and forget what was not used."""
+        await self.hang_up()
+        self._uploads.close()
+
+    async def hang_up(self) -> None:
+        """Cut the line to every page. While the playground runs, they come back by themselves."""
         for seat in list(self._seats):
             await seat.hang_up()
-        self._uploads.close()
 
     def _person(self, request: web.Request) -> Person:
         """Somebody new on this chair, so that two pages may look at two places."""
@@ -154,6 +159,10 @@ class Browser:
         world = self._playground.world
         place = world.channels.get(person.at)
         return world.upload_limit(place.guild_id if place is not None else None)
+
+
+#: Where the application keeps its Browser.
+OPEN = web.AppKey("browser", Browser)
 
 
 class Seat:

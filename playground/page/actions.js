@@ -75,7 +75,7 @@ export function toggleReaction(message, emoji, mine) {
   return quietly(socket.ask(verb, { channel: message.channel_id, message: message.id, emoji }));
 }
 
-/** Delete a message; what is refused is said. */
+/** Delete a message, or dismiss an ephemeral one; what is refused is said. */
 export function deleteMessage(message) {
   return quietly(socket.ask("delete", { channel: message.channel_id, message: message.id }));
 }

@@ -354,6 +354,7 @@ export class Composer {
       return;
     }
     this.sending = true;
+    state.dispatchEvent(new CustomEvent("sent"));
     const { files, reply } = this;
     const where = place();
     this.#clear();

@@ -28,6 +28,7 @@ export class Log {
     this.elements = new Map(); // message id -> {element, compact}
     this.loading = null;
     this.atEnd = true;
+    this.lastTop = 0;
     element.append(this.inner);
     watchForMenus(element);
     element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -41,6 +42,7 @@ export class Log {
     state.on("gone", ({ place: where }) => where === place() && this.draw());
     state.on("history", ({ place: where }) => where === place() && this.draw());
     state.on("pending", ({ place: where }) => where === place() && this.draw());
+    state.on("sent", () => this.toEnd());
     state.on("thread", ({ id }) => this.elements.has(id) && this.#changed(id));
     state.on("commands", () => this.draw());
     state.on("expired", ({ message, file }) => this.#freshen(message, file));
@@ -214,7 +216,11 @@ export class Log {
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.element;
-    this.atEnd = scrollHeight - scrollTop - clientHeight < NEAR;
+    const isNear = scrollHeight - scrollTop - clientHeight < NEAR;
+    // Only who scrolls up leaves the end; a picture that grows below moves nobody.
+    const wentUp = scrollTop < this.lastTop - 1;
+    this.lastTop = scrollTop;
+    this.atEnd = isNear || (this.atEnd && !wentUp);
     this.toPresent.hidden = this.atEnd;
     if (scrollTop < EARLY) {
       this.#loadOlder();

@@ -99,6 +99,10 @@ function readList(text, depth) {
   const rows = [];
   let rest = text;
   for (let item = ITEM.exec(rest); item; item = ITEM.exec(rest)) {
+    const isOtherKind = item[1] === "" && isNumber(item[2]) !== isNumber(first[2]);
+    if (isOtherKind) {
+      break;
+    }
     rows.push({ indent: item[1].length, mark: item[2], text: item[3] });
     rest = rest.slice(item[0].length);
   }
@@ -107,9 +111,11 @@ function readList(text, depth) {
   return { block, length: text[length - 1] === "\n" ? length - 1 : length };
 }
 
+const isNumber = (mark) => /\d/.test(mark);
+
 function nest(rows, start, depth) {
   const { indent, mark } = rows[start];
-  const ordered = /\d/.test(mark);
+  const ordered = isNumber(mark);
   const block = { type: "list", ordered, first: ordered ? Number.parseInt(mark, 10) : null, items: [] };
   let index = start;
   while (index < rows.length && rows[index].indent >= indent) {
@@ -138,7 +144,7 @@ const INLINE = [
   { pattern: /@(everyone|here)\b/y, make: ([all]) => ({ type: "everyone", text: all }) },
   { pattern: /\[((?:\\.|[^[\]\\\n]){1,512})\]\(<?(https?:\/\/[^\s<>()]+(?:\([^\s<>()]*\)[^\s<>()]*)*)>?(?: +"[^"\n]*")?\)/y, make: ([, label, url], inside) => link(url, inside(label)) },
   { pattern: /<(https?:\/\/[^\s<>]+)>/y, make: ([, url]) => link(url, null) },
-  { pattern: /https?:\/\/[^\s<>]+[^\s<>"'.,:;!?\])*_~|]/y, make: ([url]) => link(balanced(url), null), length: ([url]) => balanced(url).length },
+  { pattern: /https?:\/\/[^\s<>]+[^\s<>"'.,:;!?\]*_~|]/y, make: ([url]) => link(balanced(url), null), length: ([url]) => balanced(url).length },
   { pattern: /\*\*((?:\\.|[^\\])+?)\*\*(?!\*)/y, make: ([, text], inside) => ({ type: "bold", parts: inside(text) }) },
   { pattern: /__((?:\\.|[^\\])+?)__(?!_)/y, make: ([, text], inside) => ({ type: "underline", parts: inside(text) }) },
   { pattern: /~~((?:\\.|[^\\])+?)~~(?!~)/y, make: ([, text], inside) => ({ type: "strike", parts: inside(text) }) },

@@ -7,9 +7,10 @@ import { embedElement } from "./embed.js";
 import { emojiElement, emojiName, partialEmoji } from "./emoji.js";
 import { plainText } from "./markdown.js";
 import { attachmentList } from "./media.js";
+import { place } from "./navigation.js";
 import { openMessageMenu, openReactionPicker, replyTo } from "./messagemenu.js";
 import { failures, forgive } from "./outcome.js";
-import { toggleReaction } from "./actions.js";
+import { deleteMessage, toggleReaction } from "./actions.js";
 import { displayName, isEphemeral, isThread, state } from "./state.js";
 import { openPlace, richText } from "./text.js";
 import { fromNow, messageTime, now, shortTime } from "./times.js";
@@ -48,7 +49,7 @@ const PARTS = [
   ["embeds", (message) => [message.embeds, message.flags, message.attachments], embeds],
   ["components", (message) => [message.components, message.attachments], components],
   ["reactions", (message) => message.reactions, reactions],
-  ["thread", (message) => threadOf(message), threadChip],
+  ["thread", threadOf, threadChip],
   ["below", (message) => [isEphemeral(message), failures.get(message.id) ?? null], below],
 ];
 
@@ -270,7 +271,7 @@ function reactionButton({ emoji, count, me }, message) {
 /** What the chip under a message says of its thread; null where there is none. */
 function threadOf(message) {
   const thread = state.channels.get(message.id);
-  if (!thread || !isThread(thread)) {
+  if (!thread || !isThread(thread) || thread.id === place()) {
     return null;
   }
   const { archived = false, locked = false } = thread.thread_metadata ?? {};
@@ -299,7 +300,7 @@ function below(message) {
   return [
     failed && el("p", { class: "failed", role: "alert" }, icon("warning"), failed, " ", dismiss(() => forgive(message))),
     isEphemeral(message) &&
-      el("p", { class: "only-you" }, icon("eye"), "Only you can see this", " · ", dismiss(() => state.dismiss(message))),
+      el("p", { class: "only-you" }, icon("eye"), "Only you can see this", " · ", dismiss(() => deleteMessage(message))),
   ];
 }
 

@@ -45,7 +45,7 @@ export function openMessageMenu(message, anchor, opener = document.activeElement
   }
   entries.push({ label: "Copy the message's id", icon: "copy", run: () => copy(message.id) });
   if (isPrivate) {
-    entries.push({ label: "Dismiss", icon: "close", run: () => state.dismiss(message) });
+    entries.push({ label: "Dismiss", icon: "close", run: () => deleteMessage(message) });
   } else if (mayDelete(message)) {
     entries.push({ label: "Delete", icon: "trash", danger: true, run: () => deleteMessage(message) });
   }

@@ -92,6 +92,7 @@ function addLine(label) {
   const line = { key: lastKey, place: place(), label, failed: null, opener: document.activeElement };
   pending.set(line.place, [...(pending.get(line.place) ?? []), line]);
   changedPending(line.place);
+  state.dispatchEvent(new CustomEvent("sent"));
   return line;
 }
 

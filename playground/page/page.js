@@ -2,11 +2,11 @@
 
 import { connectActions, loseOutcomes } from "./actions.js";
 import { Composer } from "./composer.js";
-import { icon } from "./dom.js";
+import { el, icon } from "./dom.js";
 import { Log } from "./log.js";
 import { firstPlace, fromAddress, goTo, leave, onJump, place, placeHere, refuge, rememberPerson } from "./navigation.js";
 import { drawPeople } from "./people.js";
-import { drawPlaces, placeName } from "./places.js";
+import { drawPlaces, placeIcon, placeName } from "./places.js";
 import { closePopup } from "./popup.js";
 import { Socket } from "./socket.js";
 import { isThread, state } from "./state.js";
@@ -51,7 +51,7 @@ function drawHeader() {
   const here = placeHere();
   const name = here ? placeName(here) : "";
   const parent = here && isThread(here) ? state.channels.get(here.parent_id) : null;
-  part("place-name").replaceChildren(...(here ? [icon(isThread(here) ? "thread" : "hash"), name] : []));
+  part("place-name").replaceChildren(...(here ? [icon(placeIcon(here)), el("span", {}, name)] : []));
   part("place-topic").textContent = parent ? `Thread in #${placeName(parent)}` : (here?.topic ?? "");
   part("server-name").textContent = state.guild.name;
   const unread = [...state.unread.values()].reduce((sum, count) => sum + count, 0);

@@ -27,7 +27,11 @@ export function showPopup(element, anchor, { wide = false, onClose = () => {}, k
       close();
     }
   };
-  const again = () => position(element, anchor, wide);
+  const again = (event) => {
+    if (!(event.target instanceof Node && element.contains(event.target))) {
+      position(element, anchor, wide);
+    }
+  };
   const close = () => {
     if (open?.element !== element) {
       return;
@@ -35,18 +39,30 @@ export function showPopup(element, anchor, { wide = false, onClose = () => {}, k
     open = null;
     removeEventListener("pointerdown", outside, true);
     removeEventListener("resize", again);
+    removeEventListener("scroll", again, true);
     element.remove();
     onClose();
   };
   open = { element, close };
   addEventListener("pointerdown", outside, true);
   addEventListener("resize", again);
+  addEventListener("scroll", again, true);
   return close;
+}
+
+/** Where a popup belongs: beside its anchor; for a field of the composer, above the whole composer. */
+function boxOf(anchor) {
+  if (!(anchor instanceof Element)) {
+    return new DOMRect(anchor.x, anchor.y, 0, 0);
+  }
+  const box = anchor.getBoundingClientRect();
+  const frame = anchor.closest(".composer-box")?.getBoundingClientRect();
+  return frame ? new DOMRect(box.x, frame.y, box.width, frame.height) : box;
 }
 
 /** Put an open popup where its anchor is now. */
 export function position(element, anchor, wide = false) {
-  const box = anchor instanceof Element ? anchor.getBoundingClientRect() : new DOMRect(anchor.x, anchor.y, 0, 0);
+  const box = boxOf(anchor);
   const style = element.style;
   style.setProperty("width", wide ? `${Math.max(box.width, 240)}px` : "");
   style.setProperty("max-height", "");

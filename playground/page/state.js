@@ -52,7 +52,6 @@ export class State extends EventTarget {
     this.rooms = new Map();
     this.unread = new Map(); // place -> how many mentions of this person (0: unread, none)
     this.typers = new Map(); // place -> Map(user id -> when it ends, ms)
-    this.dismissed ??= new Set();
   }
 
   #tell(name, detail = {}) {
@@ -114,11 +113,6 @@ export class State extends EventTarget {
     }
   }
 
-  dismiss(message) {
-    this.dismissed.add(message.id);
-    this.#remove(message.channel_id, message.id);
-  }
-
   /** A page of history, oldest first; `newest` when it ends at the present. */
   addHistory(place, messages, { newest, complete }) {
     const room = this.room(place);
@@ -141,9 +135,7 @@ export class State extends EventTarget {
     }
     for (const message of messages) {
       this.#learnUsers(message);
-      if (!this.dismissed.has(message.id)) {
-        room.messages.set(message.id, message);
-      }
+      room.messages.set(message.id, message);
     }
     room.loaded ||= newest;
     room.complete ||= complete;
@@ -201,9 +193,6 @@ export class State extends EventTarget {
 
   on_MESSAGE_CREATE(message) {
     this.#learnUsers(message);
-    if (this.dismissed.has(message.id)) {
-      return;
-    }
     const room = this.room(message.channel_id);
     const isNew = !room.messages.has(message.id);
     room.messages.set(message.id, { reactions: [], ...message });
