@@ -17,7 +17,7 @@ _RULES = (
     (
         re.compile(
             r"(?i)((?:proxy-)?authorization|ocp-apim-subscription-key|x-api-key|(?:set-)?cookie)"
-            r"(['\"]?\s*[:=,]\s*b?['\"]?)(?:(?:bearer|basic|bot)\s+)?[^\s'\",;)}]+"
+            r"(['\"]?\s*[:=,]\s*(?:b(?=['\"]))?['\"]?)(?:(?:bearer|basic|bot)\s+)?[^\s'\",;)}]+"
         ),
         rf"\1\2{HIDDEN}",
     ),
@@ -26,7 +26,7 @@ _RULES = (
     (
         re.compile(
             r"(?i)(\b[\w-]*(?:api_?key|secret|token|password|subscription_?key)\b)"
-            r"(['\"]?\s*[:=]\s*b?['\"]?)[^\s'\",;)}]+"
+            r"(['\"]?\s*[:=]\s*(?:b(?=['\"]))?['\"]?)[^\s'\",;)}]+"
         ),
         rf"\1\2{HIDDEN}",
     ),
