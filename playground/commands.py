@@ -159,12 +159,18 @@ def fit(option: Mapping[str, Any], value: Any) -> Any:
         case OptionType.STRING:
             if not isinstance(value, str):
                 raise PersonCannot(f"{name} takes text, not {value!r}.")
-            least, most = option.get("min_length", 0), min(option.get("max_length", STRING), STRING)
+            least, most = option.get("min_length") or 0, option.get("max_length") or STRING
             if not least <= len(value) <= most:
                 raise PersonCannot(f"{name} takes {least} to {most} characters, not {len(value)}.")
         case OptionType.INTEGER | OptionType.NUMBER:
             value = _number(name, kind, value)
-            least, most = option.get("min_value", -WHOLE), option.get("max_value", WHOLE)
+            least, most = (
+                limit if limit is not None else fallback
+                for limit, fallback in (
+                    (option.get("min_value"), -WHOLE),
+                    (option.get("max_value"), WHOLE),
+                )
+            )
             if not least <= value <= most:
                 raise PersonCannot(f"{name} must be between {least:g} and {most:g}, not {value:g}.")
         case OptionType.BOOLEAN:

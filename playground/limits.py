@@ -18,7 +18,6 @@ REQUEST_LIMIT = 25 * MIB  #: bytes of one request (reference, "Uploading Files")
 CONTENT_LIMIT = 2000  #: characters (resources/message)
 NONCE_LIMIT = 25  #: characters (resources/message)
 NONCE_LIFE = 300.0  #: seconds; Discord says "the past few minutes"
-ACK_WITHIN = 3.0  #: seconds to the first answer
 REACTIONS = 20  #: different emoji on one message
 FILES = 10  #: attachments of one message
 COMPONENTS_V2 = 1 << 15

@@ -41,6 +41,7 @@ from playground.memory import Memory, made_at
 MIB = 1024 * 1024
 UPLOAD_LIMIT = {0: 10 * MIB, 1: 10 * MIB, 2: 50 * MIB, 3: 100 * MIB}  #: bytes a file, by boost tier
 
+ACK_WITHIN = 3.0  #: seconds from an interaction to its first answer
 HAS_THREAD = 1 << 5  #: a message flag
 
 #: What the invite link of this bot asks for; a role of this name carries exactly these.
@@ -343,7 +344,7 @@ class World(Memory):
         record.token = b64encode(f"interaction:{record.id}:{random}".encode()).decode().rstrip("=")
         self.interaction_tokens[record.token] = record.id
         self.touch("interaction", record.id)
-        self.time.call_at(self.time.now() + 3, lambda: self._too_late(record))
+        self.time.call_at(self.time.now() + ACK_WITHIN, lambda: self._too_late(record))
         return record
 
     def _too_late(self, record: Interaction) -> None:

@@ -489,6 +489,8 @@ async def test_a_form_cannot_follow_a_form_nor_suggestions_a_command(
 
 async def test_an_interaction_pings_no_crowd_by_default(playground: Playground) -> None:
     ada = playground.person("ada")
+    role = playground.world.bot_role(playground.guild.id)
+    playground.world.set_permissions("videos", role, allow=["mention_everyone"])
     async with connected(playground, bot := Keeper()):
         asked = await bot.asked(playground)
         await asked.response.send_message(f"@everyone <@{ada.id}>")
@@ -497,6 +499,8 @@ async def test_an_interaction_pings_no_crowd_by_default(playground: Playground) 
         assert not shown.raw["mention_everyone"]
         channel = bot.get_channel(playground.channel("videos").id)
         assert isinstance(channel, discord.TextChannel)
+        await channel.send("@everyone listen")
+        assert (await ada.wait_for("listen")).raw["mention_everyone"]
         none = discord.AllowedMentions.none()
         await channel.send(f"quiet <@{ada.id}>", allowed_mentions=none)
         assert (await ada.wait_for("quiet")).mentions == ()

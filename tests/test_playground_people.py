@@ -115,9 +115,11 @@ async def test_suggestions_come_while_typing(playground: Playground) -> None:
 async def test_an_ephemeral_answer_is_only_for_its_person(playground: Playground) -> None:
     async with connected(playground):
         mira, jonas = playground.person("mira"), playground.person("jonas")
-        with playground.feed(jonas) as over_there:
+        with playground.feed(jonas) as over_there, playground.feed(mira) as here:
             asked = await (await mira.type("/toy secret")).answered
             assert asked.ephemeral
+            event, told = await asyncio.wait_for(here.get(), 5)
+            assert (event, told["content"], told["flags"]) == ("MESSAGE_CREATE", "psst", 64)
             assert (await mira.wait_for("psst")).ephemeral
             await mira.say("done")
             heard = []
