@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Iterator
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any, TextIO, Union
 
@@ -95,6 +96,11 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be written down")
 
 
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
 def revive(kind: Any, value: Any) -> Any:
     """The reverse of how `Journal.write` puts a dataclass into JSON: *kind* is its type."""
     if value is None or kind is Any:
@@ -111,7 +117,7 @@ def revive(kind: Any, value: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(value)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
+        hints = _hints(kind)
         return kind(
             **{key: revive(hints[key], item) for key, item in value.items() if key in hints}
         )

