@@ -24,6 +24,7 @@ from storage import (
     Admitted,
     By,
     Defaults,
+    Job,
     Limit,
     Period,
     Refused,
@@ -64,6 +65,31 @@ guilds, users = st.sampled_from(GUILDS), st.sampled_from(USERS)
 roles = st.sets(st.sampled_from(ROLES))
 amounts = st.none() | st.integers(0, 40)
 periods = st.sampled_from(Period)
+server_changes = st.fixed_dictionaries(
+    {},
+    optional={
+        "zone": st.sampled_from(["UTC", "America/New_York", "Pacific/Apia", None]),
+        "jobs_per_user": st.none() | st.integers(1, 9),
+        "jobs_per_server": st.none() | st.integers(1, 9),
+    },
+)
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+MODERATION = (
+    ("grant",) * 4
+    + ("set_rule",) * 3
+    + ("reset", "set_server", "block", "pause")
+    + ("unblock", "resume") * 2
+)
+MADE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING)
+WAYS = (
+    (*MADE, State.DONE),
+    (*MADE, State.DONE),
+    (*MADE, State.UNDELIVERED, State.DELIVERING, State.DONE),
+    (State.SUBMITTING, State.FAILED),
+    (State.SUBMITTING, State.UNCLEAR, State.CLOSED),
+    (State.SUBMITTING, State.RENDERING, State.CANCELLED),
+)
 
 
 @dataclass
@@ -253,6 +279,7 @@ class Bank(RuleBasedStateMachine):
         self.wall, self.ticks = 1_800_000_000.0, 5.0
         self.books = Books()
         self.requests = 0
+        self.touched: set[int] = set()  #: jobs of the last step
         self.latest = 0.0
         self.marked: float | None = None  #: the highest moment that a write has seen
         self.connect()
@@ -284,7 +311,7 @@ class Bank(RuleBasedStateMachine):
     def by(self, guild: int) -> By:
         return By(guild_id=guild, actor_id=1, why="because")
 
-    # Orders and what becomes of them.
+    # Orders and what becomes of them: two steps of three.
 
     @rule(
         guild=guilds,
@@ -313,6 +340,7 @@ class Bank(RuleBasedStateMachine):
             return
         assert isinstance(answer, Admitted)
         assert expected is None
+        self.touched.add(answer.job.id)
         self.books.take(answer.job.id, guild, user, held, price, now)
         fresh = policy.standing(
             self.db, guild_id=guild, user_id=user, roles=held, defaults=DEFAULTS, now=now
@@ -342,19 +370,26 @@ class Bank(RuleBasedStateMachine):
         number = data.draw(st.sampled_from(self.movable()))
         order = self.books.orders[number]
         state = data.draw(st.sampled_from(sorted(MOVES[order.state])))
+        if not crashes:
+            self.go(number, state, billed, credits)
+            return
+        self.db.execute("BEGIN IMMEDIATE")
+        jobs.save(self.db, self.moved(number, state, billed), credits=credits)
+        self.restart()
+
+    def moved(self, number: int, state: State, billed: str) -> Job:
         job = jobs.get(self.db, number)
         assert job is not None
         needs = {**NEEDS[state], "remote_id": f"r-{number}", "billed": billed}
         if state is State.SUBMITTING:
             needs["attempt"] = job.attempt + 1
-        moved = job.to(state, now=self.now(), **needs)
-        if crashes:
-            self.db.execute("BEGIN IMMEDIATE")
-            jobs.save(self.db, moved, credits=credits)
-            self.restart()
-            return
+        return job.to(state, now=self.now(), **needs)
+
+    def go(self, number: int, state: State, billed: str, credits: int | None) -> None:
+        order, moved = self.books.orders[number], self.moved(number, state, billed)
         saved = self.write(lambda db, now: jobs.save(db, moved, credits=credits))
         assert saved.state is state
+        self.touched.add(number)
         if order.state is State.UNCLEAR and state is State.QUEUED and billed == "unknown":
             order.house += order.price
         order.state = state
@@ -362,10 +397,23 @@ class Bank(RuleBasedStateMachine):
             self.books.settle(order, billed, credits)
         self.books.tidy()
 
+    @precondition(lambda self: self.books.orders)
+    @rule(data=st.data(), ways=st.sampled_from(WAYS), billed=st.sampled_from(["yes", "no"]))
+    def finish(self, data: st.DataObject, ways: tuple[State, ...], billed: str) -> None:
+        """Most jobs come to an end, most of them to a good one."""
+        waiting = [n for n, each in self.books.orders.items() if each.state is State.QUEUED]
+        for number in waiting[: data.draw(st.integers(1, 3))]:
+            for state in ways:
+                self.go(number, state, billed, None)
+
     # What moderators do.
 
-    @rule(guild=guilds, user=users, amount=st.integers(1, 20), lasts=st.none() | st.floats(1, 9e5))
-    def grant(self, guild: int, user: int, amount: int, lasts: float | None) -> None:
+    @rule(data=st.data(), what=st.sampled_from(MODERATION), guild=guilds, user=users)
+    def moderate(self, data: st.DataObject, what: str, guild: int, user: int) -> None:
+        getattr(self, what)(data.draw, guild, user)
+
+    def grant(self, draw: Draw, guild: int, user: int) -> None:
+        amount, lasts = draw(st.integers(1, 20)), draw(st.none() | st.floats(1, 9e5))
         expires_at = None if lasts is None else self.now() + lasts
         made = self.write(
             lambda db, now: moderation.grant(
@@ -374,8 +422,7 @@ class Bank(RuleBasedStateMachine):
         )
         self.books.grants[made.id] = Allowance(guild, user, amount, expires_at)
 
-    @rule(guild=guilds, user=users)
-    def reset(self, guild: int, user: int) -> None:
+    def reset(self, _: Draw, guild: int, user: int) -> None:
         now = self.now()
         self.write(
             lambda db, now: moderation.reset(db, self.by(guild), user, defaults=DEFAULTS, now=now)
@@ -389,56 +436,37 @@ class Bank(RuleBasedStateMachine):
                 )
         assert self.books.used(guild, user, *span(Period.MONTH, today)) == 0
 
-    @rule(guild=guilds, user=users, lasts=st.none() | st.floats(1, 9e5))
-    def block(self, guild: int, user: int, lasts: float | None) -> None:
+    def block(self, draw: Draw, guild: int, user: int) -> None:
+        lasts = draw(st.none() | st.floats(1, 9e5))
         until = None if lasts is None else self.now() + lasts
         self.write(lambda db, now: moderation.block(db, self.by(guild), user, until=until, now=now))
         self.books.blocks[guild, user] = until
 
-    @rule(guild=guilds, user=users)
-    def unblock(self, guild: int, user: int) -> None:
+    def unblock(self, _: Draw, guild: int, user: int) -> None:
         was = self.write(lambda db, now: moderation.unblock(db, self.by(guild), user, now=now))
         assert was is ((guild, user) in self.books.blocks)
         self.books.blocks.pop((guild, user), None)
 
-    @rule(
-        guild=guilds,
-        key=st.sampled_from(
-            [(Whose.MEMBER, 0), (Whose.SERVER, 0)]
-            + [(Whose.ROLE, role) for role in ROLES]
-            + [(Whose.USER, user) for user in USERS]
-        ),
-        value=st.none() | st.tuples(amounts, periods),
-    )
-    def rule_is_set(
-        self, guild: int, key: tuple[Whose, int], value: tuple[int | None, Period] | None
-    ) -> None:
-        self.write(lambda db, now: moderation.set_rule(db, self.by(guild), *key, value, now=now))
+    def set_rule(self, draw: Draw, guild: int, user: int) -> None:
+        whose = draw(st.sampled_from([Whose.MEMBER, Whose.SERVER, Whose.ROLE, Whose.USER]))
+        role = draw(st.sampled_from(ROLES))
+        target = {Whose.ROLE: role, Whose.USER: user}.get(whose, 0)
+        value = draw(st.none() | st.tuples(amounts, periods))
+        self.write(
+            lambda db, now: moderation.set_rule(db, self.by(guild), whose, target, value, now=now)
+        )
         if value is None:
-            self.books.rules.pop((guild, *key), None)
+            self.books.rules.pop((guild, whose, target), None)
         else:
-            self.books.rules[guild, *key] = value
+            self.books.rules[guild, whose, target] = value
 
-    @rule(
-        guild=guilds,
-        changes=st.fixed_dictionaries(
-            {},
-            optional={
-                "zone": st.sampled_from(["UTC", "America/New_York", "Pacific/Apia", None]),
-                "jobs_per_user": st.none() | st.integers(1, 9),
-                "jobs_per_server": st.none() | st.integers(1, 9),
-            },
-        ),
-    )
-    def server_is_set(self, guild: int, changes: dict[str, Any]) -> None:
-        self.change(guild, changes)
+    def set_server(self, draw: Draw, guild: int, _: int) -> None:
+        self.change(guild, draw(server_changes))
 
-    @rule(guild=guilds)
-    def pause(self, guild: int) -> None:
+    def pause(self, _: Draw, guild: int, __: int) -> None:
         self.change(guild, {"paused": "lunch"})
 
-    @rule(guild=guilds)
-    def resume(self, guild: int) -> None:
+    def resume(self, _: Draw, guild: int, __: int) -> None:
         server = self.write(
             lambda db, now: moderation.resume(db, self.by(guild), defaults=DEFAULTS, now=now)
         )
@@ -460,13 +488,14 @@ class Bank(RuleBasedStateMachine):
         self.ticks += seconds
         self.wall += seconds
 
-    @rule(days=st.sampled_from([-3650, -30, -1, -0.1, 0.1, 1, 30, 3650]))
-    def the_wall_clock_jumps(self, days: float) -> None:
+    @rule(days=st.sampled_from([-3650, -30, -1, -0.1, 0.1, 1, 30, 3650]), restarts=st.booleans())
+    def the_wall_clock_jumps(self, days: float, restarts: bool) -> None:
         before = self.clock.now()
         self.wall = max(0.0, self.wall + days * DAY)
         assert self.clock.now() == before
+        if restarts:
+            self.restart()
 
-    @rule()
     def restart(self) -> None:
         self.db.close()  # an open transaction is gone, as with a crash
         self.ticks = 0.0  # the machine was started anew
@@ -486,19 +515,18 @@ class Bank(RuleBasedStateMachine):
 
     @invariant()
     def the_books_are_the_models(self) -> None:
-        held: dict[str, int] = {}
-        for number, order in self.books.orders.items():
-            bill = ledger.bill(self.db, number)
+        for number in self.touched:
+            order, bill = self.books.orders[number], ledger.bill(self.db, number)
             assert bill is not None
             assert (bill.reserved, bill.spent) == (order.price, order.spent)
             assert (bill.settled, bill.lost + bill.suspense) == (order.settled, order.house)
             assert bill.held == (0 if order.settled else order.price)
             assert 0 <= bill.spent <= order.price
-        for number, allowance in self.books.grants.items():
-            held[f"grant:{number}"] = allowance.left
-        assert held == dict(
-            map(tuple, self.db.execute("SELECT * FROM account WHERE name GLOB 'grant:*'"))
-        )
+        self.touched.clear()
+        rows = self.db.execute("SELECT name, balance FROM account WHERE name GLOB 'grant:*'")
+        assert dict(rows.fetchall()) == {
+            f"grant:{number}": each.left for number, each in self.books.grants.items()
+        }
 
 
 TestBank = Bank.TestCase
