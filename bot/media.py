@@ -308,6 +308,21 @@ async def replace_part(
     )
 
 
+async def soundtrack(clip: Path, to: Path) -> None:
+    """Write the sound of *clip* to *to*, an M4A. Raises `MediaError` where it has none."""
+    info = await probe(clip)
+    if info.audio_codec is None:
+        raise MediaError("This clip has no sound.")
+    graph = Graph()
+    graph.read(clip, *demuxer(clip))
+    with _whole(to) as part:
+        await _run(
+            *graph.inputs,
+            *("-map", "0:a:0", "-vn", "-c:a", "aac", "-b:a", "192k", "-f", "ipod", part),
+            timeout=_QUICK,
+        )
+
+
 async def fit(clip: Path, to: Path, limit_bytes: int) -> None:
     """Write *clip* to *to* in no more than *limit_bytes*, with a short side of at most 720 pixels.
 

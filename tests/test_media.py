@@ -1,7 +1,8 @@
-"""What is said of a file is what is in it, and clips that are put together run on without a jump."""
+"""What is said of a file is in it, and clips that are put together run on without a jump."""
 
 import asyncio
 import io
+import itertools
 import os
 import re
 import wave
@@ -251,7 +252,7 @@ async def test_joined_clips_have_one_size_one_rate_and_no_gap(tmp_path):
     starts = [start for start, _ in pictures]
     assert starts == pytest.approx([number / 24 for number in range(72)], abs=1e-3)
     sounds = await stamps(to, "a")
-    for (start, length), (after, _) in zip(sounds, sounds[1:], strict=False):
+    for (start, length), (after, _) in itertools.pairwise(sounds):
         assert after == pytest.approx(start + length, abs=1e-4)
     assert await loudness(to, 0.1, 0.8) > -30
     assert await loudness(to, 1.1, 1.8) < -80

@@ -167,25 +167,21 @@ def tone(graph: Graph, *, seed: int, seconds: float) -> str:
     root = _ROOT * 2 ** (dice.randrange(-3, 5) / 12)
     notes = [root * 2 ** (step / 12) for step in dice.choice(_CHORDS)]
     beat = dice.uniform(0.45, 0.7)
-    sides = []
-    for side in (0.997, 1.003):  # a little apart, so that it sounds wide
-        voices = [
-            f"{0.075 / (1 + number * 0.3):.3f}*sin(2*PI*{note * side:.3f}*t)"
-            f"*(0.7+0.3*sin(2*PI*t/{dice.uniform(3, 7):.2f}+{dice.uniform(0, 6):.2f}))"
-            for number, note in enumerate(notes)
-        ]
-        period = beat * len(notes)
-        for number, note in enumerate(dice.sample(notes, len(notes))):
-            since = f"mod(t+{period - number * beat:.3f},{period:.3f})"
-            voices.append(
-                f"0.06*min(1,60*{since})*exp(-2.6*{since})*sin(2*PI*{note * 4:.3f}*{since})"
-            )
-        sides.append("+".join(voices))
+    voices = [
+        f"{0.11 / (1 + number * 0.3):.3f}*sin(2*PI*{note:.3f}*t)"
+        f"*(0.7+0.3*sin(2*PI*t/{dice.uniform(3, 7):.2f}+{dice.uniform(0, 6):.2f}))"
+        for number, note in enumerate(notes)
+    ]
+    period = beat * len(notes)
+    for number, note in enumerate(dice.sample(notes, len(notes))):
+        since = f"mod(t+{period - number * beat:.3f},{period:.3f})"
+        voices.append(f"0.09*min(1,60*{since})*exp(-2.6*{since})*sin(2*PI*{note * 4:.3f}*{since})")
     fade = min(0.6, seconds / 4)
     return graph.apply(
-        f"aevalsrc=exprs='{sides[0]}|{sides[1]}':s=24000:d={seconds:.6f},"
-        f"lowpass=f=5000,aecho=0.8:0.7:{round(beat * 500)}|{round(beat * 750)}:0.28|0.18,"
-        f"aresample=48000,atrim=duration={seconds:.6f},volume=1.6,"
+        # No note is above 1.4 kHz, so few samples are enough; the delay makes it sound wide.
+        f"aevalsrc=exprs='{'+'.join(voices)}':s=12000:d={seconds:.6f},"
+        f"aecho=0.8:0.7:{round(beat * 500)}|{round(beat * 750)}:0.28|0.18,aresample=48000,"
+        f"pan=stereo|c0=c0|c1=c0,adelay=0|11,atrim=duration={seconds:.6f},"
         f"afade=t=in:d={fade:.3f},afade=t=out:st={seconds - fade:.3f}:d={fade:.3f}"
     )
 

@@ -203,6 +203,11 @@ class Local:
         self._renders: dict[str, _Render] = {}
         self._numbers = itertools.count()
 
+    @property
+    def healthy(self) -> bool:
+        """Whether it is worth choosing now."""
+        return True  # it is this very machine
+
     async def submit(self, order: Order) -> Receipt:
         """Start the render, or put it in line; the same attempt again starts nothing."""
         await asyncio.to_thread(self._sweep)
