@@ -25,13 +25,15 @@ from pydantic import SecretStr
 
 import cogs
 from bot.client import Dailies, invite_url, point_at
-from bot.providers import Connection, Provider, connect_all
+from bot.fetch import Fetcher
+from bot.inputs import Inputs
+from bot.providers import CallsBack, Connection, Provider, connect_all
 from bot.redaction import Redaction
 from bot.settings import BadSetting, Settings, environment, provider_sections
 from bot.studio import Studio
 from bot.web import Web
 from bot.worker import Worker
-from storage import CannotOpen, Defaults, Input, Locked, Store, open_store
+from storage import CannotOpen, Defaults, Locked, Store, open_store
 
 log = logging.getLogger("dailies")
 
@@ -157,6 +159,7 @@ async def deploy(
         studio = Studio(
             store,
             providers,
+            inputs=Inputs(data, Fetcher(loopback=loopback)),
             usd_per_credit=settings.dailies_usd_per_credit,
             clock=clock,
         )
@@ -173,12 +176,15 @@ async def deploy(
             providers,
             bot,
             data=data,
-            link=_no_link,
+            link=bot.link,
+            callback=_callbacks(settings.public_url),
+            alternative=studio.alternative,
             usd_per_credit=settings.dailies_usd_per_credit,
             clock=clock,
         )
         studio.employ(worker)
-        web = Web([_gateway_check(bot), _storage_check(store)], clock=clock)
+        checks = [_gateway_check(bot), _storage_check(store)]
+        web = Web(checks, called_back=worker.called_back, clock=clock)
         try:
             await web.start(settings.dailies_web_host, settings.dailies_web_port)
         except OSError as error:
@@ -215,11 +221,15 @@ def defaults_of(settings: Settings) -> Defaults:
     )
 
 
-async def _no_link(given: Input) -> str:
-    """The public link of an input: the one it came with."""
-    if given.url is None:
-        raise BadSetting("This provider needs a public link to the input, and there is none.")
-    return given.url
+def _callbacks(public_url: str | None) -> Callable[[Provider, str], str | None]:
+    """Where a provider that calls back may do so, about the attempt of that token."""
+
+    def where(provider: Provider, token: str) -> str | None:
+        if public_url is None or not isinstance(provider, CallsBack):
+            return None
+        return f"{public_url.rstrip('/')}/callbacks/{provider.name}/{token}"
+
+    return where
 
 
 def _gateway_check(bot: Dailies) -> Callable[[], Any]:

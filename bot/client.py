@@ -24,7 +24,7 @@ from bot.errors import Busy, Refusal
 from bot.media import MediaError, fit
 from bot.studio import Place, Studio
 from bot.worker import Glimpse, Undeliverable
-from storage import ENDED, Job
+from storage import ENDED, Input, Job
 
 log = logging.getLogger(__name__)
 
@@ -191,6 +191,37 @@ class Dailies(commands.Bot):
             with suppress(_NotHere):
                 return await self._post(place, job, text, f"{job.state}-{job.attempt}")
         raise Undeliverable("There is nowhere left to say it.")
+
+    async def link(self, job: Job, given: Input) -> str:
+        """A public https link to an input, good for a day: it is posted where the job lives.
+
+        There everybody sees what was used, too. Raises `Busy` while Discord is in trouble, and
+        `Refusal` where nothing can be posted.
+        """
+        await self.wait_until_ready()
+        file = self._data / given.file
+        name = f"dailies-{job.id}-input-{file.stem[:12]}{file.suffix}"
+        place = self.get_partial_messageable(job.thread_id or job.channel_id, guild_id=job.guild_id)
+        try:
+            posted = await self._find(place, job, name)
+            if posted is not None:
+                message = await place.fetch_message(posted)  # its link is a fresh one
+            else:
+                await self._pacer.wait(urgent=True)
+                message = await place.send(
+                    f"-# What #{job.id} starts from",
+                    file=discord.File(file, name),
+                    nonce=nonce(job.id, name),
+                    silent=True,
+                    allowed_mentions=messages.SILENT,
+                )
+        except discord.HTTPException as error:
+            if error.status == 429 or error.status >= 500:
+                raise Busy("Discord is having trouble.") from error
+            raise Refusal("The input cannot be posted there, so no provider can get it.") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Busy("Discord cannot be reached.") from error
+        return message.attachments[0].url
 
     async def _edit(self, job: Job, glimpse: Glimpse) -> None:
         """Write the card: through its interaction's token while that lives, else with our own."""

@@ -76,6 +76,8 @@ def card(
         lines.append(progress)
     if job.error:
         lines.append(inert(job.error))
+    if job.note:
+        lines.append(f"-# {inert(job.note)}")
     lines.append(f"-# {inert(title)} · {settings_line(job)}")
     lines.append(f"-# {_money(job, usd_per_credit)} · asked for by <@{job.user_id}>")
     view = ui.LayoutView(timeout=None)

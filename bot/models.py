@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from bot.errors import Refusal
-from storage import Brief, Mode
+from storage import Brief, Input, Mode
 
 #: What people call a size, and the pixels of its short side.
 RESOLUTIONS: Mapping[str, int] = {
@@ -166,7 +166,13 @@ def complete(model: Model, wish: Brief, *, seed: int) -> Brief:
         raise Unfit(f"{model.name} does not do {MODE_WORDS[wish.mode]}; it does {modes}.")
     _check_prompt(model, capability, wish)
     wish = _check_extras(model, capability, wish)
+    _check_inputs(model, capability, wish)
+    _check_part(model, capability, wish)
     brief = _choose_shape(model, capability, wish)
+    if brief.mode is Mode.RETAKE and brief.video is not None and brief.video.seconds is not None:
+        start = brief.start or 0.0
+        left = math.ceil(brief.video.seconds - start)
+        brief = brief.but(start=start, duration=min(brief.duration or left, left))
     if capability.seeds is not None and brief.seed is None:
         seeds = capability.seeds
         brief = brief.but(seed=seeds[seed % len(seeds)])
@@ -229,6 +235,28 @@ MODE_WORDS: Mapping[Mode, str] = {
     Mode.EXTEND: "extensions",
     Mode.RETAKE: "retakes",
     Mode.HDR: "HDR",
+}
+#: The input that a mode cannot do without.
+REQUIRED_INPUTS: Mapping[Mode, str] = {
+    Mode.IMAGE: "image",
+    Mode.AUDIO: "audio",
+    Mode.EXTEND: "video",
+    Mode.RETAKE: "video",
+    Mode.HDR: "video",
+}
+_INPUT_WORDS: Mapping[str, str] = {
+    "image": "an image",
+    "last_image": "a last frame",
+    "audio": "a sound",
+    "video": "a clip",
+}
+_TYPE_WORDS: Mapping[str, str] = {
+    "audio/mpeg": "MP3",
+    "audio/mp4": "M4A",
+    "image/webp": "WebP",
+    "video/quicktime": "MOV",
+    "video/x-matroska": "MKV",
+    "video/webm": "WebM",
 }
 _EXTRAS: Mapping[str, str] = {
     "seed": "a seed",
@@ -293,6 +321,91 @@ def _check_extras(model: Model, capability: Capability, wish: Brief) -> Brief:
         if chosen is not None and chosen not in choices:
             raise Unfit(f"{name.capitalize()} can be {listed(choices)}, not “{chosen[:40]}”.")
     return wish
+
+
+def _check_inputs(model: Model, capability: Capability, wish: Brief) -> None:
+    """Refuse inputs that this model would refuse, by what they are."""
+    for name, words in _INPUT_WORDS.items():
+        given: Input | None = getattr(wish, name)
+        accepts = capability.inputs.get(name)
+        if given is None:
+            if name == REQUIRED_INPUTS.get(wish.mode):
+                raise Unfit(f"Give {words}: attach it, or give a link or the number of a clip.")
+            continue
+        if accepts is None:
+            raise Unfit(
+                f"{model.name} takes no {words.split(' ', 1)[1]} here; leave it out.",
+                nearest=wish.but(**{name: None}),
+            )
+        _check_input(model, words.split(" ", 1)[1], given, accepts)
+
+
+def _check_input(model: Model, what: str, given: Input, accepts: Accepts) -> None:
+    if given.type not in accepts.types:
+        known = listed([_type_word(each) for each in accepts.types])
+        raise Unfit(f"{model.name} takes {known} as {what}; this is {_type_word(given.type)}.")
+    if given.size > accepts.max_bytes:
+        raise Unfit(
+            f"The {what} has {given.size / 1e6:,.1f} MB; "
+            f"{model.name} takes up to {accepts.max_bytes / 1e6:,.0f}."
+        )
+    area = (given.width or 0) * (given.height or 0)
+    if accepts.max_pixels is not None and area > accepts.max_pixels:
+        raise Unfit(
+            f"The {what} is {given.width} × {given.height}; {model.name} takes up to "
+            f"{accepts.max_pixels / 1e6:,.1f} megapixels."
+        )
+    seconds = given.seconds or 0.0
+    if accepts.min_seconds is not None and seconds < accepts.min_seconds - 0.05:
+        raise Unfit(
+            f"The {what} lasts {seconds:.1f} s; "
+            f"{model.name} takes {accepts.min_seconds:g} s or more."
+        )
+    if accepts.max_seconds is not None and seconds > accepts.max_seconds + 0.05:
+        raise Unfit(
+            f"The {what} lasts {seconds:.1f} s; {model.name} takes up to {accepts.max_seconds:g} s."
+        )
+    frames = round(seconds * (given.fps or 0.0))
+    if accepts.min_frames is not None and frames < accepts.min_frames:
+        raise Unfit(
+            f"The {what} has {frames} frames; {model.name} takes {accepts.min_frames} or more."
+        )
+    most = accepts.max_frames.get(_size(given), accepts.max_frames.get(ANY))
+    if most is not None and frames > most:
+        raise Unfit(f"The {what} has {frames} frames; {model.name} takes up to {most} at its size.")
+
+
+def _check_part(model: Model, capability: Capability, wish: Brief) -> None:
+    """Refuse a part of a clip that is not in it, and an extension that is too long for it."""
+    video = wish.video
+    if video is None or video.seconds is None:
+        return
+    if wish.mode is Mode.RETAKE:
+        start, length = wish.start or 0.0, wish.duration
+        if start < 0 or start >= video.seconds:
+            raise Unfit(
+                f"The clip lasts {video.seconds:.1f} s; begin before that.",
+                nearest=wish.but(start=0.0),
+            )
+        if length is not None and length < capability.min_part:
+            raise Unfit(
+                f"{model.name} makes parts of {capability.min_part:g} s or more.",
+                nearest=wish.but(duration=math.ceil(capability.min_part)),
+            )
+        if video.seconds - start < capability.min_part:
+            raise Unfit(
+                f"Only {video.seconds - start:.1f} s are left from there; {model.name} makes "
+                f"parts of {capability.min_part:g} s or more.",
+                nearest=wish.but(start=max(0.0, video.seconds - capability.min_part)),
+            )
+    elif wish.mode is Mode.EXTEND and capability.max_context_and_extension is not None:
+        fps = video.fps or 24.0
+        longest = int(capability.max_context_and_extension / fps) - 1  # a second of context
+        if wish.duration is not None and wish.duration > longest:
+            raise Unfit(
+                f"{model.name} extends a clip of {fps:.0f} fps by up to {longest} s; {longest} s?",
+                nearest=wish.but(duration=longest),
+            )
 
 
 _Choice = tuple[str | None, str | None, int | None, int | None]
@@ -407,10 +520,18 @@ def _rank(name: str) -> Callable[[str | int], float]:
             return float
 
 
+def _type_word(type: str) -> str:
+    return _TYPE_WORDS.get(type, type.rpartition("/")[2].upper())
+
+
 def _tier(brief: Brief) -> str:
     """The price tier of an input video: the smallest size that holds it."""
-    video = brief.video
-    if video is None or video.width is None or video.height is None:
+    return _size(brief.video) if brief.video is not None else ANY
+
+
+def _size(video: Input) -> str:
+    """The smallest size that holds *video*."""
+    if video.width is None or video.height is None:
         return ANY
     short = min(video.width, video.height)
     for name, side in RESOLUTIONS.items():

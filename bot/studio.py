@@ -1,21 +1,24 @@
 """What a person may ask for: quote, order, cancel, show, queue. Cogs are its only callers."""
 
 import hashlib
+import math
 import time
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
 
 from bot.errors import Refusal
+from bot.inputs import Inputs, Source
 from bot.limits import said
 from bot.models import Capability, Model, Unfit, complete, in_credits, listed, usd
 from bot.providers import Provider
 from bot.worker import Glimpse
 from storage import Admitted, Brief, IllegalMove, Job, Mode, Refused, Stale, State, Store
 
-AUTO = "auto"  #: the provider that lets the studio choose
+AUTO, CHEAPEST, FASTEST = "auto", "cheapest", "fastest"
+CHOOSERS = (AUTO, CHEAPEST, FASTEST)  #: what may be said instead of a provider's name
 LIVE = frozenset(
     {
         State.QUEUED,
@@ -71,6 +74,10 @@ class Crew(Protocol):
         """What is known of *job* beyond its row."""
         ...
 
+    def typical(self, provider: str, model: str) -> float | None:
+        """Seconds that a clip of this model typically took here; None before there were some."""
+        ...
+
 
 class Studio:
     """Takes orders, and takes them back. Everything it says no to is a `Refusal`."""
@@ -80,11 +87,13 @@ class Studio:
         store: Store,
         providers: Mapping[str, Provider],
         *,
+        inputs: Inputs | None = None,
         usd_per_credit: Decimal = Decimal("0.01"),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._jobs = store.jobs
         self._policy = store.policy
+        self._inputs = inputs
         self._usd_per_credit = usd_per_credit
         self._crew: Crew | None = None
         self._clock = clock
@@ -95,7 +104,9 @@ class Studio:
     ) -> Quote:
         """What *wish* becomes and costs; *request* decides the seed where nobody chose one.
 
-        Without a provider or model, the cheapest that can make it as it was asked.
+        Without a provider, or with a word of `CHOOSERS`: among those that can make it as it was
+        asked and are well, the cheapest, then the fastest by what was seen here; or the other
+        way round.
         """
         wish = wish.but(prompt=clean(wish.prompt))
         seed = int.from_bytes(hashlib.sha256(request.encode()).digest()[:4], "big") >> 1
@@ -107,15 +118,48 @@ class Studio:
             except Unfit as error:
                 unfit.append(error)
                 continue
-            dollars = usd(capability, brief)
-            price = in_credits(dollars, self._usd_per_credit)
-            quotes.append(
-                Quote(provider=candidate, model=choice, brief=brief, usd=dollars, price=price)
-            )
+            quotes.append(self._quoted(candidate, choice, capability, brief))
         if not quotes:
             # The one that could nearly make it says best what is possible.
             raise next((each for each in unfit if each.nearest is not None), unfit[0])
-        return min(quotes, key=lambda quote: quote.usd)
+        return self._best(quotes, provider)
+
+    def alternative(self, job: Job, *, without: Collection[str]) -> Quote | None:
+        """Who else may make *job*, for no more than its price; None where nobody can.
+
+        What the other model does not have is left out or brought to the nearest it makes.
+        """
+        if job.chooser is None:
+            return None
+        quotes = []
+        for candidate, choice, capability in self._matching(job.brief.mode, None, None):
+            if candidate.name in without or not candidate.healthy:
+                continue
+            brief = _nearest(choice, job.brief, seed=job.id)
+            if brief is not None:
+                quote = self._quoted(candidate, choice, capability, brief)
+                if quote.price <= job.price:
+                    quotes.append(quote)
+        return self._best(quotes, job.chooser) if quotes else None
+
+    def _quoted(
+        self, provider: Provider, model: Model, capability: Capability, brief: Brief
+    ) -> Quote:
+        dollars = usd(capability, brief)
+        price = in_credits(dollars, self._usd_per_credit)
+        return Quote(provider=provider, model=model, brief=brief, usd=dollars, price=price)
+
+    def _best(self, quotes: Sequence[Quote], chooser: str | None) -> Quote:
+        well = [quote for quote in quotes if quote.provider.healthy] or quotes
+
+        def rank(quote: Quote) -> tuple[float, float]:
+            seconds = (
+                self._crew.typical(quote.provider.name, quote.model.name) if self._crew else None
+            )
+            cost, time_taken = float(quote.usd), math.inf if seconds is None else seconds
+            return (time_taken, cost) if chooser == FASTEST else (cost, time_taken)
+
+        return min(well, key=rank)
 
     async def order(
         self,
@@ -125,12 +169,14 @@ class Studio:
         place: Place,
         provider: str | None = None,
         model: str | None = None,
+        sources: Mapping[str, Source] | None = None,
     ) -> tuple[Job, bool]:
         """Promise a clip: once this returns, the job ends in a message, whatever happens.
 
         *request* identifies what asked for it; the same request twice is the same job, and
-        the second value says whether it is new.
+        the second value says whether it is new. *sources* are the inputs, by the brief's field.
         """
+        wish = await self.with_inputs(wish, sources or {}, place=place)
         quote = self.quote(wish, provider=provider, model=model, request=request)
         now = self._clock()
         draft = Job(
@@ -143,6 +189,7 @@ class Studio:
             model=quote.model.name,
             brief=quote.brief,
             price=quote.price,
+            chooser=(provider or AUTO) if provider in (None, *CHOOSERS) else None,
             created_at=now,
             since=now,
             due_at=now,
@@ -152,6 +199,21 @@ class Studio:
                 return job, created
             case Refused() as refused:
                 raise Limited(refused, quote)
+
+    async def with_inputs(
+        self, wish: Brief, sources: Mapping[str, Source], *, place: Place
+    ) -> Brief:
+        """*wish* with its inputs fetched, checked by their content, and kept."""
+        for name, source in sources.items():
+            if self._inputs is None:
+                raise Refusal("Inputs are not taken here.")
+            if source.take is not None:
+                job = await self.show(source.take, guild_id=place.guild_id)
+                given = await self._inputs.of_take(name, job)
+            else:
+                given = await self._inputs.fetched(name, source.url or "")
+            wish = wish.but(**{name: given})
+        return wish
 
     def employ(self, crew: "Crew") -> None:
         """Let *crew* know of every change from now on."""
@@ -246,8 +308,8 @@ class Studio:
         self, mode: Mode, provider: str | None, model: str | None
     ) -> list[tuple[Provider, Model, Capability]]:
         """Whoever may make this; a name that is not there is refused with those that are."""
-        if provider not in (None, AUTO) and provider not in self.providers:
-            names = listed([AUTO, *self.providers])
+        if provider not in (None, *CHOOSERS) and provider not in self.providers:
+            names = listed([*CHOOSERS, *self.providers])
             raise Refusal(f"There is no provider “{provider[:40]}” here; choose {names}.")
         candidates = self._matching(mode, provider, model)
         if candidates:
@@ -255,7 +317,7 @@ class Studio:
         offered = [
             (each, choice)
             for each, choice in self.offers()
-            if provider in (None, AUTO, each.name) and model in (None, choice.name)
+            if provider in (None, *CHOOSERS, each.name) and model in (None, choice.name)
         ]
         if offered:  # the model exists and does not do this: `complete` says what it does
             for _, choice in offered:
@@ -269,7 +331,7 @@ class Studio:
         return [
             (each, choice, capability)
             for each, choice in self.offers(mode)
-            if provider in (None, AUTO, each.name)
+            if provider in (None, *CHOOSERS, each.name)
             and model in (None, choice.name)
             and (capability := choice.capability(mode)) is not None
         ]
@@ -282,6 +344,18 @@ class Studio:
         """How the provider of *job* writes itself."""
         provider = self.providers.get(job.provider)
         return provider.title if provider else job.provider
+
+
+def _nearest(model: Model, wish: Brief, *, seed: int) -> Brief | None:
+    """The brief of *model* that comes nearest to *wish*, which was complete for another model."""
+    for _ in range(10):  # each refusal names one thing that has to give way
+        try:
+            return complete(model, wish, seed=seed)
+        except Unfit as unfit:
+            if unfit.nearest is None:
+                return None
+            wish = unfit.nearest
+    return None
 
 
 def clean(prompt: str) -> str:

@@ -1,28 +1,43 @@
-"""What this deployment answers over HTTP: whether it is well."""
+"""What this deployment answers over HTTP: whether it is well, and providers that call back."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
+
+log = logging.getLogger(__name__)
+
+LARGEST = 256 * 1024  #: bytes of a callback
 
 Check = Callable[[], Awaitable[str | None]]
 """Looks at one part; returns what is wrong with it in a few words, or None."""
 
 
 class Web:
-    """A small HTTP server. `/healthz` answers 200 when every check passes, 503 with why not."""
+    """A small HTTP server. `/healthz` answers 200 when every check passes, 503 with why not.
+
+    `/callbacks/<provider>/<token>` takes a provider's callback. It answers 200 whatever it is
+    given, so that whoever guesses tokens learns nothing.
+    """
 
     def __init__(
         self,
         checks: Sequence[Check],
         *,
-        routes: Sequence[web.RouteDef] = (),
+        called_back: Callable[[str, bytes], Awaitable[None]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._checks = checks
         self._clock = clock
-        app = web.Application(client_max_size=256 * 1024)
-        app.add_routes([web.get("/healthz", self._healthz), *routes])
+        self._called_back = called_back
+        app = web.Application(client_max_size=LARGEST)
+        app.add_routes(
+            [
+                web.get("/healthz", self._healthz),
+                web.post("/callbacks/{provider}/{token}", self._callback),
+            ]
+        )
         self._runner = web.AppRunner(app, access_log=None)
         self.port = 0
 
@@ -40,3 +55,16 @@ class Web:
         found = [each for check in self._checks if (each := await check()) is not None]
         body = {"ok": not found, "trouble": found, "at": self._clock()}
         return web.json_response(body, status=503 if found else 200)
+
+    async def _callback(self, request: web.Request) -> web.Response:
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return web.Response(status=413)
+        token = request.match_info["token"]
+        if 16 <= len(token) <= 128:
+            try:
+                await self._called_back(token, body)
+            except Exception:  # a boundary: whoever calls back is told nothing
+                log.exception("A callback of %s could not be taken", request.match_info["provider"])
+        return web.Response(status=200)

@@ -11,7 +11,7 @@ import random
 import secrets
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -20,13 +20,17 @@ from typing import Protocol, assert_never
 
 from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.models import Model, in_credits
-from bot.providers import Order, Provider, Report, Stage
-from storage import ENDED, IllegalMove, Input, Job, Stale, State, Store
+from bot.providers import CallsBack, Order, Provider, Receipt, Report, Stage
+from storage import ENDED, Brief, IllegalMove, Input, Job, Stale, State, Store
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 64  #: steps under way at once; each provider bounds its own work besides
 LOOK_AGAIN = 1.0  #: seconds; a clock that was set is noticed within this time
+LONG = 20.0  #: seconds of waiting after which another provider is looked for
+HERE = 3  #: tries after which another provider is looked for
+#: Refusals that are about our account and not about the wish.
+OURS = frozenset({Failure.CREDIT, Failure.KEY})
 TRIES = 6  #: tries of a step that fails for a reason nobody knows, before a person must look
 PATIENCE = 12  #: tries of a step whose failure may pass, such as a download
 STOPPING = 25.0  #: seconds that steps under way are given to finish at a stop
@@ -85,6 +89,25 @@ class Screen(Protocol):
         ...
 
 
+class Alternative(Protocol):
+    """Finds who else may make a job that nobody has taken."""
+
+    def __call__(self, job: Job, *, without: Collection[str]) -> "Offer | None":
+        """The offer, or None."""
+        ...
+
+
+class Offer(Protocol):
+    """Another provider's model, and what it would make."""
+
+    @property
+    def provider(self) -> Provider: ...
+    @property
+    def model(self) -> Model: ...
+    @property
+    def brief(self) -> Brief: ...
+
+
 class Worker:
     """Takes whichever job is due and advances it."""
 
@@ -95,8 +118,9 @@ class Worker:
         screen: Screen,
         *,
         data: Path,
-        link: Callable[[Input], Awaitable[str]],
-        callback: Callable[[str, str], str | None] = lambda _provider, _token: None,
+        link: Callable[[Job, Input], Awaitable[str]],
+        callback: Callable[[Provider, str], str | None] = lambda _provider, _token: None,
+        alternative: Alternative = lambda _job, *, without: None,
         usd_per_credit: Decimal = Decimal("0.01"),
         clock: Callable[[], float] = time.time,
         new_token: Callable[[], str] = lambda: secrets.token_urlsafe(24),
@@ -107,6 +131,9 @@ class Worker:
         self._data = data
         self._link = link
         self._callback = callback
+        self._alternative = alternative
+        self._tried_at: dict[int, set[str]] = {}  # providers that did not take a job
+        self._named: dict[int, str] = {}  # what a callback said that a lost reply would have
         self._usd_per_credit = usd_per_credit
         self._clock = clock
         self._new_token = new_token
@@ -140,6 +167,45 @@ class Worker:
         if job.id in waiting:
             return Glimpse(position=list(waiting).index(job.id) + 1, waiting=len(waiting))
         return self._glimpses.get(job.id, Glimpse())
+
+    def typical(self, provider: str, model: str) -> float | None:
+        """See `Crew.typical`."""
+        seconds = self._typical.get((provider, model))
+        return statistics.median(seconds) if seconds else None
+
+    async def called_back(self, token: str, body: bytes) -> None:
+        """A provider, or somebody who says so, told us about an attempt.
+
+        Anybody can send one, so it is a hint: what it names is believed once the provider
+        itself knows it. It can settle an order whose reply was lost.
+        """
+        job = await self._jobs.by_token(token)
+        provider = self._providers.get(job.provider) if job is not None else None
+        if job is None or not isinstance(provider, CallsBack):
+            return
+        named = provider.callback(body)
+        if named is None:
+            return
+        if job.state is State.RENDERING and job.remote_id == named:
+            self.wake(job)
+        elif job.state in {State.SUBMITTING, State.UNCLEAR}:
+            try:
+                await provider.poll(self._order(job, provider), named)
+            except Refusal as refusal:
+                if refusal.failure is Failure.LOST:
+                    return  # it does not know that id: the callback was forged
+            except (Busy, Unclear):
+                return  # it calls again
+            if job.state is State.SUBMITTING:
+                self._named[job.id] = named  # in case the reply is lost
+                return
+            now = self._clock()
+            adopted = job.to(State.RENDERING, now=now, due_at=now, remote_id=named, error=None)
+            saved = await self._jobs.save(replace(adopted, failure=None, billed="no"))
+            log.info("Job %s was found by a callback", job.id)
+            self._slots.setdefault(job.provider, set()).add(job.id)
+            self._screen.show(saved, Glimpse())
+            self.wake(saved)
 
     # Running.
 
@@ -262,6 +328,8 @@ class Worker:
                 self._typical.pop((saved.provider, saved.model), None)
         if saved.state in ENDED:
             self._glimpses.pop(saved.id, None)
+            self._tried_at.pop(saved.id, None)
+            self._named.pop(saved.id, None)
         self._screen.show(saved, self.glimpse(saved))
 
     async def _advance(self, job: Job) -> Job | float | None:
@@ -270,7 +338,7 @@ class Worker:
         try:
             match job.state:
                 case State.QUEUED:
-                    return self._begin(job)
+                    return await self._begin(job)
                 case State.SUBMITTING:
                     return await self._submit(job)
                 case State.RENDERING:
@@ -306,7 +374,7 @@ class Worker:
 
     # One function a state.
 
-    def _begin(self, job: Job) -> Job | None:
+    async def _begin(self, job: Job) -> Job | float | None:
         """Write down that a provider is about to hear of it, once there is room there."""
         provider = self._providers.get(job.provider)
         if provider is None:
@@ -314,6 +382,8 @@ class Worker:
         slots = self._slots.setdefault(job.provider, set())
         if self._stopping:
             return None
+        if (offer := self._elsewhere(job)) is not None:
+            return await self._move(job, offer)
         if job.id not in slots and len(slots) >= provider.limits.concurrency:
             self._join_queue(job)
             return None
@@ -322,6 +392,36 @@ class Worker:
         now, token = self._clock(), self._new_token()
         self._intended[job.id] = token
         return job.to(State.SUBMITTING, now=now, due_at=now, attempt=job.attempt + 1, token=token)
+
+    def _elsewhere(self, job: Job) -> Offer | None:
+        """Who else may make *job*, once its provider has proven not to have taken it."""
+        tried = self._tried_at.get(job.id)
+        if not tried or job.provider not in tried:
+            return None
+        return self._alternative(job, without=tried)
+
+    async def _move(self, job: Job, offer: Offer) -> float:
+        """Give *job* to another provider, and say on its card what that changes."""
+        changed = _changes(job.brief, offer.brief)
+        was = (
+            self._providers[job.provider].title if job.provider in self._providers else job.provider
+        )
+        note = f"{was} did not take it; {offer.provider.title} makes it instead"
+        now = self._clock()
+        moved = replace(
+            job,
+            provider=offer.provider.name,
+            model=offer.model.name,
+            brief=offer.brief,
+            note=f"{note}: {changed}." if changed else f"{note}.",
+            due_at=now,
+            tries=0,
+        )
+        self._let_go(job)
+        saved = await self._jobs.reassign(moved)
+        log.info("Job %s moves from %s to %s", job.id, job.provider, saved.provider)
+        self._screen.show(saved, Glimpse())
+        return now
 
     async def _submit(self, job: Job) -> Job | float | None:
         intended = self._intended.get(job.id) == job.token
@@ -340,16 +440,29 @@ class Worker:
             receipt = await provider.submit(self._order(job, provider))
         except Busy as busy:
             log.info("Job %s was not taken: %s %s", job.id, busy, busy.raw)
+            waits = busy.retry_after is not None and busy.retry_after > LONG
+            if waits or job.tries + 1 >= HERE or not provider.healthy:
+                self._tried_at.setdefault(job.id, set()).add(job.provider)
             return replace(
                 job.to(State.QUEUED, now=self._clock(), due_at=self._later(job, busy)),
                 tries=job.tries + 1,
             )
         except Refusal as refusal:
             log.warning("Job %s was refused: %s %s", job.id, refusal, refusal.raw)
+            if refusal.billed is False and refusal.failure in OURS and job.chooser is not None:
+                # Our account there is the trouble, not the wish: another may take it.
+                self._tried_at.setdefault(job.id, set()).add(job.provider)
+                if self._elsewhere(job) is not None:
+                    now = self._clock()
+                    return replace(job.to(State.QUEUED, now=now, due_at=now), tries=job.tries + 1)
             return self._refused(job, refusal)
         except Unclear as unclear:
-            log.exception("Job %s may have been taken: %s", job.id, unclear.raw)
-            return self._unclear(job, str(unclear))
+            named = self._named.pop(job.id, None)
+            if named is None:
+                log.exception("Job %s may have been taken: %s", job.id, unclear.raw)
+                return self._unclear(job, str(unclear))
+            log.info("Job %s: the reply was lost, a callback named it", job.id)
+            receipt = Receipt(remote_id=named)
         now = self._clock()
         if receipt.file is not None:
             kept = self._data / self._take(job)
@@ -497,8 +610,8 @@ class Worker:
             model=_model(provider, job.model),
             brief=job.brief,
             path=lambda given: self._data / given.file,
-            link=self._link,
-            callback=self._callback(job.provider, token),
+            link=lambda given: self._link(job, given),
+            callback=self._callback(provider, token),
         )
 
     def _tried(self, job: Job) -> bool:
@@ -579,6 +692,21 @@ def _model(provider: Provider, name: str) -> Model:
     """The model of a job; one that is no longer offered still has a name to ask about."""
     found = next((model for model in provider.models if model.name == name), None)
     return found or Model(name=name, title=name, capabilities=())
+
+
+def _changes(before: Brief, after: Brief) -> str:
+    """'24 fps → 25 fps, no seed': what another model makes differently."""
+    said = []
+    for name, suffix in (("resolution", ""), ("aspect", ""), ("duration", " s"), ("fps", " fps")):
+        old, new = getattr(before, name), getattr(after, name)
+        if old != new and old is not None:
+            said.append(f"{old}{suffix} → {new}{suffix}" if new is not None else f"no {name}")
+    said += [
+        f"no {name}"
+        for name in ("seed", "sound", "camera", "loras")
+        if getattr(before, name) and not getattr(after, name)
+    ]
+    return ", ".join(said)
 
 
 def _gone(job: Job) -> str:

@@ -1,7 +1,7 @@
 """What is true: one SQLite file, one connection, one writer."""
 
-from .brief import Brief, Input, Lora, Mode
-from .job import ENDED, MOVES, IllegalMove, Job, Stale, State
+from .brief import Brief, Input, Lora, Mode, Plan, Relation
+from .job import ENDED, MOVES, IllegalMove, Job, Lane, Stale, State
 from .jobs import Due, Event, Jobs
 from .ledger import Bill
 from .moderation import Block, By, Change, Grant, Moderation
@@ -9,6 +9,7 @@ from .opening import CannotOpen, Damaged, Locked, NewerSchema, Store, open_store
 from .periods import Period
 from .policy import (
     Admitted,
+    ChangedBy,
     Defaults,
     Limit,
     Policy,
@@ -30,6 +31,7 @@ __all__ = [
     "By",
     "CannotOpen",
     "Change",
+    "ChangedBy",
     "Damaged",
     "Defaults",
     "DiskTrouble",
@@ -40,6 +42,7 @@ __all__ = [
     "Input",
     "Job",
     "Jobs",
+    "Lane",
     "Limit",
     "Locked",
     "Lora",

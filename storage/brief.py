@@ -36,6 +36,31 @@ class Input:
     take: int | None = None
 
 
+class Relation(StrEnum):
+    """How a take came from its parent."""
+
+    RETAKE = "retake"  #: made again, the whole of it or a part
+    EXTEND = "extend"  #: made longer
+    VARIATION = "variation"  #: the same request with another seed
+    HDR = "hdr"
+    FROM = "from"  #: its picture, its sound or its settings began something new
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How the clip that a provider makes becomes a part of another, once it is here.
+
+    *place* is "end" or "start" for a clip that is joined to *clip* there, "part" for one that
+    takes the place of what *clip* has from *start* on, *seconds* long.
+    """
+
+    place: str
+    clip: Input
+    start: float = 0.0
+    seconds: float | None = None
+    replace: str = "both"  #: of a part: "picture", "sound" or "both"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lora:
     """A style adapter by its public link, and how strongly it is applied."""
@@ -69,6 +94,9 @@ class Brief:
     replace: str | None = None  #: retake: "picture", "sound" or "both"
     direction: str | None = None  #: extend: "start" or "end"
     routing: str | None = None  #: how the provider should choose among its own backends
+    parent: int | None = None  #: the job whose take this one comes from
+    relation: str | None = None  #: a `Relation`: how it comes from it
+    plan: Plan | None = None  #: what is done here with the clip that the provider makes
 
     def but(self, **changes: Any) -> Self:
         """This brief with other choices."""
@@ -88,6 +116,8 @@ class Brief:
         for name in ("image", "last_image", "audio", "video"):
             if values.get(name) is not None:
                 values[name] = Input(**values[name])
+        if values.get("plan") is not None:
+            values["plan"] = Plan(**{**values["plan"], "clip": Input(**values["plan"]["clip"])})
         return cls(**values)
 
 
@@ -96,7 +126,7 @@ _FIELDS = tuple(field.name for field in fields(Brief))
 
 def _plain(value: Any) -> Any:
     match value:
-        case Input():
+        case Input() | Plan():
             return asdict(value)
         case tuple():
             return [asdict(lora) for lora in value]

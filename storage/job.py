@@ -25,6 +25,15 @@ class State(StrEnum):
     CLOSED = "closed"  #: it was unclear, and nobody will ever know
 
 
+class Lane(StrEnum):
+    """Who goes first where a provider is full; within a lane people take turns."""
+
+    FRONT = "front"  #: a moderator moved it there
+    PRIORITY = "priority"  #: its person has a role that the server puts first
+    FAIR = "fair"
+    SLOW = "slow"  #: its person's quota is spent: it is free, and waits for all the others
+
+
 ENDED = frozenset(
     {
         State.DONE,
@@ -121,6 +130,9 @@ class Job:
     error: str | None = None  #: the sentence for the person
     billed: str = "no"  #: "no", "yes" or "unknown": whether the provider charges for it
     cancelled_by: int | None = None  #: who asked to stop it
+    chooser: str | None = None  #: how its provider was chosen; None: its person named it
+    note: str | None = None  #: what is different from what was asked for, as a sentence
+    lane: Lane = Lane.FAIR  #: decided when it is admitted; a moderator may change it
 
     thread_id: int | None = None  #: the thread it lives in
     card_channel_id: int | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import ledger
 from .brief import Brief
-from .job import MOVES, IllegalMove, Job, Stale, State
+from .job import MOVES, IllegalMove, Job, Lane, Stale, State
 from .writer import Writer
 
 
@@ -58,6 +58,14 @@ class Jobs:
         *why* outlives the deletion of personal data and must hold none.
         """
         return await self._writer.write(lambda db: save(db, job, why, credits=credits))
+
+    async def reassign(self, job: Job) -> Job:
+        """Give a queued job to the provider, model and brief that *job* now names, with its note.
+
+        Nothing may be under way for it: raises `Stale` unless it is queued and unchanged. Its
+        price stays, and is what may be spent at most.
+        """
+        return await self._writer.write(lambda db: reassign(db, job))
 
     async def set_places(
         self,
@@ -131,6 +139,19 @@ class Jobs:
         """Every job that is due some time, soonest first."""
         return await self._writer.read(live)
 
+    async def by_token(self, token: str) -> Job | None:
+        """The job whose attempt under way has this name."""
+        return await self._writer.read(
+            lambda db: _one(
+                db,
+                """
+                SELECT * FROM job WHERE token = :token
+                AND state IN ('submitting', 'unclear', 'rendering')
+                """,
+                token=token,
+            )
+        )
+
     async def newest(self, *, limit: int = 100) -> list[Job]:
         """The jobs accepted last, everywhere, newest first."""
         return await self._writer.read(
@@ -180,12 +201,13 @@ def insert(db: sqlite3.Connection, draft: Job) -> tuple[Job, bool]:
         INSERT INTO job (
             request, guild_id, channel_id, user_id, provider, model, brief, price, created_at,
             state, rev, due_at, since, tries, attempt, token, remote_id, cost, result_url, file,
-            failure, error, billed, cancelled_by, thread_id, card_channel_id, card_id, result_id
+            failure, error, billed, cancelled_by, lane, chooser, note, thread_id, card_channel_id, card_id,
+            result_id
         ) VALUES (
             :request, :guild_id, :channel_id, :user_id, :provider, :model, :brief, :price,
             :created_at, :state, :rev, :due_at, :since, :tries, :attempt, :token, :remote_id,
-            :cost, :result_url, :file, :failure, :error, :billed, :cancelled_by, :thread_id,
-            :card_channel_id, :card_id, :result_id
+            :cost, :result_url, :file, :failure, :error, :billed, :cancelled_by, :lane, :chooser,
+            :note, :thread_id, :card_channel_id, :card_id, :result_id
         )
         """,
         _columns(draft),
@@ -224,6 +246,23 @@ def save(db: sqlite3.Connection, job: Job, why: str = "", *, credits: int | None
         ledger.settle(db, job, before=row.state, at=job.since, credits=credits)
     saved = get(db, job.id)
     assert saved is not None
+    return saved
+
+
+def reassign(db: sqlite3.Connection, job: Job) -> Job:
+    """See `Jobs.reassign`."""
+    saved = _one(
+        db,
+        """
+        UPDATE job SET provider = :provider, model = :model, brief = :brief, note = :note,
+            due_at = :due_at, tries = :tries, rev = rev + 1
+        WHERE id = :id AND rev = :rev AND state = 'queued'
+        RETURNING *
+        """,
+        **_columns(job),
+    )
+    if saved is None:
+        raise Stale(f"job {job.id} cannot be given to another provider")
     return saved
 
 
@@ -403,5 +442,6 @@ def _columns(job: Job) -> dict[str, Any]:
 def _job(row: sqlite3.Row) -> Job:
     columns: dict[str, Any] = {name: row[name] for name in _COLUMNS}
     columns["state"] = State(columns["state"])
+    columns["lane"] = Lane(columns["lane"])
     columns["brief"] = Brief.from_json(json.loads(columns["brief"]))
     return Job(**columns)

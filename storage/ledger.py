@@ -68,16 +68,19 @@ def reserve(
     quota: int,
     grants: Sequence[tuple[int, int]],
     at: float,
+    house: int = 0,
 ) -> None:
     """Hold *job*'s price: *quota* credits of it from the quota, the rest from *grants*.
 
-    *grants* are pairs of a grant's number and the credits to take from it; *day* is the
-    server's date, as YYYY-MM-DD, that limits count the job under from now on.
+    *grants* are pairs of a grant's number and the credits to take from it; *house* is what
+    costs the person nothing, in the slow lane. *day* is the server's date, as YYYY-MM-DD,
+    that limits count the job under from now on.
     """
-    assert quota + sum(amount for _, amount in grants) == job.price
+    assert quota + house + sum(amount for _, amount in grants) == job.price
     held = f"held:{job.guild_id}:{person_id}"
     sources = [
         (f"pool:{job.guild_id}", quota),
+        (f"house:{job.guild_id}", house),
         *((f"grant:{grant}", each) for grant, each in grants),
     ]
     _post(

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -233,6 +233,7 @@ def set_server(
     db: sqlite3.Connection, by: By, changes: dict[str, Any], *, defaults: Defaults, now: float
 ) -> Server:
     """See `Moderation.set_server`."""
+    changes = {name: _column(value) for name, value in changes.items()}
     if changes.get("zone") is not None:
         zone_named(changes["zone"])
     db.execute("INSERT INTO server (guild_id) VALUES (?) ON CONFLICT DO NOTHING", (by.guild_id,))
@@ -448,6 +449,17 @@ def record(
             now,
         ),
     )
+
+
+def _column(value: Any) -> Any:
+    """A setting as its column holds it: what has parts, as JSON."""
+    match value:
+        case set() | frozenset():
+            return json.dumps(sorted(value))
+        case Mapping():
+            return json.dumps({str(key): list(each) for key, each in value.items()})
+        case _:
+            return value
 
 
 def _target(whose: Whose, *, user_id: int | None, role_id: int | None) -> int:

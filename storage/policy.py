@@ -1,14 +1,15 @@
 """Who may spend how much: decided in the transaction that creates the job."""
 
+import json
 import sqlite3
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
 from . import clock, jobs, ledger
 from .clock import Clock
-from .job import Job
+from .job import Job, Lane
 from .periods import Period, day_at, span, starts, zone_named
 from .writer import Writer
 
@@ -63,6 +64,14 @@ class Defaults:
     burst: int = 3  #: of them at once
 
 
+class ChangedBy(StrEnum):
+    """Who may retake or extend a clip."""
+
+    ANYONE = "anyone"
+    REQUESTER = "requester"  #: who asked for it, and moderators
+    MODERATORS = "moderators"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """The settings of one server, the deployment's defaults filled in."""
@@ -74,6 +83,16 @@ class Server:
     burst: int
     paused: str | None
     budget_open: str | None
+    moderators: int | None = None  #: the channel that asks them
+    channels: frozenset[int] = frozenset()  #: where orders are taken; empty: everywhere
+    provider: str | None = None  #: what an order uses that names none
+    model: str | None = None
+    channel_models: Mapping[int, tuple[str, str]] = field(default_factory=dict)  #: the same there
+    providers_off: frozenset[str] = frozenset()
+    changed_by: ChangedBy = ChangedBy.ANYONE
+    slow_lane: bool = False  #: whether an order over its person's quota is free, and waits
+    priority_roles: frozenset[int] = frozenset()
+    confirm_above: int | None = None  #: credits; a dearer order is asked about once more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +169,12 @@ def admit(
     stand = standing(
         db, guild_id=draft.guild_id, user_id=draft.user_id, roles=roles, defaults=defaults, now=now
     )
-    refused = _too_much(draft.price, stand)
+    refused = _over_quota(draft.price, stand)
+    if refused is not None and server.slow_lane:
+        draft, refused = replace(draft, lane=Lane.SLOW), None
+    elif server.priority_roles & set(roles):
+        draft = replace(draft, lane=Lane.PRIORITY)
+    refused = refused or _over_budget(draft.price, stand)
     if refused is not None:
         return refused
     return _taken(db, draft, stand, server, now)
@@ -262,6 +286,21 @@ def server_of(db: sqlite3.Connection, guild_id: int, defaults: Defaults) -> Serv
         burst=values.get("burst", defaults.burst),
         paused=values.get("paused"),
         budget_open=values.get("budget_open"),
+        moderators=values.get("moderators"),
+        channels=frozenset(json.loads(values.get("channels", "[]"))),
+        provider=values.get("provider"),
+        model=values.get("model"),
+        channel_models={
+            int(channel): (provider, model)
+            for channel, (provider, model) in json.loads(
+                values.get("channel_models", "{}")
+            ).items()
+        },
+        providers_off=frozenset(json.loads(values.get("providers_off", "[]"))),
+        changed_by=ChangedBy(values.get("changed_by", ChangedBy.ANYONE)),
+        slow_lane=bool(values.get("slow_lane", False)),
+        priority_roles=frozenset(json.loads(values.get("priority_roles", "[]"))),
+        confirm_above=values.get("confirm_above"),
     )
 
 
@@ -305,8 +344,7 @@ def _too_many(db: sqlite3.Connection, draft: Job, server: Server, now: float) ->
     return None
 
 
-def _too_much(price: int, stand: Standing) -> Refused | None:
-    fits = stand.fits or 0
+def _over_quota(price: int, stand: Standing) -> Refused | None:
     renewals = [when for when, amount in stand.renewals if price <= amount + stand.granted]
     if stand.left is not None and price > stand.left + stand.granted:
         return Refused(
@@ -317,8 +355,12 @@ def _too_much(price: int, stand: Standing) -> Refused | None:
             used=stand.used,
             period=stand.rule.period,
             frees_at=min(renewals, default=None),  # None: more than a whole period allows
-            would_fit=fits,
+            would_fit=stand.fits or 0,
         )
+    return None
+
+
+def _over_budget(price: int, stand: Standing) -> Refused | None:
     if stand.budget_left is not None and price > stand.budget_left:
         return Refused(
             limit=Limit.BUDGET,
@@ -327,7 +369,7 @@ def _too_much(price: int, stand: Standing) -> Refused | None:
             used=stand.budget_used,
             period=stand.budget.period,
             frees_at=stand.budget_resets_at if price <= (stand.budget.amount or 0) else None,
-            would_fit=fits,
+            would_fit=stand.fits or 0,
         )
     return None
 
@@ -336,8 +378,10 @@ def _taken(
     db: sqlite3.Connection, draft: Job, stand: Standing, server: Server, now: float
 ) -> Admitted:
     job, _ = jobs.insert(db, draft)
-    quota = job.price if stand.left is None else min(job.price, stand.left)
-    grants, missing = [], job.price - quota
+    house = job.price if job.lane is Lane.SLOW else 0
+    mine = job.price - house
+    quota = mine if stand.left is None else min(mine, stand.left)
+    grants, missing = [], mine - quota
     for number, left in _grants(db, job.guild_id, job.user_id, now):
         if missing:
             grants.append((number, min(left, missing)))
@@ -349,6 +393,7 @@ def _taken(
         day=day_at(now, zone_named(server.zone)).isoformat(),
         quota=quota,
         grants=grants,
+        house=house,
         at=now,
     )
     if server.per_minute is not None:
@@ -361,7 +406,7 @@ def _taken(
         stand,
         used=stand.used + quota,
         left=None if stand.left is None else stand.left - quota,
-        granted=stand.granted - (job.price - quota),
+        granted=stand.granted - (mine - quota),
         running=stand.running + 1,
         budget_used=stand.budget_used + job.price,
         budget_left=None if stand.budget_left is None else stand.budget_left - job.price,

@@ -47,6 +47,7 @@ class FakeProvider:
     """
 
     idempotent = False
+    healthy = True
 
     def __init__(self, name="fake", *, models=(), concurrency=2, cancels=False):
         self.name = name

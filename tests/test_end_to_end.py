@@ -291,7 +291,7 @@ async def test_an_invisible_prompt_is_no_prompt(mira, held, held_house):
         ({"resolution": "8K"}, "one makes 720p or 1080p; 1080p?"),
         ({"aspect": "4:3"}, "one makes 16:9 or 9:16; 16:9?"),
         ({"model": "two"}, "There is no model “two” for this here; choose one."),
-        ({"provider": "x"}, "There is no provider “x” here; choose auto or held."),
+        ({"provider": "x"}, "There is no provider “x” here; choose auto, cheapest, fastest or held."),
         ({"camera": "dolly_in"}, "one has no camera motions; leave it out."),
         ({"seed": 5000}, "A seed for one is a whole number from 1 to 999."),
     ],
@@ -311,7 +311,7 @@ async def test_options_suggest_what_the_models_can_make(mira, held_house):
         found = await mira.suggestions("/video text", option, typed, prompt="x", **options)
         return [choice.value for choice in found]
 
-    assert await values("provider") == ["auto", "held"]
+    assert await values("provider") == ["auto", "cheapest", "fastest", "held"]
     assert await values("model") == ["one"]
     assert await values("resolution") == ["720p", "1080p"]
     assert await values("aspect") == ["16:9", "9:16"]
@@ -347,6 +347,7 @@ async def test_a_locked_thread_is_refused_before_anything_is_ordered(
     ada = playground.person("ada")
     await (await mira.type("/video text", prompt="a fox")).answered
     thread = (await until(lambda: ada.threads("videos")))[0]
+    await ada.wait_for("Rendering")
     playground.world.lock_thread(thread)
     ada.go(thread)
     asked = await ada.type("/video text", prompt="another")

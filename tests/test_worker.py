@@ -21,10 +21,18 @@ class House:
         self.store, self.screen, self.clock = store, screen, clock
         self.studio = Studio(store, providers, clock=clock)
 
-        async def link(given):
+        async def link(job, given):
             return given.url
 
-        self.worker = Worker(store, providers, screen, data=data, link=link, clock=clock)
+        self.worker = Worker(
+            store,
+            providers,
+            screen,
+            data=data,
+            link=link,
+            alternative=self.studio.alternative,
+            clock=clock,
+        )
         self.studio.employ(self.worker)
         self._orders = 0
 

@@ -97,6 +97,11 @@ class Provider(Protocol):
     idempotent: bool  #: submitting the same attempt twice makes, and bills, one clip
     cancels: bool  #: whether a clip under way can be stopped
 
+    @property
+    def healthy(self) -> bool:
+        """Whether it is worth choosing now: not out of order, nor resting as it asked us to."""
+        ...
+
     async def submit(self, order: Order) -> Receipt:
         """Order the clip. Each call may cost money; only `Busy` proves that it did not."""
         ...

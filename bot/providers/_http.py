@@ -279,6 +279,11 @@ class Edge:
     def __repr__(self) -> str:
         return f"<Edge {self._base}>"
 
+    @property
+    def healthy(self) -> bool:
+        """Whether it is worth asking now."""
+        return self.pressure.healthy
+
     async def ask(
         self,
         method: str,

@@ -147,6 +147,11 @@ class Apixo:
         self._patience = Patience()
         self._fetcher = Fetcher(loopback=connection.loopback)
 
+    @property
+    def healthy(self) -> bool:
+        """Whether it is worth choosing now."""
+        return self._edge.healthy
+
     async def submit(self, order: Order) -> Receipt:
         """POST /api/v1/generateTask/ltx-2-19b."""
         brief = order.brief

@@ -155,6 +155,11 @@ class Ltx:
         self._clock = clock
         self._uploads: dict[str, tuple[float, str]] = {}
 
+    @property
+    def healthy(self) -> bool:
+        """Whether it is worth choosing now."""
+        return self._edge.healthy
+
     async def submit(self, order: Order) -> Receipt:
         """Upload what the order starts from, then order. Two of the three calls are free."""
         _check(order.brief)

@@ -97,6 +97,11 @@ class Ltx2Api:
         self._patience = Patience()
         self._fetcher = Fetcher(loopback=connection.loopback)
 
+    @property
+    def healthy(self) -> bool:
+        """Whether it is worth choosing now."""
+        return self._edge.healthy
+
     async def submit(self, order: Order) -> Receipt:
         """POST /api/generate."""
         brief = order.brief

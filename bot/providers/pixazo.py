@@ -118,6 +118,11 @@ class Pixazo:
         self._fetcher = Fetcher(loopback=connection.loopback)
         self._newer: dict[str, str] = {}  # where the newer queue says that a job is asked about
 
+    @property
+    def healthy(self) -> bool:
+        """Whether it is worth choosing now."""
+        return self._edge.healthy
+
     async def submit(self, order: Order) -> Receipt:
         """POST …/ltx-2-video-api-request."""
         if order.brief.image is None:

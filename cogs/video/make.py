@@ -1,13 +1,25 @@
-"""What makes a clip: /video text."""
+"""What makes a clip: /video text, image, audio, extend, retake, hdr."""
 
+import math
+from typing import Literal
+
+import discord
 from discord import app_commands
-from discord.app_commands import Choice, Range
+from discord.app_commands import Range
 from discord.ext import commands
 
 from bot.client import Interaction, place_of
-from bot.studio import AUTO, Studio
-from cogs.video.words import CHOICES, choices, chosen
+from bot.errors import Refusal
+from bot.inputs import Source
+from bot.studio import Studio
+from cogs.video.words import loras_of, source, suggested
 from storage import Brief, Mode
+
+Prompt = Range[str, 1, 6000]
+Seconds = Range[int, 1, 600]
+Rate = Range[int, 1, 240]
+Seed = Range[int, 0, 2147483647]
+Moment = Range[float, 0.0, 3600.0]
 
 
 class Making(commands.Cog):
@@ -16,19 +28,21 @@ class Making(commands.Cog):
     studio: Studio
 
     @app_commands.command()
+    @suggested(Mode.TEXT, "provider", "model", "resolution", "aspect", "duration", "fps", "camera")
     async def text(
         self,
         interaction: Interaction,
-        prompt: Range[str, 1, 6000],
+        prompt: Prompt,
         provider: str | None = None,
         model: str | None = None,
         resolution: str | None = None,
         aspect: str | None = None,
-        duration: Range[int, 1, 600] | None = None,
-        fps: Range[int, 1, 240] | None = None,
-        seed: Range[int, 0, 2147483647] | None = None,
+        duration: Seconds | None = None,
+        fps: Rate | None = None,
+        seed: Seed | None = None,
         sound: bool | None = None,
         camera: str | None = None,
+        loras: str | None = None,
     ) -> None:
         """Make a clip from words.
 
@@ -54,6 +68,8 @@ class Making(commands.Cog):
             Whether it has sound.
         camera:
             How the camera moves.
+        loras:
+            Links to LoRAs, each perhaps with its strength: https://…safetensors@0.8
         """
         wish = Brief(
             mode=Mode.TEXT,
@@ -65,68 +81,275 @@ class Making(commands.Cog):
             seed=seed,
             sound=sound,
             camera=camera,
+            loras=loras_of(loras),
         )
+        await self._order(interaction, wish, provider, model)
+
+    @app_commands.command()
+    @suggested(Mode.IMAGE, "provider", "model", "resolution", "aspect", "duration", "fps", "camera")
+    async def image(
+        self,
+        interaction: Interaction,
+        prompt: Prompt | None = None,
+        image: discord.Attachment | None = None,
+        link: str | None = None,
+        last_image: discord.Attachment | None = None,
+        last_link: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        resolution: str | None = None,
+        aspect: str | None = None,
+        duration: Seconds | None = None,
+        fps: Rate | None = None,
+        seed: Seed | None = None,
+        sound: bool | None = None,
+        camera: str | None = None,
+        loras: str | None = None,
+    ) -> None:
+        """Make a clip that begins with an image.
+
+        Parameters
+        ----------
+        prompt:
+            What happens from there on.
+        image:
+            The first frame: a PNG, JPEG or WebP.
+        link:
+            A link to it, or the number of a clip, whose last frame it is then: #42
+        last_image:
+            The last frame, where a model takes one.
+        last_link:
+            A link to it, or the number of a clip.
+        provider:
+            Who makes it; left out, the cheapest that can.
+        model:
+            With which model.
+        resolution:
+            How large it is.
+        aspect:
+            Its shape: wide, upright or square.
+        duration:
+            How many seconds it lasts.
+        fps:
+            Frames a second.
+        seed:
+            The same seed and settings make a similar clip.
+        sound:
+            Whether it has sound.
+        camera:
+            How the camera moves.
+        loras:
+            Links to LoRAs, each perhaps with its strength: https://…safetensors@0.8
+        """
+        wish = Brief(
+            mode=Mode.IMAGE,
+            prompt=prompt or "",
+            resolution=resolution,
+            aspect=aspect,
+            duration=duration,
+            fps=fps,
+            seed=seed,
+            sound=sound,
+            camera=camera,
+            loras=loras_of(loras),
+        )
+        sources = {"image": source(image, link), "last_image": source(last_image, last_link)}
+        await self._order(interaction, wish, provider, model, sources)
+
+    @app_commands.command()
+    @suggested(Mode.AUDIO, "provider", "model", "resolution", "aspect", "fps", "camera")
+    async def audio(
+        self,
+        interaction: Interaction,
+        prompt: Prompt | None = None,
+        sound: discord.Attachment | None = None,
+        link: str | None = None,
+        image: discord.Attachment | None = None,
+        image_link: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        resolution: str | None = None,
+        aspect: str | None = None,
+        fps: Rate | None = None,
+        seed: Seed | None = None,
+        camera: str | None = None,
+    ) -> None:
+        """Make a clip to a sound; it lasts as long as the sound does.
+
+        Parameters
+        ----------
+        prompt:
+            What is seen while it is heard.
+        sound:
+            An MP3, M4A or OGG; a voice message will do.
+        link:
+            A link to it, or the number of a clip, whose sound it is then: #42
+        image:
+            The first frame.
+        image_link:
+            A link to it, or the number of a clip.
+        provider:
+            Who makes it; left out, the cheapest that can.
+        model:
+            With which model.
+        resolution:
+            How large it is.
+        aspect:
+            Its shape: wide, upright or square.
+        fps:
+            Frames a second.
+        seed:
+            The same seed and settings make a similar clip.
+        camera:
+            How the camera moves.
+        """
+        wish = Brief(
+            mode=Mode.AUDIO,
+            prompt=prompt or "",
+            resolution=resolution,
+            aspect=aspect,
+            fps=fps,
+            seed=seed,
+            camera=camera,
+        )
+        sources = {"audio": source(sound, link), "image": source(image, image_link)}
+        await self._order(interaction, wish, provider, model, sources)
+
+    @app_commands.command()
+    @suggested(Mode.EXTEND, "provider", "model", "duration")
+    async def extend(
+        self,
+        interaction: Interaction,
+        clip: str | None = None,
+        video: discord.Attachment | None = None,
+        prompt: Prompt | None = None,
+        duration: Seconds | None = None,
+        direction: Literal["end", "start"] | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        seed: Seed | None = None,
+    ) -> None:
+        """Make a clip longer, at its end or its start.
+
+        Parameters
+        ----------
+        clip:
+            The number of a clip made here, such as #42, or a link to one.
+        video:
+            A clip of your own instead.
+        prompt:
+            What happens in the added part.
+        duration:
+            How many seconds are added.
+        direction:
+            At which end.
+        provider:
+            Who makes it; left out, the cheapest that can.
+        model:
+            With which model.
+        seed:
+            The same seed and settings make a similar clip.
+        """
+        wish = Brief(
+            mode=Mode.EXTEND,
+            prompt=prompt or "",
+            duration=duration,
+            direction=direction,
+            seed=seed,
+        )
+        await self._order(interaction, wish, provider, model, {"video": source(video, clip)})
+
+    @app_commands.command()
+    @suggested(Mode.RETAKE, "provider", "model")
+    async def retake(
+        self,
+        interaction: Interaction,
+        clip: str | None = None,
+        video: discord.Attachment | None = None,
+        prompt: Prompt | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        replace: Literal["both", "picture", "sound"] | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        seed: Seed | None = None,
+    ) -> None:
+        """Make a part of a clip again: its picture, its sound, or both.
+
+        Parameters
+        ----------
+        clip:
+            The number of a clip made here, such as #42, or a link to one.
+        video:
+            A clip of your own instead.
+        prompt:
+            What happens in that part.
+        start:
+            Where the part begins, in seconds; left out, at the beginning.
+        end:
+            Where it ends, in seconds; left out, at the end.
+        replace:
+            What is made again.
+        provider:
+            Who makes it; left out, the cheapest that can.
+        model:
+            With which model.
+        seed:
+            The same seed and settings make a similar clip.
+        """
+        if end is not None and end <= (start or 0.0):
+            raise Refusal("The part must end after it begins.")
+        length = math.ceil(end - (start or 0.0)) if end is not None else None
+        wish = Brief(
+            mode=Mode.RETAKE,
+            prompt=prompt or "",
+            start=start,
+            duration=length,
+            replace=replace,
+            seed=seed,
+        )
+        await self._order(interaction, wish, provider, model, {"video": source(video, clip)})
+
+    @app_commands.command()
+    @suggested(Mode.HDR, "provider", "model")
+    async def hdr(
+        self,
+        interaction: Interaction,
+        clip: str | None = None,
+        video: discord.Attachment | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+    ) -> None:
+        """Give a clip a wider dynamic range.
+
+        Parameters
+        ----------
+        clip:
+            The number of a clip made here, such as #42, or a link to one.
+        video:
+            A clip of your own instead.
+        provider:
+            Who makes it; left out, the cheapest that can.
+        model:
+            With which model.
+        """
+        wish = Brief(mode=Mode.HDR)
+        await self._order(interaction, wish, provider, model, {"video": source(video, clip)})
+
+    async def _order(
+        self,
+        interaction: Interaction,
+        wish: Brief,
+        provider: str | None,
+        model: str | None,
+        sources: dict[str, Source | None] | None = None,
+    ) -> None:
         order = self.studio.order(
             wish,
             request=f"interaction:{interaction.id}",
             place=place_of(interaction),
             provider=provider,
             model=model,
+            sources={name: given for name, given in (sources or {}).items() if given is not None},
         )
         await interaction.client.answer(interaction, order)
-
-    @text.autocomplete("provider")
-    async def _providers(self, _: Interaction, typed: str) -> list[Choice[str]]:
-        names = dict.fromkeys([AUTO, *(each.name for each, _ in self.studio.offers(Mode.TEXT))])
-        return choices([(name, name) for name in names], typed)
-
-    @text.autocomplete("model")
-    async def _models(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
-        provider = chosen(interaction, "provider")
-        named = [
-            (f"{model.name} · {each.title}", model.name)
-            for each, model in self.studio.offers(Mode.TEXT)
-            if provider in (None, AUTO, each.name)
-        ]
-        return choices(named, typed)
-
-    @text.autocomplete("resolution")
-    async def _resolutions(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
-        return self._values(interaction, "resolution", typed)
-
-    @text.autocomplete("aspect")
-    async def _aspects(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
-        return self._values(interaction, "aspect", typed)
-
-    @text.autocomplete("camera")
-    async def _cameras(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
-        return self._values(interaction, "camera", typed)
-
-    @text.autocomplete("duration")  # type: ignore[arg-type]  # its stub knows only text options
-    async def _durations(self, interaction: Interaction, typed: int) -> list[Choice[int]]:
-        return self._numbers(interaction, "duration", typed, " s")
-
-    @text.autocomplete("fps")  # type: ignore[arg-type]
-    async def _rates(self, interaction: Interaction, typed: int) -> list[Choice[int]]:
-        return self._numbers(interaction, "fps", typed, " fps")
-
-    def _values(self, interaction: Interaction, name: str, typed: str) -> list[Choice[str]]:
-        values = self.studio.values(
-            Mode.TEXT,
-            name,
-            provider=chosen(interaction, "provider"),
-            model=chosen(interaction, "model"),
-        )
-        return choices([(str(each).replace("_", " "), str(each)) for each in values], typed)
-
-    def _numbers(
-        self, interaction: Interaction, name: str, typed: int | str, suffix: str
-    ) -> list[Choice[int]]:
-        values = self.studio.values(
-            Mode.TEXT,
-            name,
-            provider=chosen(interaction, "provider"),
-            model=chosen(interaction, "model"),
-        )
-        wanted = [int(each) for each in values if str(each).startswith(str(typed or ""))]
-        return [Choice(name=f"{each}{suffix}", value=each) for each in wanted[:CHOICES]]

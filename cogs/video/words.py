@@ -1,13 +1,99 @@
 """How options become values, and values suggestions, in the /video commands."""
 
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import discord
+from discord import app_commands
 from discord.app_commands import Choice
 
 from bot import messages
 from bot.client import Interaction
-from storage import Job
+from bot.errors import Refusal
+from bot.inputs import Source
+from bot.studio import CHOOSERS
+from storage import Job, Lora, Mode
 
 CHOICES = 25  #: suggestions that Discord shows
+Suggest = Callable[[Interaction, Any], Awaitable[list[Choice[Any]]]]
+_SUFFIXES = {"duration": " s", "fps": " fps"}
+_SAFE = re.compile(r"\.(pt|pth|bin|ckpt|pkl|pickle)$", re.IGNORECASE)
+
+
+def suggested(mode: Mode, *options: str) -> Callable[[Any], Any]:
+    """Suggest, for each of *options*, what the models that do *mode* can make."""
+    found: dict[str, Any] = {name: _suggest(mode, name) for name in options}
+    return app_commands.autocomplete(**found)
+
+
+def _suggest(mode: Mode, option: str) -> Suggest:
+    async def providers(interaction: Interaction, typed: str) -> list[Choice[Any]]:
+        studio = interaction.client.studio
+        names = dict.fromkeys([*CHOOSERS, *(each.name for each, _ in studio.offers(mode))])
+        return choices([(name, name) for name in names], typed)
+
+    async def models(interaction: Interaction, typed: str) -> list[Choice[Any]]:
+        provider = _chosen(interaction, "provider")
+        named = [
+            (f"{model.name} · {each.title}", model.name)
+            for each, model in interaction.client.studio.offers(mode)
+            if provider in (None, *CHOOSERS, each.name)
+        ]
+        return choices(named, typed)
+
+    async def values(interaction: Interaction, typed: str | int) -> list[Choice[Any]]:
+        found = interaction.client.studio.values(
+            mode,
+            option,
+            provider=_chosen(interaction, "provider"),
+            model=_chosen(interaction, "model"),
+        )
+        if option not in _SUFFIXES:
+            named = [(str(each).replace("_", " "), str(each)) for each in found]
+            return choices(named, str(typed))
+        wanted = [each for each in found if str(each).startswith(str(typed or ""))]
+        return [Choice(name=f"{each}{_SUFFIXES[option]}", value=each) for each in wanted][:CHOICES]
+
+    return {"provider": providers, "model": models}.get(option, values)
+
+
+def source(attachment: discord.Attachment | None, link: str | None) -> Source | None:
+    """The input that an attachment, a link or the number of a clip names, if any.
+
+    Raises `Refusal` where both are given or neither can be told.
+    """
+    if attachment is not None and link:
+        raise Refusal("Give an attachment or a link, not both.")
+    if attachment is not None:
+        return Source(url=attachment.url)
+    if not link:
+        return None
+    if (take := number(link)) > 0:
+        return Source(take=take)
+    if "://" in link:
+        return Source(url=link.strip())
+    raise Refusal("Give a link that begins with https:// or the number of a clip, such as #42.")
+
+
+def loras_of(text: str | None) -> tuple[Lora, ...]:
+    """The LoRAs of an option: links, each perhaps with @strength behind it.
+
+    Raises `Refusal` for anything else, and for files that run code when they are opened.
+    """
+    found = []
+    for part in (text or "").replace(",", " ").split():
+        link, _, strength = part.rpartition("@")
+        if not re.fullmatch(r"\d+(\.\d+)?", strength):
+            link, strength = part, "1"
+        if not link.startswith("https://"):
+            raise Refusal("A LoRA is a public https link, perhaps with its strength: https://…@0.8")
+        if _SAFE.search(link.partition("?")[0]):
+            raise Refusal("Only .safetensors LoRAs are taken; other formats can hold programs.")
+        if not 0.0 < float(strength) <= 4.0:
+            raise Refusal("A LoRA's strength is more than 0 and at most 4; 0.5 to 2 works best.")
+        found.append(Lora(path=link, scale=float(strength)))
+    return tuple(found)
 
 
 async def say(interaction: Interaction, text: str) -> None:
@@ -25,16 +111,17 @@ def number(typed: str) -> int:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else 0
 
 
-def chosen(interaction: Interaction, option: str) -> str | None:
-    return getattr(interaction.namespace, option, None) or None
-
-
 def named(job: Job) -> tuple[str, str]:
+    """A job as a suggestion: what is shown, and what is sent."""
     words = " ".join(job.brief.prompt.split())
     return f"#{job.id} · {messages.TITLES[job.state]} · {words}", str(job.id)
 
 
-def choices(pairs: list[tuple[str, str]], typed: str) -> list[Choice[str]]:
+def choices(pairs: list[tuple[str, str]], typed: str) -> list[Choice[Any]]:
     """Suggestions that hold what was typed, as many as Discord shows."""
     wanted = [each for each in pairs if typed.casefold() in each[0].casefold()]
     return [Choice(name=messages.elide(name, 100), value=value) for name, value in wanted[:CHOICES]]
+
+
+def _chosen(interaction: Interaction, option: str) -> str | None:
+    return getattr(interaction.namespace, option, None) or None
