@@ -16,7 +16,7 @@ from simcord.http.router import RequestContext
 from playground import routes
 from playground.buckets import Buckets
 from playground.cdn import Cdn
-from playground.limits import Refused, request_limit, too_large
+from playground.limits import Refused, bad_form, request_limit, too_large
 from playground.world import MIB, World
 
 log = logging.getLogger(__name__)
@@ -153,7 +153,12 @@ class Rest:
             path=path,
             message_content_access=self._reads_content,
         )
-        status, result = routes.run(context, template, self._buckets)
+        try:
+            status, result = routes.run(context, template, self._buckets)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            # A value of the wrong shape, deep in a body or in the query; or a fault of ours.
+            log.exception("The playground could not read %s %s", method, path)
+            raise bad_form("body", "BASE_TYPE_BAD_TYPE", "A value has the wrong type.") from None
         # The world keeps no diary of every request; simcord would, for ever.
         self._world.http_requests.clear()
         self._world.transcript.clear()

@@ -162,6 +162,9 @@ def history(ctx: RequestContext, buckets: Buckets) -> Any:
     """Newest first; one of before, after and around; limit 1 to 100 (resources/message)."""
     world, channel = _world(ctx), _channel(ctx)
     limit = _limit(ctx, default=50)
+    for bound in ("before", "after", "around"):
+        if not str(ctx.params.get(bound, "0")).isdigit():
+            raise bad_form(bound, "NUMBER_TYPE_COERCE", "Value is not snowflake.")
     if not channel_accessible(world, channel.id, world.bot_user.id, history=True):
         return []
     shown = sorted(

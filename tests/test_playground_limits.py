@@ -154,6 +154,24 @@ async def test_the_21st_emoji_is_one_too_many(raw: Raw) -> None:
     assert (await raw("PUT", path)).refusal == (400, 30010)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/messages", {"content": "x", "poll": 1}),
+        ("POST", "/messages", {"content": "x", "message_reference": {"message_id": "abc"}}),
+        ("POST", "/messages", {"embeds": [1]}),
+        ("POST", "/messages", {"components": "x"}),
+        ("POST", "/threads", {"name": "x", "auto_archive_duration": "long"}),
+        ("GET", "/messages?before=abc", None),
+        ("GET", "/messages?limit=abc", None),
+    ],
+)
+async def test_a_value_of_the_wrong_shape_is_an_invalid_form(
+    raw: Raw, method: str, path: str, body: Any
+) -> None:
+    assert (await raw(method, raw.videos + path, body)).refusal == (400, 50035)
+
+
 # ---------------------------------------------------------------------- permissions
 
 

@@ -505,3 +505,52 @@ async def test_the_wire_is_quick() -> None:
         taken = time.process_time() - began
     # Seconds of processor, both ends of the wire together: a busy machine does not matter.
     assert 100 / taken > 200
+
+
+async def test_a_layout_shows_the_file_it_names(playground: Playground) -> None:
+    class Card(discord.ui.LayoutView):
+        words = discord.ui.TextDisplay("## Take 1")
+        clip = discord.ui.MediaGallery(
+            discord.MediaGalleryItem("attachment://clip.mp4", description="A red fox")
+        )
+
+    async with connected(playground) as bot:
+        channel = text_channel(bot, playground)
+        file = discord.File(io.BytesIO(b"clip"), "clip.mp4")
+        sent = await channel.send(view=Card(), file=file)
+        shown = await playground.person("mira").wait_for("Take 1")
+        assert shown.text == "## Take 1\nA red fox"
+        gallery = shown.raw["components"][1]["items"][0]["media"]
+        async with aiohttp.ClientSession() as web:
+            answer = await web.get(gallery["url"])
+            assert (answer.status, await answer.read()) == (200, b"clip")
+        # Sent back as it was read, it still shows the file: links are not stored, ids are.
+        again = discord.ui.LayoutView.from_message(sent)
+        again.add_item(discord.ui.TextDisplay("more"))
+        await sent.edit(view=again)
+        playground.clock.advance(25 * 3600)
+        later = await playground.person("mira").wait_for("more")
+        async with aiohttp.ClientSession() as web:
+            fresh = later.raw["components"][1]["items"][0]["media"]["url"]
+            assert (await web.get(fresh)).status == 200
+            assert (await web.get(gallery["url"])).status == 404
+        with pytest.raises(discord.HTTPException) as refused:
+            await channel.send(view=Card())
+        assert refused.value.code == 50035
+
+
+async def test_an_edit_adds_a_file_and_keeps_the_others(playground: Playground) -> None:
+    async with connected(playground) as bot:
+        channel = text_channel(bot, playground)
+        first = discord.File(io.BytesIO(b"1"), "one.txt", description="first")
+        sent = await channel.send("files", file=first)
+        second = discord.File(io.BytesIO(b"22"), "two.txt", description="second")
+        edited = await sent.add_files(second)
+        assert [(item.filename, item.description) for item in edited.attachments] == [
+            ("one.txt", "first"),
+            ("two.txt", "second"),
+        ]
+        left = await edited.remove_attachments(edited.attachments[0])
+        assert [await item.read() for item in left.attachments] == [b"22"]
+        plain = await left.edit(content="words only")
+        assert len(plain.attachments) == 1
