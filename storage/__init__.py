@@ -19,6 +19,7 @@ from .policy import (
     Standing,
     Whose,
 )
+from .takes import Post, Preset, Reaction, Review, Take, Takes, Thread
 from .writer import DiskTrouble
 
 __all__ = [
@@ -50,14 +51,23 @@ __all__ = [
     "Moderation",
     "NewerSchema",
     "Period",
+    "Plan",
     "Policy",
+    "Post",
+    "Preset",
+    "Reaction",
     "Refused",
+    "Relation",
+    "Review",
     "Rule",
     "Server",
     "Stale",
     "Standing",
     "State",
     "Store",
+    "Take",
+    "Takes",
+    "Thread",
     "Whose",
     "open_store",
 ]

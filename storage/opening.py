@@ -22,6 +22,7 @@ from .clock import TICKS, Clock, mark
 from .jobs import Jobs
 from .moderation import Moderation
 from .policy import Defaults, Policy
+from .takes import Takes
 from .writer import Connection, Writer
 
 DATABASE = "dailies.db"
@@ -52,6 +53,7 @@ class Store:
         self.jobs = Jobs(writer)
         self.policy = Policy(writer, clock=clock, defaults=defaults)
         self.moderation = Moderation(writer, clock=clock, defaults=defaults)
+        self.takes = Takes(writer)
 
     async def check(self, *, thorough: bool = False) -> list[str]:
         """Every rule of the books that is broken, a sentence each; see `checks.check`."""

@@ -1,0 +1,527 @@
+"""Takes: their numbers, their posts, and what people do with them."""
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from .brief import Brief
+from .job import Job
+from .jobs import _job as load
+from .writer import Writer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Take:
+    """A job among the others of its thread. *number* is None until its clip is there."""
+
+    job: Job
+    number: int | None = None
+    favourites: int = 0  #: people who marked it
+    approved_by: tuple[int, ...] = ()
+    hidden_by: int | None = None
+    dropped: float | None = None
+    post: tuple[int, int] | None = None  #: its newest standing post: channel and message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """A message that carries a take."""
+
+    message_id: int
+    channel_id: int
+    job_id: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """A place where takes are made."""
+
+    id: int
+    guild_id: int
+    parent_id: int | None
+    board_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction:
+    """What was done about a reaction: the *n*-th time that it was given."""
+
+    n: int
+    stands: bool
+    at: float
+    explained: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """Settings under a name. *user_id* is 0 for one of the server's."""
+
+    guild_id: int
+    user_id: int
+    name: str
+    provider: str
+    model: str
+    brief: Brief
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """Where a server's favourites gather, and which role signs takes off."""
+
+    channel_id: int | None = None
+    role_id: int | None = None
+
+
+class Takes:
+    """The takes. Each method is one read or one write, told the time."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    # Numbers.
+
+    async def number(self, job: Job, place_id: int) -> int:
+        """The number of *job*'s take in its thread: the next one, the first time."""
+        return await self._writer.write(lambda db: number(db, job.id, place_id))
+
+    async def get(self, job_id: int, *, guild_id: int) -> Take | None:
+        """One take of a server, or job that may become one."""
+        found = await self._writer.read(
+            lambda db: _takes(db, "job.id = ? AND job.guild_id = ?", (job_id, guild_id), limit=1)
+        )
+        return found[0] if found else None
+
+    async def of_thread(self, thread_id: int, *, limit: int = 1000) -> list[Take]:
+        """The newest *limit* takes and jobs of a thread, oldest first."""
+        return await self._writer.read(
+            lambda db: _takes(db, "job.thread_id = ?", (thread_id,), limit=limit)
+        )
+
+    async def children(self, job_id: int) -> list[Take]:
+        """What was made from a take, oldest first."""
+        return await self._writer.read(
+            lambda db: _takes(
+                db,
+                "json_extract(job.brief, '$.parent') IS NOT NULL"
+                " AND json_extract(job.brief, '$.parent') = ?",
+                (job_id,),
+                limit=100,
+            )
+        )
+
+    async def latest(self, *, guild_id: int, user_id: int) -> Job | None:
+        """What a person ordered last."""
+        found = await self._writer.read(
+            lambda db: _takes(
+                db, "job.user_id = ? AND job.guild_id = ?", (user_id, guild_id), limit=1
+            )
+        )
+        return found[0].job if found else None
+
+    async def hide(self, job_id: int, *, by: int | None) -> None:
+        """Note that somebody took a take down (None: it may be shown again)."""
+        await self._writer.write(
+            lambda db: _run(db, "UPDATE take SET hidden_by = ? WHERE job_id = ?", by, job_id)
+        )
+
+    # Posts.
+
+    async def posted(self, post: Post) -> None:
+        """Note a message that carries a take."""
+        await self._writer.write(
+            lambda db: _run(
+                db,
+                "INSERT INTO post (message_id, channel_id, job_id, at) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (message_id) DO NOTHING",
+                post.message_id,
+                post.channel_id,
+                post.job_id,
+                post.at,
+            )
+        )
+
+    async def gone(self, message_ids: Iterable[int]) -> None:
+        """Note messages that were deleted on Discord."""
+        listed = json.dumps(list(message_ids))
+        await self._writer.write(
+            lambda db: _run(
+                db,
+                "UPDATE post SET gone = 1"
+                " WHERE message_id IN (SELECT value FROM json_each(?)) AND gone = 0",
+                listed,
+            )
+        )
+
+    async def post(self, message_id: int) -> Post | None:
+        """The post that a message is."""
+        found = await self._writer.read(
+            lambda db: _posts(db, "message_id = ? AND gone = 0", (message_id,), limit=1)
+        )
+        return found[0] if found else None
+
+    async def posts_of(self, job_id: int) -> list[Post]:
+        """Where a take stands, newest first."""
+        return await self._writer.read(
+            lambda db: _posts(db, "job_id = ? AND gone = 0", (job_id,), limit=100)
+        )
+
+    async def recent_posts(self, *, since: float, limit: int) -> list[Post]:
+        """The posts that stand, newest first."""
+        return await self._writer.read(
+            lambda db: _posts(db, "at >= ? AND gone = 0", (since,), limit=limit)
+        )
+
+    # Marks.
+
+    async def favourite(self, job_id: int, user_id: int, *, at: float | None) -> int:
+        """Mark a take as a person's favourite at a time, or no longer; how many people did."""
+        return await self._writer.write(lambda db: _mark(db, "favourite", job_id, user_id, at))
+
+    async def favourites(self, *, guild_id: int, user_id: int, limit: int = 100) -> list[Take]:
+        """A person's favourites in a server, oldest first."""
+        return await self._writer.read(
+            lambda db: _takes(
+                db,
+                "job.guild_id = ? AND EXISTS (SELECT 1 FROM favourite"
+                " WHERE favourite.job_id = job.id AND favourite.user_id = ?)",
+                (guild_id, user_id),
+                limit=limit,
+            )
+        )
+
+    async def is_favourite(self, job_id: int, user_id: int) -> bool:
+        return await self._writer.read(
+            lambda db: (
+                db.execute(
+                    "SELECT 1 FROM favourite WHERE job_id = ? AND user_id = ?", (job_id, user_id)
+                ).fetchone()
+                is not None
+            )
+        )
+
+    async def sign_off(self, job_id: int, user_id: int, *, at: float | None) -> int:
+        """Approve a take at a time, or no longer; how many reviewers do."""
+        return await self._writer.write(lambda db: _mark(db, "sign_off", job_id, user_id, at))
+
+    async def review(self, guild_id: int) -> Review:
+        """Where favourites gather in a server, and who signs off."""
+        row = await self._writer.read(
+            lambda db: db.execute(
+                "SELECT channel_id, role_id FROM review WHERE guild_id = ?", (guild_id,)
+            ).fetchone()
+        )
+        return Review(channel_id=row[0], role_id=row[1]) if row else Review()
+
+    async def set_review(self, guild_id: int, review: Review) -> None:
+        await self._writer.write(
+            lambda db: _run(
+                db,
+                "INSERT INTO review (guild_id, channel_id, role_id) VALUES (?, ?, ?)"
+                " ON CONFLICT (guild_id) DO UPDATE SET channel_id = excluded.channel_id,"
+                " role_id = excluded.role_id",
+                guild_id,
+                review.channel_id,
+                review.role_id,
+            )
+        )
+
+    # Reactions.
+
+    async def reaction(self, message_id: int, user_id: int, emoji: str) -> Reaction | None:
+        """What was done about a reaction."""
+        row = await self._writer.read(
+            lambda db: db.execute(
+                "SELECT n, stands, at, explained FROM reaction"
+                " WHERE message_id = ? AND user_id = ? AND emoji = ?",
+                (message_id, user_id, emoji),
+            ).fetchone()
+        )
+        if row is None:
+            return None
+        return Reaction(n=row[0], stands=bool(row[1]), at=row[2], explained=bool(row[3]))
+
+    async def set_reaction(
+        self, message_id: int, user_id: int, emoji: str, reaction: Reaction
+    ) -> None:
+        await self._writer.write(
+            lambda db: _run(
+                db,
+                "INSERT INTO reaction (message_id, user_id, emoji, n, stands, at, explained)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id, user_id, emoji) DO UPDATE"
+                " SET n = excluded.n, stands = excluded.stands, at = excluded.at,"
+                " explained = excluded.explained",
+                message_id,
+                user_id,
+                emoji,
+                reaction.n,
+                int(reaction.stands),
+                reaction.at,
+                int(reaction.explained),
+            )
+        )
+
+    async def standing(self, message_id: int) -> set[tuple[int, str]]:
+        """Who reacted to a message with what, as far as it was acted on and stands."""
+        rows = await self._writer.read(
+            lambda db: db.execute(
+                "SELECT user_id, emoji FROM reaction WHERE message_id = ? AND stands = 1",
+                (message_id,),
+            ).fetchall()
+        )
+        return {(user, emoji) for user, emoji in rows}
+
+    async def last_reaction(self, message_id: int, user_id: int) -> float:
+        """When a person last reacted to a message; 0 for never."""
+        [at] = await self._writer.read(
+            lambda db: db.execute(
+                "SELECT max(at) FROM reaction WHERE message_id = ? AND user_id = ?",
+                (message_id, user_id),
+            ).fetchone()
+        )
+        return at or 0.0
+
+    # Presets.
+
+    async def save_preset(self, preset: Preset) -> None:
+        """Keep settings under a name, instead of what had it."""
+        await self._writer.write(
+            lambda db: _run(
+                db,
+                "INSERT INTO preset (guild_id, user_id, name, provider, model, brief, at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (guild_id, user_id, name) DO UPDATE SET"
+                " provider = excluded.provider, model = excluded.model, brief = excluded.brief,"
+                " at = excluded.at",
+                preset.guild_id,
+                preset.user_id,
+                preset.name,
+                preset.provider,
+                preset.model,
+                json.dumps(preset.brief.to_json(), allow_nan=False),
+                preset.at,
+            )
+        )
+
+    async def presets(self, *, guild_id: int, user_id: int) -> list[Preset]:
+        """The presets that a person may use: their own, then the server's."""
+        rows = await self._writer.read(
+            lambda db: db.execute(
+                "SELECT * FROM preset WHERE guild_id = ? AND user_id IN (?, 0)"
+                " ORDER BY user_id = 0, name",
+                (guild_id, user_id),
+            ).fetchall()
+        )
+        return [
+            Preset(**{**dict(row), "brief": Brief.from_json(json.loads(row["brief"]))})
+            for row in rows
+        ]
+
+    async def delete_preset(self, *, guild_id: int, user_id: int, name: str) -> bool:
+        """Whether there was one."""
+        return await self._writer.write(
+            lambda db: (
+                db.execute(
+                    "DELETE FROM preset WHERE guild_id = ? AND user_id = ? AND name = ?",
+                    (guild_id, user_id, name),
+                ).rowcount
+                > 0
+            )
+        )
+
+    # Threads and limits.
+
+    async def thread(self, id: int) -> Thread | None:
+        row = await self._writer.read(
+            lambda db: db.execute(
+                "SELECT id, guild_id, parent_id, board_id FROM thread WHERE id = ?", (id,)
+            ).fetchone()
+        )
+        return Thread(**dict(row)) if row else None
+
+    async def set_thread(self, thread: Thread, *, at: float) -> None:
+        """Remember a thread, as far as it is given."""
+        await self._writer.write(
+            lambda db: _run(
+                db,
+                "INSERT INTO thread (id, guild_id, parent_id, board_id, at) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET"
+                " parent_id = coalesce(excluded.parent_id, parent_id),"
+                " board_id = coalesce(excluded.board_id, board_id)",
+                thread.id,
+                thread.guild_id,
+                thread.parent_id,
+                thread.board_id,
+                at,
+            )
+        )
+
+    async def upload_limit(self, guild_id: int, *, said: int) -> int:
+        """Bytes of an attachment that a server takes: what Discord says, *said*, until it was
+        found out that it takes less. When Discord says something else, that is forgotten."""
+        row = await self._writer.read(
+            lambda db: db.execute(
+                "SELECT takes FROM upload_limit WHERE guild_id = ? AND said = ?", (guild_id, said)
+            ).fetchone()
+        )
+        return min(said, row[0]) if row else said
+
+    async def learn_limit(self, guild_id: int, *, said: int, takes: int, at: float) -> None:
+        """Remember that a server took no more than *takes* bytes."""
+        await self._writer.write(
+            lambda db: _run(
+                db,
+                "INSERT INTO upload_limit (guild_id, said, takes, at) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (guild_id) DO UPDATE SET said = excluded.said,"
+                " takes = excluded.takes, at = excluded.at",
+                guild_id,
+                said,
+                takes,
+                at,
+            )
+        )
+
+    # Room on the disk.
+
+    async def droppable(self, *, before: float, limit: int = 500) -> list[Job]:
+        """Ended jobs with a file, those that are nobody's favourite first, then the oldest.
+
+        *before* is when they must have ended. No live job starts from the file of one of them.
+        """
+        return await self._writer.read(lambda db: droppable(db, before=before, limit=limit))
+
+    async def favoured(self, job_id: int) -> bool:
+        """Whether a take is somebody's favourite, or approved."""
+        return await self._writer.read(lambda db: _favoured(db, job_id))
+
+    async def drop(self, job_id: int, *, at: float) -> None:
+        """Note that a take's file made room."""
+        await self._writer.write(
+            lambda db: _run(db, "UPDATE take SET dropped = ? WHERE job_id = ?", at, job_id)
+        )
+
+
+def number(db: sqlite3.Connection, job_id: int, place_id: int) -> int:
+    """See `Takes.number`."""
+    db.execute(
+        """
+        INSERT INTO take (job_id, place_id, number)
+        SELECT :job, :place, coalesce(max(number), 0) + 1 FROM take WHERE place_id = :place
+        ON CONFLICT (job_id) DO NOTHING
+        """,
+        {"job": job_id, "place": place_id},
+    )
+    [found] = db.execute("SELECT number FROM take WHERE job_id = ?", (job_id,)).fetchone()
+    return int(found)
+
+
+def droppable(db: sqlite3.Connection, *, before: float, limit: int) -> list[Job]:
+    """See `Takes.droppable`."""
+    rows = db.execute(
+        """
+        SELECT job.* FROM job JOIN take ON take.job_id = job.id
+        WHERE state IN ('done', 'undelivered') AND due_at IS NULL AND since < :before
+        AND take.dropped IS NULL AND file IS NOT NULL
+        AND NOT EXISTS (
+            SELECT 1 FROM job AS child
+            WHERE json_extract(child.brief, '$.parent') IS NOT NULL
+            AND json_extract(child.brief, '$.parent') = job.id
+            AND child.state IN ('queued', 'submitting', 'unclear', 'rendering', 'fetching',
+                                'delivering', 'review')
+        )
+        ORDER BY EXISTS (SELECT 1 FROM favourite WHERE job_id = job.id)
+            OR EXISTS (SELECT 1 FROM sign_off WHERE job_id = job.id), job.id
+        LIMIT :limit
+        """,
+        {"before": before, "limit": limit},
+    )
+    return [load(row) for row in rows]
+
+
+def forget(db: sqlite3.Connection, user_id: int) -> None:
+    """Delete what only shows what a person did with takes, within a caller's transaction."""
+    for table in ("favourite", "sign_off", "preset", "reaction"):
+        db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))  # noqa: S608  # fixed names
+
+
+def _favoured(db: sqlite3.Connection, job_id: int) -> bool:
+    [found] = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM favourite WHERE job_id = :job)"
+        " OR EXISTS (SELECT 1 FROM sign_off WHERE job_id = :job)",
+        {"job": job_id},
+    ).fetchone()
+    return bool(found)
+
+
+def _takes(
+    db: sqlite3.Connection, where: str, values: Collection[int], *, limit: int
+) -> list[Take]:
+    """The newest takes that fit, oldest first. *where* is one of the fixed texts above."""
+    rows = db.execute(
+        f"""
+        SELECT job.*, take.number, take.hidden_by, take.dropped,
+            (SELECT count(*) FROM favourite WHERE favourite.job_id = job.id) AS favourites,
+            (SELECT json_group_array(user_id) FROM sign_off WHERE sign_off.job_id = job.id)
+                AS approved_by,
+            (SELECT json_array(channel_id, message_id) FROM post
+                WHERE post.job_id = job.id AND gone = 0 ORDER BY message_id DESC LIMIT 1) AS post
+        FROM job LEFT JOIN take ON take.job_id = job.id
+        WHERE {where} ORDER BY job.id DESC LIMIT ?
+        """,  # noqa: S608  # fixed texts
+        (*values, limit),
+    ).fetchall()
+    return [
+        Take(
+            job=load(row),
+            number=row["number"],
+            favourites=row["favourites"],
+            approved_by=tuple(json.loads(row["approved_by"])),
+            hidden_by=row["hidden_by"],
+            dropped=row["dropped"],
+            post=_pair(row["post"]),
+        )
+        for row in reversed(rows)
+    ]
+
+
+def _pair(post: str | None) -> tuple[int, int] | None:
+    if post is None:
+        return None
+    channel, message = json.loads(post)
+    return channel, message
+
+
+def _posts(
+    db: sqlite3.Connection, where: str, values: Collection[float], *, limit: int
+) -> list[Post]:
+    rows = db.execute(
+        f"SELECT message_id, channel_id, job_id, at FROM post WHERE {where}"  # noqa: S608
+        " ORDER BY message_id DESC LIMIT ?",
+        (*values, limit),
+    )
+    return [Post(**dict(row)) for row in rows]
+
+
+def _mark(db: sqlite3.Connection, table: str, job_id: int, user_id: int, at: float | None) -> int:
+    """*table* is "favourite" or "sign_off"."""
+    if at is None:
+        db.execute(
+            f"DELETE FROM {table} WHERE job_id = ? AND user_id = ?",  # noqa: S608
+            (job_id, user_id),
+        )
+    else:
+        db.execute(
+            f"INSERT INTO {table} (job_id, user_id, at) VALUES (?, ?, ?)"  # noqa: S608
+            " ON CONFLICT DO NOTHING",
+            (job_id, user_id, at),
+        )
+    [count] = db.execute(
+        f"SELECT count(*) FROM {table} WHERE job_id = ?",  # noqa: S608
+        (job_id,),
+    ).fetchone()
+    return int(count)
+
+
+def _run(db: sqlite3.Connection, sql: str, *values: float | str | None) -> None:
+    db.execute(sql, values)

@@ -1,0 +1,133 @@
+"""What is remembered of takes: numbers, posts, marks, reactions, presets, limits."""
+
+import asyncio
+
+import pytest
+
+from storage import Brief, Input, Plan, Post, Preset, Reaction, Relation, State, Thread, open_store
+from tests.drafts import advance, draft
+
+CLIP = Input(file="takes/1.mp4", type="video/mp4", size=10, seconds=6.0, fps=24.0, take=1)
+TO_DONE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, State.DONE)
+
+
+@pytest.fixture
+async def store(tmp_path):
+    async with open_store(tmp_path) as opened:
+        yield opened
+
+
+async def job_in(store, number=1, *, thread=500, done=True, **changes):
+    job, _ = await store.jobs.add(draft(number, **changes))
+    job = await store.jobs.set_places(job.id, thread_id=thread)
+    if done:
+        job = await advance(store.jobs, job, *TO_DONE)
+        await store.takes.number(job, thread)
+    return job
+
+
+async def test_a_plan_survives_the_row(store):
+    plan = Plan(place="part", clip=CLIP, start=3.0, seconds=2.0, replace="picture")
+    brief = Brief(prompt="x", parent=1, relation=Relation.RETAKE, plan=plan)
+    job, _ = await store.jobs.add(draft(1, brief=brief))
+    assert (await store.jobs.get(job.id)).brief == brief
+
+
+async def test_takes_are_numbered_in_their_thread_and_only_once(store):
+    jobs = [await job_in(store, number, done=False) for number in range(20)]
+    numbers = await asyncio.gather(*(store.takes.number(job, 500) for job in jobs))
+    assert sorted(numbers) == list(range(1, 21))
+    assert [await store.takes.number(job, 500) for job in jobs] == numbers
+    other = await job_in(store, 99, thread=501, done=False)
+    assert await store.takes.number(other, 501) == 1
+
+
+async def test_a_thread_lists_its_takes_with_what_people_did(store):
+    first = await job_in(store, 1)
+    second = await job_in(store, 2, brief=Brief(prompt="y", parent=first.id, relation="extend"))
+    await store.takes.favourite(first.id, 30, at=1.0)
+    assert await store.takes.favourite(first.id, 31, at=2.0) == 2
+    await store.takes.sign_off(second.id, 32, at=3.0)
+    await store.takes.posted(Post(message_id=70, channel_id=500, job_id=first.id, at=1.0))
+    await store.takes.posted(Post(message_id=71, channel_id=501, job_id=first.id, at=2.0))
+    one, two = await store.takes.of_thread(500)
+    assert (one.number, one.favourites, one.approved_by, one.post) == (1, 2, (), (501, 71))
+    assert (two.number, two.favourites, two.approved_by, two.post) == (2, 0, (32,), None)
+    assert [take.job.id for take in await store.takes.children(first.id)] == [second.id]
+    await store.takes.gone([71])
+    assert (await store.takes.get(first.id, guild_id=10)).post == (500, 70)
+    assert await store.takes.get(first.id, guild_id=11) is None
+    assert await store.takes.favourite(first.id, 31, at=None) == 1
+    found = await store.takes.favourites(guild_id=10, user_id=30)
+    assert [take.job.id for take in found] == [first.id]
+
+
+async def test_the_lineage_is_found_by_its_index(store):
+    plan = await store.writer.read(
+        lambda db: db.execute(
+            "EXPLAIN QUERY PLAN SELECT id FROM job AS child"
+            " WHERE json_extract(child.brief, '$.parent') IS NOT NULL"
+            " AND json_extract(child.brief, '$.parent') = 1"
+        ).fetchall()
+    )
+    assert "job_by_parent" in plan[0][3]
+
+
+async def test_reactions_are_remembered_by_message_person_and_emoji(store):
+    takes = store.takes
+    assert await takes.reaction(1, 2, "🔁") is None
+    await takes.set_reaction(1, 2, "🔁", Reaction(n=1, stands=True, at=5.0))
+    await takes.set_reaction(1, 2, "🔁", Reaction(n=2, stands=True, at=6.0, explained=True))
+    assert await takes.reaction(1, 2, "🔁") == Reaction(n=2, stands=True, at=6.0, explained=True)
+    assert await takes.standing(1) == {(2, "🔁")}
+    assert await takes.last_reaction(1, 2) == 6.0
+    assert await takes.last_reaction(1, 3) == 0.0
+
+
+async def test_presets_are_a_persons_own_then_the_servers(store):
+    def preset(user, name, seconds):
+        brief = Brief(duration=seconds)
+        return Preset(
+            guild_id=10, user_id=user, name=name, provider="p", model="m", brief=brief, at=1.0
+        )
+
+    for each in (preset(0, "house", 6), preset(30, "wide", 8), preset(31, "theirs", 8)):
+        await store.takes.save_preset(each)
+    await store.takes.save_preset(preset(30, "wide", 10))
+    found = await store.takes.presets(guild_id=10, user_id=30)
+    assert [(each.name, each.brief.duration) for each in found] == [("wide", 10), ("house", 6)]
+    assert await store.takes.delete_preset(guild_id=10, user_id=30, name="wide")
+    assert not await store.takes.delete_preset(guild_id=10, user_id=30, name="wide")
+
+
+async def test_a_learnt_limit_holds_until_discord_says_another(store):
+    takes = store.takes
+    assert await takes.upload_limit(10, said=100) == 100
+    await takes.learn_limit(10, said=100, takes=40, at=1.0)
+    assert await takes.upload_limit(10, said=100) == 40
+    assert await takes.upload_limit(10, said=200) == 200
+
+
+async def test_a_thread_keeps_what_is_known_of_it(store):
+    await store.takes.set_thread(Thread(id=5, guild_id=10, parent_id=4, board_id=None), at=1.0)
+    await store.takes.set_thread(Thread(id=5, guild_id=10, parent_id=None, board_id=9), at=2.0)
+    assert await store.takes.thread(5) == Thread(id=5, guild_id=10, parent_id=4, board_id=9)
+
+
+async def test_favourites_make_room_last_and_what_is_being_used_never(store):
+    liked, plain, used = [await job_in(store, number) for number in range(3)]
+    await store.takes.favourite(liked.id, 30, at=1.0)
+    await job_in(store, 9, done=False, brief=Brief(prompt="z", parent=used.id, relation="retake"))
+    found = await store.takes.droppable(before=1e9)
+    assert [job.id for job in found] == [plain.id, liked.id]
+    await store.takes.drop(plain.id, at=9.0)
+    assert [job.id for job in await store.takes.droppable(before=1e9)] == [liked.id]
+
+
+async def test_a_thousand_takes_are_listed_quickly(store):
+    jobs = await asyncio.gather(*(job_in(store, number, done=False) for number in range(1000)))
+    await asyncio.gather(*(store.takes.number(job, 500) for job in jobs))
+    async with asyncio.timeout(1):
+        found = await store.takes.of_thread(500)
+    assert [take.number for take in found] == sorted(take.number for take in found)
+    assert len(found) == 1000
