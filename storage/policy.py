@@ -292,9 +292,7 @@ def server_of(db: sqlite3.Connection, guild_id: int, defaults: Defaults) -> Serv
         model=values.get("model"),
         channel_models={
             int(channel): (provider, model)
-            for channel, (provider, model) in json.loads(
-                values.get("channel_models", "{}")
-            ).items()
+            for channel, (provider, model) in json.loads(values.get("channel_models", "{}")).items()
         },
         providers_off=frozenset(json.loads(values.get("providers_off", "[]"))),
         changed_by=ChangedBy(values.get("changed_by", ChangedBy.ANYONE)),
