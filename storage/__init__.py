@@ -19,6 +19,16 @@ from .policy import (
     Standing,
     Whose,
 )
+from .privacy import Forgotten, Privacy
+from .servers import (
+    Offer,
+    PromptHit,
+    PromptRule,
+    RefusedOrder,
+    Servers,
+    Suspense,
+    Use,
+)
 from .takes import Post, Preset, Reaction, Review, Take, Takes, Thread
 from .writer import DiskTrouble
 
@@ -38,6 +48,7 @@ __all__ = [
     "DiskTrouble",
     "Due",
     "Event",
+    "Forgotten",
     "Grant",
     "IllegalMove",
     "Input",
@@ -50,24 +61,32 @@ __all__ = [
     "Mode",
     "Moderation",
     "NewerSchema",
+    "Offer",
     "Period",
     "Plan",
     "Policy",
     "Post",
     "Preset",
+    "Privacy",
+    "PromptHit",
+    "PromptRule",
     "Reaction",
     "Refused",
+    "RefusedOrder",
     "Relation",
     "Review",
     "Rule",
     "Server",
+    "Servers",
     "Stale",
     "Standing",
     "State",
     "Store",
+    "Suspense",
     "Take",
     "Takes",
     "Thread",
+    "Use",
     "Whose",
     "open_store",
 ]

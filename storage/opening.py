@@ -22,6 +22,8 @@ from .clock import TICKS, Clock, mark
 from .jobs import Jobs
 from .moderation import Moderation
 from .policy import Defaults, Policy
+from .privacy import Privacy
+from .servers import Servers
 from .takes import Takes
 from .writer import Connection, Writer
 
@@ -53,6 +55,8 @@ class Store:
         self.jobs = Jobs(writer)
         self.policy = Policy(writer, clock=clock, defaults=defaults)
         self.moderation = Moderation(writer, clock=clock, defaults=defaults)
+        self.servers = Servers(writer, clock=clock)
+        self.privacy = Privacy(writer, clock=clock, defaults=defaults)
         self.takes = Takes(writer)
 
     async def check(self, *, thorough: bool = False) -> list[str]:

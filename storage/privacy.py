@@ -1,0 +1,174 @@
+"""What is kept about one person: giving it to them, and forgetting it."""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from . import policy
+from .clock import Clock, advance
+from .job import ENDED, Job
+from .jobs import of
+from .periods import Period, day_at, span, starts, zone_named
+from .policy import Defaults
+from .writer import Writer
+
+T = TypeVar("T")
+
+EXPORTED = 100_000  #: jobs in an export; nobody has that many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What a deletion did."""
+
+    jobs: int
+    files: tuple[str, ...]  #: relative to the data directory; whoever deletes them is told here
+    until: float  #: when the last trace goes: the number that limits know the person by
+
+
+class Privacy:
+    """A person's rights to their data."""
+
+    def __init__(self, writer: Writer, *, clock: Clock, defaults: Defaults) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._defaults = defaults
+
+    async def export(self, user_id: int) -> dict[str, Any]:
+        """Everything that is kept about somebody, in every server, as JSON can hold it."""
+        return await self._writer.read(lambda db: export(db, user_id))
+
+    async def forget(self, user_id: int) -> Forgotten | None:
+        """Erase somebody's prompts, clips and places; None, and nothing done, if a job of
+        theirs is under way.
+
+        Amounts stay, under a number. Whose number it is stays until the limits' longest period
+        is over, because else forgetting would refill a quota; `tidy` erases it then. A
+        moderator's decisions about them (block, own quota, grants) are the server's, and stay.
+        """
+        now = self._clock.now()
+        return await self._writer.write(
+            lambda db: forget(db, user_id, defaults=self._defaults, now=advance(db, now))
+        )
+
+    async def tidy(self) -> int:
+        """Cut the last tie to those whose time has come; how many they were."""
+        now = self._clock.now()
+        due = await self._writer.read(
+            lambda db: db.execute("SELECT 1 FROM leaving WHERE until <= ?", (now,)).fetchone()
+        )
+        if due is None:
+            return 0
+        return await self._writer.write(lambda db: tidy(db, advance(db, now)))
+
+
+def export(db: sqlite3.Connection, user_id: int) -> dict[str, Any]:
+    """See `Privacy.export`."""
+
+    def rows(sql: str) -> list[dict[str, Any]]:
+        return [dict(row) for row in db.execute(sql, {"user": user_id})]
+
+    return {
+        "clips": rows(
+            """
+            SELECT id, guild_id, channel_id, provider, model, brief, price, created_at, state,
+                   since, seed, error, billed, thread_id, card_id, result_id
+            FROM (SELECT *, json_extract(brief, '$.seed') AS seed FROM job)
+            WHERE user_id = :user ORDER BY id
+            """
+        ),
+        "credits": rows(
+            """
+            SELECT kind, guild_id, job_id, day, source, target, amount, at
+            FROM txn JOIN transfer ON txn_id = txn.id JOIN person ON person.id = person_id
+            WHERE user_id = :user ORDER BY txn.id
+            """
+        ),
+        "grants": rows(
+            "SELECT guild_id, amount, expires_at, at FROM allowance WHERE user_id = :user"
+        ),
+        "own quotas": rows(
+            "SELECT guild_id, amount, period FROM rule WHERE whose = 'user' AND target = :user"
+        ),
+        "blocks": rows("SELECT guild_id, why, until FROM block WHERE user_id = :user"),
+        "refused orders": rows(
+            "SELECT guild_id, channel_id, why, wanted, at FROM refused WHERE user_id = :user"
+        ),
+        "prompt rules met": rows(
+            """
+            SELECT guild_id, channel_id, rule, at FROM prompt_hit
+            JOIN person ON person.id = person_id WHERE user_id = :user
+            """
+        ),
+    }
+
+
+def forget(
+    db: sqlite3.Connection, user_id: int, *, defaults: Defaults, now: float
+) -> Forgotten | None:
+    """See `Privacy.forget`."""
+    mine = of(
+        db, user_id=user_id, guild_id=None, states=(), limit=EXPORTED, before=None,
+        oldest_first=True,
+    )  # fmt: skip
+    if any(job.state not in ENDED or job.due_at is not None for job in mine):
+        return None
+    db.execute(
+        """
+        UPDATE job SET request = 'forgotten:' || id, user_id = 0, channel_id = 0,
+            brief = json_object('mode', json_extract(brief, '$.mode')), token = NULL,
+            result_url = NULL, file = NULL, error = iif(error IS NULL, NULL, 'Forgotten.'),
+            cancelled_by = NULL, thread_id = NULL, card_channel_id = NULL, card_id = NULL,
+            result_id = NULL, rev = rev + 1
+        WHERE user_id = ?
+        """,
+        (user_id,),
+    )
+    db.execute("UPDATE job SET cancelled_by = NULL WHERE cancelled_by = ?", (user_id,))
+    db.execute("DELETE FROM refused WHERE user_id = ?", (user_id,))
+    db.execute(
+        "DELETE FROM prompt_hit WHERE person_id = (SELECT id FROM person WHERE user_id = ?)",
+        (user_id,),
+    )
+    until = _until(db, {job.guild_id for job in mine}, defaults, now)
+    db.execute(
+        "INSERT INTO leaving (user_id, until) VALUES (?, ?)"
+        " ON CONFLICT DO UPDATE SET until = excluded.until",
+        (user_id, until),
+    )
+    return Forgotten(jobs=len(mine), files=tuple(_files(mine)), until=until)
+
+
+def tidy(db: sqlite3.Connection, now: float) -> int:
+    """See `Privacy.tidy`."""
+    gone = db.execute("DELETE FROM leaving WHERE until <= ? RETURNING user_id", (now,)).fetchall()
+    for [user_id] in gone:
+        # Somebody who came back since has jobs that this number still has to belong to.
+        back = db.execute("SELECT 1 FROM job WHERE user_id = ?", (user_id,)).fetchone()
+        if back is None:
+            db.execute("UPDATE person SET user_id = NULL WHERE user_id = ?", (user_id,))
+            db.execute("DELETE FROM pace WHERE user_id = ?", (user_id,))
+    return len(gone)
+
+
+def _until(db: sqlite3.Connection, guilds: set[int], defaults: Defaults, now: float) -> float:
+    """The end of the longest period that the limits of these servers are in."""
+    ends = [now + timedelta(days=1).total_seconds()]
+    for guild_id in guilds:
+        zone = zone_named(policy.server_of(db, guild_id, defaults).zone)
+        today = day_at(now, zone)
+        ends += [starts(span(period, today)[1], zone) for period in Period]
+    return max(ends)
+
+
+def _files(mine: list[Job]) -> set[str]:
+    found = {job.file for job in mine}
+    for job in mine:
+        brief = job.brief
+        found |= {
+            given.file
+            for given in (brief.image, brief.last_image, brief.audio, brief.video)
+            if given is not None
+        }
+    return {each for each in found if each is not None}
