@@ -11,7 +11,7 @@ from playground import limits
 from playground.buckets import Buckets
 from playground.limits import bad_form
 from playground.memory import TOKEN_LIFE, made_at
-from playground.routes import TOKEN, _world, answers, onward
+from playground.routes import TOKEN, answers, onward, world_of
 
 _MESSAGES = {CallbackType.CHANNEL_MESSAGE_WITH_SOURCE, CallbackType.UPDATE_MESSAGE}
 _ONLY_COMPONENTS = {CallbackType.DEFERRED_UPDATE_MESSAGE, CallbackType.UPDATE_MESSAGE}
@@ -20,7 +20,7 @@ _ONLY_COMPONENTS = {CallbackType.DEFERRED_UPDATE_MESSAGE, CallbackType.UPDATE_ME
 @answers("POST", "/interactions/{interaction_id}/{token}/callback")
 def callback(ctx: RequestContext, buckets: Buckets) -> Any:
     """Once (else 400/40060), with an answer that fits; that 3 s are over, simcord says (10062)."""
-    world = _world(ctx)
+    world = world_of(ctx)
     record = world.interactions.get(ctx.int_arg("interaction_id"))
     if record is None or record.token != ctx.args["token"]:
         raise errors.unknown_interaction()
@@ -111,7 +111,7 @@ def own_message(ctx: RequestContext, buckets: Buckets) -> Any:
 
 def _check(ctx: RequestContext) -> None:
     """The token must live, be acknowledged, and the message must fit."""
-    world = _world(ctx)
+    world = world_of(ctx)
     if ctx.args["token"] in world.webhook_tokens:
         return
     record = limits.check_token(world, ctx.args["token"])

@@ -65,16 +65,18 @@ class Journal:
     def _read(self, path: Path) -> None:
         if not path.exists():
             return
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                try:
-                    kind, key, value = json.loads(line)
-                except ValueError:  # the line that was being written when we were killed
-                    break
-                if value is None:
-                    self._live.pop((kind, key), None)
-                else:
-                    self._live[kind, key] = line.rstrip("\n")
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        for number, line in enumerate(lines, 1):
+            try:
+                kind, key, value = json.loads(line)
+            except ValueError:
+                if number < len(lines):
+                    raise ValueError(f"{path} is damaged in line {number}.") from None
+                return  # nothing, or the line that was being written when we were killed
+            if value is None:
+                self._live.pop((kind, key), None)
+            else:
+                self._live[kind, key] = line
 
     def _rewrite(self, path: Path) -> None:
         self.close()

@@ -8,7 +8,6 @@ from typing import Any
 
 from simcord.backend.errors import BackendError
 from simcord.backend.models import Channel, Interaction, Message
-from simcord.components import walk_components
 
 from playground.buckets import OLD_AGE, OLD_EDITS, RENAMES, Buckets
 from playground.memory import TOKEN_LIFE, made_at
@@ -20,7 +19,6 @@ NONCE_LIMIT = 25  #: characters (resources/message)
 NONCE_LIFE = 300.0  #: seconds; Discord says "the past few minutes"
 REACTIONS = 20  #: different emoji on one message
 FILES = 10  #: attachments of one message
-COMPONENTS_V2 = 1 << 15
 
 
 class Refused(BackendError):
@@ -106,11 +104,6 @@ def check_body(body: Mapping[str, Any]) -> None:
         raise bad_form(
             "nonce", "BASE_TYPE_MAX_LENGTH", f"Must be {NONCE_LIMIT} or fewer in length."
         )
-    components = body.get("components")
-    if components and not int(body.get("flags") or 0) & COMPONENTS_V2:
-        buttons = [item for item in walk_components(components) if item.get("type") == 2]
-        if len(buttons) > 25:
-            raise bad_form("components", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
 
 
 def check_place(world: World, channel: Channel) -> None:

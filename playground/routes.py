@@ -111,7 +111,7 @@ def upload_limit(world: World, args: dict[str, str]) -> int:
     return world.upload_limit(guild_id)
 
 
-def _world(ctx: RequestContext) -> World:
+def world_of(ctx: RequestContext) -> World:
     assert isinstance(ctx.backend, World)
     return ctx.backend
 
@@ -129,7 +129,7 @@ def _permit(world: World, channel: Channel, *names: str) -> None:
 
 @answers("POST", "/channels/{channel_id}/messages")
 def send(ctx: RequestContext, buckets: Buckets) -> Any:
-    world, channel, body = _world(ctx), _channel(ctx), ctx.body()
+    world, channel, body = world_of(ctx), _channel(ctx), ctx.body()
     _permit(world, channel, "send_messages_in_threads" if channel.is_thread else "send_messages")
     if ctx.files:
         _permit(world, channel, "attach_files")
@@ -160,7 +160,7 @@ def _check_reply(world: World, channel: Channel, reference: Any) -> None:
 @answers("GET", "/channels/{channel_id}/messages")
 def history(ctx: RequestContext, buckets: Buckets) -> Any:
     """Newest first; one of before, after and around; limit 1 to 100 (resources/message)."""
-    world, channel = _world(ctx), _channel(ctx)
+    world, channel = world_of(ctx), _channel(ctx)
     limit = _limit(ctx, default=50)
     for bound in ("before", "after", "around"):
         if not str(ctx.params.get(bound, "0")).isdigit():
@@ -204,7 +204,7 @@ def _limit(ctx: RequestContext, *, default: int) -> int:
 
 @answers("PATCH", MESSAGE)
 def edit(ctx: RequestContext, buckets: Buckets) -> Any:
-    world, channel = _world(ctx), _channel(ctx)
+    world, channel = world_of(ctx), _channel(ctx)
     message = ctx.require_message(channel.id, ctx.int_arg("message_id"))
     limits.check_awake(channel)
     if message.author_id == world.bot_user.id:
@@ -234,7 +234,7 @@ def unpin(ctx: RequestContext, buckets: Buckets) -> Any:
 
 def _pin(ctx: RequestContext, *, pinned: bool) -> None:
     """Pinning is a permission of its own since 2026-02; before, it was Manage Messages."""
-    world, channel = _world(ctx), _channel(ctx)
+    world, channel = world_of(ctx), _channel(ctx)
     _permit(world, channel, "pin_messages")
     ctx.require_message(channel.id, ctx.int_arg("message_id"))
     limits.check_awake(channel)
@@ -243,7 +243,7 @@ def _pin(ctx: RequestContext, *, pinned: bool) -> None:
 
 @answers("GET", "/channels/{channel_id}/pins")
 def pins(ctx: RequestContext, buckets: Buckets) -> Any:
-    world, channel = _world(ctx), _channel(ctx)
+    world, channel = world_of(ctx), _channel(ctx)
     _permit(world, channel, "read_message_history")
     return [
         message_response(ctx, item) for item in world.messages[channel.id].values() if item.pinned
@@ -261,7 +261,7 @@ def application(ctx: RequestContext, buckets: Buckets) -> Any:
 
 @answers("PUT", REACTION + "/@me")
 def react(ctx: RequestContext, buckets: Buckets) -> Any:
-    world, channel = _world(ctx), _channel(ctx)
+    world, channel = world_of(ctx), _channel(ctx)
     message = ctx.require_message(channel.id, ctx.int_arg("message_id"), "read_message_history")
     limits.check_awake(channel)
     check_emoji(world, message, unquote(ctx.args["emoji"]))
@@ -287,7 +287,7 @@ def check_emoji(world: World, message: Message, emoji: str) -> None:
 @answers("GET", REACTION)
 def who_reacted(ctx: RequestContext, buckets: Buckets) -> Any:
     """By user id, `after` one of them, 25 at a time unless told (resources/message)."""
-    world, channel = _world(ctx), _channel(ctx)
+    world, channel = world_of(ctx), _channel(ctx)
     message = ctx.require_message(channel.id, ctx.int_arg("message_id"), "read_message_history")
     reaction = message.reaction_for(unquote(ctx.args["emoji"]))
     after, limit = int(ctx.params.get("after", 0)), _limit(ctx, default=25)
@@ -300,7 +300,7 @@ def who_reacted(ctx: RequestContext, buckets: Buckets) -> Any:
 
 @answers("POST", MESSAGE + "/threads")
 def thread_from(ctx: RequestContext, buckets: Buckets) -> Any:
-    world, channel = _world(ctx), _channel(ctx)
+    world, channel = world_of(ctx), _channel(ctx)
     message_id = ctx.int_arg("message_id")
     if channel.type not in (ChannelType.TEXT, ChannelType.NEWS):
         raise errors.cannot_execute_on_channel_type()
@@ -334,7 +334,7 @@ def _check_thread(body: dict[str, Any]) -> None:
 @answers("PATCH", "/channels/{channel_id}")
 def edit_channel(ctx: RequestContext, buckets: Buckets) -> Any:
     """A thread's rules are its own: its starter may rename and archive it, not lock it."""
-    world, channel, body = _world(ctx), _channel(ctx), ctx.body()
+    world, channel, body = world_of(ctx), _channel(ctx), ctx.body()
     limits.check_rename(buckets, channel, body.get("name"))
     meta = channel.thread_metadata
     if meta is None:
@@ -379,7 +379,7 @@ def join(ctx: RequestContext, buckets: Buckets) -> Any:
 @answers("DELETE", "/channels/{channel_id}")
 def delete_channel(ctx: RequestContext, buckets: Buckets) -> Any:
     """Manage Threads for a thread, Manage Channels for a channel."""
-    world, channel = _world(ctx), _channel(ctx)
+    world, channel = world_of(ctx), _channel(ctx)
     if channel.guild_id is None:
         return serializers.channel_payload(world, channel)  # a DM is only closed
     _permit(world, channel, "manage_threads" if channel.is_thread else "manage_channels")
@@ -394,7 +394,7 @@ def delete_channel(ctx: RequestContext, buckets: Buckets) -> Any:
 @answers("PUT", "/applications/{application_id}/commands")
 @answers("PUT", "/applications/{application_id}/guilds/{guild_id}/commands")
 def put_commands(ctx: RequestContext, buckets: Buckets) -> Any:
-    world, scope = _world(ctx), _scope(ctx)
+    world, scope = world_of(ctx), _scope(ctx)
     registered = commands.register(world, scope, ctx.json)
     world.announce_commands()
     return registered
@@ -404,7 +404,7 @@ def put_commands(ctx: RequestContext, buckets: Buckets) -> Any:
 @answers("POST", "/applications/{application_id}/guilds/{guild_id}/commands")
 def add_command(ctx: RequestContext, buckets: Buckets) -> Any:
     """Adds a command, or replaces the one of the same name and type."""
-    world, scope, body = _world(ctx), _scope(ctx), ctx.body()
+    world, scope, body = world_of(ctx), _scope(ctx), ctx.body()
     key = (body.get("name"), int(body.get("type") or 1))
     others = [
         item
@@ -425,7 +425,7 @@ def get_command(ctx: RequestContext, buckets: Buckets) -> Any:
 @answers("PATCH", "/applications/{application_id}/commands/{command_id}")
 @answers("PATCH", "/applications/{application_id}/guilds/{guild_id}/commands/{command_id}")
 def edit_command(ctx: RequestContext, buckets: Buckets) -> Any:
-    world, scope, found = _world(ctx), _scope(ctx), _command(ctx)
+    world, scope, found = world_of(ctx), _scope(ctx), _command(ctx)
     wanted = [
         {**item, **ctx.body()} if item["id"] == found["id"] else item
         for item in world.commands.get(scope, {}).values()
@@ -438,7 +438,7 @@ def edit_command(ctx: RequestContext, buckets: Buckets) -> Any:
 @answers("DELETE", "/applications/{application_id}/commands/{command_id}")
 @answers("DELETE", "/applications/{application_id}/guilds/{guild_id}/commands/{command_id}")
 def delete_command(ctx: RequestContext, buckets: Buckets) -> Any:
-    world, scope, found = _world(ctx), _scope(ctx), _command(ctx)
+    world, scope, found = world_of(ctx), _scope(ctx), _command(ctx)
     kept = [item for item in world.commands.get(scope, {}).values() if item["id"] != found["id"]]
     commands.register(world, scope, kept)
     world.announce_commands()

@@ -152,6 +152,14 @@ async def test_a_line_cut_short_is_no_harm(tmp_path: Path) -> None:
         assert len(again.person("mira").messages("videos")) == 2
 
 
+def test_a_damaged_journal_is_not_taken_for_a_short_one(tmp_path: Path) -> None:
+    path = tmp_path / "world.jsonl"
+    path.write_text('["extra","a",1]\nscribble\n["extra","b",2]\n')
+    with pytest.raises(ValueError, match="is damaged in line 2"):
+        Journal(path)
+    assert "scribble" in path.read_text()
+
+
 def test_a_journal_does_not_grow_for_ever(tmp_path: Path) -> None:
     path = tmp_path / "world.jsonl"
     journal = Journal(path)
