@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from . import policy
 from .clock import Clock, advance
@@ -12,8 +12,6 @@ from .jobs import of
 from .periods import Period, day_at, span, starts, zone_named
 from .policy import Defaults
 from .writer import Writer
-
-T = TypeVar("T")
 
 EXPORTED = 100_000  #: jobs in an export; nobody has that many
 
