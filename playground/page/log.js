@@ -84,6 +84,7 @@ export class Log {
     } finally {
       if (this.loading === key) {
         this.loading = null;
+        this.#scrolled(); // who is still near the top goes on reading
       }
     }
   }
@@ -204,13 +205,18 @@ export class Log {
   #keepingPlace(change) {
     const stay = this.atEnd;
     const top = this.element.getBoundingClientRect().top;
-    const anchor = stay ? null : [...this.inner.querySelectorAll(".message")].find((each) => each.getBoundingClientRect().bottom > top);
-    const before = anchor?.getBoundingClientRect().top;
+    const where = (element) => element.getBoundingClientRect();
+    const below = stay ? [] : [...this.inner.querySelectorAll(".message")].filter((each) => where(each).bottom > top);
+    const before = below.map((each) => where(each).top);
     change();
     if (stay) {
       this.toEnd();
-    } else if (anchor?.isConnected) {
-      this.element.scrollTop += anchor.getBoundingClientRect().top - before;
+      return;
+    }
+    // The first line may have been drawn anew; then the next one is what the eyes hold on to.
+    const held = below.findIndex((each) => each.isConnected);
+    if (held >= 0) {
+      this.element.scrollTop += where(below[held]).top - before[held];
     }
   }
 

@@ -169,7 +169,8 @@ state.on("place", () => {
   drawHeader();
   drawList();
   drawTyping({ place: place() });
-  if (!narrow.matches) {
+  const isChoosing = part("people").contains(document.activeElement);
+  if (!narrow.matches && !isChoosing) {
     composer.focus();
   }
 });
