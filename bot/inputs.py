@@ -79,7 +79,7 @@ class Inputs:
             await self._fetcher.download(
                 url, part, max_bytes=LARGEST, check=check, deadline=DEADLINE
             )
-            return await self._kept(field, part, url=url)
+            return await self.kept(field, part, url=url)
         finally:
             part.unlink(missing_ok=True)
 
@@ -106,13 +106,13 @@ class Inputs:
             part = self._folder() / f"{secrets.token_hex(8)}{suffix}"
             try:
                 await (last_frame if kind == "image" else soundtrack)(clip, part)
-                return await self._kept(field, part, take=job.id)
+                return await self.kept(field, part, take=job.id)
             finally:
                 part.unlink(missing_ok=True)
         except MediaError as error:
             raise Refusal(f"#{job.id} cannot be used here: {error}") from error
 
-    async def _kept(
+    async def kept(
         self, field: str, part: Path, *, url: str | None = None, take: int | None = None
     ) -> Input:
         """Name the file by its content, so that the same input is kept once."""

@@ -170,8 +170,8 @@ class Playground:
 
     # ------------------------------------------------------------------ life
 
-    async def start(self, port: int) -> None:
-        await self._wire.start(port, lambda app: browser.add_routes(app, self))
+    async def start(self, port: int, host: str = HOST) -> None:
+        await self._wire.start(port, lambda app: browser.add_routes(app, self), host=host)
         self.cdn.base_url = f"http://{HOST}:{self._wire.port}"
         self.world.save()
         self._sweep()
@@ -227,10 +227,11 @@ async def open_playground(
     port: int = 0,
     data: Path | None = None,
     *,
+    host: str = HOST,
     privileged_intents: Iterable[str] = (),
     rate_limits: bool = True,
 ) -> AsyncIterator[Playground]:
-    """Run a playground on 127.0.0.1.
+    """Run a playground on this machine. *host* is where it listens, inside a container 0.0.0.0.
 
     *port* 0 takes any free one. With *data*, a directory, the world is still there next time.
     *privileged_intents* are those switched on in the developer portal ("members", "presences",
@@ -247,7 +248,7 @@ async def open_playground(
             rate_limits=rate_limits,
         )
         try:
-            await playground.start(port)
+            await playground.start(port, host)
             yield playground
         finally:
             await playground.stop()

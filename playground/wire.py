@@ -24,13 +24,15 @@ class Wire:
         self.app.router.add_get("/attachments/{channel}/{attachment}/{name}", cdn.serve)
         self._runner: web.AppRunner | None = None
 
-    async def start(self, port: int, more: Callable[[web.Application], None]) -> None:
-        """Listen on *port* (0: any free one). *more* adds the page's own routes."""
+    async def start(
+        self, port: int, more: Callable[[web.Application], None], *, host: str = HOST
+    ) -> None:
+        """Listen on *port* (0: any free one) of *host*. *more* adds the page's own routes."""
         more(self.app)
         # A bot's gateway and the page's socket would otherwise hold up the end for a minute.
         self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, port)
+        site = web.TCPSite(self._runner, host, port)
         await site.start()
         self.port = int(self._runner.addresses[0][1])
 

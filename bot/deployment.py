@@ -1,0 +1,251 @@
+"""Puts a bot together: the store, the providers, the studio, the worker, the connection."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import discord
+
+import cogs
+from bot.client import Dailies
+from bot.fetch import Fetcher
+from bot.inputs import Inputs
+from bot.providers import CallsBack, Connection, Provider, connect_all
+from bot.settings import Settings, provider_sections
+from bot.studio import Studio
+from bot.web import Web
+from bot.worker import Worker
+from storage import Defaults, Store, open_store
+
+log = logging.getLogger(__name__)
+
+OK, FAILED, USAGE, LOCKED, TOKEN = 0, 1, 2, 3, 4  # exit codes; 2 is also argparse's own
+ORDERS_AT_ONCE = 10  #: orders that one person may make at once, within those a minute
+QUIET = 60.0  #: seconds without a heartbeat after which the gateway counts as lost
+
+
+class Exit(Exception):
+    """The command ends here. The message is a sentence for the operator."""
+
+    def __init__(self, sentence: str, code: int) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A bot that is put together and not yet connected."""
+
+    settings: Settings
+    store: Store
+    providers: dict[str, Provider]
+    studio: Studio
+    bot: Dailies
+    worker: Worker
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Connect and work until *stop*; then finish what is under way.
+
+        Raises `Exit` where Discord does not take the token.
+        """
+        try:
+            await self.login()
+        except Exit:
+            await self.bot.close()
+            raise
+        worker = asyncio.create_task(self.worker.run(), name="worker")
+        connection = asyncio.create_task(self.bot.connect(), name="gateway")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            done, _ = await asyncio.wait(
+                {worker, connection, stopping}, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done - {stopping}:
+                await self._explain(task)
+        finally:
+            await self.worker.stop()
+            await asyncio.wait({worker})
+            await self.bot.close()
+            stopping.cancel()
+            await asyncio.wait({connection, stopping})
+
+    async def login(self) -> None:
+        """Show Discord the token. Raises `Exit` where it is not taken."""
+        token = self.settings.discord_token
+        if token is None:
+            raise Exit(
+                "DISCORD_TOKEN is not set; set it to your bot's token, or run "
+                "`dailies playground`, which needs none.",
+                TOKEN,
+            )
+        try:
+            await self.bot.login(token.get_secret_value())
+        except discord.LoginFailure as error:
+            raise Exit(
+                "Discord refuses DISCORD_TOKEN; copy the token anew from your application's "
+                "Bot page in Discord's developer portal.",
+                TOKEN,
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
+            where = self.settings.discord_api_url
+            raise Exit(
+                f"Discord cannot be reached at {where} (DISCORD_API_URL).", FAILED
+            ) from error
+
+    async def _explain(self, task: asyncio.Task[Any]) -> None:
+        """Why a task that should never end has ended."""
+        try:
+            await task
+        except discord.PrivilegedIntentsRequired as error:
+            raise Exit(
+                "Discord refuses the intents; Dailies needs no privileged one.", TOKEN
+            ) from error
+        except discord.ConnectionClosed as error:
+            if error.code == 4004:
+                raise Exit("Discord's gateway refuses DISCORD_TOKEN.", TOKEN) from error
+            raise Exit(f"Discord closed the connection for good ({error.code}).", FAILED) from error
+        raise Exit(f"The {task.get_name()} ended by itself.", FAILED)
+
+
+@asynccontextmanager
+async def deploy(
+    settings: Settings,
+    *,
+    environ: dict[str, str],
+    clock: Callable[[], float] = time.time,
+    loopback: frozenset[str] = frozenset(),
+    ready_timeout: float = 2.0,
+    providers: dict[str, Provider] | None = None,
+    opened: Callable[..., AbstractAsyncContextManager[Store]] = open_store,
+    bot_class: type[Dailies] = Dailies,
+) -> AsyncGenerator[Deployment]:
+    """Everything a bot needs, opened, and closed again in the right order.
+
+    *providers* are those of the settings unless given; *opened* opens the store.
+    """
+    data = settings.dailies_data
+    sections = provider_sections()
+    async with opened(data, defaults=defaults_of(settings), wall=clock) as store:
+
+        def connection(name: str) -> Connection:
+            return Connection(
+                data=data,
+                toml=sections.get(name, {}),
+                environ=environ,
+                public_url=settings.public_url,
+                loopback=loopback,
+            )
+
+        if providers is None:
+            providers = connect_all(connection, keep_last_resort=settings.dailies_local)
+        studio = Studio(
+            store,
+            providers,
+            inputs=Inputs(data, Fetcher(loopback=loopback)),
+            usd_per_credit=settings.dailies_usd_per_credit,
+            clock=clock,
+        )
+        bot = bot_class(
+            studio,
+            cogs.EXTENSIONS,
+            data=data,
+            usd_per_credit=settings.dailies_usd_per_credit,
+            clock=clock,
+            guild_ready_timeout=ready_timeout,
+        )
+        worker = Worker(
+            store,
+            providers,
+            bot,
+            data=data,
+            link=bot.link,
+            callback=_callbacks(settings.public_url),
+            alternative=studio.alternative,
+            usd_per_credit=settings.dailies_usd_per_credit,
+            clock=clock,
+        )
+        studio.employ(worker)
+        checks = [_gateway_check(bot), _storage_check(store)]
+        web = Web(checks, called_back=worker.called_back, clock=clock)
+        try:
+            await web.start(settings.dailies_web_host, settings.dailies_web_port)
+        except OSError as error:
+            raise Exit(
+                f"DAILIES_WEB_PORT {settings.dailies_web_port} is taken on "
+                f"{settings.dailies_web_host}; choose another.",
+                FAILED,
+            ) from error
+        try:
+            yield Deployment(
+                settings=settings,
+                store=store,
+                providers=providers,
+                studio=studio,
+                bot=bot,
+                worker=worker,
+            )
+        finally:
+            await web.stop()
+            for provider in providers.values():
+                await provider.close()
+
+
+def defaults_of(settings: Settings) -> Defaults:
+    """The limits of a server that has set none."""
+    return Defaults(
+        amount=settings.dailies_quota,
+        budget=settings.dailies_budget,
+        jobs_per_user=settings.dailies_jobs_per_user,
+        jobs_per_server=settings.dailies_jobs_per_server,
+        per_minute=settings.dailies_orders_per_minute,
+        burst=ORDERS_AT_ONCE,
+        zone=settings.dailies_time_zone,
+    )
+
+
+def _callbacks(public_url: str | None) -> Callable[[Provider, str], str | None]:
+    """Where a provider that calls back may do so, about the attempt of that token."""
+
+    def where(provider: Provider, token: str) -> str | None:
+        if public_url is None or not isinstance(provider, CallsBack):
+            return None
+        return f"{public_url.rstrip('/')}/callbacks/{provider.name}/{token}"
+
+    return where
+
+
+def _gateway_check(bot: Dailies) -> Callable[[], Any]:
+    async def check() -> str | None:
+        if bot.is_closed() or not bot.is_ready():
+            return "not connected to Discord"
+        latency = bot.latency
+        return None if latency < QUIET else "Discord has not answered for a minute"
+
+    return check
+
+
+def _storage_check(store: Store) -> Callable[[], Any]:
+    async def check() -> str | None:
+        try:
+            async with asyncio.timeout(5):
+                await store.writer.write(lambda db: db.execute("PRAGMA user_version").fetchone())
+        except (TimeoutError, OSError):
+            return "the database does not answer"
+        return None
+
+    return check
+
+
+def stop_signal() -> asyncio.Event:
+    """Set when the process is asked to end: `docker stop`, Ctrl-C."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    return stop
