@@ -1,12 +1,7 @@
 """A provider's own settings, read from the environment: `LTX_API_KEY`, `LTX_CONCURRENCY`, …
 
-class Settings(BaseModel):
-    model_config = SETTINGS
-    api_key: SecretStr
-    base_url: str = "https://api.ltx.video"
-    concurrency: int = Field(default=2, ge=1, le=1000)
-
-settings = read(Settings, "LTX", connection.environ)   # None without LTX_API_KEY
+A provider declares them as a pydantic model with `model_config = SETTINGS` and an `api_key`;
+`read(Settings, "LTX", connection.environ)` is one of those, or None without `LTX_API_KEY`.
 """
 
 from collections.abc import Mapping

@@ -595,12 +595,6 @@ def _check(brief: Brief) -> None:
     """Refuse, before anything is sent, what LTX would refuse after an upload."""
     if brief.mode is Mode.AUDIO and not brief.prompt and brief.image is None:
         raise Refusal("A clip from a sound needs a prompt or a first frame as well.")
-    if brief.mode is Mode.EXTEND and brief.video is not None and brief.video.fps:
-        longest = int(MAX_FRAMES / brief.video.fps)
-        if (brief.duration or 0) > longest:
-            raise Refusal(
-                f"A clip of {brief.video.fps:g} fps can be extended by at most {longest} s at once."
-            )
 
 
 def _plain(headers: object) -> bool:
