@@ -201,8 +201,8 @@ def insert(db: sqlite3.Connection, draft: Job) -> tuple[Job, bool]:
         INSERT INTO job (
             request, guild_id, channel_id, user_id, provider, model, brief, price, created_at,
             state, rev, due_at, since, tries, attempt, token, remote_id, cost, result_url, file,
-            failure, error, billed, cancelled_by, lane, chooser, note, thread_id, card_channel_id, card_id,
-            result_id
+            failure, error, billed, cancelled_by, lane, chooser, note, thread_id,
+            card_channel_id, card_id, result_id
         ) VALUES (
             :request, :guild_id, :channel_id, :user_id, :provider, :model, :brief, :price,
             :created_at, :state, :rev, :due_at, :since, :tries, :attempt, :token, :remote_id,

@@ -252,6 +252,7 @@ def _post_for(
         job_id=job_id,
         attempt=attempt,
         at=at,
+        reserve_id=reserved["id"],
     )
 
 
@@ -267,6 +268,7 @@ def _post(
     attempt: int | None = None,
     grant_id: int | None = None,
     day: str | None = None,
+    reserve_id: int | None = None,
 ) -> None:
     """Write one transaction of the ledger. Moves of nothing are left out."""
     moves = [each for each in moves if each.amount]
@@ -282,18 +284,18 @@ def _post(
         [(number, each.source, each.target, each.amount) for each in moves],
     )
     if day is not None:
-        _count(db, moves, guild_id=guild_id, person_id=person_id, day=day)
+        key = (guild_id, person_id, day)
+        _count(db, moves, key, reserve_id=number if reserve_id is None else reserve_id)
 
 
 def _count(
-    db: sqlite3.Connection,
-    moves: Sequence[Transfer],
-    *,
-    guild_id: int,
-    person_id: int,
-    day: str,
+    db: sqlite3.Connection, moves: Sequence[Transfer], key: tuple[int, int, str], *, reserve_id: int
 ) -> None:
-    """Keep the counters of a day: what the limits look at instead of adding up the ledger."""
+    """Keep the counters of a day: what the limits look at instead of adding up the ledger.
+
+    *key* is the server, the person and the day; *reserve_id* the transaction that reserved
+    the job, which tells whether a reset has forgiven it.
+    """
 
     def net(*kinds: str) -> int:
         prefixes = tuple(f"{kind}:" for kind in kinds)
@@ -302,22 +304,25 @@ def _count(
             for each in moves
         )
 
-    rows = [
-        (guild_id, person_id, day, -net("pool"), net("held", "spent")),
-        (guild_id, 0, day, 0, net("held", "spent", "lost", "suspense")),
-    ]
-    for row in rows:
-        if row[3] or row[4]:
+    guild_id, person_id, day = key
+    for whose, quota, total in (
+        (person_id, -net("pool"), net("held", "spent")),
+        (0, 0, net("held", "spent", "lost", "suspense")),
+    ):
+        if quota or total:
+            row = {"guild": guild_id, "whose": whose, "day": day, "reserve": reserve_id}
             # Not an UPSERT: its row would have to pass the CHECKs before it is added.
             db.execute(
-                "INSERT INTO day_use (guild_id, person_id, day) VALUES (?, ?, ?)"
+                "INSERT INTO day_use (guild_id, person_id, day) VALUES (:guild, :whose, :day)"
                 " ON CONFLICT DO NOTHING",
-                row[:3],
+                row,
             )
             db.execute(
-                "UPDATE day_use SET quota = quota + ?4, total = total + ?5,"
-                # What was forgiven and is given back must not be forgiven once more.
-                " forgiven = min(forgiven, quota + ?4)"
-                " WHERE guild_id = ?1 AND person_id = ?2 AND day = ?3",
-                row,
+                """
+                UPDATE day_use SET
+                    quota = quota + :quota, total = total + :total,
+                    forgiven = forgiven + iif(:reserve <= reset_at, :quota, 0)
+                WHERE guild_id = :guild AND person_id = :whose AND day = :day
+                """,
+                {**row, "quota": quota, "total": total},
             )

@@ -240,6 +240,9 @@ def set_server(
     row = db.execute("SELECT * FROM server WHERE guild_id = ?", (by.guild_id,)).fetchone()
     for name, value in changes.items():
         db.execute(_SETTINGS[name], (value, by.guild_id))
+    if not changes.keys().isdisjoint({"per_minute", "burst"}):
+        # What was ordered at the old pace is not waited for at the new one.
+        db.execute("DELETE FROM pace WHERE guild_id = ?", (by.guild_id,))
     record(db, by, "server", before={name: row[name] for name in changes}, after=changes, now=now)
     return policy.server_of(db, by.guild_id, defaults)
 
@@ -299,7 +302,8 @@ def reset(db: sqlite3.Connection, by: By, user_id: int, *, defaults: Defaults, n
         (by.guild_id, person_id, first.isoformat()),
     ).fetchone()
     db.execute(
-        "UPDATE day_use SET forgiven = quota WHERE guild_id = ? AND person_id = ? AND day >= ?",
+        "UPDATE day_use SET forgiven = quota, reset_at = (SELECT max(id) FROM txn)"
+        " WHERE guild_id = ? AND person_id = ? AND day >= ?",
         (by.guild_id, person_id, first.isoformat()),
     )
     record(db, by, "reset", user_id=user_id, before={"used": used}, after={"used": 0}, now=now)

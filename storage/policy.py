@@ -244,7 +244,10 @@ def rules_for(
             or whose == Whose.MEMBER
         ):
             rule = Rule(
-                whose=Whose(whose), amount=amount, period=Period(period), role_id=target or None
+                whose=Whose(whose),
+                amount=amount,
+                period=Period(period),
+                role_id=target if whose == Whose.ROLE else None,
             )
             found.setdefault(rule.whose, []).append(rule)
     default = Rule(whose=Whose.DEFAULT, amount=defaults.amount, period=defaults.period)
@@ -319,7 +322,7 @@ def _forbidden(db: sqlite3.Connection, draft: Job, server: Server, now: float) -
 
 def _too_many(db: sqlite3.Connection, draft: Job, server: Server, now: float) -> Refused | None:
     if server.per_minute is not None:
-        frees_at = _paid_at(db, draft, server, now) - (server.burst - 1) * 60 / server.per_minute
+        frees_at = _paid_at(db, draft, now) - (server.burst - 1) * 60 / server.per_minute
         if frees_at > now:
             return Refused(
                 limit=Limit.PACE,
@@ -398,7 +401,7 @@ def _taken(
         db.execute(
             "INSERT INTO pace (guild_id, user_id, paid_at) VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET paid_at = excluded.paid_at",
-            (job.guild_id, job.user_id, _paid_at(db, job, server, now) + 60 / server.per_minute),
+            (job.guild_id, job.user_id, _paid_at(db, job, now) + 60 / server.per_minute),
         )
     after = replace(
         stand,
@@ -412,16 +415,13 @@ def _taken(
     return Admitted(job=job, created=True, standing=after)
 
 
-def _paid_at(db: sqlite3.Connection, draft: Job, server: Server, now: float) -> float:
+def _paid_at(db: sqlite3.Connection, draft: Job, now: float) -> float:
     """When the person's orders so far are paid for; never before now."""
     row = db.execute(
         "SELECT paid_at FROM pace WHERE guild_id = ? AND user_id = ?",
         (draft.guild_id, draft.user_id),
     ).fetchone()
-    if row is None or server.per_minute is None:
-        return now
-    # A slower pace that was allowed before must not be waited for under a faster one.
-    return min(max(now, float(row[0])), now + server.burst * 60 / server.per_minute)
+    return now if row is None else max(now, float(row[0]))
 
 
 def _person(db: sqlite3.Connection, user_id: int) -> int:

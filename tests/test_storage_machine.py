@@ -47,7 +47,7 @@ STEPS_PER_RUN = 100
 
 GUILDS, USERS, ROLES = (1, 2), (11, 12), (91, 92)
 DEFAULTS = Defaults(
-    amount=20,
+    amount=12,
     period=Period.DAY,
     budget=45,
     budget_period=Period.DAY,
@@ -71,6 +71,7 @@ server_changes = st.fixed_dictionaries(
         "zone": st.sampled_from(["UTC", "America/New_York", "Pacific/Apia", None]),
         "jobs_per_user": st.none() | st.integers(1, 9),
         "jobs_per_server": st.none() | st.integers(1, 9),
+        "slow_lane": st.none() | st.booleans(),
     },
 )
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -78,7 +79,8 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 MODERATION = (
     ("grant",) * 4
     + ("set_rule",) * 3
-    + ("reset", "set_server", "block", "pause")
+    + ("reset",) * 2
+    + ("set_server", "block", "pause")
     + ("unblock", "resume") * 2
 )
 MADE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING)
@@ -106,6 +108,7 @@ class Order:
     settled: bool = False
     spent: int = 0
     house: int = 0  #: lost or in suspense
+    forgiven: bool = False  #: ordered before a reset
 
 
 @dataclass
@@ -126,7 +129,6 @@ class Books:
     servers: dict[int, dict[str, Any]] = field(default_factory=dict)
     blocks: dict[tuple[int, int], float | None] = field(default_factory=dict)
     paid_at: dict[tuple[int, int], float] = field(default_factory=dict)
-    forgiven: dict[tuple[int, int, date], int] = field(default_factory=dict)
 
     def setting(self, guild: int, name: str) -> Any:
         value = self.servers.get(guild, {}).get(name)
@@ -135,19 +137,13 @@ class Books:
     def today(self, guild: int, now: float) -> date:
         return day_at(now, zone_named(self.setting(guild, "zone")))
 
-    def quota_on(self, guild: int, user: int, day: date) -> int:
-        mine = (each for each in self.orders.values() if (each.guild, each.user) == (guild, user))
-        return sum(each.quota for each in mine if each.day == day)
-
-    def tidy(self) -> None:
-        for (guild, user, day), amount in self.forgiven.items():
-            self.forgiven[guild, user, day] = min(amount, self.quota_on(guild, user, day))
-
     def used(self, guild: int, user: int, first: date, after: date) -> int:
-        days = {each.day for each in self.orders.values() if first <= each.day < after}
         return sum(
-            self.quota_on(guild, user, day) - self.forgiven.get((guild, user, day), 0)
-            for day in days
+            each.quota
+            for each in self.orders.values()
+            if (each.guild, each.user) == (guild, user)
+            and first <= each.day < after
+            and not each.forgiven
         )
 
     def budget_used(self, guild: int, first: date, after: date) -> int:
@@ -204,7 +200,7 @@ class Books:
             return Limit.JOBS
         left = self.left(guild, user, held_roles, now)
         granted = sum(self.grants[number].left for number in self.usable(guild, user, now))
-        if left is not None and price > left + granted:
+        if left is not None and price > left + granted and not self.setting(guild, "slow_lane"):
             return Limit.QUOTA
         budget, period = self.rules.get(
             (guild, Whose.SERVER, 0), (DEFAULTS.budget, DEFAULTS.budget_period)
@@ -219,14 +215,20 @@ class Books:
         return None
 
     def paid(self, guild: int, user: int, now: float) -> float:
-        return min(max(now, self.paid_at.get((guild, user), now)), now + DEFAULTS.burst * 10)
+        return max(now, self.paid_at.get((guild, user), now))
 
     def take(
         self, number: int, guild: int, user: int, held_roles: set[int], price: int, now: float
     ) -> None:
         left = self.left(guild, user, held_roles, now)
-        quota = price if left is None else min(price, left)
-        grants, missing = {}, price - quota
+        granted = sum(self.grants[grant].left for grant in self.usable(guild, user, now))
+        quota, missing = price, 0
+        if left is not None:
+            quota = min(price, left)
+            missing = price - quota
+            if price > left + granted:  # the slow lane is free
+                quota, missing = 0, 0
+        grants = {}
         for grant in self.usable(guild, user, now):
             part = min(missing, self.grants[grant].left)
             if part:
@@ -317,7 +319,7 @@ class Bank(RuleBasedStateMachine):
         guild=guilds,
         user=users,
         held=roles,
-        price=st.integers(0, 15),
+        price=st.integers(0, 15) | st.integers(5, 9),
         crashes=st.booleans() | st.just(value=False),
     )
     def order(self, guild: int, user: int, held: set[int], price: int, crashes: bool) -> None:
@@ -395,7 +397,6 @@ class Bank(RuleBasedStateMachine):
         order.state = state
         if state in ENDED:
             self.books.settle(order, billed, credits)
-        self.books.tidy()
 
     @precondition(lambda self: self.books.orders)
     @rule(data=st.data(), ways=st.sampled_from(WAYS), billed=st.sampled_from(["yes", "no"]))
@@ -431,9 +432,7 @@ class Bank(RuleBasedStateMachine):
         first = min(span(period, today)[0] for period in Period)
         for order in self.books.orders.values():
             if (order.guild, order.user) == (guild, user) and order.day >= first:
-                self.books.forgiven[guild, user, order.day] = self.books.quota_on(
-                    guild, user, order.day
-                )
+                order.forgiven = True
         assert self.books.used(guild, user, *span(Period.MONTH, today)) == 0
 
     def block(self, draw: Draw, guild: int, user: int) -> None:

@@ -87,7 +87,8 @@ CREATE TABLE day_use (
     day       TEXT    NOT NULL,
     quota     INTEGER NOT NULL DEFAULT 0,  -- held or spent, paid by the quota
     total     INTEGER NOT NULL DEFAULT 0,  -- held or spent, grants included
-    forgiven  INTEGER NOT NULL DEFAULT 0,  -- of the quota, by a moderator's reset
+    forgiven  INTEGER NOT NULL DEFAULT 0,  -- of the quota: what jobs before a reset used
+    reset_at  INTEGER NOT NULL DEFAULT 0,  -- the last txn before that reset
     PRIMARY KEY (guild_id, person_id, day),
     CHECK (forgiven BETWEEN 0 AND quota AND total >= 0)
 ) STRICT, WITHOUT ROWID;

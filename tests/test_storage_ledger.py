@@ -1,0 +1,245 @@
+"""What a job costs whom, however it ends; and that nobody can cook the books."""
+
+import sqlite3
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage import (
+    Admitted,
+    Bill,
+    By,
+    Defaults,
+    Job,
+    Standing,
+    State,
+    Store,
+    checks,
+    ledger,
+    open_store,
+)
+from tests.drafts import NEEDS, advance, draft
+
+S = State
+BY = By(guild_id=10, actor_id=1, why="because")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncGenerator[Store]:
+    defaults = Defaults(amount=10, budget=1000, per_minute=None)
+    async with open_store(tmp_path, defaults=defaults, wall=lambda: 1.8e9) as store:
+        yield store
+        assert await store.check(thorough=True) == []
+
+
+async def order(store: Store, number: int = 1, **changes: Any) -> Job:
+    answer = await store.policy.admit(draft(number, **changes), roles=())
+    assert isinstance(answer, Admitted)
+    return answer.job
+
+
+async def end(
+    store: Store, job: Job, *states: State, billed: str = "no", credits: int | None = None
+) -> Bill:
+    *first, last = states
+    job = await advance(store.jobs, job, *first)
+    moved = job.to(last, now=2000.0, **{**NEEDS[last], "billed": billed})
+    await store.jobs.save(moved, credits=credits)
+    bill = await store.policy.bill(job.id)
+    assert bill is not None
+    return bill
+
+
+async def standing(store: Store) -> Standing:
+    return await store.policy.standing(guild_id=10, user_id=30, roles=())
+
+
+MADE = (S.SUBMITTING, S.RENDERING, S.FETCHING, S.DELIVERING)
+
+
+@pytest.mark.parametrize(
+    ("states", "billed", "credits", "spent", "lost", "suspense"),
+    [
+        ((*MADE, S.DONE), "yes", None, 5, 0, 0),
+        ((*MADE, S.DONE), "yes", 3, 3, 0, 0),  # the rest is given back
+        ((*MADE, S.DONE), "yes", 9, 5, 4, 0),  # more than was agreed is the house's
+        ((*MADE, S.DONE), "yes", 0, 0, 0, 0),
+        ((*MADE, S.UNDELIVERED), "yes", None, 5, 0, 0),  # it was made and is kept
+        ((S.FAILED,), "no", None, 0, 0, 0),
+        ((S.SUBMITTING, S.RENDERING, S.FAILED), "yes", None, 0, 5, 0),
+        ((S.SUBMITTING, S.RENDERING, S.FAILED), "unknown", None, 0, 0, 5),
+        ((S.CANCELLED,), "no", None, 0, 0, 0),
+        ((S.SUBMITTING, S.RENDERING, S.CANCELLED), "yes", None, 5, 0, 0),
+        ((S.SUBMITTING, S.RENDERING, S.CANCELLED), "unknown", None, 0, 0, 5),
+        ((S.EXPIRED,), "no", None, 0, 0, 0),
+        ((S.SUBMITTING, S.UNCLEAR, S.CLOSED), "unknown", None, 0, 0, 5),
+    ],
+)
+async def test_what_each_end_costs(
+    store: Store,
+    states: tuple[State, ...],
+    billed: str,
+    credits: int | None,
+    spent: int,
+    lost: int,
+    suspense: int,
+) -> None:
+    bill = await end(store, await order(store), *states, billed=billed, credits=credits)
+    assert bill == Bill(reserved=5, held=0, spent=spent, lost=lost, suspense=suspense, settled=True)
+    stand = await standing(store)
+    assert stand.used == spent
+    assert stand.budget_used == spent + lost + suspense
+
+
+@pytest.mark.parametrize("state", [S.SUBMITTING, S.UNCLEAR, S.RENDERING, S.REVIEW, S.DELIVERING])
+async def test_a_job_under_way_holds_its_price(store: Store, state: State) -> None:
+    ways = {
+        S.UNCLEAR: (S.SUBMITTING, S.UNCLEAR),
+        S.REVIEW: (S.REVIEW,),
+        **{each: MADE[: n + 1] for n, each in enumerate(MADE)},
+    }
+    bill = await end(store, await order(store), *ways[state])
+    assert (bill.held, bill.settled) == (5, False)
+
+
+async def test_a_free_clip_is_booked_too_with_nothing(store: Store) -> None:
+    bill = await end(store, await order(store, price=0), *MADE, S.DONE, billed="yes")
+    assert bill == Bill(reserved=0, held=0, spent=0, lost=0, suspense=0, settled=True)
+
+
+async def test_a_clip_delivered_late_is_not_paid_twice(store: Store) -> None:
+    bill = await end(
+        store, await order(store), *MADE, S.UNDELIVERED, S.DELIVERING, S.DONE, billed="yes"
+    )
+    assert bill.spent == 5
+    assert (await standing(store)).used == 5
+
+
+async def test_trying_an_unclear_job_again_may_cost_the_house_but_not_the_person_twice(
+    store: Store,
+) -> None:
+    job = await advance(store.jobs, await order(store), S.SUBMITTING, S.UNCLEAR)
+    job = await store.jobs.save(job.to(S.QUEUED, now=3.0, due_at=3.0, billed="unknown"))
+    bill = await store.policy.bill(job.id)
+    assert bill == Bill(reserved=5, held=5, spent=0, lost=0, suspense=5, settled=False)
+    job = await advance(store.jobs, replace(job, billed="no"), S.SUBMITTING)
+    job = await store.jobs.save(replace(job, attempt=2))
+    bill = await end(store, job, *MADE[1:], S.DONE, billed="yes")
+    assert bill == Bill(reserved=5, held=0, spent=5, lost=0, suspense=5, settled=True)
+
+
+async def test_a_job_proven_unsent_leaves_no_suspense(store: Store) -> None:
+    job = await advance(store.jobs, await order(store), S.SUBMITTING, S.UNCLEAR)
+    job = await store.jobs.save(job.to(S.QUEUED, now=3.0, due_at=3.0, billed="no"))
+    bill = await store.policy.bill(job.id)
+    assert bill == Bill(reserved=5, held=5, spent=0, lost=0, suspense=0, settled=False)
+
+
+@pytest.mark.parametrize("billed", [True, False])
+async def test_suspense_ends_once_when_the_provider_tells(store: Store, billed: bool) -> None:
+    job = await order(store)
+    await end(store, job, S.SUBMITTING, S.UNCLEAR, S.CLOSED, billed="unknown")
+    assert not await store.moderation.clear(replace(BY, guild_id=11), job.id, 1, billed=billed)
+    assert not await store.moderation.clear(BY, job.id, 2, billed=billed)
+    assert await store.moderation.clear(BY, job.id, 1, billed=billed)
+    assert not await store.moderation.clear(BY, job.id, 1, billed=not billed)
+    bill = await store.policy.bill(job.id)
+    assert bill is not None
+    assert (bill.lost, bill.suspense) == (5 if billed else 0, 0)
+    assert (await standing(store)).budget_used == bill.lost
+
+
+async def test_a_grant_pays_what_the_quota_cannot_and_gets_its_rest_back(store: Store) -> None:
+    late = await store.moderation.grant(BY, 30, 4)
+    soon = await store.moderation.grant(BY, 30, 4, lasts=1000.0)
+    job = await order(store, price=16)  # 10 of the quota, 4 of the one that expires, 2 of the other
+
+    async def left() -> dict[int, int]:
+        return {each.id: each.left for each in await store.moderation.grants(10, user_id=30)}
+
+    assert await left() == {late.id: 2, soon.id: 0}
+    assert (await standing(store)).fits == 2
+    await end(store, job, *MADE, S.DONE, billed="yes", credits=12)
+    assert await left() == {late.id: 4, soon.id: 2}
+    assert (await standing(store)).used == 10
+
+
+async def test_a_job_added_without_money_is_left_alone(store: Store) -> None:
+    job, _ = await store.jobs.add(draft())
+    await advance(store.jobs, job, *MADE, S.DONE)
+    assert await store.policy.bill(job.id) is None
+
+
+@pytest.mark.parametrize("table", ["txn", "transfer", "audit"])
+@pytest.mark.parametrize("sql", ["UPDATE {} SET rowid = 7", "DELETE FROM {}"])
+async def test_the_books_can_only_be_added_to(store: Store, table: str, sql: str) -> None:
+    await store.moderation.grant(BY, 30, 4)
+    sql = sql.format(table).replace("SET rowid = 7", "SET amount = 7" * (table == "transfer"))
+    if sql.startswith("UPDATE") and table != "transfer":
+        sql = f"UPDATE {table} SET at = 7"
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        await store.writer.write(lambda db: db.execute(sql).rowcount)
+
+
+async def test_a_job_is_reserved_and_settled_once_whoever_tries(store: Store) -> None:
+    job = await order(store)
+    again: dict[str, Any] = {"person_id": 1, "day": "2027-01-15", "quota": 5, "grants": (), "at": 1}
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        await store.writer.write(lambda db: ledger.reserve(db, job, **again))
+    await end(store, job, S.CANCELLED)
+    row = """
+        INSERT INTO txn (kind, guild_id, person_id, job_id, day, at)
+        VALUES ('capture', 1, 1, 1, '', 1)
+    """
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        await store.writer.write(lambda db: db.execute(row).rowcount)
+
+
+async def test_nobody_can_hold_less_than_nothing(store: Store) -> None:
+    job = await order(store)
+    steal = "INSERT INTO transfer VALUES (1, 'held:10:1', 'pool:10', ?)"
+    for amount in (job.price + 1, 0, -1, 10**13):
+        with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+            await store.writer.write(
+                lambda db, amount=amount: db.execute(steal, (amount,)).rowcount
+            )
+
+
+@pytest.mark.parametrize(
+    ("harm", "said", "quick"),
+    [
+        ("UPDATE account SET balance = balance + 1", "does not add up to zero", True),
+        ("UPDATE account SET balance = balance + 1", "its transfers add up to", False),
+        (
+            "UPDATE account SET balance = balance + iif(name GLOB 'pool:*', -1, 1)",
+            "the jobs under way hold 5",
+            True,
+        ),
+        ("UPDATE job SET state = 'cancelled'", "was never settled", False),
+        ("UPDATE job SET state = 'cancelled'", "the jobs under way hold 0", True),
+        ("UPDATE job SET state = 'review', error = ''", "its record ends with queued", False),
+        ("UPDATE day_use SET total = total + 1", "the ledger says 5", False),
+        ("DELETE FROM day_use", "used 0 credits", False),
+        (
+            "INSERT INTO event VALUES (99, 1, 9, 'review', 'queued', '', 0)",
+            "has a gap before revision 9",
+            False,
+        ),
+    ],
+)
+async def test_a_check_finds_books_that_were_cooked(
+    tmp_path: Path, harm: str, said: str, quick: bool
+) -> None:
+    async with open_store(tmp_path) as store:
+        await order(store)
+        assert await store.check(thorough=True) == []
+        await store.writer.write(lambda db: db.execute(harm).rowcount)
+        found = await store.check(thorough=not quick)
+        assert [each for each in found if said in each], found
+
+
+async def test_every_rule_of_the_check_can_be_asked_of_an_empty_database(store: Store) -> None:
+    assert await store.writer.read(lambda db: checks.check(db)) == []
