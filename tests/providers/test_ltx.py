@@ -774,29 +774,36 @@ async def test_where_uploads_are_refused_a_large_input_is_linked_to(on: Opens) -
         assert here.linked == [large]
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Answer(status=503, body=b""),
-        Answer(data={"upload_url": "https://s.example/x"}),
-        Answer(data={"upload_url": "https://s.example/x", "storage_uri": "file:///etc/passwd"}),
-        Answer(
-            data={
-                "upload_url": "https://s.example/x",
-                "storage_uri": "ltx://x",
-                "required_headers": {"Host": "10.0.0.1"},
-            }
-        ),
-    ],
-)
-async def test_nothing_is_ordered_while_an_input_cannot_be_uploaded(
-    on: Opens, answer: Answer
-) -> None:
+async def test_nothing_is_ordered_while_uploads_are_out_of_order(on: Opens) -> None:
     async with on() as here:
-        here.server.script("upload", answer)
+        here.server.script("upload", Answer(status=503, body=b""))
         with pytest.raises(Busy):
             await here.ltx.submit(here.order(BRIEFS[Mode.IMAGE]))
         assert here.paths() == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"storage_uri": None},
+        {"storage_uri": "file:///etc/passwd"},
+        {"upload_url": None},
+        {"required_headers": {"Host": "10.0.0.1"}},
+        {"required_headers": {"x-a": "1\r\nHost: 10.0.0.1"}},
+        {"required_headers": {"x-a": 1}},
+        {"required_headers": ["x-a"]},
+    ],
+)
+async def test_nothing_is_sent_where_the_uploads_answer_is_odd(
+    on: Opens, odd: dict[str, Any]
+) -> None:
+    async with on() as here:
+        sane = {"upload_url": f"{here.server.url}/storage/x?signature=1", "storage_uri": "ltx://x"}
+        here.server.script("upload", Answer(data=sane | odd))
+        here.server.script("put", Answer(status=200, body=b""))
+        with pytest.raises(Busy):
+            await here.ltx.submit(here.order(BRIEFS[Mode.IMAGE]))
+        assert (here.paths("put"), here.paths()) == ([], [])
 
 
 async def test_what_ltx_would_refuse_after_an_upload_is_refused_before(on: Opens) -> None:
