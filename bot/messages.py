@@ -311,6 +311,8 @@ def _headline(job: Job, glimpse: Glimpse) -> str:
 
 
 def _progress(job: Job, glimpse: Glimpse) -> str:
+    if job.state is State.QUEUED and glimpse.why_waiting:
+        return f"-# {glimpse.why_waiting}"
     if job.state is not State.RENDERING:
         return ""
     parts = []

@@ -18,7 +18,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol, assert_never
 
+from bot.assembly import PIECE, assemble
 from bot.errors import Busy, Failure, Refusal, Unclear
+from bot.lanes import Queue
+from bot.media import MediaError
 from bot.models import Model, in_credits
 from bot.providers import CallsBack, Order, Provider, Receipt, Report, Stage
 from storage import ENDED, Brief, IllegalMove, Input, Job, Stale, State, Store
@@ -63,6 +66,7 @@ class Glimpse:
 
     position: int | None = None  #: 1 is next
     waiting: int | None = None  #: how many wait for the same provider
+    why_waiting: str = ""  #: why it stands there, where that needs words
     waits_there: bool = False  #: the provider has it, and has not begun
     fraction: float | None = None  #: 0 to 1, as the provider says
     ready_at: float | None = None  #: an estimate from this deployment's own history
@@ -145,7 +149,7 @@ class Worker:
         self._intended: dict[int, str] = {}  # attempts that this process wrote down and not sent
         self._unposted: set[int] = set()  # jobs of which nobody has tried to post the end
         self._slots: dict[str, set[int]] = {}  # jobs that a provider is, or may be, working on
-        self._waiting: dict[str, dict[int, Job]] = {}  # in order; told where they stand
+        self._waiting: dict[str, Queue] = {}  # who waits for a provider
         self._glimpses: dict[int, Glimpse] = {}
         self._typical: dict[tuple[str, str], list[float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -163,9 +167,8 @@ class Worker:
 
     def glimpse(self, job: Job) -> Glimpse:
         """What is known of *job* right now."""
-        waiting = self._waiting.get(job.provider, {})
-        if job.id in waiting:
-            return Glimpse(position=list(waiting).index(job.id) + 1, waiting=len(waiting))
+        if job.id in self._queue(job.provider):
+            return self._in_queue(job)
         return self._glimpses.get(job.id, Glimpse())
 
     def typical(self, provider: str, model: str) -> float | None:
@@ -204,6 +207,7 @@ class Worker:
             saved = await self._jobs.save(replace(adopted, failure=None, billed="no"))
             log.info("Job %s was found by a callback", job.id)
             self._slots.setdefault(job.provider, set()).add(job.id)
+            self._queue(job.provider).at_work(job)
             self._screen.show(saved, Glimpse())
             self.wake(saved)
 
@@ -306,6 +310,8 @@ class Worker:
                 self._let_go(job)
                 self._screen.show(job, Glimpse())
             return None
+        if job.id in self._slots.get(job.provider, ()):
+            self._queue(job.provider).at_work(job)
         while True:
             outcome = await self._advance(job)
             if not isinstance(outcome, Job):
@@ -384,10 +390,12 @@ class Worker:
             return None
         if (offer := self._elsewhere(job)) is not None:
             return await self._move(job, offer)
-        if job.id not in slots and len(slots) >= provider.limits.concurrency:
+        room = provider.limits.concurrency - len(slots)
+        if job.id not in slots and self._queue(job.provider).position(job) > room:
             self._join_queue(job)
             return None
         slots.add(job.id)
+        self._queue(job.provider).at_work(job)
         self._leave_queue(job)
         now, token = self._clock(), self._new_token()
         self._intended[job.id] = token
@@ -465,11 +473,11 @@ class Worker:
             receipt = Receipt(remote_id=named)
         now = self._clock()
         if receipt.file is not None:
-            kept = self._data / self._take(job)
+            kept = self._data / self._piece(job)
             kept.parent.mkdir(parents=True, exist_ok=True)
             receipt.file.replace(kept)
             return job.to(
-                State.FETCHING, now=now, due_at=now, cost=receipt.cost, file=self._take(job)
+                State.FETCHING, now=now, due_at=now, cost=receipt.cost, file=self._piece(job)
             )
         return job.to(
             State.RENDERING,
@@ -514,7 +522,7 @@ class Worker:
         provider = self._providers.get(job.provider)
         if provider is None:
             return job.again(now + 60, tries=job.tries)
-        kept = self._data / self._take(job)
+        kept = self._data / self._piece(job)
         if job.file is None:
             kept.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -535,8 +543,16 @@ class Worker:
                 return self._failed(
                     job, str(refusal), failure=refusal.failure or Failure.BAD_RESULT, billed="yes"
                 )
+        file = self._take(job)
+        if job.brief.plan is not None:
+            try:
+                await assemble(job.brief.plan, kept, self._data / file, data=self._data)
+            except MediaError as error:
+                # What was paid for is posted all the same, and the message says what it is.
+                log.warning("Job %s could not be put together: %s %s", job.id, error, error.stderr)
+                file = self._piece(job)
         now = self._clock()
-        return job.to(State.DELIVERING, now=now, due_at=now, file=self._take(job), billed="yes")
+        return job.to(State.DELIVERING, now=now, due_at=now, file=file, billed="yes")
 
     async def _deliver(self, job: Job) -> Job:
         now = self._clock()
@@ -635,6 +651,10 @@ class Worker:
     def _take(self, job: Job) -> str:
         return f"takes/{job.id}.mp4"
 
+    def _piece(self, job: Job) -> str:
+        """What the provider makes: the take itself, or what becomes a part of it here."""
+        return self._take(job) if job.brief.plan is None else f"takes/{job.id}{PIECE}"
+
     def _later(self, job: Job, busy: Busy | None) -> float:
         """When to try again: when we were told to, else after a growing, random while."""
         if busy is not None and busy.retry_after is not None:
@@ -642,26 +662,35 @@ class Worker:
         return self._clock() + random.uniform(0.5, 1.0) * min(300.0, 2.0**job.tries)  # noqa: S311
 
     def _join_queue(self, job: Job) -> None:
-        waiting = self._waiting.setdefault(job.provider, {})
-        if job.id not in waiting:
-            waiting[job.id] = job
+        if self._queue(job.provider).join(job):
             self._show_queue(job.provider)
 
     def _leave_queue(self, job: Job) -> None:
-        if self._waiting.get(job.provider, {}).pop(job.id, None) is not None:
+        if self._queue(job.provider).leave(job.id):
             self._show_queue(job.provider)
 
     def _show_queue(self, provider: str) -> None:
-        waiting = self._waiting.get(provider, {})
-        for position, job in enumerate(list(waiting.values())[:SHOWN_WAITING], start=1):
-            self._screen.show(job, Glimpse(position=position, waiting=len(waiting)))
+        for job in self._queue(provider).first(SHOWN_WAITING):
+            self._screen.show(job, self._in_queue(job))
+
+    def _in_queue(self, job: Job) -> Glimpse:
+        queue = self._queue(job.provider)
+        return Glimpse(
+            position=queue.position(job), waiting=len(queue), why_waiting=queue.reason(job)
+        )
+
+    def _queue(self, provider: str) -> Queue:
+        return self._waiting.setdefault(provider, Queue())
 
     def _let_go(self, job: Job) -> None:
         """Give *job*'s slot to whoever waits for it."""
-        self._slots.get(job.provider, set()).discard(job.id)
+        slots, queue = self._slots.get(job.provider, set()), self._queue(job.provider)
+        slots.discard(job.id)
+        queue.finished(job.id)
         self._leave_queue(job)
-        if (first := next(iter(self._waiting.get(job.provider, {})), None)) is not None:
-            self._plan(first, self._clock())
+        provider = self._providers.get(job.provider)
+        for waiting in queue.first(provider.limits.concurrency - len(slots) if provider else 1):
+            self._plan(waiting.id, self._clock())
 
     async def _look_at_progress(self, job: Job, report: Report) -> None:
         """Keep what the provider says, and what our own history makes likely."""
