@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install playground test lint types requirements bench clean
+.PHONY: install playground test lint types requirements bench clean screenshots
 
 install: .venv/installed
 
@@ -33,6 +33,10 @@ bench: install
 requirements: install
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal --extra playground --output-file requirements.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal --extra playground --extra dev --output-file requirements-dev.txt pyproject.toml
+
+# The pictures of the README. They are never taken by hand.
+screenshots: install
+	$(BIN)/python -m tests.screenshots docs
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -42,7 +42,7 @@ async def play(settings: Settings, options: Options) -> int:
         if data is None:
             folder = tempfile.TemporaryDirectory(prefix="dailies-", ignore_cleanup_errors=True)
             data = Path(stack.enter_context(folder))
-        port = 0 if options.say and options.port is None else options.port or PORT
+        port = options.port if options.port is not None else 0 if options.say else PORT
         try:
             place = await stack.enter_async_context(
                 open_playground(port, data / "playground", host=settings.dailies_playground_host)

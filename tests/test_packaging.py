@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.client import INVITED
 from bot.settings import Settings
+from storage import State
 
 ROOT = Path(__file__).parent.parent
 
@@ -56,3 +58,12 @@ def test_ci_calls_the_test_command_of_the_readme():
     assert "make test" in (ROOT / ".ci/run").read_text()
     assert "make test" in (ROOT / "README.md").read_text()
     assert "make playground" in (ROOT / "README.md").read_text()
+
+
+def test_the_readme_invites_with_the_permissions_that_the_bot_asks_for():
+    assert f"permissions={INVITED.value}`" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_the_readme_explains_each_state(state):
+    assert re.search(rf"^\| .*\b{state}\b", (ROOT / "README.md").read_text(), re.MULTILINE)
