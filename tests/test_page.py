@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import aiohttp
+import discord
 import imageio_ffmpeg
 import pytest
 import pytest_asyncio
@@ -550,6 +551,19 @@ async def test_own_messages_can_be_deleted_and_others_only_by_the_moderator(stag
         await tab.message("to be deleted").click(button="right")
         await tab.page.get_by_role("menuitem", name="Delete").click()
         await expect(tab.messages).to_have_count(0)
+
+
+async def test_a_thread_shows_its_first_message_as_it_is_now(stage):
+    async with stage.tab() as tab:
+        await make_a_clip(tab)
+        await tab.page.reload()  # so that the channel itself is not loaded
+        card = stage.bot.cards[0]
+        await expect(tab.page.locator(".embed-title")).to_have_text("Done")
+        await card.edit(embed=discord.Embed(title="Approved"))
+        await expect(tab.page.locator(".embed-title")).to_have_text("Approved")
+        await card.add_reaction("⭐")
+        await expect(tab.page.locator('.reaction[data-key="reaction ⭐"]')).to_contain_text("1")
+        assert await tab.page.locator(".thread-chip").count() == 0
 
 
 async def test_an_edit_redraws_the_words_and_not_the_clip(stage):

@@ -54,6 +54,18 @@ const DRAWN = [
   ["🟡", "circle-yellow", "yellow circle", "waiting"],
   ["🔴", "circle-red", "red circle", "stop record"],
   ["🔵", "circle-blue", "blue circle", ""],
+  ["🆚", "versus", "versus", "compare"],
+  ["🌈", "rainbow", "rainbow", "colour hdr"],
+  ["🎲", "die", "die", "random variation"],
+  ["💾", "disk", "floppy disk", "save"],
+  ["📁", "folder", "folder", "files"],
+  ["📤", "outbox", "outbox", "upload posting"],
+  ["📦", "parcel", "parcel", "package"],
+  ["📨", "incoming", "incoming envelope", "mail"],
+  ["🔎", "magnifier", "magnifying glass tilted right", "search details"],
+  ["⌛", "hourglass", "hourglass done", "time"],
+  ["🚫", "prohibited", "prohibited", "no forbidden"],
+  ["✖️", "times", "times", "cancel close"],
   ["🦊", "fox", "fox", "animal"],
 ];
 

@@ -137,8 +137,10 @@ function heading(message) {
 
 /** The message this one answers or shows, as far as it is known. */
 function reference(message) {
-  const id = message.message_reference?.message_id;
-  return id ? (state.message(id) ?? message.referenced_message ?? null) : (message.referenced_message ?? null);
+  if (message.type === TYPE.STARTER) {
+    return message.referenced_message ?? null;
+  }
+  return state.message(message.message_reference?.message_id) ?? message.referenced_message ?? null;
 }
 
 /** {user, name} of the command that this message answers; null for others. */
@@ -283,7 +285,7 @@ function threadChip(message) {
   if (!thread) {
     return null;
   }
-  const count = thread.count === 1 ? "1 message" : `${thread.count} messages`;
+  const count = ["No messages yet", "1 message"][thread.count] ?? `${thread.count} messages`;
   const state_ = thread.locked ? " · locked" : thread.archived ? " · archived" : "";
   return el(
     "button",

@@ -17,10 +17,6 @@ export const pending = new Map();
 
 let lastKey = 0;
 
-function changed(message) {
-  state.dispatchEvent(new CustomEvent("message", { detail: { place: message.channel_id, id: message.id, created: false } }));
-}
-
 function changedPending(where) {
   state.dispatchEvent(new CustomEvent("pending", { detail: { place: where } }));
 }
@@ -51,13 +47,13 @@ export async function perform(message, control, start) {
   if (sentence) {
     failures.set(message.id, sentence);
   }
-  changed(message);
+  state.redraw(message.channel_id, message.id);
 }
 
 /** Take the sentence under a message away. */
 export function forgive(message) {
   failures.delete(message.id);
-  changed(message);
+  state.redraw(message.channel_id, message.id);
 }
 
 /** Use a message command ("Apps") on a message; what goes wrong is said in the place itself. */

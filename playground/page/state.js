@@ -222,15 +222,34 @@ export class State extends EventTarget {
   }
 
   on_MESSAGE_UPDATE(change) {
-    const message = this.rooms.get(change.channel_id)?.messages.get(change.id);
-    if (!message) {
-      return;
+    for (const message of this.#copies(change.channel_id, change.id)) {
+      // Reactions are counted by their own events; an update may carry somebody else's view of them.
+      Object.assign(message, change, { reactions: message.reactions });
+      this.#learnUsers(message);
     }
-    // Reactions are counted by their own events; an update may carry somebody else's view of them.
-    const reactions = message.reactions;
-    Object.assign(message, change, { reactions });
-    this.#learnUsers(message);
-    this.#tell("message", { place: change.channel_id, id: change.id, created: false });
+    this.redraw(change.channel_id, change.id);
+  }
+
+  /** Have a message drawn again wherever it is shown. */
+  redraw(place, id) {
+    this.#tell("message", { place, id, created: false });
+    const starter = this.#starter(id);
+    if (starter) {
+      this.#tell("message", { place: id, id: starter.id, created: false });
+    }
+  }
+
+  /** The first message of a thread (its id is the id of the message it was started from), if it is loaded. */
+  #starter(thread) {
+    const first = this.rooms.get(thread)?.list()[0];
+    return first?.type === STARTER ? first : null;
+  }
+
+  /** A message as its channel holds it, and as the thread started from it shows it; what is loaded. */
+  #copies(place, id) {
+    const own = this.rooms.get(place)?.messages.get(id);
+    const shown = this.#starter(id)?.referenced_message;
+    return [own, shown].filter(Boolean);
   }
 
   on_MESSAGE_DELETE(data) {
@@ -272,18 +291,16 @@ export class State extends EventTarget {
       if (!found) {
         return step > 0 ? [...reactions, { emoji: data.emoji, count: 1, me: mine }] : reactions;
       }
-      found.count += step;
-      found.me = mine ? step > 0 : found.me;
-      return reactions.filter((each) => each.count > 0);
+      const changed = { ...found, count: found.count + step, me: mine ? step > 0 : found.me };
+      return reactions.map((each) => (each === found ? changed : each)).filter((each) => each.count > 0);
     });
   }
 
   #changeReactions(data, change) {
-    const message = this.rooms.get(data.channel_id)?.messages.get(data.message_id);
-    if (message) {
+    for (const message of this.#copies(data.channel_id, data.message_id)) {
       message.reactions = change(message.reactions ?? []);
-      this.#tell("message", { place: data.channel_id, id: data.message_id, created: false });
     }
+    this.redraw(data.channel_id, data.message_id);
   }
 
   on_CHANNEL_CREATE(channel) {
