@@ -1,13 +1,11 @@
 """The Discord connection: answers with a card, shows a job, delivers a clip."""
 
 import asyncio
-import base64
 import hashlib
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,17 +18,17 @@ from discord.ext import commands
 
 from bot import messages
 from bot.cards import Cards, Pacer
+from bot.delivery import Delivery, has_file, nonce
 from bot.errors import Busy, Refusal
-from bot.media import MediaError, fit
 from bot.studio import Place, Studio
-from bot.worker import Glimpse, Undeliverable
+from bot.takes import Versions
+from bot.worker import Glimpse
 from storage import ENDED, Input, Job
 
 log = logging.getLogger(__name__)
 
 ACKNOWLEDGE = 1.0  #: seconds to have the card ready, before "thinking…" is shown; Discord allows 3
 TOKEN_LASTS = 14 * 60.0  #: seconds that an interaction's token is used; Discord ends it at 15 min
-REMEMBERED = 100  #: messages of a thread that are read for a result that was posted already
 
 #: What the bot must be allowed to, in the channel it is asked in.
 NEEDED = discord.Permissions(
@@ -46,9 +44,7 @@ NEEDED = discord.Permissions(
 #: What an invitation asks for: the above, and removing a reaction that is refused.
 INVITED = discord.Permissions(NEEDED.value | discord.Permissions(manage_messages=True).value)
 
-_TOO_LARGE = 40005
 _THREAD_EXISTS = 160004
-_CLOSED = frozenset({160005, 50083})  #: a locked thread, an archived one
 
 
 class Tree(app_commands.CommandTree["Dailies"]):
@@ -94,7 +90,17 @@ class Dailies(commands.Bot):
         self._tokens: dict[int, tuple[float, discord.Interaction[Any]]] = {}
         self._pacer = Pacer()
         self._cards = Cards(self._edit, fast=lambda job: self._token(job) is not None, clock=clock)
-        self._limits: dict[int, int] = {}  # what Discord turned out to take, by server
+        self.versions = Versions(studio, data=data, clock=clock)
+        self.delivery = Delivery(
+            self,
+            studio.store,
+            studio,
+            self._pacer,
+            data=data,
+            usd_per_credit=usd_per_credit,
+            clock=clock,
+            defaults=self.versions.defaults,
+        )
 
     async def setup_hook(self) -> None:
         for extension in self._extensions:
@@ -103,6 +109,7 @@ class Dailies(commands.Bot):
 
     async def close(self) -> None:
         await self._cards.settle()
+        await self.delivery.close()
         await super().close()
 
     # Answering.
@@ -172,25 +179,11 @@ class Dailies(commands.Bot):
 
     async def deliver(self, job: Job, clip: Path, *, again: bool) -> int:
         """See `Screen.deliver`."""
-        await self.wait_until_ready()
-        name = f"dailies-{job.id}.mp4"
-        async for place in self._places(job):
-            if again and (posted := await self._find(place, job, name)) is not None:
-                return posted
-            with suppress(_NotHere):
-                return await self._post_clip(place, job, clip, name)
-        raise Undeliverable("There is nowhere left to post it.")
+        return await self.delivery.clip(job, clip, again=again)
 
     async def tell(self, job: Job, *, again: bool) -> int:
         """See `Screen.tell`."""
-        await self.wait_until_ready()
-        text = messages.ending(job, usd_per_credit=self.usd_per_credit)
-        async for place in self._places(job):
-            if again and (posted := await self._find(place, job, None)) is not None:
-                return posted
-            with suppress(_NotHere):
-                return await self._post(place, job, text, f"{job.state}-{job.attempt}")
-        raise Undeliverable("There is nowhere left to say it.")
+        return await self.delivery.notice(job, again=again)
 
     async def link(self, job: Job, given: Input) -> str:
         """A public https link to an input, good for a day: it is posted where the job lives.
@@ -203,10 +196,9 @@ class Dailies(commands.Bot):
         name = f"dailies-{job.id}-input-{file.stem[:12]}{file.suffix}"
         place = self.get_partial_messageable(job.thread_id or job.channel_id, guild_id=job.guild_id)
         try:
-            posted = await self._find(place, job, name)
-            if posted is not None:
-                message = await place.fetch_message(posted)  # its link is a fresh one
-            else:
+            # What was posted before is read again: its link is a fresh one then.
+            message = await self.delivery.found(place, job, has_file(name))
+            if message is None:
                 await self._pacer.wait(urgent=True)
                 message = await place.send(
                     f"-# What #{job.id} starts from",
@@ -267,111 +259,6 @@ class Dailies(commands.Bot):
             cancels=provider.cancels if provider else False,
         )
 
-    # Posting.
-
-    async def _places(self, job: Job) -> AsyncGenerator[discord.abc.Messageable]:
-        """Where the end of *job* may be posted: its thread, its channel, its person."""
-        known = dict.fromkeys([job.thread_id, job.card_channel_id, job.channel_id])
-        for channel_id in known:
-            if channel_id is not None:
-                yield self.get_partial_messageable(channel_id, guild_id=job.guild_id)
-        with suppress(discord.HTTPException):  # they share no server with us, or take no messages
-            yield await self.create_dm(discord.Object(job.user_id))
-
-    async def _post_clip(
-        self, place: discord.abc.Messageable, job: Job, clip: Path, name: str
-    ) -> int:
-        """Attach the clip, or an encode that fits. Raises `_NotHere`, `Busy`, `Undeliverable`."""
-        if not clip.exists():
-            raise Undeliverable("Our copy of the clip is gone.")
-        limit = self._limit(job)
-        note = ""
-        provider = self.studio.providers.get(job.provider)
-        title = provider.title if provider else job.provider
-        original = clip.stat().st_size
-        for smaller in (limit, limit // 2, limit // 4):
-            sent = clip
-            if original > smaller:
-                sent = await self._smaller(clip, smaller)
-                note = f"compressed from {original / 2**20:.0f} MB"
-            text = messages.result(job, title=title, usd_per_credit=self.usd_per_credit, note=note)
-            file = discord.File(sent, name, description=messages.alt_text(job))
-            try:
-                return await self._post(place, job, text, "result", file)
-            except _TooLarge:
-                self._limits[job.guild_id] = smaller // 2
-                log.info("Server %s takes less than %s bytes", job.guild_id, smaller)
-        raise Undeliverable("This server takes no file of its size.")
-
-    async def _smaller(self, clip: Path, limit: int) -> Path:
-        to = clip.with_name(f"{clip.stem}.{limit}.mp4")
-        if not to.exists():
-            try:
-                await fit(clip, to, limit)
-            except MediaError as error:
-                raise Undeliverable(f"It could not be made small enough: {error}") from error
-        return to
-
-    async def _post(
-        self,
-        place: discord.abc.Messageable,
-        job: Job,
-        text: str,
-        purpose: str,
-        file: discord.File | None = None,
-    ) -> int:
-        """Send one message. Our own nonce makes Discord drop a second copy for some minutes."""
-        await self._pacer.wait(urgent=True)
-        kept: dict[str, Any] = {} if file is None else {"file": file}
-        try:
-            message = await place.send(
-                messages.elide(text, 2000),
-                nonce=nonce(job.id, purpose),
-                allowed_mentions=discord.AllowedMentions(
-                    everyone=False,
-                    roles=False,
-                    users=[discord.Object(job.user_id)],
-                    replied_user=False,
-                ),
-                **kept,
-            )
-        except discord.HTTPException as error:
-            if error.status == 413 or error.code == _TOO_LARGE:
-                raise _TooLarge from error
-            if error.status in {403, 404} or error.code in _CLOSED:
-                log.info("Job %s cannot be posted there: %s", job.id, error)
-                raise _NotHere from error
-            if error.status == 429 or error.status >= 500:
-                raise Busy("Discord is having trouble.") from error
-            raise
-        except (aiohttp.ClientError, OSError) as error:
-            raise Busy("Discord cannot be reached.") from error
-        return message.id
-
-    async def _find(self, place: discord.abc.Messageable, job: Job, name: str | None) -> int | None:
-        """The message that an earlier try posted: by its file, or by how a notice begins."""
-        after = discord.Object(job.card_id) if job.card_id else None
-        notice = f"<@{job.user_id}> **#{job.id}** "
-        try:
-            async for message in place.history(limit=REMEMBERED, after=after, oldest_first=False):
-                if self.user is None or message.author.id != self.user.id:
-                    continue
-                files = {attachment.filename for attachment in message.attachments}
-                if name in files or (name is None and message.content.startswith(notice)):
-                    return message.id
-        except discord.HTTPException as error:
-            if error.status >= 500:
-                raise Busy("Discord is having trouble.") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Busy("Discord cannot be reached.") from error
-        return None
-
-    def _limit(self, job: Job) -> int:
-        """Bytes that an attachment may have there: what Discord says, and what it really took."""
-        guild = self.get_guild(job.guild_id)
-        said = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
-        return min(said, self._limits.get(job.guild_id, said))
-
     # Commands.
 
     async def _register_if_changed(self) -> None:
@@ -390,14 +277,6 @@ class Dailies(commands.Bot):
     async def register(self) -> int:
         """Tell Discord our commands; return how many there are."""
         return len(await self.tree.sync())
-
-
-class _NotHere(Exception):
-    """This place cannot be posted to; another may."""
-
-
-class _TooLarge(Exception):
-    """Discord refused the attachment for its size."""
 
 
 Interaction = discord.Interaction[Dailies]
@@ -432,12 +311,6 @@ def place_of(interaction: Interaction) -> Place:
         roles=frozenset(role.id for role in getattr(member, "roles", ())),
         moderator=interaction.permissions.manage_guild,
     )
-
-
-def nonce(job_id: int, purpose: str) -> str:
-    """Our own name for a message, the same after every restart; Discord takes 25 characters."""
-    digest = hashlib.sha256(f"dailies:{job_id}:{purpose}".encode()).digest()
-    return base64.b32encode(digest).decode()[:25]
 
 
 def point_at(api_url: str, gateway_url: str | None) -> None:

@@ -218,25 +218,43 @@ async def _picture(clip: Path, to: Path, *options: str, last: bool) -> bool:
 _PICTURES = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg"}
 
 
-async def join(clips: Sequence[Path], to: Path, *, progress: Progress | None = None) -> None:
-    """Write *clips* one after the other to *to*, in the size and rate of the first.
+async def join(
+    clips: Sequence[Path],
+    to: Path,
+    *,
+    like: int = 0,
+    overlap: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Write *clips* one after the other to *to*, in the size and rate of the one numbered *like*.
+
+    *overlap* frames at the beginning of each later clip repeat the one before and are left out.
 
     Each is as long as its picture: its sound is cut or filled with silence, so that picture and
     sound stay together. Without any sound there is none in the result.
     """
     infos = [await _with_picture(clip) for clip in clips]
-    canvas = _Canvas.of(infos[0])
+    canvas = _Canvas.of(infos[like])
     sound = any(info.audio_codec for info in infos)
     graph = Graph()
     streams: list[str] = []
     total = 0
     for clip, info in zip(clips, infos, strict=True):
         number = graph.read(clip, *demuxer(clip))
-        count = max(1, round(info.frames / info.fps * canvas.fps))
+        frames = max(1, round(info.frames / info.fps * canvas.fps))
+        skipped = min(overlap, frames - 1) if number else 0
+        count = frames - skipped
         total += count
-        streams.append(graph.apply(f"{canvas.filters},{canvas.exactly(count)}", f"{number}:V:0"))
+        streams.append(
+            graph.apply(
+                f"{canvas.filters},trim=start_frame={skipped},setpts=PTS-STARTPTS,"
+                f"{canvas.exactly(count)}",
+                f"{number}:V:0",
+            )
+        )
         if sound:
-            streams.append(_sound(graph, number, info, count / canvas.fps))
+            start = skipped / canvas.fps
+            streams.append(_sound(graph, number, info, count / canvas.fps, start=start))
     await _joined(graph, streams, to, canvas, total / canvas.fps, sound=sound, progress=progress)
 
 

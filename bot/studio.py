@@ -91,6 +91,7 @@ class Studio:
         usd_per_credit: Decimal = Decimal("0.01"),
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self.store = store
         self._jobs = store.jobs
         self._policy = store.policy
         self._inputs = inputs

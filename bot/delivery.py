@@ -1,0 +1,471 @@
+"""Posts how a job ended: its clip, by the best way that is open, or the sentence why not."""
+
+import asyncio
+import base64
+import hashlib
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import discord
+
+from bot import board, messages
+from bot.cards import Pacer
+from bot.errors import Busy, Refusal
+from bot.media import MediaError, fit, poster, sniff
+from bot.studio import Studio
+from bot.worker import Undeliverable
+from storage import Job, Post, State, Store
+
+log = logging.getLogger(__name__)
+
+REMEMBERED = 300  #: messages of a place that are read for a result that was posted already
+MIB = 2**20
+#: Limits that Discord has had. Where a file is refused, the next of them below is tried.
+STEPS = (100 * MIB, 50 * MIB, 25 * MIB, 20 * MIB, 10 * MIB, 8 * MIB, 4 * MIB)
+
+_TOO_LARGE = 40005
+_ARCHIVED = 50083
+_CLOSED = frozenset({160005, _ARCHIVED})  #: a locked thread, an archived one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One way to post a clip: what is said of it, and the files that carry it."""
+
+    note: str
+    file: Path | None  #: what is attached; None where a link stands for it
+    name: str
+
+
+class Delivery:
+    """Puts clips and endings where people see them, once."""
+
+    def __init__(
+        self,
+        client: discord.Client,
+        store: Store,
+        studio: Studio,
+        pacer: Pacer,
+        *,
+        data: Path,
+        usd_per_credit: Decimal,
+        clock: Callable[[], float],
+        defaults: Callable[[Job], Awaitable[tuple[str, str]]],
+    ) -> None:
+        """*defaults* says what 🔁 and ⏩ would do with a clip."""
+        self._client = client
+        self._jobs = store.jobs
+        self._takes = store.takes
+        self._studio = studio
+        self._pacer = pacer
+        self._data = data
+        self._usd_per_credit = usd_per_credit
+        self._clock = clock
+        self._defaults = defaults
+        self._seeding: set[asyncio.Task[None]] = set()
+        self.posted: Callable[[Job], None] = lambda _job: None  #: told of every clip posted
+
+    async def close(self) -> None:
+        """Leave off what is only nice to have."""
+        for task in self._seeding:
+            task.cancel()
+
+    # What the worker asks for.
+
+    async def clip(self, job: Job, clip: Path, *, again: bool) -> int:
+        """Post *clip* and ping its requester; the message's id. See `Screen.deliver`."""
+        await self._client.wait_until_ready()
+        if not clip.exists():
+            raise Undeliverable("Our copy of the clip is gone.")
+        place_id = job.thread_id or job.channel_id
+        number = await self._takes.number(job, place_id)
+        places = [place async for place in self._places(job)]
+        if again:
+            for place in places:
+                if (found := await self.found(place, job, _is_result(job))) is not None:
+                    await self._note(job, found)
+                    return found.id
+        above = await self._above(job, number)
+        for place in places:
+            with suppress(_NotHere):
+                message = await self._by_any_way(place, job, clip, above)
+                await self._note(job, message)
+                return message.id
+        raise Undeliverable("There is nowhere left to post it.")
+
+    async def notice(self, job: Job, *, again: bool) -> int:
+        """Say how *job* ended without a clip; the message's id. See `Screen.tell`."""
+        await self._client.wait_until_ready()
+        text = messages.ending(job, usd_per_credit=self._usd_per_credit)
+        places = [place async for place in self._places(job)]
+        if again:
+            for place in places:
+                if (found := await self.found(place, job, _is_notice(job))) is not None:
+                    return found.id
+        for place in places:
+            with suppress(_NotHere):
+                name = nonce(job.id, f"{job.state}-{job.attempt}")
+                message = await self.post(place, text, name, ping=job.user_id)
+                return message.id
+        raise Undeliverable("There is nowhere left to say it.")
+
+    # What people ask for.
+
+    async def show_again(
+        self, job: Job, place: discord.abc.Messageable, *, purpose: str, original: bool = False
+    ) -> discord.Message:
+        """Post a take once more, in *place*. With *original*, not compressed, or refuse.
+
+        Raises `Refusal` where that cannot be, `Busy` while Discord is in trouble.
+        """
+        clip = self._data / (job.file or "")
+        if job.file is None or not clip.exists():
+            raise Refusal(f"The file of #{job.id} is not kept any more.")
+        take = await self._takes.get(job.id, guild_id=job.guild_id)
+        above = f"**#{job.id}**{f' · {board.title_of(take)}' if take and take.number else ''}"
+        try:
+            message = await self._by_any_way(
+                place, job, clip, above, purpose=purpose, original=original, ping=None
+            )
+        except _NotHere as error:
+            raise Refusal("I cannot post it there; ask a moderator.") from error
+        except Undeliverable as error:
+            raise Refusal(str(error)) from error
+        await self._note(job, message)
+        return message
+
+    async def send_to(self, job: Job, user_id: int) -> None:
+        """Send a take to a person's direct messages. As `show_again`."""
+        try:
+            place = await self._client.create_dm(discord.Object(user_id))
+            await self.show_again(job, place, purpose=f"dm-{user_id}")
+        except (discord.HTTPException, Refusal) as error:
+            if isinstance(error, Refusal) and "cannot post" not in str(error):
+                raise
+            raise Refusal(
+                "I cannot send you direct messages; allow them from members of this server."
+            ) from error
+
+    def link_words(self, url: str, until: float) -> str:
+        """The original's link, and when it dies."""
+        return f"[the original]({url}) until <t:{int(until)}:f>"
+
+    async def link(self, job: Job) -> tuple[str, float] | None:
+        """Where the provider keeps the original, and until when; None where it does not."""
+        provider = self._studio.providers.get(job.provider)
+        url = job.result_url
+        if provider is None or url is None or not url.startswith("https://"):
+            return None
+        if job.brief.plan is not None:
+            return None  # what lies there is only the part that was put in here
+        made = [
+            event.at for event in await self._jobs.history(job.id) if event.after is State.FETCHING
+        ]
+        until = made[-1] + provider.limits.keeps_for if made else 0.0
+        return (url, until) if until > self._clock() else None
+
+    # The ladder.
+
+    async def _by_any_way(
+        self,
+        place: discord.abc.Messageable,
+        job: Job,
+        clip: Path,
+        above: str,
+        *,
+        purpose: str = "result",
+        original: bool = False,
+        ping: int | None = -1,
+    ) -> discord.Message:
+        """Attach the clip, or an encode that fits, or give its link.
+
+        Raises `_NotHere`, `Busy`, and `Undeliverable` where no way is left.
+        """
+        said = self._said_limit(place, job)
+        limit = await self._takes.upload_limit(job.guild_id, said=said)
+        whom = job.user_id if ping == -1 else ping
+        for _ in range(len(STEPS)):
+            way = await self._way(job, clip, limit, original=original)
+            try:
+                return await self._post_way(place, job, way, above, purpose, whom)
+            except _TooLarge:
+                sent = way.file.stat().st_size if way.file is not None else limit
+                limit = next((step for step in STEPS if step < min(sent, limit)), limit // 2)
+                log.info("Server %s takes less than %s bytes; trying %s", job.guild_id, sent, limit)
+                await self._takes.learn_limit(
+                    job.guild_id, said=said, takes=limit, at=self._clock()
+                )
+        raise Undeliverable("This server takes no file of its size.")
+
+    async def _way(self, job: Job, clip: Path, limit: int, *, original: bool) -> Way:
+        size = clip.stat().st_size
+        kind = sniff(clip)
+        packed = kind == "application/zip"
+        name = f"dailies-{job.id}{'.zip' if packed else '.mp4'}"
+        note = "a ZIP of EXR frames, for grading" if packed else ""
+        if size <= limit:
+            return Way(note=note, file=clip, name=name)
+        link = await self.link(job)
+        given = self.link_words(*link) if link is not None else ""
+        too_big = f"{_mb(size)} MB, and this server takes {_mb(limit)}"
+        if packed or original:
+            if not given:
+                what = "the frames are" if packed else f"#{job.id} is"
+                raise Undeliverable(
+                    f"{what[0].upper()}{what[1:]} {too_big}; there is no link to give any more. "
+                    "The file is kept on the bot's disk."
+                )
+            return Way(note=_listed(note, given), file=None, name=name)
+        try:
+            smaller = await self._smaller(clip, limit)
+        except MediaError as error:
+            if not given:
+                raise Undeliverable(f"It is {too_big}, and cannot be made smaller.") from error
+            return Way(note=_listed(f"it is {too_big}", given), file=None, name=name)
+        note = f"compressed from {_mb(size)} MB"
+        if given:
+            note += f"; `/video show clip:{job.id} quality:original` gives the original"
+        return Way(note=note, file=smaller, name=name)
+
+    async def _post_way(
+        self,
+        place: discord.abc.Messageable,
+        job: Job,
+        way: Way,
+        above: str,
+        purpose: str,
+        ping: int | None,
+    ) -> discord.Message:
+        text = above if not way.note else f"{above}\n{way.note}"
+        private = isinstance(place, discord.DMChannel)
+        if purpose == "result":
+            title = self._studio.title(job)
+            text = messages.result(
+                job,
+                title=title,
+                usd_per_credit=self._usd_per_credit,
+                note=_listed(above, way.note, board.made_here(job, title)),
+            )
+            if not private:
+                text += "\n" + board.legend(*await self._defaults(job))
+        carried, name = way.file, way.name
+        if carried is None:
+            carried, name = await self.poster(job), f"dailies-{job.id}.jpg"
+
+        def files() -> list[discord.File]:
+            if carried is None:
+                return []
+            return [discord.File(carried, name, description=messages.alt_text(job))]
+
+        view = None if private else board.buttons(job)
+        return await self.post(
+            place, text, nonce(job.id, purpose), ping=ping, files=files, view=view
+        )
+
+    async def poster(self, job: Job) -> Path | None:
+        """A picture that stands for a take; None where there is none to be had."""
+        clip = self._data / (job.file or "")
+        to = clip.with_suffix(".jpg")
+        if job.file is None or (not to.exists() and not clip.exists()):
+            return None
+        if not to.exists():
+            try:
+                await poster(clip, to, 0.5)
+            except MediaError:
+                return None
+        return to
+
+    async def _smaller(self, clip: Path, limit: int) -> Path:
+        to = clip.with_name(f"{clip.stem}.{limit}.mp4")
+        if not to.exists():
+            await fit(clip, to, limit)
+        return to
+
+    async def _above(self, job: Job, number: int) -> str:
+        parent = None
+        if job.brief.parent is not None:
+            parent = await self._takes.get(job.brief.parent, guild_id=job.guild_id)
+        return _listed(f"take {number}", board.lineage(job, parent))
+
+    # One message.
+
+    async def post(
+        self,
+        place: discord.abc.Messageable,
+        text: str,
+        name: str,
+        *,
+        ping: int | None = None,
+        files: Callable[[], list[discord.File]] = list,
+        view: discord.ui.View | None = None,
+        silent: bool = False,
+    ) -> discord.Message:
+        """Send one message; Discord drops a second copy of the same *name* for some minutes.
+
+        *files* opens what is attached, anew for each try.
+
+        Raises `Busy`, or one of the private exceptions of this file.
+        """
+        kept: dict[str, Any] = {} if view is None else {"view": view}
+        mentions = discord.AllowedMentions(
+            everyone=False,
+            roles=False,
+            users=[discord.Object(ping)] if ping else False,
+            replied_user=False,
+        )
+        for opened in (False, True):
+            await self._pacer.wait(urgent=True)
+            try:
+                return await place.send(
+                    messages.elide(text, 2000),
+                    nonce=name,
+                    allowed_mentions=mentions,
+                    files=files(),
+                    silent=silent,
+                    **kept,
+                )
+            except discord.HTTPException as error:
+                if error.status == 413 or error.code == _TOO_LARGE:
+                    raise _TooLarge from error
+                if error.code == _ARCHIVED and not opened and await self._opened(place):
+                    continue
+                if error.status in {403, 404} or error.code in _CLOSED:
+                    log.info("A message cannot be posted there: %s", error)
+                    raise _NotHere from error
+                if error.status == 429 or error.status >= 500:
+                    raise Busy("Discord is having trouble.") from error
+                raise
+            except (aiohttp.ClientError, OSError) as error:
+                raise Busy("Discord cannot be reached.") from error
+        raise _NotHere
+
+    async def _opened(self, place: discord.abc.Messageable) -> bool:
+        """Whether an archived thread could be opened."""
+        channel_id = getattr(place, "id", None)
+        if channel_id is None:
+            return False
+        try:
+            await self._client.http.edit_channel(channel_id, archived=False)
+        except discord.HTTPException:
+            return False
+        return True
+
+    async def found(
+        self,
+        place: discord.abc.Messageable,
+        job: Job,
+        wanted: Callable[[discord.Message], bool],
+    ) -> discord.Message | None:
+        """The message of ours that an earlier try posted there, if it can be read."""
+        after = discord.Object(job.card_id) if job.card_id else None
+        me = self._client.user
+        try:
+            async for message in place.history(limit=REMEMBERED, after=after, oldest_first=False):
+                if me is not None and message.author.id == me.id and wanted(message):
+                    return message
+        except discord.HTTPException as error:
+            if error.status >= 500:
+                raise Busy("Discord is having trouble.") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Busy("Discord cannot be reached.") from error
+        return None
+
+    async def _places(self, job: Job) -> AsyncGenerator[discord.abc.Messageable]:
+        """Where the end of *job* may be posted: its thread, the channel above, its person."""
+        known = dict.fromkeys([job.thread_id, job.card_channel_id, job.channel_id])
+        if job.thread_id is not None:
+            thread = await self._takes.thread(job.thread_id)
+            known[thread.parent_id if thread else None] = None
+        for channel_id in known:
+            if channel_id is not None:
+                yield self._client.get_partial_messageable(channel_id, guild_id=job.guild_id)
+        with suppress(discord.HTTPException):  # they share no server with us, or take no messages
+            yield await self._client.create_dm(discord.Object(job.user_id))
+
+    async def _note(self, job: Job, message: discord.Message) -> None:
+        """Remember a post, so that what is done to it is done to the take."""
+        if not isinstance(message.channel, discord.DMChannel):
+            post = Post(
+                message_id=message.id,
+                channel_id=message.channel.id,
+                job_id=job.id,
+                at=self._clock(),
+            )
+            await self._takes.posted(post)
+            self.seed(post)
+        self.posted(job)
+
+    def seed(self, post: Post) -> None:
+        """Put the reactions under a clip that people may press; nothing depends on it."""
+        task = asyncio.create_task(self._seed(post), name=f"reactions {post.message_id}")
+        self._seeding.add(task)
+        task.add_done_callback(self._seeding.discard)
+
+    async def _seed(self, post: Post) -> None:
+        place = self._client.get_partial_messageable(post.channel_id)
+        message = place.get_partial_message(post.message_id)
+        for emoji in board.SEEDED:
+            await self._pacer.wait(urgent=False)
+            try:
+                await message.add_reaction(emoji)
+            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+                log.info("Post %s gets no reactions: %s", post.message_id, error)
+                return
+
+    def _said_limit(self, place: discord.abc.Messageable, job: Job) -> int:
+        """Bytes that Discord says an attachment may have there."""
+        guild = self._client.get_guild(job.guild_id)
+        if guild is None or isinstance(place, discord.DMChannel):
+            return discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+        return guild.filesize_limit
+
+
+class _NotHere(Exception):
+    """This place cannot be posted to; another may."""
+
+
+class _TooLarge(Exception):
+    """Discord refused the attachment for its size."""
+
+
+def nonce(job_id: int, purpose: str) -> str:
+    """Our own name for a message, the same after every restart; Discord takes 25 characters."""
+    digest = hashlib.sha256(f"dailies:{job_id}:{purpose}".encode()).digest()
+    return base64.b32encode(digest).decode()[:25]
+
+
+def _is_result(job: Job) -> Callable[[discord.Message], bool]:
+    def wanted(message: discord.Message) -> bool:
+        if message.content.startswith(f"<@{job.user_id}> **#{job.id}** is ready"):
+            return True
+        return any(
+            attachment.filename in {f"dailies-{job.id}.mp4", f"dailies-{job.id}.zip"}
+            for attachment in message.attachments
+        )
+
+    return wanted
+
+
+def _is_notice(job: Job) -> Callable[[discord.Message], bool]:
+    begins = f"<@{job.user_id}> **#{job.id}** "
+    return lambda message: message.content.startswith(begins)
+
+
+def has_file(name: str) -> Callable[[discord.Message], bool]:
+    """Whether a message carries a file of this name."""
+    return lambda message: any(each.filename == name for each in message.attachments)
+
+
+def _listed(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
+
+
+def _mb(size: int) -> str:
+    """Megabytes as people compare them with Discord's limits."""
+    return f"{size / MIB:.0f}"

@@ -1,0 +1,502 @@
+"""What may be done with a finished clip: retake, extend, vary, mark, compare, take down.
+
+A provider that can do it does it. Where it cannot, the piece is made from a frame of the clip and
+put together here: the order then carries a `Plan`, which the worker follows once it has the piece.
+"""
+
+import math
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.errors import Refusal
+from bot.inputs import Source
+from bot.media import MediaError, last_frame, picture_size, poster, side_by_side
+from bot.models import Model, Unfit, listed
+from bot.studio import Place, Quote, Studio, clean
+from storage import (
+    ENDED,
+    Brief,
+    ChangedBy,
+    Input,
+    Job,
+    Mode,
+    Plan,
+    Preset,
+    Relation,
+    State,
+    Take,
+)
+
+SHORTEST = 0.5  #: seconds of a part that can be made again here
+KEPT = frozenset({State.DELIVERING, State.DONE, State.UNDELIVERED})
+PRESETS = 25  #: of one person, and of one server
+#: What a preset keeps of a brief: choices, never the prompt or inputs.
+CHOICES = (
+    *("resolution", "aspect", "duration", "fps", "sound", "camera", "loras", "routing"),
+    *("replace", "direction"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What of a clip is made again: from *start* to *end* in seconds, None for its edges."""
+
+    start: float | None = None
+    end: float | None = None
+    replace: str | None = None  #: "picture", "sound" or "both"
+
+    @property
+    def whole(self) -> bool:
+        return self.start is None and self.end is None and self.replace in (None, "both")
+
+
+class Versions:
+    """The verbs of a take. Everything it says no to is a `Refusal`."""
+
+    def __init__(
+        self, studio: Studio, *, data: Path, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._studio = studio
+        self._takes = studio.store.takes
+        self._policy = studio.store.policy
+        self._data = data
+        self._clock = clock
+
+    # Looking.
+
+    async def find(self, id: int, *, guild_id: int) -> Take:
+        """The take with this number of a server."""
+        take = await self._takes.get(id, guild_id=guild_id) if 0 < id < 2**63 else None
+        if take is None:
+            raise Refusal(f"There is no clip #{id} here.")
+        return take
+
+    async def finished(self, id: int, *, place: Place) -> Job:
+        """A clip of this server that is there to be worked with."""
+        take = await self.find(id, guild_id=place.guild_id)
+        job = take.job
+        if job.state not in KEPT or job.file is None:
+            raise Refusal(f"#{id} has no clip yet; this works once it has.")
+        if take.hidden_by is not None and not self._may_revive(take, place):
+            raise Refusal(f"#{id} was taken down by a moderator.")
+        if not (self._data / job.file).exists():
+            raise Refusal(f"The file of #{id} is not kept any more.")
+        return job
+
+    async def may_change(self, job: Job, place: Place) -> None:
+        """Refuse who may not retake or extend other people's clips in this server."""
+        if job.user_id == place.user_id or place.moderator:
+            return
+        match (await self._policy.server(place.guild_id)).changed_by:
+            case ChangedBy.REQUESTER:
+                raise Refusal(
+                    f"In this server only <@{job.user_id}> and moderators may build on #{job.id}."
+                )
+            case ChangedBy.MODERATORS:
+                raise Refusal("In this server only moderators may build on other people's clips.")
+            case _:
+                return
+
+    # Quotes: what would be made, by whom, for how much.
+
+    async def retake(
+        self, job: Job, *, request: str, place: Place, part: Part, prompt: str | None = None
+    ) -> Quote:
+        """What making *part* of a clip again means. A new prompt is optional."""
+        clip = await self._clip(job, place)
+        start, end = _range(job, part, clip.seconds or 0.0)
+        again = job.brief.prompt if prompt is None else clean(prompt)
+        wish = Brief(
+            mode=Mode.RETAKE,
+            prompt=again,
+            video=clip,
+            start=start,
+            duration=None if part.end is None else math.ceil(end - start - 0.01),
+            replace=part.replace,
+            parent=job.id,
+            relation=Relation.RETAKE,
+        )
+
+        async def here(provider: str | None, model: str | None) -> Quote:
+            if part.whole:
+                same = job.brief.but(
+                    prompt=again, seed=None, parent=job.id, relation=Relation.RETAKE
+                )
+                return self._nearest(same, provider, model, request)
+            plan = Plan(
+                place="part",
+                clip=clip,
+                start=start,
+                seconds=end - start,
+                replace=part.replace or "both",
+            )
+            return await self._from_frame(job, plan, again, end - start, (provider, model), request)
+
+        return await self._best_way(wish, job, here, request)
+
+    async def extend(
+        self,
+        job: Job,
+        *,
+        request: str,
+        place: Place,
+        seconds: int | None = None,
+        direction: str | None = None,
+        prompt: str | None = None,
+    ) -> Quote:
+        """What making a clip longer means, by the provider's own default unless told."""
+        clip = await self._clip(job, place)
+        again = job.brief.prompt if prompt is None else clean(prompt)
+        if direction not in (None, "end", "start"):
+            raise Refusal("A clip can be extended at its end or its start.")
+        if seconds is not None and seconds < 1:
+            raise Refusal("An extension is at least 1 s long.")
+        wish = Brief(
+            mode=Mode.EXTEND,
+            prompt=again,
+            video=clip,
+            duration=seconds,
+            direction=direction,
+            parent=job.id,
+            relation=Relation.EXTEND,
+        )
+
+        async def here(provider: str | None, model: str | None) -> Quote:
+            if direction == "start":
+                raise Refusal(
+                    f"{self._studio.title(job)} cannot extend at the start; at the end it can."
+                )
+            plan = Plan(place="end", clip=clip)
+            return await self._from_frame(
+                job, plan, again, seconds, (provider, model), request, relation=Relation.EXTEND
+            )
+
+        return await self._best_way(wish, job, here, request)
+
+    async def variation(self, job: Job, *, request: str) -> Quote:
+        """The same request with another seed."""
+        same = job.brief.but(seed=None, parent=job.id, relation=Relation.VARIATION)
+        return self._nearest(same, *self._makers(job), request)
+
+    async def hdr(self, job: Job, *, request: str, place: Place) -> Quote:
+        """A wider dynamic range, by whoever can give it."""
+        clip = await self._clip(job, place)
+        wish = Brief(mode=Mode.HDR, video=clip, parent=job.id, relation=Relation.HDR)
+        refusals = []
+        for provider in (job.provider, None):
+            if provider is None or provider in self._studio.providers:
+                try:
+                    return self._studio.quote(wish, provider=provider, request=request)
+                except Refusal as refusal:
+                    refusals.append(refusal)
+        raise refusals[-1]
+
+    async def again(
+        self,
+        job: Job,
+        *,
+        request: str,
+        changes: dict[str, object],
+        preset: Preset | None = None,
+    ) -> Quote:
+        """What a person had made, once more with *changes*, or with a preset's settings."""
+        wish = job.brief.but(seed=None, parent=None, relation=None, plan=None)
+        if job.brief.plan is not None:
+            raise Refusal(f"#{job.id} was put together here; retake or extend it instead.")
+        provider, model = self._makers(job)
+        if preset is not None:
+            provider, model = preset.provider, preset.model
+            wish = wish.but(**{name: getattr(preset.brief, name) for name in CHOICES})
+        return self._studio.quote(
+            wish.but(**changes), provider=provider, model=model, request=request
+        )
+
+    async def order(self, quote: Quote, *, request: str, place: Place) -> tuple[Job, bool]:
+        """Order what was quoted; the person who acts pays."""
+        return await self._studio.order(
+            quote.brief,
+            request=request,
+            place=place,
+            provider=quote.provider.name,
+            model=quote.model.name,
+        )
+
+    async def defaults(self, job: Job) -> tuple[str, str]:
+        """What the reactions for a retake and an extension would do with a clip, in words."""
+        place = Place(guild_id=job.guild_id, channel_id=job.channel_id, user_id=job.user_id)
+        request = f"defaults:{job.id}"
+        retake, extend = "retake it all", "extend it"
+        try:
+            quote = await self.retake(job, request=request, place=place, part=Part())
+            seed = ", new seed" if quote.brief.seed is not None else ""
+            retake = f"retake it all{seed}{_credits(quote.price)}"
+        except Refusal:
+            pass  # what cannot be done is said when it is asked for
+        try:
+            quote = await self.extend(job, request=request, place=place)
+            extend = f"{quote.brief.duration} s more at the end{_credits(quote.price)}"
+        except Refusal:
+            pass
+        return retake, extend
+
+    # Marks and files.
+
+    async def compare(self, first: Job, second: Job) -> Path:
+        """Both clips side by side, in one file."""
+        to = self._data / "takes" / f"{first.id}.with.{second.id}.mp4"
+        if not to.exists():
+            try:
+                await side_by_side(self._file(first), self._file(second), to)
+            except MediaError as error:
+                raise Refusal(f"They cannot be compared: {error}") from error
+        return to
+
+    async def favourite(self, job: Job, user_id: int, *, on: bool) -> int:
+        """Mark a take, or no longer; how many people do."""
+        return await self._takes.favourite(job.id, user_id, at=self._clock() if on else None)
+
+    async def sign_off(self, job: Job, place: Place, *, on: bool) -> int:
+        """Approve a take, for those whom the server made reviewers, and moderators."""
+        review = await self._takes.review(place.guild_id)
+        if not place.moderator and review.role_id not in place.roles:
+            if review.role_id is None:
+                raise Refusal("Only moderators approve takes here.")
+            raise Refusal(f"Only <@&{review.role_id}> and moderators approve takes here.")
+        return await self._takes.sign_off(job.id, place.user_id, at=self._clock() if on else None)
+
+    async def remove(self, id: int, *, place: Place) -> Take:
+        """Take a clip down, or stop it, for its person or a moderator.
+
+        The file stays until its time: `/video show` brings it back.
+        """
+        take = await self.find(id, guild_id=place.guild_id)
+        if take.job.state not in ENDED:
+            await self._studio.cancel(id, place=place)
+            return take
+        if take.job.user_id != place.user_id and not place.moderator:
+            raise Refusal(f"Only <@{take.job.user_id}> or a moderator can delete #{id}.")
+        await self._takes.hide(id, by=place.user_id)
+        return take
+
+    async def revive(self, id: int, *, place: Place) -> Job:
+        """A clip to be posted again, also after it was taken down."""
+        job = await self.finished(id, place=place)
+        await self._takes.hide(id, by=None)
+        return job
+
+    # Presets.
+
+    async def save_preset(self, name: str, job: Job, *, place: Place, server: bool) -> Preset:
+        """Keep the settings of a clip under a name."""
+        if server and not place.moderator:
+            raise Refusal("Only moderators save presets for the whole server.")
+        name = " ".join(clean(name).split())
+        if not 1 <= len(name) <= 40:
+            raise Refusal("A preset's name has 1 to 40 characters.")
+        owner = 0 if server else place.user_id
+        there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
+        own = [preset for preset in there if preset.user_id == owner]
+        if len(own) >= PRESETS and name not in {preset.name for preset in own}:
+            raise Refusal(f"There are {PRESETS} presets already; delete one first.")
+        kept = Brief(mode=job.brief.mode, **{name: getattr(job.brief, name) for name in CHOICES})
+        preset = Preset(
+            guild_id=place.guild_id,
+            user_id=owner,
+            name=name,
+            provider=job.provider,
+            model=job.model,
+            brief=kept,
+            at=self._clock(),
+        )
+        await self._takes.save_preset(preset)
+        return preset
+
+    async def preset(self, name: str, *, place: Place) -> Preset:
+        """The preset of that name: a person's own, else the server's."""
+        there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
+        wanted = " ".join(name.split()).casefold()
+        found = next((each for each in there if each.name.casefold() == wanted), None)
+        if found is None:
+            names = listed([f"“{each.name}”" for each in there] or ["none yet"])
+            raise Refusal(f"There is no preset “{name[:40]}”; choose {names}.")
+        return found
+
+    async def delete_preset(self, name: str, *, place: Place, server: bool) -> None:
+        if server and not place.moderator:
+            raise Refusal("Only moderators delete presets of the server.")
+        gone = await self._takes.delete_preset(
+            guild_id=place.guild_id, user_id=0 if server else place.user_id, name=name
+        )
+        if not gone:
+            whose = "The server has" if server else "You have"
+            raise Refusal(f"{whose} no preset “{name[:40]}”.")
+
+    async def with_preset(self, preset: Preset, prompt: str, *, request: str) -> Quote:
+        """A new clip with a preset's settings."""
+        if preset.brief.mode is not Mode.TEXT:
+            raise Refusal(f"“{preset.name}” is for clips from an input; use it with /video again.")
+        return self._studio.quote(
+            preset.brief.but(prompt=prompt),
+            provider=preset.provider,
+            model=preset.model,
+            request=request,
+        )
+
+    # Who makes it.
+
+    async def _best_way(
+        self,
+        wish: Brief,
+        job: Job,
+        here: Callable[[str | None, str | None], Awaitable[Quote]],
+        request: str,
+    ) -> Quote:
+        """The clip's own provider if it can, then done here with it, then anybody."""
+        own, model = self._makers(job)
+        refusals: list[Refusal] = []
+        for provider in dict.fromkeys((own, None)):
+            if self._offers(wish.mode, provider):
+                try:
+                    return self._studio.quote(wish, provider=provider, request=request)
+                except Refusal as refusal:
+                    refusals.append(refusal)
+                    if provider is not None and isinstance(refusal, Unfit) and refusal.nearest:
+                        raise  # it can, with another choice, and says which
+            try:
+                return await here(provider, model if provider is not None else None)
+            except Refusal as refusal:
+                refusals.append(refusal)
+        raise refusals[0]
+
+    async def _from_frame(
+        self,
+        job: Job,
+        plan: Plan,
+        prompt: str,
+        seconds: float | None,
+        maker: tuple[str | None, str | None],
+        request: str,
+        *,
+        relation: Relation = Relation.RETAKE,
+    ) -> Quote:
+        """A piece that begins with a frame of the clip, for a plan to put where it belongs."""
+        provider, model = maker
+        if not self._offers(Mode.IMAGE, provider):
+            raise Refusal(
+                f"{self._studio.title(job)} neither does this nor makes clips from a frame."
+            )
+        does = {each.name for each in self._offers(Mode.IMAGE, provider)}
+        model = model if model in does else None
+        lengths = [
+            int(each)
+            for each in self._studio.values(Mode.IMAGE, "duration", provider=provider, model=model)
+        ]
+        duration = None
+        if seconds is not None and lengths:
+            duration = min((each for each in lengths if each >= seconds - 0.01), default=None)
+            if duration is None or (plan.place != "part" and duration != seconds):
+                raise Refusal(
+                    f"{self._studio.title(job)} makes pieces of {listed(sorted(lengths))} s."
+                )
+        wish = Brief(
+            mode=Mode.IMAGE,
+            prompt=prompt,
+            resolution=job.brief.resolution,
+            aspect=job.brief.aspect,
+            fps=job.brief.fps,
+            sound=job.brief.sound,
+            duration=duration,
+            image=await self._frame(job, plan.start if plan.place == "part" else None),
+            parent=job.id,
+            relation=relation,
+            plan=plan,
+        )
+        return self._nearest(wish, provider, model, request)
+
+    def _nearest(self, wish: Brief, provider: str | None, model: str | None, request: str) -> Quote:
+        """A quote for *wish*, or for what comes nearest to it; its length stays."""
+        for _ in range(10):  # each refusal names one thing that has to give way
+            try:
+                return self._studio.quote(wish, provider=provider, model=model, request=request)
+            except Unfit as unfit:
+                near = unfit.nearest
+                if near is None or (wish.duration and near.duration != wish.duration):
+                    raise
+                wish = near
+        raise Refusal("Nobody here makes this as it was.")
+
+    def _offers(self, mode: Mode, provider: str | None) -> Sequence[Model]:
+        return [
+            model
+            for each, model in self._studio.offers(mode)
+            if provider is None or each.name == provider
+        ]
+
+    def _makers(self, job: Job) -> tuple[str | None, str | None]:
+        """Who made a clip, if it is still here and still offers that model."""
+        provider = self._studio.providers.get(job.provider)
+        if provider is None:
+            return None, None
+        known = any(model.name == job.model for model in provider.models)
+        return provider.name, job.model if known else None
+
+    # Small things.
+
+    async def _clip(self, job: Job, place: Place) -> Input:
+        wish = await self._studio.with_inputs(
+            Brief(mode=Mode.RETAKE), {"video": Source(take=job.id)}, place=place
+        )
+        assert wish.video is not None
+        return wish.video
+
+    async def _frame(self, job: Job, at: float | None) -> Input:
+        """The picture that a clip shows *at* seconds, or its last one. Made once."""
+        name = "last" if at is None else f"{round(at * 1000)}"
+        to = self._data / "inputs" / f"frame-{job.id}-{name}.png"
+        if not to.exists():
+            to.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                if at is None:
+                    await last_frame(self._file(job), to)
+                else:
+                    await poster(self._file(job), to, at)
+            except MediaError as error:
+                raise Refusal(f"#{job.id} cannot be used here: {error}") from error
+        size = picture_size(to)
+        if size is None:
+            raise Refusal(f"#{job.id} has no frame that can be read.")
+        return Input(
+            file=str(to.relative_to(self._data)),
+            type="image/png",
+            size=to.stat().st_size,
+            width=size[0],
+            height=size[1],
+            take=job.id,
+        )
+
+    def _file(self, job: Job) -> Path:
+        return self._data / (job.file or "")
+
+    @staticmethod
+    def _may_revive(take: Take, place: Place) -> bool:
+        """What a moderator took down, only moderators bring back."""
+        return place.moderator or take.hidden_by == take.job.user_id
+
+
+def _range(job: Job, part: Part, seconds: float) -> tuple[float, float]:
+    """The part in seconds, within the clip."""
+    start = part.start or 0.0
+    end = seconds if part.end is None else part.end
+    if not 0 <= start < seconds:
+        raise Refusal(f"#{job.id} lasts {seconds:.1f} s; begin before that.")
+    if end > seconds + 0.1:
+        raise Refusal(f"#{job.id} lasts {seconds:.1f} s; end by then.")
+    if end - start < SHORTEST:
+        raise Refusal(f"A part is at least {SHORTEST:g} s long and ends after it begins.")
+    return start, min(end, seconds)
+
+
+def _credits(price: int) -> str:
+    return f" ({price:,} {'credit' if price == 1 else 'credits'})" if price else " (free)"
