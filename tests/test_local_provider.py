@@ -547,6 +547,9 @@ async def test_cancelling_what_is_finished_or_unknown_is_harmless(local):
     await finished(local, wanted)
     await local.cancel(wanted, wanted.attempt)
     await local.cancel(wanted, wanted.attempt)
+    with pytest.raises(Refusal, match="cancelled"):
+        await local.poll(wanted, wanted.attempt)
+    assert not own_children(), "being asked about it does not begin it again"
     with pytest.raises(Refusal) as caught:
         await local.fetch(wanted, wanted.attempt, None, Path("/tmp/never.mp4"))
     assert caught.value.failure is Failure.LOST

@@ -340,7 +340,7 @@ def _paint_title(path: Path, frame: Frame, work: Work, large: bool) -> None:
 
     clock = 180 * unit
     slate = layout(
-        cleaned(_slate(work, frame)),
+        _slate(work, frame),
         width=round(frame.width - 2 * margin - clock),
         height=round(90 * unit),
         largest=max(9, round(18 * unit)),
@@ -386,7 +386,8 @@ def _slate(work: Work, frame: Frame) -> str:
         f"#{work.order.job}",
         "Dailies local preview",
     ]
-    return "  ·  ".join(facts)
+    # A line may end between two facts, not within one.
+    return " · ".join(cleaned(fact).replace(" ", "\u00a0") for fact in facts)
 
 
 async def _shoot(graph: Graph, frame: Frame, streams: Sequence[str], work: Work) -> Path:

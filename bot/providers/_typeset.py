@@ -127,7 +127,7 @@ def paint(
         baseline = y + number * block.leading + round(block.size * 1.0)
         for face, run in runs:
             font = _font(face, block.size, block.weight)
-            way = _way(run, line)
+            way = _way(face, run, line)
             draw.text((left, baseline), run, font=font, fill=255, anchor="ls", direction=way)
             left += font.getlength(run, direction=way)
     if shadow:
@@ -245,16 +245,16 @@ def _reads_leftwards(text: str, *, default: bool = False) -> bool:
     return default
 
 
-def _way(run: str, line: str) -> str | None:
+def _way(face: Path | None, run: str, line: str) -> str | None:
     """The direction to shape *run* of *line* in; None where Pillow cannot choose one."""
-    if not features.check_feature("raqm"):
+    if face is None or not features.check_feature("raqm"):
         return None
     return "rtl" if _reads_leftwards(run, default=_reads_leftwards(line)) else "ltr"
 
 
 def _width(line: str, size: int, weight: int) -> float:
     return sum(
-        _font(face, size, weight).getlength(run, direction=_way(run, line))
+        _font(face, size, weight).getlength(run, direction=_way(face, run, line))
         for face, run in _runs(line)
     )
 
@@ -283,10 +283,10 @@ def _broken(text: str, room: float, weight: int) -> list[str]:
 
 def _balanced(text: str, lines: list[str], room: float, weight: int) -> list[str]:
     """The same number of lines in less room where there are few, so that none is left alone."""
-    if not 2 <= len(lines) <= 4:
+    if not 2 <= len(lines) <= 6:
         return lines
-    for share in (0.5, 0.6, 0.7, 0.8, 0.9):
-        narrower = _broken(text, room * share, weight)
+    for percent in range(50, 100, 5):
+        narrower = _broken(text, room * percent / 100, weight)
         if len(narrower) == len(lines):
             return narrower
     return lines

@@ -201,6 +201,7 @@ class Local:
         self._clock = clock
         self._turns = asyncio.Semaphore(self.limits.concurrency)
         self._renders: dict[str, _Render] = {}
+        self._cancelled: set[str] = set()  #: asked for again, they must not begin again
         self._numbers = itertools.count()
 
     @property
@@ -217,6 +218,8 @@ class Local:
 
     async def poll(self, order: Order, remote_id: str) -> Report:
         """How far the render is. One that a restart interrupted begins again."""
+        if remote_id in self._cancelled:
+            raise Refusal("The clip was cancelled.", failure=Failure.REFUSED)
         if self._clip(remote_id).exists():
             self._renders.pop(remote_id, None)
             return Report(stage=Stage.READY, fraction=1.0)
@@ -245,6 +248,7 @@ class Local:
 
     async def cancel(self, order: Order, remote_id: str) -> None:
         """Stop the render and throw away what there is of it."""
+        self._cancelled.add(remote_id)
         render = self._renders.pop(remote_id, None)
         if render is not None:
             await _stop([render.task])
