@@ -22,6 +22,10 @@ _PLAIN = re.compile(re.escape(_HOME) + r"(/attachments/\d+/\d+/[\w.\-]+)")
 _SIGNED = re.compile(r"https?://[^/\s\"]+(/attachments/\d+/\d+/[\w.\-]+)(?:\?[^\s\"]*)?")
 
 
+#: The page has this address too, so a file that is a document must not act in the page's name.
+HARMLESS = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
+
+
 class Cdn(CdnStore):
     """simcord's store of attachments, on disk. *secret* is what the links are signed with."""
 
@@ -105,7 +109,7 @@ class Cdn(CdnStore):
         if not path.is_file():
             return web.Response(status=404, text="Not Found")
         kind = mimetypes.guess_type(request.path)[0] or "application/octet-stream"
-        return web.FileResponse(path, headers={"Content-Type": kind})
+        return web.FileResponse(path, headers={"Content-Type": kind, **HARMLESS})
 
     def _seal(self, path: str, expires: str, issued: str) -> str:
         text = f"{path}?ex={expires}&is={issued}".encode()

@@ -618,6 +618,21 @@ async def test_the_page_may_load_nothing_from_elsewhere(stage):
     assert "unsafe" not in policy
 
 
+async def test_an_attached_document_can_do_nothing_in_the_pages_name(stage, tmp_path):
+    evil = tmp_path / "evil.html"
+    evil.write_text("<title>here</title><script>document.title = 'harm ' + origin</script>")
+    mira = stage.playground.person("mira")
+    mira.go("videos")
+    sent = await mira.say("a page", files=[evil])
+    async with stage.tab() as tab:
+        await expect(tab.message("evil.html").locator(".file-card")).to_be_visible()
+        await tab.page.goto(sent.attachments[0].url)
+        assert await tab.page.title() == "here"
+        # That the script was not run, and that a bare document has no icon.
+        assert any("sandboxed" in line for line in tab.complaints)
+        tab.complaints.clear()
+
+
 async def test_markdown_is_shown_as_discord_shows_it(stage):
     async with stage.tab() as tab:
         lines = [
@@ -729,6 +744,17 @@ async def test_the_people_are_switched_and_see_what_is_theirs(stage):
         await expect(tab.page.locator('.person.me[data-person="mira"]')).to_be_focused()
         await expect(tab.page.locator("#place-name")).to_have_text("videos")
         assert await tab.messages.filter(has_text="for moderators").count() == 0
+
+
+async def test_direct_messages_have_their_place_in_the_list(stage):
+    mira = stage.playground.person("mira")
+    mira.go_to_dm()
+    async with stage.tab() as tab:
+        await tab.place("Dailies").click()
+        await expect(tab.page.locator(".welcome")).to_contain_text("direct messages with Dailies")
+        user = await stage.bot.fetch_user(mira.id)
+        await user.send("your clip is ready")
+        await expect(tab.message("your clip is ready")).to_be_visible()
 
 
 async def test_a_reload_and_the_back_button_keep_place_and_history(stage):

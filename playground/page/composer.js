@@ -2,17 +2,16 @@
 
 import { isClosed, say, tellTyping, upload } from "./actions.js";
 import { CommandForm } from "./commandform.js";
-import { commandOf } from "./commands.js";
+import { commandOf, OPTION } from "./commands.js";
 import { el, iconButton } from "./dom.js";
 import { draftFile } from "./media.js";
 import { preview } from "./message.js";
 import { place, placeHere } from "./navigation.js";
-import { placeName } from "./places.js";
+import { DM, placeName } from "./places.js";
 import { commandHint, SlashPicker } from "./slashpicker.js";
 import { Refused } from "./socket.js";
 import { displayName, isThread, state } from "./state.js";
 import { readOptions, readValue } from "./typed.js";
-import { OPTION } from "./commands.js";
 
 const TYPING_PAUSE = 8000; // ms between two notes to the others that somebody writes
 const LONGEST = 2000; // characters of a message
@@ -240,7 +239,7 @@ export class Composer {
       ? "This thread is locked."
       : here && isThread(here)
         ? `Message “${name}” · type / for commands`
-        : `Message ${here?.type === 1 ? "@" : "#"}${name} · type / for commands`;
+        : `Message ${here?.type === DM ? "@" : "#"}${name} · type / for commands`;
     this.input.setAttribute("aria-label", `Message in ${name}; type slash for commands`);
   }
 

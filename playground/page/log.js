@@ -8,7 +8,7 @@ import { continues, dots, messageElement, updateMessage } from "./message.js";
 import { watchForMenus } from "./messagemenu.js";
 import { place, placeHere } from "./navigation.js";
 import { drop, pending } from "./outcome.js";
-import { placeIcon, placeName } from "./places.js";
+import { DM, placeIcon, placeName } from "./places.js";
 import { Refused } from "./socket.js";
 import { isThread, state } from "./state.js";
 import { dayKey, dayName } from "./times.js";
@@ -277,10 +277,17 @@ function welcome(here, messages) {
     "header",
     { class: "welcome" },
     el("span", { class: "welcome-icon" }, icon(placeIcon(here))),
-    el("h2", {}, isThread(here) ? name : `Welcome to #${name}`),
-    el("p", {}, isThread(here) ? "This is the start of the thread." : here.topic || `This is the start of #${name}.`),
-    isNew && hint(),
+    el("h2", {}, isThread(here) || here.type === DM ? name : `Welcome to #${name}`),
+    el("p", {}, beginning(here, name)),
+    isNew && here.type !== DM && hint(),
   );
+}
+
+function beginning(here, name) {
+  if (isThread(here)) {
+    return "This is the start of the thread.";
+  }
+  return here.type === DM ? `These are your direct messages with ${name}.` : here.topic || `This is the start of #${name}.`;
 }
 
 /** For a newcomer: what to type, and a button that types it. */

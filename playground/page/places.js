@@ -4,7 +4,8 @@ import { el, icon } from "./dom.js";
 import { goTo, place } from "./navigation.js";
 import { displayName, isThread, state } from "./state.js";
 
-const DM = 1;
+/** Discord's type of a direct message. */
+export const DM = 1;
 const FEW = 5; // threads shown under a channel before "show all"
 const VIEW_CHANNEL = 1n << 10n;
 
