@@ -7,19 +7,9 @@ from .ledger import Bill
 from .moderation import Block, By, Change, Grant, Moderation
 from .opening import CannotOpen, Damaged, Locked, NewerSchema, Store, open_store
 from .periods import Period
-from .policy import (
-    Admitted,
-    ChangedBy,
-    Defaults,
-    Limit,
-    Policy,
-    Refused,
-    Rule,
-    Server,
-    Standing,
-    Whose,
-)
+from .policy import Admitted, Limit, Policy, Refused, Standing
 from .privacy import Forgotten, Privacy
+from .rules import ChangedBy, Defaults, Rule, Server, Whose
 from .servers import (
     Offer,
     PromptHit,

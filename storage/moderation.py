@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from . import ledger, policy
 from .clock import Clock, advance, seen
 from .periods import Period, day_at, span, zone_named
-from .policy import Defaults, Rule, Server, Standing, Whose
+from .policy import Standing
+from .rules import Defaults, Rule, Server, Whose, budget_of, server_of
 from .writer import Writer
 
 T = TypeVar("T")
@@ -244,13 +245,13 @@ def set_server(
         # What was ordered at the old pace is not waited for at the new one.
         db.execute("DELETE FROM pace WHERE guild_id = ?", (by.guild_id,))
     record(db, by, "server", before={name: row[name] for name in changes}, after=changes, now=now)
-    return policy.server_of(db, by.guild_id, defaults)
+    return server_of(db, by.guild_id, defaults)
 
 
 def resume(db: sqlite3.Connection, by: By, *, defaults: Defaults, now: float) -> Server:
     """See `Moderation.resume`."""
-    server = policy.server_of(db, by.guild_id, defaults)
-    budget = policy.budget_of(db, by.guild_id, defaults)
+    server = server_of(db, by.guild_id, defaults)
+    budget = budget_of(db, by.guild_id, defaults)
     first, after = span(budget.period, day_at(now, zone_named(server.zone)))
     used = policy.budget_used(db, by.guild_id, (first, after))
     changes: dict[str, Any] = {"paused": None}
@@ -292,7 +293,7 @@ def grant(
 def reset(db: sqlite3.Connection, by: By, user_id: int, *, defaults: Defaults, now: float) -> int:
     """See `Moderation.reset`."""
     person_id = ledger.person(db, user_id)
-    zone = zone_named(policy.server_of(db, by.guild_id, defaults).zone)
+    zone = zone_named(server_of(db, by.guild_id, defaults).zone)
     today = day_at(now, zone)
     # Every day of the longest periods that today is in: whatever the rule, it starts anew.
     first = min(span(period, today)[0] for period in Period)
@@ -415,8 +416,8 @@ def raise_alarm(
     db: sqlite3.Connection, guild_id: int, percent: int, *, defaults: Defaults, now: float
 ) -> int | None:
     """*percent* if this is the first time in the budget's period; see `Moderation.alarm`."""
-    zone = zone_named(policy.server_of(db, guild_id, defaults).zone)
-    first, _ = span(policy.budget_of(db, guild_id, defaults).period, day_at(now, zone))
+    zone = zone_named(server_of(db, guild_id, defaults).zone)
+    first, _ = span(budget_of(db, guild_id, defaults).period, day_at(now, zone))
     cursor = db.execute(
         "INSERT INTO alarm (guild_id, day, percent) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         (guild_id, first.isoformat(), percent),

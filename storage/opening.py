@@ -21,8 +21,9 @@ from .checks import check
 from .clock import TICKS, Clock, mark
 from .jobs import Jobs
 from .moderation import Moderation
-from .policy import Defaults, Policy
+from .policy import Policy
 from .privacy import Privacy
+from .rules import Defaults
 from .servers import Servers
 from .takes import Takes
 from .writer import Connection, Writer

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
@@ -23,6 +24,7 @@ def zone_named(name: str) -> ZoneInfo:
         ) from None
 
 
+@lru_cache(maxsize=4096)  # a day has one beginning in a zone, and it is asked for with every order
 def starts(day: date, zone: ZoneInfo) -> float:
     """The first moment of *day* there, in seconds since 1970.
 

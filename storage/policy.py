@@ -1,9 +1,8 @@
 """Who may spend how much: decided in the transaction that creates the job."""
 
-import json
 import sqlite3
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -11,7 +10,10 @@ from . import clock, jobs, ledger
 from .clock import Clock
 from .job import Job, Lane
 from .periods import Period, day_at, span, starts, zone_named
+from .rules import Defaults, Rule, Server, Whose, budget_of, rules_for, server_of
 from .writer import Writer
+
+SHOWN = 100  #: jobs at work that a standing counts; more are said to be so many
 
 
 class Limit(StrEnum):
@@ -25,76 +27,6 @@ class Limit(StrEnum):
     BUDGET = "budget"  #: the server's credits for a period
 
 
-class Whose(StrEnum):
-    """Whom a limit was set for."""
-
-    USER = "user"  #: this very person
-    ROLE = "role"  #: everybody with a role
-    MEMBER = "member"  #: every member without a rule of their own or of a role
-    SERVER = "server"  #: all members together
-    DEFAULT = "default"  #: nobody set it in this server: it is the deployment's
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """So many credits a period; None is as many as you like."""
-
-    whose: Whose
-    amount: int | None
-    period: Period
-    role_id: int | None = None  #: which role, for `Whose.ROLE`
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
-    """What holds in a server where nobody has set anything. None is no limit.
-
-    They are meant to keep a lent credit card safe from the first order on: with a credit of
-    one US cent, 5 dollars a day for a member and 20 for the server.
-    """
-
-    amount: int | None = 500  #: credits for a member
-    period: Period = Period.DAY
-    budget: int | None = 2000  #: credits for all members of a server together
-    budget_period: Period = Period.DAY
-    zone: str = "UTC"
-    jobs_per_user: int | None = 3  #: at once
-    jobs_per_server: int | None = 20
-    per_minute: float | None = 6.0  #: orders of one person
-    burst: int = 3  #: of them at once
-
-
-class ChangedBy(StrEnum):
-    """Who may retake or extend a clip."""
-
-    ANYONE = "anyone"
-    REQUESTER = "requester"  #: who asked for it, and moderators
-    MODERATORS = "moderators"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """The settings of one server, the deployment's defaults filled in."""
-
-    zone: str
-    jobs_per_user: int | None
-    jobs_per_server: int | None
-    per_minute: float | None
-    burst: int
-    paused: str | None
-    budget_open: str | None
-    moderators: int | None = None  #: the channel that asks them
-    channels: frozenset[int] = frozenset()  #: where orders are taken; empty: everywhere
-    provider: str | None = None  #: what an order uses that names none
-    model: str | None = None
-    channel_models: Mapping[int, tuple[str, str]] = field(default_factory=dict)  #: the same there
-    providers_off: frozenset[str] = frozenset()
-    changed_by: ChangedBy = ChangedBy.ANYONE
-    slow_lane: bool = False  #: whether an order over its person's quota is free, and waits
-    priority_roles: frozenset[int] = frozenset()
-    confirm_above: int | None = None  #: credits; a dearer order is asked about once more
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """Where a person stands in a server. Credits; times in seconds since 1970, by our clock."""
@@ -104,7 +36,7 @@ class Standing:
     left: int | None  #: of the quota; None: no limit
     granted: int  #: left on their grants
     resets_at: float
-    running: int  #: jobs at once, as the limit counts them
+    running: int  #: jobs at once, as the limit counts them; not counted beyond 100
     budget: Rule
     budget_used: int
     budget_left: int | None
@@ -167,7 +99,13 @@ def admit(
     if refused is not None:
         return refused
     stand = standing(
-        db, guild_id=draft.guild_id, user_id=draft.user_id, roles=roles, defaults=defaults, now=now
+        db,
+        guild_id=draft.guild_id,
+        user_id=draft.user_id,
+        roles=roles,
+        defaults=defaults,
+        now=now,
+        server=server,
     )
     refused = _over_quota(draft.price, stand)
     if refused is not None and server.slow_lane:
@@ -188,9 +126,11 @@ def standing(
     roles: Collection[int],
     defaults: Defaults,
     now: float,
+    server: Server | None = None,
 ) -> Standing:
-    """What a person has used and has left."""
-    server = server_of(db, guild_id, defaults)
+    """What a person has used and has left. *server* is given where it is at hand."""
+    if server is None:
+        server = server_of(db, guild_id, defaults)
     zone = zone_named(server.zone)
     today = day_at(now, zone)
     person_id = _person(db, user_id)
@@ -214,57 +154,13 @@ def standing(
         left=left,
         granted=sum(left for _, left in _grants(db, guild_id, user_id, now)),
         resets_at=starts(span(rule.period, today)[1], zone),
-        running=_running(db, guild_id, user_id),
+        running=_running(db, guild_id, user_id, upto=SHOWN),
         budget=budget,
         budget_used=spent,
         budget_left=None if is_open else max(0, (budget.amount or 0) - spent),
         budget_resets_at=starts(after, zone),
         renewals=tuple(renewals),
     )
-
-
-def rules_for(
-    db: sqlite3.Connection,
-    *,
-    guild_id: int,
-    user_id: int,
-    roles: Collection[int],
-    defaults: Defaults,
-) -> list[Rule]:
-    """The quotas that speak of a person, of which the best holds: their own, else those of
-    their roles, else the members', else the deployment's. Never empty."""
-    found: dict[Whose, list[Rule]] = {}
-    for whose, target, amount, period in db.execute(
-        "SELECT whose, target, amount, period FROM rule WHERE guild_id = ? AND whose <> 'server'",
-        (guild_id,),
-    ):
-        if (
-            (whose == Whose.USER and target == user_id)
-            or (whose == Whose.ROLE and target in roles)
-            or whose == Whose.MEMBER
-        ):
-            rule = Rule(
-                whose=Whose(whose),
-                amount=amount,
-                period=Period(period),
-                role_id=target if whose == Whose.ROLE else None,
-            )
-            found.setdefault(rule.whose, []).append(rule)
-    default = Rule(whose=Whose.DEFAULT, amount=defaults.amount, period=defaults.period)
-    for whose in (Whose.USER, Whose.ROLE, Whose.MEMBER):
-        if whose in found:
-            return found[whose]
-    return [default]
-
-
-def budget_of(db: sqlite3.Connection, guild_id: int, defaults: Defaults) -> Rule:
-    """What all members of a server may spend together."""
-    row = db.execute(
-        "SELECT amount, period FROM rule WHERE guild_id = ? AND whose = 'server'", (guild_id,)
-    ).fetchone()
-    if row is None:
-        return Rule(whose=Whose.DEFAULT, amount=defaults.budget, period=defaults.budget_period)
-    return Rule(whose=Whose.SERVER, amount=row["amount"], period=Period(row["period"]))
 
 
 def budget_used(db: sqlite3.Connection, guild_id: int, days: tuple[date, date]) -> int:
@@ -275,34 +171,6 @@ def budget_used(db: sqlite3.Connection, guild_id: int, days: tuple[date, date]) 
         (guild_id, days[0].isoformat(), days[1].isoformat()),
     ).fetchone()
     return int(used)
-
-
-def server_of(db: sqlite3.Connection, guild_id: int, defaults: Defaults) -> Server:
-    """A server's settings."""
-    row = db.execute("SELECT * FROM server WHERE guild_id = ?", (guild_id,)).fetchone()
-    values = {} if row is None else {key: row[key] for key in row.keys() if row[key] is not None}  # noqa: SIM118  # a Row iterates its values
-    return Server(
-        zone=values.get("zone", defaults.zone),
-        jobs_per_user=values.get("jobs_per_user", defaults.jobs_per_user),
-        jobs_per_server=values.get("jobs_per_server", defaults.jobs_per_server),
-        per_minute=values.get("per_minute", defaults.per_minute),
-        burst=values.get("burst", defaults.burst),
-        paused=values.get("paused"),
-        budget_open=values.get("budget_open"),
-        moderators=values.get("moderators"),
-        channels=frozenset(json.loads(values.get("channels", "[]"))),
-        provider=values.get("provider"),
-        model=values.get("model"),
-        channel_models={
-            int(channel): (provider, model)
-            for channel, (provider, model) in json.loads(values.get("channel_models", "{}")).items()
-        },
-        providers_off=frozenset(json.loads(values.get("providers_off", "[]"))),
-        changed_by=ChangedBy(values.get("changed_by", ChangedBy.ANYONE)),
-        slow_lane=bool(values.get("slow_lane", False)),
-        priority_roles=frozenset(json.loads(values.get("priority_roles", "[]"))),
-        confirm_above=values.get("confirm_above"),
-    )
 
 
 def _forbidden(db: sqlite3.Connection, draft: Job, server: Server, now: float) -> Refused | None:
@@ -331,13 +199,13 @@ def _too_many(db: sqlite3.Connection, draft: Job, server: Server, now: float) ->
                 frees_at=frees_at,
             )
     if server.jobs_per_user is not None:
-        running = _running(db, draft.guild_id, draft.user_id)
+        running = _running(db, draft.guild_id, draft.user_id, upto=server.jobs_per_user)
         if running >= server.jobs_per_user:
             return Refused(
                 limit=Limit.JOBS, whose=Whose.MEMBER, amount=server.jobs_per_user, used=running
             )
     if server.jobs_per_server is not None:
-        running = _running(db, draft.guild_id, None)
+        running = _running(db, draft.guild_id, None, upto=server.jobs_per_server)
         if running >= server.jobs_per_server:
             return Refused(
                 limit=Limit.JOBS, whose=Whose.SERVER, amount=server.jobs_per_server, used=running
@@ -456,13 +324,14 @@ def _grants(
     return [(number, left) for number, left in rows]
 
 
-def _running(db: sqlite3.Connection, guild_id: int, user_id: int | None) -> int:
-    """Jobs at work. One that only a person can move is nobody's to wait for."""
-    sql = "SELECT count(*) FROM job WHERE guild_id = ?"
+def _running(db: sqlite3.Connection, guild_id: int, user_id: int | None, *, upto: int) -> int:
+    """Jobs at work, not counted beyond *upto*. One that waits for a person is not at work."""
+    sql = "SELECT count(*) FROM (SELECT 1 FROM job WHERE guild_id = :guild"
     if user_id is not None:
-        sql += " AND user_id = ?"
+        sql += " AND user_id = :user"
     sql += " AND state IN ('queued', 'submitting', 'rendering', 'fetching', 'delivering')"
-    [count] = db.execute(sql, (guild_id,) if user_id is None else (guild_id, user_id)).fetchone()
+    sql += " LIMIT :upto)"
+    [count] = db.execute(sql, {"guild": guild_id, "user": user_id, "upto": upto}).fetchone()
     return int(count)
 
 

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from . import policy
 from .clock import Clock, advance
 from .job import ENDED, Job
 from .jobs import of
 from .periods import Period, day_at, span, starts, zone_named
-from .policy import Defaults
+from .rules import Defaults, server_of
 from .writer import Writer
 
 EXPORTED = 100_000  #: jobs in an export; nobody has that many
@@ -154,7 +153,7 @@ def _until(db: sqlite3.Connection, guilds: set[int], defaults: Defaults, now: fl
     """The end of the longest period that the limits of these servers are in."""
     ends = [now + timedelta(days=1).total_seconds()]
     for guild_id in guilds:
-        zone = zone_named(policy.server_of(db, guild_id, defaults).zone)
+        zone = zone_named(server_of(db, guild_id, defaults).zone)
         today = day_at(now, zone)
         ends += [starts(span(period, today)[1], zone) for period in Period]
     return max(ends)
