@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 64  #: steps under way at once; each provider bounds its own work besides
 LOOK_AGAIN = 1.0  #: seconds; a clock that was set is noticed within this time
+QUEUE_LASTS = 24 * 3600.0  #: seconds that a job waits for a provider before it is given up
 LONG = 20.0  #: seconds of waiting after which another provider is looked for
 HERE = 3  #: tries after which another provider is looked for
 #: Refusals that are about our account and not about the wish.
@@ -388,6 +389,11 @@ class Worker:
         slots = self._slots.setdefault(job.provider, set())
         if self._stopping:
             return None
+        if self._clock() - job.created_at > QUEUE_LASTS:
+            now, sentence = self._clock(), "No provider took it within a day; nothing was ordered."
+            return job.to(
+                State.EXPIRED, now=now, due_at=now, error=sentence, failure=Failure.TIMEOUT
+            )
         if (offer := self._elsewhere(job)) is not None:
             return await self._move(job, offer)
         room = provider.limits.concurrency - len(slots)
@@ -451,10 +457,9 @@ class Worker:
             waits = busy.retry_after is not None and busy.retry_after > LONG
             if waits or job.tries + 1 >= HERE or not provider.healthy:
                 self._tried_at.setdefault(job.id, set()).add(job.provider)
-            return replace(
-                job.to(State.QUEUED, now=self._clock(), due_at=self._later(job, busy)),
-                tries=job.tries + 1,
-            )
+            now = self._clock()
+            again = now if self._elsewhere(job) is not None else self._later(job, busy)
+            return replace(job.to(State.QUEUED, now=now, due_at=again), tries=job.tries + 1)
         except Refusal as refusal:
             log.warning("Job %s was refused: %s %s", job.id, refusal, refusal.raw)
             if refusal.billed is False and refusal.failure in OURS and job.chooser is not None:

@@ -1,6 +1,7 @@
 """The worker: one job, from its order to its message, whatever happens in between."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from bot.providers import Receipt, Report, Stage
 from bot.studio import Place, Studio
 from bot.worker import PATIENCE, Undeliverable, Worker
 from storage import Brief, Defaults, State, open_store
-from tests.doubles import Clock, FakeProvider, Screen
+from tests.doubles import PRICE, Clock, FakeProvider, Screen, model
 
 RUNNING = Report(stage=Stage.RUNNING, fraction=0.5)
 
@@ -159,6 +160,18 @@ async def test_a_busy_provider_is_asked_again_when_it_said(house, provider, cloc
     assert (await house.get(job)).state is State.RENDERING
     first, second = provider.submitted
     assert first[1] != second[1], "each attempt has a name of its own"
+
+
+async def test_what_nobody_takes_for_a_day_is_given_up_and_costs_nothing(house, provider, clock):
+    job = await house.order()
+    provider.submits.extend([Busy("down", retry_after=900)] * 200)
+    for _ in range(110):
+        await house.run_now()
+        clock.advance(901)
+
+    job = await house.get(job)
+    assert (job.state, job.billed) == (State.EXPIRED, "no")
+    assert "nothing was ordered" in job.error
 
 
 async def test_an_order_that_may_have_arrived_is_never_sent_twice(house, provider, screen):
@@ -438,3 +451,74 @@ async def test_a_receipt_with_the_clip_itself_needs_no_poll(house, provider, tmp
 
     assert screen.delivered == [(job.id, b"at once", False)]
     assert provider.polled == []
+
+
+def two(store, screen, clock, tmp_path, *, cost=0, other_cost=0):
+    def priced(cost):
+        return replace(PRICE, base={"*": cost})
+
+    first = FakeProvider("first", models=(model("one", price=priced(cost)),))
+    plain = model("plain", price=priced(other_cost), seeds=None, sound=False)
+    second = FakeProvider("second", models=(plain,))
+    house = House(store, {"first": first, "second": second}, screen, clock, tmp_path)
+    return house, first, second
+
+
+OUR_ACCOUNT = [
+    Refusal("No money.", failure=Failure.CREDIT),
+    Refusal("Bad key.", failure=Failure.KEY),
+    Busy("Rate.", retry_after=600),
+]
+
+
+@pytest.mark.parametrize("answer", OUR_ACCOUNT, ids=["credit", "key", "rate"])
+async def test_a_job_that_was_proven_not_to_be_taken_goes_to_another_provider(
+    store, screen, clock, tmp_path, answer
+):
+    house, first, second = two(store, screen, clock, tmp_path)
+    first.submits.append(answer)
+    job = await house.order()
+    assert job.provider == "first"
+    await house.run(steps=60)
+
+    job = await house.get(job)
+    assert (job.state, job.provider) == (State.DONE, "second")
+    assert job.note == "First did not take it; Second makes it instead: no seed, no sound."
+    assert len(first.submitted) == len(second.submitted) == 1
+
+
+NOT_OURS = [
+    Refusal("No foxes.", failure=Failure.CONTENT),
+    Unclear("lost"),
+    Refusal("It may have been billed.", failure=Failure.CREDIT, billed=None),
+]
+
+
+@pytest.mark.parametrize("answer", NOT_OURS, ids=["content", "unclear", "billed"])
+async def test_and_never_after_a_content_refusal_or_where_it_may_have_been_taken(
+    store, screen, clock, tmp_path, answer
+):
+    house, first, second = two(store, screen, clock, tmp_path)
+    first.submits.append(answer)
+    job = await house.order()
+    await house.run(steps=60)
+
+    assert (await house.get(job)).state in {State.FAILED, State.UNCLEAR}
+    assert second.submitted == []
+
+
+async def test_nor_for_more_than_was_promised(store, screen, clock, tmp_path):
+    house, first, second = two(store, screen, clock, tmp_path, cost=1, other_cost=2)
+    first.submits.append(Refusal("No money.", failure=Failure.CREDIT))
+    job = await house.order()
+    await house.run(steps=60)
+
+    assert (await house.get(job)).state is State.FAILED
+    assert second.submitted == []
+
+
+async def test_the_cheapest_that_is_well_is_chosen(store, screen, clock, tmp_path):
+    house, _, second = two(store, screen, clock, tmp_path, cost=2, other_cost=1)
+    assert (await house.order()).provider == "second"
+    second.healthy = False
+    assert (await house.order()).provider == "first"
