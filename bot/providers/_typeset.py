@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, features
@@ -127,7 +128,7 @@ def paint(
         baseline = y + number * block.leading + round(block.size * 1.0)
         for face, run in runs:
             font = _font(face, block.size, block.weight)
-            way = _way(face, run, line)
+            way = _way(run, line)
             draw.text((left, baseline), run, font=font, fill=255, anchor="ls", direction=way)
             left += font.getlength(run, direction=way)
     if shadow:
@@ -142,12 +143,14 @@ def paint(
 def write_face(to: Path) -> None:
     """Write the font file of digits and Latin letters to *to*, for programs that want a file."""
     first = _faces()[0]
-    if first is not None:
-        to.write_bytes(first.read_bytes())
-        return
-    embedded = ImageFont.load_default(10)
-    assert isinstance(embedded, ImageFont.FreeTypeFont), "a size was given"
-    to.write_bytes(embedded.font_bytes)
+    to.write_bytes(_embedded() if first is None else first.read_bytes())
+
+
+def _embedded() -> bytes:
+    """The font file that is part of Pillow: Latin letters only."""
+    face = ImageFont.load_default(10)
+    assert isinstance(face, ImageFont.FreeTypeFont), "a size was given"
+    return face.font_bytes
 
 
 def _filled(colour: tuple[int, int, int], mask: Image.Image) -> Image.Image:
@@ -175,9 +178,8 @@ def _faces() -> tuple[Path | None, ...]:
 @lru_cache(maxsize=256)
 def _font(face: Path | None, size: int, weight: int) -> ImageFont.FreeTypeFont:
     if face is None:
-        embedded = ImageFont.load_default(size)
-        assert isinstance(embedded, ImageFont.FreeTypeFont), "a size was given"
-        return embedded
+        # Not as it comes, but shaped like the others: its own way rounds every letter's width.
+        return ImageFont.truetype(BytesIO(_embedded()), size)
     font = ImageFont.truetype(face, size)
     font.set_variation_by_axes([weight])
     return font
@@ -245,16 +247,16 @@ def _reads_leftwards(text: str, *, default: bool = False) -> bool:
     return default
 
 
-def _way(face: Path | None, run: str, line: str) -> str | None:
+def _way(run: str, line: str) -> str | None:
     """The direction to shape *run* of *line* in; None where Pillow cannot choose one."""
-    if face is None or not features.check_feature("raqm"):
+    if not features.check_feature("raqm"):
         return None
     return "rtl" if _reads_leftwards(run, default=_reads_leftwards(line)) else "ltr"
 
 
 def _width(line: str, size: int, weight: int) -> float:
     return sum(
-        _font(face, size, weight).getlength(run, direction=_way(face, run, line))
+        _font(face, size, weight).getlength(run, direction=_way(run, line))
         for face, run in _runs(line)
     )
 
