@@ -121,13 +121,15 @@ async def deploy(
     clock: Callable[[], float] = time.time,
     loopback: frozenset[str] = frozenset(),
     ready_timeout: float = 2.0,
+    steady: Callable[[], float] = time.monotonic,
     providers: dict[str, Provider] | None = None,
     opened: Callable[..., AbstractAsyncContextManager[Store]] = open_store,
     bot_class: type[Dailies] = Dailies,
 ) -> AsyncGenerator[Deployment]:
     """Everything a bot needs, opened, and closed again in the right order.
 
-    *providers* are those of the settings unless given; *opened* opens the store.
+    *clock* is the time since 1970, *steady* one that never goes backwards. *providers* are those
+    of the settings unless given; *opened* opens the store.
     """
     data = settings.dailies_data
     sections = provider_sections()
@@ -140,6 +142,7 @@ async def deploy(
                 environ=environ,
                 public_url=settings.public_url,
                 loopback=loopback,
+                clock=steady,
             )
 
         if providers is None:

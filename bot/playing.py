@@ -72,6 +72,7 @@ async def play(settings: Settings, options: Options) -> int:
                 settings.model_copy(update=changes),
                 environ=environ,
                 clock=place.clock.now,
+                steady=place.clock.now,
                 loopback=hosts,
                 ready_timeout=0.1,
             )

@@ -23,7 +23,7 @@ def settings_for(playground, data, **more):
 
 
 @asynccontextmanager
-async def working(playground, data, *, providers=None, environ=None, **more):
+async def working(playground, data, *, providers=None, environ=None, loopback=frozenset(), **more):
     """The whole bot, connected and ready; it is stopped cleanly at the end."""
     before = discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY
     point_at(playground.api_url, playground.gateway_url)
@@ -33,6 +33,8 @@ async def working(playground, data, *, providers=None, environ=None, **more):
             settings_for(playground, data, **more),
             environ=environ or {},
             clock=playground.clock.now,
+            steady=playground.clock.now,
+            loopback=loopback,
             ready_timeout=0.1,
             providers=providers,
         ) as deployment:

@@ -6,6 +6,7 @@ or None when this deployment has no key for it. Nothing else has to change.
 
 import importlib
 import pkgutil
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -145,6 +146,7 @@ class Connection:
     environ: Mapping[str, str] = field(default_factory=dict)  #: the environment and .env
     public_url: str | None = None  #: where the internet reaches this deployment
     loopback: frozenset[str] = frozenset()  #: hosts that may be plain http: tests, playground
+    clock: Callable[[], float] = time.monotonic  #: seconds that never go backwards
 
 
 def connect_all(

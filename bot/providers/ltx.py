@@ -7,8 +7,7 @@ reference at docs.ltx.video, read on the dates given below.
 
 import base64
 import re
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -123,13 +122,7 @@ class Ltx:
     idempotent = False
     cancels = False
 
-    def __init__(
-        self,
-        settings: Settings,
-        connection: Connection,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, settings: Settings, connection: Connection) -> None:
         self.models = overridden(models(), connection.toml, provider=self.name)
         self.limits = Limits(
             concurrency=settings.concurrency,
@@ -146,13 +139,13 @@ class Ltx:
                 settings.base_url, setting="LTX_BASE_URL", loopback=connection.loopback
             ),
             headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
-            pressure=Pressure(title=TITLE, per_minute=settings.per_minute, clock=clock),
+            pressure=Pressure(title=TITLE, per_minute=settings.per_minute, clock=connection.clock),
         )
         self._fetcher = Fetcher(loopback=connection.loopback)
         self._folder = connection.data / self.name
         self._version: str = settings.submit_version
         self._patience = Patience()
-        self._clock = clock
+        self._clock = connection.clock
         self._uploads: dict[str, tuple[float, str]] = {}
 
     @property

@@ -92,7 +92,7 @@ class Ltx2Api:
                 settings.base_url, setting="LTX2API_BASE_URL", loopback=connection.loopback
             ),
             headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
-            pressure=Pressure(title=TITLE, per_minute=settings.per_minute),
+            pressure=Pressure(title=TITLE, per_minute=settings.per_minute, clock=connection.clock),
         )
         self._patience = Patience()
         self._fetcher = Fetcher(loopback=connection.loopback)

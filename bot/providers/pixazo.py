@@ -112,7 +112,7 @@ class Pixazo:
                 "Ocp-Apim-Subscription-Key": settings.api_key.get_secret_value(),
                 "Cache-Control": "no-cache",
             },
-            pressure=Pressure(title=TITLE, per_minute=settings.per_minute),
+            pressure=Pressure(title=TITLE, per_minute=settings.per_minute, clock=connection.clock),
         )
         self._patience = Patience()
         self._fetcher = Fetcher(loopback=connection.loopback)
