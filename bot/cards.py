@@ -6,6 +6,7 @@ import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from bot.worker import Glimpse
 from storage import ENDED, Job, State
@@ -65,6 +66,7 @@ class Cards:
         self._shown: dict[int, tuple[State, float]] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._news: dict[int, asyncio.Event] = {}
+        self._settling = False
 
     def show(self, job: Job, glimpse: Glimpse) -> None:
         """Bring *job*'s card to this state, unless a newer one is on its way already."""
@@ -78,6 +80,9 @@ class Cards:
 
     async def settle(self, *, within: float = 5.0) -> None:
         """Write what is still to be written, for a stop."""
+        self._settling = True
+        for news in self._news.values():
+            news.set()
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()), timeout=within)
         for task in list(self._tasks.values()):
@@ -106,7 +111,7 @@ class Cards:
         while True:
             job, _ = self._wanted[id]
             state, at = self._shown.get(id, (None, 0.0))
-            if job.state is not state:
+            if job.state is not state or self._settling:
                 return
             now = self._clock()
             if now - job.created_at > EDITS_LAST:
@@ -118,8 +123,5 @@ class Cards:
                 return
             news = self._news[id]
             news.clear()
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), min(left, 1.0))
-            except TimeoutError:
-                if gap == float("inf"):
-                    return
