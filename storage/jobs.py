@@ -196,6 +196,11 @@ def insert(db: sqlite3.Connection, draft: Job) -> tuple[Job, bool]:
     known = requested(db, draft.request)
     if known is not None:
         return known, False
+    return insert_new(db, draft), True
+
+
+def insert_new(db: sqlite3.Connection, draft: Job) -> Job:
+    """The job made of *draft*, whose request is known to be new."""
     cursor = db.execute(
         """
         INSERT INTO job (
@@ -215,7 +220,7 @@ def insert(db: sqlite3.Connection, draft: Job) -> tuple[Job, bool]:
     assert cursor.lastrowid is not None
     job = replace(draft, id=cursor.lastrowid)
     _record(db, job, before=None, why="ordered")
-    return job, True
+    return job
 
 
 def requested(db: sqlite3.Connection, request: str) -> Job | None:

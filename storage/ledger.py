@@ -311,18 +311,20 @@ def _count(
     ):
         if quota or total:
             row = {"guild": guild_id, "whose": whose, "day": day, "reserve": reserve_id}
-            # Not an UPSERT: its row would have to pass the CHECKs before it is added.
-            db.execute(
-                "INSERT INTO day_use (guild_id, person_id, day) VALUES (:guild, :whose, :day)"
-                " ON CONFLICT DO NOTHING",
-                row,
-            )
-            db.execute(
+            row |= {"quota": quota, "total": total}
+            # Not an UPSERT: what is taken off would have to pass the CHECKs as a row of its own.
+            cursor = db.execute(
                 """
                 UPDATE day_use SET
                     quota = quota + :quota, total = total + :total,
                     forgiven = forgiven + iif(:reserve <= reset_at, :quota, 0)
                 WHERE guild_id = :guild AND person_id = :whose AND day = :day
                 """,
-                {**row, "quota": quota, "total": total},
+                row,
             )
+            if cursor.rowcount == 0:
+                db.execute(
+                    "INSERT INTO day_use (guild_id, person_id, day, quota, total)"
+                    " VALUES (:guild, :whose, :day, :quota, :total)",
+                    row,
+                )

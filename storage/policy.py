@@ -36,7 +36,7 @@ class Standing:
     left: int | None  #: of the quota; None: no limit
     granted: int  #: left on their grants
     resets_at: float
-    running: int  #: jobs at once, as the limit counts them; not counted beyond 100
+    running: int  #: jobs at once, as the limit counts them; not counted beyond that or 100
     budget: Rule
     budget_used: int
     budget_left: int | None
@@ -93,12 +93,11 @@ def admit(
         return Admitted(job=known, created=False)
     now = clock.advance(db, now)
     server = server_of(db, draft.guild_id, defaults)
-    refused = _forbidden(db, draft, server, now)
-    if refused is None:
-        refused = _too_many(db, draft, server, now)
+    running = _running(db, draft.guild_id, draft.user_id, upto=server.jobs_per_user or SHOWN)
+    refused = _forbidden(db, draft, server, now) or _too_many(db, draft, server, running, now)
     if refused is not None:
         return refused
-    stand = standing(
+    stand = _standing(
         db,
         guild_id=draft.guild_id,
         user_id=draft.user_id,
@@ -106,6 +105,7 @@ def admit(
         defaults=defaults,
         now=now,
         server=server,
+        running=running,
     )
     refused = _over_quota(draft.price, stand)
     if refused is not None and server.slow_lane:
@@ -126,11 +126,31 @@ def standing(
     roles: Collection[int],
     defaults: Defaults,
     now: float,
-    server: Server | None = None,
 ) -> Standing:
-    """What a person has used and has left. *server* is given where it is at hand."""
-    if server is None:
-        server = server_of(db, guild_id, defaults)
+    """What a person has used and has left."""
+    return _standing(
+        db,
+        guild_id=guild_id,
+        user_id=user_id,
+        roles=roles,
+        defaults=defaults,
+        now=now,
+        server=server_of(db, guild_id, defaults),
+        running=_running(db, guild_id, user_id, upto=SHOWN),
+    )
+
+
+def _standing(
+    db: sqlite3.Connection,
+    *,
+    guild_id: int,
+    user_id: int,
+    roles: Collection[int],
+    defaults: Defaults,
+    now: float,
+    server: Server,
+    running: int,
+) -> Standing:
     zone = zone_named(server.zone)
     today = day_at(now, zone)
     person_id = _person(db, user_id)
@@ -154,7 +174,7 @@ def standing(
         left=left,
         granted=sum(left for _, left in _grants(db, guild_id, user_id, now)),
         resets_at=starts(span(rule.period, today)[1], zone),
-        running=_running(db, guild_id, user_id, upto=SHOWN),
+        running=running,
         budget=budget,
         budget_used=spent,
         budget_left=None if is_open else max(0, (budget.amount or 0) - spent),
@@ -188,7 +208,9 @@ def _forbidden(db: sqlite3.Connection, draft: Job, server: Server, now: float) -
     return None
 
 
-def _too_many(db: sqlite3.Connection, draft: Job, server: Server, now: float) -> Refused | None:
+def _too_many(
+    db: sqlite3.Connection, draft: Job, server: Server, running: int, now: float
+) -> Refused | None:
     if server.per_minute is not None:
         frees_at = _paid_at(db, draft, now) - (server.burst - 1) * 60 / server.per_minute
         if frees_at > now:
@@ -198,12 +220,10 @@ def _too_many(db: sqlite3.Connection, draft: Job, server: Server, now: float) ->
                 amount=server.per_minute,
                 frees_at=frees_at,
             )
-    if server.jobs_per_user is not None:
-        running = _running(db, draft.guild_id, draft.user_id, upto=server.jobs_per_user)
-        if running >= server.jobs_per_user:
-            return Refused(
-                limit=Limit.JOBS, whose=Whose.MEMBER, amount=server.jobs_per_user, used=running
-            )
+    if server.jobs_per_user is not None and running >= server.jobs_per_user:
+        return Refused(
+            limit=Limit.JOBS, whose=Whose.MEMBER, amount=server.jobs_per_user, used=running
+        )
     if server.jobs_per_server is not None:
         running = _running(db, draft.guild_id, None, upto=server.jobs_per_server)
         if running >= server.jobs_per_server:
@@ -246,7 +266,7 @@ def _over_budget(price: int, stand: Standing) -> Refused | None:
 def _taken(
     db: sqlite3.Connection, draft: Job, stand: Standing, server: Server, now: float
 ) -> Admitted:
-    job, _ = jobs.insert(db, draft)
+    job = jobs.insert_new(db, draft)
     house = job.price if job.lane is Lane.SLOW else 0
     mine = job.price - house
     quota = mine if stand.left is None else min(mine, stand.left)
@@ -379,6 +399,15 @@ class Policy:
     async def server(self, guild_id: int) -> Server:
         """A server's settings."""
         return await self._writer.read(lambda db: server_of(db, guild_id, self._defaults))
+
+    async def providers_off(self) -> dict[int, frozenset[str]]:
+        """The providers that are switched off, by server, where there are any."""
+        rows = await self._writer.read(
+            lambda db: db.execute(
+                "SELECT guild_id, providers_off FROM server WHERE providers_off IS NOT NULL"
+            ).fetchall()
+        )
+        return {guild: frozenset(json.loads(names)) for guild, names in rows}
 
     async def bill(self, job_id: int) -> ledger.Bill | None:
         """What a job holds and cost, from the ledger; None for one that was never reserved."""
