@@ -1,5 +1,6 @@
 """The playground's page in a real browser, wide and on a phone, with a real bot behind it."""
 
+import io
 import shutil
 import struct
 import subprocess
@@ -575,6 +576,9 @@ async def test_an_edit_redraws_the_words_and_not_the_clip(stage):
         await done.edit(content="take 1, retouched")
         words = tab.message("take 1, retouched")
         await expect(words.locator(".edited")).to_have_text("(edited)")
+        notes = discord.File(io.BytesIO(b"notes"), "notes.txt")
+        await done.edit(attachments=[*done.attachments, notes])
+        await expect(words.locator(".file-card")).to_contain_text("notes.txt")
         assert await tab.page.locator(".log video").evaluate("video => video.marked") is True
 
 
@@ -779,6 +783,7 @@ async def test_older_messages_come_when_one_scrolls_up(stage):
         await expect(tab.messages).to_have_count(50)
         await log.evaluate("log => { log.scrollTop = 0; }")
         await expect(tab.messages).to_have_count(100)
+        await expect(tab.message("line 80")).to_be_in_viewport()  # what was read stays in sight
         await log.evaluate("log => { log.scrollTop = 0; }")
         await expect(tab.messages).to_have_count(130)
         await expect(tab.page.locator(".welcome")).to_be_attached()
