@@ -47,6 +47,15 @@ class HouseRules:
     def __init__(self, store: Store) -> None:
         self._policy = store.policy
         self._servers = store.servers
+        self._off: dict[int, frozenset[str]] = {}
+
+    async def load(self) -> None:
+        """Learn what is switched off where: at the start, and after each change."""
+        self._off = await self._policy.providers_off()
+
+    def off(self, guild_id: int) -> frozenset[str]:
+        """The providers that are switched off in a server."""
+        return self._off.get(guild_id, frozenset())
 
     async def check(
         self, place: Asking, prompt: str, *, provider: str | None, model: str | None

@@ -10,15 +10,31 @@ from decimal import Decimal
 from typing import Protocol
 
 from bot.errors import Refusal
+from bot.houserules import HouseRules
 from bot.inputs import Inputs, Source
 from bot.limits import said
 from bot.models import Capability, Model, Unfit, complete, in_credits, listed, usd
 from bot.providers import Provider
 from bot.worker import Glimpse
-from storage import Admitted, Brief, IllegalMove, Job, Mode, Refused, Stale, State, Store
+from storage import (
+    Admitted,
+    Brief,
+    IllegalMove,
+    Job,
+    Mode,
+    Refused,
+    Stale,
+    Standing,
+    State,
+    Store,
+)
 
 AUTO, CHEAPEST, FASTEST = "auto", "cheapest", "fastest"
 CHOOSERS = (AUTO, CHEAPEST, FASTEST)  #: what may be said instead of a provider's name
+HALTED = (
+    "No orders are taken at the moment: the books of this bot do not add up. "
+    "Its operator has been told; nothing was charged."
+)
 LIVE = frozenset(
     {
         State.QUEUED,
@@ -63,6 +79,16 @@ class Limited(Refusal):
         self.quote = quote
 
 
+class Costly(Refusal):
+    """The server wants a second yes to an order as dear as *quote*."""
+
+    def __init__(self, quote: Quote, above: int) -> None:
+        super().__init__(
+            f"This clip costs {quote.price:,} credits; above {above:,} this server asks once more."
+        )
+        self.quote = quote
+
+
 class Crew(Protocol):
     """Whoever moves the jobs: the worker."""
 
@@ -92,6 +118,10 @@ class Studio:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
+        self.rules = HouseRules(store)
+        self.halted = False  #: no orders are taken: the books do not add up
+        #: Called with a server and where it stands, after each order that was taken.
+        self.on_money: Callable[[int, Standing], None] = lambda _guild, _standing: None
         self._jobs = store.jobs
         self._policy = store.policy
         self._inputs = inputs
@@ -101,19 +131,25 @@ class Studio:
         self.providers = providers
 
     def quote(
-        self, wish: Brief, *, provider: str | None = None, model: str | None = None, request: str
+        self,
+        wish: Brief,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        request: str,
+        without: Collection[str] = (),
     ) -> Quote:
         """What *wish* becomes and costs; *request* decides the seed where nobody chose one.
 
         Without a provider, or with a word of `CHOOSERS`: among those that can make it as it was
         asked and are well, the cheapest, then the fastest by what was seen here; or the other
-        way round.
+        way round. *without* are providers that may not.
         """
         wish = wish.but(prompt=clean(wish.prompt))
         seed = int.from_bytes(hashlib.sha256(request.encode()).digest()[:4], "big") >> 1
         quotes: list[Quote] = []
         unfit: list[Unfit] = []
-        for candidate, choice, capability in self._candidates(wish.mode, provider, model):
+        for candidate, choice, capability in self._candidates(wish.mode, provider, model, without):
             try:
                 brief = complete(choice, wish, seed=seed)
             except Unfit as error:
@@ -135,6 +171,8 @@ class Studio:
         quotes = []
         for candidate, choice, capability in self._matching(job.brief.mode, None, None):
             if candidate.name in without or not candidate.healthy:
+                continue
+            if candidate.name in self.rules.off(job.guild_id):
                 continue
             brief = _nearest(choice, job.brief, seed=job.id)
             if brief is not None:
@@ -171,14 +209,24 @@ class Studio:
         provider: str | None = None,
         model: str | None = None,
         sources: Mapping[str, Source] | None = None,
+        confirmed: bool = False,
     ) -> tuple[Job, bool]:
         """Promise a clip: once this returns, the job ends in a message, whatever happens.
 
         *request* identifies what asked for it; the same request twice is the same job, and
         the second value says whether it is new. *sources* are the inputs, by the brief's field.
+        *confirmed* says that the person knows the price, however high.
         """
+        if self.halted:
+            raise Refusal(HALTED)
+        who = await self.rules.check(place, wish.prompt, provider=provider, model=model)
+        provider, model = who.provider, who.model
         wish = await self.with_inputs(wish, sources or {}, place=place)
-        quote = self.quote(wish, provider=provider, model=model, request=request)
+        quote = self.quote(
+            wish, provider=provider, model=model, request=request, without=who.without
+        )
+        if who.confirm_above is not None and quote.price > who.confirm_above and not confirmed:
+            raise Costly(quote, who.confirm_above)
         now = self._clock()
         draft = Job(
             id=0,
@@ -196,7 +244,9 @@ class Studio:
             due_at=now,
         )
         match await self._policy.admit(draft, roles=place.roles):
-            case Admitted(job=job, created=created):
+            case Admitted(job=job, created=created, standing=standing):
+                if standing is not None:
+                    self.on_money(place.guild_id, standing)
                 return job, created
             case Refused() as refused:
                 raise Limited(refused, quote)
@@ -306,15 +356,18 @@ class Studio:
         return list(found)
 
     def _candidates(
-        self, mode: Mode, provider: str | None, model: str | None
+        self, mode: Mode, provider: str | None, model: str | None, without: Collection[str]
     ) -> list[tuple[Provider, Model, Capability]]:
         """Whoever may make this; a name that is not there is refused with those that are."""
         if provider not in (None, *CHOOSERS) and provider not in self.providers:
             names = listed([*CHOOSERS, *self.providers])
             raise Refusal(f"There is no provider “{provider[:40]}” here; choose {names}.")
-        candidates = self._matching(mode, provider, model)
+        matching = self._matching(mode, provider, model)
+        candidates = [each for each in matching if each[0].name not in without]
         if candidates:
             return candidates
+        if matching:
+            raise Refusal("Whoever could make this is switched off in this server.")
         offered = [
             (each, choice)
             for each, choice in self.offers()

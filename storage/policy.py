@@ -10,7 +10,7 @@ from . import clock, jobs, ledger
 from .clock import Clock
 from .job import Job, Lane
 from .periods import Period, day_at, span, starts, zone_named
-from .rules import Defaults, Rule, Server, Whose, budget_of, rules_for, server_of
+from .rules import Defaults, Rule, Server, Whose, budget_of, providers_off, rules_for, server_of
 from .writer import Writer
 
 SHOWN = 100  #: jobs at work that a standing counts; more are said to be so many
@@ -402,12 +402,7 @@ class Policy:
 
     async def providers_off(self) -> dict[int, frozenset[str]]:
         """The providers that are switched off, by server, where there are any."""
-        rows = await self._writer.read(
-            lambda db: db.execute(
-                "SELECT guild_id, providers_off FROM server WHERE providers_off IS NOT NULL"
-            ).fetchall()
-        )
-        return {guild: frozenset(json.loads(names)) for guild, names in rows}
+        return await self._writer.read(providers_off)
 
     async def bill(self, job_id: int) -> ledger.Bill | None:
         """What a job holds and cost, from the ledger; None for one that was never reserved."""

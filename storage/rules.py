@@ -151,3 +151,9 @@ def budget_of(db: sqlite3.Connection, guild_id: int, defaults: Defaults) -> Rule
     if row is None:
         return Rule(whose=Whose.DEFAULT, amount=defaults.budget, period=defaults.budget_period)
     return Rule(whose=Whose.SERVER, amount=row["amount"], period=Period(row["period"]))
+
+
+def providers_off(db: sqlite3.Connection) -> dict[int, frozenset[str]]:
+    """The providers that are switched off, by server, where there are any."""
+    rows = db.execute("SELECT guild_id, providers_off FROM server WHERE providers_off IS NOT NULL")
+    return {guild: frozenset(json.loads(names)) for guild, names in rows}
