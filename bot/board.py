@@ -8,7 +8,7 @@ from discord import ui
 
 from bot import messages
 from bot.assembly import PIECE
-from storage import ENDED, Brief, Job, Mode, Relation, State, Take
+from storage import ENDED, Job, State, Take
 
 RETAKE, EXTEND, REMOVE, FAVOURITE, SEND, APPROVE = "🔁", "⏩", "❌", "⭐", "✉️", "✅"
 SEEDED = (RETAKE, EXTEND, FAVOURITE, SEND, REMOVE)  #: put under every clip, to be pressed
@@ -16,13 +16,6 @@ ACTIONS = frozenset({*SEEDED, APPROVE})
 LISTED = 40  #: takes that a board lists; `/video takes` pages through all of them
 
 _MADE = frozenset({State.DELIVERING, State.DONE, State.UNDELIVERED})
-_RELATIONS = {
-    Relation.RETAKE: "retake of",
-    Relation.EXTEND: "extends",
-    Relation.VARIATION: "variation of",
-    Relation.HDR: "HDR of",
-    Relation.FROM: "from",
-}
 #: The buttons of a clip: verb, emoji, label. Two rows.
 _BUTTONS = (
     (
@@ -43,29 +36,18 @@ _BUTTONS = (
 
 def lineage(job: Job, parent: Take | None) -> str:
     """'retake of take 1 (3 to 5 s)': how a take came from its parent; "" for a first one."""
-    brief = job.brief
-    if brief.parent is None or brief.relation is None:
+    near = parent is not None and parent.job.thread_id == job.thread_id
+    if parent is not None and parent.number is not None and near:
+        return messages.made_from(job, f"take {parent.number}")
+    return messages.made_from(job)
+
+
+def jump(take: Take) -> str:
+    """The link to a take's newest post; "" where none stands."""
+    if take.post is None:
         return ""
-    words = _RELATIONS[Relation(brief.relation)]
-    same_thread = parent is not None and parent.job.thread_id == job.thread_id
-    if parent is not None and parent.number is not None and same_thread:
-        name = f"take {parent.number}"
-    else:
-        name = f"#{brief.parent}"
-    return f"{words} {name}{_part(brief)}"
-
-
-def _part(brief: Brief) -> str:
-    plan = brief.plan
-    if plan is not None and plan.place == "part" and plan.seconds is not None:
-        return f" ({plan.start:g}–{plan.start + plan.seconds:g} s)"
-    if plan is not None and plan.place != "part":
-        return f" by {brief.duration} s at the {plan.place}" if brief.duration else ""
-    if brief.mode is Mode.RETAKE and brief.duration is not None:
-        return f" ({brief.start or 0:g}–{(brief.start or 0) + brief.duration:g} s)"
-    if brief.mode is Mode.EXTEND and brief.duration is not None:
-        return f" by {brief.duration} s at the {brief.direction or 'end'}"
-    return ""
+    channel, message = take.post
+    return f"https://discord.com/channels/{take.job.guild_id}/{channel}/{message}"
 
 
 def made_here(job: Job, title: str) -> str:
@@ -133,9 +115,8 @@ def line(take: Take, parent: Take | None, *, usd_per_credit: Decimal) -> str:
         parts.append("deleted")
     elif take.dropped is not None:
         parts.append("file made room for newer ones")
-    elif take.post is not None:
-        channel, message = take.post
-        parts.append(f"https://discord.com/channels/{job.guild_id}/{channel}/{message}")
+    else:
+        parts.append(jump(take))
     return " · ".join(part for part in parts if part)
 
 

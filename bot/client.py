@@ -73,7 +73,8 @@ class Dailies(commands.Bot):
             command_prefix=(),
             help_command=None,
             tree_cls=Tree,
-            intents=discord.Intents(guilds=True),
+            # None of them is privileged.
+            intents=discord.Intents(guilds=True, guild_messages=True, guild_reactions=True),
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             max_messages=None,
@@ -86,16 +87,17 @@ class Dailies(commands.Bot):
         self.usd_per_credit = usd_per_credit
         self._extensions = tuple(extensions)
         self._data = data
-        self._clock = clock
+        self.clock = clock
+        self.watchers: list[Callable[[Job], None]] = []  #: told of every job that moved
         self._tokens: dict[int, tuple[float, discord.Interaction[Any]]] = {}
-        self._pacer = Pacer()
+        self.pacer = Pacer()
         self._cards = Cards(self._edit, fast=lambda job: self._token(job) is not None, clock=clock)
         self.versions = Versions(studio, data=data, clock=clock)
         self.delivery = Delivery(
             self,
             studio.store,
             studio,
-            self._pacer,
+            self.pacer,
             data=data,
             usd_per_credit=usd_per_credit,
             clock=clock,
@@ -134,8 +136,48 @@ class Dailies(commands.Bot):
         finally:
             self.studio.begin(job)
 
+    async def present(self, job: Job, channel_id: int, *, beside: int, again: bool) -> None:
+        """Show a job that no interaction asked for, by a message of our own beside another one.
+
+        With *again*, an earlier try may have posted it: look first. Whatever becomes of the
+        card, the job goes on.
+        """
+        place = self.get_partial_messageable(channel_id, guild_id=job.guild_id)
+        try:
+            card = None
+            if again:
+                card = await self.delivery.found(place, job, messages.is_card(job))
+            if card is None:
+                await self.pacer.wait(urgent=True)
+                card = await place.send(
+                    view=self._view(job, self.studio.glimpse(job)),
+                    nonce=nonce(job.id, "card"),
+                    reference=discord.MessageReference(
+                        message_id=beside, channel_id=channel_id, fail_if_not_exists=False
+                    ),
+                    mention_author=False,
+                    silent=True,
+                    allowed_mentions=messages.SILENT,
+                )
+            channel = self.get_channel(channel_id) or await self.fetch_channel(channel_id)
+            thread_id = channel_id if isinstance(channel, discord.Thread) else None
+            if isinstance(channel, discord.TextChannel):
+                thread_id = await self._start_thread(channel, card.id, job)
+            placed = await self.studio.placed(
+                job, card_channel_id=channel_id, card_id=card.id, thread_id=thread_id
+            )
+            self._tell_watchers(placed)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            log.warning("No card for job %s: %s", job.id, error)
+        finally:
+            self.studio.begin(job)
+
+    def _tell_watchers(self, job: Job) -> None:
+        for watch in self.watchers:
+            watch(job)
+
     async def _present(self, interaction: "Interaction", job: Job) -> None:
-        self._tokens[job.id] = self._clock(), interaction
+        self._tokens[job.id] = self.clock(), interaction
         view = self._view(job, self.studio.glimpse(job))
         if interaction.response.is_done():
             card_id = (await interaction.edit_original_response(view=view)).id
@@ -153,9 +195,10 @@ class Dailies(commands.Bot):
             thread_id = channel.id
         elif isinstance(channel, discord.TextChannel):
             thread_id = await self._start_thread(channel, card_id, job)
-        await self.studio.placed(
+        placed = await self.studio.placed(
             job, card_channel_id=job.channel_id, card_id=card_id, thread_id=thread_id
         )
+        self._tell_watchers(placed)
 
     async def _start_thread(
         self, channel: discord.TextChannel, card_id: int, job: Job
@@ -174,6 +217,7 @@ class Dailies(commands.Bot):
 
     def show(self, job: Job, glimpse: Glimpse) -> None:
         """See `Screen.show`."""
+        self._tell_watchers(job)
         if job.card_id is not None:
             self._cards.show(job, glimpse)
 
@@ -199,7 +243,7 @@ class Dailies(commands.Bot):
             # What was posted before is read again: its link is a fresh one then.
             message = await self.delivery.found(place, job, has_file(name))
             if message is None:
-                await self._pacer.wait(urgent=True)
+                await self.pacer.wait(urgent=True)
                 message = await place.send(
                     f"-# What #{job.id} starts from",
                     file=discord.File(file, name),
@@ -233,7 +277,7 @@ class Dailies(commands.Bot):
                 return
         if job.card_channel_id is None or job.card_id is None:
             return
-        await self._pacer.wait(urgent=job.state in ENDED)
+        await self.pacer.wait(urgent=job.state in ENDED)
         channel = self.get_partial_messageable(job.card_channel_id)
         try:
             await channel.get_partial_message(job.card_id).edit(
@@ -244,7 +288,7 @@ class Dailies(commands.Bot):
 
     def _token(self, job: Job) -> discord.Interaction[Any] | None:
         at, interaction = self._tokens.get(job.id, (0.0, None))
-        if interaction is not None and self._clock() - at > TOKEN_LASTS:
+        if interaction is not None and self.clock() - at > TOKEN_LASTS:
             self._tokens.pop(job.id, None)
             return None
         return interaction

@@ -268,6 +268,23 @@ class Delivery:
             place, text, nonce(job.id, purpose), ping=ping, files=files, view=view
         )
 
+    def file_of(self, job: Job) -> Path:
+        """Where our copy of a clip is."""
+        return self._data / (job.file or "")
+
+    async def limit_of(self, job: Job) -> int:
+        """Bytes of an attachment in the server of *job*."""
+        guild = self._client.get_guild(job.guild_id)
+        said = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+        return await self._takes.upload_limit(job.guild_id, said=said)
+
+    async def fitting(self, clip: Path, limit: int) -> Path:
+        """*clip*, or an encode of it of at most *limit* bytes; else raises `Refusal`."""
+        try:
+            return clip if clip.stat().st_size <= limit else await self._smaller(clip, limit)
+        except MediaError as error:
+            raise Refusal(f"It cannot be made small enough: {error}") from error
+
     async def poster(self, job: Job) -> Path | None:
         """A picture that stands for a take; None where there is none to be had."""
         clip = self._data / (job.file or "")

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ from bot.errors import Busy, Refusal, Unclear
 from bot.models import MODE_WORDS, Capability, Model, listed
 from bot.providers import Provider
 from bot.worker import Glimpse
-from storage import Job, Mode, State
+from storage import Job, Mode, Relation, State
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,8 @@ def card(
         lines.append(inert(job.error))
     if job.note:
         lines.append(f"-# {inert(job.note)}")
+    if made := made_from(job):
+        lines.append(f"-# {made}")
     lines.append(f"-# {inert(title)} · {settings_line(job)}")
     lines.append(f"-# {_money(job, usd_per_credit)} · asked for by <@{job.user_id}>")
     view = ui.LayoutView(timeout=None)
@@ -101,6 +103,50 @@ def card(
             box.add_item(row)
     view.add_item(box)
     return view
+
+
+_RELATIONS = {
+    Relation.RETAKE: "retake of",
+    Relation.EXTEND: "extends",
+    Relation.VARIATION: "variation of",
+    Relation.HDR: "HDR of",
+    Relation.FROM: "from",
+}
+
+
+def made_from(job: Job, name: str | None = None) -> str:
+    """'retake of #12 (3 to 5 s)'; "" for what came from no other. *name* is its parent's."""
+    brief = job.brief
+    if brief.parent is None or brief.relation is None:
+        return ""
+    words = f"{_RELATIONS[Relation(brief.relation)]} {name or f'#{brief.parent}'}"
+    plan = brief.plan
+    if plan is not None and plan.place == "part":
+        return f"{words} ({plan.start:g}–{plan.start + (plan.seconds or 0):g} s)"
+    if brief.mode is Mode.RETAKE and brief.duration is not None:
+        start = brief.start or 0.0
+        length = brief.video.seconds if brief.video and brief.video.seconds else brief.duration
+        return f"{words} ({start:g}–{min(start + brief.duration, round(length, 1)):g} s)"
+    if brief.duration and (plan is not None or brief.mode is Mode.EXTEND):
+        return f"{words} by {brief.duration} s at the {brief.direction or 'end'}"
+    return words
+
+
+def is_card(job: Job) -> Callable[[discord.Message], bool]:
+    """Whether a message is the card of *job*."""
+    mark = f" · #{job.id}\n"
+
+    def wanted(message: discord.Message) -> bool:
+        boxes = [each for each in message.components if isinstance(each, discord.Container)]
+        texts = [
+            part.content
+            for box in boxes
+            for part in box.children
+            if isinstance(part, discord.TextDisplay)
+        ]
+        return any(mark in text.partition("\n")[0] + "\n" for text in texts)
+
+    return wanted
 
 
 def result(job: Job, *, title: str, usd_per_credit: Decimal, note: str = "") -> str:

@@ -221,6 +221,7 @@ class Versions:
             place=place,
             provider=quote.provider.name,
             model=quote.model.name,
+            confirmed=True,  # who acts on a clip has seen the price
         )
 
     async def defaults(self, job: Job) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .brief import Brief
 from .job import Job
 from .jobs import _job as load
+from .jobs import requested
 from .writer import Writer
 
 
@@ -154,6 +155,16 @@ class Takes:
                 listed,
             )
         )
+
+    async def gone_with(self, channel_id: int) -> None:
+        """Note that a channel or thread was deleted, with every post in it."""
+        await self._writer.write(
+            lambda db: _run(db, "UPDATE post SET gone = 1 WHERE channel_id = ?", channel_id)
+        )
+
+    async def asked(self, request: str) -> Job | None:
+        """The job that a request became."""
+        return await self._writer.read(lambda db: requested(db, request))
 
     async def post(self, message_id: int) -> Post | None:
         """The post that a message is."""

@@ -1,0 +1,20 @@
+"""Acting on clips: reactions, buttons, message menus, and the board of a thread."""
+
+from bot.client import Dailies
+from cogs.takes.boards import Boards
+from cogs.takes.buttons import Confirm, Verb
+from cogs.takes.forms import Forms
+from cogs.takes.menus import MENUS
+from cogs.takes.reactions import Reactions
+
+
+async def setup(bot: Dailies) -> None:
+    bot.add_dynamic_items(Verb, Confirm)
+    for menu in MENUS:
+        bot.tree.add_command(menu)
+    boards = Boards(bot)
+    bot.watchers.append(boards.touch)
+    bot.delivery.posted = boards.touch
+    await bot.add_cog(boards)
+    await bot.add_cog(Forms(bot))
+    await bot.add_cog(Reactions(bot, boards))

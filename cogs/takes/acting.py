@@ -1,0 +1,138 @@
+"""What every way of acting on a clip has in common: which clip, how it is answered."""
+
+import discord
+
+from bot import board, messages
+from bot.client import Dailies, Interaction, place_of
+from bot.errors import Refusal
+from bot.studio import Place, Quote
+from cogs.takes.boards import Boards
+from storage import Job, Post
+
+REQUEST = 24 * 1024 * 1024  #: bytes that Discord takes in one request, with some to spare
+
+
+async def pressed(interaction: Interaction, job_id: int) -> tuple[Place, Job]:
+    """Where a button or menu was used, and the finished clip that it is about.
+
+    Raises `Refusal` for a clip of another server, or one that is not there.
+    """
+    place = place_of(interaction)
+    return place, await interaction.client.versions.finished(job_id, place=place)
+
+
+async def clip_of(interaction: Interaction, message_id: int) -> int:
+    """The number of the clip that a message carries or is the card of.
+
+    Raises `Refusal` for any other message.
+    """
+    store = interaction.client.studio.store
+    post = await store.takes.post(message_id)
+    if post is not None:
+        return post.job_id
+    job = await store.jobs.by_message(message_id, guild_id=interaction.guild_id)
+    if job is None:
+        raise Refusal("Use this on a clip that Dailies made.")
+    return job.id
+
+
+async def order(interaction: Interaction, quote: Quote, place: Place) -> None:
+    """Order what was quoted, and answer with its card."""
+    ordering = interaction.client.versions.order(
+        quote, request=f"interaction:{interaction.id}", place=place
+    )
+    await interaction.client.answer(interaction, ordering)
+
+
+async def too_dear(bot: Dailies, quote: Quote, place: Place) -> bool:
+    """Whether this server wants such a price confirmed."""
+    limit = (await bot.studio.store.policy.server(place.guild_id)).confirm_above
+    return limit is not None and quote.price > limit
+
+
+async def take_down(bot: Dailies, posts: list[Post]) -> None:
+    """Delete the messages that carry a clip, as far as they can be deleted."""
+    for post in posts:
+        place = bot.get_partial_messageable(post.channel_id)
+        try:
+            await place.get_partial_message(post.message_id).delete()
+        except discord.NotFound:
+            continue
+    await bot.studio.store.takes.gone([post.message_id for post in posts])
+
+
+async def gather(bot: Dailies, job: Job) -> None:
+    """Post a favourite in the channel where this server gathers them, once."""
+    review = await bot.studio.store.takes.review(job.guild_id)
+    if review.channel_id is None:
+        return
+    posts = await bot.studio.store.takes.posts_of(job.id)
+    if all(post.channel_id != review.channel_id for post in posts):
+        place = bot.get_partial_messageable(review.channel_id, guild_id=job.guild_id)
+        await bot.delivery.show_again(job, place, purpose="favourite")
+
+
+def said_of(job: Job, bot: Dailies) -> str:
+    """Everything about a clip."""
+    return messages.details(job, title=bot.studio.title(job), usd_per_credit=bot.usd_per_credit)
+
+
+async def lineage_of(job: Job, bot: Dailies) -> str:
+    """What a clip was made from and what was made from it, with links."""
+    takes = bot.studio.store.takes
+    lines = []
+    if job.brief.parent is not None:
+        parent = await takes.get(job.brief.parent, guild_id=job.guild_id)
+        link = board.jump(parent) if parent is not None else ""
+        lines.append(f"{board.lineage(job, parent)} {link}".strip())
+    for child in await takes.children(job.id):
+        what = child.job.brief.relation
+        lines.append(f"#{child.job.id} is its {what} {board.jump(child)}".strip())
+    if made := board.made_here(job, bot.studio.title(job)):
+        lines.append(made)
+    return "\n".join(f"-# {each}" for each in lines if each)
+
+
+def refresh_board(bot: Dailies, job: Job) -> None:
+    """Bring the board of a clip's thread up to date."""
+    boards = bot.get_cog("Boards")
+    if isinstance(boards, Boards) and job.thread_id is not None:
+        boards.refresh(job.thread_id, guild_id=job.guild_id)
+
+
+async def compare(interaction: Interaction, first: Job, second: Job) -> None:
+    """Answer with both clips in one gallery, and side by side in one clip made here."""
+    if first.id == second.id:
+        raise Refusal("Those are the same clip; choose two.")
+    await interaction.response.defer(thinking=True)
+    bot = interaction.client
+    together = await bot.versions.compare(first, second)
+    takes = bot.studio.store.takes
+    names = []
+    for job in (first, second):
+        take = await takes.get(job.id, guild_id=job.guild_id)
+        names.append(f"{board.title_of(take) if take else ''} (#{job.id})")
+    each = min(await bot.delivery.limit_of(first), REQUEST // 3)
+    shown = [
+        (bot.delivery.file_of(job), f"dailies-compare-{job.id}.mp4", messages.alt_text(job))
+        for job in (first, second)
+    ]
+    both = f"{names[0]} on the left, {names[1]} on the right"
+    shown.append((together, f"dailies-{first.id}-beside-{second.id}.mp4", both))
+    files = [
+        discord.File(await bot.delivery.fitting(path, each), name, description=alt)
+        for path, name, alt in shown
+    ]
+    view = discord.ui.LayoutView(timeout=None)
+    text = [f"### {names[0]} and {names[1]}"]
+    text += [
+        f"-# {name}: {messages.settings_line(job)}"
+        for name, job in zip(names, (first, second), strict=True)
+    ]
+    view.add_item(discord.ui.TextDisplay("\n".join(text)))
+    gallery: discord.ui.MediaGallery[discord.ui.LayoutView] = discord.ui.MediaGallery()
+    for file, (_, _, alt) in zip(files, shown, strict=True):
+        gallery.add_item(media=file, description=alt)
+    view.add_item(gallery)
+    view.stop()
+    await interaction.followup.send(view=view, files=files, allowed_mentions=messages.SILENT)

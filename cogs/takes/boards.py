@@ -1,0 +1,112 @@
+"""The board at the top of a thread: its takes, their cost, favourites, what is running."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+
+import aiohttp
+import discord
+from discord.ext import commands
+
+from bot import board, messages
+from bot.client import Dailies
+from bot.delivery import nonce
+from storage import Job, State, Thread
+
+log = logging.getLogger(__name__)
+
+GAP = 5.0  #: seconds between two edits of a board
+OLD_GAP = 600.0  #: the same, once its message is over an hour old: Discord then takes fewer
+OLD = 3600.0
+KNOWN = 5000  #: jobs whose last state is remembered, to tell news from repetition
+
+
+class Boards(commands.Cog):
+    """Keeps each thread's board current: soon after a change, and no more often than allowed."""
+
+    def __init__(self, bot: Dailies) -> None:
+        self._bot = bot
+        self._takes = bot.studio.store.takes
+        self._seen: OrderedDict[int, tuple[State, int | None]] = OrderedDict()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._again: set[int] = set()
+        self._written: dict[int, float] = {}
+
+    async def cog_unload(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+
+    def touch(self, job: Job) -> None:
+        """A job moved, or was posted: bring its board there, unless that is no news."""
+        now = (job.state, job.result_id)
+        if job.thread_id is None or self._seen.get(job.id) == now:
+            return
+        self._seen[job.id] = now
+        if len(self._seen) > KNOWN:
+            self._seen.popitem(last=False)
+        self.refresh(job.thread_id, guild_id=job.guild_id)
+
+    def refresh(self, thread_id: int, *, guild_id: int) -> None:
+        """Write a thread's board anew, soon."""
+        if thread_id in self._tasks:
+            self._again.add(thread_id)
+            return
+        task = asyncio.create_task(self._keep(thread_id, guild_id), name=f"board {thread_id}")
+        self._tasks[thread_id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(thread_id, None))
+
+    async def _keep(self, thread_id: int, guild_id: int) -> None:
+        while True:
+            self._again.discard(thread_id)
+            await self._bot.wait_until_ready()
+            try:
+                gap = await self._write(thread_id, guild_id)
+            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+                log.info("The board of thread %s cannot be written: %s", thread_id, error)
+                return
+            await asyncio.sleep(gap)
+            if thread_id not in self._again:
+                return
+
+    async def _write(self, thread_id: int, guild_id: int) -> float:
+        """Post or edit the board; seconds to leave before the next edit."""
+        known = await self._takes.thread(thread_id)
+        takes = await self._takes.of_thread(thread_id)
+        view = board.board(takes, usd_per_credit=self._bot.usd_per_credit)
+        place = self._bot.get_partial_messageable(thread_id, guild_id=guild_id)
+        await self._bot.pacer.wait(urgent=False)
+        if known is None or known.board_id is None:
+            message = await place.send(
+                view=view,
+                nonce=nonce(thread_id, "board"),
+                silent=True,
+                allowed_mentions=messages.SILENT,
+            )
+            channel = self._bot.get_channel(thread_id)
+            parent_id = channel.parent_id if isinstance(channel, discord.Thread) else None
+            thread = Thread(
+                id=thread_id, guild_id=guild_id, parent_id=parent_id, board_id=message.id
+            )
+            await self._takes.set_thread(thread, at=self._bot.clock())
+            await self._pin(channel, message)
+            return GAP
+        if known.board_id == 0:
+            return GAP
+        try:
+            await place.get_partial_message(known.board_id).edit(
+                view=view, allowed_mentions=messages.SILENT
+            )
+        except discord.NotFound:  # somebody does not want it
+            gone = Thread(id=thread_id, guild_id=guild_id, parent_id=None, board_id=0)
+            await self._takes.set_thread(gone, at=self._bot.clock())
+        age = self._bot.clock() - discord.utils.snowflake_time(known.board_id).timestamp()
+        return OLD_GAP if age > OLD else GAP
+
+    async def _pin(self, channel: object, message: discord.Message) -> None:
+        if not isinstance(channel, discord.Thread) or channel.parent is None:
+            return
+        if channel.permissions_for(channel.guild.me).pin_messages:
+            try:
+                await message.pin()
+            except discord.HTTPException as error:
+                log.info("The board of thread %s is not pinned: %s", channel.id, error)

@@ -1,0 +1,69 @@
+"""What a message's right-click menu offers: five entries, as many as Discord allows here."""
+
+import discord
+from discord import app_commands
+
+from bot.client import Interaction, place_of
+from bot.errors import Refusal
+from cogs.takes import acting, buttons, forms
+
+
+async def _retake(interaction: Interaction, message: discord.Message) -> None:
+    job_id = await acting.clip_of(interaction, message.id)
+    place, job = await acting.pressed(interaction, job_id)
+    await interaction.client.versions.may_change(job, place)
+    await forms.retake(interaction, job, place)
+
+
+async def _extend(interaction: Interaction, message: discord.Message) -> None:
+    job_id = await acting.clip_of(interaction, message.id)
+    place, job = await acting.pressed(interaction, job_id)
+    await interaction.client.versions.may_change(job, place)
+    await forms.extend(interaction, job, place)
+
+
+async def _animate(interaction: Interaction, message: discord.Message) -> None:
+    place_of(interaction)
+    link = _link(message, "image")
+    if link is None:
+        raise Refusal("There is no image in this message.")
+    await forms.begin(interaction, "animate", link)
+
+
+async def _use_sound(interaction: Interaction, message: discord.Message) -> None:
+    place_of(interaction)
+    link = _link(message, "audio")
+    if link is None:
+        raise Refusal("There is no sound in this message.")
+    await forms.begin(interaction, "sound", link)
+
+
+async def _details(interaction: Interaction, message: discord.Message) -> None:
+    job_id = await acting.clip_of(interaction, message.id)
+    take = await interaction.client.versions.find(job_id, guild_id=interaction.guild_id or 0)
+    await buttons.details(interaction, take.job)
+
+
+def _link(message: discord.Message, kind: str) -> str | None:
+    """The first attachment or embedded picture of that kind."""
+    for attachment in message.attachments:
+        if (attachment.content_type or "").startswith(f"{kind}/"):
+            return attachment.url
+    if kind == "image":
+        for embed in message.embeds:
+            found = embed.image.url or embed.thumbnail.url
+            if found:
+                return found
+    return None
+
+
+MENUS: list[app_commands.ContextMenu] = [
+    app_commands.ContextMenu(name=name, callback=callback)
+    for name, callback in (
+        ("Retake…", _retake),
+        ("Extend…", _extend),
+        ("Animate this image", _animate),
+        ("Use this sound", _use_sound),
+        ("Details", _details),
+    )
+]
