@@ -10,7 +10,7 @@ import re2
 
 from bot.errors import Refusal
 from bot.models import listed
-from storage import ChangedBy, Job, PromptRule, Server, Store
+from storage import PromptRule, Store
 
 WORD_MAX = 100  #: characters of a word or phrase
 PATTERN_MAX = 200  #: characters of a pattern
@@ -97,18 +97,6 @@ class HouseRules:
                     "ordered and cost nothing; write it another way, or ask a moderator if you "
                     "think that is a mistake."
                 )
-
-
-def may_change(server: Server, job: Job, place: Asking) -> None:
-    """Refuse somebody who may not retake or extend *job* in this server."""
-    match server.changed_by:
-        case ChangedBy.REQUESTER if place.user_id != job.user_id and not place.moderator:
-            raise Refusal(
-                f"In this server only <@{job.user_id}> or a moderator may make something new of "
-                f"#{job.id}."
-            )
-        case ChangedBy.MODERATORS if not place.moderator:
-            raise Refusal("In this server only moderators may make something new of a clip.")
 
 
 def accepted(kind: str, text: str) -> str:

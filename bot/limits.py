@@ -1,12 +1,10 @@
 """Which limit said no to an order, as a sentence that helps."""
 
-from bot.models import listed
 from storage import Limit, Period, Refused, Whose
 
 _EACH = {Period.DAY: "a day", Period.WEEK: "a week", Period.MONTH: "a month"}
 _WHOSE = {
     Whose.USER: "your own limit",
-    Whose.ROLE: "your role's limit",
     Whose.MEMBER: "the limit for members",
     Whose.SERVER: "this server's limit",
     Whose.DEFAULT: "the limit",
@@ -34,15 +32,27 @@ def said(refused: Refused, price: int) -> str:
                 f"{refused.amount:g}; wait for one of them or cancel it."
             )
         case Limit.QUOTA | Limit.BUDGET:
-            whose = _WHOSE[refused.whose]
-            if refused.limit is Limit.BUDGET:
-                whose = "this server's budget"
-            each = _EACH[refused.period] if refused.period else ""
-            left = listed([f"{refused.would_fit:,} credits"]) if refused.would_fit else "nothing"
+            left = f"{in_words(refused.would_fit)} left" if refused.would_fit else "nothing left"
+            if refused.frees_at is None:
+                frees = " It is more than that ever allows; a moderator can help."
             return (
-                f"This clip costs {price:,} credits; {whose} is {refused.amount:,.0f} {each} and "
-                f"{left} is left now.{frees}"
+                f"This clip costs {in_words(price)}; {_whose(refused)} is "
+                f"{refused.amount:,.0f} {_EACH[refused.period] if refused.period else ''}, "
+                f"and there is {left} now.{frees}"
             )
+
+
+def in_words(amount: int) -> str:
+    """'1 credit', '1,200 credits'."""
+    return f"{amount:,} credit{'' if amount == 1 else 's'}"
+
+
+def _whose(refused: Refused) -> str:
+    if refused.limit is Limit.BUDGET:
+        return "this server's budget"
+    if refused.whose is Whose.ROLE and refused.role_id is not None:
+        return f"the limit of your role <@&{refused.role_id}>"
+    return _WHOSE[refused.whose]
 
 
 def _with_reason(sentence: str, why: str) -> str:

@@ -1,0 +1,167 @@
+"""Charts of what was spent, as PNG: the same card reads on Discord's dark and light pages.
+
+They are drawn in a thread, on a canvas of their own: matplotlib's `pyplot` keeps global state
+and is not used. matplotlib itself is loaded with the first chart, so that a bot starts without
+the half second and the memory that it takes.
+"""
+
+import asyncio
+import io
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from storage import Use
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH, DPI = 8.0, 125  #: inches, and dots an inch: 1000 pixels, which Discord shows unscaled
+#: Inches: a title with air, a row of the legend, the columns, the dates, a bar, the right edge.
+TITLE, ROW, COLUMNS, FOOT, BAR, EDGE = 0.46, 0.23, 2.4, 0.42, 0.34, 0.25
+CARD, INK, FAINT, RULE = "#23262e", "#eef0f4", "#a9b0bd", "#3b404b"
+#: Apart in lightness too, for those who see few colours; the first is the bot's own.
+COLOURS = ("#6f9bff", "#ffb454", "#63d0a4", "#f07f9c", "#b89cf5", "#d8dde6", "#8a919e")
+MAKERS = 6  #: models with a colour of their own; the rest are "other"
+PEOPLE = 8  #: bars of a report
+LEGEND = 4  #: names beside each other
+LONGEST = 22  #: characters of a name
+BARS = 62  #: columns that are told apart: longer spans are shown by week
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Columns:
+    """Stacked columns: where each stands, and per model how high."""
+
+    days: list[date]  #: the first day that each column covers
+    stacks: dict[str, list[int]]
+    width: int  #: days a column covers
+
+
+async def report(
+    uses: Sequence[Use], first: date, last: date, *, names: Mapping[int | None, Sequence[str]]
+) -> bytes:
+    """Credits by day and model above, by person below.
+
+    *names* are those each person goes by, the best first: the first that the font can draw is
+    shown (the last one, an account's own name, is always of plain letters).
+    """
+    people: dict[int | None, int] = defaultdict(int)
+    for each in uses:
+        people[each.user_id] += each.spent + each.held
+    ranked = sorted(people.items(), key=lambda each: -each[1])[:PEOPLE]
+    bars = [(names.get(who, ()), amount) for who, amount in ranked]
+    return await asyncio.to_thread(_picture, _columns(uses, first, last), bars)
+
+
+async def own(uses: Sequence[Use], first: date, last: date) -> bytes:
+    """One person's credits by day and model."""
+    return await asyncio.to_thread(_picture, _columns(uses, first, last), [])
+
+
+def _picture(columns: _Columns, bars: Sequence[tuple[Sequence[str], int]]) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    legend = ROW * -(-len(columns.stacks) // LEGEND)
+    people = len(bars) * BAR + 1.4 * TITLE if bars else 0.0
+    height = TITLE + legend + COLUMNS + FOOT + people
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor=CARD)
+    FigureCanvasAgg(figure)
+
+    def axes(left: float, bottom: float, tall: float) -> "Axes":
+        width = WIDTH - left - EDGE
+        return figure.add_axes((left / WIDTH, bottom / height, width / WIDTH, tall / height))
+
+    _draw_columns(axes(0.75, people + FOOT, COLUMNS), columns, above=legend)
+    if bars:
+        named = [(_drawn(each), amount) for each, amount in bars]
+        _draw_bars(axes(2.1, 0.4 * TITLE, len(bars) * BAR), named)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", facecolor=CARD)
+    return picture.getvalue()
+
+
+def _draw_columns(axes: "Axes", columns: _Columns, *, above: float) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    places = range(len(columns.days))
+    floor = [0] * len(columns.days)
+    for colour, (maker, heights) in zip(COLOURS, columns.stacks.items(), strict=False):
+        axes.bar(places, heights, bottom=floor, color=colour, width=0.82, label=maker)
+        floor = [below + height for below, height in zip(floor, heights, strict=True)]
+    each = "a day" if columns.width == 1 else f"each {columns.width} days"
+    _dress(axes, f"Credits {each}", pad=9 + 72 * above)
+    step = max(1, len(columns.days) // 8)
+    axes.set_xticks(list(places)[::step])
+    axes.set_xticklabels([f"{day.day} {day:%b}" for day in columns.days[::step]])
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.grid(axis="y", color=RULE, linewidth=0.8)
+    axes.set_ylim(0, max([*floor, 1]) * 1.08)
+    axes.margins(x=0.01)
+    if columns.stacks:
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(-0.01, 1.0),
+            ncols=LEGEND,
+            frameon=False,
+            labelcolor=INK,
+            fontsize=9,
+            handlelength=1.0,
+        )
+    else:
+        axes.text(0.5, 0.5, "Nothing was spent", color=FAINT, ha="center", transform=axes.transAxes)
+
+
+def _draw_bars(axes: "Axes", bars: Sequence[tuple[str, int]]) -> None:
+    places = range(len(bars), 0, -1)
+    amounts = [amount for _, amount in bars]
+    axes.barh(list(places), amounts, color=COLOURS[0], height=0.62)
+    _dress(axes, "Credits by person")
+    axes.set_yticks(list(places))
+    axes.set_yticklabels([name for name, _ in bars], color=INK)
+    axes.set_xticks([])
+    most = max([*amounts, 1])
+    axes.set_xlim(0, most * 1.15)
+    for place, amount in zip(places, amounts, strict=True):
+        axes.text(amount + most * 0.01, place, f"{amount:,}", color=INK, va="center", fontsize=10)
+
+
+def _dress(axes: "Axes", title: str, *, pad: float = 8.0) -> None:
+    axes.set_facecolor(CARD)
+    axes.set_axisbelow(True)
+    axes.set_title(title, color=INK, loc="left", fontsize=12, fontweight="bold", pad=pad)
+    axes.tick_params(colors=FAINT, length=0, labelsize=10)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _columns(uses: Sequence[Use], first: date, last: date) -> _Columns:
+    days = (last - first).days + 1
+    width = 1 if days <= BARS else 7 if days <= 7 * BARS else 30
+    starts = [first + timedelta(at) for at in range(0, days, width)]
+    totals: dict[str, int] = defaultdict(int)
+    for each in uses:
+        totals[f"{each.provider} · {each.model}"] += each.spent + each.held
+    paid = sorted((name for name, sum_ in totals.items() if sum_), key=lambda name: -totals[name])
+    kept = paid[:MAKERS]
+    stacks = {name: [0] * len(starts) for name in [*kept, *(["other"] if paid[MAKERS:] else [])]}
+    for each in uses:
+        name = f"{each.provider} · {each.model}"
+        if each.spent + each.held:
+            column = (each.day - first).days // width
+            stacks[name if name in kept else "other"][column] += each.spent + each.held
+    return _Columns(days=starts, stacks=stacks, width=width)
+
+
+def _drawn(names: Sequence[str]) -> str:
+    """The first name that the font has all shapes of, not longer than fits."""
+    from matplotlib.font_manager import findfont, get_font
+
+    shapes = get_font(findfont("DejaVu Sans")).get_charmap()
+    known = (name for name in names if name and all(ord(each) in shapes for each in name))
+    name = next(known, "somebody").strip()
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"

@@ -1,0 +1,424 @@
+"""What /quota, /studio and /video usage say, and the tables that they attach."""
+
+import csv
+import io
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from bot.limits import in_words
+from bot.messages import inert
+from bot.models import MODE_WORDS
+from bot.office import AUDITED, Overview, Person, Report, Trouble
+from storage import (
+    Change,
+    Job,
+    Lane,
+    Period,
+    PromptHit,
+    PromptRule,
+    RefusedOrder,
+    Rule,
+    Server,
+    Standing,
+    Use,
+    Whose,
+)
+
+EACH: Mapping[Period, str] = {
+    Period.DAY: "a day",
+    Period.WEEK: "a week",
+    Period.MONTH: "a month",
+}
+SHOWN = 15  #: lines of a list
+_CHANGED_BY = {
+    "anyone": "everybody",
+    "requester": "who asked for the clip, and moderators",
+    "moderators": "moderators",
+}
+
+
+# One person.
+
+
+def usage(stand: Standing, *, usd_per_credit: Decimal, people: bool = True) -> str:
+    """Where somebody stands: what is left, what runs, when it resets, and which rule says so."""
+    lines = [f"**{_left(stand)}** · {_running(stand.running)}"]
+    if stand.rule.amount is not None:
+        lines.append(
+            f"{stand.used:,} of {stand.rule.amount:,} credits {EACH[stand.rule.period]} are used "
+            f"or held; that begins anew <t:{int(stand.resets_at)}:R>."
+        )
+    if stand.granted:
+        lines.append(f"{in_words(stand.granted)} from moderators come on top.")
+    if stand.budget_left is not None:
+        fits = stand.fits
+        lines.append(
+            f"The whole server has {in_words(stand.budget_left)} left of its budget"
+            + (f", so one clip may cost up to {in_words(fits)} now." if fits is not None else ".")
+        )
+    worth = f"-# Rule: {rule_in_words(stand.rule)}. One credit is ${usd_per_credit.normalize():f}."
+    return "\n".join([*lines, worth] if people else lines)
+
+
+def spending(uses: Iterable[Use], days: int) -> str:
+    """What somebody's clips of the last days came to."""
+    uses = list(uses)
+    clips, spent = sum(each.clips for each in uses), sum(each.spent for each in uses)
+    held, house = sum(each.held for each in uses), sum(each.house for each in uses)
+    parts = [f"{clips} clips in {days} days", f"{in_words(spent)} spent"]
+    if held:
+        parts.append(f"{in_words(held)} held for clips under way")
+    if house:
+        parts.append(f"{in_words(house)} of it free, in the slow lane")
+    return " · ".join(parts)
+
+
+def person(user_id: int, found: Person, *, usd_per_credit: Decimal) -> str:
+    """What holds for one member, for a moderator."""
+    lines = [f"### <@{user_id}>", usage(found.standing, usd_per_credit=usd_per_credit)]
+    if found.block is not None:
+        until = f" until <t:{int(found.block.until)}:f>" if found.block.until else ""
+        lines.append(f"**Blocked{until}**: {plain(found.block.why) or 'no reason given'}")
+    for grant in found.grants[:5]:
+        ends = f", until <t:{int(grant.expires_at)}:f>" if grant.expires_at else ""
+        lines.append(
+            f"Grant of {in_words(grant.amount)} <t:{int(grant.at)}:R>: {grant.left:,} left{ends}"
+        )
+    return "\n".join(lines)
+
+
+# Limits.
+
+
+def overview(found: Overview, *, usd_per_credit: Decimal) -> str:
+    """A server's limits."""
+    stand, server = found.standing, found.server
+    lines = ["### Limits of this server"]
+    if stand.budget.amount is None:
+        lines.append("**Budget**: none set; the server may spend without end.")
+    else:
+        money = stand.budget_used * usd_per_credit
+        lines.append(
+            f"**Budget**: {stand.budget_used:,} of {stand.budget.amount:,} credits "
+            f"{EACH[stand.budget.period]} used (≈ ${money:,.2f}); anew "
+            f"<t:{int(stand.budget_resets_at)}:R>."
+            + (" Orders may pass it until then." if stand.budget_left is None else "")
+        )
+    if server.paused is not None:
+        lines.append(f"**Paused**: {plain(server.paused) or 'no reason given'}")
+    own = [(target, rule) for target, rule in found.rules if rule.whose is not Whose.SERVER]
+    if not any(rule.whose is Whose.MEMBER for _, rule in own):
+        default = stand.rule if stand.rule.whose is Whose.DEFAULT else None
+        if default is not None:
+            lines.append(f"**Everybody**: {_amount(default)} (the deployment's default)")
+    for target, rule in own[:SHOWN]:
+        who = {
+            Whose.USER: f"<@{target}>",
+            Whose.ROLE: f"<@&{target}>",
+            Whose.MEMBER: "Everybody",
+        }[rule.whose]
+        lines.append(f"**{who}**: {_amount(rule)}")
+    if len(own) > SHOWN:
+        lines.append(f"… and {len(own) - SHOWN} more")
+    for block in found.blocks[:SHOWN]:
+        until = f" until <t:{int(block.until)}:f>" if block.until else ""
+        lines.append(f"**Blocked**: <@{block.user_id}>{until}: {plain(block.why)}")
+    lines.append(pace(server))
+    return "\n".join(lines)
+
+
+def pace(server: Server) -> str:
+    """The limits that are not credits."""
+    return (
+        f"-# At once: {_some(server.jobs_per_user)} clips a person, "
+        f"{_some(server.jobs_per_server)} in the server · "
+        f"{_some(server.per_minute)} orders a minute · days begin by {server.zone} time"
+    )
+
+
+def rule_in_words(rule: Rule) -> str:
+    """'500 credits a day, set for <@&5>'."""
+    whose = {
+        Whose.USER: "set for this person",
+        Whose.ROLE: f"by the role <@&{rule.role_id}>",
+        Whose.MEMBER: "for all members of this server",
+        Whose.SERVER: "for the whole server",
+        Whose.DEFAULT: "where nobody has set anything else",
+    }[rule.whose]
+    return f"{_amount(rule)}, {whose}"
+
+
+# Records.
+
+
+def audit(changes: Sequence[Change]) -> str:
+    """A page of the audit."""
+    if not changes:
+        return "Nothing has been changed here yet."
+    lines = ["### Who changed what"]
+    for change in changes[:AUDITED]:
+        actor = f"<@{change.actor_id}>" if change.actor_id else "somebody since forgotten"
+        whom = f" <@{change.user_id}>" if change.user_id else ""
+        whom += f" <@&{change.role_id}>" if change.role_id else ""
+        what = _changed(change.before, change.after)
+        why = f" — {plain(change.why)}" if change.why else ""
+        lines.append(f"<t:{int(change.at)}:f> {actor} **{change.what}**{whom}{what}{why}"[:320])
+    return "\n".join(lines)
+
+
+def report(found: Report, *, usd_per_credit: Decimal) -> str:
+    """A report's totals and who spent most."""
+    uses = found.uses
+    head = f"### {found.first:%d %b %Y} to {found.last:%d %b %Y}"
+    if not uses:
+        return f"{head}\nNothing was ordered."
+    total = {
+        name: sum(getattr(each, name) for each in uses)
+        for name in ("clips", "spent", "held", "house", "lost", "suspense")
+    }
+    money = (total["spent"] + total["lost"]) * usd_per_credit
+    lines = [head, f"**{total['clips']} clips · {in_words(total['spent'])} (≈ ${money:,.2f})**"]
+    extra = {
+        "held": "held for clips under way",
+        "house": "free, in the slow lane",
+        "lost": "billed for clips that failed, paid by nobody here",
+        "suspense": "of unknown cost; `/studio unclear` lists them",
+    }
+    lines += [f"{in_words(total[name])} {words}" for name, words in extra.items() if total[name]]
+    people = by(uses, "user_id")
+    lines += [
+        f"{place}. {f'<@{who}>' if who else 'people since forgotten'}: {in_words(spent)} · "
+        f"{clips} clips"
+        for place, (who, clips, spent) in enumerate(people[:8], start=1)
+    ]
+    makers: dict[tuple[str, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for each in uses:
+        clips, spent = makers[each.provider, each.model]
+        makers[each.provider, each.model] = clips + each.clips, spent + each.spent + each.held
+    for (provider, model), (clips, spent) in sorted(makers.items(), key=lambda each: -each[1][1]):
+        lines.append(f"-# {provider} · {plain(model)}: {in_words(spent)} · {clips} clips")
+    return "\n".join(lines)[:1900]
+
+
+def by(uses: Iterable[Use], field: str) -> list[tuple[Any, int, int]]:
+    """Clips and credits (spent or held) for each value of *field*, most credits first."""
+    found: dict[Any, tuple[int, int]] = {}
+    for each in uses:
+        clips, spent = found.get(getattr(each, field), (0, 0))
+        found[getattr(each, field)] = clips + each.clips, spent + each.spent + each.held
+    ranked = sorted(found.items(), key=lambda each: (-each[1][1], -each[1][0], str(each[0])))
+    return [(value, clips, spent) for value, (clips, spent) in ranked]
+
+
+# Tables.
+
+
+def uses_csv(uses: Iterable[Use]) -> bytes:
+    """A report as a table: one line a day, person, provider and model."""
+    return _csv([{**asdict(each), "day": each.day.isoformat()} for each in uses])
+
+
+def uses_json(found: Report) -> bytes:
+    """A report as JSON."""
+    rows = [{**asdict(each), "day": each.day.isoformat()} for each in found.uses]
+    body = {"first": found.first.isoformat(), "last": found.last.isoformat(), "uses": rows}
+    return json.dumps(body, indent=1, default=str).encode()
+
+
+def jobs_csv(jobs: Iterable[Job], spent: Mapping[int, int]) -> bytes:
+    """One's own clips as a table; *spent* are the credits that the ledger says each cost."""
+    return _csv(
+        [
+            {
+                "clip": job.id,
+                "ordered": _when(job.created_at),
+                "state": str(job.state),
+                "provider": job.provider,
+                "model": job.model,
+                "kind": MODE_WORDS[job.brief.mode],
+                "seconds": job.brief.duration or "",
+                "resolution": job.brief.resolution or "",
+                "seed": "" if job.brief.seed is None else job.brief.seed,
+                "price": job.price,
+                "spent": spent.get(job.id, 0),
+                "prompt": job.brief.prompt,
+            }
+            for job in jobs
+        ]
+    )
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    text = io.StringIO()
+    if rows:
+        table = csv.DictWriter(text, list(rows[0]))
+        table.writeheader()
+        for row in rows:
+            table.writerow({name: _cell(value) for name, value in row.items()})
+    return text.getvalue().encode("utf-8-sig")  # a spreadsheet takes UTF-8 for granted only so
+
+
+def _cell(value: Any) -> Any:
+    """*value* as a spreadsheet shows it: what begins like a formula must not become one."""
+    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
+        return f"'{value}"
+    return "" if value is None else value
+
+
+# Asking and telling moderators.
+
+
+def request(refused: RefusedOrder, *, usd_per_credit: Decimal) -> str:
+    """The card that asks moderators for help."""
+    wanted = refused.wanted
+    brief = wanted.brief
+    size = " · ".join(
+        str(each)
+        for each in (brief.resolution, f"{brief.duration} s" if brief.duration else None)
+        if each
+    )
+    limit = "the server's budget" if refused.why == "budget" else "their quota"
+    money = wanted.price * usd_per_credit
+    return "\n".join(
+        [
+            f"### A clip over {limit}",
+            (
+                f"<@{refused.user_id}> asks for {in_words(wanted.price)} (≈ ${money:,.2f}) "
+                f"in <#{refused.channel_id}>: {plain(wanted.model)} · {size}"
+            ),
+            f"> {plain(' '.join(brief.prompt.split())[:300])}",
+        ]
+    )
+
+
+def alarm(percent: int, stand: Standing, *, usd_per_credit: Decimal) -> str:
+    """What moderators are told when a share of the budget is used."""
+    amount = stand.budget.amount or 0
+    each = EACH[stand.budget.period]
+    money = stand.budget_used * usd_per_credit
+    used = f"{stand.budget_used:,} of {amount:,} credits {each} (≈ ${money:,.2f})"
+    if percent < 100:
+        return f"### {percent} % of the budget is used\n{used}."
+    return (
+        f"### The budget is used up\n{used}. Orders that cost more than what is left are refused "
+        f"until it begins anew <t:{int(stand.budget_resets_at)}:R>, or until you resume."
+    )
+
+
+# Orders.
+
+
+def waiting_line(job: Job, stands: str) -> str:
+    """One job of the moderators' queue."""
+    lane = "" if job.lane is Lane.FAIR else f" · {job.lane} lane"
+    words = plain(" ".join(job.brief.prompt.split())[:60])
+    return f"**#{job.id}** {stands}{lane} · {job.price:,} credits · <@{job.user_id}>\n-# {words}"
+
+
+def parked_line(job: Job) -> str:
+    """One job that waits for a decision."""
+    return (
+        f"**#{job.id}** <@{job.user_id}> · {plain(job.provider)} · {job.price:,} credits · "
+        f"<t:{int(job.since)}:R>\n-# {plain(job.error or '')}"
+    )
+
+
+def trouble_head(found: Trouble) -> str:
+    """What stands above the list of /studio unclear."""
+    if not found.jobs and not found.suspense:
+        return "Nothing waits for a decision."
+    return (
+        "### Waiting for a decision\nA provider may have taken these orders, or something broke. "
+        "Nothing is sent again by itself, because it could be paid twice."
+    )
+
+
+def prompt_rules(rules: Sequence[PromptRule], hits: Sequence[PromptHit]) -> str:
+    """A server's prompt rules, and who met them."""
+    lines = ["### Prompt rules"]
+    if not rules:
+        lines.append(
+            "There are none. A word or phrase is met as a whole word in any case; a pattern is "
+            "an RE2 regular expression."
+        )
+    lines += [f"`{rule.id}` {rule.kind}: {plain(rule.text)}" for rule in rules[:40]]
+    if hits:
+        lines.append("**Met lately** (told to the person alone, and free)")
+    for hit in hits:
+        who = f"<@{hit.user_id}>" if hit.user_id else "somebody since forgotten"
+        lines.append(f"<t:{int(hit.at)}:f> {who} in <#{hit.channel_id}>: {plain(hit.rule)}")
+    return "\n".join(lines)
+
+
+def setup(server: Server, offers: Sequence[str]) -> str:
+    """The panel of /studio setup: how the server is set up now."""
+    places = ", ".join(f"<#{each}>" for each in sorted(server.channels)) or "everywhere"
+    roles = ", ".join(f"<@&{each}>" for each in sorted(server.priority_roles)) or "nobody"
+    on = ", ".join(each for each in offers if each not in server.providers_off) or "none"
+    default = " · ".join(each for each in (server.provider, server.model) if each)
+    asked = f"<#{server.moderators}>" if server.moderators else "**not chosen yet**"
+    confirm = "never" if server.confirm_above is None else f"above {in_words(server.confirm_above)}"
+    return "\n".join(
+        [
+            "### How Dailies works in this server",
+            f"Orders are taken in: {places}",
+            f"Moderators are asked and told in: {asked}",
+            f"Providers: {on} · used where nobody chooses: {default or 'the cheapest that fits'}",
+            f"Who may retake or extend a clip: {_CHANGED_BY[server.changed_by]}",
+            (
+                f"First in the queue: {roles} · free slow lane when a quota is spent: "
+                f"{'on' if server.slow_lane else 'off'}"
+            ),
+            f"Ask once more before an order: {confirm}",
+            pace(server),
+        ]
+    )
+
+
+def plain(text: str) -> str:
+    """*text* on one line, without markdown, mentions or links."""
+    return inert(" ".join(text.split()))
+
+
+def _amount(rule: Rule) -> str:
+    if rule.amount is None:
+        return "as many credits as they like"
+    return f"{in_words(rule.amount)} {EACH[rule.period]}"
+
+
+def _left(stand: Standing) -> str:
+    if stand.left is None:
+        return "No limit of your own"
+    return f"{in_words(stand.left + stand.granted)} left"
+
+
+def _running(count: int) -> str:
+    return f"{count} clip{'' if count == 1 else 's'} under way"
+
+
+def _some(limit: float | None) -> str:
+    return "any number of" if limit is None else f"{limit:g}"
+
+
+def _changed(before: Any, after: Any) -> str:
+    """': 100 → 200', from what the audit holds."""
+    old, new = _said(before), _said(after)
+    if not old and not new:
+        return ""
+    return f": {old or 'nothing'} → {new or 'nothing'}" if old else f": {new}"
+
+
+def _said(value: Any) -> str:
+    if not isinstance(value, dict):
+        return "" if value is None else plain(str(value))
+    shown = ((name, each) for name, each in value.items() if each is not None)
+    return ", ".join(f"{plain(str(name))} {plain(str(each))}" for name, each in shown)
+
+
+def _when(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,124 @@
+"""Buttons and menus that outlive a restart, ask who presses, and apologise by themselves.
+
+What one does is written on it: `do:<verb>:<about>`. A verb is registered with `pressed`, which
+also says whether it is for moderators alone.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import discord
+
+from bot import messages
+from bot.client import Interaction
+from bot.office import require
+from bot.studio import Place
+
+Act = Callable[[Interaction, str, Sequence[str]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """What pressing does, and whether only moderators may."""
+
+    act: Act
+    moderators: bool
+
+
+VERBS: dict[str, Verb] = {}
+
+
+def pressed(name: str, *, moderators: bool) -> Callable[[Act], Act]:
+    """Register what *name* does: a function of the interaction, what stands behind the verb,
+    and what was picked from a menu."""
+
+    def register(act: Act) -> Act:
+        VERBS[name] = Verb(act=act, moderators=moderators)
+        return act
+
+    return register
+
+
+class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-]+)(?::(.*))?"):
+    """Whatever carries a verb."""
+
+    def __init__(self, item: discord.ui.Item[Any], verb: str, about: str) -> None:
+        super().__init__(item)
+        self.verb = verb
+        self.about = about
+
+    @classmethod
+    async def from_custom_id(
+        cls,
+        interaction: discord.Interaction[Any],
+        item: discord.ui.Item[Any],
+        match: re.Match[str],
+        /,
+    ) -> Self:
+        return cls(item, match[1], match[2] or "")
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        # discord.py only logs what a dynamic item raises, so this one apologises by itself.
+        try:
+            verb = VERBS[self.verb]
+            if verb.moderators:
+                require(standing_at(interaction))
+            data: Mapping[str, Any] = interaction.data or {}
+            await verb.act(interaction, self.about, [str(each) for each in data.get("values", ())])
+        except Exception as error:  # noqa: BLE001  # a boundary: the apology is right here
+            await messages.apologise(interaction, error)
+
+
+class Form(discord.ui.Modal):
+    """A form that apologises by itself."""
+
+    async def on_error(  # type: ignore[override]  # as Modal itself has it
+        self, interaction: discord.Interaction[Any], error: Exception, /
+    ) -> None:
+        await messages.apologise(interaction, error)
+
+
+def button(
+    label: str,
+    verb: str,
+    about: object = "",
+    *,
+    style: discord.ButtonStyle = discord.ButtonStyle.secondary,
+    emoji: str | None = None,
+    disabled: bool = False,
+) -> discord.ui.Button[Any]:
+    """A button that carries a verb."""
+    assert verb in VERBS, verb
+    return discord.ui.Button(
+        label=messages.elide(label, 80),
+        style=style,
+        emoji=emoji,
+        custom_id=marked(verb, about),
+        disabled=disabled,
+    )
+
+
+def marked(verb: str, about: object = "") -> str:
+    """The custom id of what does *verb*."""
+    return f"do:{verb}:{about}" if str(about) else f"do:{verb}"
+
+
+def standing_at(interaction: discord.Interaction[Any]) -> Place:
+    """Who uses a command or a button in which server, whatever the bot may do in that channel."""
+    member = interaction.user
+    return Place(
+        guild_id=interaction.guild_id or 0,
+        channel_id=interaction.channel_id or 0,
+        user_id=member.id,
+        roles=frozenset(role.id for role in getattr(member, "roles", ())),
+        moderator=interaction.guild_id is not None and interaction.permissions.manage_guild,
+    )
+
+
+def moderating(interaction: discord.Interaction[Any]) -> Place:
+    """The same, for a moderator. Raises `Refusal` for anybody else."""
+    place = standing_at(interaction)
+    require(place)
+    return place
