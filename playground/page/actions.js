@@ -49,22 +49,30 @@ async function interact(verb, fields) {
   return { outcome };
 }
 
-export const runCommand = (channel, name, options) => interact("command", { channel, name, options });
+export const runCommand = (channel, name, options) =>
+  interact("command", { channel, name, options });
 
 export const clickButton = (message, customId) =>
   interact("click", { channel: message.channel_id, message: message.id, custom_id: customId });
 
 export const choose = (message, customId, values) =>
-  interact("choose", { channel: message.channel_id, message: message.id, custom_id: customId, values });
+  interact("choose", {
+    channel: message.channel_id,
+    message: message.id,
+    custom_id: customId,
+    values,
+  });
 
-export const useMenu = (message, name) => interact("menu", { channel: message.channel_id, message: message.id, name });
+export const useMenu = (message, name) =>
+  interact("menu", { channel: message.channel_id, message: message.id, name });
 
 export const submitModal = (interaction, fields) => interact("submit", { interaction, fields });
 
 export const say = (channel, content, replyTo, uploads) =>
   socket.ask("say", { channel, content, reply_to: replyTo, uploads });
 
-export const history = (channel, before, limit) => socket.ask("history", { channel, before, limit });
+export const history = (channel, before, limit) =>
+  socket.ask("history", { channel, before, limit });
 
 export const suggestions = (channel, name, option, value, options) =>
   socket.ask("autocomplete", { channel, name, option, value, options });
@@ -96,10 +104,16 @@ async function quietly(request) {
   }
 }
 
+/** The sentence for a file above the server's limit. */
+export function tooLarge(file) {
+  const most = Math.floor(state.limit / 1024 / 1024);
+  return `${file.name} is too large: a file may have ${most} MB here.`;
+}
+
 /** Send a file to the playground; resolves with its upload id. Rejects with `Refused`. */
 export async function upload(file) {
   if (file.size > state.limit) {
-    throw new Refused(`${file.name} is too large: a file may have ${Math.floor(state.limit / 1024 / 1024)} MB here.`);
+    throw new Refused(tooLarge(file));
   }
   const address = new URL("/page/upload", location.href);
   address.searchParams.set("person", socket.person ?? "");

@@ -8,14 +8,22 @@ const HUES = 6;
 /** The avatar of a user; it is decoration, the name stands beside it. */
 export function avatar(user) {
   if (user?.bot) {
-    return el("span", { class: "avatar avatar-bot", "aria-hidden": "true" }, el("img", { src: "/page/logo.svg", alt: "" }));
+    return el(
+      "span",
+      { class: "avatar avatar-bot", "aria-hidden": "true" },
+      el("img", { src: "/page/logo.svg", alt: "" }),
+    );
   }
   const name = displayName(user) ?? "?";
-  return el("span", { class: `avatar avatar-${hue(user?.id ?? "0")}`, "aria-hidden": "true" }, [...name][0].toUpperCase());
+  return el(
+    "span",
+    { class: `avatar avatar-${hue(user?.id ?? "0")}`, "aria-hidden": "true" },
+    [...name][0].toUpperCase(),
+  );
 }
 
 /** One of a few colours; by the letters of the id, as ids of one moment lie close together. */
-export function hue(id) {
+function hue(id) {
   let sum = 0;
   for (const digit of String(id)) {
     sum = (sum * 31 + digit.charCodeAt(0)) % 997;

@@ -94,7 +94,9 @@ export class CommandForm {
 
   /** The command as one would type it. */
   asText() {
-    const pairs = [...this.fields].map(([name, field]) => [name, field.text()]).filter(([, text]) => text !== "");
+    const pairs = [...this.fields]
+      .map(([name, field]) => [name, field.text()])
+      .filter(([, text]) => text !== "");
     return [`/${this.command.name}`, ...pairs.map(([name, text]) => `${name}:${text}`)].join(" ");
   }
 
@@ -162,7 +164,9 @@ export class CommandForm {
       { class: "option-pill", data: { option: option.name } },
       el("span", { class: "option-name" }, option.name),
       field.element,
-      option.required ? null : iconButton("close", `Remove ${option.name}`, remove, { class: "option-remove" }),
+      option.required
+        ? null
+        : iconButton("close", `Remove ${option.name}`, remove, { class: "option-remove" }),
     );
     pill.addEventListener("focusin", () => this.hint(option));
     pill.addEventListener("click", (event) => {
@@ -197,7 +201,11 @@ export class CommandForm {
   }
 
   #moreButton() {
-    const button = el("button", { type: "button", class: "more-options", "aria-haspopup": "listbox" });
+    const button = el("button", {
+      type: "button",
+      class: "more-options",
+      "aria-haspopup": "listbox",
+    });
     const list = new Listbox({
       owner: button,
       label: "More options",
@@ -208,7 +216,15 @@ export class CommandForm {
         this.focus(item.option.name);
       },
     });
-    const show = () => list.show(this.#rest().map((option) => ({ option, value: option.name, label: option.name, description: option.description })));
+    const show = () =>
+      list.show(
+        this.#rest().map((option) => ({
+          option,
+          value: option.name,
+          label: option.name,
+          description: option.description,
+        })),
+      );
     button.addEventListener("click", () => (list.isOpen ? list.hide() : show()));
     button.addEventListener("focus", () => this.hint(null));
     button.addEventListener("blur", () => list.hide());

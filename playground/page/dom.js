@@ -12,7 +12,9 @@ export function el(tag, attributes = {}, ...children) {
   for (const [name, value] of Object.entries(attributes)) {
     setAttribute(element, name, value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -52,7 +54,14 @@ export function drawing(file, symbol, className) {
 export function iconButton(name, label, listener, attributes = {}) {
   return el(
     "button",
-    { type: "button", class: "icon-button", "aria-label": label, title: label, on: { click: listener }, ...attributes },
+    {
+      type: "button",
+      class: "icon-button",
+      "aria-label": label,
+      title: label,
+      on: { click: listener },
+      ...attributes,
+    },
     icon(name),
   );
 }

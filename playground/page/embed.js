@@ -13,13 +13,15 @@ export function embedElement(embed, message) {
     el(
       "div",
       { class: "embed-body" },
-      embed.author?.name && el("p", { class: "embed-author" }, linked(embed.author.url, [embed.author.name])),
+      embed.author?.name &&
+        el("p", { class: "embed-author" }, linked(embed.author.url, [embed.author.name])),
       embed.title && el("h3", { class: "embed-title" }, linked(embed.url, richLine(embed.title))),
       embed.description && richText(embed.description),
       fields(embed.fields ?? []),
     ),
     embed.thumbnail && el("div", { class: "embed-thumbnail" }, media(embed.thumbnail, message)),
-    (embed.image ?? embed.video) && el("div", { class: "embed-image" }, media(embed.image ?? embed.video, message)),
+    (embed.image ?? embed.video) &&
+      el("div", { class: "embed-image" }, media(embed.image ?? embed.video, message)),
     footer(embed),
   );
   box.style.setProperty("--accent", colour(embed.color));
@@ -28,7 +30,9 @@ export function embedElement(embed, message) {
 
 /** A colour of Discord's (a number) for CSS; the frame's own when there is none. */
 export function colour(number) {
-  return number === null || number === undefined ? "var(--line-strong)" : `#${number.toString(16).padStart(6, "0")}`;
+  return number === null || number === undefined
+    ? "var(--line-strong)"
+    : `#${number.toString(16).padStart(6, "0")}`;
 }
 
 function linked(url, words) {
@@ -74,6 +78,10 @@ function media(item, message) {
 export function resolve(item, message) {
   const name = /^attachment:\/\/(.+)$/.exec(item.url ?? "")?.[1];
   const attachments = message.attachments ?? [];
-  const found = attachments.find((each) => (name ? each.filename === name : each.id === item.attachment_id));
-  return found ? { ...found, ...item, url: found.url, description: item.description ?? found.description } : item;
+  const found = attachments.find((each) =>
+    name ? each.filename === name : each.id === item.attachment_id,
+  );
+  return found
+    ? { ...found, ...item, url: found.url, description: item.description ?? found.description }
+    : item;
 }

@@ -75,7 +75,11 @@ const plain = (text) => text.replaceAll("\uFE0F", "");
 const byText = new Map(DRAWN.map(([text, symbol, name]) => [plain(text), { text, symbol, name }]));
 
 /** All emoji of the picker: {text, name, words}. */
-export const EMOJI = DRAWN.map(([text, , name, more]) => ({ text, name, words: `${name} ${more}` }));
+export const EMOJI = DRAWN.map(([text, , name, more]) => ({
+  text,
+  name,
+  words: `${name} ${more}`,
+}));
 
 /** The ones offered first, one click away. */
 export const QUICK = ["👍", "🔁", "⏩", "⭐", "❌"];
@@ -93,7 +97,13 @@ export function emojiElement(text, className = "emoji") {
   }
   return el(
     "span",
-    { class: className, role: "img", "aria-label": known.name, title: known.name, data: { text: known.text } },
+    {
+      class: className,
+      role: "img",
+      "aria-label": known.name,
+      title: known.name,
+      data: { text: known.text },
+    },
     drawing("/page/emoji.svg", known.symbol, "emoji-drawing"),
   );
 }

@@ -11,7 +11,17 @@ export function showPicture({ address, alt, name }) {
     el(
       "div",
       { class: "lightbox-bar" },
-      el("a", { class: "icon-button", href: address, download: name, "aria-label": "Download the picture", title: "Download" }, icon("download")),
+      el(
+        "a",
+        {
+          class: "icon-button",
+          href: address,
+          download: name,
+          "aria-label": "Download the picture",
+          title: "Download",
+        },
+        icon("download"),
+      ),
       iconButton("close", "Close", close),
     ),
     el("img", { src: address, alt }),

@@ -8,7 +8,15 @@ import { closePopup, position, showPopup } from "./popup.js";
  * The owner keeps the focus; it calls `key(event)` first and acts only when that returns false.
  */
 export class Listbox {
-  constructor({ owner, label, onPick, wide = false, anchor = null, multiple = false, className = "" }) {
+  constructor({
+    owner,
+    label,
+    onPick,
+    wide = false,
+    anchor = null,
+    multiple = false,
+    className = "",
+  }) {
     this.owner = owner;
     this.anchor = anchor ?? owner;
     this.onPick = onPick;
@@ -47,7 +55,11 @@ export class Listbox {
     if (this.isOpen) {
       position(this.element, this.anchor, this.wide);
     } else {
-      showPopup(this.element, this.anchor, { wide: this.wide, onClose: () => this.#closed(), keep: this.owner });
+      showPopup(this.element, this.anchor, {
+        wide: this.wide,
+        onClose: () => this.#closed(),
+        keep: this.owner,
+      });
       this.owner.setAttribute("aria-expanded", "true");
     }
     this.#mark();
@@ -154,7 +166,12 @@ export class Listbox {
       el(
         "span",
         { class: "listbox-words" },
-        el("span", { class: "listbox-label" }, item.label, item.detail && el("span", { class: "listbox-detail" }, item.detail)),
+        el(
+          "span",
+          { class: "listbox-label" },
+          item.label,
+          item.detail && el("span", { class: "listbox-detail" }, item.detail),
+        ),
         item.description && el("span", { class: "listbox-description" }, item.description),
       ),
       item.selected && el("span", { class: "listbox-check" }, icon("check")),

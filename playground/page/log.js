@@ -75,7 +75,10 @@ export class Log {
     this.loading = key;
     try {
       const { messages } = await history(where, before, PAGE);
-      state.addHistory(where, messages, { newest: before === null, complete: messages.length < PAGE });
+      state.addHistory(where, messages, {
+        newest: before === null,
+        complete: messages.length < PAGE,
+      });
     } catch (error) {
       if (!(error instanceof Refused)) {
         throw error;
@@ -101,7 +104,14 @@ export class Log {
   /** Show one message, reading back until it is there. */
   async jump(where, id) {
     await this.loadNewest();
-    for (let pages = 0; pages < MOST_PAGES && place() === where && !state.room(where).messages.has(id) && !state.room(where).complete; pages += 1) {
+    for (
+      let pages = 0;
+      pages < MOST_PAGES &&
+      place() === where &&
+      !state.room(where).messages.has(id) &&
+      !state.room(where).complete;
+      pages += 1
+    ) {
       await this.#loadOlder();
     }
     const found = this.elements.get(id)?.element;
@@ -156,9 +166,16 @@ export class Log {
     }
     let previous = null;
     for (const message of messages) {
-      const isNewDay = previous === null || dayKey(previous.timestamp) !== dayKey(message.timestamp);
+      const isNewDay =
+        previous === null || dayKey(previous.timestamp) !== dayKey(message.timestamp);
       if (isNewDay) {
-        nodes.push(el("div", { class: "day", role: "separator" }, el("span", {}, dayName(message.timestamp))));
+        nodes.push(
+          el(
+            "div",
+            { class: "day", role: "separator" },
+            el("span", {}, dayName(message.timestamp)),
+          ),
+        );
       }
       nodes.push(this.#elementOf(message, !isNewDay && continues(previous, message)));
       previous = message;
@@ -206,7 +223,9 @@ export class Log {
     const stay = this.atEnd;
     const top = this.element.getBoundingClientRect().top;
     const where = (element) => element.getBoundingClientRect();
-    const below = stay ? [] : [...this.inner.querySelectorAll(".message")].filter((each) => where(each).bottom > top);
+    const below = stay
+      ? []
+      : [...this.inner.querySelectorAll(".message")].filter((each) => where(each).bottom > top);
     const before = below.map((each) => where(each).top);
     change();
     if (stay) {
@@ -236,7 +255,8 @@ export class Log {
   /** Arrows walk through the messages; Escape goes back to writing. */
   #key(event) {
     const current = document.activeElement.closest?.(".message");
-    const isOnMessage = document.activeElement === current || document.activeElement === this.element;
+    const isOnMessage =
+      document.activeElement === current || document.activeElement === this.element;
     if (event.key === "Escape") {
       document.getElementById("composer-input")?.focus();
       return;
@@ -259,7 +279,9 @@ export class Log {
       return;
     }
     this.asked.add(file);
-    const { messages } = await history(message.channel_id, nextId(message.id), 1).catch(() => ({ messages: [] }));
+    const { messages } = await history(message.channel_id, nextId(message.id), 1).catch(() => ({
+      messages: [],
+    }));
     const fresh = messages.find((each) => each.id === message.id);
     const known = this.elements.get(message.id);
     if (fresh && known) {
@@ -287,45 +309,89 @@ function beginning(here, name) {
   if (isThread(here)) {
     return "This is the start of the thread.";
   }
-  return here.type === DM ? `These are your direct messages with ${name}.` : here.topic || `This is the start of #${name}.`;
+  return here.type === DM
+    ? `These are your direct messages with ${name}.`
+    : here.topic || `This is the start of #${name}.`;
 }
 
 /** For a newcomer: what to type, and a button that types it. */
 function hint() {
   const example = exampleCommand();
   if (!example) {
-    return el("p", { class: "hint" }, `${state.bot.name} has not offered its commands yet. Once it is online, type / to see them.`);
+    return el(
+      "p",
+      { class: "hint" },
+      `${state.bot.name} has not offered its commands yet. Once it is online, type / to see them.`,
+    );
   }
-  const tryIt = () => state.dispatchEvent(new CustomEvent("tryText", { detail: { text: example } }));
+  const tryIt = () =>
+    state.dispatchEvent(new CustomEvent("tryText", { detail: { text: example } }));
   return el(
     "div",
     { class: "hint" },
     el("p", { class: "hint-title" }, "Make your first clip"),
     el("p", {}, "Type this below and press Enter. The clip arrives in a thread of its own."),
     el("code", {}, example),
-    el("div", { class: "hint-actions" }, el("button", { type: "button", class: "button button-primary", on: { click: tryIt } }, "Try it"), el("span", {}, "or type / to see every command")),
+    el(
+      "div",
+      { class: "hint-actions" },
+      el(
+        "button",
+        { type: "button", class: "button button-primary", on: { click: tryIt } },
+        "Try it",
+      ),
+      el("span", {}, "or type / to see every command"),
+    ),
   );
 }
 
 /** "/video text prompt:…" as soon as the bot offers it, else its first command that takes words. */
 function exampleCommand() {
-  const takesWords = (command) => command.options.filter((option) => option.required).every((option) => option.type === OPTION.STRING);
-  const first = typedCommands().find((command) => command.name === "video text") ?? findCommands("").find((command) => command.options.length > 0 && takesWords(command));
+  const takesWords = (command) =>
+    command.options
+      .filter((option) => option.required)
+      .every((option) => option.type === OPTION.STRING);
+  const first =
+    typedCommands().find((command) => command.name === "video text") ??
+    findCommands("").find((command) => command.options.length > 0 && takesWords(command));
   if (!first) {
     return null;
   }
   const required = first.options.filter((option) => option.required);
-  return [`/${first.name}`, ...required.map((option) => `${option.name}:${FIRST_PROMPT}`)].join(" ");
+  return [`/${first.name}`, ...required.map((option) => `${option.name}:${FIRST_PROMPT}`)].join(
+    " ",
+  );
 }
 
 function pendingElement(line) {
-  const dismiss = el("button", { type: "button", class: "text-button", on: { click: () => drop(line) } }, "Dismiss");
+  const dismiss = el(
+    "button",
+    { type: "button", class: "text-button", on: { click: () => drop(line) } },
+    "Dismiss",
+  );
   return el(
     "article",
-    { class: line.failed ? "pending pending-failed" : "pending", role: line.failed ? "alert" : null },
-    el("p", { class: "above" }, el("span", { class: "above-name" }, "You"), el("span", {}, "used"), el("span", { class: "above-command" }, line.label)),
+    {
+      class: line.failed ? "pending pending-failed" : "pending",
+      role: line.failed ? "alert" : null,
+    },
+    el(
+      "p",
+      { class: "above" },
+      el("span", { class: "above-name" }, "You"),
+      el("span", {}, "used"),
+      el("span", { class: "above-command" }, line.label),
+    ),
     line.failed
-      ? el("p", { class: "failed" }, icon("warning"), line.failed, " ", el("span", { class: "only-you" }, icon("eye"), "Only you can see this · "), dismiss)
+      ? el(
+          "p",
+          { class: "failed" },
+          icon("warning"),
+          line.failed,
+          " ",
+          el("span", { class: "only-you" }, icon("eye"), "Only you can see this · "),
+          dismiss,
+        )
       : el("p", { class: "thinking" }, dots(), "Sending the command…"),
   );
 }

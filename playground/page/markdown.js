@@ -38,7 +38,10 @@ function parseBlocks(text, depth) {
     }
     const heading = /^(#{1,3}) +([^\n]+)/.exec(rest);
     if (heading) {
-      add({ type: "heading", level: heading[1].length, parts: parseInline(heading[2].trim(), depth) }, heading[0].length);
+      add(
+        { type: "heading", level: heading[1].length, parts: parseInline(heading[2].trim(), depth) },
+        heading[0].length,
+      );
       continue;
     }
     const subtext = /^-# +([^\n]+)/.exec(rest);
@@ -116,7 +119,12 @@ const isNumber = (mark) => /\d/.test(mark);
 function nest(rows, start, depth) {
   const { indent, mark } = rows[start];
   const ordered = isNumber(mark);
-  const block = { type: "list", ordered, first: ordered ? Number.parseInt(mark, 10) : null, items: [] };
+  const block = {
+    type: "list",
+    ordered,
+    first: ordered ? Number.parseInt(mark, 10) : null,
+    items: [],
+  };
   let index = start;
   while (index < rows.length && rows[index].indent >= indent) {
     if (rows[index].indent > indent + 1 && block.items.length > 0 && depth < DEEPEST) {
@@ -134,23 +142,58 @@ function nest(rows, start, depth) {
 // In this order: the first rule that matches at a place wins. Each pattern is tried at one place only ("y").
 const INLINE = [
   { pattern: /\\([^\sA-Za-z0-9])/y, make: ([, sign]) => sign },
-  { pattern: /(`+)([^]*?[^`])\1(?!`)/y, make: ([, , code]) => ({ type: "code", text: trimCode(code) }) },
+  {
+    pattern: /(`+)([^]*?[^`])\1(?!`)/y,
+    make: ([, , code]) => ({ type: "code", text: trimCode(code) }),
+  },
   { pattern: /<@!?(\d{1,20})>/y, make: ([, id]) => ({ type: "user", id }) },
   { pattern: /<@&(\d{1,20})>/y, make: ([, id]) => ({ type: "role", id }) },
   { pattern: /<#(\d{1,20})>/y, make: ([, id]) => ({ type: "channel", id }) },
-  { pattern: /<\/([-_\p{L}\p{N} ]{1,100}):(\d{1,20})>/uy, make: ([, name]) => ({ type: "command", name }) },
-  { pattern: /<t:(-?\d{1,13})(?::([tTdDfFRsS]))?>/y, make: ([, at, style]) => ({ type: "time", at: Number(at), style: style ?? "f" }) },
+  {
+    pattern: /<\/([-_\p{L}\p{N} ]{1,100}):(\d{1,20})>/uy,
+    make: ([, name]) => ({ type: "command", name }),
+  },
+  {
+    pattern: /<t:(-?\d{1,13})(?::([tTdDfFRsS]))?>/y,
+    make: ([, at, style]) => ({ type: "time", at: Number(at), style: style ?? "f" }),
+  },
   { pattern: /<a?:(\w{2,32}):\d{1,20}>/y, make: ([, name]) => ({ type: "customEmoji", name }) },
   { pattern: /@(everyone|here)\b/y, make: ([all]) => ({ type: "everyone", text: all }) },
-  { pattern: /\[((?:\\.|[^[\]\\\n]){1,512})\]\(<?(https?:\/\/[^\s<>()]+(?:\([^\s<>()]*\)[^\s<>()]*)*)>?(?: +"[^"\n]*")?\)/y, make: ([, label, url], inside) => link(url, inside(label)) },
+  {
+    pattern:
+      /\[((?:\\.|[^[\]\\\n]){1,512})\]\(<?(https?:\/\/[^\s<>()]+(?:\([^\s<>()]*\)[^\s<>()]*)*)>?(?: +"[^"\n]*")?\)/y,
+    make: ([, label, url], inside) => link(url, inside(label)),
+  },
   { pattern: /<(https?:\/\/[^\s<>]+)>/y, make: ([, url]) => link(url, null) },
-  { pattern: /https?:\/\/[^\s<>]+[^\s<>"'.,:;!?\]*_~|]/y, make: ([url]) => link(balanced(url), null), length: ([url]) => balanced(url).length },
-  { pattern: /\*\*((?:\\.|[^\\])+?)\*\*(?!\*)/y, make: ([, text], inside) => ({ type: "bold", parts: inside(text) }) },
-  { pattern: /__((?:\\.|[^\\])+?)__(?!_)/y, make: ([, text], inside) => ({ type: "underline", parts: inside(text) }) },
-  { pattern: /~~((?:\\.|[^\\])+?)~~(?!~)/y, make: ([, text], inside) => ({ type: "strike", parts: inside(text) }) },
-  { pattern: /\|\|((?:\\.|[^\\])+?)\|\|/y, make: ([, text], inside) => ({ type: "spoiler", parts: inside(text) }) },
-  { pattern: /\*(?=\S)((?:\*\*(?:\\.|[^\\])+?\*\*|\\.|[^*\\])+?)(?<=\S)\*(?!\*)/y, make: ([, text], inside) => ({ type: "italic", parts: inside(text) }) },
-  { pattern: /_((?:__(?:\\.|[^\\])+?__|\\.|[^_\\])+?)_(?![_\p{L}\p{N}])/uy, make: ([, text], inside) => ({ type: "italic", parts: inside(text) }) },
+  {
+    pattern: /https?:\/\/[^\s<>]+[^\s<>"'.,:;!?\]*_~|]/y,
+    make: ([url]) => link(balanced(url), null),
+    length: ([url]) => balanced(url).length,
+  },
+  {
+    pattern: /\*\*((?:\\.|[^\\])+?)\*\*(?!\*)/y,
+    make: ([, text], inside) => ({ type: "bold", parts: inside(text) }),
+  },
+  {
+    pattern: /__((?:\\.|[^\\])+?)__(?!_)/y,
+    make: ([, text], inside) => ({ type: "underline", parts: inside(text) }),
+  },
+  {
+    pattern: /~~((?:\\.|[^\\])+?)~~(?!~)/y,
+    make: ([, text], inside) => ({ type: "strike", parts: inside(text) }),
+  },
+  {
+    pattern: /\|\|((?:\\.|[^\\])+?)\|\|/y,
+    make: ([, text], inside) => ({ type: "spoiler", parts: inside(text) }),
+  },
+  {
+    pattern: /\*(?=\S)((?:\*\*(?:\\.|[^\\])+?\*\*|\\.|[^*\\])+?)(?<=\S)\*(?!\*)/y,
+    make: ([, text], inside) => ({ type: "italic", parts: inside(text) }),
+  },
+  {
+    pattern: /_((?:__(?:\\.|[^\\])+?__|\\.|[^_\\])+?)_(?![_\p{L}\p{N}])/uy,
+    make: ([, text], inside) => ({ type: "italic", parts: inside(text) }),
+  },
 ];
 
 // The characters at which one of the rules above can begin.
@@ -254,7 +297,13 @@ function flatten(nodes) {
       if (node.type === "list") {
         return node.items.map((item) => flatten(item.parts)).join(" ");
       }
-      return (node.parts ? flatten(node.parts) : node.blocks ? flatten(node.blocks) : node.text ?? node.name ?? "") + " ";
+      return (
+        (node.parts
+          ? flatten(node.parts)
+          : node.blocks
+            ? flatten(node.blocks)
+            : (node.text ?? node.name ?? "")) + " "
+      );
     })
     .join("");
 }

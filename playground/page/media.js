@@ -8,7 +8,7 @@ const WIDEST = 520;
 const HIGHEST = 360;
 
 /** Where the page may load a file from: the playground itself, or null for any other address. */
-export function ownAddress(url) {
+function ownAddress(url) {
   let address;
   try {
     address = new URL(url, location.href);
@@ -23,12 +23,12 @@ export function ownAddress(url) {
 }
 
 /** The same for two signed addresses of one file. */
-export function fileOf(url) {
+function fileOf(url) {
   return url.split("?")[0];
 }
 
 /** "image", "video", "audio" or "file". */
-export function kindOf({ content_type: type, filename, url }) {
+function kindOf({ content_type: type, filename, url }) {
   const family = /^(image|video|audio)\//.exec(type ?? "")?.[1];
   if (family) {
     return family;
@@ -76,11 +76,21 @@ export function mediaElement(item, { message = null, fill = false } = {}) {
 function foreign(item) {
   const host = /^https?:\/\/([^/]+)/.exec(item.url)?.[1];
   if (!host) {
-    return el("p", { class: "media-missing" }, icon("warning"), "This file is not in the message any more.");
+    return el(
+      "p",
+      { class: "media-missing" },
+      icon("warning"),
+      "This file is not in the message any more.",
+    );
   }
   return el(
     "a",
-    { class: "media-foreign", href: item.url, target: "_blank", rel: "noopener noreferrer nofollow" },
+    {
+      class: "media-foreign",
+      href: item.url,
+      target: "_blank",
+      rel: "noopener noreferrer nofollow",
+    },
     icon("external"),
     `A file on ${host}`,
   );
@@ -101,12 +111,28 @@ function reserve(element, item, fill) {
 }
 
 function picture(item, address, { message, fill }) {
-  const image = el("img", { src: address, alt: item.description ?? "", loading: "lazy", decoding: "async" });
+  const image = el("img", {
+    src: address,
+    alt: item.description ?? "",
+    loading: "lazy",
+    decoding: "async",
+  });
   reserve(image, item, fill);
   onceBroken(image, item, message);
-  const label = item.description ? `Open the picture: ${item.description}` : `Open the picture ${item.filename ?? ""}`;
-  const open = () => showPicture({ address: image.getAttribute("src"), alt: item.description ?? "", name: item.filename ?? "picture" });
-  return el("button", { type: "button", class: "media media-image", "aria-label": label, on: { click: open } }, image);
+  const label = item.description
+    ? `Open the picture: ${item.description}`
+    : `Open the picture ${item.filename ?? ""}`;
+  const open = () =>
+    showPicture({
+      address: image.getAttribute("src"),
+      alt: item.description ?? "",
+      name: item.filename ?? "picture",
+    });
+  return el(
+    "button",
+    { type: "button", class: "media media-image", "aria-label": label, on: { click: open } },
+    image,
+  );
 }
 
 function clip(item, address, { message, fill }) {
@@ -127,10 +153,20 @@ function clip(item, address, { message, fill }) {
 }
 
 function sound(item, address, { message }) {
-  const audio = el("audio", { src: address, controls: true, preload: "metadata", data: { file: fileOf(address) } });
+  const audio = el("audio", {
+    src: address,
+    controls: true,
+    preload: "metadata",
+    data: { file: fileOf(address) },
+  });
   onceBroken(audio, item, message);
   audio.addEventListener("play", () => pauseOthers(audio));
-  return el("div", { class: "media file-card file-sound" }, fileLine(item, address, "sound"), audio);
+  return el(
+    "div",
+    { class: "media file-card file-sound" },
+    fileLine(item, address, "sound"),
+    audio,
+  );
 }
 
 function fileCard(item, address) {
@@ -149,7 +185,17 @@ function fileLine(item, address, iconName) {
       el("a", { href: address, download: name }, name),
       el("span", { class: "file-size" }, sizeText(item.size)),
     ),
-    el("a", { class: "icon-button", href: address, download: name, "aria-label": `Download ${name}`, title: "Download" }, icon("download")),
+    el(
+      "a",
+      {
+        class: "icon-button",
+        href: address,
+        download: name,
+        "aria-label": `Download ${name}`,
+        title: "Download",
+      },
+      icon("download"),
+    ),
   );
 }
 
@@ -167,7 +213,9 @@ function onceBroken(element, item, message) {
     "error",
     () => {
       if (message) {
-        state.dispatchEvent(new CustomEvent("expired", { detail: { message, file: fileOf(item.url) } }));
+        state.dispatchEvent(
+          new CustomEvent("expired", { detail: { message, file: fileOf(item.url) } }),
+        );
       }
     },
     { once: true },
@@ -193,20 +241,31 @@ export function attachmentList(message, hidden = new Set()) {
   const rest = shown.filter((each) => !visual.includes(each));
   const items = visual.map(attachmentItem);
   return [
-    items.length > 1 && el("div", { class: "gallery", data: { count: Math.min(items.length, 4) } }, items.map((item) => galleryCell(item, message))),
+    items.length > 1 &&
+      el(
+        "div",
+        { class: "gallery", data: { count: Math.min(items.length, 4) } },
+        items.map((item) => galleryCell(item, message)),
+      ),
     items.length === 1 && mediaElement(items[0], { message }),
     ...rest.map((each) => mediaElement(attachmentItem(each), { message })),
   ].filter(Boolean);
 }
 
 function attachmentItem(attachment) {
-  const spoiler = attachment.filename?.startsWith("SPOILER_") || ((attachment.flags ?? 0) & 8) !== 0;
+  const spoiler =
+    attachment.filename?.startsWith("SPOILER_") || ((attachment.flags ?? 0) & 8) !== 0;
   return { ...attachment, spoiler };
 }
 
 /** One cell of a gallery; the alt text can be read by all, not only by a screen reader. */
 export function galleryCell(item, message) {
-  return el("div", { class: "gallery-cell" }, mediaElement(item, { message, fill: true }), item.description && altBadge(item.description));
+  return el(
+    "div",
+    { class: "gallery-cell" },
+    mediaElement(item, { message, fill: true }),
+    item.description && altBadge(item.description),
+  );
 }
 
 function altBadge(text) {
@@ -214,13 +273,30 @@ function altBadge(text) {
   const show = () => {
     note.hidden = !note.hidden;
   };
-  return el("span", { class: "alt" }, el("button", { type: "button", class: "alt-button", "aria-label": "Show the description", on: { click: show } }, "ALT"), note);
+  return el(
+    "span",
+    { class: "alt" },
+    el(
+      "button",
+      {
+        type: "button",
+        class: "alt-button",
+        "aria-label": "Show the description",
+        on: { click: show },
+      },
+      "ALT",
+    ),
+    note,
+  );
 }
 
 /** A file that is about to be sent, with its own preview. */
 export function draftFile(file, remove) {
   const kind = kindOf({ content_type: file.type, filename: file.name });
-  const preview = kind === "image" ? el("img", { src: URL.createObjectURL(file), alt: "" }) : icon(kind === "audio" ? "sound" : "file");
+  const preview =
+    kind === "image"
+      ? el("img", { src: URL.createObjectURL(file), alt: "" })
+      : icon(kind === "audio" ? "sound" : "file");
   if (kind === "image") {
     preview.addEventListener("load", () => URL.revokeObjectURL(preview.src), { once: true });
   }
@@ -228,7 +304,12 @@ export function draftFile(file, remove) {
     "li",
     { class: "draft-file" },
     el("span", { class: "draft-preview" }, preview),
-    el("span", { class: "draft-name" }, file.name, el("span", { class: "file-size" }, sizeText(file.size))),
+    el(
+      "span",
+      { class: "draft-name" },
+      file.name,
+      el("span", { class: "file-size" }, sizeText(file.size)),
+    ),
     iconButton("close", `Remove ${file.name}`, remove),
   );
 }

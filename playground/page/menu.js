@@ -8,10 +8,19 @@ import { closePopup, showPopup } from "./popup.js";
  * A menu at `anchor`. `entries` are {label, icon, run, danger?} or {heading}; `quick`, if given, is
  * called with an emoji chosen from the row on top. The focus goes back to `opener` at the end.
  */
-export function showMenu(anchor, { label, entries, quick = null, opener = document.activeElement }) {
+export function showMenu(
+  anchor,
+  { label, entries, quick = null, opener = document.activeElement },
+) {
   const menu = el("div", { class: "menu", role: "menu", "aria-label": label });
   if (quick) {
-    menu.append(el("div", { class: "menu-quick" }, QUICK.map((emoji) => quickButton(emoji, quick))));
+    menu.append(
+      el(
+        "div",
+        { class: "menu-quick" },
+        QUICK.map((emoji) => quickButton(emoji, quick)),
+      ),
+    );
   }
   menu.append(...entries.map(entryElement));
   menu.addEventListener("keydown", (event) => walk(event, [...menu.querySelectorAll("button")]));
@@ -26,7 +35,14 @@ function quickButton(emoji, quick) {
   };
   return el(
     "button",
-    { type: "button", role: "menuitem", class: "quick", "aria-label": `React with ${emojiName(emoji)}`, title: emojiName(emoji), on: { click: react } },
+    {
+      type: "button",
+      role: "menuitem",
+      class: "quick",
+      "aria-label": `React with ${emojiName(emoji)}`,
+      title: emojiName(emoji),
+      on: { click: react },
+    },
     emojiElement(emoji),
   );
 }
@@ -41,7 +57,12 @@ function entryElement(entry) {
   };
   return el(
     "button",
-    { type: "button", role: "menuitem", class: entry.danger ? "menu-entry danger" : "menu-entry", on: { click: run } },
+    {
+      type: "button",
+      role: "menuitem",
+      class: entry.danger ? "menu-entry danger" : "menu-entry",
+      on: { click: run },
+    },
     icon(entry.icon),
     el("span", {}, entry.label),
   );
@@ -68,7 +89,10 @@ function walk(event, buttons) {
 /** The focus goes back unless it has already gone somewhere else on purpose. */
 function giveBack(opener, popup) {
   const focused = document.activeElement;
-  if (opener?.isConnected && (focused === document.body || focused === null || popup.contains(focused))) {
+  if (
+    opener?.isConnected &&
+    (focused === document.body || focused === null || popup.contains(focused))
+  ) {
     opener.focus({ preventScroll: true });
   }
 }
@@ -77,10 +101,21 @@ const COLUMNS = 8;
 
 /** A small emoji picker at `anchor`; `onPick(emoji)` gets the choice. */
 export function showEmojiPicker(anchor, { onPick, opener = document.activeElement }) {
-  const search = el("input", { type: "search", placeholder: "Find an emoji", "aria-label": "Find an emoji", autocomplete: "off" });
+  const search = el("input", {
+    type: "search",
+    placeholder: "Find an emoji",
+    "aria-label": "Find an emoji",
+    autocomplete: "off",
+  });
   const grid = el("div", { class: "emoji-grid", role: "group", "aria-label": "Emoji" });
   const caption = el("p", { class: "emoji-caption", "aria-hidden": "true" });
-  const picker = el("div", { class: "emoji-picker", role: "dialog", "aria-label": "Add a reaction" }, search, grid, caption);
+  const picker = el(
+    "div",
+    { class: "emoji-picker", role: "dialog", "aria-label": "Add a reaction" },
+    search,
+    grid,
+    caption,
+  );
 
   const choose = (emoji) => {
     closePopup();
@@ -90,7 +125,8 @@ export function showEmojiPicker(anchor, { onPick, opener = document.activeElemen
     const words = search.value.trim().toLowerCase();
     const found = EMOJI.filter((each) => each.words.includes(words));
     grid.replaceChildren(...found.map((each) => gridButton(each, choose, caption)));
-    caption.textContent = found[0]?.name ?? "No emoji of that name here; paste one and press Enter.";
+    caption.textContent =
+      found[0]?.name ?? "No emoji of that name here; paste one and press Enter.";
   };
 
   search.addEventListener("input", draw);

@@ -13,9 +13,18 @@ import { failures, forgive } from "./outcome.js";
 import { deleteMessage, toggleReaction } from "./actions.js";
 import { displayName, isEphemeral, isThread, state } from "./state.js";
 import { openPlace, richText } from "./text.js";
-import { fromNow, messageTime, now, shortTime } from "./times.js";
+import { fromNow, messageTime, shortTime } from "./times.js";
 
-export const TYPE = { RENAMED: 4, PINNED: 6, JOINED: 7, THREAD: 18, REPLY: 19, COMMAND: 20, STARTER: 21, MENU: 23 };
+const TYPE = {
+  RENAMED: 4,
+  PINNED: 6,
+  JOINED: 7,
+  THREAD: 18,
+  REPLY: 19,
+  COMMAND: 20,
+  STARTER: 21,
+  MENU: 23,
+};
 
 const FLAG = { SUPPRESS_EMBEDS: 1 << 2, LOADING: 1 << 7 };
 const TOGETHER = 7 * 60 * 1000; // ms; messages closer than this stand under one name
@@ -43,8 +52,22 @@ function isSystem(message) {
 
 // The parts of a message, top to bottom: [name, what it is drawn from, how it is drawn].
 const PARTS = [
-  ["above", (message) => [message.type, message.interaction, message.interaction_metadata, message.message_reference, reference(message)?.content], above],
-  ["content", (message) => [message.content, message.edited_timestamp, message.flags, message.type], content],
+  [
+    "above",
+    (message) => [
+      message.type,
+      message.interaction,
+      message.interaction_metadata,
+      message.message_reference,
+      reference(message)?.content,
+    ],
+    above,
+  ],
+  [
+    "content",
+    (message) => [message.content, message.edited_timestamp, message.flags, message.type],
+    content,
+  ],
   ["attachments", (message) => [message.attachments, message.flags], attachments],
   ["embeds", (message) => [message.embeds, message.flags, message.attachments], embeds],
   ["components", (message) => [message.components, message.attachments], components],
@@ -62,8 +85,18 @@ export function messageElement(message, { compact }) {
   const body = el("div", { class: "message-body" }, compact ? null : heading(shown));
   const element = el(
     "article",
-    { class: "message", id: `message-${message.id}`, tabindex: "-1", "aria-label": spoken(shown), data: { id: message.id } },
-    el("div", { class: "message-side" }, compact ? shortTime(message.timestamp) : avatar(shown.author)),
+    {
+      class: "message",
+      id: `message-${message.id}`,
+      tabindex: "-1",
+      "aria-label": spoken(shown),
+      data: { id: message.id },
+    },
+    el(
+      "div",
+      { class: "message-side" },
+      compact ? shortTime(message.timestamp) : avatar(shown.author),
+    ),
     body,
     toolbar(message),
   );
@@ -104,7 +137,9 @@ export function updateMessage(element, message) {
 /** Fill a part anew; clips already loaded are kept, and so is the focus. */
 function redraw(part, children) {
   const focused = part.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-  const loaded = new Map([...part.querySelectorAll("[data-file]")].map((media) => [media.dataset.file, media]));
+  const loaded = new Map(
+    [...part.querySelectorAll("[data-file]")].map((media) => [media.dataset.file, media]),
+  );
   part.replaceChildren(...[children].flat().filter(Boolean));
   for (const media of part.querySelectorAll("[data-file]")) {
     const before = loaded.get(media.dataset.file);
@@ -118,7 +153,9 @@ function redraw(part, children) {
 }
 
 function mentionsMe(message) {
-  return message.mention_everyone || (message.mentions ?? []).some((user) => user.id === state.you?.id);
+  return (
+    message.mention_everyone || (message.mentions ?? []).some((user) => user.id === state.you?.id)
+  );
 }
 
 function spoken(message) {
@@ -149,7 +186,10 @@ function usedCommand(message) {
   if (!used || ![TYPE.COMMAND, TYPE.MENU].includes(message.type)) {
     return null;
   }
-  return { user: used.user, name: message.interaction?.name ?? message.interaction_metadata?.name ?? null };
+  return {
+    user: used.user,
+    name: message.interaction?.name ?? message.interaction_metadata?.name ?? null,
+  };
 }
 
 function above(message) {
@@ -184,13 +224,18 @@ function above(message) {
 
 /** A message in a few words. */
 export function preview(message) {
-  const words = plainText(message.content ?? "") || firstText(message.components ?? []) || message.embeds?.[0]?.title;
+  const words =
+    plainText(message.content ?? "") ||
+    firstText(message.components ?? []) ||
+    message.embeds?.[0]?.title;
   return words || (message.attachments?.length ? "A file" : "A message");
 }
 
 function firstText(components) {
   for (const component of components) {
-    const words = component.content ? plainText(component.content) : firstText(component.components ?? []);
+    const words = component.content
+      ? plainText(component.content)
+      : firstText(component.components ?? []);
     if (words) {
       return words;
     }
@@ -202,7 +247,13 @@ function content(message) {
   if ((message.flags ?? 0) & FLAG.LOADING) {
     return el("p", { class: "thinking" }, dots(), `${displayName(message.author)} is thinking…`);
   }
-  const edited = message.edited_timestamp && el("span", { class: "edited", title: `Edited ${fromNow(Date.parse(message.edited_timestamp) / 1000)}` }, "(edited)");
+  const edited =
+    message.edited_timestamp &&
+    el(
+      "span",
+      { class: "edited", title: `Edited ${fromNow(Date.parse(message.edited_timestamp) / 1000)}` },
+      "(edited)",
+    );
   if (!message.content) {
     return null;
   }
@@ -226,7 +277,9 @@ function attachments(message) {
 /** Attachments that an embed shows are not shown twice. */
 function embeddedFiles(message) {
   const text = JSON.stringify(message.embeds ?? []);
-  const files = (message.attachments ?? []).filter((each) => text.includes(`attachment://${each.filename}`) || text.includes(`/${each.id}/`));
+  const files = (message.attachments ?? []).filter(
+    (each) => text.includes(`attachment://${each.filename}`) || text.includes(`/${each.id}/`),
+  );
   return new Set(files.map((each) => each.id));
 }
 
@@ -248,19 +301,30 @@ function reactions(message) {
   if (list.length === 0) {
     return null;
   }
-  const add = iconButton("smile", "Add a reaction", (event) => openReactionPicker(message, event.currentTarget), { class: "reaction reaction-add" });
-  return el("div", { class: "reactions" }, list.map((each) => reactionButton(each, message)), isEphemeral(message) ? null : add);
+  const add = iconButton(
+    "smile",
+    "Add a reaction",
+    (event) => openReactionPicker(message, event.currentTarget),
+    { class: "reaction reaction-add" },
+  );
+  return el(
+    "div",
+    { class: "reactions" },
+    list.map((each) => reactionButton(each, message)),
+    isEphemeral(message) ? null : add,
+  );
 }
 
 function reactionButton({ emoji, count, me }, message) {
   const name = emojiName(emoji.name);
+  const others = `${name}, ${count} ${count === 1 ? "reaction" : "reactions"}`;
   return el(
     "button",
     {
       type: "button",
       class: me ? "reaction reaction-mine" : "reaction",
       "aria-pressed": me ? "true" : "false",
-      "aria-label": `${name}, ${count} ${count === 1 ? "reaction" : "reactions"}${me ? ", yours among them" : ""}`,
+      "aria-label": me ? `${others}, yours among them` : others,
       title: name,
       data: { key: `reaction ${emoji.name}` },
       on: { click: () => toggleReaction(message, emoji.name, me) },
@@ -289,30 +353,62 @@ function threadChip(message) {
   const state_ = thread.locked ? " · locked" : thread.archived ? " · archived" : "";
   return el(
     "button",
-    { type: "button", class: "thread-chip", data: { key: "thread" }, on: { click: () => openPlace(thread.id) } },
+    {
+      type: "button",
+      class: "thread-chip",
+      data: { key: "thread" },
+      on: { click: () => openPlace(thread.id) },
+    },
     icon("thread"),
-    el("span", { class: "thread-words" }, el("span", { class: "thread-name" }, thread.name), el("span", { class: "thread-count" }, count + state_)),
+    el(
+      "span",
+      { class: "thread-words" },
+      el("span", { class: "thread-name" }, thread.name),
+      el("span", { class: "thread-count" }, count + state_),
+    ),
     el("span", { class: "thread-open" }, "Open"),
   );
 }
 
 function below(message) {
   const failed = failures.get(message.id);
-  const dismiss = (run) => el("button", { type: "button", class: "text-button", on: { click: run } }, "Dismiss");
+  const dismiss = (run) =>
+    el("button", { type: "button", class: "text-button", on: { click: run } }, "Dismiss");
   return [
-    failed && el("p", { class: "failed", role: "alert" }, icon("warning"), failed, " ", dismiss(() => forgive(message))),
+    failed &&
+      el(
+        "p",
+        { class: "failed", role: "alert" },
+        icon("warning"),
+        failed,
+        " ",
+        dismiss(() => forgive(message)),
+      ),
     isEphemeral(message) &&
-      el("p", { class: "only-you" }, icon("eye"), "Only you can see this", " · ", dismiss(() => deleteMessage(message))),
+      el(
+        "p",
+        { class: "only-you" },
+        icon("eye"),
+        "Only you can see this",
+        " · ",
+        dismiss(() => deleteMessage(message)),
+      ),
   ];
 }
 
 function systemElement(message) {
   const name = el("strong", {}, displayName(message.author));
   const words = {
-    [TYPE.RENAMED]: ["thread", [name, " changed the name to ", el("strong", {}, message.content ?? "")]],
+    [TYPE.RENAMED]: [
+      "thread",
+      [name, " changed the name to ", el("strong", {}, message.content ?? "")],
+    ],
     [TYPE.PINNED]: ["pin", [name, " pinned a message here."]],
     [TYPE.JOINED]: ["plus", [name, " joined the server."]],
-    [TYPE.THREAD]: ["thread", [name, " started a thread: ", el("strong", {}, message.content ?? "")]],
+    [TYPE.THREAD]: [
+      "thread",
+      [name, " started a thread: ", el("strong", {}, message.content ?? "")],
+    ],
   }[message.type];
   const thread = message.type === TYPE.THREAD && message.message_reference?.channel_id;
   const pinned = message.type === TYPE.PINNED && message.message_reference?.message_id;
@@ -323,12 +419,26 @@ function systemElement(message) {
       : null;
   return el(
     "article",
-    { class: "message message-system", id: `message-${message.id}`, tabindex: "-1", data: { id: message.id } },
+    {
+      class: "message message-system",
+      id: `message-${message.id}`,
+      tabindex: "-1",
+      data: { id: message.id },
+    },
     el("div", { class: "message-side" }, icon(words[0])),
     el(
       "div",
       { class: "message-body" },
-      el("p", {}, words[1], " ", open && el("button", { type: "button", class: "text-button", on: { click: open[1] } }, open[0]), " ", messageTime(message.timestamp)),
+      el(
+        "p",
+        {},
+        words[1],
+        " ",
+        open &&
+          el("button", { type: "button", class: "text-button", on: { click: open[1] } }, open[0]),
+        " ",
+        messageTime(message.timestamp),
+      ),
     ),
   );
 }
@@ -337,18 +447,20 @@ function toolbar(message) {
   if (message.type === TYPE.STARTER) {
     return null;
   }
-  const react = !isEphemeral(message) && iconButton("smile", "Add a reaction", (event) => openReactionPicker(message, event.currentTarget));
+  const react =
+    !isEphemeral(message) &&
+    iconButton("smile", "Add a reaction", (event) =>
+      openReactionPicker(message, event.currentTarget),
+    );
   const reply = !isEphemeral(message) && iconButton("reply", "Reply", () => replyTo(message));
-  const more = iconButton("more", "More: apps, copy, delete", (event) => openMessageMenu(message, event.currentTarget));
-  return el("div", { class: "toolbar", role: "toolbar", "aria-label": "What to do with this message" }, react, reply, more);
-}
-
-/** True while a message is still being worked on by its bot (it says that it thinks). */
-export function isLoading(message) {
-  return ((message.flags ?? 0) & FLAG.LOADING) !== 0;
-}
-
-/** Milliseconds since a message was written, by the playground's clock. */
-export function age(message) {
-  return now() * 1000 - Date.parse(message.timestamp);
+  const more = iconButton("more", "More: apps, copy, delete", (event) =>
+    openMessageMenu(message, event.currentTarget),
+  );
+  return el(
+    "div",
+    { class: "toolbar", role: "toolbar", "aria-label": "What to do with this message" },
+    react,
+    reply,
+    more,
+  );
 }

@@ -32,12 +32,22 @@ export function openMessageMenu(message, anchor, opener = document.activeElement
   const apps = visibleCommands(MESSAGE_COMMAND);
   const entries = [];
   if (!isPrivate) {
-    entries.push({ label: "Add a reaction", icon: "smile", run: () => openReactionPicker(message, anchor, opener) });
+    entries.push({
+      label: "Add a reaction",
+      icon: "smile",
+      run: () => openReactionPicker(message, anchor, opener),
+    });
     entries.push({ label: "Reply", icon: "reply", run: () => replyTo(message) });
   }
   if (apps.length > 0 && !isPrivate) {
     entries.push({ heading: "Apps" });
-    entries.push(...apps.map((command) => ({ label: command.name, icon: "apps", run: () => performMenu(message, command.name) })));
+    entries.push(
+      ...apps.map((command) => ({
+        label: command.name,
+        icon: "apps",
+        run: () => performMenu(message, command.name),
+      })),
+    );
     entries.push({ heading: "Message" });
   }
   if (message.content) {
@@ -47,9 +57,19 @@ export function openMessageMenu(message, anchor, opener = document.activeElement
   if (isPrivate) {
     entries.push({ label: "Dismiss", icon: "close", run: () => deleteMessage(message) });
   } else if (mayDelete(message)) {
-    entries.push({ label: "Delete", icon: "trash", danger: true, run: () => deleteMessage(message) });
+    entries.push({
+      label: "Delete",
+      icon: "trash",
+      danger: true,
+      run: () => deleteMessage(message),
+    });
   }
-  showMenu(anchor, { label: "What to do with this message", entries, opener, quick: isPrivate ? null : (emoji) => react(message, emoji) });
+  showMenu(anchor, {
+    label: "What to do with this message",
+    entries,
+    opener,
+    quick: isPrivate ? null : (emoji) => react(message, emoji),
+  });
 }
 
 async function copy(text) {
@@ -80,7 +100,11 @@ export function watchForMenus(log) {
     event.preventDefault();
     const byKeyboard = event.clientX === 0 && event.clientY === 0;
     const element = event.target.closest(".message");
-    openMessageMenu(message, byKeyboard ? element : { x: event.clientX, y: event.clientY }, byKeyboard ? event.target : element);
+    openMessageMenu(
+      message,
+      byKeyboard ? element : { x: event.clientX, y: event.clientY },
+      byKeyboard ? event.target : element,
+    );
   });
 
   log.addEventListener("pointerdown", (event) => {

@@ -8,7 +8,18 @@ import { selectElement } from "./select.js";
 import { Refused } from "./socket.js";
 import { richText } from "./text.js";
 
-const KIND = { ROW: 1, STRING_SELECT: 3, TEXT_INPUT: 4, CHANNEL_SELECT: 8, TEXT: 10, LABEL: 18, FILES: 19, RADIO: 21, CHECKBOXES: 22, CHECKBOX: 23 };
+const KIND = {
+  ROW: 1,
+  STRING_SELECT: 3,
+  TEXT_INPUT: 4,
+  CHANNEL_SELECT: 8,
+  TEXT: 10,
+  LABEL: 18,
+  FILES: 19,
+  RADIO: 21,
+  CHECKBOXES: 22,
+  CHECKBOX: 23,
+};
 const PARAGRAPH = 2;
 
 /** Show the modal of an interaction's outcome; the focus returns to `opener` when it is closed. */
@@ -22,9 +33,28 @@ export function showModal({ id, modal }, opener) {
   const form = el(
     "form",
     { novalidate: true },
-    el("header", { class: "modal-head" }, el("h2", { id: title }, modal.title), iconButton("close", "Close", close)),
-    el("div", { class: "modal-body" }, (modal.components ?? []).map((each) => topLevel(each, fields)), complaint),
-    el("footer", { class: "modal-foot" }, el("button", { type: "button", class: "button button-secondary", on: { click: close } }, "Cancel"), send),
+    el(
+      "header",
+      { class: "modal-head" },
+      el("h2", { id: title }, modal.title),
+      iconButton("close", "Close", close),
+    ),
+    el(
+      "div",
+      { class: "modal-body" },
+      (modal.components ?? []).map((each) => topLevel(each, fields)),
+      complaint,
+    ),
+    el(
+      "footer",
+      { class: "modal-foot" },
+      el(
+        "button",
+        { type: "button", class: "button button-secondary", on: { click: close } },
+        "Cancel",
+      ),
+      send,
+    ),
   );
   dialog.append(form);
 
@@ -115,15 +145,34 @@ function labelled(label, description, component, fields) {
     return sentence;
   };
   field.control.setAttribute("aria-describedby", [note?.id, error.id].filter(Boolean).join(" "));
-  fields.push({ id: component.custom_id, value: field.value, check, focus: () => field.control.focus() });
+  fields.push({
+    id: component.custom_id,
+    value: field.value,
+    check,
+    focus: () => field.control.focus(),
+  });
   const required = component.required ?? component.type !== KIND.CHECKBOX;
   const words = [label, required && el("span", { class: "required", title: "Required" }, " *")];
   if (field.grouped) {
-    return el("fieldset", { class: "field" }, el("legend", { class: "field-label" }, words), note, field.element, error);
+    return el(
+      "fieldset",
+      { class: "field" },
+      el("legend", { class: "field-label" }, words),
+      note,
+      field.element,
+      error,
+    );
   }
   const id = freshId("field");
   field.control.id = id;
-  return el("div", { class: "field" }, el("label", { class: "field-label", for: id }, words), note, field.element, error);
+  return el(
+    "div",
+    { class: "field" },
+    el("label", { class: "field-label", for: id }, words),
+    note,
+    field.element,
+    error,
+  );
 }
 
 function makeField(component, label) {
@@ -191,11 +240,19 @@ function optionField(component, type) {
       "label",
       { class: "choice" },
       input,
-      el("span", {}, partialEmoji(option.emoji), option.label, option.description && el("span", { class: "field-note" }, option.description)),
+      el(
+        "span",
+        {},
+        partialEmoji(option.emoji),
+        option.label,
+        option.description && el("span", { class: "field-note" }, option.description),
+      ),
     ),
   );
-  const chosen = () => inputs.filter(({ input }) => input.checked).map(({ option }) => option.value);
-  const least = type === "radio" ? Number(required) : required ? Math.max(1, component.min_values ?? 1) : 0;
+  const chosen = () =>
+    inputs.filter(({ input }) => input.checked).map(({ option }) => option.value);
+  const least =
+    type === "radio" ? Number(required) : required ? Math.max(1, component.min_values ?? 1) : 0;
   const most = type === "radio" ? 1 : (component.max_values ?? inputs.length);
   const wrong = () => {
     const count = chosen().length;
@@ -210,7 +267,11 @@ function optionField(component, type) {
 }
 
 function checkbox(component) {
-  const control = el("input", { type: "checkbox", class: "single-checkbox", checked: component.default });
+  const control = el("input", {
+    type: "checkbox",
+    class: "single-checkbox",
+    checked: component.default,
+  });
   return { element: control, control, wrong: () => null, value: () => control.checked };
 }
 
@@ -218,10 +279,23 @@ function fileField(component) {
   const required = component.required ?? true;
   const least = required ? Math.max(1, component.min_values ?? 1) : (component.min_values ?? 0);
   const most = component.max_values ?? 1;
-  const accept = (component.file_types ?? []).map((type) => (type.startsWith(".") ? type : `${type}/*`)).join(",");
+  const accept = (component.file_types ?? [])
+    .map((type) => (type.startsWith(".") ? type : `${type}/*`))
+    .join(",");
   let files = [];
-  const chooser = el("input", { type: "file", class: "visually-hidden", tabindex: "-1", multiple: most > 1, accept: accept || null });
-  const control = el("button", { type: "button", class: "drop-zone", on: { click: () => chooser.click() } }, icon("plus"), most > 1 ? "Choose files, or drop them here" : "Choose a file, or drop it here");
+  const chooser = el("input", {
+    type: "file",
+    class: "visually-hidden",
+    tabindex: "-1",
+    multiple: most > 1,
+    accept: accept || null,
+  });
+  const control = el(
+    "button",
+    { type: "button", class: "drop-zone", on: { click: () => chooser.click() } },
+    icon("plus"),
+    most > 1 ? "Choose files, or drop them here" : "Choose a file, or drop it here",
+  );
   const list = el("ul", { class: "draft-files" });
   const element = el("div", { class: "file-field" }, control, chooser, list);
 
@@ -249,7 +323,13 @@ function fileField(component) {
     event.stopPropagation();
     add(event.dataTransfer.files);
   });
-  const wrong = () => (files.length < least ? (least === 1 ? "Choose a file." : `Choose at least ${least} files.`) : null);
-  const value = async () => Promise.all(files.map(async (file) => ({ upload: await upload(file) })));
+  const wrong = () =>
+    files.length < least
+      ? least === 1
+        ? "Choose a file."
+        : `Choose at least ${least} files.`
+      : null;
+  const value = async () =>
+    Promise.all(files.map(async (file) => ({ upload: await upload(file) })));
   return { element, control, wrong, value };
 }

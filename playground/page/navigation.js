@@ -68,7 +68,9 @@ export function rememberPerson(name) {
 }
 
 function personInAddress() {
-  return state.people.find((person) => person.id === state.you?.id)?.name ?? fromAddress().person ?? "";
+  return (
+    state.people.find((person) => person.id === state.you?.id)?.name ?? fromAddress().person ?? ""
+  );
 }
 
 /**

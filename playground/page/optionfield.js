@@ -56,7 +56,8 @@ function makeInput(option, text, attributes = {}) {
     class: "option-input",
     rows: isText ? 1 : null,
     type: isText ? null : "text",
-    inputmode: option.type === OPTION.INTEGER ? "numeric" : option.type === OPTION.NUMBER ? "decimal" : null,
+    inputmode:
+      option.type === OPTION.INTEGER ? "numeric" : option.type === OPTION.NUMBER ? "decimal" : null,
     autocomplete: "off",
     spellcheck: isText ? "true" : "false",
     "aria-label": option.name,
@@ -87,7 +88,8 @@ function focusAtEnd(input) {
 /** A field with a fixed list: typing filters it. */
 function listedField(option, text, items) {
   const input = makeInput(option, text, { role: "combobox", "aria-autocomplete": "list" });
-  const find = (_, words) => items().find((item) => item.label.toLowerCase() === words)?.value ?? null;
+  const find = (_, words) =>
+    items().find((item) => item.label.toLowerCase() === words)?.value ?? null;
   let chosen = items().find((item) => item.label.toLowerCase() === text.toLowerCase()) ?? null;
   const list = new Listbox({
     owner: input,
@@ -102,7 +104,13 @@ function listedField(option, text, items) {
     const words = chosen ? "" : input.value.trim().toLowerCase();
     const fitting = items().filter((item) => item.label.toLowerCase().includes(words));
     const marked = fitting.map((item) => ({ ...item, selected: item.value === chosen?.value }));
-    list.show(marked, { active: Math.max(0, marked.findIndex((item) => item.selected)), note: "Nothing in the list fits." });
+    list.show(marked, {
+      active: Math.max(
+        0,
+        marked.findIndex((item) => item.selected),
+      ),
+      note: "Nothing in the list fits.",
+    });
   };
   openOnUse(input, list, show, () => {
     chosen = null;
@@ -141,7 +149,13 @@ function suggestedField(option, text, form) {
     const mine = asked;
     let choices;
     try {
-      ({ choices } = await suggestions(place(), form.commandName, option.name, input.value, form.known()));
+      ({ choices } = await suggestions(
+        place(),
+        form.commandName,
+        option.name,
+        input.value,
+        form.known(),
+      ));
     } catch (error) {
       if (!(error instanceof Refused)) {
         throw error;
@@ -151,7 +165,11 @@ function suggestedField(option, text, form) {
     const isStillWanted = mine === asked && document.activeElement === input;
     if (isStillWanted) {
       const items = (choices ?? []).map((choice) => ({ label: choice.name, value: choice.value }));
-      list.show(items, { note: choices ? "No suggestion fits." : "No suggestions came; what you type is sent as it is." });
+      list.show(items, {
+        note: choices
+          ? "No suggestion fits."
+          : "No suggestions came; what you type is sent as it is.",
+      });
     }
   };
   const askSoon = () => {
@@ -195,7 +213,12 @@ function openOnUse(input, list, show, forget) {
     if (event.isComposing) {
       return;
     }
-    if (event.key === "Tab" && list.isOpen && list.current && (list.moved || input.value.trim() !== "")) {
+    if (
+      event.key === "Tab" &&
+      list.isOpen &&
+      list.current &&
+      (list.moved || input.value.trim() !== "")
+    ) {
       list.pick(); // and the focus moves on
     } else if (list.key(event)) {
       event.stopPropagation();
@@ -208,13 +231,27 @@ function openOnUse(input, list, show, forget) {
 
 function fileField(option, first) {
   let file = null;
-  const chooser = el("input", { type: "file", class: "visually-hidden", tabindex: "-1", data: { option: option.name } });
-  const button = el("button", { type: "button", class: "option-file", on: { click: () => chooser.click() } });
+  const chooser = el("input", {
+    type: "file",
+    class: "visually-hidden",
+    tabindex: "-1",
+    data: { option: option.name },
+  });
+  const button = el("button", {
+    type: "button",
+    class: "option-file",
+    on: { click: () => chooser.click() },
+  });
   const put = (chosen) => {
     file = chosen;
-    const words = file ? [icon("file"), file.name, el("span", { class: "file-size" }, sizeText(file.size))] : [icon("plus"), "Choose a file"];
+    const words = file
+      ? [icon("file"), file.name, el("span", { class: "file-size" }, sizeText(file.size))]
+      : [icon("plus"), "Choose a file"];
     button.replaceChildren(...words);
-    button.setAttribute("aria-label", file ? `${option.name}: ${file.name}, change` : `${option.name}: choose a file`);
+    button.setAttribute(
+      "aria-label",
+      file ? `${option.name}: ${file.name}, change` : `${option.name}: choose a file`,
+    );
     button.dispatchEvent(new Event("input", { bubbles: true }));
   };
   chooser.addEventListener("change", () => {

@@ -85,7 +85,13 @@ export async function performCommand(name, options) {
 /** A line at the end of the place: this was asked for, and is on its way. */
 function addLine(label) {
   lastKey += 1;
-  const line = { key: lastKey, place: place(), label, failed: null, opener: document.activeElement };
+  const line = {
+    key: lastKey,
+    place: place(),
+    label,
+    failed: null,
+    opener: document.activeElement,
+  };
   pending.set(line.place, [...(pending.get(line.place) ?? []), line]);
   changedPending(line.place);
   state.dispatchEvent(new CustomEvent("sent"));
@@ -112,12 +118,15 @@ function fail(line, sentence) {
 
 /** Take a command's line away. */
 export function drop(line) {
-  pending.set(line.place, (pending.get(line.place) ?? []).filter((each) => each !== line));
+  pending.set(
+    line.place,
+    (pending.get(line.place) ?? []).filter((each) => each !== line),
+  );
   changedPending(line.place);
 }
 
 /** A sentence for whatever was thrown; what is not ours to explain goes on to the console. */
-export function sayable(error) {
+function sayable(error) {
   if (error instanceof Refused) {
     return error.message;
   }

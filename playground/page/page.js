@@ -4,7 +4,17 @@ import { connectActions, loseOutcomes } from "./actions.js";
 import { Composer } from "./composer.js";
 import { el, icon } from "./dom.js";
 import { Log } from "./log.js";
-import { firstPlace, fromAddress, goTo, leave, onJump, place, placeHere, refuge, rememberPerson } from "./navigation.js";
+import {
+  firstPlace,
+  fromAddress,
+  goTo,
+  leave,
+  onJump,
+  place,
+  placeHere,
+  refuge,
+  rememberPerson,
+} from "./navigation.js";
 import { drawPeople } from "./people.js";
 import { drawPlaces, placeIcon, placeName } from "./places.js";
 import { closePopup } from "./popup.js";
@@ -51,8 +61,12 @@ function drawHeader() {
   const here = placeHere();
   const name = here ? placeName(here) : "";
   const parent = here && isThread(here) ? state.channels.get(here.parent_id) : null;
-  part("place-name").replaceChildren(...(here ? [icon(placeIcon(here)), el("span", {}, name)] : []));
-  part("place-topic").textContent = parent ? `Thread in #${placeName(parent)}` : (here?.topic ?? "");
+  part("place-name").replaceChildren(
+    ...(here ? [icon(placeIcon(here)), el("span", {}, name)] : []),
+  );
+  part("place-topic").textContent = parent
+    ? `Thread in #${placeName(parent)}`
+    : (here?.topic ?? "");
   part("server-name").textContent = state.guild.name;
   const unread = [...state.unread.values()].reduce((sum, count) => sum + count, 0);
   document.title = `${unread > 0 ? `(${unread}) ` : ""}${name || "Dailies"} · Dailies playground`;
@@ -145,7 +159,12 @@ function watchKeys() {
   document.addEventListener("keydown", (event) => {
     const active = document.activeElement;
     const isFree = active === document.body || active.matches(".message, .log, .place");
-    const isLetter = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey;
+    const isLetter =
+      event.key.length === 1 &&
+      event.key !== " " &&
+      !event.ctrlKey &&
+      !event.metaKey &&
+      !event.altKey;
     if (isFree && isLetter && !document.querySelector("dialog[open]")) {
       composer.focus();
     }
@@ -202,7 +221,10 @@ addEventListener("popstate", () => {
     goTo(wanted.place, { replace: true });
   }
 });
-document.addEventListener("visibilitychange", () => place() && document.visibilityState === "visible" && state.markRead(place()));
+document.addEventListener(
+  "visibilitychange",
+  () => place() && document.visibilityState === "visible" && state.markRead(place()),
+);
 
 onJump((where, message) => log.jump(where, message));
 connectActions(socket);

@@ -38,6 +38,11 @@ function personButton(person, onChoose) {
       on: { click: () => onChoose(person.name) },
     },
     avatar(state.users.get(person.id) ?? { id: person.id, global_name: person.display }),
-    el("span", { class: "person-words" }, el("span", { class: "person-name" }, person.display), el("span", { class: "person-role" }, role)),
+    el(
+      "span",
+      { class: "person-words" },
+      el("span", { class: "person-name" }, person.display),
+      el("span", { class: "person-role" }, role),
+    ),
   );
 }

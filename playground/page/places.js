@@ -32,13 +32,17 @@ export function placeIcon(channel) {
 }
 
 function isPrivate(channel) {
-  const everyone = (channel.permission_overwrites ?? []).find((overwrite) => overwrite.id === state.guild.id);
+  const everyone = (channel.permission_overwrites ?? []).find(
+    (overwrite) => overwrite.id === state.guild.id,
+  );
   return everyone !== undefined && (BigInt(everyone.deny) & VIEW_CHANNEL) !== 0n;
 }
 
 /** Draw the list into `frame`; `onGo()` is called after a place was chosen. */
 export function drawPlaces(frame, onGo) {
-  const focused = frame.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  const focused = frame.contains(document.activeElement)
+    ? document.activeElement.dataset.key
+    : null;
   const channels = state.channelList();
   const direct = channels.filter((channel) => channel.type === DM);
   const rest = channels.filter((channel) => channel.type !== DM);
@@ -54,7 +58,11 @@ export function drawPlaces(frame, onGo) {
       "section",
       { class: "place-section", "aria-label": title },
       el("h3", {}, title),
-      el("ul", {}, list.map((channel) => channelItem(channel, go, () => drawPlaces(frame, onGo)))),
+      el(
+        "ul",
+        {},
+        list.map((channel) => channelItem(channel, go, () => drawPlaces(frame, onGo))),
+      ),
     );
   }
 }
@@ -74,23 +82,38 @@ function channelItem(channel, onGo, redraw) {
     opened[isOpen ? "delete" : "add"](channel.id);
     redraw();
   };
-  const button = (hidden > 0 || isOpen) && threads.length > 0
-    ? el(
-        "li",
-        {},
-        el(
-          "button",
-          { type: "button", class: "place-more", "aria-expanded": isOpen ? "true" : "false", data: { key: `more ${channel.id}` }, on: { click: toggle } },
-          icon("down"),
-          isOpen ? "Show fewer threads" : `Show ${hidden} more ${hidden === 1 ? "thread" : "threads"}`,
-        ),
-      )
-    : null;
+  const button =
+    (hidden > 0 || isOpen) && threads.length > 0
+      ? el(
+          "li",
+          {},
+          el(
+            "button",
+            {
+              type: "button",
+              class: "place-more",
+              "aria-expanded": isOpen ? "true" : "false",
+              data: { key: `more ${channel.id}` },
+              on: { click: toggle },
+            },
+            icon("down"),
+            isOpen
+              ? "Show fewer threads"
+              : `Show ${hidden} more ${hidden === 1 ? "thread" : "threads"}`,
+          ),
+        )
+      : null;
   return el(
     "li",
     {},
     placeButton(channel, onGo),
-    threads.length > 0 && el("ul", { class: "threads", "aria-label": `Threads of ${placeName(channel)}` }, shown.map((thread) => el("li", {}, placeButton(thread, onGo))), button),
+    threads.length > 0 &&
+      el(
+        "ul",
+        { class: "threads", "aria-label": `Threads of ${placeName(channel)}` },
+        shown.map((thread) => el("li", {}, placeButton(thread, onGo))),
+        button,
+      ),
   );
 }
 
@@ -103,11 +126,17 @@ function placeButton(channel, onGo) {
   };
   const name = placeName(channel);
   const news = unread === undefined ? "" : unread > 0 ? `, ${unread} for you` : ", new messages";
+  const look = [
+    "place",
+    isHere && "here",
+    unread !== undefined && "unread",
+    isThread(channel) && "place-thread",
+  ];
   return el(
     "button",
     {
       type: "button",
-      class: `place${isHere ? " here" : ""}${unread === undefined ? "" : " unread"}${isThread(channel) ? " place-thread" : ""}`,
+      class: look.filter(Boolean).join(" "),
       "aria-current": isHere ? "page" : null,
       "aria-label": name + news,
       title: name,

@@ -22,7 +22,9 @@ export function showPopup(element, anchor, { wide = false, onClose = () => {}, k
   position(element, anchor, wide);
 
   const outside = (event) => {
-    const inside = element.contains(event.target) || (anchor instanceof Element && anchor.contains(event.target));
+    const inside =
+      element.contains(event.target) ||
+      (anchor instanceof Element && anchor.contains(event.target));
     if (!inside && !keep?.contains(event.target)) {
       close();
     }

@@ -12,7 +12,7 @@ const MENTIONABLE = 7;
 const CHANNEL = 8;
 
 /** The items a select offers, whatever its kind. */
-export function selectItems(component) {
+function selectItems(component) {
   switch (component.type) {
     case STRING:
       return (component.options ?? []).map((option) => ({
@@ -37,16 +37,32 @@ export function selectItems(component) {
 
 export function userItems() {
   const ids = [...state.people.map((person) => person.id), state.bot.user?.id].filter(Boolean);
-  return ids.map((id) => ({ value: id, label: displayName(state.users.get(id)) ?? id, group: "People", icon: icon("at") }));
+  return ids.map((id) => ({
+    value: id,
+    label: displayName(state.users.get(id)) ?? id,
+    group: "People",
+    icon: icon("at"),
+  }));
 }
 
 export function roleItems() {
-  return state.guild.roles.map((role) => ({ value: role.id, label: role.name, group: "Roles", icon: icon("shield") }));
+  return state.guild.roles.map((role) => ({
+    value: role.id,
+    label: role.name,
+    group: "Roles",
+    icon: icon("shield"),
+  }));
 }
 
 export function channelItems(types) {
-  const wanted = types?.length ? [...state.channels.values()].filter((each) => types.includes(each.type)) : [...state.channelList()];
-  return wanted.map((each) => ({ value: each.id, label: each.name, icon: icon(isThread(each) ? "thread" : "hash") }));
+  const wanted = types?.length
+    ? [...state.channels.values()].filter((each) => types.includes(each.type))
+    : [...state.channelList()];
+  return wanted.map((each) => ({
+    value: each.id,
+    label: each.name,
+    icon: icon(isThread(each) ? "thread" : "hash"),
+  }));
 }
 
 function withDefaults(component, items) {
@@ -62,7 +78,11 @@ export function selectElement(component, { chosen = null, onChange = () => {}, l
   const most = component.max_values ?? 1;
   const fewest = component.min_values ?? 1;
   const multiple = most > 1;
-  let values = chosen ?? selectItems(component).filter((item) => item.isDefault).map((item) => item.value);
+  let values =
+    chosen ??
+    selectItems(component)
+      .filter((item) => item.isDefault)
+      .map((item) => item.value);
   let atOpening = values;
 
   const words = el("span", { class: "select-words" });
@@ -79,14 +99,27 @@ export function selectElement(component, { chosen = null, onChange = () => {}, l
     words,
     icon("down"),
   );
-  const list = new Listbox({ owner: button, label: label ?? component.placeholder ?? "Choices", onPick: pick, wide: true, multiple });
+  const list = new Listbox({
+    owner: button,
+    label: label ?? component.placeholder ?? "Choices",
+    onPick: pick,
+    wide: true,
+    multiple,
+  });
 
   function draw() {
     const items = selectItems(component).filter((item) => values.includes(item.value));
     const empty = items.length === 0;
     words.classList.toggle("select-empty", empty);
-    words.replaceChildren(empty ? (component.placeholder ?? "Make a choice") : items.map((item) => item.label).join(", "));
-    button.setAttribute("aria-label", `${label ?? component.placeholder ?? "Choice"}: ${words.textContent}`);
+    words.replaceChildren(
+      empty
+        ? (component.placeholder ?? "Make a choice")
+        : items.map((item) => item.label).join(", "),
+    );
+    button.setAttribute(
+      "aria-label",
+      `${label ?? component.placeholder ?? "Choice"}: ${words.textContent}`,
+    );
   }
 
   function items() {
@@ -104,7 +137,9 @@ export function selectElement(component, { chosen = null, onChange = () => {}, l
       list.hide();
       return;
     }
-    values = values.includes(item.value) ? values.filter((value) => value !== item.value) : [...values, item.value];
+    values = values.includes(item.value)
+      ? values.filter((value) => value !== item.value)
+      : [...values, item.value];
     draw();
     list.show(items(), { active: list.active });
   }
@@ -112,11 +147,18 @@ export function selectElement(component, { chosen = null, onChange = () => {}, l
   function openList() {
     atOpening = values;
     const all = items();
-    list.show(all, { active: Math.max(0, all.findIndex((item) => item.selected)), note: "There is nothing to choose from." });
+    list.show(all, {
+      active: Math.max(
+        0,
+        all.findIndex((item) => item.selected),
+      ),
+      note: "There is nothing to choose from.",
+    });
   }
 
   list.onClose = () => {
-    const same = values.length === atOpening.length && values.every((value) => atOpening.includes(value));
+    const same =
+      values.length === atOpening.length && values.every((value) => atOpening.includes(value));
     if (same) {
       return;
     }
@@ -146,7 +188,9 @@ export function selectElement(component, { chosen = null, onChange = () => {}, l
   });
 
   function typeAhead(key) {
-    const at = list.items.findIndex((item) => key.length === 1 && item.label.toLowerCase().startsWith(key.toLowerCase()));
+    const at = list.items.findIndex(
+      (item) => key.length === 1 && item.label.toLowerCase().startsWith(key.toLowerCase()),
+    );
     if (at >= 0) {
       list.move(at - list.active);
     }

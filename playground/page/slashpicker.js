@@ -74,6 +74,14 @@ export function commandHint(command, current = null) {
       kind && ` · ${kind}`,
     );
   }
-  const names = command.options.map((option) => (option.required ? option.name : `[${option.name}]`)).join("  ");
-  return el("p", { class: "command-hint" }, el("strong", {}, `/${command.name}`), ` · ${command.description}`, names && el("span", { class: "command-hint-options" }, names));
+  const names = command.options
+    .map((option) => (option.required ? option.name : `[${option.name}]`))
+    .join("  ");
+  return el(
+    "p",
+    { class: "command-hint" },
+    el("strong", {}, `/${command.name}`),
+    ` · ${command.description}`,
+    names && el("span", { class: "command-hint-options" }, names),
+  );
 }

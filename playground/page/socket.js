@@ -35,7 +35,9 @@ export class Socket {
   /** Do something as this person; resolves with the answer's data or rejects with `Refused`. */
   ask(verb, fields = {}) {
     if (this.line?.readyState !== WebSocket.OPEN) {
-      return Promise.reject(new Refused("The connection to the playground is down; try again in a moment."));
+      return Promise.reject(
+        new Refused("The connection to the playground is down; try again in a moment."),
+      );
     }
     this.number += 1;
     const n = this.number;
@@ -103,7 +105,11 @@ export class Socket {
     this.line = null;
     line?.close();
     for (const { reject } of this.asked.values()) {
-      reject(new Refused("The connection was lost before the playground answered; look before you try again."));
+      reject(
+        new Refused(
+          "The connection was lost before the playground answered; look before you try again.",
+        ),
+      );
     }
     this.asked.clear();
   }

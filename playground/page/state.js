@@ -32,7 +32,7 @@ class Room {
   }
 }
 
-export class State extends EventTarget {
+class State extends EventTarget {
   constructor() {
     super();
     this.forget();
@@ -157,10 +157,19 @@ export class State extends EventTarget {
     this.origin = data.origin ?? location.origin;
     this.users.set(data.you.id, data.you);
     for (const person of data.people) {
-      this.users.set(person.id, { id: person.id, username: person.name, global_name: person.display, ...this.users.get(person.id) });
+      this.users.set(person.id, {
+        id: person.id,
+        username: person.name,
+        global_name: person.display,
+        ...this.users.get(person.id),
+      });
     }
     if (data.bot) {
-      this.bot = { online: data.bot.online, name: displayName(data.bot.user) ?? "The bot", user: data.bot.user };
+      this.bot = {
+        online: data.bot.online,
+        name: displayName(data.bot.user) ?? "The bot",
+        user: data.bot.user,
+      };
       this.users.set(data.bot.user.id, data.bot.user);
     }
     setNow(data.now);
@@ -281,7 +290,9 @@ export class State extends EventTarget {
   }
 
   on_MESSAGE_REACTION_REMOVE_EMOJI(data) {
-    this.#changeReactions(data, (reactions) => reactions.filter((each) => each.emoji.name !== data.emoji.name));
+    this.#changeReactions(data, (reactions) =>
+      reactions.filter((each) => each.emoji.name !== data.emoji.name),
+    );
   }
 
   #react(data, step) {
@@ -292,7 +303,9 @@ export class State extends EventTarget {
         return step > 0 ? [...reactions, { emoji: data.emoji, count: 1, me: mine }] : reactions;
       }
       const changed = { ...found, count: found.count + step, me: mine ? step > 0 : found.me };
-      return reactions.map((each) => (each === found ? changed : each)).filter((each) => each.count > 0);
+      return reactions
+        .map((each) => (each === found ? changed : each))
+        .filter((each) => each.count > 0);
     });
   }
 

@@ -32,7 +32,11 @@ function block(node) {
     case "quote":
       return el("blockquote", {}, node.blocks.map(block));
     case "code":
-      return el("pre", { tabindex: "0" }, el("code", { data: { language: node.language } }, node.text));
+      return el(
+        "pre",
+        { tabindex: "0" },
+        el("code", { data: { language: node.language } }, node.text),
+      );
     case "list":
       return list(node);
     default:
@@ -41,7 +45,9 @@ function block(node) {
 }
 
 function list(node) {
-  const items = node.items.map((item) => el("li", {}, inline(item.parts), item.list && list(item.list)));
+  const items = node.items.map((item) =>
+    el("li", {}, inline(item.parts), item.list && list(item.list)),
+  );
   return el(node.ordered ? "ol" : "ul", { start: node.first }, items);
 }
 
@@ -50,7 +56,9 @@ function inline(parts) {
 }
 
 function lines(text) {
-  return text.split("\n").flatMap((line, index) => (index === 0 ? withEmoji(line) : [el("br"), ...withEmoji(line)]));
+  return text
+    .split("\n")
+    .flatMap((line, index) => (index === 0 ? withEmoji(line) : [el("br"), ...withEmoji(line)]));
 }
 
 function inlinePart(part) {
@@ -68,7 +76,11 @@ function inlinePart(part) {
     case "code":
       return el("code", { class: "md-code" }, part.text);
     case "link":
-      return link(part.url, inline(part.parts), part.parts.length === 1 && part.parts[0] === part.url);
+      return link(
+        part.url,
+        inline(part.parts),
+        part.parts.length === 1 && part.parts[0] === part.url,
+      );
     case "user":
       return userPill(part.id);
     case "role":
@@ -88,7 +100,11 @@ function inlinePart(part) {
 
 function spoiler(part) {
   const hidden = el("span", { class: "spoiler-words" }, inline(part.parts));
-  const box = el("span", { class: "spoiler", role: "button", tabindex: "0", "aria-label": "Spoiler, show it" }, hidden);
+  const box = el(
+    "span",
+    { class: "spoiler", role: "button", tabindex: "0", "aria-label": "Spoiler, show it" },
+    hidden,
+  );
   const show = (event) => {
     if (event.type === "keydown" && event.key !== "Enter" && event.key !== " ") {
       return;
@@ -112,14 +128,30 @@ export function link(url, words, bare = false) {
   const target = placeOfLink(url);
   if (target && state.channels.has(target.place)) {
     const label = bare ? messageLinkLabel(target) : words;
-    return el("a", { class: bare ? "pill pill-link" : "inner-link", href: url, on: { click: (event) => follow(event, target) } }, label);
+    return el(
+      "a",
+      {
+        class: bare ? "pill pill-link" : "inner-link",
+        href: url,
+        on: { click: (event) => follow(event, target) },
+      },
+      label,
+    );
   }
-  return el("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow", title: bare ? null : url }, words);
+  return el(
+    "a",
+    { href: url, target: "_blank", rel: "noopener noreferrer nofollow", title: bare ? null : url },
+    words,
+  );
 }
 
 function messageLinkLabel(target) {
   const place = state.channels.get(target.place);
-  return [icon(isThread(place) ? "thread" : "hash"), place.name, target.message && " › message"].filter(Boolean);
+  return [
+    icon(isThread(place) ? "thread" : "hash"),
+    place.name,
+    target.message && " › message",
+  ].filter(Boolean);
 }
 
 function follow(event, target) {
@@ -136,7 +168,11 @@ export function openPlace(id, message = null) {
 
 function userPill(id) {
   const me = id === state.you?.id;
-  return el("span", { class: me ? "pill pill-me" : "pill", data: { user: id } }, `@${state.userName(id)}`);
+  return el(
+    "span",
+    { class: me ? "pill pill-me" : "pill", data: { user: id } },
+    `@${state.userName(id)}`,
+  );
 }
 
 function rolePill(id) {
@@ -158,6 +194,11 @@ function placePill(id) {
 }
 
 function commandPill(name) {
-  const useIt = () => state.dispatchEvent(new CustomEvent("tryText", { detail: { text: `/${name}`, choose: true } }));
-  return el("button", { type: "button", class: "pill pill-link", title: `Use /${name}`, on: { click: useIt } }, `/${name}`);
+  const useIt = () =>
+    state.dispatchEvent(new CustomEvent("tryText", { detail: { text: `/${name}`, choose: true } }));
+  return el(
+    "button",
+    { type: "button", class: "pill pill-link", title: `Use /${name}`, on: { click: useIt } },
+    `/${name}`,
+  );
 }

@@ -56,7 +56,11 @@ export function timestamp(seconds, style) {
   }
   const text = style === "R" ? fromNow(seconds) : (STYLES[style] ?? STYLES.f).format(date);
   const data = style === "R" ? { relative: seconds } : {};
-  return el("time", { class: "stamp", datetime: date.toISOString(), title: STYLES.F.format(date), data }, text);
+  return el(
+    "time",
+    { class: "stamp", datetime: date.toISOString(), title: STYLES.F.format(date), data },
+    text,
+  );
 }
 
 /** When a message was written: "Today at 14:05". */
@@ -68,7 +72,11 @@ export function messageTime(iso) {
 
 /** Only the clock, for the messages that follow another of the same author. */
 export function shortTime(iso) {
-  return el("time", { class: "written-short", datetime: iso, title: STYLES.F.format(new Date(iso)) }, STYLES.t.format(new Date(iso)));
+  return el(
+    "time",
+    { class: "written-short", datetime: iso, title: STYLES.F.format(new Date(iso)) },
+    STYLES.t.format(new Date(iso)),
+  );
 }
 
 /** "Today", "Yesterday", or the date; the line between two days. */

@@ -15,7 +15,9 @@ export function readOptions(command, text) {
   const doubts = [];
   const marks = findMarks(text);
   // "sound: rain" inside a prompt is prose; "sound:on" is an option. Only the first may stand off.
-  const known = marks.filter((mark, index) => names.has(mark.name) && (mark.isDirect || index === 0));
+  const known = marks.filter(
+    (mark, index) => names.has(mark.name) && (mark.isDirect || index === 0),
+  );
   const before = text.slice(0, known[0]?.start ?? text.length).trim();
 
   if (before !== "") {
@@ -30,7 +32,11 @@ export function readOptions(command, text) {
       values.set(mark.name, unquoted(value));
     }
     const within = marks.filter((other) => other.start >= mark.end && other.start < end);
-    doubts.push(...within.filter((other) => other.isDirect || names.has(other.name)).map((other) => doubt(command, other, mark)));
+    doubts.push(
+      ...within
+        .filter((other) => other.isDirect || names.has(other.name))
+        .map((other) => doubt(command, other, mark)),
+    );
   });
   return { values, problems, doubts };
 }
@@ -84,7 +90,9 @@ function optionsSentence(command) {
 }
 
 function similar(command, word) {
-  const near = command.options.map((option) => option.name).find((name) => distance(name, word) <= 2);
+  const near = command.options
+    .map((option) => option.name)
+    .find((name) => distance(name, word) <= 2);
   return near ? ` (did you mean ${near}?)` : "";
 }
 
@@ -112,7 +120,10 @@ export function readValue(option, text, find = () => null) {
   const refuse = (sentence) => ({ wrong: `${option.name} ${sentence}` });
   if (option.choices?.length) {
     const wanted = text.trim().toLowerCase();
-    const found = option.choices.find((choice) => choice.name.toLowerCase() === wanted || String(choice.value).toLowerCase() === wanted);
+    const found = option.choices.find(
+      (choice) =>
+        choice.name.toLowerCase() === wanted || String(choice.value).toLowerCase() === wanted,
+    );
     const names = option.choices.map((choice) => choice.name).join(", ");
     return found ? { value: found.value } : refuse(`takes one of: ${names}.`);
   }
@@ -126,8 +137,12 @@ export function readValue(option, text, find = () => null) {
     case OPTION.CHANNEL:
     case OPTION.ROLE:
     case OPTION.MENTIONABLE: {
-      const id = /^<[@#][!&]?(\d+)>$/.exec(text)?.[1] ?? find(option, text.replace(/^[@#]/, "").trim().toLowerCase());
-      return id ? { value: id } : refuse(`takes ${optionHint(option)} of this server; “${text}” is none.`);
+      const id =
+        /^<[@#][!&]?(\d+)>$/.exec(text)?.[1] ??
+        find(option, text.replace(/^[@#]/, "").trim().toLowerCase());
+      return id
+        ? { value: id }
+        : refuse(`takes ${optionHint(option)} of this server; “${text}” is none.`);
     }
     case OPTION.ATTACHMENT:
       return refuse("takes a file; choose it here.");
@@ -138,8 +153,15 @@ export function readValue(option, text, find = () => null) {
 
 function readNumber(option, text, refuse) {
   const number = Number(text.trim().replace(",", "."));
-  const isGood = text.trim() !== "" && Number.isFinite(number) && (option.type === OPTION.NUMBER || Number.isInteger(number));
-  if (!isGood || number < (option.min_value ?? -Infinity) || number > (option.max_value ?? Infinity)) {
+  const isGood =
+    text.trim() !== "" &&
+    Number.isFinite(number) &&
+    (option.type === OPTION.NUMBER || Number.isInteger(number));
+  if (
+    !isGood ||
+    number < (option.min_value ?? -Infinity) ||
+    number > (option.max_value ?? Infinity)
+  ) {
     return refuse(`takes ${optionHint(option)}; “${text}” is not.`);
   }
   return { value: number };
