@@ -5,7 +5,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from bot import messages
 from bot.cards import Cards, Pacer
 from bot.delivery import Delivery, has_file, nonce
 from bot.errors import Busy, Refusal
+from bot.office import Office
+from bot.refusals import Refusals
 from bot.studio import Place, Studio
 from bot.takes import Versions
 from bot.worker import Glimpse
@@ -88,6 +90,11 @@ class Dailies(commands.Bot):
         self._extensions = tuple(extensions)
         self._data = data
         self.clock = clock
+        self.office = Office(studio, clock=clock)
+        self.refusals = Refusals(studio)
+        #: Makes the buttons beside a refusal; an extension brings it.
+        self.helps: Callable[[Interaction, Refusal], Awaitable[discord.ui.View | None]] | None
+        self.helps = None
         self.watchers: list[Callable[[Job], None]] = []  #: told of every job that moved
         self._tokens: dict[int, tuple[float, discord.Interaction[Any]]] = {}
         self.pacer = Pacer()

@@ -13,7 +13,7 @@ from bot.errors import Busy, Refusal, Unclear
 from bot.models import MODE_WORDS, Capability, Model, listed
 from bot.providers import Provider
 from bot.worker import Glimpse
-from storage import Job, Mode, Relation, State
+from storage import DiskTrouble, Job, Mode, Relation, State
 
 log = logging.getLogger(__name__)
 
@@ -318,18 +318,35 @@ def explain(error: BaseException) -> str:
 async def apologise(interaction: discord.Interaction[Any], error: BaseException) -> None:
     """Tell the person, and nobody else, what went wrong."""
     sentence = elide(explain(error), 2000)
+    buttons = await _helping(interaction, error)
     try:
         if not interaction.response.is_done():
             await interaction.response.send_message(
-                sentence, ephemeral=True, allowed_mentions=SILENT
+                sentence, ephemeral=True, allowed_mentions=SILENT, **buttons
             )
             return
         if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
             # A public "thinking…" must not stay behind a private refusal.
             await interaction.delete_original_response()
-        await interaction.followup.send(sentence, ephemeral=True, allowed_mentions=SILENT)
+        await interaction.followup.send(
+            sentence, ephemeral=True, allowed_mentions=SILENT, **buttons
+        )
     except discord.HTTPException as gone:
         log.warning("Could not say “%s”: %s", sentence, gone)
+
+
+async def _helping(interaction: discord.Interaction[Any], error: BaseException) -> dict[str, Any]:
+    """The buttons that help somebody whose order was refused, where some do."""
+    original = getattr(error, "original", error)
+    helps = getattr(interaction.client, "helps", None)
+    if helps is None or not isinstance(original, Refusal):
+        return {}
+    try:
+        view = await helps(interaction, original)
+    except DiskTrouble as trouble:
+        log.warning("A refused order could not be kept: %s", trouble)
+        return {}
+    return {} if view is None else {"view": view}
 
 
 def missing_permissions(missing: Iterable[str], where: str) -> str:
