@@ -9,9 +9,8 @@ import heapq
 import logging
 import random
 import secrets
-import statistics
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -20,21 +19,19 @@ from typing import Protocol, assert_never
 
 from bot.assembly import PIECE, assemble
 from bot.errors import Busy, Failure, Refusal, Unclear
+from bot.estimates import Estimates
+from bot.failover import Alternative, Failover, Offer, nobody
 from bot.lanes import Queue
 from bot.media import MediaError
 from bot.models import Model, in_credits
 from bot.providers import CallsBack, Order, Provider, Receipt, Report, Stage
-from storage import ENDED, Brief, IllegalMove, Input, Job, Stale, State, Store
+from storage import ENDED, IllegalMove, Input, Job, Stale, State, Store
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 64  #: steps under way at once; each provider bounds its own work besides
 LOOK_AGAIN = 1.0  #: seconds; a clock that was set is noticed within this time
 QUEUE_LASTS = 24 * 3600.0  #: seconds that a job waits for a provider before it is given up
-LONG = 20.0  #: seconds of waiting after which another provider is looked for
-HERE = 3  #: tries after which another provider is looked for
-#: Refusals that are about our account and not about the wish.
-OURS = frozenset({Failure.CREDIT, Failure.KEY})
 TRIES = 6  #: tries of a step that fails for a reason nobody knows, before a person must look
 PATIENCE = 12  #: tries of a step whose failure may pass, such as a download
 STOPPING = 25.0  #: seconds that steps under way are given to finish at a stop
@@ -94,25 +91,6 @@ class Screen(Protocol):
         ...
 
 
-class Alternative(Protocol):
-    """Finds who else may make a job that nobody has taken."""
-
-    def __call__(self, job: Job, *, without: Collection[str]) -> "Offer | None":
-        """The offer, or None."""
-        ...
-
-
-class Offer(Protocol):
-    """Another provider's model, and what it would make."""
-
-    @property
-    def provider(self) -> Provider: ...
-    @property
-    def model(self) -> Model: ...
-    @property
-    def brief(self) -> Brief: ...
-
-
 class Worker:
     """Takes whichever job is due and advances it."""
 
@@ -125,7 +103,7 @@ class Worker:
         data: Path,
         link: Callable[[Job, Input], Awaitable[str]],
         callback: Callable[[Provider, str], str | None] = lambda _provider, _token: None,
-        alternative: Alternative = lambda _job, *, without: None,
+        alternative: Alternative = nobody,
         usd_per_credit: Decimal = Decimal("0.01"),
         clock: Callable[[], float] = time.time,
         new_token: Callable[[], str] = lambda: secrets.token_urlsafe(24),
@@ -136,8 +114,8 @@ class Worker:
         self._data = data
         self._link = link
         self._callback = callback
-        self._alternative = alternative
-        self._tried_at: dict[int, set[str]] = {}  # providers that did not take a job
+        self._failover = Failover(providers, alternative)
+        self._estimates = Estimates(store.jobs)
         self._named: dict[int, str] = {}  # what a callback said that a lost reply would have
         self._usd_per_credit = usd_per_credit
         self._clock = clock
@@ -152,7 +130,7 @@ class Worker:
         self._slots: dict[str, set[int]] = {}  # jobs that a provider is, or may be, working on
         self._waiting: dict[str, Queue] = {}  # who waits for a provider
         self._glimpses: dict[int, Glimpse] = {}
-        self._typical: dict[tuple[str, str], list[float]] = {}
+        self._unsaved: dict[int, Job] = {}  # what happened, and could not be written down yet
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._wake = asyncio.Event()
@@ -174,8 +152,7 @@ class Worker:
 
     def typical(self, provider: str, model: str) -> float | None:
         """See `Crew.typical`."""
-        seconds = self._typical.get((provider, model))
-        return statistics.median(seconds) if seconds else None
+        return self._estimates.typical(provider, model)
 
     async def called_back(self, token: str, body: bytes) -> None:
         """A provider, or somebody who says so, told us about an attempt.
@@ -314,10 +291,17 @@ class Worker:
         if job.id in self._slots.get(job.provider, ()):
             self._queue(job.provider).at_work(job)
         while True:
-            outcome = await self._advance(job)
+            # What happened is not lost when the disk is full: it is written down once it can be.
+            outcome = self._unsaved.get(job.id) or await self._advance(job)
             if not isinstance(outcome, Job):
                 return outcome
-            before, job = job, await self._jobs.save(outcome, credits=self._billed(outcome))
+            self._unsaved[job.id] = outcome
+            try:
+                before, job = job, await self._jobs.save(outcome, credits=self._billed(outcome))
+            except (Stale, IllegalMove):
+                del self._unsaved[job.id]
+                raise
+            del self._unsaved[job.id]
             self._after(before, job)
             if job.state is not State.SUBMITTING:
                 return job.due_at
@@ -332,10 +316,10 @@ class Worker:
             if saved.due_at is not None and saved.state in POSTED:
                 self._unposted.add(saved.id)
             if saved.state is State.FETCHING:
-                self._typical.pop((saved.provider, saved.model), None)
+                self._estimates.learn(saved)
         if saved.state in ENDED:
             self._glimpses.pop(saved.id, None)
-            self._tried_at.pop(saved.id, None)
+            self._failover.forget(saved)
             self._named.pop(saved.id, None)
         self._screen.show(saved, self.glimpse(saved))
 
@@ -394,7 +378,7 @@ class Worker:
             return job.to(
                 State.EXPIRED, now=now, due_at=now, error=sentence, failure=Failure.TIMEOUT
             )
-        if (offer := self._elsewhere(job)) is not None:
+        if (offer := self._failover.offer(job)) is not None:
             return await self._move(job, offer)
         room = provider.limits.concurrency - len(slots)
         if job.id not in slots and self._queue(job.provider).position(job) > room:
@@ -407,32 +391,11 @@ class Worker:
         self._intended[job.id] = token
         return job.to(State.SUBMITTING, now=now, due_at=now, attempt=job.attempt + 1, token=token)
 
-    def _elsewhere(self, job: Job) -> Offer | None:
-        """Who else may make *job*, once its provider has proven not to have taken it."""
-        tried = self._tried_at.get(job.id)
-        if not tried or job.provider not in tried:
-            return None
-        return self._alternative(job, without=tried)
-
     async def _move(self, job: Job, offer: Offer) -> float:
-        """Give *job* to another provider, and say on its card what that changes."""
-        changed = _changes(job.brief, offer.brief)
-        was = (
-            self._providers[job.provider].title if job.provider in self._providers else job.provider
-        )
-        note = f"{was} did not take it; {offer.provider.title} makes it instead"
+        """Give *job* to another provider."""
         now = self._clock()
-        moved = replace(
-            job,
-            provider=offer.provider.name,
-            model=offer.model.name,
-            brief=offer.brief,
-            note=f"{note}: {changed}." if changed else f"{note}.",
-            due_at=now,
-            tries=0,
-        )
         self._let_go(job)
-        saved = await self._jobs.reassign(moved)
+        saved = await self._jobs.reassign(self._failover.moved(job, offer, now=now))
         log.info("Job %s moves from %s to %s", job.id, job.provider, saved.provider)
         self._screen.show(saved, Glimpse())
         return now
@@ -454,20 +417,15 @@ class Worker:
             receipt = await provider.submit(self._order(job, provider))
         except Busy as busy:
             log.info("Job %s was not taken: %s %s", job.id, busy, busy.raw)
-            waits = busy.retry_after is not None and busy.retry_after > LONG
-            if waits or job.tries + 1 >= HERE or not provider.healthy:
-                self._tried_at.setdefault(job.id, set()).add(job.provider)
+            elsewhere = self._failover.busy(job, provider, busy)
             now = self._clock()
-            again = now if self._elsewhere(job) is not None else self._later(job, busy)
+            again = now if elsewhere else self._later(job, busy)
             return replace(job.to(State.QUEUED, now=now, due_at=again), tries=job.tries + 1)
         except Refusal as refusal:
             log.warning("Job %s was refused: %s %s", job.id, refusal, refusal.raw)
-            if refusal.billed is False and refusal.failure in OURS and job.chooser is not None:
-                # Our account there is the trouble, not the wish: another may take it.
-                self._tried_at.setdefault(job.id, set()).add(job.provider)
-                if self._elsewhere(job) is not None:
-                    now = self._clock()
-                    return replace(job.to(State.QUEUED, now=now, due_at=now), tries=job.tries + 1)
+            if self._failover.refused(job, refusal):
+                now = self._clock()
+                return replace(job.to(State.QUEUED, now=now, due_at=now), tries=job.tries + 1)
             return self._refused(job, refusal)
         except Unclear as unclear:
             named = self._named.pop(job.id, None)
@@ -699,48 +657,18 @@ class Worker:
 
     async def _look_at_progress(self, job: Job, report: Report) -> None:
         """Keep what the provider says, and what our own history makes likely."""
-        fraction = report.fraction
-        typical = await self._typical_seconds(job)
-        ready_at, slow = None, False
-        elapsed = self._clock() - job.since
-        if fraction is not None and fraction >= 0.1 and elapsed > 3:
-            ready_at = job.since + elapsed / fraction
-        elif len(typical) >= 3:
-            ready_at = job.since + statistics.median(typical)
-            slow = elapsed > typical[int(0.9 * (len(typical) - 1))]
+        ready_at, slow = await self._estimates.of(job, report.fraction, now=self._clock())
         waits = report.stage is Stage.WAITING
-        glimpse = Glimpse(waits_there=waits, fraction=fraction, ready_at=ready_at, slow=slow)
+        glimpse = Glimpse(waits_there=waits, fraction=report.fraction, ready_at=ready_at, slow=slow)
         if glimpse != self._glimpses.get(job.id):
             self._glimpses[job.id] = glimpse
             self._screen.show(job, glimpse)
-
-    async def _typical_seconds(self, job: Job) -> list[float]:
-        """How long such jobs took here, shortest first."""
-        key = job.provider, job.model
-        if key not in self._typical:
-            self._typical[key] = sorted(await self._jobs.durations(job.provider, job.model))
-        return self._typical[key]
 
 
 def _model(provider: Provider, name: str) -> Model:
     """The model of a job; one that is no longer offered still has a name to ask about."""
     found = next((model for model in provider.models if model.name == name), None)
     return found or Model(name=name, title=name, capabilities=())
-
-
-def _changes(before: Brief, after: Brief) -> str:
-    """'24 fps → 25 fps, no seed': what another model makes differently."""
-    said = []
-    for name, suffix in (("resolution", ""), ("aspect", ""), ("duration", " s"), ("fps", " fps")):
-        old, new = getattr(before, name), getattr(after, name)
-        if old != new and old is not None:
-            said.append(f"{old}{suffix} → {new}{suffix}" if new is not None else f"no {name}")
-    said += [
-        f"no {name}"
-        for name in ("seed", "sound", "camera", "loras")
-        if getattr(before, name) and not getattr(after, name)
-    ]
-    return ", ".join(said)
 
 
 def _gone(job: Job) -> str:

@@ -522,3 +522,34 @@ async def test_the_cheapest_that_is_well_is_chosen(store, screen, clock, tmp_pat
     assert (await house.order()).provider == "second"
     second.healthy = False
     assert (await house.order()).provider == "first"
+
+
+async def test_what_a_provider_named_is_not_lost_when_the_disk_is_full(house, provider, store):
+    class Full:
+        """A disk that takes nothing for a while, under the real jobs."""
+
+        def __init__(self, jobs):
+            self._jobs, self.full = jobs, False
+
+        def __getattr__(self, name):
+            return getattr(self._jobs, name)
+
+        async def save(self, job, why="", **options):
+            if job.state is State.RENDERING and self.full:
+                raise OSError("No space left on device")
+            return await self._jobs.save(job, why, **options)
+
+    disk = Full(store.jobs)
+    disk.full = True
+    store.jobs = disk
+    house = House(store, {"fake": provider}, Screen(), house.clock, house.worker._data)
+    job = await house.order()
+    await house.run_now()
+    assert (await house.get(job)).state is State.SUBMITTING
+    house.clock.advance(40)
+    await house.run_now()
+    disk.full = False
+    await house.run()
+
+    assert (await house.get(job)).state is State.DONE
+    assert len(provider.submitted) == 1
