@@ -34,7 +34,7 @@ class Alternative(Protocol):
         ...
 
 
-def nobody(_job: Job, *, without: Collection[str]) -> Offer | None:
+def nobody(job: Job, *, without: Collection[str]) -> Offer | None:
     """The alternative of a deployment that has none."""
     return None
 
