@@ -259,14 +259,27 @@ class Delivery:
             carried, name = await self.poster(job), f"dailies-{job.id}.jpg"
 
         def files() -> list[discord.File]:
-            if carried is None:
-                return []
-            return [discord.File(carried, name, description=messages.alt_text(job))]
+            return _files(job, carried, name)
 
         view = None if private else board.buttons(job)
         return await self.post(
             place, text, nonce(job.id, purpose), ping=ping, files=files, view=view
         )
+
+    async def carried(self, job: Job, *, original: bool) -> tuple[str, list[discord.File]]:
+        """What is said of a clip that is shown to one person, and the files that show it.
+
+        Raises `Refusal` where nothing can be shown.
+        """
+        try:
+            way = await self._way(
+                job, self.file_of(job), await self.limit_of(job), original=original
+            )
+        except Undeliverable as error:
+            raise Refusal(str(error)) from error
+        if way.file is None:
+            return way.note, _files(job, await self.poster(job), f"dailies-{job.id}.jpg")
+        return way.note, _files(job, way.file, way.name)
 
     def file_of(self, job: Job) -> Path:
         """Where our copy of a clip is."""
@@ -477,6 +490,12 @@ def _is_notice(job: Job) -> Callable[[discord.Message], bool]:
 def has_file(name: str) -> Callable[[discord.Message], bool]:
     """Whether a message carries a file of this name."""
     return lambda message: any(each.filename == name for each in message.attachments)
+
+
+def _files(job: Job, path: Path | None, name: str) -> list[discord.File]:
+    if path is None:
+        return []
+    return [discord.File(path, name, description=messages.alt_text(job))]
 
 
 def _listed(*parts: str) -> str:

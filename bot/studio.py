@@ -23,6 +23,7 @@ from storage import (
     Job,
     Mode,
     Refused,
+    Relation,
     Stale,
     Standing,
     State,
@@ -103,6 +104,14 @@ class Crew(Protocol):
     def typical(self, provider: str, model: str) -> float | None:
         """Seconds that a clip of this model typically took here; None before there were some."""
         ...
+
+
+#: How a clip that is made from another one comes from it.
+_RELATIONS = {
+    Mode.EXTEND: Relation.EXTEND,
+    Mode.RETAKE: Relation.RETAKE,
+    Mode.HDR: Relation.HDR,
+}
 
 
 class Studio:
@@ -261,6 +270,9 @@ class Studio:
             if source.take is not None:
                 job = await self.show(source.take, guild_id=place.guild_id)
                 given = await self._inputs.of_take(name, job)
+                if wish.parent is None:
+                    relation = _RELATIONS.get(wish.mode, Relation.FROM)
+                    wish = wish.but(parent=job.id, relation=relation)
             else:
                 given = await self._inputs.fetched(name, source.url or "")
             wish = wish.but(**{name: given})

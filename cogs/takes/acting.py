@@ -93,6 +93,21 @@ async def lineage_of(job: Job, bot: Dailies) -> str:
     return "\n".join(f"-# {each}" for each in lines if each)
 
 
+async def with_files(interaction: Interaction, text: str, files: list[discord.File]) -> None:
+    """Follow an answer up, for its person alone, with clips or pictures below the text."""
+    view = discord.ui.LayoutView(timeout=None)
+    view.add_item(discord.ui.TextDisplay(messages.elide(text, 4000)))
+    if files:
+        gallery: discord.ui.MediaGallery[discord.ui.LayoutView] = discord.ui.MediaGallery()
+        for file in files:
+            gallery.add_item(media=file, description=file.description)
+        view.add_item(gallery)
+    view.stop()
+    await interaction.followup.send(
+        view=view, files=files, ephemeral=True, allowed_mentions=messages.SILENT
+    )
+
+
 def refresh_board(bot: Dailies, job: Job) -> None:
     """Bring the board of a clip's thread up to date."""
     boards = bot.get_cog("Boards")

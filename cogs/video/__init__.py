@@ -1,4 +1,4 @@
-"""/video: make clips, see what is under way, look one up, stop one."""
+"""/video: make clips, see what is under way, stop one; list, show, compare and repeat them."""
 
 from discord.ext import commands
 
@@ -6,10 +6,16 @@ from bot.client import Dailies
 from bot.studio import Studio
 from cogs.video.look import Cancel, Looking
 from cogs.video.make import Making
+from cogs.video.takes import Taking
 
 
 class Video(
-    Making, Looking, commands.GroupCog, group_name="video", group_description="Make video clips"
+    Making,
+    Looking,
+    Taking,
+    commands.GroupCog,
+    group_name="video",
+    group_description="Make video clips",
 ):
     """Every /video command; each parent holds those of one kind."""
 

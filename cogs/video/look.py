@@ -1,4 +1,4 @@
-"""What shows and stops clips: /video queue, show, cancel, models; the Cancel button."""
+"""What shows the queue and stops clips: /video queue, cancel, models; the Cancel button."""
 
 import re
 from typing import Any, Self
@@ -28,23 +28,6 @@ class Looking(commands.Cog):
         await say(interaction, messages.queue(jobs, glimpses))
 
     @app_commands.command()
-    async def show(self, interaction: Interaction, clip: str) -> None:
-        """Everything about one clip: where it stands, its settings, what it cost.
-
-        Parameters
-        ----------
-        clip:
-            Its number, such as 42.
-        """
-        job = await self.studio.show(number(clip), guild_id=place_of(interaction).guild_id)
-        text = messages.details(
-            job,
-            title=self.studio.title(job),
-            usd_per_credit=interaction.client.usd_per_credit,
-        )
-        await say(interaction, text)
-
-    @app_commands.command()
     async def cancel(self, interaction: Interaction, clip: str) -> None:
         """Stop a clip of yours that is not finished.
 
@@ -71,13 +54,6 @@ class Looking(commands.Cog):
         await interaction.response.send_message(
             view=view, ephemeral=True, allowed_mentions=messages.SILENT
         )
-
-    @show.autocomplete("clip")
-    async def _clips(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
-        jobs = await self.studio.latest(
-            guild_id=interaction.guild_id or 0, user_id=interaction.user.id
-        )
-        return choices([named(job) for job in jobs], typed.removeprefix("#"))
 
     @cancel.autocomplete("clip")
     async def _stoppable(self, interaction: Interaction, typed: str) -> list[Choice[str]]:

@@ -1,0 +1,277 @@
+"""What lists, compares and repeats clips: /video takes, show, compare, again, presets."""
+
+import asyncio
+from typing import Literal
+
+from discord import app_commands
+from discord.app_commands import Choice, Range
+from discord.ext import commands
+
+from bot import board, messages
+from bot.client import Interaction, place_of
+from bot.errors import Refusal
+from bot.studio import Studio
+from bot.takes import KEPT
+from cogs.takes import acting
+from cogs.video.words import choices, named, number, say
+from storage import Job, Preset
+
+PAGE = 20  #: takes on one page of a list
+
+
+class Taking(commands.Cog):
+    """The commands about finished clips. Part of the `Video` cog."""
+
+    studio: Studio
+
+    @app_commands.command()
+    async def takes(
+        self, interaction: Interaction, page: Range[int, 1, 1000] = 1, favourites: bool = False
+    ) -> None:
+        """The takes of this thread, what each came from, and what they cost.
+
+        Parameters
+        ----------
+        page:
+            1 has the newest.
+        favourites:
+            List your favourites of the whole server instead.
+        """
+        place = place_of(interaction)
+        store = self.studio.store.takes
+        if favourites:
+            takes = await store.favourites(guild_id=place.guild_id, user_id=place.user_id)
+            head, none = "### Your favourites", "You have no favourites yet; ⭐ marks one."
+        else:
+            takes = await store.of_thread(place.channel_id)
+            head, none = "### Takes of this thread", "There are no takes in this place yet."
+        if not takes:
+            raise Refusal(none)
+        said = board.lines(takes, usd_per_credit=interaction.client.usd_per_credit)
+        pages = -(-len(said) // PAGE)
+        page = min(page, pages)
+        newest_first = said[::-1][(page - 1) * PAGE : page * PAGE]
+        if pages > 1:
+            head += f" · page {page} of {pages}"
+        await say(interaction, "\n".join([head, *newest_first]))
+
+    @app_commands.command()
+    async def show(
+        self,
+        interaction: Interaction,
+        clip: str,
+        quality: Literal["fitting", "original"] = "fitting",
+        public: bool = False,
+    ) -> None:
+        """A clip once more, and everything about it: its settings, its price, where it came from.
+
+        Parameters
+        ----------
+        clip:
+            Its number, such as 42.
+        quality:
+            As it fits here, or the original, by a link where it is too large.
+        public:
+            Post it here for everybody, to be worked with.
+        """
+        place = place_of(interaction)
+        bot = interaction.client
+        job = await self.studio.show(number(clip), guild_id=place.guild_id)
+        if public:
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            job = await bot.versions.revive(job.id, place=place)
+            here = bot.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
+            message = await bot.delivery.show_again(
+                job, here, purpose=f"show-{interaction.id}", original=quality == "original"
+            )
+            acting.refresh_board(bot, job)
+            await interaction.followup.send(f"Posted: {message.jump_url}", ephemeral=True)
+            return
+        text = acting.said_of(job, bot)
+        if lineage := await acting.lineage_of(job, bot):
+            text += f"\n{lineage}"
+        if job.state not in KEPT:
+            await say(interaction, text)
+            return
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        try:
+            await bot.versions.finished(job.id, place=place)
+            note, files = await bot.delivery.carried(job, original=quality == "original")
+        except Refusal as no:
+            if quality == "original":
+                raise
+            note, files = str(no), []
+        await acting.with_files(interaction, f"{text}\n{note}".strip(), files)
+
+    @app_commands.command()
+    async def compare(self, interaction: Interaction, a: str, b: str) -> None:
+        """Two clips in one message, and side by side in one clip.
+
+        Parameters
+        ----------
+        a:
+            The number of the one on the left.
+        b:
+            The number of the one on the right.
+        """
+        place = place_of(interaction)
+        first, second = [
+            await interaction.client.versions.finished(number(each), place=place) for each in (a, b)
+        ]
+        await acting.compare(interaction, first, second)
+
+    @app_commands.command()
+    async def again(
+        self,
+        interaction: Interaction,
+        clip: str | None = None,
+        prompt: Range[str, 1, 6000] | None = None,
+        preset: str | None = None,
+        duration: Range[int, 1, 600] | None = None,
+        resolution: str | None = None,
+        aspect: str | None = None,
+        fps: Range[int, 1, 240] | None = None,
+        seed: Range[int, 0, 2147483647] | None = None,
+        sound: bool | None = None,
+    ) -> None:
+        """Your last clip once more, with changes.
+
+        Parameters
+        ----------
+        clip:
+            The number of another one.
+        prompt:
+            Other words.
+        preset:
+            The settings of a preset.
+        duration:
+            How many seconds it lasts.
+        resolution:
+            How large it is.
+        aspect:
+            Its shape.
+        fps:
+            Frames a second.
+        seed:
+            The same seed makes a similar clip; left out, a new one.
+        sound:
+            Whether it has sound.
+        """
+        place = place_of(interaction)
+        job = await self._last(clip, guild_id=place.guild_id, user_id=place.user_id)
+        versions = interaction.client.versions
+        asked = {
+            "prompt": prompt,
+            "duration": duration,
+            "resolution": resolution,
+            "aspect": aspect,
+            "fps": fps,
+            "seed": seed,
+            "sound": sound,
+        }
+        quote = await versions.again(
+            job,
+            request=f"interaction:{interaction.id}",
+            changes={name: value for name, value in asked.items() if value is not None},
+            preset=await versions.preset(preset, place=place) if preset else None,
+        )
+        await acting.order(interaction, quote, place)
+
+    @app_commands.command()
+    async def presets(
+        self,
+        interaction: Interaction,
+        use: str | None = None,
+        prompt: Range[str, 1, 6000] | None = None,
+        save: Range[str, 1, 40] | None = None,
+        clip: str | None = None,
+        delete: str | None = None,
+        for_server: bool = False,
+    ) -> None:
+        """Settings under a name: list them, make a clip with one, save one, delete one.
+
+        Parameters
+        ----------
+        use:
+            Make a clip with the settings of this preset; write its prompt, too.
+        prompt:
+            What the new clip shows.
+        save:
+            Keep the settings of your last clip under this name.
+        clip:
+            The number of the clip whose settings are kept instead.
+        delete:
+            Delete the preset of this name.
+        for_server:
+            Save or delete it for everybody here; moderators may.
+        """
+        place = place_of(interaction)
+        versions = interaction.client.versions
+        if sum(each is not None for each in (use, save, delete)) > 1:
+            raise Refusal("Use, save or delete a preset; one at a time.")
+        if use is not None:
+            quote = await versions.with_preset(
+                await versions.preset(use, place=place),
+                prompt or "",
+                request=f"interaction:{interaction.id}",
+            )
+            await acting.order(interaction, quote, place)
+        elif save is not None:
+            job = await self._last(clip, guild_id=place.guild_id, user_id=place.user_id)
+            kept = await versions.save_preset(save, job, place=place, server=for_server)
+            await say(interaction, f"Saved: {_preset_line(kept)}")
+        elif delete is not None:
+            await versions.delete_preset(delete, place=place, server=for_server)
+            await say(interaction, f"The preset “{messages.inert(delete)}” is deleted.")
+        else:
+            there = await self.studio.store.takes.presets(
+                guild_id=place.guild_id, user_id=place.user_id
+            )
+            if not there:
+                raise Refusal("There are no presets yet; `/video presets save:name` keeps one.")
+            await say(interaction, "\n".join(["### Presets", *map(_preset_line, there)]))
+
+    async def _last(self, clip: str | None, *, guild_id: int, user_id: int) -> Job:
+        if clip is not None:
+            return await self.studio.show(number(clip), guild_id=guild_id)
+        job = await self.studio.store.takes.latest(guild_id=guild_id, user_id=user_id)
+        if job is None:
+            raise Refusal("You have ordered nothing here yet; `/video text` makes a clip.")
+        return job
+
+    @show.autocomplete("clip")
+    @compare.autocomplete("a")
+    @compare.autocomplete("b")
+    @again.autocomplete("clip")
+    @presets.autocomplete("clip")
+    async def _clips(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
+        guild_id = interaction.guild_id or 0
+        mine, here = await asyncio.gather(
+            self.studio.latest(guild_id=guild_id, user_id=interaction.user.id),
+            self.studio.store.takes.of_thread(interaction.channel_id or 0, limit=25),
+        )
+        jobs = {take.job.id: take.job for take in reversed(here)}
+        jobs |= {job.id: job for job in mine}
+        return choices([named(job) for job in jobs.values()], typed.removeprefix("#"))
+
+    @again.autocomplete("preset")
+    @presets.autocomplete("use")
+    @presets.autocomplete("delete")
+    async def _names(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
+        there = await self.studio.store.takes.presets(
+            guild_id=interaction.guild_id or 0, user_id=interaction.user.id
+        )
+        return choices([(each.name, each.name) for each in there], typed)
+
+
+def _preset_line(preset: Preset) -> str:
+    brief = preset.brief
+    parts = [preset.model, *(each for each in (brief.resolution, brief.aspect) if each)]
+    if brief.duration:
+        parts.append(f"{brief.duration} s")
+    if brief.fps:
+        parts.append(f"{brief.fps} fps")
+    if brief.sound is not None:
+        parts.append("sound" if brief.sound else "silent")
+    whose = "the server's" if preset.user_id == 0 else "yours"
+    return f"**{messages.inert(preset.name)}** ({whose}) · {messages.inert(' · '.join(parts))}"

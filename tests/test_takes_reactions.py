@@ -1,0 +1,344 @@
+"""People act on clips by reaction: each does its thing once, whoever watches, whenever."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from bot.media import probe
+from playground import PersonCannot
+from storage import By, ChangedBy, State
+from tests.house import until, working
+from tests.makers import DEAR, NATIVE, PLAIN, Maker
+
+RETAKE, EXTEND, FAVOURITE, SEND, REMOVE = "🔁", "⏩", "⭐", "✉️", "❌"
+
+
+@pytest.fixture
+def mira(playground):
+    return playground.person("mira")
+
+
+@pytest.fixture
+def jonas(playground):
+    return playground.person("jonas")
+
+
+@pytest.fixture
+def plain():
+    return Maker("plain", PLAIN)
+
+
+@pytest.fixture
+async def house(playground, tmp_path, plain):
+    async with working(playground, tmp_path, providers={"plain": plain}) as deployment:
+        yield deployment
+
+
+async def clip_of(person, number=1, timeout=20):
+    """The message that carries clip *number*, once its reactions are there."""
+    return await person.wait_for(
+        lambda each: f"#{number}** is ready" in each.text and bool(each.attachments), timeout
+    )
+
+
+async def first_clip(person, prompt="a red fox", **options):
+    await (await person.type("/video text", prompt=prompt, **options)).answered
+    return await clip_of(person)
+
+
+async def done(house, number):
+    async def ended():
+        job = await house.store.jobs.get(number)
+        return job if job is not None and job.state is State.DONE else None
+
+    return await until(ended, 20)
+
+
+async def saved(message, path):
+    async with aiohttp.ClientSession() as web, web.get(message.attachments[0].url) as answer:
+        path.write_bytes(await answer.read())
+    return path
+
+
+async def test_a_clip_says_what_its_reactions_do_and_carries_them(mira, house):
+    clip = await first_clip(mira)
+    assert "take 1" in clip.text
+    assert "🔁 retake it all, new seed (free)" in clip.text
+    assert "⏩ 2 s more at the end (free)" in clip.text
+    await mira.wait_for(
+        lambda each: (
+            each.id == clip.id
+            and {RETAKE, EXTEND, FAVOURITE, SEND, REMOVE} <= {one.emoji for one in each.reactions}
+        )
+    )
+
+
+async def test_a_retake_by_reaction_is_the_same_request_with_a_new_seed(mira, house, plain):
+    clip = await first_clip(mira)
+    await mira.react(clip, RETAKE)
+    again = await clip_of(mira, 2)
+    assert "take 2 · retake of take 1" in again.text
+    assert again.mentions == (mira.id,)
+    one, two = plain.orders
+    assert two.but(seed=0, parent=None, relation=None) == one.but(seed=0)
+    assert two.seed != one.seed
+    card = await mira.wait_for(lambda each: "· #2" in each.text and each.flags & 1 << 15)
+    assert card.reference == clip.id
+    assert "retake of #1" in card.text
+
+
+async def test_the_words_of_a_reply_are_the_prompt_of_the_one_who_reacts(mira, jonas, house, plain):
+    clip = await first_clip(mira)
+    mira.go(clip.channel_id)
+    jonas.go(clip.channel_id)
+    await mira.say("make it snow", reply_to=clip)
+    await jonas.say("make it night", reply_to=clip)
+    await mira.react(clip, RETAKE)
+    await clip_of(mira, 2)
+    assert plain.orders[-1].prompt == "make it snow"
+    mine = await jonas.say("now with wolves", reply_to=clip)
+    await jonas.react(mine, EXTEND)
+    await clip_of(mira, 3)
+    assert plain.orders[-1].prompt == "now with wolves"
+    assert (await house.store.jobs.get(3)).user_id == jonas.id
+    # What was said before the last time is not said again.
+    await mira.react(clip, EXTEND)
+    await clip_of(mira, 4)
+    assert plain.orders[-1].prompt == "a red fox"
+
+
+async def test_an_extension_made_here_runs_on_without_a_seam(mira, house, plain, tmp_path):
+    clip = await first_clip(mira)
+    before = await probe(await saved(clip, tmp_path / "before.mp4"))
+    await mira.react(clip, EXTEND)
+    longer = await clip_of(mira, 2)
+    assert "extends take 1 by 2 s at the end" in longer.text
+    assert "joined here" in longer.text
+    after = await probe(await saved(longer, tmp_path / "after.mp4"))
+    assert (after.width, after.height, after.fps) == (before.width, before.height, before.fps)
+    assert (after.video_codec, after.audio_codec) == ("h264", "aac")
+    # The frame that both have is shown once.
+    assert after.frames == before.frames + 2 * 24 - 1
+    assert plain.orders[-1].image is not None
+
+
+async def test_two_people_at_once_each_pay_for_their_own(mira, jonas, house):
+    clip = await first_clip(mira)
+    await asyncio.gather(mira.react(clip, RETAKE), jonas.react(clip, RETAKE))
+    await clip_of(mira, 2)
+    await clip_of(mira, 3)
+    payers = {(await house.store.jobs.get(number)).user_id for number in (2, 3)}
+    assert payers == {mira.id, jonas.id}
+    assert await house.store.jobs.get(4) is None
+
+
+async def test_the_same_reaction_twice_is_one_job(playground, mira, house, plain):
+    clip = await first_clip(mira)
+    plain.holds = True
+    await mira.react(clip, RETAKE)
+    await until(lambda: len(plain.orders) == 2)
+    await mira.unreact(clip, RETAKE)
+    await mira.react(clip, RETAKE)
+    plain.holds = False
+    await clip_of(mira, 2)
+    await asyncio.sleep(0.3)
+    assert await house.store.jobs.get(3) is None
+    await mira.unreact(clip, RETAKE)
+    await mira.react(clip, RETAKE)
+    await clip_of(mira, 3)
+
+
+async def test_taking_a_reaction_back_cancels_what_was_not_sent(playground, tmp_path, mira):
+    plain = Maker("plain", PLAIN, concurrency=1)
+    async with working(playground, tmp_path, providers={"plain": plain}) as house:
+        clip = await first_clip(mira)
+        await done(house, 1)
+        plain.holds = True
+        await (await mira.type("/video text", prompt="in the way")).answered
+        await until(lambda: len(plain.orders) == 2)
+        await mira.react(clip, RETAKE)
+        await mira.wait_for(lambda each: "Queued" in each.text and "#3" in each.text)
+        await mira.unreact(clip, RETAKE)
+        await mira.wait_for(lambda each: "Cancelled" in each.text and "#3" in each.text)
+        plain.holds = False
+        assert len(plain.orders) == 2
+
+
+async def test_who_may_build_on_whose_clip_is_the_servers_word(playground, mira, jonas, house):
+    by = By(guild_id=playground.guild.id, actor_id=1)
+    await house.store.moderation.set_server(by, changed_by=ChangedBy.REQUESTER)
+    clip = await first_clip(mira)
+    for _ in range(2):
+        await jonas.react(clip, RETAKE)
+        await until(lambda: RETAKE not in _his(jonas, clip))
+        await asyncio.sleep(0.1)
+    said = [each for each in jonas.everything() if "may build on" in each.text]
+    assert len(said) == 1, "explained once"
+    assert said[0].mentions == ()
+    assert await house.store.jobs.get(2) is None
+    await playground.person("ada").react(clip, RETAKE)
+    await clip_of(mira, 2)
+
+
+def _his(person, clip):
+    shown = person.message(clip.id)
+    return {each.emoji for each in shown.reactions if each.mine}
+
+
+async def test_a_favourite_is_counted_and_taken_back(playground, mira, jonas, house):
+    clip = await first_clip(mira)
+    for person in (mira, jonas):
+        await person.react(clip, FAVOURITE)
+    takes = house.store.takes
+    guild_id = playground.guild.id
+
+    async def count():
+        return (await takes.get(1, guild_id=guild_id)).favourites
+
+    async def is_count(number):
+        return await count() == number
+
+    await until(lambda: is_count(2))
+    await mira.wait_for(lambda each: "### Takes" in each.text and "⭐ 2" in each.text, 15)
+    await jonas.unreact(clip, FAVOURITE)
+    await until(lambda: is_count(1))
+
+
+async def test_a_clip_is_sent_to_whoever_asks(mira, jonas, house):
+    clip = await first_clip(mira)
+    await jonas.react(clip, SEND)
+    there = jonas.go_to_dm()
+    mine = await jonas.wait_for(lambda each: each.channel_id == there and bool(each.attachments))
+    assert mine.attachments[0].filename == "dailies-1.mp4"
+    assert mine.buttons == ()
+
+
+async def test_only_its_person_and_moderators_delete_a_clip(playground, mira, jonas, house):
+    clip = await first_clip(mira)
+    await jonas.react(clip, REMOVE)
+    await jonas.wait_for("Only")
+    assert mira.message(clip.id) is not None
+    await mira.react(clip, REMOVE)
+    await until(lambda: mira.message(clip.id) is None)
+    assert (tmp := house.settings.dailies_data / "takes" / "1.mp4").exists(), tmp
+    assert await house.store.takes.posts_of(1) == []
+
+
+async def test_a_cross_on_a_card_stops_what_is_not_finished(mira, house, plain):
+    plain.cancels = plain.holds = True
+    asked = await mira.type("/video text", prompt="a fox")
+    await asked.answered
+    await until(lambda: len(plain.orders) == 1)
+    await mira.react(asked.message, REMOVE)
+    await mira.wait_for("Cancelled")
+
+
+async def test_a_dear_retake_by_reaction_asks_for_the_button(playground, tmp_path, mira):
+    plain = Maker("plain", PLAIN, price=DEAR)
+    async with working(playground, tmp_path, providers={"plain": plain}) as house:
+        by = By(guild_id=playground.guild.id, actor_id=1)
+        await house.store.moderation.set_server(by, confirm_above=100)
+        clip = await first_clip(mira, duration=1)
+        await mira.react(clip, RETAKE)
+        await until(lambda: len(plain.orders) == 2)
+        await done(house, 2)
+        await mira.react(clip, EXTEND)
+        await mira.wait_for("press Extend…")
+        assert len(plain.orders) == 2
+
+
+async def test_a_reviewer_signs_a_take_off(playground, mira, house):
+    ada = playground.person("ada")
+    clip = await first_clip(mira)
+    await mira.react(clip, "✅")
+    await ada.react(clip, "✅")
+    await mira.wait_for(lambda each: "approved: take 1" in each.text, 15)
+    take = await house.store.takes.get(1, guild_id=playground.guild.id)
+    assert take.approved_by == (ada.id,)
+    assert "✅" in _his(mira, clip), "from anyone else it is just a reaction"
+
+
+async def test_what_happened_while_the_bot_was_down_is_done_once_it_is_back(
+    playground, tmp_path, mira, jonas
+):
+    plain = Maker("plain", PLAIN)
+    async with working(playground, tmp_path, providers={"plain": plain}) as house:
+        clip = await first_clip(mira)
+        await mira.react(clip, FAVOURITE)
+        await done(house, 1)
+        await until(lambda: house.store.takes.is_favourite(1, mira.id))
+        await mira.wait_for(lambda each: each.id == clip.id and len(each.reactions) == 5)
+    mira.go(clip.channel_id)
+    mine = await mira.say("as a drawing", reply_to=clip)
+    await mira.react(mine, RETAKE)
+    await jonas.react(clip, EXTEND)
+    await mira.unreact(clip, FAVOURITE)
+    for _ in range(2):  # a second start does nothing again
+        async with working(playground, tmp_path, providers={"plain": plain}) as house:
+            await clip_of(mira, 2)
+            await clip_of(mira, 3)
+            await done(house, 2)
+            await done(house, 3)
+
+            async def forgotten(house=house):
+                return not await house.store.takes.is_favourite(1, mira.id)
+
+            await until(forgotten)
+            await asyncio.sleep(0.5)
+            assert await house.store.jobs.get(4) is None
+    prompts = {order.prompt: order.plan is not None for order in plain.orders[1:]}
+    assert prompts == {"as a drawing": False, "a red fox": True}
+
+
+async def test_a_restart_between_the_reaction_and_the_clip_loses_nothing(
+    playground, tmp_path, mira
+):
+    plain = Maker("plain", PLAIN)
+    async with working(playground, tmp_path, providers={"plain": plain}) as house:
+        clip = await first_clip(mira)
+        plain.holds = True
+        await mira.react(clip, EXTEND)
+        await until(lambda: len(plain.orders) == 2)
+        await mira.wait_for(lambda each: "Rendering" in each.text and "#2" in each.text)
+        assert (await house.store.jobs.get(2)).brief.plan is not None
+    plain.holds = False
+    async with working(playground, tmp_path, providers={"plain": plain}):
+        longer = await clip_of(mira, 2)
+        assert "extends take 1" in longer.text
+        await asyncio.sleep(0.3)
+    posts = [each for each in mira.everything() if each.attachments and "#2**" in each.text]
+    assert len(posts) == 1
+    assert len(plain.orders) == 2
+
+
+async def test_a_month_old_clip_still_answers_to_a_reaction(playground, tmp_path, mira):
+    plain = Maker("plain", PLAIN)
+    async with working(playground, tmp_path, providers={"plain": plain}):
+        clip = await first_clip(mira)
+    playground.clock.advance(31 * 24 * 3600)
+    playground.world.archive_the_quiet()
+    async with working(playground, tmp_path, providers={"plain": plain}):
+        mira.go(clip.channel_id)
+        with pytest.raises(PersonCannot):
+            await mira.react(clip, RETAKE)  # Discord: an archived thread takes no reactions
+        await mira.say("once more")
+        await mira.react(clip, RETAKE)
+        await clip_of(mira, 2)
+
+
+async def test_a_chain_of_ten_takes_over_two_providers(playground, tmp_path, mira):
+    providers = {"plain": Maker("plain", PLAIN), "able": Maker("able", NATIVE)}
+    async with working(
+        playground, tmp_path / "data", providers=providers, dailies_jobs_per_user=50
+    ) as house:
+        clip = await first_clip(mira, provider="plain")
+        for number in range(2, 11):
+            await mira.react(clip, RETAKE if number % 3 else EXTEND)
+            clip = await clip_of(mira, number)
+            if number == 5:
+                await (await mira.type("/video text", prompt="other", provider="able")).answered
+        takes = await house.store.takes.of_thread(clip.channel_id)
+        assert len([take for take in takes if take.number]) >= 4
+        made = await probe(await saved(clip, tmp_path / "last.mp4"))
+        assert (made.video_codec, made.audio_codec, made.fps) == ("h264", "aac", 24)
