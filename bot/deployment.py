@@ -18,6 +18,7 @@ from bot.fetch import Fetcher
 from bot.inputs import Inputs
 from bot.providers import CallsBack, Connection, Provider, connect_all
 from bot.settings import Settings, provider_sections
+from bot.shelf import Shelf
 from bot.studio import Studio
 from bot.web import Web
 from bot.worker import Worker
@@ -174,6 +175,15 @@ async def deploy(
             clock=clock,
         )
         studio.employ(worker)
+        shelf = Shelf(
+            store,
+            data=data,
+            days=settings.dailies_keep_days,
+            room=settings.dailies_disk_gb,
+            spare=settings.dailies_spare_gb,
+            clock=clock,
+        )
+        studio.has_room = shelf.check
         checks = [_gateway_check(bot), _storage_check(store)]
         web = Web(checks, called_back=worker.called_back, clock=clock)
         try:
@@ -184,6 +194,7 @@ async def deploy(
                 f"{settings.dailies_web_host}; choose another.",
                 FAILED,
             ) from error
+        tidying = asyncio.create_task(shelf.run(), name="shelf")
         try:
             yield Deployment(
                 settings=settings,
@@ -194,6 +205,8 @@ async def deploy(
                 worker=worker,
             )
         finally:
+            tidying.cancel()
+            await asyncio.wait({tidying})
             await web.stop()
             for provider in providers.values():
                 await provider.close()

@@ -109,6 +109,15 @@ class Settings(BaseSettings):
     dailies_local: bool = Field(
         False, description="Offer the free local provider beside the paid ones."
     )
+    dailies_keep_days: Annotated[int, Field(ge=0)] = Field(
+        90, description="Days that a clip's file is kept; favourites stay longer. 0: for ever."
+    )
+    dailies_disk_gb: Annotated[float, Field(ge=0)] = Field(
+        0, description="GiB that clips may take; the oldest that nobody likes go first. 0: all."
+    )
+    dailies_spare_gb: Annotated[float, Field(ge=0)] = Field(
+        1, description="GiB that must be free on the disk for new clips to be taken."
+    )
     dailies_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="How much is logged."
     )

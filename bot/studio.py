@@ -128,6 +128,7 @@ class Studio:
     ) -> None:
         self.store = store
         self.rules = HouseRules(store)
+        self.has_room: Callable[[], None] = lambda: None  #: refuses when the disk is nearly full
         self.halted = False  #: no orders are taken: the books do not add up
         #: Called with a server and where it stands, after each order that was taken.
         self.on_money: Callable[[int, Standing], None] = lambda _guild, _standing: None
@@ -228,6 +229,7 @@ class Studio:
         """
         if self.halted:
             raise Refusal(HALTED)
+        self.has_room()
         who = await self.rules.check(place, wish.prompt, provider=provider, model=model)
         provider, model = who.provider, who.model
         wish = await self.with_inputs(wish, sources or {}, place=place)
