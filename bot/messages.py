@@ -71,7 +71,7 @@ def card(
     job: Job, glimpse: Glimpse, *, title: str, usd_per_credit: Decimal, cancels: bool = True
 ) -> ui.LayoutView:
     """The message that shows where *job* stands. *title* is how its provider writes itself."""
-    lines = [f"### {_SIGNS[job.state]} {_headline(job, glimpse)} · #{job.id}", quoted(job)]
+    lines = [f"### {_SIGNS[job.state]} {headline(job, glimpse)} · #{job.id}", quoted(job)]
     if progress := _progress(job, glimpse):
         lines.append(progress)
     if job.error:
@@ -219,8 +219,8 @@ def queue(jobs: Sequence[Job], glimpses: Mapping[int, Glimpse]) -> str:
     for job in jobs:
         place = _jump(job.guild_id, job.card_channel_id, job.card_id)
         words = inert(elide(" ".join(job.brief.prompt.split()), 60))
-        headline = _headline(job, glimpses.get(job.id, Glimpse()))
-        lines.append(f"**#{job.id}** {headline} · {words} · <@{job.user_id}> {place}".rstrip())
+        stands = headline(job, glimpses.get(job.id, Glimpse()))
+        lines.append(f"**#{job.id}** {stands} · {words} · <@{job.user_id}> {place}".rstrip())
     return _within("\n".join(lines), 4000)
 
 
@@ -359,7 +359,8 @@ def _permissions(names: Iterable[str]) -> str:
     return listed([title.replace("Guild", "Server") for title in titles], last="and")
 
 
-def _headline(job: Job, glimpse: Glimpse) -> str:
+def headline(job: Job, glimpse: Glimpse) -> str:
+    """Where *job* stands, in a few words."""
     match job.state:
         case State.QUEUED if glimpse.position is not None:
             return f"Queued {glimpse.position} of {glimpse.waiting}"

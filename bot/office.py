@@ -197,9 +197,12 @@ class Office:
         server = await self._policy.server(guild_id)
         return day_at(self._clock(), zone_named(server.zone))
 
-    async def alarm(self, guild_id: int, standing: Standing) -> int | None:
-        """80 or 100: the share of the budget of which the moderators are to be told now."""
-        return await self._moderation.alarm(guild_id, standing)
+    async def alarm(self, guild_id: int, standing: Standing, *, at_least: int = 0) -> int | None:
+        """80 or 100: the share of the budget of which the moderators are to be told now.
+
+        An order that did not fit makes it 100, however little of the budget is left over.
+        """
+        return await self._moderation.alarm(guild_id, standing, at_least=at_least)
 
     # Orders.
 

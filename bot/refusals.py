@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.errors import Refusal
 from bot.models import RESOLUTIONS, Capability
@@ -86,6 +86,7 @@ class Refusals:
         refused = await self._open(refused_id, place)
         by = By(guild_id=place.guild_id, actor_id=place.user_id, why=f"asked for {clips}")
         await self._answer(by, refused, granted=True)
+        refused = replace(refused, answer="granted")
         if refused.why == "budget":
             await self._moderation.resume(by)
             return Answered(order=refused, grant=None)
@@ -102,7 +103,7 @@ class Refusals:
         await self._servers.note(
             by, "deny", user_id=refused.user_id, after={"price": refused.wanted.price}
         )
-        return Answered(order=refused, grant=None)
+        return Answered(order=replace(refused, answer="denied"), grant=None)
 
     async def _open(self, refused_id: int, place: Place) -> RefusedOrder:
         refused = await self._servers.refused(refused_id, guild_id=place.guild_id)

@@ -172,13 +172,14 @@ class Moderation:
         """What was changed, newest first; *before* is the last `seq` of the page before."""
         return await self._writer.read(lambda db: audit(db, guild_id, limit, before))
 
-    async def alarm(self, guild_id: int, stand: Standing) -> int | None:
+    async def alarm(self, guild_id: int, stand: Standing, *, at_least: int = 0) -> int | None:
         """80 or 100: the share of the budget that was reached and nobody was told of yet.
 
+        *at_least* is a share that counts as reached, as 100 does once an order did not fit.
         Whoever asks is the one who tells: the second time the answer is None.
         """
-        percent = due_alarm(stand)
-        if percent is None:
+        percent = max(due_alarm(stand) or 0, at_least)
+        if not percent:
             return None
         return await self._write(
             lambda db, now: raise_alarm(db, guild_id, percent, defaults=self._defaults, now=now)

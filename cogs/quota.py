@@ -1,0 +1,405 @@
+"""/quota: what moderators set, give, forbid and look up about credits."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+from discord import app_commands, ui
+from discord.app_commands import Choice, Range
+from discord.ext import commands
+
+from bot import charts, messages, office_words
+from bot.client import Dailies, Interaction
+from bot.errors import Refusal
+from bot.limits import in_words
+from bot.office import AUDITED, DEFAULT, PERIODS, UNLIMITED, Office, Report, dated
+from cogs._pressing import button, moderating, pressed
+from storage import Period, Use, Whose
+from storage.periods import zone_named
+
+Who = discord.Member | discord.Role
+NAMED = 8  #: people whose names are asked of Discord for a chart
+ZONES = (
+    "UTC",
+    "Europe/London",
+    "Europe/Paris",
+    "Europe/Berlin",
+    "Europe/Kyiv",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "America/Sao_Paulo",
+    "Asia/Kolkata",
+    "Asia/Shanghai",
+    "Asia/Tokyo",
+    "Asia/Seoul",
+    "Australia/Sydney",
+)
+
+
+@app_commands.default_permissions(manage_guild=True)
+@app_commands.guild_only()
+class Quota(
+    commands.GroupCog, group_name="quota", group_description="Moderators: who may spend how much"
+):
+    """Every /quota command. The office checks that a moderator asks, each time."""
+
+    def __init__(self, bot: Dailies) -> None:
+        super().__init__()
+        self.office: Office = bot.office
+
+    @app_commands.command()
+    async def show(self, interaction: Interaction, person: discord.Member | None = None) -> None:
+        """The limits of this server, or what holds for one person.
+
+        Parameters
+        ----------
+        person:
+            Whose; left out, the whole server's.
+        """
+        place, dollars = moderating(interaction), interaction.client.usd_per_credit
+        if person is None:
+            found = await self.office.overview(place)
+            return await _say(interaction, office_words.overview(found, usd_per_credit=dollars))
+        one = await self.office.person(place, person.id, _roles(person))
+        return await _say(interaction, office_words.person(person.id, one, usd_per_credit=dollars))
+
+    @app_commands.command(name="set")
+    async def set_quota(
+        self,
+        interaction: Interaction,
+        amount: str,
+        period: Period = Period.DAY,
+        who: Who | None = None,
+        reason: Range[str, 1, 200] = "",
+    ) -> None:
+        """How many credits a person, a role or everybody may spend in each period.
+
+        Parameters
+        ----------
+        amount:
+            Credits, “unlimited”, or “default” to take the rule back.
+        period:
+            How often it begins anew.
+        who:
+            A person or a role; left out, every member.
+        reason:
+            Why, for the audit.
+        """
+        whose, target = _whose(who, interaction)
+        kept = await self.office.set_quota(
+            moderating(interaction), whose, amount, period, target=target, why=reason
+        )
+        name = "everybody" if target is None or who is None else who.mention
+        await _say(interaction, _set_words(name, amount, period, kept=kept))
+
+    @app_commands.command()
+    async def budget(
+        self,
+        interaction: Interaction,
+        amount: str | None = None,
+        period: Period = Period.DAY,
+        reason: Range[str, 1, 200] = "",
+    ) -> None:
+        """The server's budget: look at it, or set what all members may spend together.
+
+        Parameters
+        ----------
+        amount:
+            Credits, “unlimited” or “default”; left out, nothing changes.
+        period:
+            How often it begins anew.
+        reason:
+            Why, for the audit.
+        """
+        place, client = moderating(interaction), interaction.client
+        words = ""
+        if amount is not None:
+            kept = await self.office.set_quota(place, Whose.SERVER, amount, period, why=reason)
+            words = _set_words("the whole server", amount, period, kept=kept) + "\n"
+        found = await self.office.overview(place)
+        words += office_words.overview(found, usd_per_credit=client.usd_per_credit)
+        if found.server.moderators is None:
+            words += "\n⚠️ Nobody is told at 80 and 100 %: choose a channel with `/studio setup`."
+        used_up = found.standing.budget_left == 0 or found.server.paused is not None
+        await _say(interaction, words, [button("Resume", "resume", emoji="▶️")] if used_up else [])
+
+    @app_commands.command()
+    async def limits(
+        self,
+        interaction: Interaction,
+        clips_per_person: Range[int, 1, 1000] | None = None,
+        clips_in_server: Range[int, 1, 10_000] | None = None,
+        orders_per_minute: Range[float, 0.1, 600] | None = None,
+        at_once: Range[int, 1, 100] | None = None,
+        time_zone: str | None = None,
+        reason: Range[str, 1, 200] = "",
+    ) -> None:
+        """How many clips at once, how many orders a minute, and by which clock days begin.
+
+        Parameters
+        ----------
+        clips_per_person:
+            Clips that one person may have under way.
+        clips_in_server:
+            Clips that all members together may have under way.
+        orders_per_minute:
+            Orders that one person may make a minute …
+        at_once:
+            … and how many of them in one go.
+        time_zone:
+            Such as Europe/Paris: days, weeks and months begin by it.
+        reason:
+            Why, for the audit.
+        """
+        given = {
+            "jobs_per_user": clips_per_person,
+            "jobs_per_server": clips_in_server,
+            "per_minute": orders_per_minute,
+            "burst": at_once,
+            "zone": time_zone,
+        }
+        changes = {name: value for name, value in given.items() if value is not None}
+        place = moderating(interaction)
+        if changes:
+            server = await self.office.limit(place, changes, why=reason)
+        else:
+            server = (await self.office.overview(place)).server
+        await _say(interaction, office_words.pace(server).removeprefix("-# "))
+
+    @app_commands.command()
+    async def grant(
+        self,
+        interaction: Interaction,
+        person: discord.Member,
+        credits: Range[int, 1, 1_000_000],
+        days: Range[int, 1, 3650] | None = None,
+        reason: Range[str, 1, 200] = "",
+    ) -> None:
+        """Give somebody credits on top of their quota.
+
+        Parameters
+        ----------
+        person:
+            To whom.
+        credits:
+            How many.
+        days:
+            How long they last; left out, until they are spent.
+        reason:
+            Why, for the audit.
+        """
+        place = moderating(interaction)
+        given = await self.office.grant(place, person.id, credits, days=days, why=reason)
+        ends = f" until <t:{int(given.expires_at)}:f>" if given.expires_at else ""
+        await _say(interaction, f"{person.mention} has {in_words(given.amount)} more{ends}.")
+
+    @app_commands.command()
+    async def reset(
+        self, interaction: Interaction, person: discord.Member, reason: Range[str, 1, 200] = ""
+    ) -> None:
+        """Begin somebody's quota anew, as if nothing had been used.
+
+        Parameters
+        ----------
+        person:
+            Whose.
+        reason:
+            Why, for the audit.
+        """
+        used = await self.office.reset(moderating(interaction), person.id, why=reason)
+        await _say(interaction, f"{person.mention} begins anew; {in_words(used)} no longer count.")
+
+    @app_commands.command()
+    async def block(
+        self,
+        interaction: Interaction,
+        person: discord.Member,
+        reason: Range[str, 1, 200],
+        days: Range[int, 1, 3650] | None = None,
+    ) -> None:
+        """Take no more orders from somebody. Their clips under way go on.
+
+        Parameters
+        ----------
+        person:
+            Whom.
+        reason:
+            Why; they are told, and it stands in the audit.
+        days:
+            For how long; left out, until unblocked.
+        """
+        await self.office.block(moderating(interaction), person.id, days=days, why=reason)
+        lasts = f" for {days} days" if days else ""
+        await _say(interaction, f"{person.mention} may not order clips{lasts}.")
+
+    @app_commands.command()
+    async def unblock(
+        self, interaction: Interaction, person: discord.User, reason: Range[str, 1, 200] = ""
+    ) -> None:
+        """Take orders from somebody again.
+
+        Parameters
+        ----------
+        person:
+            Whom.
+        reason:
+            Why, for the audit.
+        """
+        await self.office.unblock(moderating(interaction), person.id, why=reason)
+        await _say(interaction, f"{person.mention} may order clips again.")
+
+    @app_commands.command()
+    @app_commands.choices(period=[Choice(name=each, value=each) for each in PERIODS])
+    async def report(
+        self,
+        interaction: Interaction,
+        period: str = "this month",
+        first: str | None = None,
+        last: str | None = None,
+    ) -> None:
+        """Who spent how much, with which provider and model: a chart, a table, CSV and JSON.
+
+        Parameters
+        ----------
+        period:
+            Which time, by the server's calendar.
+        first:
+            Instead of a period: the first day, such as 2026-11-01.
+        last:
+            The last day.
+        """
+        place = moderating(interaction)
+        for given in (first, last):
+            if given is not None:
+                dated(given)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        found = await self.office.report(place, period, first=first, last=last)
+        names = await _names(interaction, found.uses)
+        chart = await charts.report(found.uses, found.first, found.last, names=names)
+        await interaction.followup.send(
+            office_words.report(found, usd_per_credit=interaction.client.usd_per_credit),
+            files=_files(found, chart),
+            ephemeral=True,
+            allowed_mentions=messages.SILENT,
+        )
+
+    @app_commands.command()
+    async def audit(self, interaction: Interaction) -> None:
+        """Who changed what, when and why. Nothing of it can be changed or deleted."""
+        await _audit(interaction, None)
+
+    @set_quota.autocomplete("amount")
+    @budget.autocomplete("amount")
+    async def _amounts(self, _: Interaction, typed: str) -> list[Choice[str]]:
+        known = [UNLIMITED, DEFAULT, "100", "500", "1000", "5000"]
+        known = [typed, *known] if typed.strip() else known
+        return [Choice(name=each[:100], value=each[:100]) for each in dict.fromkeys(known)]
+
+    @limits.autocomplete("time_zone")
+    async def _zones(self, _: Interaction, typed: str) -> list[Choice[str]]:
+        found = [each for each in ZONES if typed.casefold() in each.casefold()]
+        if not found:
+            try:
+                found = [zone_named(typed.strip()).key]
+            except ValueError:
+                found = []
+        return [Choice(name=each, value=each) for each in found]
+
+
+@pressed("resume", moderators=True)
+async def _resume(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
+    server = await interaction.client.office.resume(moderating(interaction))
+    words = "Orders are taken again."
+    if server.budget_open is not None:
+        words = "Orders are taken again, past the budget until it begins anew."
+    await _say(interaction, words)
+
+
+@pressed("audit", moderators=True)
+async def _older(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    await _audit(interaction, int(about))
+
+
+async def _audit(interaction: Interaction, before: int | None) -> None:
+    changes = await interaction.client.office.audit(moderating(interaction), before=before)
+    older = []
+    if len(changes) > AUDITED:
+        older = [button("Older", "audit", changes[AUDITED - 1].seq)]
+    await _say(interaction, office_words.audit(changes), older)
+
+
+def _whose(who: Who | None, interaction: Interaction) -> tuple[Whose, int | None]:
+    """Whom a rule is for. The role that everybody has stands for everybody."""
+    match who:
+        case None:
+            return Whose.MEMBER, None
+        case discord.Role() if who.id == interaction.guild_id:
+            return Whose.MEMBER, None
+        case discord.Role():
+            return Whose.ROLE, who.id
+        case _:
+            return Whose.USER, who.id
+
+
+def _set_words(name: str, amount: str, period: Period, *, kept: bool) -> str:
+    typed = amount.strip().casefold()
+    if typed == DEFAULT:
+        return f"{name}: the rule is gone." if kept else f"{name}: there was no rule to take back."
+    if typed == UNLIMITED:
+        return f"{name}: as many credits as they like."
+    digits = "".join(each for each in typed if each.isdigit())
+    return f"{name}: {in_words(int(digits))} {office_words.EACH[period]}."
+
+
+async def _names(
+    interaction: Interaction, uses: Sequence[Use]
+) -> dict[int | None, tuple[str, ...]]:
+    """What those who spent most are called here."""
+    names: dict[int | None, tuple[str, ...]] = {None: ("forgotten",)}
+    guild = interaction.guild
+    for who, _, _ in office_words.by(uses, "user_id")[:NAMED]:
+        if who is None or guild is None:
+            continue
+        try:
+            member = guild.get_member(who) or await guild.fetch_member(who)
+            names[who] = (member.display_name, member.name)
+        except discord.NotFound:
+            names[who] = (f"left ({who})",)
+        except discord.HTTPException as error:
+            raise Refusal("Discord is having trouble; try again in a minute.") from error
+    return names
+
+
+def _files(found: Report, chart: bytes) -> list[discord.File]:
+    span = f"{found.first}-{found.last}"
+    alt = f"Credits by day and model, and by person, from {found.first} to {found.last}"
+    return [
+        discord.File(io.BytesIO(chart), f"report-{span}.png", description=alt),
+        discord.File(io.BytesIO(office_words.uses_csv(found.uses)), f"report-{span}.csv"),
+        discord.File(io.BytesIO(office_words.uses_json(found)), f"report-{span}.json"),
+    ]
+
+
+def _roles(person: discord.Member) -> frozenset[int]:
+    return frozenset(role.id for role in person.roles)
+
+
+async def _say(interaction: Interaction, text: str, items: Sequence[ui.Item[Any]] = ()) -> None:
+    """Answer the moderator alone."""
+    view = ui.LayoutView(timeout=None)
+    view.add_item(ui.TextDisplay(messages.elide(text, 4000)))
+    if items:
+        row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
+        for item in items:
+            row.add_item(item)
+        view.add_item(row)
+    await interaction.response.send_message(
+        view=view, ephemeral=True, allowed_mentions=messages.SILENT
+    )
+
+
+async def setup(bot: Dailies) -> None:
+    await bot.add_cog(Quota(bot))

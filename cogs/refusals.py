@@ -1,0 +1,249 @@
+"""After a refusal: order what fits, say yes to a price, ask a moderator, and their answer."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+from discord import ui
+from discord.ext import commands
+
+from bot import messages, office_words
+from bot.client import TOKEN_LASTS, Dailies, Interaction, place_of
+from bot.delivery import nonce
+from bot.errors import Refusal
+from bot.limits import in_words
+from bot.refusals import Answered
+from bot.studio import Costly, Limited
+from cogs._pressing import Pressed, button, moderating, pressed, standing_at
+from storage import Limit, Offer, RefusedOrder, Standing
+
+NO_CHANNEL = (
+    "No channel for requests has been chosen here yet, so ask a moderator directly: they choose "
+    "one with `/studio setup`, and can help at once with `/quota grant`."
+)
+
+
+class Helping(commands.Cog):
+    """What the bot does about refusals and budgets beyond one sentence."""
+
+    def __init__(self, bot: Dailies) -> None:
+        self.bot = bot
+        self._asked: dict[int, tuple[float, Interaction]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def cog_load(self) -> None:
+        self.bot.add_dynamic_items(Pressed)
+        self.bot.helps = self.help
+        self.bot.studio.on_money = self.money_moved
+
+    async def cog_unload(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def help(self, interaction: Interaction, error: Refusal) -> ui.View | None:
+        """The buttons beside a refusal; None where nothing can be done."""
+        if not isinstance(error, Limited | Costly):
+            return None
+        place = standing_at(interaction)
+        kept = await self.bot.refusals.keep(error, place)
+        if isinstance(error, Limited) and error.refused.limit is Limit.BUDGET:
+            standing = await self.bot.studio.store.policy.standing(
+                guild_id=place.guild_id, user_id=0, roles=()
+            )
+            self._later(self._alarm(place.guild_id, standing, at_least=100))
+        if kept is None:
+            return None
+        view = ui.View(timeout=None)
+        if kept.fits is not None:
+            label = f"Order {described(kept.fits)}"
+            view.add_item(button(label, "less", kept.id, style=discord.ButtonStyle.primary))
+        if kept.why == "confirm":
+            label = f"Order it for {in_words(kept.wanted.price)}"
+            view.add_item(button(label, "all", kept.id, style=discord.ButtonStyle.primary))
+        else:
+            view.add_item(button("Ask a moderator", "ask", kept.id, emoji="🙋"))
+        return view
+
+    async def ask(self, interaction: Interaction, kept: RefusedOrder) -> None:
+        """Post the card that asks the moderators, once."""
+        bot = self.bot
+        server = await bot.studio.store.policy.server(kept.guild_id)
+        if server.moderators is None:
+            raise Refusal(NO_CHANNEL)
+        channel = bot.get_partial_messageable(server.moderators, guild_id=kept.guild_id)
+        try:
+            await channel.send(
+                view=request_card(kept, bot),
+                nonce=nonce(kept.id, "request"),  # pressed twice, it is still one message
+                allowed_mentions=messages.SILENT,
+            )
+        except (discord.Forbidden, discord.NotFound):
+            raise Refusal(
+                f"I cannot post in <#{server.moderators}>, where moderators are asked; tell one of "
+                "them, they can choose another channel with `/studio setup`."
+            ) from None
+        await bot.refusals.asked(kept)
+        self._asked[kept.id] = bot.clock(), interaction
+
+    async def tell(self, answered: Answered, by: discord.abc.User) -> None:
+        """Tell the person what a moderator answered: privately while that can be done."""
+        kept, bot = answered.order, self.bot
+        view = ui.View(timeout=None)
+        if kept.answer == "denied":
+            text = f"{by.mention} said no to your clip of {in_words(kept.wanted.price)}."
+        else:
+            text = f"{by.mention} let you order your clip of {in_words(kept.wanted.price)}."
+            if answered.grant is not None:
+                text = f"{by.mention} gave you {in_words(answered.grant.amount)}."
+            view.add_item(
+                button(
+                    f"Order {described(kept.wanted)}",
+                    "all",
+                    kept.id,
+                    style=discord.ButtonStyle.primary,
+                )
+            )
+        at, interaction = self._asked.pop(kept.id, (0.0, None))
+        if interaction is not None and bot.clock() - at < TOKEN_LASTS:
+            try:
+                await interaction.followup.send(
+                    text, view=view, ephemeral=True, allowed_mentions=messages.SILENT
+                )
+            except discord.HTTPException:
+                pass  # the token is of no more use; there is another way
+            else:
+                return
+        ping = discord.AllowedMentions(users=[discord.Object(kept.user_id)])
+        channel = bot.get_partial_messageable(kept.channel_id, guild_id=kept.guild_id)
+        try:
+            await channel.send(f"<@{kept.user_id}> {text}", view=view, allowed_mentions=ping)
+        except (discord.Forbidden, discord.NotFound):
+            dm = await bot.create_dm(discord.Object(kept.user_id))
+            await dm.send(text, allowed_mentions=messages.SILENT)
+
+    def money_moved(self, guild_id: int, standing: Standing) -> None:
+        """See `Studio.on_money`."""
+        self._later(self._alarm(guild_id, standing))
+
+    async def _alarm(self, guild_id: int, standing: Standing, *, at_least: int = 0) -> None:
+        """Tell the moderators once a period that 80 or 100 % of the budget is used."""
+        percent = await self.bot.office.alarm(guild_id, standing, at_least=at_least)
+        if percent is None:
+            return
+        server = await self.bot.studio.store.policy.server(guild_id)
+        if server.moderators is None:
+            return
+        text = office_words.alarm(percent, standing, usd_per_credit=self.bot.usd_per_credit)
+        items = [button("Resume", "resume", style=discord.ButtonStyle.primary, emoji="▶️")]
+        channel = self.bot.get_partial_messageable(server.moderators, guild_id=guild_id)
+        try:
+            await channel.send(
+                view=panel(text, items if percent >= 100 else []),
+                allowed_mentions=messages.SILENT,
+            )
+        except (discord.Forbidden, discord.NotFound):
+            return  # /quota budget shows the same
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.create_task(work, name="moderators")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def panel(text: str, items: Sequence[ui.Item[Any]] = ()) -> ui.LayoutView:
+    """A card with words, and buttons below them."""
+    view = ui.LayoutView(timeout=None)
+    box: ui.Container[ui.LayoutView] = ui.Container()
+    box.add_item(ui.TextDisplay(messages.elide(text, 4000)))
+    for first in range(0, len(items), 5):
+        row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
+        for item in items[first : first + 5]:
+            row.add_item(item)
+        box.add_item(row)
+    view.add_item(box)
+    return view
+
+
+def request_card(kept: RefusedOrder, bot: Dailies) -> ui.LayoutView:
+    """The moderators' card: what is asked for, and what each button gives."""
+    text = office_words.request(kept, usd_per_credit=bot.usd_per_credit)
+    price = max(1, kept.wanted.price)
+    deny = button("Deny", "deny", kept.id, style=discord.ButtonStyle.danger)
+    if kept.why == "budget":
+        yes = button("Let orders pass the budget", "grant", f"{kept.id}:1")
+        return panel(text, [yes, deny])
+    green = discord.ButtonStyle.success
+    one = button(f"Grant 1 ({in_words(price)})", "grant", f"{kept.id}:1", style=green)
+    five = button(f"Grant 5 ({in_words(5 * price)})", "grant", f"{kept.id}:5", style=green)
+    return panel(text, [one, five, deny])
+
+
+def described(offer: Offer) -> str:
+    """'8 s at 1080p for 48 credits (LTX)'."""
+    brief = offer.brief
+    size = f"{brief.duration} s" if brief.duration else "it"
+    if brief.resolution:
+        size += f" at {brief.resolution}"
+    cost = "free" if offer.price == 0 else f"for {in_words(offer.price)}"
+    return f"{size} {cost} ({offer.provider})"
+
+
+@pressed("less", moderators=False)
+async def _order_less(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    order = interaction.client.refusals.order(int(about), place_of(interaction), less=True)
+    await interaction.client.answer(interaction, order)
+
+
+@pressed("all", moderators=False)
+async def _order_all(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    order = interaction.client.refusals.order(int(about), place_of(interaction), less=False)
+    await interaction.client.answer(interaction, order)
+
+
+@pressed("ask", moderators=False)
+async def _ask(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    kept = await interaction.client.refusals.mine(int(about), standing_at(interaction))
+    if kept.asked_at is not None:
+        raise Refusal("The moderators were asked about this already.")
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    await helping(interaction).ask(interaction, kept)
+    await interaction.followup.send(
+        "The moderators were asked; you will be told what they answer.", ephemeral=True
+    )
+
+
+@pressed("grant", moderators=True)
+async def _grant(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    refused_id, _, clips = about.partition(":")
+    place = moderating(interaction)
+    answered = await interaction.client.refusals.grant(place, int(refused_id), int(clips))
+    given = "let orders pass the budget"
+    if answered.grant is not None:
+        given = f"granted {in_words(answered.grant.amount)}"
+    await _settled(interaction, answered, f"✅ {interaction.user.mention} {given}.")
+
+
+@pressed("deny", moderators=True)
+async def _deny(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    answered = await interaction.client.refusals.deny(moderating(interaction), int(about))
+    await _settled(interaction, answered, f"🚫 {interaction.user.mention} said no.")
+
+
+async def _settled(interaction: Interaction, answered: Answered, line: str) -> None:
+    text = office_words.request(answered.order, usd_per_credit=interaction.client.usd_per_credit)
+    await interaction.response.edit_message(
+        view=panel(f"{text}\n{line}"), allowed_mentions=messages.SILENT
+    )
+    await helping(interaction).tell(answered, interaction.user)
+
+
+def helping(interaction: Interaction) -> Helping:
+    """The cog above, which remembers who asked."""
+    cog = interaction.client.get_cog("Helping")
+    assert isinstance(cog, Helping)
+    return cog
+
+
+async def setup(bot: Dailies) -> None:
+    await bot.add_cog(Helping(bot))

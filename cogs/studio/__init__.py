@@ -1,0 +1,81 @@
+"""/studio: how a server works, what is under way there, and what waits for a decision."""
+
+from discord import app_commands
+from discord.app_commands import Range
+from discord.ext import commands
+
+from bot.client import Dailies, Interaction
+from cogs._pressing import moderating
+from cogs.studio import parked, rules, setting
+from cogs.studio.queue import Live
+from cogs.studio.views import say
+
+
+@app_commands.default_permissions(manage_guild=True)
+@app_commands.guild_only()
+class Desk(
+    commands.GroupCog,
+    group_name="studio",
+    group_description="Moderators: how this server makes clips",
+):
+    """Every /studio command. The office checks that a moderator asks, each time."""
+
+    def __init__(self, bot: Dailies) -> None:
+        super().__init__()
+        self.office = bot.office
+        self.live = Live(bot)
+        bot.watchers.append(self.live.touch)
+
+    async def cog_unload(self) -> None:
+        self.live.close()
+
+    @app_commands.command()
+    async def setup(self, interaction: Interaction) -> None:
+        """Channels, defaults, providers, who goes first: everything in one panel."""
+        found = await self.office.overview(moderating(interaction))
+        await interaction.response.send_message(
+            view=setting.panel(interaction, found.server), ephemeral=True
+        )
+
+    @app_commands.command()
+    async def queue(self, interaction: Interaction) -> None:
+        """What is under way, live, with cancel and move to the front."""
+        await self.live.open(interaction)
+
+    @app_commands.command()
+    async def pause(self, interaction: Interaction, reason: Range[str, 1, 200]) -> None:
+        """Take no orders in this server; clips under way go on.
+
+        Parameters
+        ----------
+        reason:
+            Why; whoever orders is told.
+        """
+        await self.office.pause(moderating(interaction), reason)
+        await say(interaction, "No orders are taken now. `/studio resume` takes them again.")
+
+    @app_commands.command()
+    async def resume(self, interaction: Interaction) -> None:
+        """Take orders again, after a pause or past a used-up budget."""
+        server = await self.office.resume(moderating(interaction))
+        past = ", past the budget until it begins anew" if server.budget_open else ""
+        await say(interaction, f"Orders are taken again{past}.")
+
+    @app_commands.command()
+    async def undelivered(self, interaction: Interaction) -> None:
+        """Clips that were made and could not be posted."""
+        await parked.show_undelivered(interaction)
+
+    @app_commands.command()
+    async def unclear(self, interaction: Interaction) -> None:
+        """Clips of which nobody knows what became, and costs of which nobody knows."""
+        await parked.show_trouble(interaction)
+
+    @app_commands.command()
+    async def rules(self, interaction: Interaction) -> None:
+        """Words and patterns that prompts may not hold, and who met them."""
+        await rules.show(interaction)
+
+
+async def setup(bot: Dailies) -> None:
+    await bot.add_cog(Desk(bot))

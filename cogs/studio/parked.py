@@ -1,0 +1,114 @@
+"""/studio undelivered and /studio unclear: what only a moderator can decide."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+from discord import ui
+
+from bot import office_words
+from bot.client import Interaction
+from bot.limits import in_words
+from cogs._pressing import Form, button, moderating, pressed
+from cogs.studio.views import Part, renew, show
+
+TWICE = (
+    "If the provider did take it the first time, both are paid. Look at the provider's own list "
+    "first."
+)
+SHOWN = 8  #: jobs on a page: each takes four of a message's forty components
+
+
+async def show_undelivered(interaction: Interaction) -> None:
+    """Answer with the clips that could not be posted."""
+    await show(interaction, await _undelivered(interaction))
+
+
+async def show_trouble(interaction: Interaction) -> None:
+    """Answer with the jobs that are parked, and the costs in suspense."""
+    await show(interaction, await _trouble(interaction))
+
+
+async def _undelivered(interaction: Interaction) -> list[Part]:
+    jobs = await interaction.client.office.undelivered(moderating(interaction))
+    if not jobs:
+        return [("Every clip that was made has been posted.", ())]
+    parts: list[Part] = [("### Made, but not posted\nThe clips are kept here.", ())]
+    for job in jobs[:SHOWN]:
+        again = button("Try again", "post", f"{job.id}:there")
+        here = button("Post it here", "post", f"{job.id}:here")
+        parts.append((office_words.parked_line(job), [again, here]))
+    return parts
+
+
+async def _trouble(interaction: Interaction) -> list[Part]:
+    found = await interaction.client.office.trouble(moderating(interaction))
+    parts: list[Part] = [(office_words.trouble_head(found), ())]
+    for job in found.jobs[:SHOWN]:
+        buttons = [
+            button("Check again", "check", job.id),
+            button("Retry (may pay twice)", "retry", job.id, style=discord.ButtonStyle.danger),
+            button("Close", "close", job.id),
+        ]
+        parts.append((office_words.parked_line(job), buttons))
+    for each in found.suspense[:4]:
+        about = f"{each.job_id}:{each.attempt}"
+        words = (
+            f"**#{each.job_id}** has {in_words(each.amount)} in suspense (attempt {each.attempt}): "
+            "does the provider's own list of charges have it?"
+        )
+        buttons = [
+            button("It was billed", "billed", f"{about}:yes"),
+            button("It was not billed", "billed", f"{about}:no"),
+        ]
+        parts.append((words, buttons))
+    return parts
+
+
+@pressed("post", moderators=True)
+async def _post(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    job_id, _, where = about.partition(":")
+    place = moderating(interaction)
+    await interaction.client.office.post(place, int(job_id), here=where == "here")
+    await renew(interaction, await _undelivered(interaction))
+
+
+@pressed("check", moderators=True)
+async def _check(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    await interaction.client.office.look_again(moderating(interaction), int(about))
+    await renew(interaction, await _trouble(interaction))
+
+
+@pressed("retry", moderators=True)
+async def _retry(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    await interaction.response.send_modal(Retry(int(about)))
+
+
+@pressed("close", moderators=True)
+async def _close(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    await interaction.client.office.close(moderating(interaction), int(about))
+    await renew(interaction, await _trouble(interaction))
+
+
+@pressed("billed", moderators=True)
+async def _billed(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    job_id, attempt, answer = about.split(":")
+    place = moderating(interaction)
+    await interaction.client.office.clear(place, int(job_id), int(attempt), billed=answer == "yes")
+    await renew(interaction, await _trouble(interaction))
+
+
+class Retry(Form, title="Order it again?"):
+    """Asks for a reason, and so makes sure that nobody pays twice by a slip."""
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__()
+        self.job_id = job_id
+        self.why: ui.TextInput[Any] = ui.TextInput(custom_id="why", max_length=200)
+        self.add_item(ui.TextDisplay(TWICE))
+        self.add_item(ui.Label(text="Why", component=self.why))
+
+    async def on_submit(self, interaction: Interaction, /) -> None:  # type: ignore[override]  # our client's
+        office = interaction.client.office
+        await office.retry(moderating(interaction), self.job_id, why=self.why.value)
+        await renew(interaction, await _trouble(interaction))

@@ -1,0 +1,101 @@
+"""/studio queue: what is under way, kept current while Discord lets us, with what moderators do."""
+
+import asyncio
+from collections.abc import Sequence
+
+import discord
+
+from bot import messages, office_words
+from bot.client import TOKEN_LASTS, Dailies, Interaction
+from cogs._pressing import button, moderating, pressed
+from cogs.studio.views import Part, page
+from storage import Job, State
+
+SHOWN = 9  #: jobs on a page: each takes four of a message's forty components
+GAP = 2.0  #: seconds between two looks, however much happens
+
+
+class Live:
+    """The open queues, by server. Each is written through its own interaction's token."""
+
+    def __init__(self, bot: Dailies) -> None:
+        self._bot = bot
+        self._open: dict[int, list[tuple[float, Interaction]]] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    async def open(self, interaction: Interaction) -> None:
+        """Answer with the queue, and keep it current."""
+        parts = await queue_parts(interaction)
+        await interaction.response.send_message(
+            view=page(parts), ephemeral=True, allowed_mentions=messages.SILENT
+        )
+        opened = self._open.setdefault(interaction.guild_id or 0, [])
+        opened.append((self._bot.clock(), interaction))
+
+    def touch(self, job: Job) -> None:
+        """Something happened to *job*: its server's queues are looked at soon."""
+        if self._open.get(job.guild_id) and job.guild_id not in self._tasks:
+            task = asyncio.create_task(self._renew(job.guild_id), name="queue")
+            self._tasks[job.guild_id] = task
+            task.add_done_callback(lambda _: self._tasks.pop(job.guild_id, None))
+
+    def close(self) -> None:
+        """Keep none current any more."""
+        for task in self._tasks.values():
+            task.cancel()
+
+    async def _renew(self, guild_id: int) -> None:
+        await asyncio.sleep(GAP)  # what happens meanwhile is shown by the same look
+        now = self._bot.clock()
+        alive = []
+        for at, interaction in self._open.get(guild_id, []):
+            if now - at > TOKEN_LASTS:
+                continue
+            try:
+                view = page(await queue_parts(interaction))
+                await interaction.edit_original_response(
+                    view=view, allowed_mentions=messages.SILENT
+                )
+            except discord.HTTPException:
+                continue  # dismissed
+            alive.append((at, interaction))
+        self._open[guild_id] = alive
+
+
+async def queue_parts(interaction: Interaction) -> list[Part]:
+    """The queue as parts of a page."""
+    bot = interaction.client
+    jobs = await bot.office.queue(moderating(interaction))
+    if not jobs:
+        return [("Nothing is under way.", ())]
+    parts: list[Part] = [(f"### {len(jobs)} under way", ())]
+    for job in jobs[:SHOWN]:
+        glimpse = bot.studio.glimpse(job)
+        buttons = []
+        if job.state in {State.QUEUED, State.RENDERING} and job.cancelled_by is None:
+            buttons.append(button("Cancel", "drop", job.id, emoji="✖️"))
+        if job.state is State.QUEUED and (glimpse.position or 0) > 1:
+            buttons.append(button("To the front", "front", job.id, emoji="⏫"))
+        words = office_words.waiting_line(job, messages.headline(job, glimpse))
+        parts.append((words, buttons))
+    if len(jobs) > SHOWN:
+        parts.append((f"-# … and {len(jobs) - SHOWN} more; they move up.", ()))
+    return parts
+
+
+@pressed("drop", moderators=True)
+async def _drop(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    await interaction.client.office.cancel(moderating(interaction), int(about))
+    await _again(interaction)
+
+
+@pressed("front", moderators=True)
+async def _front(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    await interaction.client.office.front(moderating(interaction), int(about))
+    await _again(interaction)
+
+
+async def _again(interaction: Interaction) -> None:
+    await interaction.response.edit_message(
+        view=page(await queue_parts(interaction)), allowed_mentions=messages.SILENT
+    )

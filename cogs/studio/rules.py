@@ -1,0 +1,77 @@
+"""/studio rules: what prompts may not hold."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+from discord import ui
+
+from bot import messages, office_words
+from bot.client import Interaction
+from bot.houserules import PATTERN_MAX, WORD_MAX
+from cogs._pressing import Form, button, marked, moderating, pressed
+from cogs.studio.views import Part, page, renew
+from storage import PromptRule
+
+REMOVABLE = 25  #: rules that a menu can offer, the newest
+
+
+async def show(interaction: Interaction) -> None:
+    """Answer with the rules, and what can be done to them."""
+    await interaction.response.send_message(
+        view=page(await _parts(interaction)), ephemeral=True, allowed_mentions=messages.SILENT
+    )
+
+
+async def _parts(interaction: Interaction) -> list[Part]:
+    rules, hits = await interaction.client.office.prompt_rules(moderating(interaction))
+    parts: list[Part] = [
+        (
+            office_words.prompt_rules(rules, hits),
+            [button("Add a word", "forbid", "word"), button("Add a pattern", "forbid", "pattern")],
+        )
+    ]
+    if rules:
+        parts.append(("-# To remove one:", [_menu(rules)]))
+    return parts
+
+
+def _menu(rules: Sequence[PromptRule]) -> ui.Select[Any]:
+    options = [
+        discord.SelectOption(
+            label=messages.elide(f"{rule.kind}: {rule.text}", 100), value=str(rule.id)
+        )
+        for rule in rules[-REMOVABLE:]
+    ]
+    return ui.Select(custom_id=marked("allow"), placeholder="Remove a rule", options=options)
+
+
+@pressed("forbid", moderators=True)
+async def _forbid(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    await interaction.response.send_modal(Forbid("pattern" if about == "pattern" else "word"))
+
+
+@pressed("allow", moderators=True)
+async def _allow(interaction: Interaction, _about: str, picked: Sequence[str]) -> None:
+    await interaction.client.office.allow(moderating(interaction), int(picked[0]))
+    await renew(interaction, await _parts(interaction))
+
+
+class Forbid(Form):
+    """Asks for a word or a pattern."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(title=f"Refuse prompts with a {kind}")
+        self.kind = kind
+        most = PATTERN_MAX if kind == "pattern" else WORD_MAX
+        self.typed: ui.TextInput[Any] = ui.TextInput(custom_id="text", max_length=most)
+        help_ = (
+            "An RE2 regular expression; case does not matter."
+            if kind == "pattern"
+            else "A word or phrase, met as whole words in any case."
+        )
+        self.add_item(ui.Label(text=kind.title(), description=help_, component=self.typed))
+
+    async def on_submit(self, interaction: Interaction, /) -> None:  # type: ignore[override]  # our client's
+        await interaction.client.office.forbid(moderating(interaction), self.kind, self.typed.value)
+        await renew(interaction, await _parts(interaction))

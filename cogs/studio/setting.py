@@ -1,0 +1,217 @@
+"""/studio setup: one panel that shows how a server works, and changes it as it is touched."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+from discord import ui
+
+from bot import messages, office_words
+from bot.client import Interaction
+from bot.errors import Refusal
+from bot.office import credits_of
+from cogs._pressing import Form, button, marked, moderating, pressed
+from storage import ChangedBy, Server
+
+CHEAPEST = "-"  #: the value of "nobody in particular" in a menu of models
+CHANGED_BY = {
+    ChangedBy.ANYONE: "Everybody may retake and extend every clip",
+    ChangedBy.REQUESTER: "Only who asked for a clip, and moderators",
+    ChangedBy.MODERATORS: "Only moderators",
+}
+
+
+def panel(interaction: Interaction, server: Server) -> ui.LayoutView:
+    """The panel, showing *server* as it is."""
+    bot = interaction.client
+    view = ui.LayoutView(timeout=None)
+    box: ui.Container[ui.LayoutView] = ui.Container()
+    box.add_item(ui.TextDisplay(office_words.setup(server, list(bot.studio.providers))))
+    for item in _menus(interaction, server):
+        row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
+        row.add_item(item)
+        box.add_item(row)
+    row = ui.ActionRow()
+    lane = "Switch the slow lane off" if server.slow_lane else "Switch the slow lane on"
+    row.add_item(button(lane, "slow", "off" if server.slow_lane else "on", emoji="🐢"))
+    row.add_item(button("Ask above a price…", "confirm", emoji="💬"))
+    box.add_item(row)
+    view.add_item(box)
+    return view
+
+
+def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
+    text = [discord.ChannelType.text, discord.ChannelType.forum, discord.ChannelType.news]
+    channels: ui.ChannelSelect[Any] = ui.ChannelSelect(
+        custom_id=marked("set", "channels"),
+        placeholder="Where orders are taken (nothing picked: everywhere)",
+        channel_types=text,
+        min_values=0,
+        max_values=25,
+        default_values=[_channel(each) for each in sorted(server.channels)[:25]],
+    )
+    asked: ui.ChannelSelect[Any] = ui.ChannelSelect(
+        custom_id=marked("set", "moderators"),
+        placeholder="Where moderators are asked and told",
+        channel_types=[discord.ChannelType.text],
+        min_values=0,
+        max_values=1,
+        default_values=[_channel(server.moderators)] if server.moderators else [],
+    )
+    here = server.channel_models.get(interaction.channel_id or 0)
+    default = (server.provider, server.model) if server.provider and server.model else None
+    whose = (
+        ("default", "Used where nobody chooses a model", default),
+        ("here", "Used in this very channel instead", here),
+    )
+    models = [_models(interaction, name, words, chosen) for name, words, chosen in whose]
+    providers: ui.Select[Any] = ui.Select(
+        custom_id=marked("set", "providers"),
+        placeholder="Providers that are on",
+        min_values=1,
+        max_values=min(25, len(interaction.client.studio.providers)),
+        options=[
+            discord.SelectOption(
+                label=provider.title, value=name, default=name not in server.providers_off
+            )
+            for name, provider in list(interaction.client.studio.providers.items())[:25]
+        ],
+    )
+    changed_by: ui.Select[Any] = ui.Select(
+        custom_id=marked("set", "changed-by"),
+        placeholder="Who may retake and extend clips",
+        options=[
+            discord.SelectOption(label=words, value=value, default=value is server.changed_by)
+            for value, words in CHANGED_BY.items()
+        ],
+    )
+    first: ui.RoleSelect[Any] = ui.RoleSelect(
+        custom_id=marked("set", "priority"),
+        placeholder="Roles that go first in the queue",
+        min_values=0,
+        max_values=10,
+        default_values=[
+            discord.SelectDefaultValue(id=each, type=discord.SelectDefaultValueType.role)
+            for each in sorted(server.priority_roles)[:10]
+        ],
+    )
+    return [channels, asked, *models, providers, changed_by, first]
+
+
+def _models(
+    interaction: Interaction, name: str, words: str, chosen: tuple[str, str] | None
+) -> ui.Select[Any]:
+    cheapest = "The cheapest that can make it" if name == "default" else "As in the whole server"
+    options = [discord.SelectOption(label=cheapest, value=CHEAPEST, default=chosen is None)]
+    for provider, model in interaction.client.studio.offers()[:24]:
+        options.append(
+            discord.SelectOption(
+                label=messages.elide(f"{provider.title} · {model.title}", 100),
+                value=f"{provider.name} {model.name}"[:100],
+                default=chosen == (provider.name, model.name),
+            )
+        )
+    return ui.Select(custom_id=marked("set", name), placeholder=words, options=options)
+
+
+@pressed("set", moderators=True)
+async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> None:
+    place, office = moderating(interaction), interaction.client.office
+    changes: dict[str, Any]
+    match about:
+        case "channels":
+            changes = {"channels": {int(each) for each in picked}}
+        case "moderators":
+            channel = int(picked[0]) if picked else None
+            if channel is not None:
+                await _greet(interaction, channel)
+            changes = {"moderators": channel}
+        case "default":
+            provider, model = _chosen(picked)
+            changes = {"provider": provider, "model": model}
+        case "here":
+            server = (await office.overview(place)).server
+            provider, model = _chosen(picked)
+            models = {
+                each: named
+                for each, named in server.channel_models.items()
+                if each != place.channel_id
+            }
+            if provider is not None and model is not None:
+                models[place.channel_id] = provider, model
+            changes = {"channel_models": models}
+        case "providers":
+            changes = {"providers_off": set(interaction.client.studio.providers) - set(picked)}
+        case "changed-by":
+            changes = {"changed_by": ChangedBy(picked[0])}
+        case "priority":
+            changes = {"priority_roles": {int(each) for each in picked}}
+        case _:
+            raise Refusal("There is no such setting.")
+    await _change(interaction, changes)
+
+
+@pressed("slow", moderators=True)
+async def _slow(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    await _change(interaction, {"slow_lane": int(about == "on")})
+
+
+@pressed("confirm", moderators=True)
+async def _confirm(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
+    await interaction.response.send_modal(Above())
+
+
+class Above(Form, title="Ask once more before dear orders"):
+    """Asks from which price on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.typed: ui.TextInput[Any] = ui.TextInput(
+            custom_id="credits", max_length=20, required=False
+        )
+        self.add_item(
+            ui.Label(
+                text="Above how many credits",
+                description="Left empty: never.",
+                component=self.typed,
+            )
+        )
+
+    async def on_submit(self, interaction: Interaction, /) -> None:  # type: ignore[override]  # our client's
+        moderating(interaction)
+        typed = self.typed.value.strip()
+        await _change(interaction, {"confirm_above": credits_of(typed) if typed else None})
+
+
+async def _change(interaction: Interaction, changes: dict[str, Any]) -> None:
+    server = await interaction.client.office.limit(moderating(interaction), changes)
+    await interaction.response.edit_message(
+        view=panel(interaction, server), allowed_mentions=messages.SILENT
+    )
+
+
+async def _greet(interaction: Interaction, channel_id: int) -> None:
+    """Make sure that we can post where moderators are to be asked."""
+    channel = interaction.client.get_partial_messageable(channel_id, guild_id=interaction.guild_id)
+    try:
+        await channel.send(
+            f"{interaction.user.mention} chose this channel: here Dailies asks moderators for "
+            "credits, and tells them when the budget runs out.",
+            allowed_mentions=messages.SILENT,
+        )
+    except (discord.Forbidden, discord.NotFound):
+        raise Refusal(
+            f"I cannot post in <#{channel_id}>; let me see it and send messages there first."
+        ) from None
+
+
+def _channel(channel_id: int) -> discord.SelectDefaultValue:
+    kind = discord.SelectDefaultValueType.channel
+    return discord.SelectDefaultValue(id=channel_id, type=kind)
+
+
+def _chosen(picked: Sequence[str]) -> tuple[str | None, str | None]:
+    if not picked or picked[0] == CHEAPEST:
+        return None, None
+    provider, _, model = picked[0].partition(" ")
+    return provider, model
