@@ -31,8 +31,10 @@ _QUICK = (
                 AND settled.kind IN ('capture', 'release', 'close')
             ) GROUP BY 1
         )
-        SELECT name, balance, coalesce(amount, 0) FROM account LEFT JOIN due USING (name)
-        WHERE name GLOB 'held:*' AND balance <> coalesce(amount, 0)
+        SELECT name, sum(balance), sum(amount) FROM (
+            SELECT name, balance, 0 AS amount FROM account WHERE name GLOB 'held:*'
+            UNION ALL SELECT name, 0, amount FROM due
+        ) GROUP BY name HAVING sum(balance) <> sum(amount)
         """,
     ),
 )
@@ -44,10 +46,9 @@ _THOROUGH = (
         """
         WITH moved (name, amount) AS (
             SELECT source, -amount FROM transfer UNION ALL SELECT target, amount FROM transfer
-        )
-        SELECT name, balance, (
-            SELECT coalesce(sum(amount), 0) FROM moved WHERE moved.name = account.name
-        ) AS summed FROM account WHERE balance <> summed
+        ), summed (name, amount) AS (SELECT name, sum(amount) FROM moved GROUP BY name)
+        SELECT name, balance, coalesce(amount, 0) FROM account LEFT JOIN summed USING (name)
+        WHERE balance <> coalesce(amount, 0)
         """,
     ),
     (

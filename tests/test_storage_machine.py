@@ -45,14 +45,14 @@ from tests.drafts import NEEDS, draft
 STEPS = int(os.environ.get("DAILIES_STEPS", "20000"))
 STEPS_PER_RUN = 100
 
-GUILDS, USERS, ROLES = (1, 2), (11, 12), (91, 92)
+USERS, ROLES = (11, 12), (91, 92)
 DEFAULTS = Defaults(
     amount=12,
     period=Period.DAY,
     budget=45,
     budget_period=Period.DAY,
-    jobs_per_user=4,
-    jobs_per_server=6,
+    jobs_per_user=6,
+    jobs_per_server=9,
     per_minute=6,
     burst=5,
 )
@@ -61,8 +61,12 @@ AT_WORK = frozenset(
     {State.QUEUED, State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING}
 )
 
-guilds, users = st.sampled_from(GUILDS), st.sampled_from(USERS)
+# Mostly the same server and person, so that limits are met.
+guilds, users = st.sampled_from((1, 1, 1, 2)), st.sampled_from((11, 11, 12))
 roles = st.sets(st.sampled_from(ROLES))
+Ask = tuple[int, int, set[int], int]
+asks = st.tuples(guilds, users, roles, st.integers(0, 15) | st.integers(5, 9))
+crashes = st.sampled_from([False, False, False, True])
 amounts = st.none() | st.integers(0, 40)
 periods = st.sampled_from(Period)
 server_changes = st.fixed_dictionaries(
@@ -71,17 +75,17 @@ server_changes = st.fixed_dictionaries(
         "zone": st.sampled_from(["UTC", "America/New_York", "Pacific/Apia", None]),
         "jobs_per_user": st.none() | st.integers(1, 9),
         "jobs_per_server": st.none() | st.integers(1, 9),
-        "slow_lane": st.none() | st.booleans(),
+        "slow_lane": st.booleans(),
     },
 )
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 MODERATION = (
-    ("grant",) * 4
-    + ("set_rule",) * 3
-    + ("reset",) * 2
-    + ("set_server", "block", "pause")
-    + ("unblock", "resume") * 2
+    *("grant",) * 6,
+    *("set_rule", "set_server") * 3,
+    *("reset", "unblock") * 2,
+    *("resume",) * 4,
+    *("block", "pause"),
 )
 MADE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING)
 WAYS = (
@@ -313,16 +317,18 @@ class Bank(RuleBasedStateMachine):
     def by(self, guild: int) -> By:
         return By(guild_id=guild, actor_id=1, why="because")
 
-    # Orders and what becomes of them: two steps of three.
+    # Orders and what becomes of them. Hypothesis leaves out some rules in some runs, so other
+    # rules order, too.
 
-    @rule(
-        guild=guilds,
-        user=users,
-        held=roles,
-        price=st.integers(0, 15) | st.integers(5, 9),
-        crashes=st.booleans() | st.just(value=False),
-    )
-    def order(self, guild: int, user: int, held: set[int], price: int, crashes: bool) -> None:
+    @rule(asked=st.lists(asks, min_size=1, max_size=3), crashes=crashes)
+    def order(self, asked: list[Ask], crashes: bool) -> None:
+        for each in asked[:-1]:
+            self.place(*each)
+        self.place(*asked[-1], crashes=crashes)
+
+    def place(
+        self, guild: int, user: int, held: set[int], price: int, *, crashes: bool = False
+    ) -> None:
         self.requests += 1
         now = self.now()
         asked = draft(self.requests, guild_id=guild, user_id=user, price=price)
@@ -353,10 +359,11 @@ class Bank(RuleBasedStateMachine):
         assert (said.budget_used, said.budget_left) == (fresh.budget_used, fresh.budget_left)
         if said.rule == fresh.rule:  # after an order another role's may leave more
             assert (said.used, said.left) == (fresh.used, fresh.left)
-        again = self.write(
-            lambda db, now: policy.admit(db, asked, roles=held, defaults=DEFAULTS, now=now)
-        )
-        assert (again.job, again.created) == (answer.job, False)
+        if answer.job.id % 4 == 0:
+            again = self.write(
+                lambda db, now: policy.admit(db, asked, roles=held, defaults=DEFAULTS, now=now)
+            )
+            assert (again.job, again.created) == (answer.job, False)
 
     def movable(self) -> list[int]:
         return [n for n, each in self.books.orders.items() if MOVES[each.state]]
@@ -366,7 +373,7 @@ class Bank(RuleBasedStateMachine):
         data=st.data(),
         billed=st.sampled_from(["no", "yes", "unknown"]),
         credits=st.none() | st.integers(0, 20),
-        crashes=st.booleans() | st.just(value=False),
+        crashes=crashes,
     )
     def move(self, data: st.DataObject, billed: str, credits: int | None, crashes: bool) -> None:
         number = data.draw(st.sampled_from(self.movable()))
@@ -399,19 +406,25 @@ class Bank(RuleBasedStateMachine):
             self.books.settle(order, billed, credits)
 
     @precondition(lambda self: self.books.orders)
-    @rule(data=st.data(), ways=st.sampled_from(WAYS), billed=st.sampled_from(["yes", "no"]))
-    def finish(self, data: st.DataObject, ways: tuple[State, ...], billed: str) -> None:
+    @rule(
+        count=st.integers(1, 3),
+        ways=st.sampled_from(WAYS),
+        billed=st.sampled_from(["yes", "no"]),
+        credits=st.none() | st.integers(0, 20),
+    )
+    def finish(self, count: int, ways: tuple[State, ...], billed: str, credits: int | None) -> None:
         """Most jobs come to an end, most of them to a good one."""
         waiting = [n for n, each in self.books.orders.items() if each.state is State.QUEUED]
-        for number in waiting[: data.draw(st.integers(1, 3))]:
+        for number in waiting[:count]:
             for state in ways:
-                self.go(number, state, billed, None)
+                self.go(number, state, billed, credits)
 
     # What moderators do.
 
     @rule(data=st.data(), what=st.sampled_from(MODERATION), guild=guilds, user=users)
     def moderate(self, data: st.DataObject, what: str, guild: int, user: int) -> None:
         getattr(self, what)(data.draw, guild, user)
+        self.place(guild, user, data.draw(roles), data.draw(st.integers(1, 15)))
 
     def grant(self, draw: Draw, guild: int, user: int) -> None:
         amount, lasts = draw(st.integers(1, 20)), draw(st.none() | st.floats(1, 9e5))
@@ -482,18 +495,21 @@ class Bank(RuleBasedStateMachine):
 
     # Time.
 
-    @rule(seconds=st.sampled_from([1.0, 11.0, 60.0, 3600.0, DAY, 8 * DAY]))
-    def time_passes(self, seconds: float) -> None:
+    @rule(
+        seconds=st.sampled_from([1.0, 11.0, 60.0, 600.0, 3600.0, DAY, 8 * DAY]),
+        jump=st.sampled_from([0, 0, 0, -3650, -30, -1, -0.1, 0.1, 1, 30, 3650]),
+        restarts=crashes,
+        ask=asks,
+    )
+    def time_passes(self, seconds: float, jump: float, restarts: bool, ask: Ask) -> None:
+        """And sometimes somebody sets the wall clock, by so many days."""
         self.ticks += seconds
-        self.wall += seconds
-
-    @rule(days=st.sampled_from([-3650, -30, -1, -0.1, 0.1, 1, 30, 3650]), restarts=st.booleans())
-    def the_wall_clock_jumps(self, days: float, restarts: bool) -> None:
         before = self.clock.now()
-        self.wall = max(0.0, self.wall + days * DAY)
+        self.wall = max(0.0, self.wall + seconds + jump * DAY)
         assert self.clock.now() == before
         if restarts:
             self.restart()
+        self.place(*ask)
 
     def restart(self) -> None:
         self.db.close()  # an open transaction is gone, as with a crash
