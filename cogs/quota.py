@@ -132,7 +132,7 @@ class Quota(
         interaction: Interaction,
         clips_per_person: Range[int, 1, 1000] | None = None,
         clips_in_server: Range[int, 1, 10_000] | None = None,
-        orders_per_minute: Range[float, 0.1, 600] | None = None,
+        orders_per_minute: Range[float, 0.1, 600.0] | None = None,
         at_once: Range[int, 1, 100] | None = None,
         time_zone: str | None = None,
         reason: Range[str, 1, 200] = "",

@@ -328,7 +328,7 @@ def use(
             FROM txn JOIN transfer ON txn_id = txn.id
             WHERE guild_id = :guild AND day >= :first AND day < :after
         )
-        SELECT day, user_id, provider, model, count(DISTINCT job_id),
+        SELECT day, person.user_id, provider, model, count(DISTINCT job_id),
                sum(iif(kind = 'held', amount, 0)), sum(iif(kind = 'spent', amount, 0)),
                -sum(iif(kind = 'house' AND other = 'held', amount, 0)),
                sum(iif(kind = 'lost', amount, 0)), sum(iif(kind = 'suspense', amount, 0))
