@@ -39,6 +39,7 @@ class Toy:
     name = "toy"
     title = "Toy"
     idempotent = False
+    healthy = True
     cancels = False
     models = (
         Model(
