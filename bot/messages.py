@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -325,9 +326,11 @@ async def apologise(interaction: discord.Interaction[Any], error: BaseException)
                 sentence, ephemeral=True, allowed_mentions=SILENT, **buttons
             )
             return
-        if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
+        thinking = discord.InteractionResponseType.deferred_channel_message
+        if interaction.response.type is thinking and not interaction.extras.get("private"):
             # A public "thinking…" must not stay behind a private refusal.
-            await interaction.delete_original_response()
+            with suppress(discord.NotFound):
+                await interaction.delete_original_response()
         await interaction.followup.send(
             sentence, ephemeral=True, allowed_mentions=SILENT, **buttons
         )

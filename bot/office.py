@@ -210,9 +210,9 @@ class Office:
         """Take no orders; those under way go on."""
         await self._moderation.pause(_by(place, why))
 
-    async def resume(self, place: Place) -> Server:
-        """Take orders again, past a used-up budget if there is one."""
-        return await self._moderation.resume(_by(place))
+    async def resume(self, place: Place, *, past_budget: bool = False) -> Server:
+        """Take orders again, past a used-up budget if there is one, or in any case."""
+        return await self._moderation.resume(_by(place), past_budget=past_budget)
 
     async def queue(self, place: Place) -> list[Job]:
         """What is under way here."""

@@ -70,7 +70,7 @@ def spending(uses: Iterable[Use], days: int) -> str:
     uses = list(uses)
     clips, spent = sum(each.clips for each in uses), sum(each.spent for each in uses)
     held, house = sum(each.held for each in uses), sum(each.house for each in uses)
-    parts = [f"{clips} clips in {days} days", f"{in_words(spent)} spent"]
+    parts = [f"{_clips(clips)} in {days} days", f"{in_words(spent)} spent"]
     if held:
         parts.append(f"{in_words(held)} held for clips under way")
     if house:
@@ -182,7 +182,7 @@ def report(found: Report, *, usd_per_credit: Decimal) -> str:
         for name in ("clips", "spent", "held", "house", "lost", "suspense")
     }
     money = (total["spent"] + total["lost"]) * usd_per_credit
-    lines = [head, f"**{total['clips']} clips · {in_words(total['spent'])} (≈ ${money:,.2f})**"]
+    lines = [head, f"**{_clips(total['clips'])} · {in_words(total['spent'])} (≈ ${money:,.2f})**"]
     extra = {
         "held": "held for clips under way",
         "house": "free, in the slow lane",
@@ -193,7 +193,7 @@ def report(found: Report, *, usd_per_credit: Decimal) -> str:
     people = by(uses, "user_id")
     lines += [
         f"{place}. {f'<@{who}>' if who else 'people since forgotten'}: {in_words(spent)} · "
-        f"{clips} clips"
+        f"{_clips(clips)}"
         for place, (who, clips, spent) in enumerate(people[:8], start=1)
     ]
     makers: dict[tuple[str, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
@@ -201,7 +201,7 @@ def report(found: Report, *, usd_per_credit: Decimal) -> str:
         clips, spent = makers[each.provider, each.model]
         makers[each.provider, each.model] = clips + each.clips, spent + each.spent + each.held
     for (provider, model), (clips, spent) in sorted(makers.items(), key=lambda each: -each[1][1]):
-        lines.append(f"-# {provider} · {plain(model)}: {in_words(spent)} · {clips} clips")
+        lines.append(f"-# {provider} · {plain(model)}: {in_words(spent)} · {_clips(clips)}")
     return "\n".join(lines)[:1900]
 
 
@@ -398,7 +398,11 @@ def _left(stand: Standing) -> str:
 
 
 def _running(count: int) -> str:
-    return f"{count} clip{'' if count == 1 else 's'} under way"
+    return f"{_clips(count)} under way"
+
+
+def _clips(count: int) -> str:
+    return f"{count:,} clip{'' if count == 1 else 's'}"
 
 
 def _some(limit: float | None) -> str:

@@ -88,7 +88,7 @@ class Refusals:
         await self._answer(by, refused, granted=True)
         refused = replace(refused, answer="granted")
         if refused.why == "budget":
-            await self._moderation.resume(by)
+            await self._moderation.resume(by, past_budget=True)
             return Answered(order=refused, grant=None)
         amount = clips * max(1, refused.wanted.price)
         grant = await self._moderation.grant(by, refused.user_id, amount)

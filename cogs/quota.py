@@ -123,8 +123,11 @@ class Quota(
         words += office_words.overview(found, usd_per_credit=client.usd_per_credit)
         if found.server.moderators is None:
             words += "\n⚠️ Nobody is told at 80 and 100 %: choose a channel with `/studio setup`."
-        used_up = found.standing.budget_left == 0 or found.server.paused is not None
-        await _say(interaction, words, [button("Resume", "resume", emoji="▶️")] if used_up else [])
+        resume = []
+        if found.standing.budget_left == 0 or found.server.paused is not None:
+            what = "budget" if found.standing.budget_left == 0 else ""
+            resume = [button("Resume", "resume", what, emoji="▶️")]
+        await _say(interaction, words, resume)
 
     @app_commands.command()
     async def limits(
@@ -310,8 +313,9 @@ class Quota(
 
 
 @pressed("resume", moderators=True)
-async def _resume(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
-    server = await interaction.client.office.resume(moderating(interaction))
+async def _resume(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    office = interaction.client.office
+    server = await office.resume(moderating(interaction), past_budget=about == "budget")
     words = "Orders are taken again."
     if server.budget_open is not None:
         words = "Orders are taken again, past the budget until it begins anew."

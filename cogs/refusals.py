@@ -71,6 +71,7 @@ class Helping(commands.Cog):
         server = await bot.studio.store.policy.server(kept.guild_id)
         if server.moderators is None:
             raise Refusal(NO_CHANNEL)
+        await interaction.response.defer(ephemeral=True, thinking=True)
         channel = bot.get_partial_messageable(server.moderators, guild_id=kept.guild_id)
         try:
             await channel.send(
@@ -135,7 +136,7 @@ class Helping(commands.Cog):
         if server.moderators is None:
             return
         text = office_words.alarm(percent, standing, usd_per_credit=self.bot.usd_per_credit)
-        items = [button("Resume", "resume", style=discord.ButtonStyle.primary, emoji="▶️")]
+        items = [button("Resume", "resume", "budget", style=discord.ButtonStyle.primary, emoji="▶️")]
         channel = self.bot.get_partial_messageable(server.moderators, guild_id=guild_id)
         try:
             await channel.send(
@@ -191,14 +192,19 @@ def described(offer: Offer) -> str:
 
 @pressed("less", moderators=False)
 async def _order_less(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    order = interaction.client.refusals.order(int(about), place_of(interaction), less=True)
-    await interaction.client.answer(interaction, order)
+    await _order(interaction, int(about), less=True)
 
 
 @pressed("all", moderators=False)
 async def _order_all(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    order = interaction.client.refusals.order(int(about), place_of(interaction), less=False)
+    await _order(interaction, int(about), less=False)
+
+
+async def _order(interaction: Interaction, refused_id: int, *, less: bool) -> None:
+    order = interaction.client.refusals.order(refused_id, place_of(interaction), less=less)
     await interaction.client.answer(interaction, order)
+    if not interaction.response.is_done():  # pressed a second time: its card stands
+        await interaction.response.send_message("That is ordered already.", ephemeral=True)
 
 
 @pressed("ask", moderators=False)
@@ -206,7 +212,6 @@ async def _ask(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     kept = await interaction.client.refusals.mine(int(about), standing_at(interaction))
     if kept.asked_at is not None:
         raise Refusal("The moderators were asked about this already.")
-    await interaction.response.defer(ephemeral=True, thinking=True)
     await helping(interaction).ask(interaction, kept)
     await interaction.followup.send(
         "The moderators were asked; you will be told what they answer.", ephemeral=True

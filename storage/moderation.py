@@ -106,9 +106,16 @@ class Moderation:
         """Take no orders, for the reason that *by* gives."""
         return await self.set_server(by, paused=by.why)
 
-    async def resume(self, by: By) -> Server:
-        """Take orders again; if the budget is used up, beyond it for the rest of its period."""
-        return await self._write(lambda db, now: resume(db, by, defaults=self._defaults, now=now))
+    async def resume(self, by: By, *, past_budget: bool = False) -> Server:
+        """Take orders again; if the budget is used up, beyond it for the rest of its period.
+
+        With *past_budget* beyond it in any case, as when what is left of it fits no order.
+        """
+        return await self._write(
+            lambda db, now: resume(
+                db, by, past_budget=past_budget, defaults=self._defaults, now=now
+            )
+        )
 
     async def grant(
         self, by: By, user_id: int, amount: int, *, lasts: float | None = None
@@ -249,14 +256,16 @@ def set_server(
     return server_of(db, by.guild_id, defaults)
 
 
-def resume(db: sqlite3.Connection, by: By, *, defaults: Defaults, now: float) -> Server:
+def resume(
+    db: sqlite3.Connection, by: By, *, past_budget: bool, defaults: Defaults, now: float
+) -> Server:
     """See `Moderation.resume`."""
     server = server_of(db, by.guild_id, defaults)
     budget = budget_of(db, by.guild_id, defaults)
     first, after = span(budget.period, day_at(now, zone_named(server.zone)))
     used = policy.budget_used(db, by.guild_id, (first, after))
     changes: dict[str, Any] = {"paused": None}
-    if budget.amount is not None and used >= budget.amount:
+    if budget.amount is not None and (past_budget or used >= budget.amount):
         changes["budget_open"] = first.isoformat()
     return set_server(db, by, changes, defaults=defaults, now=now)
 

@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from playground import Playground, open_playground
+from playground import Person, Playground, open_playground
+from tests.footage import Media
+from tests.house import working
+from tests.paid import paid_provider
 
 
 @pytest.fixture
@@ -12,3 +15,34 @@ async def playground() -> AsyncIterator[Playground]:
     """A Discord on loopback, fresh for this test, with nothing connected to it."""
     async with open_playground() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Media:
+    """A tiny clip, picture, sound and ZIP of frames."""
+    return Media(tmp_path_factory.mktemp("media"))
+
+
+@pytest.fixture
+def mira(playground: Playground) -> Person:
+    """A member."""
+    return playground.person("mira")
+
+
+@pytest.fixture
+def ada(playground: Playground) -> Person:
+    """A moderator."""
+    return playground.person("ada")
+
+
+@pytest.fixture
+def paid():
+    """A provider whose clips cost credits."""
+    return paid_provider()
+
+
+@pytest.fixture
+async def paid_house(playground, tmp_path, paid):
+    """The whole bot, with that provider alone."""
+    async with working(playground, tmp_path / "house", providers={"held": paid}) as deployment:
+        yield deployment

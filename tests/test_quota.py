@@ -1,66 +1,11 @@
 """/quota in the playground: what moderators set holds at once, and everybody is told."""
 
 import json
-from datetime import date
-from decimal import Decimal
 
 import aiohttp
-import pytest
 from PIL import Image
 
-from bot.models import Price
-from tests.doubles import model
-from tests.house import until, working
-from tests.test_end_to_end import MINE, Held
-
-PRICED = Price(per_second={"*": Decimal("0.01")}, dated=date(2026, 1, 1), source="the tests")
-
-
-@pytest.fixture
-def held():
-    """Six seconds cost six credits."""
-    return Held(models=(model(price=PRICED),))
-
-
-@pytest.fixture
-async def house(playground, tmp_path, held):
-    async with working(playground, tmp_path, providers={"held": held}) as deployment:
-        yield deployment
-
-
-@pytest.fixture
-def mira(playground):
-    return playground.person("mira")
-
-
-@pytest.fixture
-def ada(playground):
-    return playground.person("ada")
-
-
-async def said(person, command, /, **options):
-    """What the bot answers, to this person alone."""
-    asked = await person.type(command, **options)
-    await asked.answered
-    message = await until(lambda: asked.message if _settled(asked.message) else None)
-    assert asked.ephemeral, message.text
-    return message
-
-
-def _settled(message):
-    return message is not None and not message.loading
-
-
-async def ordered(person, **options):
-    asked = await person.type("/video text", prompt="a fox", **options)
-    await asked.answered
-    return asked
-
-
-async def pressed(person, message, label):
-    done = await person.click(message, label)
-    await done.answered
-    return done
+from tests.paid import ordered, pressed, said
 
 
 async def bytes_of(attachment):
@@ -68,7 +13,7 @@ async def bytes_of(attachment):
         return await answer.read()
 
 
-async def test_a_quota_holds_from_the_moment_it_is_set(ada, mira, held, house):
+async def test_a_quota_holds_from_the_moment_it_is_set(ada, mira, paid, paid_house):
     done = await said(ada, "/quota set", amount="6", who="mira", reason="trying it")
     assert "6 credits a day" in done.text
     assert not (await ordered(mira)).ephemeral
@@ -78,7 +23,7 @@ async def test_a_quota_holds_from_the_moment_it_is_set(ada, mira, held, house):
     assert "<t:" in refused.message.text
 
 
-async def test_the_best_role_wins_and_the_answer_says_which(playground, ada, mira, house):
+async def test_the_best_role_wins_and_the_answer_says_which(playground, ada, mira, paid_house):
     editor = playground.world.create_role(playground.guild.id, "Editors")
     playground.world.add_member_role(playground.guild.id, mira.id, editor.id)
     await said(ada, "/quota set", amount="0")
@@ -90,7 +35,7 @@ async def test_the_best_role_wins_and_the_answer_says_which(playground, ada, mir
     assert f"by the role <@&{editor.id}>" in shown.text
 
 
-async def test_grants_resets_blocks_and_their_ends_hold_at_once(playground, ada, mira, house):
+async def test_grants_resets_blocks_and_their_ends_hold_at_once(playground, ada, mira, paid_house):
     await said(ada, "/quota set", amount="6", who="mira")
     await ordered(mira)
     assert (await ordered(mira)).ephemeral
@@ -111,7 +56,7 @@ async def test_grants_resets_blocks_and_their_ends_hold_at_once(playground, ada,
     assert not (await ordered(mira)).ephemeral
 
 
-async def test_the_audit_has_who_did_what_to_whom_and_why(ada, mira, house):
+async def test_the_audit_has_who_did_what_to_whom_and_why(ada, mira, paid_house):
     for amount in range(14):
         await said(ada, "/quota set", amount=str(amount), who="mira", reason=f"step {amount}")
     page = await said(ada, "/quota audit")
@@ -122,34 +67,27 @@ async def test_the_audit_has_who_did_what_to_whom_and_why(ada, mira, house):
     assert "step 0" in older.message.text
 
 
-async def test_a_report_is_a_chart_a_table_and_two_files(playground, ada, mira, held, house):
-    held.finished = True
+async def test_a_report_is_a_chart_a_table_and_two_files(ada, mira, paid, paid_house, tmp_path):
+    paid.finished = True
     await ordered(mira)
-    await mira.wait_for(lambda each: MINE in each.text)
+    await mira.wait_for(lambda each: "Done" in each.text)
     report = await said(ada, "/quota report", period="this month")
-    assert "1 clips · 6 credits" in report.text
+    assert "1 clip · 6 credits" in report.text
     assert f"1. <@{mira.id}>: 6 credits" in report.text
     chart, table, data = report.attachments
     picture = await bytes_of(chart)
-    (path := playground_file("report.png")).write_bytes(picture)
-    with Image.open(path) as image:
+    (tmp_path / "report.png").write_bytes(picture)
+    with Image.open(tmp_path / "report.png") as image:
         assert image.size[0] == 1000
     assert chart.description.startswith("Credits by day")
     rows = (await bytes_of(table)).decode("utf-8-sig").splitlines()
-    assert rows[0] == "day,user_id,provider,model,clips,held,spent,house,lost,suspense"
+    assert rows[0] == "day,user_id,provider,model,clips,paid,spent,paid_house,lost,suspense"
     assert rows[1].split(",")[1:] == [str(mira.id), "held", "one", "1", "0", "6", "0", "0", "0"]
     [use] = json.loads(await bytes_of(data))["uses"]
     assert use["spent"] == 6
 
 
-def playground_file(name):
-    from pathlib import Path
-    from tempfile import gettempdir
-
-    return Path(gettempdir()) / name
-
-
-async def test_what_cannot_be_an_amount_or_a_date_is_said(ada, house):
+async def test_what_cannot_be_an_amount_or_a_date_is_said(ada, paid_house):
     refused = await said(ada, "/quota set", amount="lots")
     assert "is not an amount" in refused.text
     refused = await said(ada, "/quota report", first="yesterday")

@@ -1,15 +1,15 @@
 """Acting on clips: reactions, buttons, message menus, and the board of a thread."""
 
 from bot.client import Dailies
+from cogs._pressing import Pressed
 from cogs.takes.boards import Boards
-from cogs.takes.buttons import Confirm, Verb
 from cogs.takes.forms import Forms
 from cogs.takes.menus import MENUS
 from cogs.takes.reactions import Reactions
 
 
 async def setup(bot: Dailies) -> None:
-    bot.add_dynamic_items(Verb, Confirm)
+    bot.add_dynamic_items(Pressed)
     for menu in MENUS:
         bot.tree.add_command(menu)
     boards = Boards(bot)

@@ -93,6 +93,12 @@ async def lineage_of(job: Job, bot: Dailies) -> str:
     return "\n".join(f"-# {each}" for each in lines if each)
 
 
+async def think(interaction: Interaction) -> None:
+    """Answer "thinking…" to its person alone; what follows, an apology too, takes its place."""
+    interaction.extras["private"] = True
+    await interaction.response.defer(ephemeral=True, thinking=True)
+
+
 async def with_files(interaction: Interaction, text: str, files: list[discord.File]) -> None:
     """Follow an answer up, for its person alone, with clips or pictures below the text."""
     view = discord.ui.LayoutView(timeout=None)

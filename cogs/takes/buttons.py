@@ -1,133 +1,123 @@
 """The buttons under a clip. What one does and to which clip is written on it, so that it works
 for as long as the message stands, and who presses it is authorised anew each time."""
 
-import re
-from typing import Any, Self
+from collections.abc import Sequence
 
 import discord
 
 from bot import board, messages
-from bot.client import Dailies, Interaction
+from bot.client import Interaction
 from bot.errors import Refusal
-from bot.studio import Place
+from bot.studio import Place, Quote
+from cogs._pressing import button, pressed
 from cogs.takes import acting, forms
 from storage import Job
 
 
-class Verb(
-    discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"take:(?P<verb>[a-z]+):(?P<id>\d+)"
-):
-    """One button of a clip."""
+@pressed("take-retake", moderators=False)
+async def retake(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Open the form that asks which part, and with which words."""
+    place, job = await _changed(interaction, about)
+    await forms.retake(interaction, job, place)
 
-    def __init__(self, verb: str, job_id: int) -> None:
-        super().__init__(discord.ui.Button(label=verb, custom_id=f"take:{verb}:{job_id}"))
-        self._verb = verb
-        self._job_id = job_id
 
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-        /,
-    ) -> Self:
-        return cls(match["verb"], int(match["id"]))
+@pressed("take-extend", moderators=False)
+async def extend(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Open the form that asks for how long, and at which end."""
+    place, job = await _changed(interaction, about)
+    await forms.extend(interaction, job, place)
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        # discord.py only logs what a dynamic item raises, so this one apologises by itself.
-        try:
-            await self._do(interaction)
-        except Exception as error:  # noqa: BLE001  # a boundary: the apology is right here
-            await messages.apologise(interaction, error)
 
-    async def _do(self, interaction: Interaction) -> None:
-        bot = interaction.client
-        place, job = await acting.pressed(interaction, self._job_id)
-        match self._verb:
-            case "retake":
-                await bot.versions.may_change(job, place)
-                await forms.retake(interaction, job, place)
-            case "extend":
-                await bot.versions.may_change(job, place)
-                await forms.extend(interaction, job, place)
-            case "variation" | "hdr":
-                await self._make(interaction, job, place)
-            case "favourite":
-                await _favourite(interaction, job)
-            case "send":
-                await interaction.response.defer(ephemeral=True, thinking=True)
-                await bot.delivery.send_to(job, interaction.user.id)
-                await interaction.followup.send("It is in your direct messages.", ephemeral=True)
-            case "compare":
-                await _compare(interaction, job, place)
-            case "details":
-                await details(interaction, job)
-            case "remove":
-                await _remove(interaction, job, place)
-            case _:
-                raise Refusal("This button is of an older Dailies; use a command instead.")
+@pressed("take-variation", moderators=False)
+async def variation(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Order the same with another seed; what is dear is asked about once more."""
+    place, job = await _changed(interaction, about)
+    await _make(interaction, "take-variation-yes", job, place)
 
-    async def _make(self, interaction: Interaction, job: Job, place: Place) -> None:
-        bot = interaction.client
-        await bot.versions.may_change(job, place)
-        request = f"interaction:{interaction.id}"
-        if self._verb == "hdr":
-            quote = await bot.versions.hdr(job, request=request, place=place)
-        else:
-            quote = await bot.versions.variation(job, request=request)
-        if await acting.too_dear(bot, quote, place):
-            price = messages.price(quote.price, bot.usd_per_credit)
-            view = discord.ui.View(timeout=None)
-            view.add_item(Confirm(self._verb, job.id))
-            view.stop()
-            await interaction.response.send_message(
-                f"That costs {price}.", view=view, ephemeral=True
-            )
-            return
+
+@pressed("take-hdr", moderators=False)
+async def hdr(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Order a wider dynamic range; what is dear is asked about once more."""
+    place, job = await _changed(interaction, about)
+    await _make(interaction, "take-hdr-yes", job, place)
+
+
+@pressed("take-variation-yes", moderators=False)
+async def variation_all_the_same(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Order a variation whose price was seen."""
+    place, job = await _changed(interaction, about)
+    await acting.order(interaction, await _quote(interaction, "variation", job, place), place)
+
+
+@pressed("take-hdr-yes", moderators=False)
+async def hdr_all_the_same(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Order HDR whose price was seen."""
+    place, job = await _changed(interaction, about)
+    await acting.order(interaction, await _quote(interaction, "hdr", job, place), place)
+
+
+@pressed("take-favourite", moderators=False)
+async def favourite(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Mark a clip, or no longer."""
+    _place, job = await acting.pressed(interaction, int(about))
+    await _favourite(interaction, job)
+
+
+@pressed("take-send", moderators=False)
+async def send(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Send a clip to the direct messages of whoever pressed."""
+    _place, job = await acting.pressed(interaction, int(about))
+    await acting.think(interaction)
+    await interaction.client.delivery.send_to(job, interaction.user.id)
+    await interaction.followup.send("It is in your direct messages.", ephemeral=True)
+
+
+@pressed("take-compare", moderators=False)
+async def compare(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Show a clip beside the one it came from."""
+    place, job = await acting.pressed(interaction, int(about))
+    await _compare(interaction, job, place)
+
+
+@pressed("take-details", moderators=False)
+async def tell(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Say everything about a clip."""
+    _place, job = await acting.pressed(interaction, int(about))
+    await details(interaction, job)
+
+
+@pressed("take-remove", moderators=False)
+async def remove(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Take a clip down."""
+    place, job = await acting.pressed(interaction, int(about))
+    await _remove(interaction, job, place)
+
+
+async def _changed(interaction: Interaction, about: str) -> tuple[Place, Job]:
+    """The clip that somebody wants to build on, who may."""
+    place, job = await acting.pressed(interaction, int(about))
+    await interaction.client.versions.may_change(job, place)
+    return place, job
+
+
+async def _quote(interaction: Interaction, what: str, job: Job, place: Place) -> Quote:
+    versions, request = interaction.client.versions, f"interaction:{interaction.id}"
+    if what == "hdr":
+        return await versions.hdr(job, request=request, place=place)
+    return await versions.variation(job, request=request)
+
+
+async def _make(interaction: Interaction, yes: str, job: Job, place: Place) -> None:
+    bot = interaction.client
+    quote = await _quote(interaction, "hdr" if "hdr" in yes else "variation", job, place)
+    if not await acting.too_dear(bot, quote, place):
         await acting.order(interaction, quote, place)
-
-
-class Confirm(
-    discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"take-confirm:(?P<verb>variation|hdr):(?P<id>\d+)",
-):
-    """Orders what is dear, once its price was seen."""
-
-    def __init__(self, verb: str, job_id: int) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label="Make it",
-                style=discord.ButtonStyle.primary,
-                custom_id=f"take-confirm:{verb}:{job_id}",
-            )
-        )
-        self._verb = verb
-        self._job_id = job_id
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-        /,
-    ) -> Self:
-        return cls(match["verb"], int(match["id"]))
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            bot: Dailies = interaction.client
-            place, job = await acting.pressed(interaction, self._job_id)
-            await bot.versions.may_change(job, place)
-            request = f"interaction:{interaction.id}"
-            if self._verb == "hdr":
-                quote = await bot.versions.hdr(job, request=request, place=place)
-            else:
-                quote = await bot.versions.variation(job, request=request)
-            await acting.order(interaction, quote, place)
-        except Exception as error:  # noqa: BLE001  # a boundary: the apology is right here
-            await messages.apologise(interaction, error)
+        return
+    view = discord.ui.View(timeout=None)
+    view.add_item(button("Make it", yes, job.id, style=discord.ButtonStyle.primary))
+    view.stop()
+    price = messages.price(quote.price, bot.usd_per_credit)
+    await interaction.response.send_message(f"That costs {price}.", view=view, ephemeral=True)
 
 
 async def details(interaction: Interaction, job: Job) -> None:
@@ -147,7 +137,7 @@ async def details(interaction: Interaction, job: Job) -> None:
 async def _favourite(interaction: Interaction, job: Job) -> None:
     bot = interaction.client
     on = not await bot.studio.store.takes.is_favourite(job.id, interaction.user.id)
-    await interaction.response.defer(ephemeral=True, thinking=True)
+    await acting.think(interaction)
     await bot.versions.favourite(job, interaction.user.id, on=on)
     if on:
         await acting.gather(bot, job)
@@ -173,8 +163,8 @@ async def _compare(interaction: Interaction, job: Job, place: Place) -> None:
 
 async def _remove(interaction: Interaction, job: Job, place: Place) -> None:
     bot = interaction.client
-    await interaction.response.defer(ephemeral=True, thinking=True)
     await bot.versions.remove(job.id, place=place)
+    await acting.think(interaction)
     await acting.take_down(bot, await bot.studio.store.takes.posts_of(job.id))
     acting.refresh_board(bot, job)
     await interaction.followup.send(

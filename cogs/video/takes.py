@@ -78,8 +78,8 @@ class Taking(commands.Cog):
         bot = interaction.client
         job = await self.studio.show(number(clip), guild_id=place.guild_id)
         if public:
-            await interaction.response.defer(ephemeral=True, thinking=True)
             job = await bot.versions.revive(job.id, place=place)
+            await acting.think(interaction)
             here = bot.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
             message = await bot.delivery.show_again(
                 job, here, purpose=f"show-{interaction.id}", original=quality == "original"
@@ -93,7 +93,7 @@ class Taking(commands.Cog):
         if job.state not in KEPT:
             await say(interaction, text)
             return
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await acting.think(interaction)
         try:
             await bot.versions.finished(job.id, place=place)
             note, files = await bot.delivery.carried(job, original=quality == "original")

@@ -1,0 +1,43 @@
+"""A house whose clips cost credits, and how people and moderators act in it."""
+
+from datetime import date
+from decimal import Decimal
+
+from bot.models import Price
+from tests.doubles import model
+from tests.house import until
+from tests.test_end_to_end import Held
+
+PRICED = Price(per_second={"*": Decimal("0.01")}, dated=date(2026, 1, 1), source="the tests")
+
+
+def paid_provider(**options):
+    """Holds its clips until it is told; six seconds cost six credits."""
+    return Held(models=(model(price=PRICED),), **options)
+
+
+async def said(person, command, /, **options):
+    """What the bot answers, to this person alone."""
+    asked = await person.type(command, **options)
+    await asked.answered
+    message = await until(lambda: asked.message if _settled(asked.message) else None)
+    assert asked.ephemeral, message.text
+    return message
+
+
+def _settled(message):
+    return message is not None and not message.loading
+
+
+async def ordered(person, **options):
+    """An order, and the first answer to it."""
+    asked = await person.type("/video text", **{"prompt": "a fox", **options})
+    await asked.answered
+    return asked
+
+
+async def pressed(person, message, label):
+    """A button, and the first answer to it."""
+    done = await person.click(message, label)
+    await done.answered
+    return done
