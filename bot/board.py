@@ -77,11 +77,11 @@ def buttons(job: Job) -> ui.View:
                     label=label or None,
                     emoji=emoji,
                     style=discord.ButtonStyle.secondary,
-                    custom_id=f"take:{verb}:{job.id}",
+                    custom_id=f"do:take-{verb}:{job.id}",
                     row=row,
                 )
             )
-    view.stop()  # `cogs.takes` answers by the custom ids; nothing need be kept in memory
+    view.stop()  # `cogs.takes.buttons` answers by the custom ids; nothing need be kept in memory
     return view
 
 

@@ -273,7 +273,7 @@ class Versions:
         The file stays until its time: `/video show` brings it back.
         """
         take = await self.find(id, guild_id=place.guild_id)
-        if take.job.state not in ENDED:
+        if take.job.state not in ENDED and take.post is None:
             await self._studio.cancel(id, place=place)
             return take
         if take.job.user_id != place.user_id and not place.moderator:

@@ -158,7 +158,7 @@ class Reactions(commands.Cog):
                 await bot.delivery.send_to(job, place.user_id)
             case board.REMOVE:
                 taken = await bot.versions.remove(job_id, place=place)
-                if taken.job.state in ENDED:
+                if taken.post is not None or taken.job.state in ENDED:
                     await acting.take_down(bot, await self._takes.posts_of(job_id))
                     acting.refresh_board(bot, taken.job)
             case _:
