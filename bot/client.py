@@ -21,6 +21,7 @@ from bot.cards import Cards, Pacer
 from bot.delivery import Delivery, has_file, nonce
 from bot.errors import Busy, Refusal
 from bot.office import Office
+from bot.own import Own
 from bot.refusals import Refusals
 from bot.studio import Place, Studio
 from bot.takes import Versions
@@ -92,6 +93,7 @@ class Dailies(commands.Bot):
         self.clock = clock
         self.office = Office(studio, clock=clock)
         self.refusals = Refusals(studio)
+        self.own = Own(studio, data=data, clock=clock)
         #: Makes the buttons beside a refusal; an extension brings it.
         self.helps: Callable[[Interaction, Refusal], Awaitable[discord.ui.View | None]] | None
         self.helps = None

@@ -154,6 +154,10 @@ class Servers:
         """What clips ordered from *first* to before *after* cost, from the ledger."""
         return await self._writer.read(lambda db: use(db, guild_id, first, after, user_id))
 
+    async def spent(self, guild_id: int, *, user_id: int) -> dict[int, int]:
+        """What each of a person's clips cost them, by its number."""
+        return await self._writer.read(lambda db: spent(db, guild_id, user_id))
+
     async def suspense(self, guild_id: int) -> list[Suspense]:
         """Attempts of which nobody knows yet whether they were billed."""
         return await self._writer.read(lambda db: suspense(db, guild_id))
@@ -358,6 +362,19 @@ def use(
         )
         for day, user, provider, model, clips, held, spent, house, lost, in_suspense in rows
     ]
+
+
+def spent(db: sqlite3.Connection, guild_id: int, user_id: int) -> dict[int, int]:
+    """See `Servers.spent`."""
+    rows = db.execute(
+        """
+        SELECT job_id, sum(amount) FROM txn JOIN transfer ON txn_id = txn.id
+        WHERE guild_id = ? AND kind = 'capture' AND target GLOB 'spent:*'
+        AND person_id = (SELECT id FROM person WHERE user_id = ?) GROUP BY job_id
+        """,
+        (guild_id, user_id),
+    )
+    return dict(rows.fetchall())
 
 
 def suspense(db: sqlite3.Connection, guild_id: int) -> list[Suspense]:

@@ -3,11 +3,14 @@
 from datetime import date
 from decimal import Decimal
 
+import aiohttp
+
 from bot.models import Price
 from tests.doubles import model
 from tests.house import until
 from tests.test_end_to_end import Held
 
+CHART = 60  #: seconds that the first chart may take on a busy machine, which loads matplotlib
 PRICED = Price(per_second={"*": Decimal("0.01")}, dated=date(2026, 1, 1), source="the tests")
 
 
@@ -20,7 +23,7 @@ async def said(person, command, /, **options):
     """What the bot answers, to this person alone."""
     asked = await person.type(command, **options)
     await asked.answered
-    message = await until(lambda: asked.message if _settled(asked.message) else None)
+    message = await until(lambda: asked.message if _settled(asked.message) else None, CHART)
     assert asked.ephemeral, message.text
     return message
 
@@ -41,3 +44,9 @@ async def pressed(person, message, label):
     done = await person.click(message, label)
     await done.answered
     return done
+
+
+async def fetched(attachment):
+    """The bytes of an attachment."""
+    async with aiohttp.ClientSession() as web, web.get(attachment.url) as answer:
+        return await answer.read()

@@ -2,15 +2,9 @@
 
 import json
 
-import aiohttp
 from PIL import Image
 
-from tests.paid import ordered, pressed, said
-
-
-async def bytes_of(attachment):
-    async with aiohttp.ClientSession() as web, web.get(attachment.url) as answer:
-        return await answer.read()
+from tests.paid import fetched, ordered, pressed, said
 
 
 async def test_a_quota_holds_from_the_moment_it_is_set(ada, mira, paid, paid_house):
@@ -75,15 +69,15 @@ async def test_a_report_is_a_chart_a_table_and_two_files(ada, mira, paid, paid_h
     assert "1 clip · 6 credits" in report.text
     assert f"1. <@{mira.id}>: 6 credits" in report.text
     chart, table, data = report.attachments
-    picture = await bytes_of(chart)
+    picture = await fetched(chart)
     (tmp_path / "report.png").write_bytes(picture)
     with Image.open(tmp_path / "report.png") as image:
         assert image.size[0] == 1000
     assert chart.description.startswith("Credits by day")
-    rows = (await bytes_of(table)).decode("utf-8-sig").splitlines()
-    assert rows[0] == "day,user_id,provider,model,clips,paid,spent,paid_house,lost,suspense"
+    rows = (await fetched(table)).decode("utf-8-sig").splitlines()
+    assert rows[0] == "day,user_id,provider,model,clips,held,spent,house,lost,suspense"
     assert rows[1].split(",")[1:] == [str(mira.id), "held", "one", "1", "0", "6", "0", "0", "0"]
-    [use] = json.loads(await bytes_of(data))["uses"]
+    [use] = json.loads(await fetched(data))["uses"]
     assert use["spent"] == 6
 
 

@@ -6,6 +6,7 @@ from bot.client import Dailies
 from bot.studio import Studio
 from cogs.video.look import Cancel, Looking
 from cogs.video.make import Making
+from cogs.video.mine import Mine
 from cogs.video.takes import Taking
 
 
@@ -13,6 +14,7 @@ class Video(
     Making,
     Looking,
     Taking,
+    Mine,
     commands.GroupCog,
     group_name="video",
     group_description="Make video clips",
