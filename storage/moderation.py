@@ -257,7 +257,7 @@ def set_server(
 
 
 def resume(
-    db: sqlite3.Connection, by: By, *, past_budget: bool, defaults: Defaults, now: float
+    db: sqlite3.Connection, by: By, *, defaults: Defaults, now: float, past_budget: bool = False
 ) -> Server:
     """See `Moderation.resume`."""
     server = server_of(db, by.guild_id, defaults)
