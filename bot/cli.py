@@ -47,6 +47,21 @@ async def sync(settings: Settings) -> int:
     return OK
 
 
+async def check(settings: Settings) -> int:
+    """`dailies check`: whether every rule of the books holds, in all of history."""
+    try:
+        async with open_store(settings.dailies_data) as store:
+            broken = await store.check(thorough=True)
+    except Locked:
+        print("A running Dailies is using the data; it checks the books every minute and says:")
+        return health(settings)
+    for sentence in broken:
+        print(f"✗ {sentence}")
+    if not broken:
+        print("✓ The books add up.")
+    return FAILED if broken else OK
+
+
 async def doctor(settings: Settings) -> int:
     """`dailies doctor`: look at every part, and say how to mend what is not well."""
     trouble = 0
@@ -143,6 +158,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("sync", help="tell Discord the commands")
     commands.add_parser("doctor", help="look at every part of this deployment")
+    commands.add_parser("check", help="make sure that the books add up")
     commands.add_parser("health", help="ask the running bot whether it is well")
     return words
 
@@ -174,6 +190,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 code = asyncio.run(play(settings, _played(options)))
             case "sync":
                 code = asyncio.run(sync(settings))
+            case "check":
+                code = asyncio.run(check(settings))
             case "doctor":
                 code = asyncio.run(doctor(settings))
             case _:

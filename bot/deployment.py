@@ -13,6 +13,7 @@ import aiohttp
 import discord
 
 import cogs
+from bot.auditing import Audit
 from bot.client import Dailies
 from bot.fetch import Fetcher
 from bot.inputs import Inputs
@@ -49,6 +50,8 @@ class Deployment:
     studio: Studio
     bot: Dailies
     worker: Worker
+    web: Web
+    audit: Audit
 
     async def run(self, stop: asyncio.Event) -> None:
         """Connect and work until *stop*; then finish what is under way.
@@ -184,7 +187,9 @@ async def deploy(
             clock=clock,
         )
         studio.has_room = shelf.check
-        checks = [_gateway_check(bot), _storage_check(store)]
+        await studio.rules.load()
+        audit = Audit(studio)
+        checks = [_gateway_check(bot), _storage_check(store), audit.trouble]
         web = Web(checks, called_back=worker.called_back, clock=clock)
         try:
             await web.start(settings.dailies_web_host, settings.dailies_web_port)
@@ -195,6 +200,7 @@ async def deploy(
                 FAILED,
             ) from error
         tidying = asyncio.create_task(shelf.run(), name="shelf")
+        auditing = asyncio.create_task(audit.run(), name="audit")
         try:
             yield Deployment(
                 settings=settings,
@@ -203,10 +209,13 @@ async def deploy(
                 studio=studio,
                 bot=bot,
                 worker=worker,
+                web=web,
+                audit=audit,
             )
         finally:
             tidying.cancel()
-            await asyncio.wait({tidying})
+            auditing.cancel()
+            await asyncio.wait({tidying, auditing})
             await web.stop()
             for provider in providers.values():
                 await provider.close()
