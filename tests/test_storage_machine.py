@@ -282,15 +282,15 @@ class Books:
 class Bank(RuleBasedStateMachine):
     """The database beside the model."""
 
-    template: Path | None = None
+    template: bytes = b""  #: an empty database, made once
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="dailies-"))
-        if Bank.template is None:
-            Bank.template = Path(tempfile.mkdtemp(prefix="dailies-")) / "empty.db"
-            _open(Bank.template, migrations()).close()
-        shutil.copy(Bank.template, self.folder / "bank.db")
+        self.folder = Path(tempfile.mkdtemp(prefix="bank-"))
+        if not Bank.template:
+            _open(self.folder / "empty.db", migrations()).close()
+            Bank.template = (self.folder / "empty.db").read_bytes()
+        (self.folder / "bank.db").write_bytes(Bank.template)
         self.wall, self.ticks = 1_800_000_000.0, 5.0
         self.books = Books()
         self.requests = 0
