@@ -102,9 +102,19 @@ class Versions:
     # Quotes: what would be made, by whom, for how much.
 
     async def retake(
-        self, job: Job, *, request: str, place: Place, part: Part, prompt: str | None = None
+        self,
+        job: Job,
+        *,
+        request: str,
+        place: Place,
+        part: Part,
+        prompt: str | None = None,
+        provider: str | None = None,
     ) -> Quote:
-        """What making *part* of a clip again means. A new prompt is optional."""
+        """What making *part* of a clip again means. A new prompt is optional.
+
+        Without a *provider*: the clip's own, else whoever can.
+        """
         clip = await self._clip(job, place)
         start, end = _range(job, part, clip.seconds or 0.0)
         again = job.brief.prompt if prompt is None else clean(prompt)
@@ -134,7 +144,7 @@ class Versions:
             )
             return await self._from_frame(job, plan, again, end - start, (provider, model), request)
 
-        return await self._best_way(wish, job, here, request)
+        return await self._best_way(wish, job, here, request, provider)
 
     async def extend(
         self,
@@ -145,8 +155,12 @@ class Versions:
         seconds: int | None = None,
         direction: str | None = None,
         prompt: str | None = None,
+        provider: str | None = None,
     ) -> Quote:
-        """What making a clip longer means, by the provider's own default unless told."""
+        """What making a clip longer means, by the provider's own default unless told.
+
+        Without a *provider*: the clip's own, else whoever can.
+        """
         clip = await self._clip(job, place)
         again = job.brief.prompt if prompt is None else clean(prompt)
         if direction not in (None, "end", "start"):
@@ -165,15 +179,13 @@ class Versions:
 
         async def here(provider: str | None, model: str | None) -> Quote:
             if direction == "start":
-                raise Refusal(
-                    f"{self._studio.title(job)} cannot extend at the start; at the end it can."
-                )
+                raise Refusal("An extension that is put together here stands at the end.")
             plan = Plan(place="end", clip=clip)
             return await self._from_frame(
                 job, plan, again, seconds, (provider, model), request, relation=Relation.EXTEND
             )
 
-        return await self._best_way(wish, job, here, request)
+        return await self._best_way(wish, job, here, request, provider)
 
     async def variation(self, job: Job, *, request: str) -> Quote:
         """The same request with another seed."""
@@ -212,6 +224,10 @@ class Versions:
         return self._studio.quote(
             wish.but(**changes), provider=provider, model=model, request=request
         )
+
+    def only_here(self, mode: Mode, provider: str | None) -> bool:
+        """Whether nobody, or not this *provider*, does extensions or retakes by itself."""
+        return not self._offers(mode, provider)
 
     async def order(self, quote: Quote, *, request: str, place: Place) -> tuple[Job, bool]:
         """Order what was quoted; the person who acts pays."""
@@ -260,11 +276,11 @@ class Versions:
 
     async def sign_off(self, job: Job, place: Place, *, on: bool) -> int:
         """Approve a take, for those whom the server made reviewers, and moderators."""
-        review = await self._takes.review(place.guild_id)
-        if not place.moderator and review.role_id not in place.roles:
-            if review.role_id is None:
+        reviewers = (await self._policy.server(place.guild_id)).reviewers
+        if not place.moderator and reviewers not in place.roles:
+            if reviewers is None:
                 raise Refusal("Only moderators approve takes here.")
-            raise Refusal(f"Only <@&{review.role_id}> and moderators approve takes here.")
+            raise Refusal(f"Only <@&{reviewers}> and moderators approve takes here.")
         return await self._takes.sign_off(job.id, place.user_id, at=self._clock() if on else None)
 
     async def remove(self, id: int, *, place: Place) -> Take:
@@ -353,11 +369,12 @@ class Versions:
         job: Job,
         here: Callable[[str | None, str | None], Awaitable[Quote]],
         request: str,
+        asked: str | None,
     ) -> Quote:
         """The clip's own provider if it can, then done here with it, then anybody."""
         own, model = self._makers(job)
         refusals: list[Refusal] = []
-        for provider in dict.fromkeys((own, None)):
+        for provider in dict.fromkeys((own, None)) if asked is None else (asked,):
             if self._offers(wish.mode, provider):
                 try:
                     return self._studio.quote(wish, provider=provider, request=request)
@@ -366,7 +383,7 @@ class Versions:
                     if provider is not None and isinstance(refusal, Unfit) and refusal.nearest:
                         raise  # it can, with another choice, and says which
             try:
-                return await here(provider, model if provider is not None else None)
+                return await here(provider, model if provider == own else None)
             except Refusal as refusal:
                 refusals.append(refusal)
         raise refusals[0]
@@ -385,9 +402,7 @@ class Versions:
         """A piece that begins with a frame of the clip, for a plan to put where it belongs."""
         provider, model = maker
         if not self._offers(Mode.IMAGE, provider):
-            raise Refusal(
-                f"{self._studio.title(job)} neither does this nor makes clips from a frame."
-            )
+            raise Refusal(f"{self._named(provider)} neither does this nor begins with a frame.")
         does = {each.name for each in self._offers(Mode.IMAGE, provider)}
         model = model if model in does else None
         lengths = [
@@ -399,7 +414,7 @@ class Versions:
             duration = min((each for each in lengths if each >= seconds - 0.01), default=None)
             if duration is None or (plan.place != "part" and duration != seconds):
                 raise Refusal(
-                    f"{self._studio.title(job)} makes pieces of {listed(sorted(lengths))} s."
+                    f"{self._named(provider)} makes pieces of {listed(sorted(lengths))} s."
                 )
         wish = Brief(
             mode=Mode.IMAGE,
@@ -442,6 +457,10 @@ class Versions:
             return None, None
         known = any(model.name == job.model for model in provider.models)
         return provider.name, job.model if known else None
+
+    def _named(self, provider: str | None) -> str:
+        found = self._studio.providers.get(provider or "")
+        return found.title if found is not None else "Nobody here"
 
     # Small things.
 

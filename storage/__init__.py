@@ -19,7 +19,7 @@ from .servers import (
     Suspense,
     Use,
 )
-from .takes import Post, Preset, Reaction, Review, Take, Takes, Thread
+from .takes import Post, Preset, Reaction, Take, Takes, Thread
 from .writer import DiskTrouble
 
 __all__ = [
@@ -64,7 +64,6 @@ __all__ = [
     "Refused",
     "RefusedOrder",
     "Relation",
-    "Review",
     "Rule",
     "Server",
     "Servers",

@@ -78,6 +78,8 @@ class Server:
     slow_lane: bool = False  #: whether an order over its person's quota is free, and waits
     priority_roles: frozenset[int] = frozenset()
     confirm_above: int | None = None  #: credits; a dearer order is asked about once more
+    favourites: int | None = None  #: the channel where they gather
+    reviewers: int | None = None  #: the role that approves takes
 
 
 _PARSED: dict[str, Callable[[Any], object]] = {

@@ -68,14 +68,6 @@ class Preset:
     at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
-    """Where a server's favourites gather, and which role signs takes off."""
-
-    channel_id: int | None = None
-    role_id: int | None = None
-
-
 class Takes:
     """The takes. Each method is one read or one write, told the time."""
 
@@ -216,28 +208,6 @@ class Takes:
     async def sign_off(self, job_id: int, user_id: int, *, at: float | None) -> int:
         """Approve a take at a time, or no longer; how many reviewers do."""
         return await self._writer.write(lambda db: _mark(db, "sign_off", job_id, user_id, at))
-
-    async def review(self, guild_id: int) -> Review:
-        """Where favourites gather in a server, and who signs off."""
-        row = await self._writer.read(
-            lambda db: db.execute(
-                "SELECT channel_id, role_id FROM review WHERE guild_id = ?", (guild_id,)
-            ).fetchone()
-        )
-        return Review(channel_id=row[0], role_id=row[1]) if row else Review()
-
-    async def set_review(self, guild_id: int, review: Review) -> None:
-        await self._writer.write(
-            lambda db: _run(
-                db,
-                "INSERT INTO review (guild_id, channel_id, role_id) VALUES (?, ?, ?)"
-                " ON CONFLICT (guild_id) DO UPDATE SET channel_id = excluded.channel_id,"
-                " role_id = excluded.role_id",
-                guild_id,
-                review.channel_id,
-                review.role_id,
-            )
-        )
 
     # Reactions.
 

@@ -1,11 +1,13 @@
 """People act on clips by reaction: each does its thing once, whoever watches, whenever."""
 
 import asyncio
+import itertools
 
 import aiohttp
 import pytest
+from PIL import Image
 
-from bot.media import probe
+from bot.media import poster, probe
 from playground import PersonCannot
 from storage import By, ChangedBy, State
 from tests.house import until, working
@@ -186,6 +188,31 @@ def _his(person, clip):
     return {each.emoji for each in shown.reactions if each.mine}
 
 
+async def test_favourites_gather_where_moderators_say_and_reviewers_approve(
+    playground, mira, jonas, house
+):
+    ada = playground.person("ada")
+    world = playground.world
+    role = world.create_role(playground.guild.id, "Reviewer")
+    world.add_member_role(playground.guild.id, jonas.id, role.id)
+    boards = playground.channel("storyboards")
+    asked = await ada.type("/studio takes", favourites=boards.id, reviewers=role.id)
+    await asked.answered
+    assert asked.ephemeral
+    clip = await first_clip(mira)
+    await mira.react(clip, FAVOURITE)
+    there = await mira.wait_for(
+        lambda each: each.channel_id == boards.id and bool(each.attachments), 15
+    )
+    await jonas.react(clip, FAVOURITE)
+    await jonas.react(clip, "✅")
+    await mira.wait_for(lambda each: "approved: take 1" in each.text, 15)
+    gathered = [each for each in mira.messages(boards.id) if each.attachments]
+    assert [each.id for each in gathered] == [there.id]
+    with pytest.raises(PersonCannot):
+        await mira.type("/studio takes")
+
+
 async def test_a_favourite_is_counted_and_taken_back(playground, mira, jonas, house):
     clip = await first_clip(mira)
     for person in (mira, jonas):
@@ -328,17 +355,49 @@ async def test_a_month_old_clip_still_answers_to_a_reaction(playground, tmp_path
 
 
 async def test_a_chain_of_ten_takes_over_two_providers(playground, tmp_path, mira):
+    """Whatever made a link of it, the last clip plays through: no jump, no seam."""
     providers = {"plain": Maker("plain", PLAIN), "able": Maker("able", NATIVE)}
-    async with working(
-        playground, tmp_path / "data", providers=providers, dailies_jobs_per_user=50
-    ) as house:
-        clip = await first_clip(mira, provider="plain")
-        for number in range(2, 11):
-            await mira.react(clip, RETAKE if number % 3 else EXTEND)
+    data = tmp_path / "data"
+    async with working(playground, data, providers=providers, dailies_jobs_per_user=50) as house:
+        clip = await first_clip(mira, provider="plain", duration=1)
+        mira.go(clip.channel_id)
+        steps = ["⏩", "retake able", "⏩", "extend plain", "🔁", "retake plain", "⏩", "🔁", "⏩"]
+        for number, step in enumerate(steps, start=2):
+            verb, _, provider = step.partition(" ")
+            if provider:
+                more = {"end": 1.0} if (verb, provider) == ("retake", "plain") else {}
+                asked = await mira.type(
+                    f"/video {verb}", clip=f"#{number - 1}", provider=provider, **more
+                )
+                await asked.answered
+            else:
+                await mira.react(clip, verb)
             clip = await clip_of(mira, number)
-            if number == 5:
-                await (await mira.type("/video text", prompt="other", provider="able")).answered
-        takes = await house.store.takes.of_thread(clip.channel_id)
-        assert len([take for take in takes if take.number]) >= 4
-        made = await probe(await saved(clip, tmp_path / "last.mp4"))
-        assert (made.video_codec, made.audio_codec, made.fps) == ("h264", "aac", 24)
+            assert clip.channel_id == mira.at
+            assert f"take {number} · " in clip.text
+        takes = await house.store.takes.of_thread(mira.at)
+        assert [take.number for take in takes] == list(range(1, 11))
+        assert [take.job.brief.parent for take in takes] == [None, *range(1, 10)]
+        made = {take.job.provider for take in takes}
+        assert made == {"plain", "able"}
+        last = await saved(clip, tmp_path / "last.mp4")
+    info = await probe(last)
+    assert (info.width, info.height, info.fps) == (128, 72, 24)
+    assert (info.video_codec, info.audio_codec) == ("h264", "aac")
+    assert info.frames == round(info.seconds * 24)
+
+
+async def test_at_the_seam_nothing_is_black_or_stands_still(mira, house, tmp_path):
+    clip = await first_clip(mira, duration=1)
+    await mira.react(clip, EXTEND)
+    longer = await saved(await clip_of(mira, 2), tmp_path / "longer.mp4")
+    frames = []
+    for index in range(21, 28):
+        picture = tmp_path / f"{index}.png"
+        await poster(longer, picture, (index + 0.5) / 24)
+        with Image.open(picture) as image:
+            frames.append(image.convert("L").tobytes())
+    for one, other in itertools.pairwise(frames):
+        assert sum(one) / len(one) > 20, "not black"
+        moved = sum(abs(a - b) for a, b in zip(one, other, strict=True)) / len(one)
+        assert 0 < moved < 40, "neither frozen nor another picture"

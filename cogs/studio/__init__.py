@@ -1,5 +1,6 @@
 """/studio: how a server works, what is under way there, and what waits for a decision."""
 
+import discord
 from discord import app_commands
 from discord.app_commands import Range
 from discord.ext import commands
@@ -36,6 +37,31 @@ class Desk(
         await interaction.response.send_message(
             view=setting.panel(interaction, found.server), ephemeral=True
         )
+
+    @app_commands.command()
+    async def takes(
+        self,
+        interaction: Interaction,
+        favourites: discord.TextChannel | None = None,
+        reviewers: discord.Role | None = None,
+    ) -> None:
+        """Where favourites gather and who approves takes; what is left out is switched off.
+
+        Parameters
+        ----------
+        favourites:
+            The channel where clips are posted again once somebody marks them with ⭐.
+        reviewers:
+            The role that approves takes with ✅, beside moderators.
+        """
+        changes = {
+            "favourites": favourites.id if favourites else None,
+            "reviewers": reviewers.id if reviewers else None,
+        }
+        await self.office.limit(moderating(interaction), changes)
+        where = f"gather in {favourites.mention}" if favourites else "stay in their threads"
+        who = f"{reviewers.mention} and moderators approve" if reviewers else "Moderators approve"
+        await say(interaction, f"Favourites {where}. {who} takes with ✅.")
 
     @app_commands.command()
     async def queue(self, interaction: Interaction) -> None:

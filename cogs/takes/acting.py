@@ -63,12 +63,12 @@ async def take_down(bot: Dailies, posts: list[Post]) -> None:
 
 async def gather(bot: Dailies, job: Job) -> None:
     """Post a favourite in the channel where this server gathers them, once."""
-    review = await bot.studio.store.takes.review(job.guild_id)
-    if review.channel_id is None:
+    where = (await bot.studio.store.policy.server(job.guild_id)).favourites
+    if where is None:
         return
     posts = await bot.studio.store.takes.posts_of(job.id)
-    if all(post.channel_id != review.channel_id for post in posts):
-        place = bot.get_partial_messageable(review.channel_id, guild_id=job.guild_id)
+    if all(post.channel_id != where for post in posts):
+        place = bot.get_partial_messageable(where, guild_id=job.guild_id)
         await bot.delivery.show_again(job, place, purpose="favourite")
 
 

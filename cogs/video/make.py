@@ -11,9 +11,10 @@ from discord.ext import commands
 from bot.client import Interaction, place_of
 from bot.errors import Refusal
 from bot.inputs import Source
-from bot.studio import Studio
+from bot.studio import CHOOSERS, Place, Studio
+from bot.takes import Part
 from cogs.video.words import loras_of, source, suggested
-from storage import Brief, Mode
+from storage import Brief, Job, Mode
 
 Prompt = Range[str, 1, 6000]
 Seconds = Range[int, 1, 600]
@@ -257,7 +258,7 @@ class Making(commands.Cog):
             direction=direction,
             seed=seed,
         )
-        await self._order(interaction, wish, provider, model, {"video": source(video, clip)})
+        await self._change(interaction, wish, provider, model, source(video, clip))
 
     @app_commands.command()
     @suggested(Mode.RETAKE, "provider", "model")
@@ -308,7 +309,7 @@ class Making(commands.Cog):
             replace=replace,
             seed=seed,
         )
-        await self._order(interaction, wish, provider, model, {"video": source(video, clip)})
+        await self._change(interaction, wish, provider, model, source(video, clip))
 
     @app_commands.command()
     @suggested(Mode.HDR, "provider", "model")
@@ -353,3 +354,50 @@ class Making(commands.Cog):
             sources={name: given for name, given in (sources or {}).items() if given is not None},
         )
         await interaction.client.answer(interaction, order)
+
+    async def _change(
+        self,
+        interaction: Interaction,
+        wish: Brief,
+        provider: str | None,
+        model: str | None,
+        given: Source | None,
+    ) -> None:
+        """Extend or retake; what nobody, or not the one who is asked, does is done here."""
+        versions = interaction.client.versions
+        if given is not None and given.take is not None:
+            place = place_of(interaction)
+            job = await versions.finished(given.take, place=place)
+            await versions.may_change(job, place)
+            named = None if provider in CHOOSERS else provider
+            there = named is None or named in self.studio.providers
+            if there and model is None and versions.only_here(wish.mode, named):
+                ordering = _put_together(interaction, job, wish, place, named)
+                await interaction.client.answer(interaction, ordering)
+                return
+        await self._order(interaction, wish, provider, model, {"video": given})
+
+
+async def _put_together(
+    interaction: Interaction, job: Job, wish: Brief, place: Place, provider: str | None
+) -> tuple[Job, bool]:
+    """Order what becomes a part of *job*'s clip here."""
+    versions, request = interaction.client.versions, f"interaction:{interaction.id}"
+    prompt = wish.prompt or None
+    if wish.mode is Mode.EXTEND:
+        quote = await versions.extend(
+            job,
+            request=request,
+            place=place,
+            seconds=wish.duration,
+            direction=wish.direction,
+            prompt=prompt,
+            provider=provider,
+        )
+    else:
+        end = (wish.start or 0.0) + wish.duration if wish.duration else None
+        part = Part(start=wish.start, end=end, replace=wish.replace)
+        quote = await versions.retake(
+            job, request=request, place=place, part=part, prompt=prompt, provider=provider
+        )
+    return await versions.order(quote, request=request, place=place)

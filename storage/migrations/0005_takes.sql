@@ -81,9 +81,5 @@ CREATE TABLE upload_limit (
     at       REAL    NOT NULL
 ) STRICT;
 
--- Where favourites gather, and who may sign takes off.
-CREATE TABLE review (
-    guild_id   INTEGER PRIMARY KEY,
-    channel_id INTEGER,
-    role_id    INTEGER
-) STRICT;
+ALTER TABLE server ADD COLUMN favourites INTEGER;  -- the channel where they gather
+ALTER TABLE server ADD COLUMN reviewers INTEGER;   -- the role that approves takes
