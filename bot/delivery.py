@@ -18,6 +18,7 @@ from bot import board, messages
 from bot.cards import Pacer
 from bot.errors import Busy, Refusal
 from bot.media import MediaError, fit, poster, sniff
+from bot.preview import preview
 from bot.studio import Studio
 from bot.worker import Undeliverable
 from storage import Job, Post, State, Store
@@ -41,6 +42,7 @@ class Way:
     note: str
     file: Path | None  #: what is attached; None where a link stands for it
     name: str
+    beside: Path | None = None  #: a clip to look at, of what Discord cannot show
 
 
 class Delivery:
@@ -209,19 +211,21 @@ class Delivery:
         packed = kind == "application/zip"
         name = f"dailies-{job.id}{'.zip' if packed else '.mp4'}"
         note = "a ZIP of EXR frames, for grading" if packed else ""
-        if size <= limit:
-            return Way(note=note, file=clip, name=name)
+        beside = await self._preview(job, clip, limit // 2) if packed else None
+        if size <= (limit if beside is None else limit - beside.stat().st_size):
+            return Way(note=note, file=clip, name=name, beside=beside)
         link = await self.link(job)
         given = self.link_words(*link) if link is not None else ""
         too_big = f"{_mb(size)} MB, and this server takes {_mb(limit)}"
         if packed or original:
-            if not given:
+            if not given and beside is None:
                 what = "the frames are" if packed else f"#{job.id} is"
                 raise Undeliverable(
                     f"{what[0].upper()}{what[1:]} {too_big}; there is no link to give any more. "
                     "The file is kept on the bot's disk."
                 )
-            return Way(note=_listed(note, given), file=None, name=name)
+            kept = "" if given else "it is too large for this server, and is kept"
+            return Way(note=_listed(note, given, kept), file=None, name=name, beside=beside)
         try:
             smaller = await self._smaller(clip, limit)
         except MediaError as error:
@@ -254,12 +258,10 @@ class Delivery:
             )
             if not private:
                 text += "\n" + board.legend(*await self._defaults(job))
-        carried, name = way.file, way.name
-        if carried is None:
-            carried, name = await self.poster(job), f"dailies-{job.id}.jpg"
+        shown = await self._shown(job, way)
 
         def files() -> list[discord.File]:
-            return _files(job, carried, name)
+            return [_file(job, path, name) for path, name in shown]
 
         view = None if private else board.buttons(job)
         return await self.post(
@@ -277,9 +279,30 @@ class Delivery:
             )
         except Undeliverable as error:
             raise Refusal(str(error)) from error
-        if way.file is None:
-            return way.note, _files(job, await self.poster(job), f"dailies-{job.id}.jpg")
-        return way.note, _files(job, way.file, way.name)
+        # A gallery takes pictures and clips, and nothing else.
+        shown = [each for each in await self._shown(job, way) if not each[1].endswith(".zip")]
+        return way.note, [_file(job, path, name) for path, name in shown]
+
+    async def _shown(self, job: Job, way: Way) -> list[tuple[Path, str]]:
+        """The files of a post: the clip, and what stands for what cannot be shown."""
+        shown = [] if way.file is None else [(way.file, way.name)]
+        if way.beside is not None:
+            shown.append((way.beside, f"dailies-{job.id}-preview.mp4"))
+        if not shown and (picture := await self.poster(job)) is not None:
+            shown.append((picture, f"dailies-{job.id}.jpg"))
+        return shown
+
+    async def _preview(self, job: Job, frames: Path, limit: int) -> Path | None:
+        """A clip to look at of HDR's frames, made once; None where there can be none."""
+        to = frames.with_name(f"{job.id}.preview.mp4")
+        video = job.brief.video
+        try:
+            if not to.exists():
+                await preview(frames, to, fps=video.fps if video and video.fps else 24.0)
+            return await self.fitting(to, limit)
+        except (MediaError, Refusal) as error:
+            log.info("Job %s has no preview: %s", job.id, error)
+            return None
 
     def file_of(self, job: Job) -> Path:
         """Where our copy of a clip is."""
@@ -492,10 +515,8 @@ def has_file(name: str) -> Callable[[discord.Message], bool]:
     return lambda message: any(each.filename == name for each in message.attachments)
 
 
-def _files(job: Job, path: Path | None, name: str) -> list[discord.File]:
-    if path is None:
-        return []
-    return [discord.File(path, name, description=messages.alt_text(job))]
+def _file(job: Job, path: Path, name: str) -> discord.File:
+    return discord.File(path, name, description=messages.alt_text(job))
 
 
 def _listed(*parts: str) -> str:

@@ -1,6 +1,7 @@
 """A clip reaches people by the best way that is open, once; nothing paid for is lost."""
 
 import os
+import zipfile
 
 import pytest
 
@@ -97,21 +98,30 @@ async def test_what_fits_nowhere_is_a_link_with_its_end(mira, house, plain, medi
     assert "[the original](https://x.test/clip.mp4) until <t:" in message.text
 
 
-async def test_hdr_is_a_zip_with_a_link_where_it_is_too_large(playground, mira, tmp_path, media):
+async def test_hdr_is_frames_with_a_clip_to_look_at(playground, mira, tmp_path, media):
     able = Maker("able", NATIVE)
     async with working(playground, tmp_path, providers={"able": able}):
         able.made = media.frames
         await (await mira.type("/video text", prompt="a fox")).answered
         message = await clip_of(mira)
-        assert message.attachments[0].filename == "dailies-1.zip"
+        names = [each.filename for each in message.attachments]
+        assert names == ["dailies-1.zip", "dailies-1-preview.mp4"]
         assert "a ZIP of EXR frames, for grading" in message.text
         packed = tmp_path / "large.zip"
-        packed.write_bytes(media.frames.read_bytes() + os.urandom(11 * MIB))
+        with zipfile.ZipFile(packed, "w") as archive, zipfile.ZipFile(media.frames) as frames:
+            for name in frames.namelist():
+                archive.writestr(name, frames.read(name))
+            archive.writestr("notes.bin", os.urandom(11 * MIB))
+            archive.writestr("../../outside.exr", frames.read(frames.namelist()[0]))
         able.made = packed
         await (await mira.type("/video text", prompt="another")).answered
-        message = await mira.wait_for(lambda each: "**#2** is ready" in each.text)
-        assert message.attachments == ()
+        message = await mira.wait_for(lambda each: "**#2** is ready" in each.text, 20)
+        [shown] = message.attachments
+        assert shown.filename == "dailies-2-preview.mp4"
         assert "a ZIP of EXR frames, for grading · [the original](" in message.text
+        made = await probe(await saved(message, tmp_path / "preview.mp4"))
+        assert (made.video_codec, made.frames) == ("h264", 4)
+        assert not (tmp_path.parent / "outside.exr").exists()
 
 
 async def test_a_clip_whose_thread_was_deleted_comes_to_the_channel(playground, mira, house, plain):

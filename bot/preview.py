@@ -1,0 +1,68 @@
+"""Makes a clip to look at of the EXR frames that HDR gives: tone-mapped, for ordinary screens."""
+
+import asyncio
+import tempfile
+import zipfile
+from pathlib import Path
+
+from bot._ffmpeg import H264_AAC, QUALITY, FfmpegError, ffmpeg
+from bot.media import MediaError
+
+BATCH = 16  #: frames that are unpacked at once, each some 25 MB
+MOST_FRAMES = 2000
+MOST_BYTES = 256 * 2**20  #: of one frame, unpacked
+_SHORT = 720  #: pixels of the short side, at most
+#: Light as it is in EXR is linear and may be brighter than white: it is bent, then encoded.
+_TONES = (
+    "format=gbrpf32le,tonemap=mobius:param=0.7,format=gbrp16le,"
+    + "lutrgb="
+    + ":".join(f"{colour}=gammaval(0.4545)" for colour in "rgb")
+)
+
+
+async def preview(frames: Path, to: Path, *, fps: float) -> None:
+    """Write the frames of the ZIP at *frames*, in the order of their names, to *to*.
+
+    Raises `MediaError` where there are none that can be read.
+    """
+    with tempfile.TemporaryDirectory(dir=to.parent, prefix="frames-") as folder:
+        try:
+            count = await _pictures(frames, Path(folder))
+            part = Path(folder) / "clip.mp4"
+            await ffmpeg(
+                *("-framerate", f"{fps:.6f}", "-f", "image2", "-i", Path(folder) / "%06d.jpg"),
+                *(*H264_AAC, *QUALITY),
+                part,
+                timeout=120 + count,
+            )
+        except (FfmpegError, zipfile.BadZipFile, OSError) as error:
+            raise MediaError("The frames cannot be shown.") from error
+        part.replace(to)
+
+
+async def _pictures(frames: Path, folder: Path) -> int:
+    """Turn every frame into an ordinary picture, a few at a time; how many there were."""
+    with zipfile.ZipFile(frames) as archive:
+        names = sorted(
+            info.filename
+            for info in archive.infolist()
+            if info.filename.lower().endswith(".exr") and info.file_size <= MOST_BYTES
+        )[:MOST_FRAMES]
+        if not names:
+            raise MediaError("There are no frames in this ZIP.")
+        for start in range(0, len(names), BATCH):
+            batch = names[start : start + BATCH]
+            for index, name in enumerate(batch):
+                # Its own name is never used for a path.
+                content = await asyncio.to_thread(archive.read, name)
+                await asyncio.to_thread((folder / f"{index:06d}.exr").write_bytes, content)
+            await ffmpeg(
+                *("-f", "image2", "-start_number", "0", "-i", folder / "%06d.exr"),
+                *("-frames:v", str(len(batch)), "-vf", f"{_TONES},{_SCALED},format=yuvj420p"),
+                *("-q:v", "2", "-f", "image2", "-start_number", str(start), folder / "%06d.jpg"),
+                timeout=120,
+            )
+    return len(names)
+
+
+_SCALED = f"scale='if(gt(iw,ih),-2,min(iw,{_SHORT}))':'if(gt(iw,ih),min(ih,{_SHORT}),-2)'"
