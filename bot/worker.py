@@ -22,7 +22,7 @@ from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.estimates import Estimates
 from bot.failover import Alternative, Failover, Offer, nobody
 from bot.lanes import Queue
-from bot.media import MediaError
+from bot.media import MediaError, sniff
 from bot.models import Model, in_credits
 from bot.providers import CallsBack, Order, Provider, Receipt, Report, Stage
 from storage import ENDED, IllegalMove, Input, Job, Stale, State, Store
@@ -514,6 +514,9 @@ class Worker:
                 # What was paid for is posted all the same, and the message says what it is.
                 log.warning("Job %s could not be put together: %s %s", job.id, error, error.stderr)
                 file = self._piece(job)
+        elif kept.exists() and sniff(kept) == "application/zip":  # HDR's frames
+            file = f"takes/{job.id}.zip"
+            kept.replace(self._data / file)
         now = self._clock()
         return job.to(State.DELIVERING, now=now, due_at=now, file=file, billed="yes")
 

@@ -17,8 +17,7 @@ def settings_for(playground, data, **more):
         discord_api_url=playground.api_url,
         discord_gateway_url=playground.gateway_url,
         dailies_data=data,
-        dailies_web_port=0,
-        **more,
+        **{"dailies_web_port": 0, **more},
     )
 
 

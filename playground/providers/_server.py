@@ -151,6 +151,8 @@ class Server:
         self.seen: list[Seen] = []
         self.complaints: list[str] = []
         self.fail_next: deque[tuple[str, str]] = deque()  #: failures of the jobs that come
+        self.decide: Callable[[Job], None] = lambda _job: None  #: may change a job as it is taken
+        self.answers: Callable[[Seen], Answer | None] = lambda _seen: None  #: where no script does
         self._render = render
         self._scripts: dict[str, deque[Answer]] = defaultdict(deque)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -230,7 +232,7 @@ class Server:
                 parts=dict(request.match_info),
             )
             self.seen.append(seen)
-            script = self._scripts[name].popleft() if self._scripts[name] else None
+            script = self._scripts[name].popleft() if self._scripts[name] else self.answers(seen)
             return await self._scripted(request, seen, handler, script)
 
         return web.RouteDef(method, path, answer, {})
@@ -241,6 +243,8 @@ class Server:
         self.jobs[job.id] = job
         if self.fail_next:
             job.failure = self.fail_next.popleft()
+        self.decide(job)
+        if job.failure is not None:
             job.completed = self.wall()
         else:
             task = asyncio.create_task(self._make(job))

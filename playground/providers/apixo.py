@@ -4,6 +4,7 @@ https://apixo.ai/docs/models/video/ltx-2-19b
 """
 
 import asyncio
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -69,6 +70,7 @@ class ApixoServer(Server):
         self.deliveries = deliveries
         self.called: list[tuple[str, int]] = []  #: the job of each callback, and the status it got
         self._redeliveries = redeliveries
+        self._numbers = itertools.count(12345678)
 
     def routes(self) -> Iterable[web.RouteDef]:
         return [
@@ -100,7 +102,7 @@ class ApixoServer(Server):
                 links={"image": images[0]} if images else {},
             ),
             body,
-            id=f"task_{len(self.jobs) + 12345678}",
+            id=f"task_{next(self._numbers)}",
         )
         if job.failure is not None:
             task = asyncio.create_task(self._tell(job))
