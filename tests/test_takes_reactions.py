@@ -144,6 +144,9 @@ async def test_the_same_reaction_twice_is_one_job(playground, mira, house, plain
     await mira.react(clip, RETAKE)
     plain.holds = False
     await clip_of(mira, 2)
+    # A gateway that resumes may tell of it once more.
+    message = playground.world.get_message(clip.channel_id, clip.id)
+    playground.world._emit_reaction("MESSAGE_REACTION_ADD", message, RETAKE, mira.id)
     await asyncio.sleep(0.3)
     assert await house.store.jobs.get(3) is None
     await mira.unreact(clip, RETAKE)
