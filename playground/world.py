@@ -108,6 +108,7 @@ class World(Memory):
     def __init__(self, clock: Clock, cdn: Cdn, journal: Journal) -> None:
         self.whispers: list[Whisper] = []  #: called with (user id, event, data) for one person
         self.outcomes: dict[int, Callable[[str], None]] = {}  #: by interaction: who waits for it
+        self.ack_within = ACK_WITHIN  #: longer where a test is about something else
         self._nonce: str | None = None
         super().__init__(clock, _Hands(clock), journal)
         self.cdn: Cdn = cdn
@@ -344,7 +345,7 @@ class World(Memory):
         record.token = b64encode(f"interaction:{record.id}:{random}".encode()).decode().rstrip("=")
         self.interaction_tokens[record.token] = record.id
         self.touch("interaction", record.id)
-        self.time.call_at(self.time.now() + ACK_WITHIN, lambda: self._too_late(record))
+        self.time.call_at(self.time.now() + self.ack_within, lambda: self._too_late(record))
         return record
 
     def _too_late(self, record: Interaction) -> None:

@@ -10,6 +10,9 @@ from bot.cli import deploy
 from bot.client import point_at
 from bot.settings import Settings
 
+#: Seconds for a first answer: what Discord's three are worth on a machine busy with other tests.
+PATIENT = 20.0
+
 
 def settings_for(playground, data, **more):
     return Settings(
@@ -24,6 +27,7 @@ def settings_for(playground, data, **more):
 @asynccontextmanager
 async def working(playground, data, *, providers=None, environ=None, loopback=frozenset(), **more):
     """The whole bot, connected and ready; it is stopped cleanly at the end."""
+    playground.world.ack_within = PATIENT
     before = discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY
     point_at(playground.api_url, playground.gateway_url)
     stop = asyncio.Event()

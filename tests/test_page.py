@@ -17,6 +17,8 @@ import pytest_asyncio
 
 from playground import Playground, open_playground
 from playground.browser import OPEN
+from playground.world import ACK_WITHIN
+from tests.house import PATIENT
 from tests.pagebot import PageBot
 from tests.toybot import connected
 
@@ -126,6 +128,9 @@ def expect(what):
     return playwright.expect(what)
 
 
+playwright.expect.set_options(timeout=15_000)  # other tests run beside these
+
+
 @dataclass
 class Stage:
     """The playground, its bot, and a browser."""
@@ -139,7 +144,7 @@ class Stage:
         """A page of its own; at the end nothing may stand on its console."""
         held = await self.browser.new_context(viewport=size or WIDE, **context)
         page = await held.new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(15_000)
         tab = Tab(page)
         page.on("console", lambda line: tab.complaints.append(f"{line.type}: {line.text}"))
         page.on("pageerror", lambda error: tab.complaints.append(f"error: {error}"))
@@ -164,6 +169,7 @@ async def browser() -> AsyncIterator[object]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def stage(clip, browser) -> AsyncIterator[Stage]:
     async with open_playground() as playground:
+        playground.world.ack_within = PATIENT
         bot = PageBot(clip=clip, picture=png(64, 40))
         async with connected(playground, bot):
             yield Stage(playground, bot, browser)
@@ -333,6 +339,7 @@ async def test_a_file_above_the_limit_is_refused_with_the_limit(stage):
 
 
 async def test_a_command_that_nothing_answers_says_so_in_red(stage):
+    stage.playground.world.ack_within = ACK_WITHIN
     async with stage.tab() as tab:
         await tab.run("/video silence")
         await expect(tab.page.locator(".pending")).to_contain_text("Sending the command")
@@ -408,6 +415,7 @@ async def test_escape_closes_a_form_and_gives_the_focus_back(stage):
 async def test_a_button_that_nothing_answers_says_so_below_its_message(stage):
     async with stage.tab() as tab:
         await make_a_clip(tab)
+        stage.playground.world.ack_within = ACK_WITHIN
         await tab.button("Break").click()
         failed = tab.page.locator(".part-below .failed")
         await expect(failed).to_contain_text("The application did not respond.")
