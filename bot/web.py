@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
+from bot.errors import Busy
+
 log = logging.getLogger(__name__)
 
 LARGEST = 256 * 1024  #: bytes of a callback
@@ -18,7 +20,8 @@ class Web:
     """A small HTTP server. `/healthz` answers 200 when every check passes, 503 with why not.
 
     `/callbacks/<provider>/<token>` takes a provider's callback. It answers 200 whatever it is
-    given, so that whoever guesses tokens learns nothing.
+    given, so that whoever guesses tokens learns nothing; and 503 to one that has to be sent
+    again, which takes a token that is known.
     """
 
     def __init__(
@@ -65,6 +68,9 @@ class Web:
         if 16 <= len(token) <= 128:
             try:
                 await self._called_back(token, body)
+            except Busy as busy:
+                log.info("A callback has to be sent again: %s", busy)
+                return web.Response(status=503)
             except Exception:  # a boundary: whoever calls back is told nothing
                 log.exception("A callback of %s could not be taken", request.match_info["provider"])
         return web.Response(status=200)

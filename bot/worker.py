@@ -116,7 +116,7 @@ class Worker:
         self._callback = callback
         self._failover = Failover(providers, alternative)
         self._estimates = Estimates(store.jobs)
-        self._named: dict[int, str] = {}  # what a callback said that a lost reply would have
+        self._named: dict[str, str] = {}  # what a callback called an attempt that is being sent
         self._usd_per_credit = usd_per_credit
         self._clock = clock
         self._new_token = new_token
@@ -158,7 +158,8 @@ class Worker:
         """A provider, or somebody who says so, told us about an attempt.
 
         Anybody can send one, so it is a hint: what it names is believed once the provider
-        itself knows it. It can settle an order whose reply was lost.
+        itself knows it. It can settle an order whose reply was lost. Raises `Busy` where what
+        it says could not be kept, so that it has to be sent again.
         """
         job = await self._jobs.by_token(token)
         provider = self._providers.get(job.provider) if job is not None else None
@@ -167,27 +168,42 @@ class Worker:
         named = provider.callback(body)
         if named is None:
             return
-        if job.state is State.RENDERING and job.remote_id == named:
-            self.wake(job)
-        elif job.state in {State.SUBMITTING, State.UNCLEAR}:
-            try:
-                await provider.poll(self._order(job, provider), named)
-            except Refusal as refusal:
-                if refusal.failure is Failure.LOST:
-                    return  # it does not know that id: the callback was forged
-            except (Busy, Unclear):
-                return  # it calls again
-            if job.state is State.SUBMITTING:
-                self._named[job.id] = named  # in case the reply is lost
-                return
-            now = self._clock()
-            adopted = job.to(State.RENDERING, now=now, due_at=now, remote_id=named, error=None)
-            saved = await self._jobs.save(replace(adopted, failure=None, billed="no"))
-            log.info("Job %s was found by a callback", job.id)
-            self._slots.setdefault(job.provider, set()).add(job.id)
-            self._queue(job.provider).at_work(job)
-            self._screen.show(saved, Glimpse())
-            self.wake(saved)
+        if job.state is State.RENDERING:
+            if job.remote_id == named:
+                self.wake(job)
+            return
+        known = await self._jobs.by_remote(job.provider, named)
+        if known is not None and known.id != job.id:
+            return  # that clip is another job's
+        try:
+            await provider.poll(self._order(job, provider), named)
+        except Refusal as refusal:
+            if refusal.failure is Failure.LOST:
+                return  # it does not know that id: the callback was forged
+        except Unclear as error:
+            raise Busy(str(error)) from error
+        job = await self._jobs.by_token(token)  # asking took a while
+        if job is not None and job.state is State.SUBMITTING:
+            self._named[token] = named  # in case the reply is lost
+            raise Busy("It is just being sent.")
+        if job is not None and job.state is State.UNCLEAR:
+            await self._adopt(job, named)
+
+    async def _adopt(self, job: Job, named: str) -> None:
+        """Go on with an unclear *job*, now that its provider knows it as *named*."""
+        now = self._clock()
+        adopted = job.to(State.RENDERING, now=now, due_at=now, remote_id=named, error=None)
+        try:
+            saved = await self._jobs.save(
+                replace(adopted, failure=None, billed="no"), "called back"
+            )
+        except Stale as stale:
+            raise Busy("It moved just now.") from stale
+        log.info("Job %s was found by a callback", job.id)
+        self._slots.setdefault(job.provider, set()).add(job.id)
+        self._queue(job.provider).at_work(job)
+        self._screen.show(saved, Glimpse())
+        self.wake(saved)
 
     # Running.
 
@@ -317,10 +333,11 @@ class Worker:
                 self._unposted.add(saved.id)
             if saved.state is State.FETCHING:
                 self._estimates.learn(saved)
+        if before.state is State.SUBMITTING:
+            self._named.pop(before.token or "", None)
         if saved.state in ENDED:
             self._glimpses.pop(saved.id, None)
             self._failover.forget(saved)
-            self._named.pop(saved.id, None)
         self._screen.show(saved, self.glimpse(saved))
 
     async def _advance(self, job: Job) -> Job | float | None:
@@ -428,13 +445,15 @@ class Worker:
                 return replace(job.to(State.QUEUED, now=now, due_at=now), tries=job.tries + 1)
             return self._refused(job, refusal)
         except Unclear as unclear:
-            named = self._named.pop(job.id, None)
+            named = self._named.get(job.token or "")
             if named is None:
                 log.exception("Job %s may have been taken: %s", job.id, unclear.raw)
                 return self._unclear(job, str(unclear))
             log.info("Job %s: the reply was lost, a callback named it", job.id)
             receipt = Receipt(remote_id=named)
         now = self._clock()
+        # Where it called back already, there is no need to wait before asking.
+        called = self._named.get(job.token or "") == receipt.remote_id
         if receipt.file is not None:
             kept = self._data / self._piece(job)
             kept.parent.mkdir(parents=True, exist_ok=True)
@@ -445,7 +464,7 @@ class Worker:
         return job.to(
             State.RENDERING,
             now=now,
-            due_at=now + provider.limits.first_poll,
+            due_at=now if called else now + provider.limits.first_poll,
             remote_id=receipt.remote_id,
             cost=receipt.cost,
         )

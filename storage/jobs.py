@@ -152,6 +152,20 @@ class Jobs:
             )
         )
 
+    async def by_remote(self, provider: str, remote_id: str) -> Job | None:
+        """The latest job that *provider* calls *remote_id*."""
+        return await self._writer.read(
+            lambda db: _one(
+                db,
+                """
+                SELECT * FROM job WHERE provider = :provider AND remote_id = :remote
+                ORDER BY id DESC LIMIT 1
+                """,
+                provider=provider,
+                remote=remote_id,
+            )
+        )
+
     async def newest(self, *, limit: int = 100) -> list[Job]:
         """The jobs accepted last, everywhere, newest first."""
         return await self._writer.read(

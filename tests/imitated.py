@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import socket
 from urllib.parse import urlsplit
 
 from playground import open_playground
@@ -105,11 +106,21 @@ class Place:
 
 
 @contextlib.asynccontextmanager
-async def imitated(media, data, *, only=tuple(PREFIXES), environ=None, playing=None, **settings):
-    """A place with the companies *only*. *environ* are more settings of providers."""
+async def imitated(
+    media, data, *, only=tuple(PREFIXES), environ=None, render=None, public=False, **settings
+):
+    """A place with the companies *only*. *environ* are more settings of providers.
+
+    *render* makes their clips instead of *media*. With *public*, they can call back.
+    """
+    if public:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        settings |= {"dailies_web_port": port, "public_url": f"http://127.0.0.1:{port}"}
     async with contextlib.AsyncExitStack() as stack:
-        paid = await stack.enter_async_context(simulated(media.render))
-        playground = playing or await stack.enter_async_context(open_playground(rate_limits=False))
+        paid = await stack.enter_async_context(simulated(render or media.render))
+        playground = await stack.enter_async_context(open_playground(rate_limits=False))
         servers = {name: paid.servers[PREFIXES[name]] for name in only}
         prefixes = tuple(f"{PREFIXES[name]}_" for name in only)
         wanted = {name: value for name, value in paid.environ.items() if name.startswith(prefixes)}
