@@ -96,7 +96,8 @@ def legend(retake: str, extend: str) -> str:
 def line(take: Take, parent: Take | None, *, usd_per_credit: Decimal) -> str:
     """One take of a list."""
     job = take.job
-    parts = [f"**{title_of(take)}**"]
+    name, link = f"**{title_of(take)}**", jump(take)
+    parts = [f"[{name}]({link})" if link and take.hidden_by is None else name]
     if take.number is not None:
         parts[0] += f" (#{job.id})"
     if said := lineage(job, parent):
@@ -115,8 +116,6 @@ def line(take: Take, parent: Take | None, *, usd_per_credit: Decimal) -> str:
         parts.append("deleted")
     elif take.dropped is not None:
         parts.append("file made room for newer ones")
-    else:
-        parts.append(jump(take))
     return " · ".join(part for part in parts if part)
 
 
