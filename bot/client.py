@@ -159,7 +159,7 @@ class Dailies(commands.Bot):
             if card is None:
                 await self.pacer.wait(urgent=True)
                 card = await place.send(
-                    view=self._view(job, self.studio.glimpse(job)),
+                    view=await self._view(job, self.studio.glimpse(job)),
                     nonce=nonce(job.id, "card"),
                     reference=discord.MessageReference(
                         message_id=beside, channel_id=channel_id, fail_if_not_exists=False
@@ -187,7 +187,7 @@ class Dailies(commands.Bot):
 
     async def _present(self, interaction: "Interaction", job: Job) -> None:
         self._tokens[job.id] = self.clock(), interaction
-        view = self._view(job, self.studio.glimpse(job))
+        view = await self._view(job, self.studio.glimpse(job))
         if interaction.response.is_done():
             card_id = (await interaction.edit_original_response(view=view)).id
         else:
@@ -270,7 +270,7 @@ class Dailies(commands.Bot):
 
     async def _edit(self, job: Job, glimpse: Glimpse) -> None:
         """Write the card: through its interaction's token while that lives, else with our own."""
-        view = self._view(job, glimpse)
+        view = await self._view(job, glimpse)
         interaction = self._token(job)
         if interaction is not None:
             try:
@@ -302,12 +302,13 @@ class Dailies(commands.Bot):
             return None
         return interaction
 
-    def _view(self, job: Job, glimpse: Glimpse) -> discord.ui.LayoutView:
+    async def _view(self, job: Job, glimpse: Glimpse) -> discord.ui.LayoutView:
         provider = self.studio.providers.get(job.provider)
         return messages.card(
             job,
             glimpse,
             title=provider.title if provider else job.provider,
+            bill=await self.studio.store.policy.bill(job.id),
             usd_per_credit=self.usd_per_credit,
             cancels=provider.cancels if provider else False,
         )

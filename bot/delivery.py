@@ -64,6 +64,7 @@ class Delivery:
         self._client = client
         self._jobs = store.jobs
         self._takes = store.takes
+        self._policy = store.policy
         self._studio = studio
         self._pacer = pacer
         self._data = data
@@ -104,7 +105,8 @@ class Delivery:
     async def notice(self, job: Job, *, again: bool) -> int:
         """Say how *job* ended without a clip; the message's id. See `Screen.tell`."""
         await self._client.wait_until_ready()
-        text = messages.ending(job, usd_per_credit=self._usd_per_credit)
+        bill = await self._policy.bill(job.id)
+        text = messages.ending(job, bill=bill, usd_per_credit=self._usd_per_credit)
         places = [place async for place in self._places(job)]
         if again:
             for place in places:
@@ -253,6 +255,7 @@ class Delivery:
             text = messages.result(
                 job,
                 title=title,
+                bill=await self._policy.bill(job.id),
                 usd_per_credit=self._usd_per_credit,
                 note=_listed(above, way.note, board.made_here(job, title)),
             )
@@ -506,7 +509,9 @@ def _is_result(job: Job) -> Callable[[discord.Message], bool]:
 
 
 def _is_notice(job: Job) -> Callable[[discord.Message], bool]:
-    begins = f"<@{job.user_id}> **#{job.id}** "
+    # A job may be parked first and closed later: each of the two is told.
+    words = messages.ending(job, bill=None, usd_per_credit=Decimal(1)).split(" ")
+    begins = " ".join(words[:4])
     return lambda message: message.content.startswith(begins)
 
 

@@ -11,10 +11,12 @@ import discord
 from discord import app_commands, ui
 
 from bot.errors import Busy, Refusal, Unclear
+from bot.ledger_words import at_end, on_card
+from bot.ledger_words import price as price
 from bot.models import MODE_WORDS, Capability, Model, listed
 from bot.providers import Provider
 from bot.worker import Glimpse
-from storage import DiskTrouble, Job, Mode, Relation, State
+from storage import Bill, DiskTrouble, Job, Mode, Relation, State
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +71,13 @@ _CANCELLABLE = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
 
 
 def card(
-    job: Job, glimpse: Glimpse, *, title: str, usd_per_credit: Decimal, cancels: bool = True
+    job: Job,
+    glimpse: Glimpse,
+    *,
+    title: str,
+    bill: Bill | None,
+    usd_per_credit: Decimal,
+    cancels: bool = True,
 ) -> ui.LayoutView:
     """The message that shows where *job* stands. *title* is how its provider writes itself."""
     lines = [f"### {_SIGNS[job.state]} {headline(job, glimpse)} · #{job.id}", quoted(job)]
@@ -82,7 +90,7 @@ def card(
     if made := made_from(job):
         lines.append(f"-# {made}")
     lines.append(f"-# {inert(title)} · {settings_line(job)}")
-    lines.append(f"-# {_money(job, usd_per_credit)} · asked for by <@{job.user_id}>")
+    lines.append(f"-# {on_card(job, bill, usd_per_credit)} · asked for by <@{job.user_id}>")
     view = ui.LayoutView(timeout=None)
     box: ui.Container[ui.LayoutView] = ui.Container(
         accent_colour=_COLOURS.get(job.state, _UNDER_WAY)
@@ -150,15 +158,17 @@ def is_card(job: Job) -> Callable[[discord.Message], bool]:
     return wanted
 
 
-def result(job: Job, *, title: str, usd_per_credit: Decimal, note: str = "") -> str:
+def result(
+    job: Job, *, title: str, bill: Bill | None, usd_per_credit: Decimal, note: str = ""
+) -> str:
     """What stands above the finished clip; it pings its requester, once."""
-    parts = [f"<@{job.user_id}> **#{job.id}** is ready", _money(job, usd_per_credit)]
+    parts = [f"<@{job.user_id}> **#{job.id}** is ready", on_card(job, bill, usd_per_credit)]
     if note:
         parts.append(note)
     return f"{' · '.join(parts)}\n-# {inert(title)} · {settings_line(job)}"
 
 
-def ending(job: Job, *, usd_per_credit: Decimal) -> str:
+def ending(job: Job, *, bill: Bill | None, usd_per_credit: Decimal) -> str:
     """How a job ended without a clip, or why it is parked, and what that cost."""
     why = f": {inert(job.error)}" if job.error else "."
     match job.state:
@@ -178,7 +188,7 @@ def ending(job: Job, *, usd_per_credit: Decimal) -> str:
             text = "was closed; nobody can tell whether the provider made it."
         case _:
             text = f"failed{why}"
-    return f"<@{job.user_id}> **#{job.id}** {text} {_cost(job, usd_per_credit)}"
+    return f"<@{job.user_id}> **#{job.id}** {text} {at_end(job, bill, usd_per_credit)}".rstrip()
 
 
 def alt_text(job: Job) -> str:
@@ -192,14 +202,14 @@ def thread_name(job: Job) -> str:
     return elide(f"#{job.id} {words}", THREAD_NAME)
 
 
-def details(job: Job, *, title: str, usd_per_credit: Decimal) -> str:
+def details(job: Job, *, title: str, bill: Bill | None, usd_per_credit: Decimal) -> str:
     """All there is to know about a job, for `/video show`."""
     since, asked = f"<t:{int(job.since)}:R>", f"<t:{int(job.created_at)}:f>"
     lines = [
         f"### {_SIGNS[job.state]} {TITLES[job.state]} · #{job.id}",
         quoted(job, limit=1500),
         f"{inert(title)} · {inert(job.model)} · {settings_line(job)}",
-        f"{_money(job, usd_per_credit)} · asked for by <@{job.user_id}> {asked}",
+        f"{on_card(job, bill, usd_per_credit)} · asked for by <@{job.user_id}> {asked}",
         f"-# {TITLES[job.state]} {since}",
     ]
     if job.error:
@@ -253,14 +263,6 @@ def settings_line(job: Job) -> str:
     if brief.sound is not None:
         parts.append("sound" if brief.sound else "silent")
     return " · ".join(inert(part) for part in parts)
-
-
-def price(credits: int, usd_per_credit: Decimal) -> str:
-    """'free', or '48 credits (≈ $0.48)'."""
-    if credits == 0:
-        return "free"
-    word = "credit" if credits == 1 else "credits"
-    return f"{credits:,} {word} (≈ ${credits * usd_per_credit:,.2f})"
 
 
 def quoted(job: Job, *, limit: int = PROMPT_ON_CARD) -> str:
@@ -391,33 +393,6 @@ def _progress(job: Job, glimpse: Glimpse) -> str:
     if glimpse.slow:
         parts.append("taking longer than usual")
     return " · ".join(parts)
-
-
-def _money(job: Job, usd_per_credit: Decimal) -> str:
-    said = price(job.price, usd_per_credit)
-    if job.price == 0:
-        return said
-    match job.state:
-        case State.FAILED | State.CANCELLED | State.EXPIRED | State.CLOSED if job.billed == "no":
-            return "nothing was charged"
-        case State.DONE | State.UNDELIVERED | State.DELIVERING:
-            return said
-        case State.FAILED | State.EXPIRED | State.CLOSED | State.UNCLEAR:
-            return f"{said} at stake" if job.billed == "unknown" else said
-        case _:
-            return f"will cost {said}"
-
-
-def _cost(job: Job, usd_per_credit: Decimal) -> str:
-    if job.price == 0:
-        return "It was free."
-    match job.billed:
-        case "yes":
-            return f"The provider charges for it: {price(job.price, usd_per_credit)}."
-        case "unknown":
-            return f"Whether the provider charges {price(job.price, usd_per_credit)} is not known."
-        case _:
-            return "It cost nothing."
 
 
 def _capability_line(capability: Capability, usd_per_credit: Decimal) -> str:

@@ -25,6 +25,7 @@ class Bill:
     spent: int  #: captured from its person
     lost: int  #: billed by the provider, and paid by nobody here
     suspense: int  #: may have been billed; nobody knows yet
+    house: int  #: of what was reserved, the slow lane's: it is free for its person
     settled: bool
 
 
@@ -168,7 +169,7 @@ def bill(db: sqlite3.Connection, job_id: int) -> Bill | None:
     if _reserved(db, job_id) is None:
         return None
     sums = dict.fromkeys(("held", "spent", "lost", "suspense"), 0)
-    reserved = 0
+    reserved = house = 0
     for source, target, amount in db.execute(
         "SELECT source, target, amount FROM txn JOIN transfer ON txn_id = id WHERE job_id = ?",
         (job_id,),
@@ -179,7 +180,8 @@ def bill(db: sqlite3.Connection, job_id: int) -> Bill | None:
                 sums[kind] += sign * amount
         if target.startswith("held:"):
             reserved += amount
-    return Bill(reserved=reserved, settled=_is_settled(db, job_id), **sums)
+            house += amount if source.startswith("house:") else 0
+    return Bill(reserved=reserved, house=house, settled=_is_settled(db, job_id), **sums)
 
 
 def _suspend(db: sqlite3.Connection, reserved: sqlite3.Row, job: Job, *, at: float) -> None:

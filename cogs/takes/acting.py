@@ -72,9 +72,14 @@ async def gather(bot: Dailies, job: Job) -> None:
         await bot.delivery.show_again(job, place, purpose="favourite")
 
 
-def said_of(job: Job, bot: Dailies) -> str:
+async def said_of(job: Job, bot: Dailies) -> str:
     """Everything about a clip."""
-    return messages.details(job, title=bot.studio.title(job), usd_per_credit=bot.usd_per_credit)
+    return messages.details(
+        job,
+        title=bot.studio.title(job),
+        bill=await bot.studio.store.policy.bill(job.id),
+        usd_per_credit=bot.usd_per_credit,
+    )
 
 
 async def lineage_of(job: Job, bot: Dailies) -> str:

@@ -123,7 +123,7 @@ async def _make(interaction: Interaction, yes: str, job: Job, place: Place) -> N
 async def details(interaction: Interaction, job: Job) -> None:
     """Everything about a clip, for one person."""
     bot = interaction.client
-    text = acting.said_of(job, bot)
+    text = await acting.said_of(job, bot)
     if lineage := await acting.lineage_of(job, bot):
         text += f"\n{lineage}"
     view = discord.ui.LayoutView()

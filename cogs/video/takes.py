@@ -87,7 +87,7 @@ class Taking(commands.Cog):
             acting.refresh_board(bot, job)
             await interaction.followup.send(f"Posted: {message.jump_url}", ephemeral=True)
             return
-        text = acting.said_of(job, bot)
+        text = await acting.said_of(job, bot)
         if lineage := await acting.lineage_of(job, bot):
             text += f"\n{lineage}"
         if job.state not in KEPT:

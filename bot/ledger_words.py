@@ -1,0 +1,55 @@
+"""What a job costs, in words: each figure is the ledger's, so that no card says what is not so."""
+
+from decimal import Decimal
+
+from storage import Bill, Job, State
+
+_PARKED = frozenset({State.UNCLEAR, State.REVIEW})
+
+
+def price(credits: int, usd_per_credit: Decimal) -> str:
+    """'free', or '48 credits (≈ $0.48)'."""
+    if credits == 0:
+        return "free"
+    word = "credit" if credits == 1 else "credits"
+    return f"{credits:,} {word} (≈ ${credits * usd_per_credit:,.2f})"
+
+
+def on_card(job: Job, bill: Bill | None, usd_per_credit: Decimal) -> str:
+    """What stands on a card: 'will cost 48 credits (≈ $0.48)', 'nothing was charged', …
+
+    Without a *bill* the job was never reserved, and only its price can be said.
+    """
+    if bill is None or bill.reserved == 0:
+        return price(job.price, usd_per_credit)
+    if not bill.settled:
+        said = price(bill.held, usd_per_credit)
+        if bill.house:
+            return f"free for its requester, in the slow lane; {said} of the server's budget"
+        if job.state in _PARKED:
+            return f"{said} held until it is decided"
+        return said if job.state is State.DELIVERING else f"will cost {said}"
+    if bill.spent:
+        said = price(bill.spent, usd_per_credit)
+        return f"free for its requester, in the slow lane ({said})" if bill.house else said
+    if bill.suspense:
+        unknown = price(bill.suspense, usd_per_credit)
+        return f"nothing was charged; whether the provider bills {unknown} is not known"
+    return "nothing was charged"
+
+
+def at_end(job: Job, bill: Bill | None, usd_per_credit: Decimal) -> str:
+    """The sentence about money behind the news that a job ended without a clip, or is parked."""
+    if bill is None or bill.reserved == 0:
+        return "It was free." if job.price == 0 else ""
+    if not bill.settled:
+        return f"{price(bill.held, usd_per_credit)} stay held until then."
+    if bill.spent:
+        return f"The provider charges for it: {price(bill.spent, usd_per_credit)}."
+    if bill.lost:
+        lost = price(bill.lost, usd_per_credit)
+        return f"The provider charges for it: {lost}. You pay nothing."
+    if bill.suspense:
+        unknown = price(bill.suspense, usd_per_credit)
+        return f"Whether the provider charges {unknown} is not known; you pay nothing."
+    return "It cost nothing."

@@ -1,0 +1,268 @@
+"""/studio in the playground: set up, watch, pause, decide, forbid words."""
+
+import time
+
+import pytest
+
+from bot.errors import Unclear
+from bot.houserules import meets, plain
+from storage import Lane, PromptRule, State
+from tests.doubles import FakeProvider
+from tests.house import until, working
+from tests.paid import ordered, paid_provider, pressed, said
+
+
+async def chosen(person, panel, menu, values):
+    """What the panel shows after something was picked from one of its menus."""
+    done = await person.choose(panel, menu, values)
+    await done.answered
+    return person.message(panel.id, panel.channel_id)
+
+
+async def test_a_server_is_set_up_in_one_panel(playground, ada, mira, paid, paid_house):
+    boards = playground.channel("storyboards").id
+    panel = await said(ada, "/studio setup")
+    assert "Orders are taken in: everywhere" in panel.text
+    assert "Moderators are asked and told in: **not chosen yet**" in panel.text
+
+    panel = await chosen(ada, panel, "do:set:channels", ["storyboards"])
+    assert f"Orders are taken in: <#{boards}>" in panel.text
+    refused = await ordered(mira)
+    assert refused.message.text == f"Clips are not ordered in this channel; use <#{boards}>."
+    panel = await chosen(ada, panel, "do:set:channels", [])
+    assert not (await ordered(mira)).ephemeral
+
+    panel = await chosen(ada, panel, "do:set:changed-by", "requester")
+    assert "who asked for the clip, and moderators" in panel.text
+    role = playground.world.create_role(playground.guild.id, "Leads")
+    panel = await chosen(ada, panel, "do:set:priority", [str(role.id)])
+    assert f"First in the queue: <@&{role.id}>" in panel.text
+    await pressed(ada, panel, "Switch the slow lane on")
+    panel = ada.message(panel.id, panel.channel_id)
+    assert "slow lane when a quota is spent: on" in panel.text
+    server = await paid_house.store.policy.server(playground.guild.id)
+    assert server.slow_lane
+    assert server.priority_roles == {role.id}
+    audit = await said(ada, "/quota audit")
+    assert audit.text.count("**server**") == 5
+
+
+async def test_providers_and_defaults_are_the_servers_choice(playground, tmp_path):
+    dear, cheap = paid_provider(name="dear"), FakeProvider(name="cheap")
+    async with working(playground, tmp_path, providers={"dear": dear, "cheap": cheap}) as house:
+        ada, mira = playground.person("ada"), playground.person("mira")
+        panel = await said(ada, "/studio setup")
+        panel = await chosen(ada, panel, "do:set:default", "dear one")
+        await ordered(mira)
+        assert (await house.store.jobs.get(1)).provider == "dear"
+
+        panel = await chosen(ada, panel, "do:set:here", "cheap one")
+        await ordered(mira)
+        assert (await house.store.jobs.get(2)).provider == "cheap"
+
+        panel = await chosen(ada, panel, "do:set:providers", ["dear"])
+        await ordered(mira)
+        assert (await house.store.jobs.get(3)).provider == "dear", "the other one is off"
+        refused = await ordered(mira, provider="cheap")
+        assert "cheap is switched off in this server" in refused.message.text
+
+
+async def test_a_pause_takes_no_orders_and_says_why(ada, mira, paid_house):
+    await said(ada, "/studio pause", reason="the card expired")
+    refused = await ordered(mira)
+    assert refused.message.text == "Orders are paused in this server: the card expired"
+    await said(ada, "/studio resume")
+    assert not (await ordered(mira)).ephemeral
+
+
+async def test_the_queue_is_live_and_moderators_move_and_cancel(ada, mira, paid, paid_house):
+    for number in range(1, 6):
+        await ordered(mira, prompt=f"clip {number}")
+    await mira.wait_for("Queued 3 of 3")
+    queue = await said(ada, "/studio queue")
+    assert "5 under way" in queue.text
+    await pressed(ada, queue, "do:front:5")
+    card = await mira.wait_for(lambda each: "clip 5" in each.text and "Queued 1 of 3" in each.text)
+    assert "a moderator moved it to the front" in card.text
+    await pressed(ada, queue, "do:drop:3")
+    await mira.wait_for(lambda each: "clip 3" in each.text and "Cancelled" in each.text)
+    await ada.wait_for(lambda each: each.id == queue.id and "4 under way" in each.text)
+    await ordered(mira, prompt="one more")
+    await ada.wait_for(lambda each: each.id == queue.id and "5 under way" in each.text)
+    paid.finished = True
+    await until(lambda: len(paid.submitted) == 5, 20)
+    assert [job for job, _ in paid.submitted][2] == 5
+    audit = await said(ada, "/quota audit")
+    assert "**cancel**" in audit.text
+    assert "**lane**" in audit.text
+
+
+async def test_people_take_turns_and_the_card_says_so(playground, mira, paid, paid_house):
+    jonas = playground.person("jonas")
+    for number in range(1, 5):
+        await ordered(mira, prompt=f"hers {number}")
+    await ordered(jonas, prompt="his")
+    card = await jonas.wait_for(lambda each: "his" in each.text and "Queued 1 of 3" in each.text)
+    assert "2 people take turns" in card.text
+
+
+async def test_with_the_slow_lane_a_spent_quota_waits_and_costs_nothing(
+    playground, ada, mira, paid, paid_house
+):
+    store, guild = paid_house.store, playground.guild.id
+    jonas = playground.person("jonas")
+    await said(ada, "/quota set", amount="6", who="mira")
+    panel = await said(ada, "/studio setup")
+    await pressed(ada, panel, "Switch the slow lane on")
+    await ordered(jonas, prompt="a")
+    await ordered(jonas, prompt="b")
+    await ordered(mira, prompt="paid by her quota")
+    await ordered(mira, prompt="slow")
+    card = await mira.wait_for(lambda each: "slow lane: the quota is spent" in each.text)
+    assert "slow" in card.text
+    assert (await store.jobs.get(4)).lane is Lane.SLOW
+    await ordered(jonas, prompt="later and yet before")
+    await mira.wait_for(lambda each: each.id == card.id and "Queued 3 of 3" in each.text)
+    mine = await said(mira, "/video usage")
+    assert "**0 credits left**" in mine.text
+    paid.finished = True
+    await until(lambda: len(paid.submitted) == 5, 20)
+    assert [job for job, _ in paid.submitted][-1] == 4
+    await mira.wait_for(lambda each: each.id == card.id and "Done" in each.text)
+    stand = await store.policy.standing(guild_id=guild, user_id=mira.id, roles=())
+    assert (stand.used, stand.budget_used) == (6, 30), "the server pays, her quota does not"
+    assert await store.check(thorough=True) == []
+
+
+async def test_an_undelivered_clip_is_posted_again_where_a_moderator_is(
+    playground, ada, mira, paid, paid_house
+):
+    await ordered(mira)
+    thread = (await until(lambda: mira.threads("videos")))[0]
+    for place in (thread, playground.channel("videos").id):
+        playground.refuse("POST", rf"/channels/{place}/messages$", 403, 50001, times=50)
+    playground.refuse("POST", r"/users/@me/channels$", 403, 50007, times=50)
+    paid.finished = True
+    await until(lambda: _is(paid_house, 1, State.UNDELIVERED), 30)
+    ada.go("storyboards")
+    found = await said(ada, "/studio undelivered")
+    assert "**#1**" in found.text
+    done = await pressed(ada, found, "Post it here")
+    assert done.state == "answered"
+    clip = await ada.wait_for(lambda each: bool(each.attachments), 20)
+    assert clip.channel_id == playground.channel("storyboards").id
+    await until(lambda: _is(paid_house, 1, State.DONE))
+    assert (await paid_house.store.policy.bill(1)).spent == 6
+
+
+async def _is(house, number, state):
+    return (await house.store.jobs.get(number)).state is state
+
+
+@pytest.fixture
+async def parked(mira, paid, paid_house):
+    """Job 1, of which nobody knows what became."""
+    paid.submits.append(Unclear("its reply was lost"))
+    await ordered(mira)
+    await until(lambda: _is(paid_house, 1, State.UNCLEAR))
+
+
+async def test_an_unclear_clip_cannot_be_looked_up_without_a_number(ada, paid_house, parked):
+    found = await said(ada, "/studio unclear")
+    assert "its reply was lost" in found.text
+    await pressed(ada, found, "Check again")
+    told = await ada.wait_for("gave no number for #1")
+    assert told.ephemeral
+
+
+async def test_a_retry_says_that_it_may_be_paid_twice_and_the_ledger_remembers(
+    playground, ada, mira, paid, paid_house, parked
+):
+    store = paid_house.store
+    found = await said(ada, "/studio unclear")
+    form = await ada.click(found, "Retry (may pay twice)")
+    await form.answered
+    assert "both are paid" in form.modal.text
+    paid.finished = True
+    await (await ada.fill(form, why="not in their list")).answered
+    await until(lambda: _is(paid_house, 1, State.DONE), 20)
+    assert (await store.policy.bill(1)).spent == 6
+    again = await said(ada, "/studio unclear")
+    assert "6 credits in suspense (attempt 1)" in again.text
+    await pressed(ada, again, "It was not billed")
+    await ada.wait_for(lambda each: each.id == again.id and "Nothing waits" in each.text)
+    assert (await store.policy.bill(1)).suspense == 0
+    assert "not in their list" in (await said(ada, "/quota audit")).text
+    assert await store.check(thorough=True) == []
+
+
+async def test_a_closed_clip_costs_its_person_nothing(ada, mira, paid_house, parked):
+    found = await said(ada, "/studio unclear")
+    await pressed(ada, found, "Close")
+    await mira.wait_for(lambda each: "was closed" in each.text and bool(each.mentions))
+    bill = await paid_house.store.policy.bill(1)
+    assert (bill.spent, bill.suspense) == (0, 6)
+    again = await ada.wait_for(lambda each: each.id == found.id and "in suspense" in each.text)
+    await pressed(ada, again, "It was billed")
+    await until(lambda: _lost(paid_house, 6))
+
+
+async def _lost(house, amount):
+    return (await house.store.policy.bill(1)).lost == amount
+
+
+async def test_a_forbidden_word_is_private_free_and_logged(ada, mira, paid, paid_house):
+    found = await said(ada, "/studio rules")
+    form = await ada.click(found, "Add a word")
+    await form.answered
+    await (await ada.fill(form, text="Fox  Hunt")).answered
+    form = await ada.click(found.id, "Add a pattern")
+    await form.answered
+    await (await ada.fill(form, text=r"\bgun(s|powder)?\b")).answered
+
+    for prompt in (
+        "a FOX hunt at dawn",
+        "a f\u200box hunt",
+        "ｆｏｘ ｈｕｎｔ",
+        "Gunpowder and tea",
+    ):
+        refused = await ordered(mira, prompt=prompt)
+        assert refused.ephemeral
+        assert "one of this server's rules about words" in refused.message.text
+        assert "cost nothing" in refused.message.text
+    for prompt in ("a fox hunting", "a begun day"):
+        assert not (await ordered(mira, prompt=prompt)).ephemeral
+    assert len(await paid_house.store.jobs.newest()) == 2
+
+    found = await said(ada, "/studio rules")
+    assert found.text.count(f"<@{mira.id}>") == 4
+    rules = await paid_house.store.servers.prompt_rules(paid_house.bot.guilds[0].id)
+    await (await ada.choose(found, "do:allow", str(rules[0].id))).answered
+    assert not (await ordered(mira, prompt="a fox hunt")).ephemeral
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "sentence"),
+    [
+        ("pattern", "(a+)+$" + "(" * 3, "This pattern cannot be used: missing )"),
+        ("pattern", "a*", "fits every prompt"),
+        ("pattern", "((a{100}){100}){100}", "This pattern cannot be used"),
+        ("pattern", "(a)\\1", "This pattern cannot be used: invalid escape sequence"),
+        ("word", "   ", "A word has 1 to 100 characters."),
+    ],
+)
+async def test_what_cannot_be_a_rule_is_said(ada, paid_house, kind, typed, sentence):
+    found = await said(ada, "/studio rules")
+    form = await ada.click(found, f"Add a {kind}")
+    await form.answered
+    await ada.fill(form, text=typed)
+    told = await ada.wait_for(lambda each: sentence.replace(")", "") in each.text)
+    assert told.ephemeral
+
+
+def test_no_pattern_can_hang_the_bot():
+    """What makes a backtracking engine take years takes RE2 a moment."""
+    rule = PromptRule(id=1, kind="pattern", text="(a+)+(a+)+(a+)+$")
+    begun = time.perf_counter()
+    assert not meets(rule, plain("a" * 6000 + "!"))
+    assert time.perf_counter() - begun < 1
