@@ -92,6 +92,12 @@ def _default_mentions(body: dict[str, Any]) -> None:
 def follow_up(ctx: RequestContext, buckets: Buckets) -> Any:
     _check(ctx)
     _default_mentions(ctx.body())
+    world = world_of(ctx)
+    record = world.interactions.get(world.interaction_tokens.get(ctx.args["token"], 0))
+    if record is not None and record.loading:
+        shown = world.messages.get(record.channel_id, {})
+        if record.message_id not in shown:  # "thinking…" was deleted: what follows is a new message
+            record.complete_deferred()
     message = onward(ctx)
     waits = str(ctx.params.get("wait", "")).lower() in ("1", "true")
     # A token's message is sent back even without `wait` (receiving-and-responding, "Followup").

@@ -492,6 +492,21 @@ async def test_a_deferred_answer_shows_that_the_bot_is_thinking(playground: Play
         assert not (await mira.wait_for("done")).loading
 
 
+async def test_a_private_answer_may_take_the_place_of_a_public_thinking(
+    playground: Playground,
+) -> None:
+    async with connected(playground, bot := Keeper()):
+        mira = playground.person("mira")
+        asked = await bot.asked(playground)
+        await asked.response.defer(thinking=True)
+        thinking = await mira.wait_for(lambda message: message.loading)
+        await asked.delete_original_response()
+        sent = await asked.followup.send("not for others", ephemeral=True, wait=True)
+        assert sent.id != thinking.id
+        assert (await mira.wait_for("not for others")).ephemeral
+        assert mira.message(thinking.id) is None
+
+
 async def test_a_form_cannot_follow_a_form_nor_suggestions_a_command(
     playground: Playground,
 ) -> None:
