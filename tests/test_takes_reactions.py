@@ -321,6 +321,30 @@ async def test_what_happened_while_the_bot_was_down_is_done_once_it_is_back(
     assert prompts == {"as a drawing": False, "a red fox": True}
 
 
+async def test_what_was_deleted_while_the_bot_was_down_is_known_to_be_gone(
+    playground, tmp_path, mira
+):
+    plain = Maker("plain", PLAIN)
+    ada = playground.person("ada")
+    async with working(playground, tmp_path, providers={"plain": plain}) as house:
+        clip = await first_clip(mira)
+        await mira.react(clip, RETAKE)
+        second = await clip_of(mira, 2)
+        await done(house, 2)
+    ada.go(clip.channel_id)
+    await ada.delete(clip)
+    async with working(playground, tmp_path, providers={"plain": plain}) as house:
+
+        async def posts():
+            first, then = [await house.store.takes.posts_of(number) for number in (1, 2)]
+            return not first and [each.message_id for each in then] == [second.id]
+
+        await until(posts)
+        asked = await mira.type("/video show", clip="1", public=True)
+        await asked.answered
+        await mira.wait_for(lambda each: "**#1** · take 1" in each.text)
+
+
 async def test_a_restart_between_the_reaction_and_the_clip_loses_nothing(
     playground, tmp_path, mira
 ):
