@@ -76,8 +76,17 @@ class Own:
                 "cancel them first."
             )
         for name in done.files:
-            (self._data / name).unlink(missing_ok=True)
+            self._erase(Path(name))
         return done
+
+    def _erase(self, name: Path) -> None:
+        """Delete a file and what was made of it: posters, smaller encodes, frames."""
+        stem = name.name.partition(".")[0]
+        made = [f"{name.parent}/{stem}.*", f"{name.parent}/*.with.{stem}.mp4"]
+        if stem.isdigit():
+            made.append(f"inputs/frame-{stem}-*.png")
+        for path in [path for pattern in made for path in self._data.glob(pattern)]:
+            path.unlink(missing_ok=True)
 
     async def _cancel_waiting(self, user_id: int) -> None:
         waiting = await self._store.jobs.of(user_id=user_id, states={State.QUEUED}, limit=1000)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from . import takes
 from .clock import Clock, advance
 from .job import ENDED, Job
 from .jobs import of
@@ -92,6 +93,14 @@ def export(db: sqlite3.Connection, user_id: int) -> dict[str, Any]:
         "refused orders": rows(
             "SELECT guild_id, channel_id, why, wanted, at FROM refused WHERE user_id = :user"
         ),
+        "favourites": rows("SELECT job_id, at FROM favourite WHERE user_id = :user"),
+        "approvals": rows("SELECT job_id, at FROM sign_off WHERE user_id = :user"),
+        "presets": rows(
+            "SELECT guild_id, name, provider, model, brief, at FROM preset WHERE user_id = :user"
+        ),
+        "reactions": rows(
+            "SELECT message_id, emoji, n, stands, at FROM reaction WHERE user_id = :user"
+        ),
         "prompt rules met": rows(
             """
             SELECT guild_id, channel_id, rule, at FROM prompt_hit
@@ -111,6 +120,7 @@ def forget(
     )  # fmt: skip
     if any(job.state not in ENDED or job.due_at is not None for job in mine):
         return None
+    takes.forget(db, user_id)
     db.execute(
         """
         UPDATE job SET request = 'forgotten:' || id, user_id = 0, channel_id = 0,

@@ -421,7 +421,11 @@ def droppable(db: sqlite3.Connection, *, before: float, limit: int) -> list[Job]
 
 
 def forget(db: sqlite3.Connection, user_id: int) -> None:
-    """Delete what only shows what a person did with takes, within a caller's transaction."""
+    """Delete what a person did with takes, and where theirs stand; within a transaction."""
+    db.execute(
+        "DELETE FROM post WHERE job_id IN (SELECT id FROM job WHERE user_id = ?)", (user_id,)
+    )
+    db.execute("UPDATE take SET hidden_by = 0 WHERE hidden_by = ?", (user_id,))
     for table in ("favourite", "sign_off", "preset", "reaction"):
         db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))  # noqa: S608  # fixed names
 
