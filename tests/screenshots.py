@@ -8,10 +8,11 @@ from pathlib import Path
 from tests.browsing import browser, playground_process, run, tab
 
 PROMPT = "a red fox crossing a snowy street at dusk, lanterns swaying, snow crunching"
+SLOW = 120_000  #: milliseconds that a clip may take on a busy machine
 
 
 async def take(folder: Path) -> None:
-    """Walk the newcomer's path and leave a picture of each station in *folder*."""
+    """Walk from a prompt to a comparison, and leave a picture of each station in *folder*."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         log = Path(scratch) / "log"
@@ -20,17 +21,62 @@ async def take(folder: Path) -> None:
             browser() as chromium,
             tab(chromium, url) as page,
         ):
-            await page.wait_for_selector("#composer-input")
-            await run(page, f"/video text prompt:{PROMPT}")
-            await page.get_by_text("Rendering").wait_for(timeout=15_000)
-            await page.get_by_text("%").first.wait_for(timeout=15_000)
-            await page.screenshot(path=folder / "rendering.png")
-            await page.locator(".log").get_by_text("Open", exact=True).last.click()
-            video = page.locator(".log video")
-            await video.wait_for(timeout=60_000)
-            await page.evaluate("document.querySelector('.log video').currentTime = 3")
-            await page.wait_for_timeout(800)
-            await page.screenshot(path=folder / "playground.png")
+            page.set_default_timeout(SLOW)
+            await walk(page, folder)
+            assert page.complaints == []
+
+
+async def walk(page, folder):
+    """The five stations."""
+    await page.wait_for_selector("#composer-input")
+    await run(page, f"/video text prompt:{PROMPT}")
+    await page.get_by_text("Rendering").wait_for()
+    await page.get_by_text("%").first.wait_for()
+    await shot(page, folder / "1-order.png")
+
+    await page.locator(".log").get_by_text("Open", exact=True).last.click()
+    await clips(page, 1)
+    await shot(page, folder / "2-clip.png", at=3)
+
+    await page.locator(".log .button").filter(has_text="Retake").last.click()
+    await page.get_by_role("dialog").get_by_label("From").fill("2")
+    await page.get_by_role("dialog").get_by_label("Prompt").fill("the fox looks into the camera")
+    await shot(page, folder / "3-retake.png")
+    await page.get_by_role("dialog").get_by_role("button", name="Submit").click()
+    await clips(page, 2)
+
+    await page.locator('.log .reaction[data-key="reaction ⏩"]').last.click()
+    await clips(page, 3)
+    await shot(page, folder / "4-extend.png", at=8)
+
+    await run(page, "/video compare a:1 b:2")
+    await clips(page, 6)
+    await shot(page, folder / "5-compare.png", at=3)
+
+
+async def clips(page, count):
+    """Wait until so many clips stand in the thread, and the last is in view."""
+    await page.wait_for_function(
+        "count => document.querySelectorAll('.log video').length >= count", arg=count
+    )
+    await page.locator(".log video").last.scroll_into_view_if_needed()
+    await page.wait_for_timeout(1500)
+
+
+async def shot(page, path, *, at=None):
+    """A picture; *at* turns the newest clip to that second first."""
+    if at is not None:
+        await page.evaluate(
+            """async at => {
+                const found = document.querySelectorAll(".log video");
+                const video = found[found.length - 1];
+                video.currentTime = Math.min(at, (video.duration || at) - 0.1);
+                if (video.seeking) await new Promise(done => video.onseeked = done);
+            }""",
+            at,
+        )
+    await page.wait_for_timeout(600)
+    await page.screenshot(path=path)
 
 
 if __name__ == "__main__":
