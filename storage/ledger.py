@@ -25,7 +25,7 @@ class Bill:
     spent: int  #: captured from its person
     lost: int  #: billed by the provider, and paid by nobody here
     suspense: int  #: may have been billed; nobody knows yet
-    house: int  #: of what was reserved, the slow lane's: it is free for its person
+    house: int = 0  #: of what was reserved, the slow lane's: it is free for its person
     settled: bool
 
 
