@@ -117,3 +117,18 @@ def test_health_says_that_nothing_answers(tmp_path):
     done = dailies("health", cwd=tmp_path, DAILIES_WEB_PORT="1")
     assert done.returncode == 1
     assert "Nothing answers" in done.stdout
+
+
+def test_a_playground_remembers_in_its_directory_and_types_line_after_line(tmp_path):
+    small = "duration:2 resolution:480p"
+    first = ["--say", f"/video text prompt:one {small}", "--say", f"/video text prompt:two {small}"]
+    place = ["playground", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
+    done = dailies(*place, *first, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = dailies(*place, "--say", f"/video text prompt:three {small}", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {clip.name for clip in (tmp_path / "out").iterdir()} == {
+        "dailies-1.mp4",
+        "dailies-2.mp4",
+        "dailies-3.mp4",
+    }
