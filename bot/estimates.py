@@ -17,26 +17,21 @@ class Estimates:
         self._took: dict[tuple[str, str], list[float]] = {}
 
     def typical(self, provider: str, model: str) -> float | None:
-        """Seconds that a clip of this model typically took; None before any was looked at."""
+        """Seconds that a clip of this model typically took; None before there were some."""
         seconds = self._took.get((provider, model))
         return statistics.median(seconds) if seconds else None
 
-    def learn(self, job: Job) -> None:
-        """One more was made."""
-        self._took.pop((job.provider, job.model), None)
+    async def learn(self, provider: str, model: str) -> None:
+        """Read anew how long this model took: one more was made, or we have just begun."""
+        self._took[provider, model] = sorted(await self._jobs.durations(provider, model))
 
-    async def of(
-        self, job: Job, fraction: float | None, *, now: float
-    ) -> tuple[float | None, bool]:
+    def of(self, job: Job, fraction: float | None, *, now: float) -> tuple[float | None, bool]:
         """When *job*, rendering now, will be ready (Unix time, or None), and whether it is slow.
 
         *fraction* is the share that the provider says is done. Slow is longer than nine of ten
         took.
         """
-        key = job.provider, job.model
-        if key not in self._took:
-            self._took[key] = sorted(await self._jobs.durations(job.provider, job.model))
-        took = self._took[key]
+        took = self._took.get((job.provider, job.model), [])
         elapsed = now - job.since
         slow = len(took) >= ENOUGH and elapsed > took[int(0.9 * (len(took) - 1))]
         if fraction is not None and fraction >= TELLING and elapsed > SETTLED:

@@ -50,7 +50,8 @@ class Failover:
     def busy(self, job: Job, provider: Provider, busy: Busy) -> bool:
         """Note that *provider* was busy; whether it is better to go elsewhere at once."""
         waits = busy.retry_after is not None and busy.retry_after > LONG
-        if waits or job.tries + 1 >= HERE or not provider.healthy:
+        broken = busy.failure is not Failure.RATE and not provider.healthy
+        if waits or job.tries + 1 >= HERE or broken:
             self._tried.setdefault(job.id, set()).add(job.provider)
         return self.offer(job) is not None
 
@@ -89,6 +90,15 @@ class Failover:
         self._tried.pop(job.id, None)
 
 
+_LEFT_OUT = {
+    "seed": "seed",
+    "sound": "sound",
+    "camera": "camera motion",
+    "loras": "LoRAs",
+    "last_image": "last frame",
+}
+
+
 def _changes(before: Brief, after: Brief) -> str:
     """'24 fps → 25 fps, no seed': what another model makes differently."""
     said = []
@@ -97,8 +107,8 @@ def _changes(before: Brief, after: Brief) -> str:
         if old != new and old is not None:
             said.append(f"{old}{suffix} → {new}{suffix}" if new is not None else f"no {name}")
     said += [
-        f"no {name}"
-        for name in ("seed", "sound", "camera", "loras")
+        f"no {words}"
+        for name, words in _LEFT_OUT.items()
         if getattr(before, name) and not getattr(after, name)
     ]
     return ", ".join(said)

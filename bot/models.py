@@ -142,6 +142,7 @@ class Model:
     title: str
     capabilities: tuple[Capability, ...]
     note: str = ""  #: a sentence that a person choosing it should read
+    retired: bool = False  #: its provider announced its end: it is made only where it is named
 
     def capability(self, mode: Mode) -> Capability | None:
         """What it does in *mode*, or None."""

@@ -180,7 +180,7 @@ class Studio:
             return None
         quotes = []
         for candidate, choice, capability in self._matching(job.brief.mode, None, None):
-            if candidate.name in without or not candidate.healthy:
+            if candidate.name in without or not candidate.healthy or choice.retired:
                 continue
             if candidate.name in self.rules.off(job.guild_id):
                 continue
@@ -199,7 +199,8 @@ class Studio:
         return Quote(provider=provider, model=model, brief=brief, usd=dollars, price=price)
 
     def _best(self, quotes: Sequence[Quote], chooser: str | None) -> Quote:
-        well = [quote for quote in quotes if quote.provider.healthy] or quotes
+        lasting = [quote for quote in quotes if not quote.model.retired] or quotes
+        well = [quote for quote in lasting if quote.provider.healthy] or lasting
 
         def rank(quote: Quote) -> tuple[float, float]:
             seconds = (

@@ -209,6 +209,9 @@ class Worker:
 
     async def load(self) -> None:
         """Take up every job that the rows say is not finished."""
+        for provider in self._providers.values():
+            for model in provider.models:
+                await self._estimates.learn(provider.name, model.name)
         for job in await self._jobs.live():
             if job.state in {State.SUBMITTING, State.RENDERING}:
                 self._slots.setdefault(job.provider, set()).add(job.id)
@@ -319,6 +322,8 @@ class Worker:
                 raise
             del self._unsaved[job.id]
             self._after(before, job)
+            if before.state is State.FETCHING:
+                await self._estimates.learn(job.provider, job.model)
             if job.state is not State.SUBMITTING:
                 return job.due_at
             # What was just written down is done at once: a stop never comes between the two.
@@ -331,8 +336,6 @@ class Worker:
                 self._let_go(saved)
             if saved.due_at is not None and saved.state in POSTED:
                 self._unposted.add(saved.id)
-            if saved.state is State.FETCHING:
-                self._estimates.learn(saved)
         if before.state is State.SUBMITTING:
             self._named.pop(before.token or "", None)
         if saved.state in ENDED:
@@ -679,7 +682,7 @@ class Worker:
 
     async def _look_at_progress(self, job: Job, report: Report) -> None:
         """Keep what the provider says, and what our own history makes likely."""
-        ready_at, slow = await self._estimates.of(job, report.fraction, now=self._clock())
+        ready_at, slow = self._estimates.of(job, report.fraction, now=self._clock())
         waits = report.stage is Stage.WAITING
         glimpse = Glimpse(waits_there=waits, fraction=report.fraction, ready_at=ready_at, slow=slow)
         if glimpse != self._glimpses.get(job.id):

@@ -121,6 +121,7 @@ def _changed(model: Model, name: str, table: _Model) -> Model:
         model,
         name=name,
         title=table.title or (name if new else model.title),
+        retired=model.retired and not new,
         note=table.note if table.note is not None else ("" if new else model.note),
         capabilities=tuple(each for each in changed if each is not None),
     )

@@ -315,7 +315,7 @@ _BOTH_WAYS = ("16:9", "9:16")
 
 def models() -> tuple[Model, ...]:
     """The four models of the guide. The newer two come first: LTX has retired the older."""
-    retired = "LTX announced the end of this model for August 2026; ltx-2-3 replaces it."
+    ended = "LTX announced the end of this model for August 2026; ltx-2-3 replaces it."
     return (
         Model(
             name="ltx-2-3-fast",
@@ -393,7 +393,8 @@ def models() -> tuple[Model, ...]:
                 last_image=False,
                 price=_price(date(2026, 4, 13), "0.04", "0.08", "0.16"),
             ),
-            note=retired,
+            note=ended,
+            retired=True,
         ),
         Model(
             name="ltx-2-pro",
@@ -414,7 +415,8 @@ def models() -> tuple[Model, ...]:
                 ),
                 *_pro_only(("16:9",)),
             ),
-            note=retired,
+            note=ended,
+            retired=True,
         ),
     )
 
