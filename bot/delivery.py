@@ -88,14 +88,13 @@ class Delivery:
             raise Undeliverable("Our copy of the clip is gone.")
         place_id = job.thread_id or job.channel_id
         number = await self._takes.number(job, place_id)
-        places = [place async for place in self._places(job)]
         if again:
-            for place in places:
+            async for place in self._places(job):
                 if (found := await self.found(place, job, _is_result(job))) is not None:
                     await self._note(job, found)
                     return found.id
         above = await self._above(job, number)
-        for place in places:
+        async for place in self._places(job):
             with suppress(_NotHere):
                 message = await self._by_any_way(place, job, clip, above)
                 await self._note(job, message)
@@ -107,12 +106,11 @@ class Delivery:
         await self._client.wait_until_ready()
         bill = await self._policy.bill(job.id)
         text = messages.ending(job, bill=bill, usd_per_credit=self._usd_per_credit)
-        places = [place async for place in self._places(job)]
         if again:
-            for place in places:
+            async for place in self._places(job):
                 if (found := await self.found(place, job, _is_notice(job))) is not None:
                     return found.id
-        for place in places:
+        async for place in self._places(job):
             with suppress(_NotHere):
                 name = nonce(job.id, f"{job.state}-{job.attempt}")
                 message = await self.post(place, text, name, ping=job.user_id)
@@ -433,7 +431,10 @@ class Delivery:
         return None
 
     async def _places(self, job: Job) -> AsyncGenerator[discord.abc.Messageable]:
-        """Where the end of *job* may be posted: its thread, the channel above, its person."""
+        """Where the end of *job* may be posted: its thread, the channel above, its person.
+
+        One after the other: a direct message is not even opened unless all else failed.
+        """
         known = dict.fromkeys([job.thread_id, job.card_channel_id, job.channel_id])
         if job.thread_id is not None:
             thread = await self._takes.thread(job.thread_id)

@@ -141,6 +141,12 @@ async def test_a_clip_whose_thread_was_deleted_comes_to_the_channel(playground, 
     assert third.channel_id in mira.threads("videos")
 
 
+async def test_no_direct_message_is_opened_while_there_is_a_channel(playground, mira, house):
+    await first_clip(mira)
+    await done(house, 1)
+    assert not [call for call in playground.requests if call.path == "/users/@me/channels"]
+
+
 async def test_a_clip_whose_thread_was_archived_opens_it_again(playground, mira, house, plain):
     clip = await first_clip(mira)
     plain.holds = True
