@@ -100,13 +100,13 @@ def card(
         stoppable = job.state is State.QUEUED or (job.state is State.RENDERING and cancels)
         row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
         if stoppable:
-            # Handled by `cogs.video.Cancel`, also after a restart.
+            # Handled in `cogs.video.look`, also after a restart.
             row.add_item(
                 ui.Button(
                     label="Cancel",
                     emoji="✖️",
                     style=discord.ButtonStyle.secondary,
-                    custom_id=f"cancel:{job.id}",
+                    custom_id=f"do:cancel:{job.id}",
                 )
             )
             box.add_item(row)

@@ -1,7 +1,6 @@
 """The playground's page in a real browser, wide and on a phone, with a real bot behind it."""
 
 import io
-import shutil
 import struct
 import subprocess
 import zlib
@@ -18,15 +17,13 @@ import pytest_asyncio
 from playground import Playground, open_playground
 from playground.browser import OPEN
 from playground.world import ACK_WITHIN
+from tests.browsing import ARGUMENTS, CHROMIUM, PHONE, WIDE
 from tests.house import PATIENT
 from tests.pagebot import PageBot
 from tests.toybot import connected
 
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed.")
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.asyncio(loop_scope="module"),  # one browser for all of them
@@ -36,18 +33,6 @@ pytestmark = [
     ),
 ]
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
-WIDE = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
 COMMAND = "/video text prompt:a red fox crossing a snowy street"
 
 

@@ -4,7 +4,8 @@ from discord.ext import commands
 
 from bot.client import Dailies
 from bot.studio import Studio
-from cogs.video.look import Cancel, Looking
+from cogs._pressing import Pressed
+from cogs.video.look import Looking
 from cogs.video.make import Making
 from cogs.video.mine import Mine
 from cogs.video.takes import Taking
@@ -27,5 +28,5 @@ class Video(
 
 
 async def setup(bot: Dailies) -> None:
-    bot.add_dynamic_items(Cancel)
+    bot.add_dynamic_items(Pressed)
     await bot.add_cog(Video(bot.studio))

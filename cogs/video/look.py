@@ -1,7 +1,6 @@
 """What shows the queue and stops clips: /video queue, cancel, models; the Cancel button."""
 
-import re
-from typing import Any, Self
+from collections.abc import Sequence
 
 import discord
 from discord import app_commands
@@ -11,6 +10,7 @@ from discord.ext import commands
 from bot import messages
 from bot.client import Interaction, place_of
 from bot.studio import Studio
+from cogs._pressing import pressed
 from cogs.video.words import choices, named, number, say
 from storage import Job
 
@@ -62,30 +62,11 @@ class Looking(commands.Cog):
         return choices([named(job) for job in mine], typed.removeprefix("#"))
 
 
-class Cancel(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"cancel:(?P<id>\d+)"):
-    """The Cancel button. What it cancels is written on it, so it outlives a restart."""
-
-    def __init__(self, job_id: int) -> None:
-        super().__init__(discord.ui.Button(label="Cancel", custom_id=f"cancel:{job_id}"))
-        self.job_id = job_id
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-        /,
-    ) -> Self:
-        return cls(int(match["id"]))
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        # discord.py only logs what a dynamic item raises, so this one apologises by itself.
-        try:
-            await interaction.response.defer()
-            await _cancel(interaction.client.studio, interaction, self.job_id)
-        except Exception as error:  # noqa: BLE001  # a boundary: the apology is right here
-            await messages.apologise(interaction, error)
+@pressed("cancel", moderators=False)
+async def _pressed(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """The Cancel button of a card; its number stands on it."""
+    await interaction.response.defer()
+    await _cancel(interaction.client.studio, interaction, number(about))
 
 
 async def _cancel(studio: Studio, interaction: Interaction, job_id: int) -> Job:

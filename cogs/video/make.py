@@ -13,7 +13,7 @@ from bot.errors import Refusal
 from bot.inputs import Source
 from bot.studio import CHOOSERS, Place, Studio
 from bot.takes import Part
-from cogs.video.words import loras_of, source, suggested
+from cogs.video.words import loras_of, options, source
 from storage import Brief, Job, Mode
 
 Prompt = Range[str, 1, 6000]
@@ -29,7 +29,7 @@ class Making(commands.Cog):
     studio: Studio
 
     @app_commands.command()
-    @suggested(Mode.TEXT, "provider", "model", "resolution", "aspect", "duration", "fps", "camera")
+    @options(Mode.TEXT)
     async def text(
         self,
         interaction: Interaction,
@@ -51,26 +51,6 @@ class Making(commands.Cog):
         ----------
         prompt:
             What should be seen and heard: scenes, movements, light, sounds.
-        provider:
-            Who makes it; left out, the cheapest that can.
-        model:
-            With which model.
-        resolution:
-            How large it is.
-        aspect:
-            Its shape: wide, upright or square.
-        duration:
-            How many seconds it lasts.
-        fps:
-            Frames a second.
-        seed:
-            The same seed and settings make a similar clip.
-        sound:
-            Whether it has sound.
-        camera:
-            How the camera moves.
-        loras:
-            Links to LoRAs, each perhaps with its strength: https://…safetensors@0.8
         """
         wish = Brief(
             mode=Mode.TEXT,
@@ -87,7 +67,7 @@ class Making(commands.Cog):
         await self._order(interaction, wish, provider, model)
 
     @app_commands.command()
-    @suggested(Mode.IMAGE, "provider", "model", "resolution", "aspect", "duration", "fps", "camera")
+    @options(Mode.IMAGE)
     async def image(
         self,
         interaction: Interaction,
@@ -121,26 +101,6 @@ class Making(commands.Cog):
             The last frame, where a model takes one.
         last_link:
             A link to it, or the number of a clip.
-        provider:
-            Who makes it; left out, the cheapest that can.
-        model:
-            With which model.
-        resolution:
-            How large it is.
-        aspect:
-            Its shape: wide, upright or square.
-        duration:
-            How many seconds it lasts.
-        fps:
-            Frames a second.
-        seed:
-            The same seed and settings make a similar clip.
-        sound:
-            Whether it has sound.
-        camera:
-            How the camera moves.
-        loras:
-            Links to LoRAs, each perhaps with its strength: https://…safetensors@0.8
         """
         wish = Brief(
             mode=Mode.IMAGE,
@@ -158,7 +118,7 @@ class Making(commands.Cog):
         await self._order(interaction, wish, provider, model, sources)
 
     @app_commands.command()
-    @suggested(Mode.AUDIO, "provider", "model", "resolution", "aspect", "fps", "camera")
+    @options(Mode.AUDIO)
     async def audio(
         self,
         interaction: Interaction,
@@ -189,20 +149,6 @@ class Making(commands.Cog):
             The first frame.
         image_link:
             A link to it, or the number of a clip.
-        provider:
-            Who makes it; left out, the cheapest that can.
-        model:
-            With which model.
-        resolution:
-            How large it is.
-        aspect:
-            Its shape: wide, upright or square.
-        fps:
-            Frames a second.
-        seed:
-            The same seed and settings make a similar clip.
-        camera:
-            How the camera moves.
         """
         wish = Brief(
             mode=Mode.AUDIO,
@@ -217,7 +163,7 @@ class Making(commands.Cog):
         await self._order(interaction, wish, provider, model, sources)
 
     @app_commands.command()
-    @suggested(Mode.EXTEND, "provider", "model", "duration")
+    @options(Mode.EXTEND)
     async def extend(
         self,
         interaction: Interaction,
@@ -234,22 +180,12 @@ class Making(commands.Cog):
 
         Parameters
         ----------
-        clip:
-            The number of a clip made here, such as #42, or a link to one.
-        video:
-            A clip of your own instead.
         prompt:
             What happens in the added part.
         duration:
             How many seconds are added.
         direction:
             At which end.
-        provider:
-            Who makes it; left out, the cheapest that can.
-        model:
-            With which model.
-        seed:
-            The same seed and settings make a similar clip.
         """
         wish = Brief(
             mode=Mode.EXTEND,
@@ -261,7 +197,7 @@ class Making(commands.Cog):
         await self._change(interaction, wish, provider, model, source(video, clip))
 
     @app_commands.command()
-    @suggested(Mode.RETAKE, "provider", "model")
+    @options(Mode.RETAKE)
     async def retake(
         self,
         interaction: Interaction,
@@ -279,10 +215,6 @@ class Making(commands.Cog):
 
         Parameters
         ----------
-        clip:
-            The number of a clip made here, such as #42, or a link to one.
-        video:
-            A clip of your own instead.
         prompt:
             What happens in that part.
         start:
@@ -291,12 +223,6 @@ class Making(commands.Cog):
             Where it ends, in seconds; left out, at the end.
         replace:
             What is made again.
-        provider:
-            Who makes it; left out, the cheapest that can.
-        model:
-            With which model.
-        seed:
-            The same seed and settings make a similar clip.
         """
         if end is not None and end <= (start or 0.0):
             raise Refusal("The part must end after it begins.")
@@ -312,7 +238,7 @@ class Making(commands.Cog):
         await self._change(interaction, wish, provider, model, source(video, clip))
 
     @app_commands.command()
-    @suggested(Mode.HDR, "provider", "model")
+    @options(Mode.HDR)
     async def hdr(
         self,
         interaction: Interaction,
@@ -321,19 +247,7 @@ class Making(commands.Cog):
         provider: str | None = None,
         model: str | None = None,
     ) -> None:
-        """Give a clip a wider dynamic range.
-
-        Parameters
-        ----------
-        clip:
-            The number of a clip made here, such as #42, or a link to one.
-        video:
-            A clip of your own instead.
-        provider:
-            Who makes it; left out, the cheapest that can.
-        model:
-            With which model.
-        """
+        """Give a clip a wider dynamic range."""
         wish = Brief(mode=Mode.HDR)
         await self._order(interaction, wish, provider, model, {"video": source(video, clip)})
 
@@ -400,4 +314,4 @@ async def _put_together(
         quote = await versions.retake(
             job, request=request, place=place, part=part, prompt=prompt, provider=provider
         )
-    return await versions.order(quote, request=request, place=place)
+    return await versions.order(quote, request=request, place=place, confirmed=False)

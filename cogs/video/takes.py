@@ -175,7 +175,7 @@ class Taking(commands.Cog):
             changes={name: value for name, value in asked.items() if value is not None},
             preset=await versions.preset(preset, place=place) if preset else None,
         )
-        await acting.order(interaction, quote, place)
+        await acting.order(interaction, quote, place, confirmed=False)
 
     @app_commands.command()
     async def presets(
@@ -215,7 +215,7 @@ class Taking(commands.Cog):
                 prompt or "",
                 request=f"interaction:{interaction.id}",
             )
-            await acting.order(interaction, quote, place)
+            await acting.order(interaction, quote, place, confirmed=False)
         elif save is not None:
             job = await self._last(clip, guild_id=place.guild_id, user_id=place.user_id)
             kept = await versions.save_preset(save, job, place=place, server=for_server)

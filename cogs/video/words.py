@@ -1,7 +1,8 @@
 """How options become values, and values suggestions, in the /video commands."""
 
+import inspect
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import discord
@@ -21,10 +22,35 @@ _SUFFIXES = {"duration": " s", "fps": " fps"}
 _SAFE = re.compile(r"\.(pt|pth|bin|ckpt|pkl|pickle)$", re.IGNORECASE)
 
 
-def suggested(mode: Mode, *options: str) -> Callable[[Any], Any]:
-    """Suggest, for each of *options*, what the models that do *mode* can make."""
-    found: dict[str, Any] = {name: _suggest(mode, name) for name in options}
-    return app_commands.autocomplete(**found)
+#: What the options say that several commands have; a command's own words come first.
+SAID: Mapping[str, str] = {
+    "provider": "Who makes it; left out, the cheapest that can.",
+    "model": "With which model.",
+    "resolution": "How large it is.",
+    "aspect": "Its shape: wide, upright or square.",
+    "duration": "How many seconds it lasts.",
+    "fps": "Frames a second.",
+    "seed": "The same seed and settings make a similar clip.",
+    "sound": "Whether it has sound.",
+    "camera": "How the camera moves.",
+    "loras": "Links to LoRAs, each perhaps with its strength: https://…safetensors@0.8",
+    "clip": "The number of a clip made here, such as #42, or a link to one.",
+    "video": "A clip of your own instead.",
+}
+SUGGESTED = ("provider", "model", "resolution", "aspect", "duration", "fps", "camera")
+
+
+def options(mode: Mode) -> Callable[[Any], Any]:
+    """Describe a command's options that others have too, and suggest what *mode*'s models make."""
+
+    def decorate(command: Any) -> Any:
+        names = list(inspect.signature(command).parameters)
+        own = command.__doc__ or ""
+        said = {name: SAID[name] for name in names if name in SAID and f"{name}:\n" not in own}
+        found: dict[str, Any] = {name: _suggest(mode, name) for name in names if name in SUGGESTED}
+        return app_commands.describe(**said)(app_commands.autocomplete(**found)(command))
+
+    return decorate
 
 
 def _suggest(mode: Mode, option: str) -> Suggest:
