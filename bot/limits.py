@@ -32,13 +32,13 @@ def said(refused: Refused, price: int) -> str:
                 f"{refused.amount:g}; wait for one of them or cancel it."
             )
         case Limit.QUOTA | Limit.BUDGET:
-            left = f"{in_words(refused.would_fit)} left" if refused.would_fit else "nothing left"
+            left = f"{in_words(refused.would_fit)} are" if refused.would_fit else "nothing is"
             if refused.frees_at is None:
                 frees = " It is more than that ever allows; a moderator can help."
             return (
                 f"This clip costs {in_words(price)}; {_whose(refused)} is "
                 f"{refused.amount:,.0f} {_EACH[refused.period] if refused.period else ''}, "
-                f"and there is {left} now.{frees}"
+                f"and {left} left now.{frees}"
             )
 
 

@@ -420,8 +420,27 @@ def _changed(before: Any, after: Any) -> str:
 def _said(value: Any) -> str:
     if not isinstance(value, dict):
         return "" if value is None else plain(str(value))
-    shown = ((name, each) for name, each in value.items() if each is not None)
-    return ", ".join(f"{plain(str(name))} {plain(str(each))}" for name, each in shown)
+    shown = ((str(name), each) for name, each in value.items() if each is not None)
+    return ", ".join(
+        f"{plain(name.replace('_', ' '))} {_setting(name, each)}" for name, each in shown
+    )
+
+
+def _setting(name: str, value: Any) -> str:
+    """A value of the audit as people read it: moments, channels and roles by their names."""
+    match name:
+        case "expires_at" | "until":
+            return f"<t:{int(value)}:f>"
+        case "moderators" | "favourites":
+            return f"<#{value}>"
+        case "channels":
+            return ", ".join(f"<#{each}>" for each in json.loads(value)) or "everywhere"
+        case "priority_roles":
+            return ", ".join(f"<@&{each}>" for each in json.loads(value)) or "nobody"
+        case "reviewers":
+            return f"<@&{value}>"
+        case _:
+            return plain(str(value))
 
 
 def _when(moment: float) -> str:

@@ -72,7 +72,7 @@ async def test_deleting_erases_the_clip_and_keeps_the_books(
     assert (await store.policy.bill(1)).spent == 6
     assert await store.check(thorough=True) == []
     refused = await ordered(mira)
-    assert "nothing left" in refused.message.text, "deleting does not refill a quota"
+    assert "nothing is left" in refused.message.text, "deleting does not refill a quota"
 
     playground.clock.advance(32 * 86_400)
     assert await store.privacy.tidy() in {0, 1}

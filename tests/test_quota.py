@@ -13,7 +13,7 @@ async def test_a_quota_holds_from_the_moment_it_is_set(ada, mira, paid, paid_hou
     assert not (await ordered(mira)).ephemeral
     refused = await ordered(mira)
     assert refused.ephemeral
-    assert "your own limit is 6 a day, and there is nothing left now" in refused.message.text
+    assert "your own limit is 6 a day, and nothing is left now" in refused.message.text
     assert "<t:" in refused.message.text
 
 

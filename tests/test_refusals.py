@@ -117,7 +117,7 @@ async def test_a_used_up_budget_is_told_once_and_resumed_with_one_click(
     alarm = await ada.wait_for("The budget is used up")
     assert "12 of 12 credits a day" in alarm.text
     refused = (await ordered(mira)).message
-    assert "this server's budget is 12 a day, and there is nothing left" in refused.text
+    assert "this server's budget is 12 a day, and nothing is left" in refused.text
     await pressed(ada, alarm, "Resume")
     assert not (await ordered(mira)).ephemeral
     ada.go("moderators")

@@ -159,12 +159,18 @@ async def _is(house, number, state):
     return (await house.store.jobs.get(number)).state is state
 
 
+async def _told(house, number):
+    job = await house.store.jobs.get(number)
+    return job.state is State.UNCLEAR and job.due_at is None
+
+
 @pytest.fixture
 async def parked(mira, paid, paid_house):
     """Job 1, of which nobody knows what became."""
     paid.submits.append(Unclear("its reply was lost"))
     await ordered(mira)
-    await until(lambda: _is(paid_house, 1, State.UNCLEAR))
+    await mira.wait_for("is parked")
+    await until(lambda: _told(paid_house, 1))
 
 
 async def test_an_unclear_clip_cannot_be_looked_up_without_a_number(ada, paid_house, parked):

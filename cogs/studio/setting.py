@@ -14,6 +14,16 @@ from cogs._pressing import Form, button, marked, moderating, pressed
 from storage import ChangedBy, Server
 
 CHEAPEST = "-"  #: the value of "nobody in particular" in a menu of models
+#: What stands above each menu, in their order.
+ABOUT = (
+    "Channels where orders are taken",
+    "The channel that asks moderators, and tells them of the budget",
+    "The model that is used where nobody chooses one",
+    "The same for this very channel",
+    "Providers that are on",
+    "Who may make something new of a clip",
+    "Roles whose clips go first where a provider is full",
+)
 CHANGED_BY = {
     ChangedBy.ANYONE: "Everybody may retake and extend every clip",
     ChangedBy.REQUESTER: "Only who asked for a clip, and moderators",
@@ -27,7 +37,8 @@ def panel(interaction: Interaction, server: Server) -> ui.LayoutView:
     view = ui.LayoutView(timeout=None)
     box: ui.Container[ui.LayoutView] = ui.Container()
     box.add_item(ui.TextDisplay(office_words.setup(server, list(bot.studio.providers))))
-    for item in _menus(interaction, server):
+    for about, item in zip(ABOUT, _menus(interaction, server), strict=True):
+        box.add_item(ui.TextDisplay(f"-# {about}"))
         row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
         row.add_item(item)
         box.add_item(row)
@@ -44,7 +55,7 @@ def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
     text = [discord.ChannelType.text, discord.ChannelType.forum, discord.ChannelType.news]
     channels: ui.ChannelSelect[Any] = ui.ChannelSelect(
         custom_id=marked("set", "channels"),
-        placeholder="Where orders are taken (nothing picked: everywhere)",
+        placeholder="Everywhere",
         channel_types=text,
         min_values=0,
         max_values=25,
@@ -52,7 +63,7 @@ def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
     )
     asked: ui.ChannelSelect[Any] = ui.ChannelSelect(
         custom_id=marked("set", "moderators"),
-        placeholder="Where moderators are asked and told",
+        placeholder="None yet",
         channel_types=[discord.ChannelType.text],
         min_values=0,
         max_values=1,
@@ -87,7 +98,7 @@ def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
     )
     first: ui.RoleSelect[Any] = ui.RoleSelect(
         custom_id=marked("set", "priority"),
-        placeholder="Roles that go first in the queue",
+        placeholder="Nobody",
         min_values=0,
         max_values=10,
         default_values=[
