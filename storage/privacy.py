@@ -144,7 +144,8 @@ def forget(
         " ON CONFLICT DO UPDATE SET until = excluded.until",
         (user_id, until),
     )
-    return Forgotten(jobs=len(mine), files=tuple(_files(mine)), until=until)
+    files = (name for name in sorted(_files(mine)) if not _used(db, name))
+    return Forgotten(jobs=len(mine), files=tuple(files), until=until)
 
 
 def tidy(db: sqlite3.Connection, now: float) -> int:
@@ -167,6 +168,14 @@ def _until(db: sqlite3.Connection, guilds: set[int], defaults: Defaults, now: fl
         today = day_at(now, zone)
         ends += [starts(span(period, today)[1], zone) for period in Period]
     return max(ends)
+
+
+def _used(db: sqlite3.Connection, name: str) -> bool:
+    """Whether a job of somebody else's starts from that file."""
+    row = db.execute(
+        "SELECT 1 FROM job WHERE file = ?1 OR instr(brief, json_quote(?1)) LIMIT 1", (name,)
+    ).fetchone()
+    return row is not None
 
 
 def _files(mine: list[Job]) -> set[str]:

@@ -10,8 +10,10 @@ from storage import (
     Brief,
     By,
     Defaults,
+    Input,
     Lane,
     Limit,
+    Mode,
     Offer,
     Period,
     Refused,
@@ -187,6 +189,15 @@ async def test_who_is_forgotten_leaves_amounts_and_no_name(store, time):
     [use] = await store.servers.use(10, TODAY, date(2027, 1, 16))
     assert (use.user_id, use.spent) == (None, 5)
     assert await store.check(thorough=True) == []
+
+
+async def test_a_file_that_somebody_else_starts_from_is_left(store):
+    given = Input(file="inputs/fox.png", type="image/png", size=1)
+    job = await taken(store, 1, brief=Brief(mode=Mode.IMAGE, prompt="mine", image=given))
+    await taken(store, 2, user_id=31, brief=Brief(mode=Mode.IMAGE, prompt="hers", image=given))
+    done = await advance(store.jobs, job, *WAY)
+    await store.jobs.save(replace(done, due_at=None))
+    assert (await store.privacy.forget(30)).files == ("takes/1.mp4",)
 
 
 async def test_who_comes_back_before_the_month_ends_is_still_known(store, time):
