@@ -73,6 +73,8 @@ class Delivery:
         self._defaults = defaults
         self._seeding: set[asyncio.Task[None]] = set()
         self.posted: Callable[[Job], None] = lambda _job: None  #: told of every clip posted
+        #: Told of a post that an earlier try had made and nobody had written down.
+        self.found_again: Callable[[Job, discord.Message], None] = lambda _job, _message: None
 
     async def close(self) -> None:
         """Leave off what is only nice to have."""
@@ -92,6 +94,7 @@ class Delivery:
             async for place in self._places(job):
                 if (found := await self.found(place, job, _is_result(job))) is not None:
                     await self._note(job, found)
+                    self.found_again(job, found)
                     return found.id
         above = await self._above(job, number)
         async for place in self._places(job):

@@ -6,6 +6,7 @@ put together here: the order then carries a `Plan`, which the worker follows onc
 
 import math
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from storage import (
 
 SHORTEST = 0.5  #: seconds of a part that can be made again here
 KEPT = frozenset({State.DELIVERING, State.DONE, State.UNDELIVERED})
+READ = 500  #: clips whose length and size are remembered
 PRESETS = 25  #: of one person, and of one server
 #: What a preset keeps of a brief: choices, never the prompt or inputs.
 CHOICES = (
@@ -63,6 +65,7 @@ class Versions:
         self._policy = studio.store.policy
         self._data = data
         self._clock = clock
+        self._read: OrderedDict[int, Input] = OrderedDict()
 
     # Looking.
 
@@ -115,7 +118,7 @@ class Versions:
 
         Without a *provider*: the clip's own, else whoever can.
         """
-        clip = await self._clip(job, place)
+        clip = await self.clip(job, place)
         start, end = _range(job, part, clip.seconds or 0.0)
         again = job.brief.prompt if prompt is None else clean(prompt)
         wish = Brief(
@@ -161,7 +164,7 @@ class Versions:
 
         Without a *provider*: the clip's own, else whoever can.
         """
-        clip = await self._clip(job, place)
+        clip = await self.clip(job, place)
         again = job.brief.prompt if prompt is None else clean(prompt)
         if direction not in (None, "end", "start"):
             raise Refusal("A clip can be extended at its end or its start.")
@@ -194,7 +197,7 @@ class Versions:
 
     async def hdr(self, job: Job, *, request: str, place: Place) -> Quote:
         """A wider dynamic range, by whoever can give it."""
-        clip = await self._clip(job, place)
+        clip = await self.clip(job, place)
         wish = Brief(mode=Mode.HDR, video=clip, parent=job.id, relation=Relation.HDR)
         refusals = []
         for provider in (job.provider, None):
@@ -229,15 +232,20 @@ class Versions:
         """Whether nobody, or not this *provider*, does extensions or retakes by itself."""
         return not self._offers(mode, provider)
 
-    async def order(self, quote: Quote, *, request: str, place: Place) -> tuple[Job, bool]:
-        """Order what was quoted; the person who acts pays."""
+    async def order(
+        self, quote: Quote, *, request: str, place: Place, confirmed: bool = True
+    ) -> tuple[Job, bool]:
+        """Order what was quoted; the person who acts pays.
+
+        *confirmed* says that they have seen the price.
+        """
         return await self._studio.order(
             quote.brief,
             request=request,
             place=place,
             provider=quote.provider.name,
             model=quote.model.name,
-            confirmed=True,  # who acts on a clip has seen the price
+            confirmed=confirmed,
         )
 
     async def defaults(self, job: Job) -> tuple[str, str]:
@@ -464,11 +472,17 @@ class Versions:
 
     # Small things.
 
-    async def _clip(self, job: Job, place: Place) -> Input:
+    async def clip(self, job: Job, place: Place) -> Input:
+        """A take as an input: how long it is, how large. It never changes, so it is read once."""
+        if job.id in self._read:
+            return self._read[job.id]
         wish = await self._studio.with_inputs(
             Brief(mode=Mode.RETAKE), {"video": Source(take=job.id)}, place=place
         )
         assert wish.video is not None
+        self._read[job.id] = wish.video
+        if len(self._read) > READ:
+            self._read.popitem(last=False)
         return wish.video
 
     async def _frame(self, job: Job, at: float | None) -> Input:

@@ -306,6 +306,24 @@ async def test_settings_are_kept_under_a_name_and_used_again(playground, mira, j
     assert refused.message.text == "There is no preset “quiet”; choose “house”."
 
 
+async def test_what_is_dear_is_confirmed_before_it_is_made_again(playground, tmp_path, mira):
+    plain = Maker("plain", PLAIN, price=DEAR)
+    async with working(
+        playground, tmp_path, providers={"plain": plain}, dailies_quota=9999
+    ) as house:
+        clip = await first_clip(mira, duration=1)
+        by = By(guild_id=playground.guild.id, actor_id=1)
+        await house.store.moderation.set_server(by, confirm_above=50)
+        for _ in range(2):
+            await (await mira.type("/video again")).answered
+        pressed = await answered(await mira.click(clip, "Variation"))
+        assert pressed.message.text.startswith("That costs 100 credits")
+        assert len(plain.orders) == 1
+        await answered(await mira.click(pressed.message, "Make it"))
+        await clip_of(mira, 2)
+        assert len(plain.orders) == 2
+
+
 async def test_the_last_clip_is_made_again_with_changes(mira, house, plain):
     asked = await answered(await mira.type("/video again"))
     assert "You have ordered nothing here yet" in asked.message.text

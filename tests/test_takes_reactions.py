@@ -216,6 +216,19 @@ async def test_favourites_gather_where_moderators_say_and_reviewers_approve(
         await mira.type("/studio takes")
 
 
+async def test_a_reaction_is_quicker_than_our_note_of_the_post(mira, house):
+    clip = await first_clip(mira)
+    await done(house, 1)
+
+    def unwritten(db):
+        db.execute("DELETE FROM post")
+        db.execute("UPDATE job SET result_id = NULL")
+
+    await house.store.writer.write(unwritten)
+    await mira.react(clip, RETAKE)
+    await clip_of(mira, 2)
+
+
 async def test_a_favourite_is_counted_and_taken_back(playground, mira, jonas, house):
     clip = await first_clip(mira)
     for person in (mira, jonas):
@@ -276,6 +289,16 @@ async def test_a_dear_retake_by_reaction_asks_for_the_button(playground, tmp_pat
         await mira.react(clip, EXTEND)
         await mira.wait_for("press Extend…")
         assert len(plain.orders) == 2
+
+
+async def test_a_missing_permission_is_named_before_a_reaction_orders(playground, mira, house):
+    clip = await first_clip(mira)
+    playground.world.set_permissions(
+        playground.channel("videos").id, playground.world.bot_user.id, deny=["attach_files"]
+    )
+    await mira.react(clip, RETAKE)
+    await mira.wait_for("I need Attach Files in")
+    assert await house.store.jobs.get(2) is None
 
 
 async def test_a_reviewer_signs_a_take_off(playground, mira, house):

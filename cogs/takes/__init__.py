@@ -17,4 +17,6 @@ async def setup(bot: Dailies) -> None:
     bot.delivery.posted = boards.touch
     await bot.add_cog(boards)
     await bot.add_cog(Forms(bot))
-    await bot.add_cog(Reactions(bot, boards))
+    reactions = Reactions(bot)
+    bot.delivery.found_again = reactions.read_found
+    await bot.add_cog(reactions)

@@ -36,10 +36,12 @@ async def clip_of(interaction: Interaction, message_id: int) -> int:
     return job.id
 
 
-async def order(interaction: Interaction, quote: Quote, place: Place) -> None:
-    """Order what was quoted, and answer with its card."""
+async def order(
+    interaction: Interaction, quote: Quote, place: Place, *, confirmed: bool = True
+) -> None:
+    """Order what was quoted, and answer with its card. *confirmed*: the price was seen."""
     ordering = interaction.client.versions.order(
-        quote, request=f"interaction:{interaction.id}", place=place
+        quote, request=f"interaction:{interaction.id}", place=place, confirmed=confirmed
     )
     await interaction.client.answer(interaction, ordering)
 

@@ -30,7 +30,6 @@ class Boards(commands.Cog):
         self._seen: OrderedDict[int, tuple[State, int | None]] = OrderedDict()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._again: set[int] = set()
-        self._written: dict[int, float] = {}
 
     async def cog_unload(self) -> None:
         for task in self._tasks.values():

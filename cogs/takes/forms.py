@@ -151,14 +151,11 @@ class Forms(commands.Cog):
 
 
 async def _seconds(interaction: Interaction, job: Job, place: Place) -> float | None:
-    looking = interaction.client.studio.with_inputs(
-        Brief(mode=Mode.RETAKE), {"video": Source(take=job.id)}, place=place
-    )
     try:
-        clip = (await asyncio.wait_for(looking, PATIENCE)).video
+        clip = await asyncio.wait_for(interaction.client.versions.clip(job, place), PATIENCE)
     except (TimeoutError, Busy):
         return None
-    return clip.seconds if clip is not None else None
+    return clip.seconds
 
 
 async def _price(interaction: Interaction, quoting: Any, what: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,13 +13,12 @@ import discord
 from discord.ext import commands
 
 from bot import board, messages
-from bot.client import Dailies
+from bot.client import NEEDED, Dailies
 from bot.delivery import nonce
 from bot.errors import Busy, Refusal
 from bot.studio import Place
 from bot.takes import Part
 from cogs.takes import acting
-from cogs.takes.boards import Boards
 from storage import ENDED, Job, Post, Reaction, State
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ READ_BACK_FOR = 30 * 24 * 3600.0  #: seconds that a post may be old for that
 APART = 60.0  #: seconds between two times of reading back; Discord says "ready" many times
 REPLIES = 100  #: messages after a clip in which a reply to it is looked for
 _ORDERS = frozenset({board.RETAKE, board.EXTEND})
+_CLIP = re.compile(r"dailies-(\d{1,18})\.(?:mp4|zip)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class Given:
     channel_id: int
     emoji: str
     place: Place
+    ours: bool = False  #: whether the message is one of ours
 
     @property
     def key(self) -> tuple[int, int, str]:
@@ -48,15 +50,17 @@ class Given:
 class Reactions(commands.Cog):
     """Acts on reactions once each, whether they come now or were given while we were away."""
 
-    def __init__(self, bot: Dailies, boards: Boards) -> None:
+    def __init__(self, bot: Dailies) -> None:
         self._bot = bot
-        self._boards = boards
         self._takes = bot.studio.store.takes
         self._turns: WeakValueDictionary[tuple[int, int, str], asyncio.Lock] = WeakValueDictionary()
         self._reading: asyncio.Task[None] | None = None
         self._read_at = 0.0
+        self._found: set[asyncio.Task[None]] = set()
 
     async def cog_unload(self) -> None:
+        for reading in self._found:
+            reading.cancel()
         if self._reading is not None:
             self._reading.cancel()
 
@@ -73,6 +77,7 @@ class Reactions(commands.Cog):
             channel_id=event.channel_id,
             emoji=emoji,
             place=_place(event.member, event.channel_id),
+            ours=self._bot.user is not None and event.message_author_id == self._bot.user.id,
         )
         await self._given(given)
 
@@ -188,10 +193,20 @@ class Reactions(commands.Cog):
             await bot.present(ordered, given.channel_id, beside=beside, again=not created)
 
     def _look_before(self, given: Given) -> None:
-        """Refuse where a card could not be posted, before anything is ordered."""
+        """Refuse where a card or clip could not be posted, before anything is ordered."""
         channel = self._bot.get_channel(given.channel_id)
-        if isinstance(channel, discord.Thread) and channel.locked:
+        if not isinstance(channel, discord.Thread | discord.TextChannel):
+            return
+        in_thread = isinstance(channel, discord.Thread)
+        if isinstance(channel, discord.Thread) and (channel.locked or channel.parent is None):
             raise Refusal("This thread is locked; ask in another one.")
+        wanted = discord.Permissions(NEEDED.value)
+        if in_thread:
+            wanted.update(create_public_threads=False, send_messages=False)
+        allowed = channel.permissions_for(channel.guild.me)
+        missing = [name for name, on in wanted if on and not getattr(allowed, name)]
+        if missing:
+            raise Refusal(messages.missing_permissions(missing, channel.mention))
 
     async def _approve(self, job: Job, place: Place) -> bool:
         """Sign a clip off. From anyone but a reviewer, ✅ is just a reaction."""
@@ -212,6 +227,8 @@ class Reactions(commands.Cog):
         )
         if job is not None:
             return job.id, given.message_id, None
+        if given.ours:
+            return await self._just_posted(given), given.message_id, None
         if given.emoji not in _ORDERS:
             return None, 0, None
         place = self._bot.get_partial_messageable(given.channel_id)
@@ -224,6 +241,20 @@ class Reactions(commands.Cog):
         if post is None or reply.author.id != given.place.user_id:
             return None, 0, None
         return post.job_id, post.message_id, _words(reply)
+
+    async def _just_posted(self, given: Given) -> int | None:
+        """The clip of a message of ours that is not written down yet: its file says which."""
+        place = self._bot.get_partial_messageable(given.channel_id)
+        try:
+            message = await place.fetch_message(given.message_id)
+        except discord.HTTPException:
+            return None
+        names = [_CLIP.fullmatch(each.filename) for each in message.attachments]
+        found = next((int(each[1]) for each in names if each), None)
+        job = await self._bot.studio.store.jobs.get(found) if found is not None else None
+        if job is None or job.guild_id != given.place.guild_id:
+            return None
+        return job.id
 
     async def _reply(self, given: Given, post: Post) -> str | None:
         """What this person last wrote in reply to the clip, since they last acted on it."""
@@ -316,6 +347,13 @@ class Reactions(commands.Cog):
                 card = await place.fetch_message(job.card_id or 0)
                 await self._read_message(card, job.guild_id)
 
+    def read_found(self, job: Job, message: discord.Message) -> None:
+        """A post of *job* was found that had not been written down: look what people did to it."""
+        if message.reactions:
+            reading = asyncio.create_task(self._read_message(message, job.guild_id))
+            self._found.add(reading)
+            reading.add_done_callback(self._found.discard)
+
     async def _live(self) -> list[Job]:
         jobs = self._bot.studio.store.jobs
         found = [await jobs.get(due.id) for due in (await jobs.live())[:READ_BACK_CARDS]]
@@ -386,7 +424,13 @@ class Reactions(commands.Cog):
             return  # they left
         place = _place(member, message.channel.id)
         await self._given(
-            Given(message_id=message.id, channel_id=message.channel.id, emoji=emoji, place=place)
+            Given(
+                message_id=message.id,
+                channel_id=message.channel.id,
+                emoji=emoji,
+                place=place,
+                ours=self._bot.user is not None and message.author.id == self._bot.user.id,
+            )
         )
 
     async def _lost(
