@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install playground test lint types requirements bench clean screenshots
+.PHONY: install playground test lint types requirements bench clean readme screenshots
 
 install: .venv/installed
 
@@ -37,6 +37,10 @@ requirements: install
 # The pictures of the README. They are never taken by hand.
 screenshots: install
 	$(BIN)/python -m tests.screenshots docs
+
+# Rewrites the README's section about providers from their own data.
+readme: install
+	$(BIN)/python -m tests.readme
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache

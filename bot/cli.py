@@ -15,6 +15,7 @@ import aiohttp
 import discord
 import imageio_ffmpeg
 
+from bot.catalogue import companies, markdown, state
 from bot.client import invite_url, point_at
 from bot.deployment import FAILED, LOCKED, OK, TOKEN, USAGE, Exit, deploy, stop_signal
 from bot.playing import Options, play
@@ -108,6 +109,20 @@ async def doctor(settings: Settings) -> int:
     return FAILED if trouble else OK
 
 
+def providers(settings: Settings, *, as_markdown: bool) -> int:
+    """`dailies providers`: which are connected here, or all that any of them can make."""
+    data = settings.dailies_data
+    if as_markdown:
+        print(markdown(companies(data)))
+        return OK
+    sections, environ = provider_sections(), environment()
+    lines, well = state(
+        lambda name: Connection(data=data, toml=sections.get(name, {}), environ=environ)
+    )
+    print("\n".join(lines))
+    return OK if well else USAGE
+
+
 def health(settings: Settings) -> int:
     """`dailies health`: ask the running bot whether it is well; for a container's healthcheck."""
     host = settings.dailies_web_host
@@ -159,6 +174,10 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("sync", help="tell Discord the commands")
     commands.add_parser("doctor", help="look at every part of this deployment")
     commands.add_parser("check", help="make sure that the books add up")
+    catalogue = commands.add_parser("providers", help="who makes clips, and who is connected")
+    catalogue.add_argument(
+        "--markdown", action="store_true", help="all that any of them can make, as tables"
+    )
     commands.add_parser("health", help="ask the running bot whether it is well")
     return words
 
@@ -194,6 +213,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 code = asyncio.run(check(settings))
             case "doctor":
                 code = asyncio.run(doctor(settings))
+            case "providers":
+                code = providers(settings, as_markdown=options.markdown)
             case _:
                 code = health(settings)
     except Exit as error:

@@ -343,8 +343,8 @@ def _check_inputs(model: Model, capability: Capability, wish: Brief) -> None:
 
 def _check_input(model: Model, what: str, given: Input, accepts: Accepts) -> None:
     if given.type not in accepts.types:
-        known = listed([_type_word(each) for each in accepts.types])
-        raise Unfit(f"{model.name} takes {known} as {what}; this is {_type_word(given.type)}.")
+        known = listed([type_word(each) for each in accepts.types])
+        raise Unfit(f"{model.name} takes {known} as {what}; this is {type_word(given.type)}.")
     if given.size > accepts.max_bytes:
         raise Unfit(
             f"The {what} has {given.size / 1e6:,.1f} MB; "
@@ -521,7 +521,8 @@ def _rank(name: str) -> Callable[[str | int], float]:
             return float
 
 
-def _type_word(type: str) -> str:
+def type_word(type: str) -> str:
+    """What people call a media type: "MP3" for audio/mpeg."""
     return _TYPE_WORDS.get(type, type.rpartition("/")[2].upper())
 
 

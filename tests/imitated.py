@@ -58,7 +58,7 @@ class Place:
         async with asyncio.timeout(20):
             while True:
                 job = await self.store.writer.read(lambda db: requested(db, request))
-                if job is not None:
+                if job is not None and (job.card_id is not None or not wait):
                     return job
                 if asked.ephemeral or not wait:
                     return None

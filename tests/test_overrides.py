@@ -11,6 +11,7 @@ from bot.providers._overrides import overridden
 from bot.providers.ltx import models
 from bot.settings import BadSetting
 from storage import Brief, Mode
+from tests.imitated import imitated
 
 
 def changed(toml: str) -> dict[str, Model]:
@@ -90,25 +91,28 @@ def test_a_new_model_is_like_one_that_is_known() -> None:
         (
             '[ltx.models."ltx-9"]\ntitle = "x"',
             (
-                "ltx.models.ltx-9 in dailies.toml needs like = one of "
+                "providers.ltx.models.ltx-9 in dailies.toml needs like = one of "
                 "ltx-2-3-fast, ltx-2-3-pro, ltx-2-fast, ltx-2-pro."
             ),
         ),
         (
             '[ltx.models."ltx-9"]\nlike = "ltx-8"',
             (
-                "ltx.models.ltx-9.like in dailies.toml must be one of "
+                "providers.ltx.models.ltx-9.like in dailies.toml must be one of "
                 "ltx-2-3-fast, ltx-2-3-pro, ltx-2-fast, ltx-2-pro."
             ),
         ),
         (
             '[ltx.models."ltx-2-pro".text]\nprice = { per_second = { "1080p" = 0.1 } }',
-            "ltx.models.ltx-2-pro.text.price.dated in dailies.toml cannot be used: it is missing.",
+            (
+                "providers.ltx.models.ltx-2-pro.text.price.dated in dailies.toml cannot be used: "
+                "it is missing."
+            ),
         ),
         (
             '[ltx.models."ltx-2-pro".text]\ncost = 1',
             (
-                "ltx.models.ltx-2-pro.text.cost in dailies.toml cannot be used: "
+                "providers.ltx.models.ltx-2-pro.text.cost in dailies.toml cannot be used: "
                 "there is no such entry."
             ),
         ),
@@ -118,15 +122,15 @@ def test_a_new_model_is_like_one_that_is_known() -> None:
                 'price = { per_second = { "*" = -1 }, dated = 2026-12-01 }'
             ),
             (
-                "ltx.models.ltx-2-pro.text.price.per_second.* in dailies.toml cannot be used: "
-                "it should be greater than or equal to 0."
+                "providers.ltx.models.ltx-2-pro.text.price.per_second.* in dailies.toml cannot "
+                "be used: it should be greater than or equal to 0."
             ),
         ),
         (
             '[ltx.models."ltx-2-pro".text]\nshapes = [{ fps = [0] }]',
             (
-                "ltx.models.ltx-2-pro.text.shapes.0.fps.0 in dailies.toml cannot be used: "
-                "it should be greater than or equal to 1."
+                "providers.ltx.models.ltx-2-pro.text.shapes.0.fps.0 in dailies.toml cannot be "
+                "used: it should be greater than or equal to 1."
             ),
         ),
         (
@@ -134,7 +138,7 @@ def test_a_new_model_is_like_one_that_is_known() -> None:
                 f'[ltx.models."{name}"]\noffer = false'
                 for name in ("ltx-2-3-fast", "ltx-2-3-pro", "ltx-2-fast", "ltx-2-pro")
             ),
-            "ltx.models in dailies.toml leaves no model to offer.",
+            "providers.ltx.models in dailies.toml leaves no model to offer.",
         ),
     ],
 )
@@ -142,3 +146,34 @@ def test_a_mistake_is_named_with_its_place(toml: str, sentence: str) -> None:
     with pytest.raises(BadSetting) as bad:
         changed(toml)
     assert str(bad.value) == sentence
+
+
+async def test_what_it_says_is_what_people_see_and_pay(media, tmp_path, monkeypatch) -> None:
+    (tmp_path / "dailies.toml").write_text(
+        """
+        [providers.ltx.models."ltx-2-3-fast".text]
+        price = { per_second = { "*" = 0.5 }, dated = 2026-12-01 }
+        [providers.ltx.models."ltx-2-pro"]
+        offer = false
+        [providers.ltx.models."ltx-2-5-pro"]
+        like = "ltx-2-3-pro"
+        """
+    )
+    monkeypatch.chdir(tmp_path)
+    async with imitated(media, tmp_path / "data", only=("ltx",)) as place:
+        mira = place.people[0]
+        asked = await mira.type("/video models")
+        await asked.answered
+        said = asked.message.text.replace("\\", "")
+        assert "50 credits a second (prices of 01 Dec 2026)" in said
+        assert "ltx-2-5-pro" in said
+        assert "ltx-2-pro" not in said
+
+        job = await place.order("text", prompt="a fox", model="ltx-2-3-fast", duration=8)
+        assert job.price == 400
+        assert "400 credits (≈ $4.00)" in place.card(job)
+        done = (await place.settled([job.id]))[job.id]
+        assert (await place.store.policy.bill(done.id)).spent == 400
+
+        names = [each.value for each in await mira.suggestions("/video text", "model", prompt="x")]
+        assert names == ["ltx-2-3-fast", "ltx-2-3-pro", "ltx-2-fast", "ltx-2-5-pro"]

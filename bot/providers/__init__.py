@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
 from bot.models import Model
@@ -26,6 +27,7 @@ __all__ = [
     "Report",
     "Stage",
     "connect_all",
+    "modules",
 ]
 
 
@@ -157,13 +159,18 @@ def connect_all(
     *connection* makes what the named provider is given. A module that calls itself
     `LAST_RESORT` counts only where no other provider is connected, unless it is to be kept.
     """
-    names = [module.name for module in pkgutil.iter_modules(__path__) if module.name[0] != "_"]
-    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in sorted(names)}
-    found = {name: module.connect(connection(name)) for name, module in modules.items()}
+    companies = modules()
+    found = {name: module.connect(connection(name)) for name, module in companies.items()}
     connected = {name: provider for name, provider in found.items() if provider is not None}
     paid = {
         name: provider
         for name, provider in connected.items()
-        if not getattr(modules[name], "LAST_RESORT", False)
+        if not getattr(companies[name], "LAST_RESORT", False)
     }
     return connected if keep_last_resort or not paid else paid
+
+
+def modules() -> dict[str, ModuleType]:
+    """The module of every provider there is, connected or not, by its name."""
+    names = [module.name for module in pkgutil.iter_modules(__path__) if module.name[0] != "_"]
+    return {name: importlib.import_module(f"{__name__}.{name}") for name in sorted(names)}

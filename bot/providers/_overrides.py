@@ -1,13 +1,13 @@
 """What a deployment changes about a provider's models and prices, in its part of dailies.toml.
 
-    [ltx.models."ltx-2-fast"]
+    [providers.ltx.models."ltx-2-fast"]
     offer = false                              # leave it out
 
-    [ltx.models."ltx-2-3-pro".text]
+    [providers.ltx.models."ltx-2-3-pro".text]
     price = { per_second = { "1080p" = 0.09, "4K" = 0.36 }, dated = 2026-12-01 }
     shapes = [{ resolutions = ["1080p"], aspects = ["16:9"], fps = [24], durations = [6, 8] }]
 
-    [ltx.models."ltx-2-5-pro"]                 # a model that Dailies does not know
+    [providers.ltx.models."ltx-2-5-pro"]                 # a model that Dailies does not know
     like = "ltx-2-3-pro"
     title = "LTX-2.5 Pro"
 
@@ -87,11 +87,11 @@ def overridden(
         wanted = _Section.model_validate(section).models
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join([provider, *(str(step) for step in first["loc"])])
+        where = ".".join(["providers", provider, *(str(step) for step in first["loc"])])
         raise BadSetting(f"{where} in dailies.toml cannot be used: {_said(first)}.") from None
     known = {model.name: model for model in models}
     for name, table in wanted.items():
-        where = f"{provider}.models.{name}"
+        where = f"providers.{provider}.models.{name}"
         like = known.get(table.like or name)
         if like is None:
             names = ", ".join(model.name for model in models)
@@ -107,7 +107,7 @@ def overridden(
         if model.capabilities and (name not in wanted or wanted[name].offer)
     )
     if not offered:
-        raise BadSetting(f"{provider}.models in dailies.toml leaves no model to offer.")
+        raise BadSetting(f"providers.{provider}.models in dailies.toml leaves no model to offer.")
     return offered
 
 

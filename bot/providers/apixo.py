@@ -47,6 +47,7 @@ DOCUMENT = "https://apixo.ai/docs/models/video/ltx-2-19b"
 CODES = "https://apixo.ai/docs/api-reference/error-codes"
 READ = date(2026, 11, 21)  #: when the document was read
 TITLE = "apixo"
+KEY_FROM = "an account at https://apixo.ai"
 MODEL = "ltx-2-19b"
 #: "Billed per second", and no number anywhere: the official price of ltx-2-pro stands in.
 ASSUMED_USD_PER_SECOND = Decimal("0.06")
@@ -99,13 +100,20 @@ class Settings(BaseModel):
 
     model_config = SETTINGS
 
-    api_key: SecretStr
-    base_url: str = "https://api.apixo.ai"
+    api_key: SecretStr = Field(description="The key; without it the provider does not exist.")
+    base_url: str = Field("https://api.apixo.ai", description="Where its API is.")
     # "10000 / minute, concurrent tasks 1000" is the ceiling; smaller plans have less.
-    concurrency: int = Field(default=10, ge=1, le=1000)
-    per_minute: float = Field(default=120, gt=0, le=10_000)
-    usd_per_second: Decimal | None = Field(default=None, gt=0)
-    routing: Literal["auto", "value", "official"] | None = None
+    concurrency: int = Field(10, ge=1, le=1000, description="Clips under way there at once.")
+    per_minute: float = Field(120, gt=0, le=10_000, description="Requests a minute, of any kind.")
+    usd_per_second: Decimal | None = Field(
+        None,
+        gt=0,
+        description=f"What a second costs you; {ASSUMED_USD_PER_SECOND} is taken until you say.",
+    )
+    routing: Literal["auto", "value", "official"] | None = Field(
+        None,
+        description="How it chooses among its own backends: auto, value or official.",
+    )
 
 
 def connect(connection: Connection) -> "Apixo | None":

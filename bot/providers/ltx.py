@@ -49,6 +49,7 @@ __all__ = ["Ltx", "connect", "models", "request"]
 TITLE = "LTX"
 GUIDE = "ltx.video, How To Integrate A Video Generation API"
 REFERENCE = "docs.ltx.video"
+KEY_FROM = "the developer console, https://console.ltx.video"
 
 ENDPOINTS: Mapping[Mode, str] = {
     Mode.TEXT: "text-to-video",
@@ -104,14 +105,21 @@ class Settings(BaseModel):
 
     model_config = SETTINGS
 
-    api_key: SecretStr
-    base_url: str = "https://api.ltx.video"
+    api_key: SecretStr = Field(description="The key; without it the provider does not exist.")
+    base_url: str = Field("https://api.ltx.video", description="Where its API is.")
     #: The guide orders with POST /v1/… and asks with GET /v2/…, and the guide is what counts. The
     #: reference has ids only from POST /v2/…, and has announced the end of /v1/… for 26 October
     #: 2026. So `v1` is the default, and gives way to /v2/… where LTX says that it is gone.
-    submit_version: Literal["v1", "v2"] = "v1"
-    concurrency: int = Field(default=2, ge=1, le=1000)  # two at a time is what an account has
-    per_minute: float = Field(default=120, gt=0, le=100_000)  # LTX publishes no number
+    submit_version: Literal["v1", "v2"] = Field(
+        "v1",
+        description="The version of the calls that order, v1 or v2; v1 gives way where it is gone.",
+    )
+    concurrency: int = Field(  # two at a time is what an account has
+        2, ge=1, le=1000, description="Clips under way there at once."
+    )
+    per_minute: float = Field(  # LTX publishes no number
+        120, gt=0, le=100_000, description="Requests a minute, of any kind."
+    )
 
 
 class Ltx:

@@ -30,6 +30,7 @@ from ._words import Stages, word
 DOCUMENT = "https://ltx-2api.com/docs"
 READ = date(2026, 11, 21)  #: when the document was read
 TITLE = "ltx-2api.com"
+KEY_FROM = "the dashboard at https://ltx-2api.com"
 ASSUMED_USD_PER_CREDIT = Decimal("0.01")  #: the document names no price; a setting does
 
 VOCABULARY = Vocabulary(
@@ -52,11 +53,18 @@ class Settings(BaseModel):
 
     model_config = SETTINGS
 
-    api_key: SecretStr
-    base_url: str = "https://ltx-2api.com"
-    concurrency: int = Field(default=2, ge=1, le=1000)  # the document has no limit
-    per_minute: float = Field(default=60, gt=0, le=10_000)
-    usd_per_credit: Decimal | None = Field(default=None, gt=0)
+    api_key: SecretStr = Field(description="The key; without it the provider does not exist.")
+    base_url: str = Field("https://ltx-2api.com", description="Where its API is.")
+    concurrency: int = Field(  # the document has no limit
+        2, ge=1, le=1000, description="Clips under way there at once."
+    )
+    per_minute: float = Field(60, gt=0, le=10_000, description="Requests a minute, of any kind.")
+    usd_per_credit: Decimal | None = Field(
+        None,
+        gt=0,
+        description="What one of its credits costs you; "
+        f"{ASSUMED_USD_PER_CREDIT} is taken until you say.",
+    )
 
 
 def connect(connection: Connection) -> "Ltx2Api | None":

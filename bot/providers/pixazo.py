@@ -32,6 +32,7 @@ from ._words import Stages, word
 DOCUMENT = "https://www.pixazo.ai/models/image-to-video/ltx-2-video-api"
 READ = date(2026, 11, 21)  #: when the document was read
 TITLE = "Pixazo"
+KEY_FROM = "a subscription at https://www.pixazo.ai"
 ROUTE = "/ltx-2-video-api-581/v1/ltx-2-video-api-request"
 NEWER = "/v2/requests/status/"  #: the status call of the gateway's newer queue, by request id
 MAX_REMEMBERED = 10_000  #: status links of jobs, kept while this process lives
@@ -70,11 +71,15 @@ class Settings(BaseModel):
 
     model_config = SETTINGS
 
-    api_key: SecretStr  #: the subscription key
-    base_url: str = "https://gateway.pixazo.ai"
-    concurrency: int = Field(default=2, ge=1, le=1000)  # the document has no limit
-    per_minute: float = Field(default=60, gt=0, le=10_000)
-    usd_per_clip: Decimal = Field(default=Decimal("0.60"), gt=0)
+    api_key: SecretStr = Field(
+        description="The subscription key; without it the provider does not exist."
+    )
+    base_url: str = Field("https://gateway.pixazo.ai", description="Where its API is.")
+    concurrency: int = Field(  # the document has no limit
+        2, ge=1, le=1000, description="Clips under way there at once."
+    )
+    per_minute: float = Field(60, gt=0, le=10_000, description="Requests a minute, of any kind.")
+    usd_per_clip: Decimal = Field(Decimal("0.60"), gt=0, description="What a clip costs you.")
 
 
 def connect(connection: Connection) -> "Pixazo | None":
