@@ -19,7 +19,7 @@ from bot.errors import Busy, Refusal
 from bot.studio import Place
 from bot.takes import Part
 from cogs.takes import acting
-from storage import ENDED, Job, Post, Reaction, State
+from storage import ENDED, DiskTrouble, Job, Post, Reaction, State
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,8 @@ class Reactions(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
-        await self._takes.gone([event.message_id])
+        if await self._takes.post(event.message_id) is not None:
+            await self._takes.gone([event.message_id])
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
@@ -133,7 +134,7 @@ class Reactions(commands.Cog):
             try:
                 if not await self._act(given, count):
                     return
-            except (Refusal, Busy) as no:
+            except (Refusal, Busy, DiskTrouble) as no:
                 await self._refuse(given, str(no), explain=not explained)
                 explained = True
             now = Reaction(n=count, stands=True, at=self._bot.clock(), explained=explained)
@@ -142,7 +143,7 @@ class Reactions(commands.Cog):
     async def _act(self, given: Given, count: int) -> bool:
         """Do what the reaction asks for; False where it is none of ours.
 
-        Raises `Refusal` or `Busy`.
+        Raises `Refusal`, `Busy` or `DiskTrouble`.
         """
         job_id, beside, words = await self._target(given)
         if job_id is None:
