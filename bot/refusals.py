@@ -8,7 +8,7 @@ from bot.errors import Refusal
 from bot.models import RESOLUTIONS, Capability
 from bot.office import require
 from bot.studio import Costly, Limited, Place, Quote, Studio
-from storage import Brief, By, Grant, Job, Limit, Offer, RefusedOrder
+from storage import Brief, By, Grant, Job, Limit, Mode, Offer, RefusedOrder
 
 TRIED = 200  #: shorter and smaller clips that are priced to find one that fits
 
@@ -117,6 +117,8 @@ class Refusals:
 
     def _fitting(self, quote: Quote, credits: int, off: frozenset[str]) -> Quote | None:
         """The clip most like *quote*'s that costs no more than *credits*."""
+        if quote.brief.plan is not None or quote.brief.mode is Mode.RETAKE:
+            return None  # a shorter part would not fill the place it is made for
         offers = [
             (provider, model, capability)
             for provider, model in self._studio.offers(quote.brief.mode)

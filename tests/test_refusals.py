@@ -9,7 +9,7 @@ from storage import State
 from tests.house import until, working
 from tests.paid import ordered, paid_provider, pressed, said
 
-ROUNDS = int(os.environ.get("RACE_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "5"))
 
 
 @pytest.fixture
