@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from urllib.parse import urlsplit
 
 from bot.errors import Refusal
 from storage import Brief, Input, Mode
@@ -27,6 +28,8 @@ ASPECTS: Mapping[str, Fraction] = {
     "9:16": Fraction(9, 16),
     "1:1": Fraction(1),
 }
+MAX_STRENGTH = 4.0  #: of a LoRA; the documents advise 0.5 to 2
+MAX_LINK = 2_500  #: characters of a link; signed ones have up to some two thousand
 ANY = "*"  #: the key of a price that is the same at every resolution
 
 
@@ -107,6 +110,7 @@ class Capability:
     sound: bool = False  #: whether sound can be switched
     camera: tuple[str, ...] = ()
     loras: int = 0
+    routings: tuple[str, ...] = ()  #: how the provider may choose among its own backends
     last_image: bool = False
     replace: tuple[str, ...] = ()  #: retake: what of the part may be made again
     directions: tuple[str, ...] = ()  #: extend: at which ends
@@ -267,6 +271,7 @@ _EXTRAS: Mapping[str, str] = {
     "last_image": "a last frame",
     "replace": "a choice of what to replace",
     "direction": "a choice of the end to extend",
+    "routing": "a choice of routing",
 }
 _SHAPE_WORDS: Mapping[str, str] = {
     "resolution": "a choice of resolution",
@@ -296,6 +301,7 @@ def _check_extras(model: Model, capability: Capability, wish: Brief) -> Brief:
         "last_image": capability.last_image,
         "replace": bool(capability.replace),
         "direction": bool(capability.directions),
+        "routing": bool(capability.routings),
     }
     for name, words in _EXTRAS.items():
         if getattr(wish, name) not in (None, ()) and not has[name]:
@@ -313,15 +319,31 @@ def _check_extras(model: Model, capability: Capability, wish: Brief) -> Brief:
         raise Unfit(
             f"{model.name} takes up to {capability.loras} LoRAs; you gave {len(wish.loras)}."
         )
+    for lora in wish.loras:
+        if not _is_public(lora.path):
+            raise Unfit("A LoRA is given by its public https link.")
+        if not 0.0 < lora.scale <= MAX_STRENGTH:
+            raise Unfit(f"A LoRA's strength is more than 0 and at most {MAX_STRENGTH:g}.")
     for name, choices in (
         ("camera", capability.camera),
         ("replace", capability.replace),
         ("direction", capability.directions),
+        ("routing", capability.routings),
     ):
         chosen = getattr(wish, name)
         if chosen is not None and chosen not in choices:
             raise Unfit(f"{name.capitalize()} can be {listed(choices)}, not “{chosen[:40]}”.")
     return wish
+
+
+def _is_public(link: str) -> bool:
+    """Whether *link* may be one that a provider downloads from: https, and nobody's password."""
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return False
+    plain = len(link) <= MAX_LINK and link.isprintable() and " " not in link
+    return plain and parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc
 
 
 def _check_inputs(model: Model, capability: Capability, wish: Brief) -> None:

@@ -220,6 +220,7 @@ def models(usd_per_second: Decimal | None = None) -> tuple[Model, ...]:
             prompt_max=5000,
             seeds=range(1, 2**31),
             loras=3,
+            routings=ROUTES,
         ),
         Capability(
             mode=Mode.IMAGE,
@@ -229,6 +230,7 @@ def models(usd_per_second: Decimal | None = None) -> tuple[Model, ...]:
             prompt_max=5000,
             seeds=range(1, 2**31),
             loras=3,
+            routings=ROUTES,
             inputs={
                 "image": Accepts(
                     types=("image/jpeg", "image/png", "image/webp"), max_bytes=10_000_000
