@@ -169,8 +169,7 @@ class Worker:
         if named is None:
             return
         if job.state is State.RENDERING:
-            if job.remote_id == named:
-                self.wake(job)
+            self._called(job, named)
             return
         known = await self._jobs.by_remote(job.provider, named)
         if known is not None and known.id != job.id:
@@ -183,11 +182,21 @@ class Worker:
         except Unclear as error:
             raise Busy(str(error)) from error
         job = await self._jobs.by_token(token)  # asking took a while
-        if job is not None and job.state is State.SUBMITTING:
-            self._named[token] = named  # in case the reply is lost
-            raise Busy("It is just being sent.")
-        if job is not None and job.state is State.UNCLEAR:
-            await self._adopt(job, named)
+        if job is None:
+            return
+        match job.state:
+            case State.SUBMITTING:
+                self._named[token] = named  # in case the reply is lost
+                raise Busy("It is just being sent.")
+            case State.UNCLEAR:
+                await self._adopt(job, named)
+            case _:
+                self._called(job, named)
+
+    def _called(self, job: Job, named: str) -> None:
+        """Ask about *job* now, if that is what its provider calls it."""
+        if job.remote_id == named:
+            self.wake(job)
 
     async def _adopt(self, job: Job, named: str) -> None:
         """Go on with an unclear *job*, now that its provider knows it as *named*."""

@@ -191,6 +191,21 @@ async def test_a_callback_is_not_lost_where_the_reply_gets_lost_meanwhile(place,
     assert len(orders(place)) == 1
 
 
+async def test_a_callback_counts_where_the_reply_comes_meanwhile(place, oven):
+    """The same, and nothing is lost: the job is asked about at once, and not after a minute."""
+    reply, asked = asyncio.Event(), asyncio.Event()
+    place.apixo.script("submit", Answer(carried_out=True, gate=reply))
+    place.apixo.script("status", Answer(gate=asked))
+    oven.door.set()
+    job = await ordered(place, State.SUBMITTING)
+    await until(lambda: questions(place) == 1)
+    reply.set()
+    job = await until(lambda: in_state(place, job, State.RENDERING))
+    asked.set()
+    await until(lambda: in_state(place, job, State.DONE))
+    assert place.apixo.called == [(job.remote_id, 200)]
+
+
 async def test_apixo_calls_again_where_it_cannot_be_asked_just_now(place, oven):
     job = await unclear(place)
     place.apixo.script("status", Answer(status=500), Answer(status=429))
