@@ -13,10 +13,8 @@ MOST_FRAMES = 2000
 MOST_BYTES = 256 * 2**20  #: of one frame, unpacked
 _SHORT = 720  #: pixels of the short side, at most
 #: Light as it is in EXR is linear and may be brighter than white: it is bent, then encoded.
-_TONES = (
-    "format=gbrpf32le,tonemap=mobius:param=0.7,format=gbrp16le,"
-    + "lutrgb="
-    + ":".join(f"{colour}=gammaval(0.4545)" for colour in "rgb")
+_TONES = "format=gbrpf32le,tonemap=mobius:param=0.7,format=gbrp16le,lutrgb=" + ":".join(
+    f"{colour}=gammaval(0.4545)" for colour in "rgb"
 )
 
 

@@ -291,7 +291,10 @@ async def test_an_invisible_prompt_is_no_prompt(mira, held, held_house):
         ({"resolution": "8K"}, "one makes 720p or 1080p; 1080p?"),
         ({"aspect": "4:3"}, "one makes 16:9 or 9:16; 16:9?"),
         ({"model": "two"}, "There is no model “two” for this here; choose one."),
-        ({"provider": "x"}, "There is no provider “x” here; choose auto, cheapest, fastest or held."),
+        (
+            {"provider": "x"},
+            "There is no provider “x” here; choose auto, cheapest, fastest or held.",
+        ),
         ({"camera": "dolly_in"}, "one has no camera motions; leave it out."),
         ({"seed": 5000}, "A seed for one is a whole number from 1 to 999."),
     ],

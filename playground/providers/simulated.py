@@ -43,4 +43,3 @@ async def simulated(render: Render) -> AsyncIterator[Simulated]:
             environ[f"{prefix}_BASE_URL"] = server.url
         hosts = frozenset(server.host for server in servers.values())
         yield Simulated(servers=servers, environ=environ, hosts=hosts)
-
