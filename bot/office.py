@@ -287,8 +287,6 @@ class Office:
         job = await self._parked(place, job_id)
         now = self._clock()
         change = job.to(State.QUEUED, now=now, due_at=now, failure=None, remote_id=None)
-        if job.attempt:  # an earlier try may have reached a provider: its cost is in suspense
-            change = replace(change, billed="unknown")
         return await self._move(by, job, change, "retry")
 
     async def close(self, place: Place, job_id: int, *, why: str = "") -> Job:

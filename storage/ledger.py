@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from .job import ENDED, Job, State
 
-_PARKED = frozenset({State.UNCLEAR, State.REVIEW})  #: where a person decides
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
@@ -112,13 +110,13 @@ def settle(
     * failed, expired: the person pays nothing; what was billed is the house's loss
     * closed, or ended otherwise with nobody knowing: the person pays nothing; it is in suspense
 
-    A person's order to try a parked job again (to `queued` with `billed` unknown)
+    A person's order to try an unclear job again (`unclear` to `queued` with `billed` unknown)
     keeps the hold for the new attempt and puts the old one in suspense.
     """
     reserved = _reserved(db, job.id)
     if reserved is None:
         return
-    if before in _PARKED and job.state is State.QUEUED and job.billed == "unknown":
+    if before is State.UNCLEAR and job.state is State.QUEUED and job.billed == "unknown":
         _suspend(db, reserved, job, at=at)
     if job.state not in ENDED or _is_settled(db, job.id):
         return
