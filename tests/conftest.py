@@ -9,31 +9,6 @@ from tests.footage import Media
 from tests.house import working
 from tests.paid import paid_provider
 
-#: Files that take longest, longest first: begun first, they do not hold up the end.
-LONG = (
-    "test_kill",
-    "test_storage_machine",
-    "test_provider_matrix",
-    "test_page",
-    "test_takes_page",
-    "test_storage_policy",
-    "test_takes_reactions",
-    "test_refusals",
-    "test_cli",
-    "test_local_provider",
-    "test_media",
-    "test_newcomer",
-    "test_takes_buttons",
-    "test_takes_delivery",
-    "test_end_to_end",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the files, so that several at a time are done together."""
-    rank = {name: place for place, name in enumerate(LONG)}
-    items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
-
 
 @pytest.fixture
 async def playground() -> AsyncIterator[Playground]:
