@@ -265,7 +265,11 @@ async def test_only_its_person_and_moderators_delete_a_clip(playground, mira, jo
     await mira.react(clip, REMOVE)
     await until(lambda: mira.message(clip.id) is None)
     assert (tmp := house.settings.dailies_data / "takes" / "1.mp4").exists(), tmp
-    assert await house.store.takes.posts_of(1) == []
+
+    async def forgotten():
+        return await house.store.takes.posts_of(1) == []
+
+    await until(forgotten)
 
 
 async def test_a_cross_on_a_card_stops_what_is_not_finished(mira, house, plain):
