@@ -41,6 +41,7 @@ def add_routes(app: web.Application, playground: "Playground") -> None:
     """Serve the page on `/`, its files below `/page/`, its socket and its uploads."""
     browser = Browser(playground)
     app.router.add_get("/", browser.index)
+    app.router.add_get("/favicon.ico", _no_icon)  # browsers ask on behalf of bare documents
     app.router.add_get("/page/socket", browser.socket)
     app.router.add_post("/page/upload", browser.upload)
     app.router.add_get("/page/{name}", browser.file)
@@ -422,3 +423,7 @@ def _safety(request: web.Request) -> dict[str, str]:
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-cache",
     }
+
+
+async def _no_icon(_: web.Request) -> web.Response:
+    return web.Response(status=204)

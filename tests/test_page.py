@@ -625,7 +625,7 @@ async def test_an_attached_document_can_do_nothing_in_the_pages_name(stage, tmp_
         await expect(tab.message("evil.html").locator(".file-card")).to_be_visible()
         await tab.page.goto(sent.attachments[0].url)
         assert await tab.page.title() == "here"
-        # That the script was not run, and that a bare document has no icon.
+        # That the script was not run.
         assert any("sandboxed" in line for line in tab.complaints)
         tab.complaints.clear()
 
