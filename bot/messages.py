@@ -185,7 +185,7 @@ def ending(job: Job, *, bill: Bill | None, usd_per_credit: Decimal) -> str:
         case State.EXPIRED:
             text = f"was given up{why}"
         case State.CLOSED:
-            text = "was closed; nobody can tell whether the provider made it."
+            text = "was closed by a moderator."
         case _:
             text = f"failed{why}"
     return f"<@{job.user_id}> **#{job.id}** {text} {at_end(job, bill, usd_per_credit)}".rstrip()

@@ -286,15 +286,16 @@ class Office:
         by = _by(place, why)
         job = await self._parked(place, job_id)
         now = self._clock()
-        change = job.to(State.QUEUED, now=now, due_at=now, failure=None, remote_id=None)
+        fresh = job.to(State.QUEUED, now=now, due_at=now, failure=None, billed="no")
+        change = replace(fresh, remote_id=None, result_url=None, file=None, cost=None)
         return await self._move(by, job, change, "retry")
 
     async def close(self, place: Place, job_id: int, *, why: str = "") -> Job:
-        """Give a parked job up. Its person pays nothing; what it cost stays in suspense."""
+        """Give a parked job up. Its person pays nothing; what it may have cost is in suspense."""
         by = _by(place, why)
         job = await self._parked(place, job_id)
         now = self._clock()
-        change = job.to(State.CLOSED, now=now, due_at=now, billed="unknown")
+        change = job.to(State.CLOSED, now=now, due_at=now, billed=job.charged)
         return await self._move(by, job, change, "close")
 
     async def clear(self, place: Place, job_id: int, attempt: int, *, billed: bool) -> None:

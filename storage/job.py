@@ -139,6 +139,17 @@ class Job:
     card_id: int | None = None  #: the message that shows where it stands
     result_id: int | None = None  #: the message that carries the clip, or the bad news
 
+    @property
+    def charged(self) -> str:
+        """Whether the attempt that brought it here costs money: "no", "yes" or "unknown".
+
+        What a provider has named, or made, it may charge for, whatever we know of it.
+        """
+        if not self.attempt:
+            return "no"
+        taken = self.remote_id or self.result_url or self.file
+        return "unknown" if self.billed == "no" and taken else self.billed
+
     def to(self, state: State, *, now: float, due_at: float | None = None, **changes: Any) -> Self:
         """This job one move later. A finished step forgets its tries."""
         if state not in MOVES[self.state]:

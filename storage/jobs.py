@@ -262,7 +262,7 @@ def save(db: sqlite3.Connection, job: Job, why: str = "", *, credits: int | None
     )
     if job.state is not row.state:
         _record(db, job, before=row.state, why=why)
-        ledger.settle(db, job, before=row.state, at=job.since, credits=credits)
+        ledger.settle(db, job, before=row, at=job.since, credits=credits)
     saved = get(db, job.id)
     assert saved is not None
     return saved

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from .job import ENDED, Job, State
 
+_PARKED = frozenset({State.UNCLEAR, State.REVIEW})  #: where a person decides
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
@@ -97,27 +99,29 @@ def reserve(
 
 
 def settle(
-    db: sqlite3.Connection, job: Job, *, before: State, at: float, credits: int | None = None
+    db: sqlite3.Connection, job: Job, *, before: Job, at: float, credits: int | None = None
 ) -> None:
     """Move what a job holds to where it belongs, now that it is in a new state.
 
     `Jobs.save` calls this with every move, so that no end can forget it. A job that was never
-    reserved, has not ended, or was settled before, moves nothing. *credits* is what the
-    provider billed where that is known exactly; its price otherwise.
+    reserved, has not ended, or was settled before, moves nothing. *before* is the job as it was
+    until then; *credits* is what the provider billed where that is known exactly; its price
+    otherwise.
 
     * done, undelivered: the person pays what was billed, never more than the price
     * cancelled: the same if the provider billed it, else nothing
     * failed, expired: the person pays nothing; what was billed is the house's loss
-    * closed, or ended otherwise with nobody knowing: the person pays nothing; it is in suspense
+    * closed: the same as failed
+    * closed, or ended otherwise, with nobody knowing: the person pays nothing; it is in suspense
 
-    A person's order to try an unclear job again (`unclear` to `queued` with `billed` unknown)
-    keeps the hold for the new attempt and puts the old one in suspense.
+    A person's order to try a parked job again keeps the hold for the new attempt. What the old
+    one may have cost goes into suspense, and from there to what is lost where that is known.
     """
     reserved = _reserved(db, job.id)
     if reserved is None:
         return
-    if before is State.UNCLEAR and job.state is State.QUEUED and job.billed == "unknown":
-        _suspend(db, reserved, job, at=at)
+    if before.state in _PARKED and job.state is State.QUEUED and before.charged != "no":
+        _suspend(db, reserved, before, at=at)
     if job.state not in ENDED or _is_settled(db, job.id):
         return
     billed = job.price if credits is None else credits
@@ -128,7 +132,7 @@ def settle(
         case (State.DONE | State.UNDELIVERED, _) | (State.CANCELLED, "yes"):
             kind, pays = "capture", min(billed, job.price)
             extra = Transfer(source=house, target=lost, amount=billed - pays)
-        case (State.CLOSED, _) | (_, "unknown"):
+        case (_, "unknown"):
             kind = "close"
             extra = Transfer(source=house, target=f"suspense:{job.guild_id}", amount=job.price)
         case (_, "yes"):
@@ -185,6 +189,7 @@ def bill(db: sqlite3.Connection, job_id: int) -> Bill | None:
 
 
 def _suspend(db: sqlite3.Connection, reserved: sqlite3.Row, job: Job, *, at: float) -> None:
+    """Book an attempt that was given up and may have cost its price: once, however it ended."""
     known = db.execute(
         "SELECT 1 FROM txn WHERE job_id = ? AND attempt = ? AND kind = 'suspense'",
         (job.id, job.attempt),
@@ -193,6 +198,8 @@ def _suspend(db: sqlite3.Connection, reserved: sqlite3.Row, job: Job, *, at: flo
         guild = job.guild_id
         moves = [Transfer(source=f"house:{guild}", target=f"suspense:{guild}", amount=job.price)]
         _post_for(db, "suspense", reserved, moves, job_id=job.id, attempt=job.attempt, at=at)
+        if job.charged == "yes":
+            clear(db, job.id, job.attempt, billed=True, at=at)
 
 
 def _paid_and_returned(db: sqlite3.Connection, reserved: sqlite3.Row, pays: int) -> list[Transfer]:

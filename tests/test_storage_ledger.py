@@ -76,6 +76,8 @@ MADE = (S.SUBMITTING, S.RENDERING, S.FETCHING, S.DELIVERING)
         ((S.SUBMITTING, S.RENDERING, S.CANCELLED), "unknown", None, 0, 0, 5),
         ((S.EXPIRED,), "no", None, 0, 0, 0),
         ((S.SUBMITTING, S.UNCLEAR, S.CLOSED), "unknown", None, 0, 0, 5),
+        ((*MADE, S.REVIEW, S.CLOSED), "yes", None, 0, 5, 0),  # it was made, and nobody has it
+        ((S.REVIEW, S.CLOSED), "no", None, 0, 0, 0),  # it was never sent
     ],
 )
 async def test_what_each_end_costs(
@@ -118,22 +120,48 @@ async def test_a_clip_delivered_late_is_not_paid_twice(store: Store) -> None:
     assert (await standing(store)).used == 5
 
 
-async def test_trying_an_unclear_job_again_may_cost_the_house_but_not_the_person_twice(
-    store: Store,
+async def tried_again(store: Store, job: Job) -> Job:
+    """The job as a moderator's retry leaves it."""
+    fresh = job.to(S.QUEUED, now=3.0, due_at=3.0, billed="no", remote_id=None)
+    return await store.jobs.save(replace(fresh, result_url=None, file=None))
+
+
+@pytest.mark.parametrize(
+    ("way", "billed", "lost", "suspense"),
+    [
+        ((S.SUBMITTING, S.UNCLEAR), "unknown", 0, 5),
+        ((S.SUBMITTING, S.RENDERING, S.REVIEW), "no", 0, 5),
+        ((*MADE, S.REVIEW), "yes", 5, 0),
+    ],
+    ids=["unclear", "named", "made"],
+)
+async def test_trying_a_parked_job_again_may_cost_the_house_but_not_the_person_twice(
+    store: Store, way: tuple[S, ...], billed: str, lost: int, suspense: int
 ) -> None:
-    job = await advance(store.jobs, await order(store), S.SUBMITTING, S.UNCLEAR)
-    job = await store.jobs.save(job.to(S.QUEUED, now=3.0, due_at=3.0, billed="unknown"))
+    job = await advance(store.jobs, await order(store), *way)
+    job = await tried_again(store, await store.jobs.save(replace(job, billed=billed)))
     bill = await store.policy.bill(job.id)
-    assert bill == Bill(reserved=5, held=5, spent=0, lost=0, suspense=5, settled=False)
-    job = await advance(store.jobs, replace(job, billed="no"), S.SUBMITTING)
+    assert bill == Bill(reserved=5, held=5, spent=0, lost=lost, suspense=suspense, settled=False)
+    job = await advance(store.jobs, job, S.SUBMITTING)
     job = await store.jobs.save(replace(job, attempt=2))
     bill = await end(store, job, *MADE[1:], S.DONE, billed="yes")
-    assert bill == Bill(reserved=5, held=0, spent=5, lost=0, suspense=5, settled=True)
+    assert bill == Bill(reserved=5, held=0, spent=5, lost=lost, suspense=suspense, settled=True)
 
 
-async def test_a_job_proven_unsent_leaves_no_suspense(store: Store) -> None:
+async def test_a_job_cancelled_after_it_was_tried_again_is_in_suspense_once(store: Store) -> None:
     job = await advance(store.jobs, await order(store), S.SUBMITTING, S.UNCLEAR)
-    job = await store.jobs.save(job.to(S.QUEUED, now=3.0, due_at=3.0, billed="no"))
+    job = await tried_again(store, await store.jobs.save(replace(job, billed="unknown")))
+    saved = await store.jobs.save(job.to(S.CANCELLED, now=4.0, cancelled_by=30))
+    bill = await store.policy.bill(saved.id)
+    assert bill == Bill(reserved=5, held=0, spent=0, lost=0, suspense=5, settled=True)
+    assert await store.check(thorough=True) == []
+
+
+@pytest.mark.parametrize("way", [(S.REVIEW,), (S.SUBMITTING, S.QUEUED, S.REVIEW)])
+async def test_an_attempt_that_was_never_taken_leaves_no_suspense(
+    store: Store, way: tuple[S, ...]
+) -> None:
+    job = await tried_again(store, await advance(store.jobs, await order(store), *way))
     bill = await store.policy.bill(job.id)
     assert bill == Bill(reserved=5, held=5, spent=0, lost=0, suspense=0, settled=False)
 

@@ -61,6 +61,7 @@ DAY = 86_400.0
 AT_WORK = frozenset(
     {State.QUEUED, State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING}
 )
+TAKEN = frozenset({State.RENDERING, State.FETCHING, State.DELIVERING})
 
 Ask = tuple[int, int, frozenset[int], int]
 # One draw for all of an order: server, person, roles, price. Mostly the same server and person,
@@ -122,6 +123,10 @@ class Order:
     spent: int = 0
     house: int = 0  #: lost or in suspense
     forgiven: bool = False  #: ordered before a reset
+    attempt: int = 0
+    taken: bool = False  #: the provider gave a number or a clip for this attempt
+    billed: str = "no"
+    given_up: set[int] = field(default_factory=set)  #: attempts that may have cost the house
 
 
 @dataclass
@@ -254,6 +259,20 @@ class Books:
         )
         self.paid_at[guild, user] = self.paid(guild, user, now) + 10
 
+    def move(self, order: Order, state: State, billed: str) -> None:
+        if order.state in {State.UNCLEAR, State.REVIEW} and state is State.QUEUED:
+            costs = order.taken or order.billed != "no"
+            if order.attempt and costs and order.attempt not in order.given_up:
+                order.house += order.price
+                order.given_up.add(order.attempt)
+        if state is State.SUBMITTING:
+            order.attempt += 1
+        if state in TAKEN:
+            order.taken = True
+        order.taken = order.taken and state is not State.QUEUED
+        order.billed = "no" if state is State.QUEUED else billed
+        order.state = state
+
     def settle(self, order: Order, billed: str, credits: int | None) -> None:
         if order.settled:
             return
@@ -265,7 +284,7 @@ class Books:
         ):
             pays = min(cost, order.price)
             order.house += cost - pays
-        elif order.state is State.CLOSED or billed == "unknown":
+        elif billed == "unknown":
             order.house += order.price
         elif billed == "yes":
             order.house += cost
@@ -398,9 +417,13 @@ class Bank(RuleBasedStateMachine):
     def moved(self, number: int, state: State, billed: str) -> Job:
         job = jobs.get(self.db, number)
         assert job is not None
-        needs = {**NEEDS[state], "remote_id": f"r-{number}", "billed": billed}
+        needs = {**NEEDS[state], "billed": billed}
         if state is State.SUBMITTING:
             needs["attempt"] = job.attempt + 1
+        if state in TAKEN:
+            needs["remote_id"] = f"r-{number}"
+        if state is State.QUEUED:  # as a moderator's retry does
+            needs |= {"billed": "no", "remote_id": None, "result_url": None, "file": None}
         return job.to(state, now=self.now(), **needs)
 
     def go(self, number: int, state: State, billed: str, credits: int | None) -> None:
@@ -408,9 +431,7 @@ class Bank(RuleBasedStateMachine):
         saved = self.write(lambda db, now: jobs.save(db, moved, credits=credits))
         assert saved.state is state
         self.touched.add(number)
-        if order.state is State.UNCLEAR and state is State.QUEUED and billed == "unknown":
-            order.house += order.price
-        order.state = state
+        self.books.move(order, state, billed)
         if state in ENDED:
             self.books.settle(order, billed, credits)
 
