@@ -17,7 +17,7 @@ playground: install
 	$(BIN)/dailies playground
 
 test: install lint types
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff check .

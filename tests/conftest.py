@@ -9,6 +9,15 @@ from tests.footage import Media
 from tests.house import working
 from tests.paid import paid_provider
 
+#: Files of few tests that take minutes each: begun first, they do not hold up the end.
+LONG = ("test_races", "test_storage_machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files: several of them are done at a time, one after the other."""
+    rank = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
+
 
 @pytest.fixture
 async def playground() -> AsyncIterator[Playground]:

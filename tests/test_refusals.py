@@ -1,15 +1,9 @@
 """A refusal helps: it names the limit, offers what fits, and a moderator can be asked."""
 
-import asyncio
-import os
-
 import pytest
 
-from storage import State
-from tests.house import until, working
-from tests.paid import ordered, paid_provider, pressed, said
-
-ROUNDS = int(os.environ.get("RACE_ROUNDS", "5"))
+from tests.house import until
+from tests.paid import ordered, pressed, said
 
 
 @pytest.fixture
@@ -146,55 +140,3 @@ async def test_a_dear_order_is_asked_about_once_more(ada, mira, paid, paid_house
     assert paid.submitted == []
     await pressed(mira, asked, "Order it for 6 credits")
     await until(lambda: len(paid.submitted) == 1)
-
-
-LIMITS = {
-    "quota": ("/quota set", {"amount": "6", "who": "mira"}),
-    "budget": ("/quota budget", {"amount": "6"}),
-    "clips": ("/quota limits", {"clips_per_person": 1}),
-    "server": ("/quota limits", {"clips_in_server": 1}),
-    "pace": ("/quota limits", {"orders_per_minute": 0.1, "at_once": 1}),
-}
-
-
-@pytest.mark.parametrize("limit", LIMITS)
-async def test_of_200_orders_at_once_over_the_wire_exactly_one_is_taken(tmp_path, limit):
-    from playground import open_playground
-
-    command, options = LIMITS[limit]
-    async with (
-        open_playground(rate_limits=False) as playground,
-        working(
-            playground,
-            tmp_path,
-            providers={"held": paid_provider()},
-            dailies_jobs_per_user=1000,
-            dailies_orders_per_minute=100_000,
-            dailies_quota=100_000,
-            dailies_budget=100_000,
-        ) as house,
-    ):
-        ada, mira = playground.person("ada"), playground.person("mira")
-        store, guild = house.store, playground.guild.id
-        for number in range(1, ROUNDS + 1):
-            await said(ada, command, **options)
-            asked = await asyncio.gather(
-                *(mira.type("/video text", prompt=f"fox {each}") for each in range(200))
-            )
-            await until(lambda asked=asked: all(one.state != "waiting" for one in asked), 60)
-            jobs = await store.jobs.newest(limit=1000)
-            assert len(jobs) == number, "exactly one a round"
-            await _make_room(house, jobs[0], ada, mira, playground)
-        assert await store.check(thorough=True) == []
-        assert (await store.jobs.of(guild_id=guild))[0].state is State.CANCELLED
-
-
-async def _make_room(house, job, ada, mira, playground):
-    """Let the next round begin with nothing used and nothing under way."""
-    await house.studio.store.writer.write(lambda db: db.execute("DELETE FROM pace"))
-    from dataclasses import replace
-
-    while (job := await house.store.jobs.get(job.id)).state is not State.RENDERING:
-        await asyncio.sleep(0.01)
-    stopped = job.to(State.CANCELLED, now=playground.clock.now(), cancelled_by=mira.id)
-    house.studio.begin(await house.store.jobs.save(replace(stopped, billed="no")))
