@@ -361,10 +361,16 @@ def place_of(interaction: Interaction) -> Place:
     return Place(
         guild_id=guild_id,
         channel_id=interaction.channel_id,
+        parent_id=parent_of(channel),
         user_id=member.id,
         roles=frozenset(role.id for role in getattr(member, "roles", ())),
         moderator=interaction.permissions.manage_guild,
     )
+
+
+def parent_of(channel: object) -> int | None:
+    """The channel that a thread belongs to; None for anything else."""
+    return channel.parent_id if isinstance(channel, discord.Thread) else None
 
 
 def point_at(api_url: str, gateway_url: str | None) -> None:

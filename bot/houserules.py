@@ -26,6 +26,8 @@ class Asking(Protocol):
     @property
     def channel_id(self) -> int: ...
     @property
+    def parent_id(self) -> int | None: ...
+    @property
     def user_id(self) -> int: ...
     @property
     def moderator(self) -> bool: ...
@@ -47,6 +49,7 @@ class HouseRules:
     def __init__(self, store: Store) -> None:
         self._policy = store.policy
         self._servers = store.servers
+        self._takes = store.takes
         self._off: dict[int, frozenset[str]] = {}
 
     async def load(self) -> None:
@@ -63,16 +66,17 @@ class HouseRules:
         """Refuse an order that may not be made there, or with these words, or by them; else
         who makes it: what was chosen, or the channel's default, or the server's."""
         server = await self._policy.server(place.guild_id)
-        if server.channels and place.channel_id not in server.channels:
+        here = await self._channels(place)
+        if server.channels and server.channels.isdisjoint(here):
             where = listed([f"<#{each}>" for each in sorted(server.channels)][:10])
             raise Refusal(f"Clips are not ordered in this channel; use {where}.")
         if provider in server.providers_off:
             raise Refusal(f"{provider} is switched off in this server; choose another provider.")
         await self._read(place, prompt)
         if provider is None and model is None:
-            provider, model = server.channel_models.get(
-                place.channel_id, (server.provider, server.model)
-            )
+            usual = (server.provider, server.model)
+            own = (server.channel_models.get(each) for each in here)
+            provider, model = next((each for each in own if each is not None), usual)
             if provider in server.providers_off:
                 provider, model = None, None
         return Choice(
@@ -81,6 +85,16 @@ class HouseRules:
             without=server.providers_off,
             confirm_above=server.confirm_above,
         )
+
+    async def _channels(self, place: Asking) -> list[int]:
+        """The thread where it is asked, if it is one, and its channel: what holds for a channel
+        holds in its threads. Discord forgets to tell of threads that were archived; we noted
+        where ours are."""
+        parent = place.parent_id
+        if parent is None:
+            known = await self._takes.thread(place.channel_id)
+            parent = known.parent_id if known is not None else None
+        return [each for each in (place.channel_id, parent) if each is not None]
 
     async def _read(self, place: Asking, prompt: str) -> None:
         rules = await self._servers.prompt_rules(place.guild_id)

@@ -67,8 +67,14 @@ class Place:
     guild_id: int
     channel_id: int
     user_id: int
+    parent_id: int | None = None  #: the channel that a thread belongs to
     roles: frozenset[int] = frozenset()  #: the person's, for what they may spend
     moderator: bool = False  #: whether they may manage the server
+
+    @property
+    def home_id(self) -> int:
+        """The channel, also from within one of its threads."""
+        return self.channel_id if self.parent_id is None else self.parent_id
 
 
 class Limited(Refusal):

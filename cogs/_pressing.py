@@ -12,7 +12,7 @@ from typing import Any, Self
 import discord
 
 from bot import messages
-from bot.client import Interaction
+from bot.client import Interaction, parent_of
 from bot.office import require
 from bot.studio import Place
 
@@ -111,6 +111,7 @@ def standing_at(interaction: discord.Interaction[Any]) -> Place:
     return Place(
         guild_id=interaction.guild_id or 0,
         channel_id=interaction.channel_id or 0,
+        parent_id=parent_of(interaction.channel),
         user_id=member.id,
         roles=frozenset(role.id for role in getattr(member, "roles", ())),
         moderator=interaction.guild_id is not None and interaction.permissions.manage_guild,

@@ -4,12 +4,15 @@ import time
 
 import pytest
 
-from bot.errors import Unclear
+from bot.errors import Refusal, Unclear
 from bot.houserules import meets, plain
-from storage import Lane, PromptRule, State
+from bot.studio import Place
+from storage import By, Lane, PromptRule, State, Thread
 from tests.doubles import FakeProvider
 from tests.house import until, working
+from tests.makers import PLAIN, Maker
 from tests.paid import ordered, paid_provider, pressed, said
+from tests.test_takes_reactions import clip_of, first_clip
 
 
 async def chosen(person, panel, menu, values):
@@ -272,3 +275,53 @@ def test_no_pattern_can_hang_the_bot():
     begun = time.perf_counter()
     assert not meets(rule, plain("a" * 6000 + "!"))
     assert time.perf_counter() - begun < 1
+
+
+async def test_what_holds_in_a_channel_holds_in_its_threads(playground, tmp_path, ada, mira):
+    plain = Maker("plain", PLAIN)
+    async with working(playground, tmp_path, providers={"plain": plain}) as house:
+        panel = await said(ada, "/studio setup")
+        await chosen(ada, panel, "do:set:channels", ["videos"])
+        clip = await first_clip(mira)
+        assert clip.channel_id != playground.channel("videos").id
+        mira.go(clip.channel_id)
+        await pressed(mira, clip, "Variation")
+        await clip_of(mira, 2)
+        await mira.react(clip, "🔁")
+        await clip_of(mira, 3)
+        assert not (await ordered(mira)).ephemeral, "a command in the thread"
+        ada.go("storyboards")
+        refused = await ordered(ada)
+        assert "Clips are not ordered in this channel" in refused.message.text
+        assert len(await house.store.jobs.newest()) == 4
+
+
+async def test_a_channels_model_is_chosen_and_used_in_its_threads_too(playground, tmp_path):
+    dear, cheap = paid_provider(name="dear"), FakeProvider(name="cheap")
+    async with working(playground, tmp_path, providers={"dear": dear, "cheap": cheap}) as house:
+        ada, mira = playground.person("ada"), playground.person("mira")
+        await ordered(mira, provider="dear")
+        thread = (await until(lambda: mira.threads("videos")))[0]
+        ada.go(thread)
+        panel = await said(ada, "/studio setup")
+        await chosen(ada, panel, "do:set:here", "dear one")
+        server = await house.store.policy.server(playground.guild.id)
+        assert server.channel_models == {playground.channel("videos").id: ("dear", "one")}
+        mira.go(thread)
+        await ordered(mira)
+        mira.go("videos")
+        await ordered(mira)
+        assert {(await house.store.jobs.get(each)).provider for each in (2, 3)} == {"dear"}
+
+
+async def test_a_thread_that_discord_no_longer_tells_of_still_has_its_channel(paid_house):
+    """One that was archived is not in what Discord sends at the start."""
+    store, rules = paid_house.store, paid_house.studio.rules
+    by = By(guild_id=1, actor_id=2)
+    await store.moderation.set_server(by, channels={10})
+    await store.takes.set_thread(Thread(id=11, guild_id=1, parent_id=10, board_id=None), at=0.0)
+    await rules.check(Place(guild_id=1, channel_id=11, user_id=3), "", provider=None, model=None)
+    with pytest.raises(Refusal, match="not ordered in this channel"):
+        await rules.check(
+            Place(guild_id=1, channel_id=12, user_id=3), "", provider=None, model=None
+        )

@@ -19,7 +19,7 @@ ABOUT = (
     "Channels where orders are taken",
     "The channel that asks moderators, and tells them of the budget",
     "The model that is used where nobody chooses one",
-    "The same for this very channel",
+    "The same for this very channel and its threads",
     "Providers that are on",
     "Who may make something new of a clip",
     "Roles whose clips go first where a provider is full",
@@ -69,7 +69,7 @@ def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
         max_values=1,
         default_values=[_channel(server.moderators)] if server.moderators else [],
     )
-    here = server.channel_models.get(interaction.channel_id or 0)
+    here = server.channel_models.get(moderating(interaction).home_id)
     default = (server.provider, server.model) if server.provider and server.model else None
     whose = (
         ("default", "Used where nobody chooses a model", default),
@@ -146,10 +146,10 @@ async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> N
             models = {
                 each: named
                 for each, named in server.channel_models.items()
-                if each != place.channel_id
+                if each != place.home_id
             }
             if provider is not None and model is not None:
-                models[place.channel_id] = provider, model
+                models[place.home_id] = provider, model
             changes = {"channel_models": models}
         case "providers":
             changes = {"providers_off": set(interaction.client.studio.providers) - set(picked)}

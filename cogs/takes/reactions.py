@@ -13,7 +13,7 @@ import discord
 from discord.ext import commands
 
 from bot import board, messages
-from bot.client import NEEDED, Dailies
+from bot.client import NEEDED, Dailies, parent_of
 from bot.delivery import nonce
 from bot.errors import Busy, Refusal
 from bot.studio import Place
@@ -459,6 +459,7 @@ def _place(member: discord.Member, channel_id: int) -> Place:
     return Place(
         guild_id=member.guild.id,
         channel_id=channel_id,
+        parent_id=parent_of(member.guild.get_channel_or_thread(channel_id)),
         user_id=member.id,
         roles=frozenset(role.id for role in member.roles),
         moderator=member.guild_permissions.manage_guild,
