@@ -46,6 +46,12 @@ class Overview:
     rules: list[tuple[int, Rule]]  #: with the user's or role's id
     blocks: list[Block]
     standing: Standing  #: of a member without a rule of their own
+    reached: bool  #: whether the budget was used up, or refused an order, in this period
+
+    @property
+    def stuck(self) -> bool:
+        """Whether orders are refused because of the budget, however little of it is left."""
+        return self.reached and self.standing.budget_left is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +101,7 @@ class Office:
             rules=await self._moderation.rules(place.guild_id),
             blocks=await self._moderation.blocks(place.guild_id),
             standing=await self._policy.standing(guild_id=place.guild_id, user_id=0, roles=()),
+            reached=await self._moderation.budget_reached(place.guild_id),
         )
 
     async def person(self, place: Place, user_id: int, roles: frozenset[int]) -> Person:
@@ -197,12 +204,23 @@ class Office:
         server = await self._policy.server(guild_id)
         return day_at(self._clock(), zone_named(server.zone))
 
-    async def alarm(self, guild_id: int, standing: Standing, *, at_least: int = 0) -> int | None:
-        """80 or 100: the share of the budget of which the moderators are to be told now.
+    async def alarm(self, guild_id: int, *, at_least: int = 0) -> tuple[int, Standing] | None:
+        """80 or 100: the share of the budget of which the moderators are to be told, and where
+        the server stands. It stays due until `alarm_told`.
 
         An order that did not fit makes it 100, however little of the budget is left over.
         """
-        return await self._moderation.alarm(guild_id, standing, at_least=at_least)
+        standing = await self._policy.standing(guild_id=guild_id, user_id=0, roles=())
+        percent = await self._moderation.alarm(guild_id, standing, at_least=at_least)
+        return None if percent is None else (percent, standing)
+
+    async def alarm_told(self, guild_id: int, percent: int) -> None:
+        """The moderators were told."""
+        await self._moderation.alarm_told(guild_id, percent)
+
+    async def untold(self) -> list[int]:
+        """The servers whose moderators could not be told of an alarm yet."""
+        return await self._moderation.untold()
 
     # Orders.
 

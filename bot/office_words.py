@@ -106,8 +106,7 @@ def overview(found: Overview, *, usd_per_credit: Decimal) -> str:
         lines.append(
             f"**Budget**: {stand.budget_used:,} of {stand.budget.amount:,} credits "
             f"{EACH[stand.budget.period]} used (≈ ${money:,.2f}); anew "
-            f"<t:{int(stand.budget_resets_at)}:R>."
-            + (" Orders may pass it until then." if stand.budget_left is None else "")
+            f"<t:{int(stand.budget_resets_at)}:R>." + _past(found)
         )
     if server.paused is not None:
         lines.append(f"**Paused**: {plain(server.paused) or 'no reason given'}")
@@ -130,6 +129,29 @@ def overview(found: Overview, *, usd_per_credit: Decimal) -> str:
         lines.append(f"**Blocked**: <@{block.user_id}>{until}: {plain(block.why)}")
     lines.append(pace(server))
     return "\n".join(lines)
+
+
+def _past(found: Overview) -> str:
+    """What becomes of orders that the budget does not cover."""
+    if found.standing.budget_left is None:
+        return " Orders may pass it until then."
+    if found.stuck and found.standing.budget_left:
+        return f" Orders over the last {found.standing.budget_left:,} were refused."
+    return ""
+
+
+def resumed(found: Overview, server: Server) -> str:
+    """What resuming did, and what it did not."""
+    if server.budget_open is not None and found.standing.budget_left is None:
+        return "Orders are taken again, past the budget until it begins anew."
+    if found.stuck:
+        left = found.standing.budget_left or 0
+        return (
+            f"Orders are taken again, and the budget holds: it has {in_words(left)} left, and "
+            "refused an order that costs more. `/studio resume past_budget:True` lets orders "
+            "pass it until it begins anew."
+        )
+    return "Orders are taken again."
 
 
 def pace(server: Server) -> str:

@@ -21,6 +21,7 @@ from storage import (
     Brief,
     IllegalMove,
     Job,
+    Limit,
     Mode,
     Refused,
     Relation,
@@ -138,6 +139,8 @@ class Studio:
         self.halted = False  #: no orders are taken: the books do not add up
         #: Called with a server and where it stands, after each order that was taken.
         self.on_money: Callable[[int, Standing], None] = lambda _guild, _standing: None
+        #: Called with a server after each order that its budget refused.
+        self.on_spent: Callable[[int], None] = lambda _guild: None
         self._jobs = store.jobs
         self._policy = store.policy
         self._inputs = inputs
@@ -267,6 +270,8 @@ class Studio:
                     self.on_money(place.guild_id, standing)
                 return job, created
             case Refused() as refused:
+                if refused.limit is Limit.BUDGET:
+                    self.on_spent(place.guild_id)
                 raise Limited(refused, quote)
 
     async def with_inputs(

@@ -124,9 +124,10 @@ class Quota(
         if found.server.moderators is None:
             words += "\n⚠️ Nobody is told at 80 and 100 %: choose a channel with `/studio setup`."
         resume = []
-        if found.standing.budget_left == 0 or found.server.paused is not None:
-            what = "budget" if found.standing.budget_left == 0 else ""
-            resume = [button("Resume", "resume", what, emoji="▶️")]
+        if found.server.paused is not None:
+            resume.append(button("Resume", "resume", emoji="▶️"))
+        if found.stuck or found.standing.budget_left == 0:
+            resume.append(button("Let orders pass the budget", "resume", "budget", emoji="▶️"))
         await _say(interaction, words, resume)
 
     @app_commands.command()
@@ -314,12 +315,9 @@ class Quota(
 
 @pressed("resume", moderators=True)
 async def _resume(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    office = interaction.client.office
-    server = await office.resume(moderating(interaction), past_budget=about == "budget")
-    words = "Orders are taken again."
-    if server.budget_open is not None:
-        words = "Orders are taken again, past the budget until it begins anew."
-    await _say(interaction, words)
+    place, office = moderating(interaction), interaction.client.office
+    server = await office.resume(place, past_budget=about == "budget")
+    await _say(interaction, office_words.resumed(await office.overview(place), server))
 
 
 @pressed("audit", moderators=True)

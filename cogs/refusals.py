@@ -1,9 +1,11 @@
 """After a refusal: order what fits, say yes to a price, ask a moderator, and their answer."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Any
 
+import aiohttp
 import discord
 from discord import ui
 from discord.ext import commands
@@ -14,9 +16,13 @@ from bot.delivery import nonce
 from bot.errors import Refusal
 from bot.limits import in_words
 from bot.refusals import Answered
-from bot.studio import Costly, Limited
+from bot.studio import Costly, Limited, Place
 from cogs._pressing import Pressed, button, moderating, pressed, standing_at
-from storage import Limit, Offer, RefusedOrder, Standing
+from storage import DiskTrouble, Offer, RefusedOrder, Standing
+
+log = logging.getLogger(__name__)
+
+AGAIN = (0.0, 1.0, 10.0, 60.0, 600.0)  #: seconds before each try to tell moderators of the budget
 
 NO_CHANNEL = (
     "No channel for requests has been chosen here yet, so ask a moderator directly: they choose "
@@ -30,40 +36,29 @@ class Helping(commands.Cog):
     def __init__(self, bot: Dailies) -> None:
         self.bot = bot
         self._asked: dict[int, tuple[float, Interaction]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._due: dict[int, int] = {}  #: by server: the share that counts as used, if any
+        self._ringing: dict[int, asyncio.Task[None]] = {}
 
     async def cog_load(self) -> None:
         self.bot.add_dynamic_items(Pressed)
         self.bot.helps = self.help
         self.bot.studio.on_money = self.money_moved
+        self.bot.studio.on_spent = self.budget_refused
 
     async def cog_unload(self) -> None:
-        for task in self._tasks:
+        for task in self._ringing.values():
             task.cancel()
 
     async def help(self, interaction: Interaction, error: Refusal) -> ui.View | None:
         """The buttons beside a refusal; None where nothing can be done."""
         if not isinstance(error, Limited | Costly):
             return None
-        place = standing_at(interaction)
-        kept = await self.bot.refusals.keep(error, place)
-        if isinstance(error, Limited) and error.refused.limit is Limit.BUDGET:
-            standing = await self.bot.studio.store.policy.standing(
-                guild_id=place.guild_id, user_id=0, roles=()
-            )
-            self._later(self._alarm(place.guild_id, standing, at_least=100))
-        if kept is None:
-            return None
-        view = ui.View(timeout=None)
-        if kept.fits is not None:
-            label = f"Order {described(kept.fits)}"
-            view.add_item(button(label, "less", kept.id, style=discord.ButtonStyle.primary))
-        if kept.why == "confirm":
-            label = f"Order it for {in_words(kept.wanted.price)}"
-            view.add_item(button(label, "all", kept.id, style=discord.ButtonStyle.primary))
-        else:
-            view.add_item(button("Ask a moderator", "ask", kept.id, emoji="🙋"))
-        return view
+        kept = await self.keep(error, standing_at(interaction))
+        return None if kept is None else next_steps(kept)
+
+    async def keep(self, error: Limited | Costly, place: Place) -> RefusedOrder | None:
+        """Keep a refused order for its person, if something can still be done about it."""
+        return await self.bot.refusals.keep(error, place)
 
     async def ask(self, interaction: Interaction, kept: RefusedOrder) -> None:
         """Post the card that asks the moderators, once."""
@@ -123,33 +118,79 @@ class Helping(commands.Cog):
             dm = await bot.create_dm(discord.Object(kept.user_id))
             await dm.send(text, allowed_mentions=messages.SILENT)
 
-    def money_moved(self, guild_id: int, standing: Standing) -> None:
-        """See `Studio.on_money`."""
-        self._later(self._alarm(guild_id, standing))
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """Tell what could not be told before."""
+        for guild_id in await self.bot.office.untold():
+            self.ring(guild_id)
 
-    async def _alarm(self, guild_id: int, standing: Standing, *, at_least: int = 0) -> None:
-        """Tell the moderators once a period that 80 or 100 % of the budget is used."""
-        percent = await self.bot.office.alarm(guild_id, standing, at_least=at_least)
-        if percent is None:
-            return
-        server = await self.bot.studio.store.policy.server(guild_id)
-        if server.moderators is None:
-            return
-        text = office_words.alarm(percent, standing, usd_per_credit=self.bot.usd_per_credit)
+    def money_moved(self, guild_id: int, _: Standing) -> None:
+        """See `Studio.on_money`."""
+        self.ring(guild_id)
+
+    def budget_refused(self, guild_id: int) -> None:
+        """See `Studio.on_spent`."""
+        self.ring(guild_id, at_least=100)
+
+    def ring(self, guild_id: int, *, at_least: int = 0) -> None:
+        """See to it that moderators know how much of the budget is used; once at a time."""
+        self._due[guild_id] = max(at_least, self._due.get(guild_id, 0))
+        if guild_id not in self._ringing:
+            self._ringing[guild_id] = asyncio.create_task(self._ring(guild_id), name="alarm")
+
+    async def _ring(self, guild_id: int) -> None:
+        try:
+            while (at_least := self._due.pop(guild_id, None)) is not None:
+                for pause in AGAIN:
+                    await asyncio.sleep(pause)
+                    if await self._told(guild_id, at_least):
+                        break
+        except DiskTrouble as trouble:
+            log.warning("No alarm about the budget of server %s: %s", guild_id, trouble)
+        finally:
+            del self._ringing[guild_id]
+
+    async def _told(self, guild_id: int, at_least: int) -> bool:
+        """Tell the moderators once a period that 80 or 100 % of the budget is used. False where
+        it is worth another try soon; what was not told stays due."""
+        bot = self.bot
+        due = await bot.office.alarm(guild_id, at_least=at_least)
+        server = await bot.studio.store.policy.server(guild_id)
+        if due is None or server.moderators is None:
+            return True  # who chooses a channel rings again
+        percent, standing = due
+        text = office_words.alarm(percent, standing, usd_per_credit=bot.usd_per_credit)
         items = [button("Resume", "resume", "budget", style=discord.ButtonStyle.primary, emoji="▶️")]
-        channel = self.bot.get_partial_messageable(server.moderators, guild_id=guild_id)
+        channel = bot.get_partial_messageable(server.moderators, guild_id=guild_id)
+        share = f"budget {percent} of {standing.budget.amount}: {standing.budget_used}"
         try:
             await channel.send(
                 view=panel(text, items if percent >= 100 else []),
+                nonce=nonce(guild_id, share),
                 allowed_mentions=messages.SILENT,
             )
-        except (discord.Forbidden, discord.NotFound):
-            return  # /quota budget shows the same
+        except (discord.Forbidden, discord.NotFound) as error:
+            log.info("No alarm about the budget of server %s: %s", guild_id, error)
+            return True  # /quota budget shows the same; the next order tries again
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            log.warning("No alarm about the budget of server %s yet: %s", guild_id, error)
+            return False
+        await bot.office.alarm_told(guild_id, percent)
+        return True
 
-    def _later(self, work: Any) -> None:
-        task = asyncio.create_task(work, name="moderators")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+def next_steps(kept: RefusedOrder) -> ui.View:
+    """The buttons for what a person can still do about a refused order."""
+    view = ui.View(timeout=None)
+    if kept.fits is not None:
+        label = f"Order {described(kept.fits)}"
+        view.add_item(button(label, "less", kept.id, style=discord.ButtonStyle.primary))
+    if kept.why == "confirm":
+        cost = "for " + in_words(kept.wanted.price) if kept.wanted.price else "free of charge"
+        view.add_item(button(f"Order it {cost}", "all", kept.id, style=discord.ButtonStyle.primary))
+    else:
+        view.add_item(button("Ask a moderator", "ask", kept.id, emoji="🙋"))
+    return view
 
 
 def panel(text: str, items: Sequence[ui.Item[Any]] = ()) -> ui.LayoutView:

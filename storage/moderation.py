@@ -183,13 +183,47 @@ class Moderation:
         """80 or 100: the share of the budget that was reached and nobody was told of yet.
 
         *at_least* is a share that counts as reached, as 100 does once an order did not fit.
-        Whoever asks is the one who tells: the second time the answer is None.
+        It stays due until `alarm_told`.
         """
         percent = max(due_alarm(stand) or 0, at_least)
-        if not percent:
-            return None
-        return await self._write(
-            lambda db, now: raise_alarm(db, guild_id, percent, defaults=self._defaults, now=now)
+        now = self._clock.now()
+        known = await self._writer.read(
+            lambda db: alarms(db, guild_id, defaults=self._defaults, now=seen(db, now))
+        )
+        if percent and percent not in known:
+            known[percent] = False
+            await self._write(
+                lambda db, now: note_alarm(
+                    db, guild_id, percent, told=False, defaults=self._defaults, now=now
+                )
+            )
+        told = max((each for each, was_told in known.items() if was_told), default=0)
+        due = max((each for each, was_told in known.items() if not was_told), default=0)
+        return due if due > told else None
+
+    async def alarm_told(self, guild_id: int, percent: int) -> None:
+        """Note that the moderators know of this share of the budget; see `alarm`."""
+        await self._write(
+            lambda db, now: note_alarm(
+                db, guild_id, percent, told=True, defaults=self._defaults, now=now
+            )
+        )
+
+    async def budget_reached(self, guild_id: int) -> bool:
+        """Whether the budget was used up, or refused an order, in the period that it is in."""
+        now = self._clock.now()
+        known = await self._writer.read(
+            lambda db: alarms(db, guild_id, defaults=self._defaults, now=seen(db, now))
+        )
+        return 100 in known
+
+    async def untold(self) -> list[int]:
+        """The servers that have an alarm nobody was told of."""
+        return await self._writer.read(
+            lambda db: [
+                guild
+                for (guild,) in db.execute("SELECT DISTINCT guild_id FROM alarm WHERE NOT told")
+            ]
         )
 
     async def _write(self, act: Callable[[sqlite3.Connection, float], T]) -> T:
@@ -219,6 +253,8 @@ def set_rule(
             "INSERT INTO rule (guild_id, whose, target, amount, period) VALUES (?, ?, ?, ?, ?)",
             (*key, *value),
         )
+    if whose is Whose.SERVER:  # another budget has alarms of its own
+        db.execute("DELETE FROM alarm WHERE guild_id = ?", (by.guild_id,))
     record(
         db,
         by,
@@ -422,17 +458,42 @@ def due_alarm(stand: Standing) -> int | None:
     return next((percent for percent in (100, 80) if share >= percent), None)
 
 
-def raise_alarm(
-    db: sqlite3.Connection, guild_id: int, percent: int, *, defaults: Defaults, now: float
-) -> int | None:
-    """*percent* if this is the first time in the budget's period; see `Moderation.alarm`."""
-    zone = zone_named(server_of(db, guild_id, defaults).zone)
-    first, _ = span(budget_of(db, guild_id, defaults).period, day_at(now, zone))
-    cursor = db.execute(
-        "INSERT INTO alarm (guild_id, day, percent) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        (guild_id, first.isoformat(), percent),
+def alarms(
+    db: sqlite3.Connection, guild_id: int, *, defaults: Defaults, now: float
+) -> dict[int, bool]:
+    """The shares that were reached in the budget's period, and whether anybody was told."""
+    rows = db.execute(
+        "SELECT percent, told FROM alarm WHERE guild_id = ? AND day = ?",
+        (guild_id, _budget_begins(db, guild_id, defaults, now)),
     )
-    return percent if cursor.rowcount else None
+    return {percent: bool(told) for percent, told in rows}
+
+
+def note_alarm(
+    db: sqlite3.Connection,
+    guild_id: int,
+    percent: int,
+    *,
+    told: bool,
+    defaults: Defaults,
+    now: float,
+) -> None:
+    """Note a share that was reached, or that somebody was told of."""
+    db.execute(
+        "INSERT INTO alarm (guild_id, day, percent, told) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET told = max(told, excluded.told)",
+        (guild_id, _budget_begins(db, guild_id, defaults, now), percent, told),
+    )
+    if told:
+        db.execute(
+            "UPDATE alarm SET told = 1 WHERE guild_id = ? AND percent <= ?", (guild_id, percent)
+        )
+
+
+def _budget_begins(db: sqlite3.Connection, guild_id: int, defaults: Defaults, now: float) -> str:
+    """The first day of the period that the budget is in."""
+    zone = zone_named(server_of(db, guild_id, defaults).zone)
+    return span(budget_of(db, guild_id, defaults).period, day_at(now, zone))[0].isoformat()
 
 
 def record(

@@ -2,8 +2,11 @@
 
 import pytest
 
-from tests.house import until
-from tests.paid import ordered, pressed, said
+from storage import By
+from tests.house import until, working
+from tests.makers import DEAR, PLAIN, Maker
+from tests.paid import ordered, paid_provider, pressed, said
+from tests.test_takes_reactions import first_clip
 
 
 @pytest.fixture
@@ -140,3 +143,121 @@ async def test_a_dear_order_is_asked_about_once_more(ada, mira, paid, paid_house
     assert paid.submitted == []
     await pressed(mira, asked, "Order it for 6 credits")
     await until(lambda: len(paid.submitted) == 1)
+
+
+def _alarms(person):
+    """What the moderators were told of the budget, by its first line."""
+    person.go("moderators")
+    heads = [each.text.partition("\n")[0] for each in person.messages() if "budget is" in each.text]
+    person.go("videos")
+    return heads
+
+
+USED_UP, MOST = "### The budget is used up", "### 80 % of the budget is used"
+
+
+async def test_moderators_hear_of_80_percent_and_then_of_all(ada, mira, paid_house, asked_in):
+    await said(ada, "/quota budget", amount="15")
+    await ordered(mira)
+    await ordered(mira)
+    alarm = await ada.wait_for("80 % of the budget is used")
+    assert "12 of 15 credits a day (≈ $0.12)" in alarm.text
+    assert not alarm.buttons
+    await ordered(mira)
+    await ada.wait_for("The budget is used up")
+    assert _alarms(ada) == [MOST, USED_UP]
+
+
+async def test_a_raised_budget_rings_anew(ada, mira, paid_house, asked_in):
+    await said(ada, "/quota budget", amount="6")
+    await ordered(mira)
+    await ada.wait_for("The budget is used up")
+    await said(ada, "/quota budget", amount="12")
+    await ordered(mira)
+    await until(lambda: _alarms(ada) == [USED_UP, USED_UP])
+
+
+async def test_an_alarm_waits_for_a_channel(ada, mira, paid_house):
+    await said(ada, "/quota budget", amount="6")
+    await ordered(mira)
+    await until(lambda: paid_house.store.moderation.untold())
+    panel = await said(ada, "/studio setup")
+    await (await ada.choose(panel, "do:set:moderators", "moderators")).answered
+    await ada.wait_for("The budget is used up")
+    await until(lambda: _no_alarm_is_due(paid_house))
+
+
+async def test_an_alarm_that_could_not_be_posted_is_posted_later(
+    playground, ada, mira, paid_house, asked_in
+):
+    path = rf"/channels/{playground.channel('moderators').id}/messages$"
+    playground.refuse("POST", path, 503, 0, times=1)
+    await said(ada, "/quota budget", amount="6")
+    await ordered(mira)
+    await ada.wait_for("The budget is used up")
+    await until(lambda: _no_alarm_is_due(paid_house))
+    assert _alarms(ada) == [USED_UP]
+
+
+async def _no_alarm_is_due(house):
+    return await house.store.moderation.untold() == []
+
+
+async def test_an_alarm_outlives_the_bot(playground, tmp_path, ada, mira):
+    """Chosen while the post failed: it is told after the next start."""
+    providers = {"held": paid_provider()}
+    async with working(playground, tmp_path, providers=providers) as house:
+        by = By(guild_id=playground.guild.id, actor_id=ada.id)
+        await house.store.moderation.set_server(by, moderators=4711)
+        await said(ada, "/quota budget", amount="6")
+        await ordered(mira)
+        await until(lambda: house.store.moderation.untold())
+        await house.store.moderation.set_server(by, moderators=playground.channel("moderators").id)
+    async with working(playground, tmp_path, providers=providers):
+        await ada.wait_for("The budget is used up")
+
+
+async def test_a_refusal_by_reaction_rings_too(playground, tmp_path, ada, mira):
+    plain = Maker("plain", PLAIN, price=DEAR)
+    async with working(
+        playground, tmp_path, providers={"plain": plain}, dailies_quota=9999, dailies_budget=9999
+    ):
+        panel = await said(ada, "/studio setup")
+        await (await ada.choose(panel, "do:set:moderators", "moderators")).answered
+        clip = await first_clip(mira, duration=1)
+        await said(ada, "/quota budget", amount="150")
+        mira.go(clip.channel_id)
+        await mira.react(clip, "🔁")
+        await mira.wait_for("this server's budget is 150 a day")
+        await ada.wait_for("The budget is used up")
+
+
+async def test_what_is_left_of_a_budget_may_be_passed(ada, mira, paid_house):
+    """3 of 15 credits are left, and no clip costs so little."""
+    await said(ada, "/quota budget", amount="15")
+    await ordered(mira)
+    await ordered(mira)
+    assert (await said(ada, "/quota budget")).buttons == ()
+    assert (await ordered(mira)).ephemeral
+    await until(lambda: paid_house.store.moderation.untold())
+    shown = await said(ada, "/quota budget")
+    assert "Orders over the last 3 were refused." in shown.text
+    assert [each.label for each in shown.buttons] == ["▶️ Let orders pass the budget"]
+    resumed = await said(ada, "/studio resume")
+    assert "the budget holds: it has 3 credits left" in resumed.text
+    assert (await ordered(mira)).ephemeral
+    resumed = await said(ada, "/studio resume", past_budget=True)
+    assert resumed.text == "Orders are taken again, past the budget until it begins anew."
+    assert not (await ordered(mira)).ephemeral
+    assert (await said(ada, "/quota budget")).buttons == ()
+
+
+async def test_the_button_of_the_budget_does_the_same(ada, mira, paid_house):
+    await said(ada, "/quota budget", amount="8")
+    await ordered(mira)
+    assert (await ordered(mira)).ephemeral
+    await until(lambda: paid_house.store.moderation.untold())
+    shown = await said(ada, "/quota budget")
+    done = await pressed(ada, shown, "Let orders pass the budget")
+    assert done.message.text.endswith("past the budget until it begins anew.")
+    assert not (await ordered(mira)).ephemeral

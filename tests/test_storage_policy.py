@@ -261,9 +261,41 @@ async def test_the_budgets_alarms_ring_once_a_period(store: Store, time: Time) -
         answer = await accepted(store, price=price)
         assert answer.standing is not None
         rung.append(await store.moderation.alarm(10, answer.standing))
+        if rung[-1] is not None:
+            await store.moderation.alarm_told(10, rung[-1])
     assert rung == [None, 80, None, 100, None]
     time.passes(DAY)
     answer = await accepted(store, price=8)
+    assert answer.standing is not None
+    assert await store.moderation.alarm(10, answer.standing) == 80
+
+
+async def test_an_alarm_is_due_until_somebody_was_told(store: Store) -> None:
+    await store.moderation.set_rule(BY, Whose.SERVER, 10, Period.DAY)
+    answer = await accepted(store, price=7)
+    assert answer.standing is not None
+    for _ in range(2):
+        assert await store.moderation.alarm(10, answer.standing, at_least=100) == 100
+    assert await store.moderation.untold() == [10]
+    assert await store.moderation.alarm(10, answer.standing) == 100, "also without a new refusal"
+    await store.moderation.alarm_told(10, 100)
+    assert await store.moderation.alarm(10, answer.standing, at_least=100) is None
+    assert await store.moderation.untold() == []
+    answer = await accepted(store, price=1)
+    assert answer.standing is not None
+    assert await store.moderation.alarm(10, answer.standing) is None, "100 says more than 80"
+
+
+async def test_another_budget_has_alarms_of_its_own(store: Store) -> None:
+    await store.moderation.set_rule(BY, Whose.SERVER, 10, Period.DAY)
+    answer = await accepted(store, price=10)
+    assert answer.standing is not None
+    assert await store.moderation.alarm(10, answer.standing) == 100
+    await store.moderation.alarm_told(10, 100)
+    assert await store.moderation.budget_reached(10)
+    await store.moderation.set_rule(BY, Whose.SERVER, 20, Period.DAY)
+    assert not await store.moderation.budget_reached(10)
+    answer = await accepted(store, price=7)
     assert answer.standing is not None
     assert await store.moderation.alarm(10, answer.standing) == 80
 

@@ -5,6 +5,7 @@ from discord import app_commands
 from discord.app_commands import Range
 from discord.ext import commands
 
+from bot import office_words
 from bot.client import Dailies, Interaction
 from cogs._pressing import moderating
 from cogs.studio import parked, rules, setting
@@ -81,11 +82,17 @@ class Desk(
         await say(interaction, "No orders are taken now. `/studio resume` takes them again.")
 
     @app_commands.command()
-    async def resume(self, interaction: Interaction) -> None:
-        """Take orders again, after a pause or past a used-up budget."""
-        server = await self.office.resume(moderating(interaction))
-        past = ", past the budget until it begins anew" if server.budget_open else ""
-        await say(interaction, f"Orders are taken again{past}.")
+    async def resume(self, interaction: Interaction, past_budget: bool = False) -> None:
+        """Take orders again, after a pause or past a used-up budget.
+
+        Parameters
+        ----------
+        past_budget:
+            Let orders pass the budget until it begins anew, also while a little of it is left.
+        """
+        place = moderating(interaction)
+        server = await self.office.resume(place, past_budget=past_budget)
+        await say(interaction, office_words.resumed(await self.office.overview(place), server))
 
     @app_commands.command()
     async def undelivered(self, interaction: Interaction) -> None:

@@ -11,6 +11,7 @@ from bot.client import Interaction
 from bot.errors import Refusal
 from bot.office import credits_of
 from cogs._pressing import Form, button, marked, moderating, pressed
+from cogs.refusals import helping
 from storage import ChangedBy, Server
 
 CHEAPEST = "-"  #: the value of "nobody in particular" in a menu of models
@@ -160,6 +161,8 @@ async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> N
         case _:
             raise Refusal("There is no such setting.")
     await _change(interaction, changes)
+    if changes.get("moderators") is not None:
+        helping(interaction).ring(place.guild_id)
 
 
 @pressed("slow", moderators=True)
