@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from bot.media import MediaError, cut, join, probe, replace_part
+from bot.joining import cut, join, replace_part
+from bot.media import MediaError, probe
 from storage import Plan
 
 PIECE = ".piece.mp4"  #: how the name of a file ends that a plan has yet to be done with

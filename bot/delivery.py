@@ -17,7 +17,8 @@ import discord
 from bot import board, messages
 from bot.cards import Pacer
 from bot.errors import Busy, Refusal
-from bot.media import MediaError, fit, poster, sniff
+from bot.fitting import fit
+from bot.media import MediaError, poster, sniff
 from bot.preview import preview
 from bot.studio import Studio
 from bot.worker import Undeliverable

@@ -1,13 +1,20 @@
 """A file that appears whole or not at all."""
 
 import asyncio
+import glob
+import itertools
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import re
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["landing"]
+__all__ = ["landing", "scratch", "whole"]
+
+_OURS = secrets.token_hex(4)  #: marks what this process is at work on
+_NUMBERS = itertools.count()
 
 
 @asynccontextmanager
@@ -35,3 +42,37 @@ def _land(part: Path, to: Path) -> None:
         os.fsync(directory)  # or a power cut may forget the new name
     finally:
         os.close(directory)
+
+
+@contextmanager
+def scratch(to: Path) -> Iterator[Path]:
+    """The beginning of names for files on the way to *to*; none of them stays at the end.
+
+    So does nothing that a process which was killed had begun for *to*. The names begin with that
+    of *to*: whoever deletes all that belongs to a take finds them.
+    """
+    begun = f"{to.name}.{_OURS}-{next(_NUMBERS)}.part"
+    _sweep(to, lambda name: _OURS not in name)
+    try:
+        yield to.with_name(begun)
+    finally:
+        _sweep(to, lambda name: name.startswith(begun))
+
+
+@contextmanager
+def whole(to: Path) -> Iterator[Path]:
+    """A path to write to; what is there at the end becomes *to*, so *to* is never half a file."""
+    with scratch(to) as part:
+        yield part
+        if part.exists():
+            part.replace(to)
+
+
+_BEGUN = re.compile(r"\.[0-9a-f]{8}-\d+\.part")
+
+
+def _sweep(to: Path, gone: Callable[[str], bool]) -> None:
+    for path in to.parent.glob(f"{glob.escape(to.name)}.*"):
+        rest = path.name.removeprefix(to.name)
+        if _BEGUN.match(rest) and gone(path.name):
+            path.unlink(missing_ok=True)

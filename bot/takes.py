@@ -13,7 +13,8 @@ from pathlib import Path
 
 from bot.errors import Refusal
 from bot.inputs import Source
-from bot.media import MediaError, last_frame, picture_size, poster, side_by_side
+from bot.joining import side_by_side
+from bot.media import MediaError, last_frame, picture_size, poster
 from bot.models import Model, Unfit, listed
 from bot.studio import Place, Quote, Studio, clean
 from storage import (

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bot import media
+from bot import joining, media
 from bot._ffmpeg import H264_AAC, QUALITY, ffmpeg
 from bot.media import MediaError
 
@@ -213,7 +213,7 @@ async def test_a_picture_that_is_cut_off_has_no_size_or_the_right_one(length):
 async def test_frames_are_taken_from_the_start_the_end_and_between(tmp_path):
     parts = [await make(tmp_path / f"{c}.mp4", c, seconds=0.5) for c in ("red", "lime", "blue")]
     clip = tmp_path / "all.mp4"
-    await media.join(parts, clip)
+    await joining.join(parts, clip)
     await media.first_frame(clip, tmp_path / "first.png")
     await media.last_frame(clip, tmp_path / "last.jpg")
     for name, colour in (("first.png", RED), ("last.jpg", BLUE)):
@@ -228,7 +228,7 @@ async def test_the_last_frame_is_the_very_last_one(tmp_path):
     """The last picture alone is blue: half a frame too early would show red."""
     red = await make(tmp_path / "red.mp4", "red", seconds=1, hertz=None)
     blue = await make(tmp_path / "blue.mp4", "blue", seconds=1 / 24, hertz=None)
-    await media.join([red, blue], tmp_path / "both.mp4")
+    await joining.join([red, blue], tmp_path / "both.mp4")
     assert (await media.probe(tmp_path / "both.mp4")).frames == 25
     await media.last_frame(tmp_path / "both.mp4", tmp_path / "last.png")
     with Image.open(tmp_path / "last.png") as image:
@@ -243,7 +243,7 @@ async def test_joined_clips_have_one_size_one_rate_and_no_gap(tmp_path):
     )
     to = tmp_path / "both.mp4"
     shares: list[float] = []
-    await media.join([first, second], to, progress=shares.append)
+    await joining.join([first, second], to, progress=shares.append)
     clip = await media.probe(to)
     assert (clip.width, clip.height, clip.fps, clip.frames) == (320, 180, 24, 72)
     assert clip.seconds == pytest.approx(3, abs=1 / 24)
@@ -260,15 +260,15 @@ async def test_joined_clips_have_one_size_one_rate_and_no_gap(tmp_path):
 
 async def test_clips_without_sound_are_joined_without_sound(tmp_path):
     one = await make(tmp_path / "one.mp4", hertz=None, seconds=0.5)
-    await media.join([one, one], tmp_path / "two.mp4")
+    await joining.join([one, one], tmp_path / "two.mp4")
     clip = await media.probe(tmp_path / "two.mp4")
     assert (clip.audio_codec, clip.frames) == (None, 24)
 
 
 async def test_a_cut_is_exact_to_the_frame(tmp_path):
     parts = [await make(tmp_path / f"{c}.mp4", c, seconds=0.5) for c in ("red", "lime", "blue")]
-    await media.join(parts, tmp_path / "all.mp4")
-    await media.cut(tmp_path / "all.mp4", tmp_path / "cut.mp4", start=0.5, seconds=0.5)
+    await joining.join(parts, tmp_path / "all.mp4")
+    await joining.cut(tmp_path / "all.mp4", tmp_path / "cut.mp4", start=0.5, seconds=0.5)
     clip = await media.probe(tmp_path / "cut.mp4")
     assert clip.frames == 12 and clip.audio_codec == "aac"
     assert close(await colour_at(tmp_path / "cut.mp4", 0), GREEN)
@@ -276,7 +276,7 @@ async def test_a_cut_is_exact_to_the_frame(tmp_path):
     with Image.open(tmp_path / "last.png") as image:
         assert close(image.convert("RGB").getpixel((9, 9)), GREEN)
     with pytest.raises(MediaError, match="outside"):
-        await media.cut(tmp_path / "all.mp4", tmp_path / "no.mp4", start=5, seconds=1)
+        await joining.cut(tmp_path / "all.mp4", tmp_path / "no.mp4", start=5, seconds=1)
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ async def test_a_replaced_part_leaves_the_rest_and_the_length_alone(
     clip = await make(tmp_path / "clip.mp4", "red", seconds=3)
     part = await make(tmp_path / "part.mp4", "lime", fps="30", size="640x360", hertz=None)
     to = tmp_path / "new.mp4"
-    await media.replace_part(clip, part, to, start=1.0, picture=picture, sound=sound)
+    await joining.replace_part(clip, part, to, start=1.0, picture=picture, sound=sound)
     new = await media.probe(to)
     assert (new.frames, new.fps, new.width, new.audio_codec) == (72, 24, 320, "aac")
     frame = 1 / 24
@@ -304,7 +304,7 @@ async def test_a_part_at_the_very_start_or_end_can_be_replaced(tmp_path):
     clip = await make(tmp_path / "clip.mp4", "red", seconds=1)
     part = await make(tmp_path / "part.mp4", "blue", seconds=0.5)
     for start, (early, late) in ((0.0, (BLUE, RED)), (0.5, (RED, BLUE)), (0.9, (RED, BLUE))):
-        await media.replace_part(clip, part, tmp_path / "new.mp4", start=start)
+        await joining.replace_part(clip, part, tmp_path / "new.mp4", start=start)
         assert (await media.probe(tmp_path / "new.mp4")).frames == 24
         assert close(await colour_at(tmp_path / "new.mp4", 0.1), early)
         assert close(await colour_at(tmp_path / "new.mp4", 0.95), late)
@@ -321,29 +321,10 @@ async def busy(to: Path, seconds: int) -> Path:
     return to
 
 
-async def test_a_clip_is_made_to_fit_under_a_limit(tmp_path):
-    clip = await busy(tmp_path / "clip.mp4", 2)
-    before = await media.probe(clip)
-    limit = 300_000
-    assert before.size > 4 * limit
-    await media.fit(clip, tmp_path / "small.mp4", limit)
-    small = await media.probe(tmp_path / "small.mp4")
-    assert limit * 0.6 < small.size <= limit
-    assert small.frames == before.frames and small.audio_codec == "aac"
-    assert small.seconds == pytest.approx(before.seconds, abs=0.05)
-
-
-async def test_a_clip_that_cannot_fit_is_refused_and_leaves_nothing(tmp_path):
-    clip = await make(tmp_path / "clip.mp4", seconds=4)
-    with pytest.raises(MediaError, match="too long"):
-        await media.fit(clip, tmp_path / "small.mp4", 20_000)
-    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
-
-
 async def test_two_takes_stand_side_by_side(tmp_path):
     left = await make(tmp_path / "left.mp4", "red", seconds=1)
     right = await make(tmp_path / "right.mp4", "blue", size="180x320", seconds=2, hertz=None)
-    await media.side_by_side(left, right, tmp_path / "both.mp4")
+    await joining.side_by_side(left, right, tmp_path / "both.mp4")
     both = await media.probe(tmp_path / "both.mp4")
     assert (both.width, both.height, both.frames) == (320 + 102, 180, 48)
     assert both.audio_codec == "aac"
@@ -357,7 +338,7 @@ async def test_a_cancelled_encode_leaves_no_process_and_no_file(tmp_path):
     clip = await busy(tmp_path / "clip.mp4", 2)
     started = asyncio.Event()
     work = asyncio.create_task(
-        media.join([clip] * 8, tmp_path / "long.mp4", progress=lambda share: started.set())
+        joining.join([clip] * 8, tmp_path / "long.mp4", progress=lambda share: started.set())
     )
     await asyncio.wait_for(started.wait(), 30)
     children = own_children()

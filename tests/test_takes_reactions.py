@@ -44,9 +44,9 @@ async def clip_of(person, number=1, timeout=20):
     )
 
 
-async def first_clip(person, prompt="a red fox", **options):
+async def first_clip(person, prompt="a red fox", timeout=20, **options):
     await (await person.type("/video text", prompt=prompt, **options)).answered
-    return await clip_of(person)
+    return await clip_of(person, timeout=timeout)
 
 
 async def done(house, number):

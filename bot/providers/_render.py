@@ -9,17 +9,16 @@ from PIL import Image, ImageFilter, ImageOps
 
 from bot._ffmpeg import H264_AAC, QUALITY, Graph, ffmpeg, rate
 from bot.errors import Failure, Refusal
+from bot.joining import join, replace_part
 from bot.media import (
     Clip,
     MediaError,
     demuxer,
     first_frame,
-    join,
     last_frame,
     picture_size,
     poster,
     probe,
-    replace_part,
 )
 from bot.models import pixels
 from bot.providers import Order

@@ -1,0 +1,79 @@
+"""Writes clips: each in one size and at one rate, one at a time."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from bot._ffmpeg import H264_AAC, Graph, rate
+from bot.media import Clip, run
+
+__all__ = ["Canvas", "Progress", "encode", "patience", "turn"]
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canvas:
+    """The size and rate that the pictures of several clips are brought to."""
+
+    width: int
+    height: int
+    fps: float
+
+    @classmethod
+    def of(cls, info: Clip, *, short: int | None = None) -> "Canvas":
+        """The size and rate of a clip; smaller where its short side is more than *short*."""
+        scale = min(1.0, short / min(info.width, info.height)) if short else 1.0
+        width, height = (max(2, 2 * round(side * scale / 2)) for side in (info.width, info.height))
+        return cls(width=width, height=height, fps=info.fps)
+
+    @property
+    def filters(self) -> str:
+        """What brings any picture to this size and rate, with bars where its shape is another."""
+        size = f"{self.width}:{self.height}"
+        return (
+            f"setpts=PTS-STARTPTS,fps={rate(self.fps)},"
+            f"scale={size}:force_original_aspect_ratio=decrease:flags=bicubic,"
+            f"pad={size}:-1:-1,setsar=1,format=yuv420p"
+        )
+
+    def exactly(self, count: int) -> str:
+        """What makes a stream *count* frames long: cut, or its last one repeated."""
+        return f"tpad=stop=-1:stop_mode=clone,trim=end_frame={count},setpts=PTS-STARTPTS"
+
+
+async def encode(
+    graph: Graph,
+    streams: Sequence[str],
+    to: Path,
+    seconds: float,
+    canvas: Canvas,
+    *options: str,
+    progress: Progress | None = None,
+) -> None:
+    """Write *streams* as a clip. One at a time: two at once would only take twice as long each."""
+    writing = ("-r", rate(canvas.fps), *H264_AAC, *options)
+    async with turn():
+        await run(
+            *graph.arguments(*streams),
+            *writing,
+            to,
+            timeout=patience(canvas, seconds),
+            seconds=seconds,
+            progress=progress,
+        )
+
+
+def patience(canvas: Canvas, seconds: float) -> float:
+    """Seconds that work on so much picture may take: thirty times what an idle machine needs."""
+    return 60 + 20 * seconds * max(1.0, canvas.width * canvas.height / 1_000_000)
+
+
+_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+def turn() -> asyncio.Semaphore:
+    """The one place in line of this process. A semaphore belongs to the loop that waited on it."""
+    return _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(1))
