@@ -44,6 +44,7 @@ class Audit:
         """Look now and every minute; forget those whose time has come. Until cancelled."""
         while True:
             with suppress(DiskTrouble):  # the storage's own check tells of it
+                await self._store.keep_time()
                 await self.look()
                 await self._store.privacy.tidy()
             await asyncio.sleep(EVERY)

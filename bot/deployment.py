@@ -24,6 +24,7 @@ from bot.studio import Studio
 from bot.web import Web
 from bot.worker import Worker
 from storage import Defaults, Store, open_store
+from storage.clock import TICKS
 
 log = logging.getLogger(__name__)
 
@@ -125,19 +126,21 @@ async def deploy(
     clock: Callable[[], float] = time.time,
     loopback: frozenset[str] = frozenset(),
     ready_timeout: float = 2.0,
-    steady: Callable[[], float] = time.monotonic,
+    steady: Callable[[], float] = TICKS,
     providers: dict[str, Provider] | None = None,
     opened: Callable[..., AbstractAsyncContextManager[Store]] = open_store,
     bot_class: type[Dailies] = Dailies,
 ) -> AsyncGenerator[Deployment]:
     """Everything a bot needs, opened, and closed again in the right order.
 
-    *clock* is the time since 1970, *steady* one that never goes backwards. *providers* are those
-    of the settings unless given; *opened* opens the store.
+    *clock* is the wall's, in seconds since 1970, *steady* one that nobody sets: the store makes
+    of the two the one that everything here goes by. *providers* are those of the settings unless
+    given; *opened* opens the store.
     """
     data = settings.dailies_data
     sections = provider_sections()
-    async with opened(data, defaults=defaults_of(settings), wall=clock) as store:
+    async with opened(data, defaults=defaults_of(settings), wall=clock, ticks=steady) as store:
+        now = store.clock.now
 
         def connection(name: str) -> Connection:
             return Connection(
@@ -156,14 +159,14 @@ async def deploy(
             providers,
             inputs=Inputs(data, Fetcher(loopback=loopback)),
             usd_per_credit=settings.dailies_usd_per_credit,
-            clock=clock,
+            clock=now,
         )
         bot = bot_class(
             studio,
             cogs.EXTENSIONS,
             data=data,
             usd_per_credit=settings.dailies_usd_per_credit,
-            clock=clock,
+            clock=now,
             guild_ready_timeout=ready_timeout,
         )
         worker = Worker(
@@ -175,7 +178,6 @@ async def deploy(
             callback=_callbacks(settings.public_url),
             alternative=studio.alternative,
             usd_per_credit=settings.dailies_usd_per_credit,
-            clock=clock,
         )
         studio.employ(worker)
         shelf = Shelf(
@@ -184,7 +186,7 @@ async def deploy(
             days=settings.dailies_keep_days,
             room=settings.dailies_disk_gb,
             spare=settings.dailies_spare_gb,
-            clock=clock,
+            clock=now,
         )
         studio.has_room = shelf.check
         await studio.rules.load()

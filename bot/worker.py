@@ -9,7 +9,6 @@ import heapq
 import logging
 import random
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -30,11 +29,13 @@ from storage import ENDED, IllegalMove, Input, Job, Stale, State, Store
 log = logging.getLogger(__name__)
 
 AT_ONCE = 64  #: steps under way at once; each provider bounds its own work besides
-LOOK_AGAIN = 1.0  #: seconds; a clock that was set is noticed within this time
+LOOK_AGAIN = 1.0  #: seconds; a machine that slept is up to date within this time
 QUEUE_LASTS = 24 * 3600.0  #: seconds that a job waits for a provider before it is given up
 TRIES = 6  #: tries of a step that fails for a reason nobody knows, before a person must look
 PATIENCE = 12  #: tries of a step whose failure may pass, such as a download
 STOPPING = 25.0  #: seconds that steps under way are given to finish at a stop
+UNHEARD = 3600.0  #: seconds past its deadline that a provider which does not answer is asked
+SOON = 60.0  #: seconds within which every job is looked at that a start takes up
 REFRESHED = 50  #: jobs whose cards are looked after at a start, if they ended within …
 FRESH = 600.0  #: … these seconds
 SHOWN_WAITING = 20  #: cards of waiting jobs that are kept current; the rest follow as they move up
@@ -67,7 +68,7 @@ class Glimpse:
     why_waiting: str = ""  #: why it stands there, where that needs words
     waits_there: bool = False  #: the provider has it, and has not begun
     fraction: float | None = None  #: 0 to 1, as the provider says
-    ready_at: float | None = None  #: an estimate from this deployment's own history
+    ready_at: float | None = None  #: an estimate from this deployment's own history, to print
     slow: bool = False  #: it takes longer than nine of ten did
 
 
@@ -105,7 +106,6 @@ class Worker:
         callback: Callable[[Provider, str], str | None] = lambda _provider, _token: None,
         alternative: Alternative = nobody,
         usd_per_credit: Decimal = Decimal("0.01"),
-        clock: Callable[[], float] = time.time,
         new_token: Callable[[], str] = lambda: secrets.token_urlsafe(24),
     ) -> None:
         self._jobs = store.jobs
@@ -118,7 +118,9 @@ class Worker:
         self._estimates = Estimates(store.jobs)
         self._named: dict[str, str] = {}  # what a callback called an attempt that is being sent
         self._usd_per_credit = usd_per_credit
-        self._clock = clock
+        self._clock = store.clock.now
+        self._awake = store.clock.awake
+        self._on_the_wall = store.clock.on_the_wall
         self._new_token = new_token
 
         self._heap: list[tuple[float, int]] = []
@@ -130,6 +132,7 @@ class Worker:
         self._slots: dict[str, set[int]] = {}  # jobs that a provider is, or may be, working on
         self._waiting: dict[str, Queue] = {}  # who waits for a provider
         self._glimpses: dict[int, Glimpse] = {}
+        self._unheard: dict[int, float] = {}  # since when overdue jobs' providers do not answer
         self._unsaved: dict[int, Job] = {}  # what happened, and could not be written down yet
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -221,10 +224,11 @@ class Worker:
         for provider in self._providers.values():
             for model in provider.models:
                 await self._estimates.learn(provider.name, model.name)
+        latest = self._clock() + SOON  # a row that a wrong clock wrote may be due in years
         for job in await self._jobs.live():
             if job.state in {State.SUBMITTING, State.RENDERING}:
                 self._slots.setdefault(job.provider, set()).add(job.id)
-            self._plan(job.id, job.due_at)
+            self._plan(job.id, min(job.due_at, latest))
         for ended in await self._jobs.newest(limit=REFRESHED):
             # Whoever ran before may have died between an ending and its card.
             if ended.state in ENDED and self._clock() - ended.since < FRESH:
@@ -286,7 +290,7 @@ class Worker:
         return None
 
     def _pause(self) -> float:
-        """Seconds until something is due, and never so long that a set clock goes unnoticed."""
+        """Seconds until something is due; never so many that a machine's sleep goes unnoticed."""
         if len(self._tasks) >= AT_ONCE or not self._heap:
             return LOOK_AGAIN
         return min(LOOK_AGAIN, max(0.0, self._heap[0][0] - self._clock()))
@@ -349,6 +353,7 @@ class Worker:
             self._named.pop(before.token or "", None)
         if saved.state in ENDED:
             self._glimpses.pop(saved.id, None)
+            self._unheard.pop(saved.id, None)
             self._failover.forget(saved)
         self._screen.show(saved, self.glimpse(saved))
 
@@ -402,7 +407,7 @@ class Worker:
         slots = self._slots.setdefault(job.provider, set())
         if self._stopping:
             return None
-        if self._clock() - job.created_at > QUEUE_LASTS:
+        if self._awake(job.created_at) > QUEUE_LASTS:
             now, sentence = self._clock(), "No provider took it within a day; nothing was ordered."
             return job.to(
                 State.EXPIRED, now=now, due_at=now, error=sentence, failure=Failure.TIMEOUT
@@ -498,14 +503,17 @@ class Worker:
         except (Busy, Unclear) as error:
             # The provider did not say. It is asked again, and nothing is ordered anew.
             log.info("Job %s could not be asked about: %s %s", job.id, error, error.raw)
-            if now - job.since > provider.limits.max_runtime:
+            # It may well be done: one that cannot be reached at the deadline is asked on.
+            late = self._overdue(job, provider)
+            if late and now - self._unheard.setdefault(job.id, now) > UNHEARD:
                 return self._expired(job, provider)
             wait = error.retry_after if isinstance(error, Busy) else None
             return now + (wait or provider.limits.poll_every)
+        self._unheard.pop(job.id, None)
         if report.stage is Stage.READY:
             cost = report.cost if report.cost is not None else job.cost
             return job.to(State.FETCHING, now=now, due_at=now, result_url=report.url, cost=cost)
-        if now - job.since > provider.limits.max_runtime:
+        if self._overdue(job, provider):
             return self._expired(job, provider)
         await self._look_at_progress(job, report)
         # Spread the questions, so that jobs that began together are not asked about together.
@@ -553,7 +561,7 @@ class Worker:
 
     async def _deliver(self, job: Job) -> Job:
         now = self._clock()
-        if job.card_id is None and now - job.created_at < 60:
+        if job.card_id is None and self._awake(job.created_at) < 60:
             return job.again(now + 1, tries=job.tries)  # the card is on its way; it says where
         again = self._tried(job)
         try:
@@ -600,6 +608,9 @@ class Worker:
         return job.to(
             State.UNCLEAR, now=now, due_at=now, error=why, failure=Failure.UNCLEAR, billed="unknown"
         )
+
+    def _overdue(self, job: Job, provider: Provider) -> bool:
+        return self._awake(job.since) > provider.limits.max_runtime
 
     def _expired(self, job: Job, provider: Provider) -> Job:
         now = self._clock()
@@ -691,7 +702,10 @@ class Worker:
 
     async def _look_at_progress(self, job: Job, report: Report) -> None:
         """Keep what the provider says, and what our own history makes likely."""
-        ready_at, slow = self._estimates.of(job, report.fraction, now=self._clock())
+        now = self._clock()
+        begun = replace(job, since=now - self._awake(job.since))
+        ready_at, slow = self._estimates.of(begun, report.fraction, now=now)
+        ready_at = None if ready_at is None else self._on_the_wall(ready_at)
         waits = report.stage is Stage.WAITING
         glimpse = Glimpse(waits_there=waits, fraction=report.fraction, ready_at=ready_at, slow=slow)
         if glimpse != self._glimpses.get(job.id):

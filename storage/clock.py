@@ -1,10 +1,12 @@
-"""A clock for limits that nobody gains or loses by setting the machine's clock."""
+"""A clock that nobody gains or loses by when the machine's is set."""
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 LEAP = 30 * 86_400.0  #: seconds that one start may move ahead of the last moment we know of
+SURE = 60.0  #: seconds that a process must have run for its moments to become the mark unasked
+REMEMBERED = 90 * 86_400.0  #: seconds for which it is remembered when Dailies did not run
 
 #: Like `time.monotonic`, but where the system can tell it also runs while the machine sleeps.
 TICKS: Callable[[], float] = (
@@ -21,6 +23,9 @@ class Clock:
     seen (the *mark*), and not more than 30 days above it, because a year too high would
     freeze every quota once the clock is right again. After that only *ticks* count. So a wall
     clock that jumps while Dailies runs neither frees nor freezes anyone.
+
+    How far a start jumps ahead says the wall clock alone, so no deadline believes it: see
+    `awake`. *gaps* are earlier such jumps, each from a moment to a moment.
     """
 
     def __init__(
@@ -29,26 +34,68 @@ class Clock:
         *,
         wall: Callable[[], float] = time.time,
         ticks: Callable[[], float] = TICKS,
+        gaps: Sequence[tuple[float, float]] = (),
     ) -> None:
         self._wall = wall
         self._ticks = ticks
         self._tick = ticks()
         believed = wall()
         self._start = believed if mark is None else min(max(believed, mark), mark + LEAP)
+        #: From when to when Dailies did not run just now, as far as the wall clock tells.
+        self.gap = None if mark is None or mark == self._start else (mark, self._start)
+        # A gap that began at the mark is that of a start which left no moment behind.
+        self._gaps = [each for each in gaps if mark is not None and each[0] < mark]
+        if self.gap is not None:
+            self._gaps.append(self.gap)
 
     def now(self) -> float:
-        """Now, as limits count it."""
+        """Now, as limits, due times and deadlines count it."""
         return self._start + (self._ticks() - self._tick)
 
     def on_the_wall(self, moment: float) -> float:
         """What the machine's clock will show at *moment*: what to print for people."""
         return moment + self._wall() - self.now()
 
+    def awake(self, since: float) -> float:
+        """Seconds from *since* to now in which Dailies ran: what a deadline is measured in.
+
+        Neither a wall clock that was set between two runs nor a long time in which nobody was
+        there to ask brings a deadline nearer. A moment yet to come, which only a wrong clock
+        can have written down, counts as this start.
+        """
+        now = self.now()
+        if since > now:
+            since = self._start
+        asleep = sum(max(0.0, min(ended, now) - max(began, since)) for began, ended in self._gaps)
+        return now - since - asleep
+
+    @property
+    def sure(self) -> bool:
+        """Whether this process has run long enough for its moments to become the mark.
+
+        One that is started again and again with a wrong wall clock must not move it each time.
+        """
+        return self._ticks() - self._tick >= SURE
+
 
 def mark(db: sqlite3.Connection) -> float | None:
     """The highest moment this database has seen; None when it has seen none."""
     row = db.execute("SELECT mark FROM clock").fetchone()
     return None if row is None else float(row[0])
+
+
+def gaps(db: sqlite3.Connection) -> list[tuple[float, float]]:
+    """From when to when Dailies did not run, oldest first."""
+    return [tuple(row) for row in db.execute("SELECT began, ended FROM gap ORDER BY began")]
+
+
+def note_gap(db: sqlite3.Connection, clock: Clock) -> None:
+    """Keep what the start of *clock* found, for the deadlines of later starts."""
+    seen = mark(db)
+    if seen is not None:
+        db.execute("DELETE FROM gap WHERE began >= ? OR ended < ?", (seen, seen - REMEMBERED))
+    if clock.gap is not None:
+        db.execute("INSERT INTO gap (began, ended) VALUES (?, ?)", clock.gap)
 
 
 def advance(db: sqlite3.Connection, now: float) -> float:

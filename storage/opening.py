@@ -13,12 +13,12 @@ import os
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
 from .checks import check
-from .clock import TICKS, Clock, mark
+from .clock import TICKS, Clock, advance, gaps, mark, note_gap
 from .jobs import Jobs
 from .moderation import Moderation
 from .policy import Policy
@@ -26,7 +26,7 @@ from .privacy import Privacy
 from .rules import Defaults
 from .servers import Servers
 from .takes import Takes
-from .writer import Connection, Writer
+from .writer import Connection, DiskTrouble, Writer
 
 DATABASE = "dailies.db"
 LOCK = "dailies.lock"
@@ -53,6 +53,7 @@ class Store:
 
     def __init__(self, writer: Writer, *, clock: Clock, defaults: Defaults) -> None:
         self.writer = writer
+        self.clock = clock  #: what everything here is timed by
         self.jobs = Jobs(writer)
         self.policy = Policy(writer, clock=clock, defaults=defaults)
         self.moderation = Moderation(writer, clock=clock, defaults=defaults)
@@ -63,6 +64,15 @@ class Store:
     async def check(self, *, thorough: bool = False) -> list[str]:
         """Every rule of the books that is broken, a sentence each; see `checks.check`."""
         return await self.writer.read(lambda db: check(db, thorough=thorough))
+
+    async def keep_time(self) -> None:
+        """Note the moment: wherever the wall clock is set, the next start begins no earlier.
+
+        Raises `DiskTrouble`.
+        """
+        if self.clock.sure:
+            now = self.clock.now()
+            await self.writer.write(lambda db: advance(db, now))
 
 
 @asynccontextmanager
@@ -76,7 +86,7 @@ async def open_store(
     """Open the store in *directory*, creating it or bringing it up to the newest schema.
 
     *defaults* are the limits of servers that have set none. *wall* and *ticks* are what the
-    clock of the limits goes by, in seconds: see `Clock`.
+    store's clock goes by, in seconds: see `Clock`.
 
     Raises `Locked`, `NewerSchema`, `Damaged`, or `CannotOpen` for a directory that cannot be
     used. Closing finishes the writes that still wait.
@@ -89,10 +99,23 @@ async def open_store(
         async with db:
             writer = Writer(db)
             try:
-                clock = Clock(await writer.read(mark), wall=wall, ticks=ticks)
-                yield Store(writer, clock=clock, defaults=defaults or Defaults())
+                clock = await _started(writer, wall=wall, ticks=ticks)
+                store = Store(writer, clock=clock, defaults=defaults or Defaults())
+                yield store
+                with suppress(DiskTrouble):  # there is always the mark of a minute ago
+                    await store.keep_time()
             finally:
                 await writer.close()
+
+
+async def _started(
+    writer: Writer, *, wall: Callable[[], float], ticks: Callable[[], float]
+) -> Clock:
+    """The clock of this start."""
+    clock = await writer.read(lambda db: Clock(mark(db), wall=wall, ticks=ticks, gaps=gaps(db)))
+    with suppress(DiskTrouble):  # this process knows it, and a later start can do without
+        await writer.write(lambda db: note_gap(db, clock))
+    return clock
 
 
 def migrations() -> list[str]:

@@ -25,8 +25,14 @@ def settings_for(playground, data, **more):
 
 
 @asynccontextmanager
-async def working(playground, data, *, providers=None, environ=None, loopback=frozenset(), **more):
-    """The whole bot, connected and ready; it is stopped cleanly at the end."""
+async def working(
+    playground, data, *, providers=None, environ=None, loopback=frozenset(), wall=None, **more
+):
+    """The whole bot, connected and ready; it is stopped cleanly at the end.
+
+    Its clocks are the playground's, which go on when that is turned, as if time passed. *wall* is
+    a clock that somebody sets.
+    """
     playground.world.ack_within = PATIENT
     before = discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY
     point_at(playground.api_url, playground.gateway_url)
@@ -35,7 +41,7 @@ async def working(playground, data, *, providers=None, environ=None, loopback=fr
         async with deploy(
             settings_for(playground, data, **more),
             environ=environ or {},
-            clock=playground.clock.now,
+            clock=wall or playground.clock.now,
             steady=playground.clock.now,
             loopback=loopback,
             ready_timeout=0.1,

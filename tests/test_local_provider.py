@@ -693,7 +693,7 @@ class Clock:
 
 async def test_a_slowed_render_shows_its_time_as_progress(tmp_path):
     clock = Clock()
-    local = Local(tmp_path / "local", pace=3600, clock=clock)
+    local = Local(tmp_path / "local", pace=3600, steady=clock)
     wanted = order()
     await local.submit(wanted)
     async with asyncio.timeout(30):

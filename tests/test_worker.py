@@ -32,7 +32,6 @@ class House:
             data=data,
             link=link,
             alternative=self.studio.alternative,
-            clock=clock,
         )
         self.studio.employ(self.worker)
         self._orders = 0
@@ -80,9 +79,9 @@ def provider():
 
 
 @pytest.fixture
-async def store(tmp_path):
+async def store(tmp_path, clock):
     unlimited = Defaults(per_minute=None, jobs_per_user=None, budget=None, amount=None)
-    async with open_store(tmp_path, defaults=unlimited) as store:
+    async with open_store(tmp_path, defaults=unlimited, wall=clock, ticks=clock) as store:
         yield store
 
 

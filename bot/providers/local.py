@@ -194,11 +194,17 @@ class Local:
     cancels = True
 
     def __init__(
-        self, data: Path, *, pace: float = 0.0, clock: Callable[[], float] = time.time
+        self,
+        data: Path,
+        *,
+        pace: float = 0.0,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._data = data
         self._pace = pace  #: seconds that every render takes at least
-        self._clock = clock
+        self._clock = clock  #: what files are dated by
+        self._steady = steady
         self._turns = asyncio.Semaphore(self.limits.concurrency)
         self._renders: dict[str, _Render] = {}
         self._cancelled: set[str] = set()  #: asked for again, they must not begin again
@@ -228,7 +234,7 @@ class Local:
             raise refusal
         if render.began is None:
             return Report(stage=Stage.WAITING)
-        waited = (self._clock() - render.began) / self._pace if self._pace else 1.0
+        waited = (self._steady() - render.began) / self._pace if self._pace else 1.0
         return Report(stage=Stage.RUNNING, fraction=max(0.0, min(render.share, waited, 1.0)))
 
     async def fetch(self, order: Order, remote_id: str | None, url: str | None, to: Path) -> None:
@@ -282,11 +288,11 @@ class Local:
         render = self._renders[order.attempt]
         try:
             async with self._turns:
-                render.began = self._clock()
+                render.began = self._steady()
                 await asyncio.to_thread(_prepare, room, order)
                 work = Work(order=order, room=room, progress=partial(setattr, render, "share"))
                 shot = await scene(work)
-                await asyncio.sleep(render.began + self._pace - self._clock())
+                await asyncio.sleep(render.began + self._pace - self._steady())
                 shot.replace(clip)
         except Refusal as refusal:
             return refusal
