@@ -68,14 +68,26 @@ def usage(stand: Standing, *, usd_per_credit: Decimal, people: bool = True) -> s
 def spending(uses: Iterable[Use], days: int) -> str:
     """What somebody's clips of the last days came to."""
     uses = list(uses)
-    clips, spent = sum(each.clips for each in uses), sum(each.spent for each in uses)
+    spent = sum(each.spent for each in uses)
     held, house = sum(each.held for each in uses), sum(each.house for each in uses)
-    parts = [f"{_clips(clips)} in {days} days", f"{in_words(spent)} spent"]
+    parts = [f"{tally(uses)} in {days} days", f"{in_words(spent)} spent"]
     if held:
         parts.append(f"{in_words(held)} held for clips under way")
     if house:
         parts.append(f"{in_words(house)} of it free, in the slow lane")
     return " · ".join(parts)
+
+
+def tally(uses: Iterable[Use]) -> str:
+    """'2 clips made, 1 under way, 1 not made'."""
+    uses = list(uses)
+    made, unmade = sum(each.made for each in uses), sum(each.unmade for each in uses)
+    going = sum(each.clips for each in uses) - made - unmade
+    parts = [f"{_clips(made)} made"]
+    parts += [
+        f"{count:,} {what}" for count, what in ((going, "under way"), (unmade, "not made")) if count
+    ]
+    return ", ".join(parts)
 
 
 def person(user_id: int, found: Person, *, usd_per_credit: Decimal) -> str:
@@ -201,10 +213,10 @@ def report(found: Report, *, usd_per_credit: Decimal) -> str:
         return f"{head}\nNothing was ordered."
     total = {
         name: sum(getattr(each, name) for each in uses)
-        for name in ("clips", "spent", "held", "house", "lost", "suspense")
+        for name in ("spent", "held", "house", "lost", "suspense")
     }
     money = (total["spent"] + total["lost"]) * usd_per_credit
-    lines = [head, f"**{_clips(total['clips'])} · {in_words(total['spent'])} (≈ ${money:,.2f})**"]
+    lines = [head, f"**{tally(uses)} · {in_words(total['spent'])} (≈ ${money:,.2f})**"]
     extra = {
         "held": "held for clips under way",
         "house": "free, in the slow lane",
@@ -221,18 +233,18 @@ def report(found: Report, *, usd_per_credit: Decimal) -> str:
     makers: dict[tuple[str, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
     for each in uses:
         clips, spent = makers[each.provider, each.model]
-        makers[each.provider, each.model] = clips + each.clips, spent + each.spent + each.held
+        makers[each.provider, each.model] = clips + each.made, spent + each.spent + each.held
     for (provider, model), (clips, spent) in sorted(makers.items(), key=lambda each: -each[1][1]):
         lines.append(f"-# {provider} · {plain(model)}: {in_words(spent)} · {_clips(clips)}")
     return "\n".join(lines)[:1900]
 
 
 def by(uses: Iterable[Use], field: str) -> list[tuple[Any, int, int]]:
-    """Clips and credits (spent or held) for each value of *field*, most credits first."""
+    """Clips made and credits (spent or held) for each value of *field*, most credits first."""
     found: dict[Any, tuple[int, int]] = {}
     for each in uses:
         clips, spent = found.get(getattr(each, field), (0, 0))
-        found[getattr(each, field)] = clips + each.clips, spent + each.spent + each.held
+        found[getattr(each, field)] = clips + each.made, spent + each.spent + each.held
     ranked = sorted(found.items(), key=lambda each: (-each[1][1], -each[1][0], str(each[0])))
     return [(value, clips, spent) for value, (clips, spent) in ranked]
 

@@ -74,7 +74,9 @@ class Use:
     user_id: int | None  #: None for somebody since forgotten
     provider: str
     model: str
-    clips: int
+    clips: int  #: that were ordered: made, not made, or under way
+    made: int
+    unmade: int  #: ended without a clip: cancelled, failed, given up
     held: int
     spent: int
     house: int  #: of what is held or spent, the slow lane's: paid by no quota
@@ -321,22 +323,32 @@ def use(
     """See `Servers.use`."""
     rows = db.execute(
         """
-        WITH moved (job_id, day, person_id, kind, other, amount) AS (
-            SELECT job_id, day, person_id, substr(target, 1, instr(target, ':') - 1),
+        WITH ordered (job_id, day, person_id) AS (
+            SELECT job_id, day, person_id FROM txn
+            WHERE kind = 'reserve' AND guild_id = :guild AND day >= :first AND day < :after
+        ), sides (job_id, kind, other, amount) AS (
+            SELECT job_id, substr(target, 1, instr(target, ':') - 1),
                    substr(source, 1, instr(source, ':') - 1), amount
             FROM txn JOIN transfer ON txn_id = txn.id
             WHERE guild_id = :guild AND day >= :first AND day < :after
             UNION ALL
-            SELECT job_id, day, person_id, substr(source, 1, instr(source, ':') - 1),
+            SELECT job_id, substr(source, 1, instr(source, ':') - 1),
                    substr(target, 1, instr(target, ':') - 1), -amount
             FROM txn JOIN transfer ON txn_id = txn.id
             WHERE guild_id = :guild AND day >= :first AND day < :after
+        ), moved (job_id, held, spent, house, lost, suspense) AS (
+            SELECT job_id, sum(iif(kind = 'held', amount, 0)), sum(iif(kind = 'spent', amount, 0)),
+                   -sum(iif(kind = 'house' AND other = 'held', amount, 0)),
+                   sum(iif(kind = 'lost', amount, 0)), sum(iif(kind = 'suspense', amount, 0))
+            FROM sides GROUP BY job_id
         )
-        SELECT day, person.user_id, provider, model, count(DISTINCT job_id),
-               sum(iif(kind = 'held', amount, 0)), sum(iif(kind = 'spent', amount, 0)),
-               -sum(iif(kind = 'house' AND other = 'held', amount, 0)),
-               sum(iif(kind = 'lost', amount, 0)), sum(iif(kind = 'suspense', amount, 0))
-        FROM moved JOIN job ON job.id = job_id JOIN person ON person.id = person_id
+        SELECT day, person.user_id, provider, model, count(*),
+               sum(state IN ('delivering', 'done', 'undelivered')),
+               sum(state IN ('failed', 'cancelled', 'expired', 'closed')),
+               coalesce(sum(held), 0), coalesce(sum(spent), 0), coalesce(sum(house), 0),
+               coalesce(sum(lost), 0), coalesce(sum(suspense), 0)
+        FROM ordered JOIN job ON job.id = job_id JOIN person ON person.id = person_id
+        LEFT JOIN moved USING (job_id)  -- a free clip moves nothing
         WHERE (:user IS NULL OR person.user_id = :user)
         GROUP BY day, person_id, provider, model ORDER BY day, person_id, provider, model
         """,
@@ -348,20 +360,15 @@ def use(
         },
     )
     return [
-        Use(
-            day=date.fromisoformat(day),
-            user_id=user,
-            provider=provider,
-            model=model,
-            clips=clips,
-            held=held,
-            spent=spent,
-            house=house,
-            lost=lost,
-            suspense=in_suspense,
-        )
-        for day, user, provider, model, clips, held, spent, house, lost, in_suspense in rows
+        Use(day=date.fromisoformat(day), user_id=user, **dict(zip(_COLUMNS, rest, strict=True)))
+        for day, user, *rest in rows
     ]
+
+
+_COLUMNS = (
+    *("provider", "model", "clips", "made", "unmade"),
+    *("held", "spent", "house", "lost", "suspense"),
+)
 
 
 def spent(db: sqlite3.Connection, guild_id: int, user_id: int) -> dict[int, int]:

@@ -19,7 +19,7 @@ async def test_usage_is_private_and_says_what_is_left_and_why(ada, mira, paid, p
     assert "6 of 20 credits a week are used" in mine.text
     assert "begins anew <t:" in mine.text
     assert "Rule: 20 credits a week, set for this person." in mine.text
-    assert "1 clip in 30 days · 6 credits spent" in mine.text
+    assert "1 clip made in 30 days · 6 credits spent" in mine.text
     chart, table = mine.attachments
     assert chart.filename == "usage.png"
     rows = list(csv.DictReader(io.StringIO((await fetched(table)).decode("utf-8-sig"))))

@@ -4,7 +4,11 @@ import json
 
 from PIL import Image
 
+from storage import State
+from tests.house import until, working
+from tests.makers import PLAIN, Maker
 from tests.paid import fetched, ordered, pressed, said
+from tests.test_takes_reactions import done
 
 
 async def test_a_quota_holds_from_the_moment_it_is_set(ada, mira, paid, paid_house):
@@ -66,7 +70,7 @@ async def test_a_report_is_a_chart_a_table_and_two_files(ada, mira, paid, paid_h
     await ordered(mira)
     await mira.wait_for(lambda each: "Done" in each.text)
     report = await said(ada, "/quota report", period="this month")
-    assert "1 clip · 6 credits" in report.text
+    assert "1 clip made · 6 credits" in report.text
     assert f"1. <@{mira.id}>: 6 credits" in report.text
     chart, table, data = report.attachments
     picture = await fetched(chart)
@@ -75,10 +79,41 @@ async def test_a_report_is_a_chart_a_table_and_two_files(ada, mira, paid, paid_h
         assert image.size[0] == 1000
     assert chart.description.startswith("Credits by day")
     rows = (await fetched(table)).decode("utf-8-sig").splitlines()
-    assert rows[0] == "day,user_id,provider,model,clips,held,spent,house,lost,suspense"
-    assert rows[1].split(",")[1:] == [str(mira.id), "held", "one", "1", "0", "6", "0", "0", "0"]
+    assert rows[0] == (
+        "day,user_id,provider,model,clips,made,unmade,held,spent,house,lost,suspense"
+    )
+    assert rows[1].split(",")[1:4] == [str(mira.id), "held", "one"]
+    assert rows[1].split(",")[4:] == ["1", "1", "0", "0", "6", "0", "0", "0"]
     [use] = json.loads(await fetched(data))["uses"]
     assert use["spent"] == 6
+
+
+async def test_free_clips_count_and_those_that_came_to_nothing_are_told_apart(
+    playground, ada, mira, paid, tmp_path
+):
+    free = Maker("free", PLAIN)
+    async with working(playground, tmp_path, providers={"held": paid, "free": free}) as house:
+        await ordered(mira, provider="held")
+        await until(lambda: house.store.jobs.live())
+        await until(lambda: rendering(house, 1))
+        await (await mira.type("/video cancel", clip="1")).answered
+        await mira.wait_for("Cancelled")
+        for number in (2, 3):
+            await ordered(mira, provider="free")
+            await done(house, number)
+        report = await said(ada, "/quota report")
+        assert "**2 clips made, 1 not made · 0 credits (≈ $0.00)**" in report.text
+        assert f"1. <@{mira.id}>: 0 credits · 2 clips" in report.text
+        assert "held · one: 0 credits · 0 clips" in report.text
+        uses = json.loads(await fetched(report.attachments[2]))["uses"]
+        found = [(each["provider"], each["made"], each["unmade"]) for each in uses]
+        assert sorted(found) == [("free", 2, 0), ("held", 0, 1)]
+        mine = await said(mira, "/video usage")
+        assert "2 clips made, 1 not made in 30 days · 0 credits spent" in mine.text
+
+
+async def rendering(house, number):
+    return (await house.store.jobs.get(number)).state is State.RENDERING
 
 
 async def test_what_cannot_be_an_amount_or_a_date_is_said(ada, paid_house):
