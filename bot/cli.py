@@ -8,7 +8,7 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -17,7 +17,18 @@ import imageio_ffmpeg
 
 from bot.catalogue import companies, markdown, state
 from bot.client import invite_url, point_at
-from bot.deployment import FAILED, LOCKED, OK, TOKEN, USAGE, Exit, deploy, stop_signal
+from bot.deployment import (
+    FAILED,
+    LOCKED,
+    OK,
+    TOKEN,
+    USAGE,
+    Exit,
+    bucket_of,
+    deploy,
+    stop_signal,
+)
+from bot.errors import Busy, Failure
 from bot.playing import Options, play
 from bot.providers import Connection, connect_all
 from bot.redaction import Redaction
@@ -89,6 +100,7 @@ async def doctor(settings: Settings) -> int:
         keep_last_resort=settings.dailies_local,
     )
     report("providers", ", ".join(provider.title for provider in names.values()))
+    await _look_at_bucket(settings, report)
     token = settings.discord_token
     if token is None:
         report("Discord", "no token", "set DISCORD_TOKEN, or use `dailies playground`")
@@ -107,6 +119,26 @@ async def doctor(settings: Settings) -> int:
     except (aiohttp.ClientError, OSError):
         report("Discord", f"not reached at {settings.discord_api_url}", "check the network")
     return FAILED if trouble else OK
+
+
+async def _look_at_bucket(settings: Settings, report: Callable[..., None]) -> None:
+    """Put a small object into the bucket, get it back and delete it."""
+    bucket = bucket_of(settings)
+    if bucket is None:
+        report("bucket", "none; originals are kept on the disk alone")
+        return
+    try:
+        await bucket.check()
+    except Busy as busy:
+        mend = {
+            Failure.KEY: "check DAILIES_S3_ACCESS_KEY and DAILIES_S3_SECRET_KEY; the keys must be "
+            "allowed to put, get and delete",
+            Failure.INPUT: "make it, or correct DAILIES_S3_BUCKET",
+        }
+        report("bucket", str(busy), mend.get(busy.failure, f"check DAILIES_S3_…: {busy.raw[:300]}"))
+        return
+    kept = settings.dailies_s3_keep_days
+    report("bucket", f"{bucket.name}, originals stay {f'{kept} days' if kept else 'for good'}")
 
 
 def providers(settings: Settings, *, as_markdown: bool) -> int:
@@ -136,7 +168,8 @@ def health(settings: Settings) -> int:
     except OSError:
         print(f"Nothing answers at {url}.")
         return FAILED
-    print("well" if body["ok"] else "; ".join(body["trouble"]))
+    said = body["trouble"] or ["well"]
+    print("; ".join([*said, *body.get("remarks", [])]))
     return OK if body["ok"] else FAILED
 
 

@@ -23,6 +23,7 @@ from bot.errors import Busy, Refusal
 from bot.office import Office
 from bot.own import Own
 from bot.refusals import Refusals
+from bot.shelf import Shelf
 from bot.studio import Place, Studio
 from bot.takes import Versions
 from bot.worker import Glimpse
@@ -68,6 +69,7 @@ class Dailies(commands.Bot):
         extensions: Iterable[str],
         *,
         data: Path,
+        shelf: Shelf,
         usd_per_credit: Decimal,
         clock: Callable[[], float] = time.time,
         **options: Any,
@@ -93,7 +95,7 @@ class Dailies(commands.Bot):
         self.clock = clock
         self.office = Office(studio, clock=clock)
         self.refusals = Refusals(studio)
-        self.own = Own(studio, data=data, clock=clock)
+        self.own = Own(studio, shelf=shelf, clock=clock)
         #: Makes the buttons beside a refusal; an extension brings it.
         self.helps: Callable[[Interaction, Refusal], Awaitable[discord.ui.View | None]] | None
         self.helps = None
@@ -101,13 +103,14 @@ class Dailies(commands.Bot):
         self._tokens: dict[int, tuple[float, discord.Interaction[Any]]] = {}
         self.pacer = Pacer()
         self._cards = Cards(self._edit, fast=lambda job: self._token(job) is not None, clock=clock)
-        self.versions = Versions(studio, data=data, clock=clock)
+        self.versions = Versions(studio, data=data, shelf=shelf, clock=clock)
         self.delivery = Delivery(
             self,
             studio.store,
             studio,
             self.pacer,
             data=data,
+            shelf=shelf,
             usd_per_credit=usd_per_credit,
             clock=clock,
             defaults=self.versions.defaults,

@@ -20,6 +20,7 @@ from bot.errors import Busy, Refusal
 from bot.fitting import fit
 from bot.media import MediaError, poster, sniff
 from bot.preview import preview
+from bot.shelf import Shelf
 from bot.studio import Studio
 from bot.worker import Undeliverable
 from storage import Job, Post, State, Store
@@ -57,6 +58,7 @@ class Delivery:
         pacer: Pacer,
         *,
         data: Path,
+        shelf: Shelf,
         usd_per_credit: Decimal,
         clock: Callable[[], float],
         defaults: Callable[[Job], Awaitable[tuple[str, str]]],
@@ -69,6 +71,7 @@ class Delivery:
         self._studio = studio
         self._pacer = pacer
         self._data = data
+        self._shelf = shelf
         self._usd_per_credit = usd_per_credit
         self._clock = clock
         self._defaults = defaults
@@ -87,8 +90,10 @@ class Delivery:
     async def clip(self, job: Job, clip: Path, *, again: bool) -> int:
         """Post *clip* and ping its requester; the message's id. See `Screen.deliver`."""
         await self._client.wait_until_ready()
-        if not clip.exists():
-            raise Undeliverable("Our copy of the clip is gone.")
+        try:
+            await self._shelf.at_hand(str(clip.relative_to(self._data)))
+        except Refusal as error:
+            raise Undeliverable("Our copy of the clip is gone.") from error
         place_id = job.thread_id or job.channel_id
         number = await self._takes.number(job, place_id)
         if again:
@@ -130,9 +135,9 @@ class Delivery:
 
         Raises `Refusal` where that cannot be, `Busy` while Discord is in trouble.
         """
-        clip = self._data / (job.file or "")
-        if job.file is None or not clip.exists():
+        if job.file is None:
             raise Refusal(f"The file of #{job.id} is not kept any more.")
+        clip = await self._shelf.at_hand(job.file)
         take = await self._takes.get(job.id, guild_id=job.guild_id)
         above = f"**#{job.id}**{f' · {board.title_of(take)}' if take and take.number else ''}"
         try:
@@ -163,7 +168,9 @@ class Delivery:
         return f"[the original]({url}) until <t:{int(until)}:f>"
 
     async def link(self, job: Job) -> tuple[str, float] | None:
-        """Where the provider keeps the original, and until when; None where it does not."""
+        """Where the original lies, in our bucket or with its provider, and until when."""
+        if job.file is not None and (ours := await self._shelf.link(job.file)) is not None:
+            return ours
         provider = self._studio.providers.get(job.provider)
         url = job.result_url
         if provider is None or url is None or not url.startswith("https://"):
@@ -223,6 +230,7 @@ class Delivery:
         too_big = f"{_mb(size)} MB, and this server takes {_mb(limit)}"
         if packed or original:
             if not given and beside is None:
+                self._wait_for_link(job)
                 what = "the frames are" if packed else f"#{job.id} is"
                 raise Undeliverable(
                     f"{what[0].upper()}{what[1:]} {too_big}; there is no link to give any more. "
@@ -234,12 +242,18 @@ class Delivery:
             smaller = await self._smaller(clip, limit)
         except MediaError as error:
             if not given:
+                self._wait_for_link(job)
                 raise Undeliverable(f"It is {too_big}, and cannot be made smaller.") from error
             return Way(note=_listed(f"it is {too_big}", given), file=None, name=name)
         note = f"compressed from {_mb(size)} MB"
-        if given:
+        if given or self._shelf.link_comes(job):
             note += f"; `/video show clip:{job.id} quality:original` gives the original"
         return Way(note=note, file=smaller, name=name)
+
+    def _wait_for_link(self, job: Job) -> None:
+        """Raise `Busy` where a link is all that is left, and there will be one soon."""
+        if self._shelf.link_comes(job, hurry=True):
+            raise Busy(f"The original of #{job.id} is on its way to the bucket; its link follows.")
 
     async def _post_way(
         self,
@@ -279,9 +293,8 @@ class Delivery:
         Raises `Refusal` where nothing can be shown.
         """
         try:
-            way = await self._way(
-                job, self.file_of(job), await self.limit_of(job), original=original
-            )
+            clip = await self._shelf.at_hand(job.file or "")
+            way = await self._way(job, clip, await self.limit_of(job), original=original)
         except Undeliverable as error:
             raise Refusal(str(error)) from error
         # A gallery takes pictures and clips, and nothing else.

@@ -7,12 +7,13 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import discord
 
 import cogs
+from bot.archive import Archive
 from bot.auditing import Audit
 from bot.client import Dailies
 from bot.fetch import Fetcher
@@ -25,6 +26,9 @@ from bot.web import Web
 from bot.worker import Worker
 from storage import Defaults, Store, open_store
 from storage.clock import TICKS
+
+if TYPE_CHECKING:
+    from bot.bucket import Bucket
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +57,8 @@ class Deployment:
     worker: Worker
     web: Web
     audit: Audit
+    shelf: Shelf
+    archive: Archive | None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Connect and work until *stop*; then finish what is under way.
@@ -154,6 +160,26 @@ async def deploy(
 
         if providers is None:
             providers = connect_all(connection, keep_last_resort=settings.dailies_local)
+        bucket = bucket_of(settings)
+        archive = None
+        if bucket is not None:
+            archive = Archive(
+                store,
+                bucket,
+                data=data,
+                days=settings.dailies_s3_keep_days,
+                link_days=settings.dailies_s3_link_days,
+                clock=now,
+            )
+        shelf = Shelf(
+            store,
+            data=data,
+            days=settings.dailies_keep_days,
+            room=settings.dailies_disk_gb,
+            spare=settings.dailies_spare_gb,
+            archive=archive,
+            clock=now,
+        )
         studio = Studio(
             store,
             providers,
@@ -165,6 +191,7 @@ async def deploy(
             studio,
             cogs.EXTENSIONS,
             data=data,
+            shelf=shelf,
             usd_per_credit=settings.dailies_usd_per_credit,
             clock=now,
             guild_ready_timeout=ready_timeout,
@@ -180,19 +207,15 @@ async def deploy(
             usd_per_credit=settings.dailies_usd_per_credit,
         )
         studio.employ(worker)
-        shelf = Shelf(
-            store,
-            data=data,
-            days=settings.dailies_keep_days,
-            room=settings.dailies_disk_gb,
-            spare=settings.dailies_spare_gb,
-            clock=now,
-        )
-        studio.has_room = shelf.check
+        studio.has_room, studio.at_hand = shelf.check, shelf.at_hand
         await studio.rules.load()
         audit = Audit(studio)
         checks = [_gateway_check(bot), _storage_check(store), audit.trouble]
-        web = Web(checks, called_back=worker.called_back, clock=clock)
+        remarks = []
+        if archive is not None:
+            bot.watchers.append(archive.moved)
+            remarks.append(_archive_remark(archive))
+        web = Web(checks, remarks=remarks, called_back=worker.called_back, clock=clock)
         try:
             await web.start(settings.dailies_web_host, settings.dailies_web_port)
         except OSError as error:
@@ -201,8 +224,12 @@ async def deploy(
                 f"{settings.dailies_web_host}; choose another.",
                 FAILED,
             ) from error
-        tidying = asyncio.create_task(shelf.run(), name="shelf")
-        auditing = asyncio.create_task(audit.run(), name="audit")
+        running = [
+            asyncio.create_task(shelf.run(), name="shelf"),
+            asyncio.create_task(audit.run(), name="audit"),
+        ]
+        if archive is not None:
+            running.append(asyncio.create_task(archive.run(), name="archive"))
         try:
             yield Deployment(
                 settings=settings,
@@ -213,14 +240,34 @@ async def deploy(
                 worker=worker,
                 web=web,
                 audit=audit,
+                shelf=shelf,
+                archive=archive,
             )
         finally:
-            tidying.cancel()
-            auditing.cancel()
-            await asyncio.wait({tidying, auditing})
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
+            await shelf.close()
             await web.stop()
             for provider in providers.values():
                 await provider.close()
+
+
+def bucket_of(settings: Settings) -> "Bucket | None":
+    """The bucket of the settings. Its library is loaded only where there is one."""
+    if settings.dailies_s3_bucket is None:
+        return None
+    from bot.bucket import Bucket
+
+    access, secret = settings.dailies_s3_access_key, settings.dailies_s3_secret_key
+    return Bucket(
+        settings.dailies_s3_bucket,
+        endpoint=settings.dailies_s3_endpoint,
+        region=settings.dailies_s3_region,
+        access_key=access.get_secret_value() if access is not None else None,
+        secret_key=secret.get_secret_value() if secret is not None else None,
+        prefix=settings.dailies_s3_prefix,
+    )
 
 
 def defaults_of(settings: Settings) -> Defaults:
@@ -267,6 +314,13 @@ def _storage_check(store: Store) -> Callable[[], Any]:
         return None
 
     return check
+
+
+def _archive_remark(archive: Archive) -> Callable[[], Any]:
+    async def remark() -> str | None:
+        return archive.trouble
+
+    return remark
 
 
 def stop_signal() -> asyncio.Event:

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from pathlib import Path
 
 from bot import office_words
 from bot.errors import Refusal
+from bot.shelf import Shelf
 from bot.studio import Place, Studio
 from storage import Forgotten, IllegalMove, Stale, Standing, State, Use
 from storage.periods import day_at, zone_named
@@ -31,11 +31,11 @@ class Own:
     """A person's own figures and rights."""
 
     def __init__(
-        self, studio: Studio, *, data: Path, clock: Callable[[], float] = time.time
+        self, studio: Studio, *, shelf: Shelf, clock: Callable[[], float] = time.time
     ) -> None:
         self._studio = studio
         self._store = studio.store
-        self._data = data
+        self._shelf = shelf
         self._clock = clock
 
     async def usage(self, place: Place) -> Usage:
@@ -75,18 +75,8 @@ class Own:
                 "Some of your clips are still under way; ask again when they have ended, or "
                 "cancel them first."
             )
-        for name in done.files:
-            self._erase(Path(name))
+        await self._shelf.erase(done.files)
         return done
-
-    def _erase(self, name: Path) -> None:
-        """Delete a file and what was made of it: posters, smaller encodes, frames."""
-        stem = name.name.partition(".")[0]
-        made = [f"{name.parent}/{stem}.*", f"{name.parent}/*.with.{stem}.mp4"]
-        if stem.isdigit():
-            made.append(f"inputs/frame-{stem}-*.png")
-        for path in [path for pattern in made for path in self._data.glob(pattern)]:
-            path.unlink(missing_ok=True)
 
     async def _cancel_waiting(self, user_id: int) -> None:
         waiting = await self._store.jobs.of(user_id=user_id, states={State.QUEUED}, limit=1000)

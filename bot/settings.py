@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -110,13 +110,41 @@ class Settings(BaseSettings):
         False, description="Offer the free local provider beside the paid ones."
     )
     dailies_keep_days: Annotated[int, Field(ge=0)] = Field(
-        90, description="Days that a clip's file is kept; favourites stay longer. 0: for ever."
+        90, description="Days that a clip stays on the disk; favourites stay longer. 0: for ever."
     )
     dailies_disk_gb: Annotated[float, Field(ge=0)] = Field(
         0, description="GiB that clips may take; the oldest that nobody likes go first. 0: all."
     )
     dailies_spare_gb: Annotated[float, Field(ge=0)] = Field(
         1, description="GiB that must be free on the disk for new clips to be taken."
+    )
+    dailies_s3_bucket: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$",
+        description="An S3-compatible bucket that every original is copied to.",
+    )
+    dailies_s3_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#]+/?$",
+        description="Where the bucket's service is, unless it is Amazon's.",
+    )
+    dailies_s3_region: str = Field("us-east-1", description="The bucket's region.")
+    dailies_s3_access_key: SecretStr | None = Field(
+        None, description="Its access key; without one, those of the environment or role count."
+    )
+    dailies_s3_secret_key: SecretStr | None = Field(
+        None, description="The secret that belongs to the access key."
+    )
+    dailies_s3_prefix: str = Field(
+        "dailies",
+        pattern=r"^[A-Za-z0-9._/-]*$",
+        description="The folder of the bucket; each Dailies needs one of its own.",
+    )
+    dailies_s3_keep_days: Annotated[int, Field(ge=0)] = Field(
+        0, description="Days that originals stay in the bucket; favourites longer. 0: for good."
+    )
+    dailies_s3_link_days: Annotated[float, Field(ge=0, le=7)] = Field(
+        7, description="Days that a link to an original lives. 0: no links."
     )
     dailies_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="How much is logged."
@@ -133,6 +161,26 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         None, description="Where the internet reaches this deployment; switches callbacks on."
     )
+
+    @model_validator(mode="after")
+    def _bucket_is_whole(self) -> Self:
+        """Raises `BadSetting`, which pydantic lets through, where a part is missing."""
+        parts = {
+            "DAILIES_S3_ENDPOINT": self.dailies_s3_endpoint,
+            "DAILIES_S3_ACCESS_KEY": self.dailies_s3_access_key,
+            "DAILIES_S3_SECRET_KEY": self.dailies_s3_secret_key,
+        }
+        _endpoint, access, secret = parts.values()
+        if self.dailies_s3_bucket is None:
+            lonely = next((name for name, value in parts.items() if value is not None), None)
+            if lonely is not None:
+                raise BadSetting(f"{lonely} is set and DAILIES_S3_BUCKET is not; set both or none.")
+        elif (access is None) is not (secret is None):
+            raise BadSetting(
+                "DAILIES_S3_ACCESS_KEY and DAILIES_S3_SECRET_KEY belong together; set both, or "
+                "neither to use the keys of the environment or of the machine's role."
+            )
+        return self
 
     @classmethod
     def load(cls, **given: Any) -> Self:

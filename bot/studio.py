@@ -4,7 +4,7 @@ import hashlib
 import math
 import time
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
@@ -136,6 +136,8 @@ class Studio:
         self.store = store
         self.rules = HouseRules(store)
         self.has_room: Callable[[], None] = lambda: None  #: refuses when the disk is nearly full
+        #: Brings a file back that made room, or refuses; a file that is used stays.
+        self.at_hand: Callable[[str], Awaitable[object]] = _there
         self.halted = False  #: no orders are taken: the books do not add up
         #: Called with a server and where it stands, after each order that was taken.
         self.on_money: Callable[[int, Standing], None] = lambda _guild, _standing: None
@@ -248,6 +250,8 @@ class Studio:
         )
         if who.confirm_above is not None and quote.price > who.confirm_above and not confirmed:
             raise Costly(quote, who.confirm_above)
+        for file in _starts_from(quote.brief):
+            await self.at_hand(file)
         now = self._clock()
         draft = Job(
             id=0,
@@ -283,6 +287,8 @@ class Studio:
                 raise Refusal("Inputs are not taken here.")
             if source.take is not None:
                 job = await self.show(source.take, guild_id=place.guild_id)
+                if job.file is not None:
+                    await self.at_hand(job.file)
                 given = await self._inputs.of_take(name, job)
                 if wish.parent is None:
                     relation = _RELATIONS.get(wish.mode, Relation.FROM)
@@ -424,6 +430,17 @@ class Studio:
         """How the provider of *job* writes itself."""
         provider = self.providers.get(job.provider)
         return provider.title if provider else job.provider
+
+
+async def _there(_file: str) -> None:
+    """Every file is on the disk."""
+
+
+def _starts_from(brief: Brief) -> list[str]:
+    """The files that a brief names."""
+    given = (brief.image, brief.last_image, brief.audio, brief.video)
+    whole = brief.plan.clip if brief.plan is not None else None
+    return [each.file for each in (*given, whole) if each is not None]
 
 
 def _nearest(model: Model, wish: Brief, *, seed: int) -> Brief | None:

@@ -16,6 +16,7 @@ from bot.inputs import Source
 from bot.joining import side_by_side
 from bot.media import MediaError, last_frame, picture_size, poster
 from bot.models import Model, Unfit, listed
+from bot.shelf import Shelf
 from bot.studio import Place, Quote, Studio, clean
 from storage import (
     ENDED,
@@ -59,9 +60,15 @@ class Versions:
     """The verbs of a take. Everything it says no to is a `Refusal`."""
 
     def __init__(
-        self, studio: Studio, *, data: Path, clock: Callable[[], float] = time.time
+        self,
+        studio: Studio,
+        *,
+        data: Path,
+        shelf: Shelf,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._studio = studio
+        self._shelf = shelf
         self._takes = studio.store.takes
         self._policy = studio.store.policy
         self._data = data
@@ -85,7 +92,7 @@ class Versions:
             raise Refusal(f"#{id} has no clip yet; this works once it has.")
         if take.hidden_by is not None and not self._may_revive(take, place):
             raise Refusal(f"#{id} was taken down by a moderator.")
-        if not (self._data / job.file).exists():
+        if not await self._shelf.has(job.file):
             raise Refusal(f"The file of #{id} is not kept any more.")
         return job
 
@@ -271,6 +278,8 @@ class Versions:
 
     async def compare(self, first: Job, second: Job) -> Path:
         """Both clips side by side, in one file."""
+        for job in (first, second):
+            await self._shelf.at_hand(job.file or "")
         to = self._data / "takes" / f"{first.id}.with.{second.id}.mp4"
         if not to.exists():
             try:
@@ -491,6 +500,7 @@ class Versions:
         name = "last" if at is None else f"{round(at * 1000)}"
         to = self._data / "inputs" / f"frame-{job.id}-{name}.png"
         if not to.exists():
+            await self._shelf.at_hand(job.file or "")
             to.parent.mkdir(parents=True, exist_ok=True)
             try:
                 if at is None:

@@ -18,6 +18,7 @@ Check = Callable[[], Awaitable[str | None]]
 
 class Web:
     """A small HTTP server. `/healthz` answers 200 when every check passes, 503 with why not.
+    Remarks are for its operator: the bot works all the same.
 
     `/callbacks/<provider>/<token>` takes a provider's callback. It answers 200 whatever it is
     given, so that whoever guesses tokens learns nothing; and 503 to one that has to be sent
@@ -28,10 +29,12 @@ class Web:
         self,
         checks: Sequence[Check],
         *,
+        remarks: Sequence[Check] = (),
         called_back: Callable[[str, bytes], Awaitable[None]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._checks = checks
+        self._remarks = remarks
         self._clock = clock
         self._called_back = called_back
         app = web.Application(client_max_size=LARGEST)
@@ -56,7 +59,8 @@ class Web:
 
     async def _healthz(self, _: web.Request) -> web.Response:
         found = [each for check in self._checks if (each := await check()) is not None]
-        body = {"ok": not found, "trouble": found, "at": self._clock()}
+        remarks = [each for remark in self._remarks if (each := await remark()) is not None]
+        body = {"ok": not found, "trouble": found, "remarks": remarks, "at": self._clock()}
         return web.json_response(body, status=503 if found else 200)
 
     async def _callback(self, request: web.Request) -> web.Response:

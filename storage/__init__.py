@@ -1,6 +1,7 @@
 """What is true: one SQLite file, one connection, one writer."""
 
 from .brief import Brief, Input, Lora, Mode, Plan, Relation
+from .files import Copy, Files, Holder
 from .job import ENDED, MOVES, IllegalMove, Job, Lane, Stale, State
 from .jobs import Due, Event, Jobs
 from .ledger import Bill
@@ -33,13 +34,16 @@ __all__ = [
     "CannotOpen",
     "Change",
     "ChangedBy",
+    "Copy",
     "Damaged",
     "Defaults",
     "DiskTrouble",
     "Due",
     "Event",
+    "Files",
     "Forgotten",
     "Grant",
+    "Holder",
     "IllegalMove",
     "Input",
     "Job",

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from .checks import check
 from .clock import TICKS, Clock, advance, gaps, mark, note_gap
+from .files import Files
 from .jobs import Jobs
 from .moderation import Moderation
 from .policy import Policy
@@ -60,6 +61,7 @@ class Store:
         self.servers = Servers(writer, clock=clock)
         self.privacy = Privacy(writer, clock=clock, defaults=defaults)
         self.takes = Takes(writer)
+        self.files = Files(writer)
 
     async def check(self, *, thorough: bool = False) -> list[str]:
         """Every rule of the books that is broken, a sentence each; see `checks.check`."""

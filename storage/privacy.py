@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from . import takes
+from . import files, takes
 from .clock import Clock, advance
-from .job import ENDED, Job
+from .job import ENDED
 from .jobs import of
 from .periods import Period, day_at, span, starts, zone_named
 from .rules import Defaults, server_of
@@ -121,6 +121,8 @@ def forget(
     if any(job.state not in ENDED or job.due_at is not None for job in mine):
         return None
     takes.forget(db, user_id)
+    named = files.named_by(db, user_id)
+    made = {job.file for job in mine if job.file is not None}
     db.execute(
         """
         UPDATE job SET request = 'forgotten:' || id, user_id = 0, channel_id = 0,
@@ -144,8 +146,11 @@ def forget(
         " ON CONFLICT DO UPDATE SET until = excluded.until",
         (user_id, until),
     )
-    files = (name for name in sorted(_files(mine)) if not _used(db, name))
-    return Forgotten(jobs=len(mine), files=tuple(files), until=until)
+    # An upload may be somebody else's, too. One's own clip goes though others began with it,
+    # unless that is being made just now: then it goes when it has been.
+    gone = sorted(name for name in named if not files.still_named(db, name, live=name in made))
+    files.forget(db, sorted(made & named | set(gone)))
+    return Forgotten(jobs=len(mine), files=tuple(gone), until=until)
 
 
 def tidy(db: sqlite3.Connection, now: float) -> int:
@@ -168,23 +173,3 @@ def _until(db: sqlite3.Connection, guilds: set[int], defaults: Defaults, now: fl
         today = day_at(now, zone)
         ends += [starts(span(period, today)[1], zone) for period in Period]
     return max(ends)
-
-
-def _used(db: sqlite3.Connection, name: str) -> bool:
-    """Whether a job of somebody else's starts from that file."""
-    row = db.execute(
-        "SELECT 1 FROM job WHERE file = ?1 OR instr(brief, json_quote(?1)) LIMIT 1", (name,)
-    ).fetchone()
-    return row is not None
-
-
-def _files(mine: list[Job]) -> set[str]:
-    found = {job.file for job in mine}
-    for job in mine:
-        brief = job.brief
-        found |= {
-            given.file
-            for given in (brief.image, brief.last_image, brief.audio, brief.video)
-            if given is not None
-        }
-    return {each for each in found if each is not None}

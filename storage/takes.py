@@ -21,7 +21,7 @@ class Take:
     favourites: int = 0  #: people who marked it
     approved_by: tuple[int, ...] = ()
     hidden_by: int | None = None
-    dropped: float | None = None
+    dropped: float | None = None  #: when its file made room, where no bucket has it
     post: tuple[int, int] | None = None  #: its newest standing post: channel and message
 
 
@@ -365,12 +365,25 @@ class Takes:
 
     # Room on the disk.
 
-    async def droppable(self, *, before: float, limit: int = 500) -> list[Job]:
+    async def droppable(
+        self,
+        *,
+        before: float,
+        limit: int = 500,
+        bucket: str | None = None,
+        copied_after: float | None = None,
+    ) -> list[Job]:
         """Ended jobs with a file, those that are nobody's favourite first, then the oldest.
 
         *before* is when they must have ended. No live job starts from the file of one of them.
+        With a *bucket*, only those which it has; and those which it need not have any more,
+        because they ended before *copied_after* and are nobody's favourite.
         """
-        return await self._writer.read(lambda db: droppable(db, before=before, limit=limit))
+        return await self._writer.read(
+            lambda db: droppable(
+                db, before=before, limit=limit, bucket=bucket, copied_after=copied_after
+            )
+        )
 
     async def favoured(self, job_id: int) -> bool:
         """Whether a take is somebody's favourite, or approved."""
@@ -397,7 +410,14 @@ def number(db: sqlite3.Connection, job_id: int, place_id: int) -> int:
     return int(found)
 
 
-def droppable(db: sqlite3.Connection, *, before: float, limit: int) -> list[Job]:
+def droppable(
+    db: sqlite3.Connection,
+    *,
+    before: float,
+    limit: int,
+    bucket: str | None,
+    copied_after: float | None,
+) -> list[Job]:
     """See `Takes.droppable`."""
     rows = db.execute(
         """
@@ -411,11 +431,27 @@ def droppable(db: sqlite3.Connection, *, before: float, limit: int) -> list[Job]
             AND child.state IN ('queued', 'submitting', 'unclear', 'rendering', 'fetching',
                                 'delivering', 'review')
         )
+        AND NOT EXISTS (
+            SELECT 1 FROM needed JOIN job AS child ON child.id = needed.job_id
+            WHERE needed.file = job.file AND child.id <> job.id
+            AND child.state IN ('queued', 'submitting', 'unclear', 'rendering', 'fetching',
+                                'delivering', 'review')
+        )
+        AND (
+            :bucket IS NULL OR (
+                since < :copied_after
+                AND NOT EXISTS (SELECT 1 FROM favourite WHERE job_id = job.id)
+                AND NOT EXISTS (SELECT 1 FROM sign_off WHERE job_id = job.id)
+            ) OR EXISTS (
+                SELECT 1 FROM copy WHERE copy.file = job.file AND copy.bucket = :bucket
+                AND copy.at IS NOT NULL
+            )
+        )
         ORDER BY EXISTS (SELECT 1 FROM favourite WHERE job_id = job.id)
             OR EXISTS (SELECT 1 FROM sign_off WHERE job_id = job.id), job.id
         LIMIT :limit
         """,
-        {"before": before, "limit": limit},
+        {"before": before, "limit": limit, "bucket": bucket, "copied_after": copied_after},
     )
     return [load(row) for row in rows]
 
@@ -445,7 +481,9 @@ def _takes(
     """The newest takes that fit, oldest first. *where* is one of the fixed texts above."""
     rows = db.execute(
         f"""
-        SELECT job.*, take.number, take.hidden_by, take.dropped,
+        SELECT job.*, take.number, take.hidden_by,
+            iif(EXISTS (SELECT 1 FROM copy WHERE copy.file = job.file AND copy.at IS NOT NULL),
+                NULL, take.dropped) AS dropped,
             (SELECT count(*) FROM favourite WHERE favourite.job_id = job.id) AS favourites,
             (SELECT json_group_array(user_id) FROM sign_off WHERE sign_off.job_id = job.id)
                 AS approved_by,

@@ -1,8 +1,9 @@
 """A bot that is killed by SIGKILL at one named instant. Run by `test_kill.py`, as a process.
 
 Arguments: the playground's API, its gateway, the token, the data directory, and the instant:
-`before:<state>` or `after:<state>` of the commit that moves a job there, or `posted`, between
-Discord's answer to a result and our save of it.
+`before:<state>` or `after:<state>` of the commit that moves a job there, `posted`, between
+Discord's answer to a result and our save of it, or `copied`, between the end of a copy to the
+bucket and our save of that.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from pydantic import SecretStr
 from bot.cli import deploy
 from bot.client import Dailies, point_at
 from bot.settings import Settings
-from storage import open_store
+from storage import Files, open_store
 from storage.jobs import Jobs
 
 API, GATEWAY, TOKEN, DATA, INSTANT = sys.argv[1:]
@@ -37,6 +38,13 @@ class MortalJobs(Jobs):
         return saved
 
 
+class MortalFiles(Files):
+    async def finish(self, copy, *, at):
+        if INSTANT == "copied":
+            die()
+        return await super().finish(copy, at=at)
+
+
 class MortalBot(Dailies):
     async def deliver(self, job, clip, *, again):
         message = await super().deliver(job, clip, again=again)
@@ -49,6 +57,7 @@ class MortalBot(Dailies):
 async def opened(data, **options):
     async with open_store(data, **options) as store:
         store.jobs = MortalJobs(store.writer)
+        store.files = MortalFiles(store.writer)
         yield store
 
 

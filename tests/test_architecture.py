@@ -14,6 +14,7 @@ HOMES = {
     "discord": ("bot/board.py", "bot/client.py", "bot/delivery.py", "bot/messages.py", "cogs/"),
     "pydantic_settings": ("bot/settings.py",),
     "imageio_ffmpeg": ("bot/_ffmpeg.py",),
+    "obstore": ("bot/bucket.py",),
     "simcord": ("playground/",),
 }
 #: The only files that may know everything: what is typed, what is put together, what is played.

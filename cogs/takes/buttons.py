@@ -1,13 +1,14 @@
 """The buttons under a clip. What one does and to which clip is written on it, so that it works
 for as long as the message stands, and who presses it is authorised anew each time."""
 
+import asyncio
 from collections.abc import Sequence
 
 import discord
 
 from bot import board, messages
 from bot.client import Interaction
-from bot.errors import Refusal
+from bot.errors import Busy, Refusal
 from bot.studio import Place, Quote
 from cogs._pressing import button, pressed
 from cogs.takes import acting, forms
@@ -103,7 +104,11 @@ async def _changed(interaction: Interaction, about: str) -> tuple[Place, Job]:
 async def _quote(interaction: Interaction, what: str, job: Job, place: Place) -> Quote:
     versions, request = interaction.client.versions, f"interaction:{interaction.id}"
     if what == "hdr":
-        return await versions.hdr(job, request=request, place=place)
+        quoting = versions.hdr(job, request=request, place=place)
+        try:
+            return await asyncio.wait_for(quoting, forms.PATIENCE)
+        except TimeoutError:
+            raise Busy(f"#{job.id} is being fetched; press again in a few seconds.") from None
     return await versions.variation(job, request=request)
 
 
