@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bot.backwards import backwards
 from bot.joining import cut, join, replace_part
 from bot.media import MediaError, probe
 from storage import Plan
@@ -23,9 +24,22 @@ async def assemble(plan: Plan, piece: Path, to: Path, *, data: Path) -> None:
             # A clip made from a frame begins with that frame; it is not shown twice.
             await join([whole, piece], to, overlap=1)
         case "start":
-            await join([piece, whole], to, like=1, overlap=1)
+            await _put_before(piece, whole, to)
         case _:
             await _put_in(plan, piece, whole, to)
+
+
+async def _put_before(piece: Path, whole: Path, to: Path) -> None:
+    """The piece begins with the clip's first frame: turned round, it ends where the clip begins.
+
+    Its sound, which would be heard backwards, is left out.
+    """
+    turned = piece.with_name(f"{piece.stem}.turned.mp4")
+    try:
+        await backwards(piece, turned, skip=1)  # the frame that both have is the clip's
+        await join([turned, whole], to, like=1)
+    finally:
+        turned.unlink(missing_ok=True)
 
 
 async def _put_in(plan: Plan, piece: Path, whole: Path, to: Path) -> None:

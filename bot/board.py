@@ -59,6 +59,11 @@ def made_here(job: Job, title: str) -> str:
         return "it could not be joined to the other clip, so this is the new part alone"
     if plan.place == "part":
         return f"{title} has no retake of parts, so the part was made anew and put in here"
+    if plan.place == "start":
+        return (
+            f"{title} does not extend at the start, so the new part was made from the first frame, "
+            "is played backwards and has no sound of its own"
+        )
     return f"{title} has no extension, so it was made from the edge frame and joined here"
 
 

@@ -24,6 +24,8 @@ PROMPT_ON_CARD = 350  #: characters; `/video show` has the whole
 ALT_TEXT = 1024  #: characters that Discord keeps of a description
 THREAD_NAME = 100
 SILENT = discord.AllowedMentions.none()
+#: What an extension at the start is that is made here, wherever it is offered or shown.
+BACKWARDS = "made from the first frame, played backwards, no sound of its own"
 
 TITLES: Mapping[State, str] = {
     State.QUEUED: "Queued",
@@ -89,6 +91,8 @@ def card(
         lines.append(f"-# {inert(job.note)}")
     if made := made_from(job):
         lines.append(f"-# {made}")
+    if job.brief.plan is not None and job.brief.plan.place == "start":
+        lines.append(f"-# {BACKWARDS}")
     lines.append(f"-# {inert(title)} · {settings_line(job)}")
     lines.append(f"-# {on_card(job, bill, usd_per_credit)} · asked for by <@{job.user_id}>")
     view = ui.LayoutView(timeout=None)
@@ -137,7 +141,8 @@ def made_from(job: Job, name: str | None = None) -> str:
         length = brief.video.seconds if brief.video and brief.video.seconds else brief.duration
         return f"{words} ({start:g}–{min(start + brief.duration, round(length, 1)):g} s)"
     if brief.duration and (plan is not None or brief.mode is Mode.EXTEND):
-        return f"{words} by {brief.duration} s at the {brief.direction or 'end'}"
+        end = plan.place if plan is not None else brief.direction or "end"
+        return f"{words} by {brief.duration} s at the {end}"
     return words
 
 

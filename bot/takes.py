@@ -2,6 +2,7 @@
 
 A provider that can do it does it. Where it cannot, the piece is made from a frame of the clip and
 put together here: the order then carries a `Plan`, which the worker follows once it has the piece.
+At the start that piece is played backwards, which is the last resort.
 """
 
 import math
@@ -170,7 +171,8 @@ class Versions:
     ) -> Quote:
         """What making a clip longer means, by the provider's own default unless told.
 
-        Without a *provider*: the clip's own, else whoever can.
+        Without a *provider*: the clip's own, else whoever can. At its start whoever can comes
+        before what is done here, which is played backwards there.
         """
         clip = await self.clip(job, place)
         again = job.brief.prompt if prompt is None else clean(prompt)
@@ -189,14 +191,13 @@ class Versions:
         )
 
         async def here(provider: str | None, model: str | None) -> Quote:
-            if direction == "start":
-                raise Refusal("An extension that is put together here stands at the end.")
-            plan = Plan(place="end", clip=clip)
+            plan = Plan(place=direction or "end", clip=clip)
             return await self._from_frame(
                 job, plan, again, seconds, (provider, model), request, relation=Relation.EXTEND
             )
 
-        return await self._best_way(wish, job, here, request, provider)
+        last = direction == "start"
+        return await self._best_way(wish, job, here, request, provider, here_last=last)
 
     async def variation(self, job: Job, *, request: str) -> Quote:
         """The same request with another seed."""
@@ -236,9 +237,13 @@ class Versions:
             wish.but(**changes), provider=provider, model=model, request=request
         )
 
-    def only_here(self, mode: Mode, provider: str | None) -> bool:
+    def only_here(self, mode: Mode, provider: str | None, direction: str | None = None) -> bool:
         """Whether nobody, or not this *provider*, does extensions or retakes by itself."""
-        return not self._offers(mode, provider)
+        does = [model.capability(mode) for model in self._offers(mode, provider)]
+        return not any(
+            each is not None and (direction is None or direction in (each.directions or ("end",)))
+            for each in does
+        )
 
     async def order(
         self, quote: Quote, *, request: str, place: Place, confirmed: bool = True
@@ -388,22 +393,29 @@ class Versions:
         here: Callable[[str | None, str | None], Awaitable[Quote]],
         request: str,
         asked: str | None,
+        *,
+        here_last: bool = False,
     ) -> Quote:
-        """The clip's own provider if it can, then done here with it, then anybody."""
+        """The clip's own provider if it can, then done here with it, then anybody.
+
+        With *here_last* nothing is done here while anybody can.
+        """
         own, model = self._makers(job)
         refusals: list[Refusal] = []
-        for provider in dict.fromkeys((own, None)) if asked is None else (asked,):
-            if self._offers(wish.mode, provider):
-                try:
-                    return self._studio.quote(wish, provider=provider, request=request)
-                except Refusal as refusal:
-                    refusals.append(refusal)
-                    if provider is not None and isinstance(refusal, Unfit) and refusal.nearest:
-                        raise  # it can, with another choice, and says which
+        who = [*dict.fromkeys((own, None))] if asked is None else [asked]
+        ways = [(native, provider) for provider in who for native in (True, False)]
+        for native, provider in sorted(ways, key=lambda way: here_last and not way[0]):
+            if native and not self._offers(wish.mode, provider):
+                continue
             try:
+                if native:
+                    return self._studio.quote(wish, provider=provider, request=request)
                 return await here(provider, model if provider == own else None)
             except Refusal as refusal:
                 refusals.append(refusal)
+                nearest = native and isinstance(refusal, Unfit) and refusal.nearest
+                if nearest and provider is not None:
+                    raise  # it can, with another choice, and says which
         raise refusals[0]
 
     async def _from_frame(
@@ -440,9 +452,10 @@ class Versions:
             resolution=job.brief.resolution,
             aspect=job.brief.aspect,
             fps=job.brief.fps,
-            sound=job.brief.sound,
+            # What is played backwards is not heard, and sound may cost more.
+            sound=job.brief.sound if plan.place != "start" else False,
             duration=duration,
-            image=await self._frame(job, plan.start if plan.place == "part" else None),
+            image=await self._frame(job, {"start": 0.0, "part": plan.start}.get(plan.place)),
             parent=job.id,
             relation=relation,
             plan=plan,

@@ -50,8 +50,9 @@ class Relation(StrEnum):
 class Plan:
     """How the clip that a provider makes becomes a part of another, once it is here.
 
-    *place* is "end" or "start" for a clip that is joined to *clip* there, "part" for one that
-    takes the place of what *clip* has from *start* on, *seconds* long.
+    *place* is "end" or "start" for a clip that is joined to *clip* there, at the start backwards
+    and without its sound; "part" for one that takes the place of what *clip* has from *start* on,
+    *seconds* long.
     """
 
     place: str

@@ -185,7 +185,7 @@ class Making(commands.Cog):
         duration:
             How many seconds are added.
         direction:
-            At which end.
+            At which end. The start may have to be played backwards; the card says so.
         """
         wish = Brief(
             mode=Mode.EXTEND,
@@ -285,7 +285,7 @@ class Making(commands.Cog):
             await versions.may_change(job, place)
             named = None if provider in CHOOSERS else provider
             there = named is None or named in self.studio.providers
-            if there and model is None and versions.only_here(wish.mode, named):
+            if there and model is None and versions.only_here(wish.mode, named, wish.direction):
                 ordering = _put_together(interaction, job, wish, place, named)
                 await interaction.client.answer(interaction, ordering)
                 return
