@@ -368,7 +368,28 @@ def place_of(interaction: Interaction) -> Place:
         user_id=member.id,
         roles=frozenset(role.id for role in getattr(member, "roles", ())),
         moderator=interaction.permissions.manage_guild,
+        sees=sight(member),
     )
+
+
+def sight(person: object) -> Callable[[int], bool | None]:
+    """Which channels a member may read, as far as they are known: see `Place.sees`.
+
+    A thread is as its channel is; who is in a private one is not told to bots, so that nobody
+    sees it from elsewhere.
+    """
+
+    def sees(channel_id: int) -> bool | None:
+        if not isinstance(person, discord.Member):
+            return None
+        channel = person.guild.get_channel_or_thread(channel_id)
+        if isinstance(channel, discord.Thread):
+            if channel.is_private():
+                return False
+            channel = channel.parent
+        return None if channel is None else channel.permissions_for(person).view_channel
+
+    return sees
 
 
 def parent_of(channel: object) -> int | None:

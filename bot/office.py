@@ -235,12 +235,12 @@ class Office:
     async def queue(self, place: Place) -> list[Job]:
         """What is under way here."""
         require(place)
-        return await self._studio.queue(guild_id=place.guild_id)
+        return await self._studio.queue(place=place)
 
     async def front(self, place: Place, job_id: int) -> Job:
         """Let a waiting job go before all others of its provider."""
         by = _by(place)
-        await self._studio.show(job_id, guild_id=place.guild_id)
+        await self._studio.show(job_id, place=place)
         job = await self._servers.set_lane(by, job_id, Lane.FRONT)
         if job is None:
             raise Refusal(f"#{job_id} does not wait any more.")
@@ -249,10 +249,8 @@ class Office:
 
     async def cancel(self, place: Place, job_id: int) -> Job:
         """Stop somebody's job."""
-        by = _by(place)
-        job = await self._studio.cancel(job_id, place=place)
-        await self._servers.note(by, "cancel", user_id=job.user_id, after={"job": job_id})
-        return job
+        require(place)
+        return await self._studio.cancel(job_id, place=place)
 
     async def undelivered(self, place: Place) -> list[Job]:
         """Clips that were made and could not be posted, oldest first."""
@@ -264,13 +262,14 @@ class Office:
     async def post(self, place: Place, job_id: int, *, here: bool) -> Job:
         """Post an undelivered clip again: where it was to go, or *here*, where this is asked."""
         by = _by(place)
-        job = await self._studio.show(job_id, guild_id=place.guild_id)
+        job = await self._studio.show(job_id, place=place)
         if job.state is not State.UNDELIVERED:
             raise Refusal(f"#{job_id} is not undelivered any more.")
-        if here:
-            await self._jobs.set_places(job_id, thread_id=place.channel_id)
         now = self._clock()
-        return await self._move(by, job, job.to(State.DELIVERING, now=now, due_at=now), "post")
+        change = job.to(State.DELIVERING, now=now, due_at=now)
+        return await self._move(
+            by, job, change, "post", thread_id=place.channel_id if here else None
+        )
 
     async def trouble(self, place: Place) -> Trouble:
         """What only a moderator can decide."""
@@ -348,19 +347,21 @@ class Office:
         return rule
 
     async def _parked(self, place: Place, job_id: int) -> Job:
-        job = await self._studio.show(job_id, guild_id=place.guild_id)
+        job = await self._studio.show(job_id, place=place)
         if job.state not in PARKED:
             raise Refusal(f"#{job_id} does not wait for a decision any more.")
         return job
 
-    async def _move(self, by: By, job: Job, change: Job, what: str) -> Job:
+    async def _move(
+        self, by: By, job: Job, change: Job, what: str, *, thread_id: int | None = None
+    ) -> Job:
         if change.state is not State.CLOSED:
             change = replace(change, error=None)
+        why = f"{what}, by a moderator"
         try:
-            saved = await self._jobs.save(change, f"{what}, by a moderator")
+            saved = await self._servers.move(by, what, change, why, thread_id=thread_id)
         except (Stale, IllegalMove):
             raise Refusal(f"#{job.id} moved on just now; look again.") from None
-        await self._servers.note(by, what, user_id=job.user_id, after={"job": job.id})
         self._studio.begin(saved)
         return saved
 

@@ -10,6 +10,7 @@ from bot.office import require
 from bot.studio import Costly, Limited, Place, Quote, Studio
 from storage import Brief, By, Grant, Job, Limit, Mode, Offer, RefusedOrder
 
+ANSWERED = "Another moderator has answered this already."
 TRIED = 200  #: shorter and smaller clips that are priced to find one that fits
 
 
@@ -85,24 +86,25 @@ class Refusals:
         require(place)
         refused = await self._open(refused_id, place)
         by = By(guild_id=place.guild_id, actor_id=place.user_id, why=f"asked for {clips}")
-        await self._answer(by, refused, granted=True)
-        refused = replace(refused, answer="granted")
+        grant = None
         if refused.why == "budget":
-            await self._moderation.resume(by, past_budget=True)
-            return Answered(order=refused, grant=None)
-        amount = clips * max(1, refused.wanted.price)
-        grant = await self._moderation.grant(by, refused.user_id, amount)
-        return Answered(order=refused, grant=grant)
+            answered = await self._moderation.open_asked(by, refused_id)
+        else:
+            amount = clips * max(1, refused.wanted.price)
+            grant = await self._moderation.grant_asked(by, refused_id, refused.user_id, amount)
+            answered = grant is not None
+        if not answered:
+            raise Refusal(ANSWERED)
+        return Answered(order=replace(refused, answer="granted"), grant=grant)
 
     async def deny(self, place: Place, refused_id: int) -> Answered:
         """Say no, on record."""
         require(place)
         refused = await self._open(refused_id, place)
         by = By(guild_id=place.guild_id, actor_id=place.user_id)
-        await self._answer(by, refused, granted=False)
-        await self._servers.note(
-            by, "deny", user_id=refused.user_id, after={"price": refused.wanted.price}
-        )
+        price = refused.wanted.price
+        if not await self._moderation.deny_asked(by, refused_id, refused.user_id, price):
+            raise Refusal(ANSWERED)
         return Answered(order=replace(refused, answer="denied"), grant=None)
 
     async def _open(self, refused_id: int, place: Place) -> RefusedOrder:
@@ -110,10 +112,6 @@ class Refusals:
         if refused is None:
             raise Refusal("That request is not there any more.")
         return refused
-
-    async def _answer(self, by: By, refused: RefusedOrder, *, granted: bool) -> None:
-        if not await self._servers.answer(by, refused.id, granted=granted):
-            raise Refusal("Another moderator has answered this already.")
 
     def _fitting(self, quote: Quote, credits: int, off: frozenset[str]) -> Quote | None:
         """The clip most like *quote*'s that costs no more than *credits*."""

@@ -5,7 +5,7 @@ import math
 import time
 import unicodedata
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Protocol
 
@@ -19,6 +19,8 @@ from bot.worker import Glimpse
 from storage import (
     Admitted,
     Brief,
+    By,
+    ChangedBy,
     IllegalMove,
     Job,
     Limit,
@@ -37,6 +39,7 @@ HALTED = (
     "No orders are taken at the moment: the books of this bot do not add up. "
     "Its operator has been told; nothing was charged."
 )
+SEARCHED = 1000  #: jobs under way among which those that a person may see are looked for
 LIVE = frozenset(
     {
         State.QUEUED,
@@ -48,6 +51,10 @@ LIVE = frozenset(
         State.REVIEW,
     }
 )
+
+
+def _unknown(_channel_id: int) -> bool | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +78,8 @@ class Place:
     parent_id: int | None = None  #: the channel that a thread belongs to
     roles: frozenset[int] = frozenset()  #: the person's, for what they may spend
     moderator: bool = False  #: whether they may manage the server
+    #: Whether the person may read a channel; None where Discord has not told us of it.
+    sees: Callable[[int], bool | None] = field(default=_unknown, repr=False, compare=False)
 
     @property
     def home_id(self) -> int:
@@ -244,6 +253,8 @@ class Studio:
         self.has_room()
         who = await self.rules.check(place, wish.prompt, provider=provider, model=model)
         provider, model = who.provider, who.model
+        for take in _built_on(wish, sources or {}):
+            await self.may_build(take, place)
         wish = await self.with_inputs(wish, sources or {}, place=place)
         quote = self.quote(
             wish, provider=provider, model=model, request=request, without=who.without
@@ -286,7 +297,7 @@ class Studio:
             if self._inputs is None:
                 raise Refusal("Inputs are not taken here.")
             if source.take is not None:
-                job = await self.show(source.take, guild_id=place.guild_id)
+                job = await self.show(source.take, place=place)
                 if job.file is not None:
                     await self.at_hand(job.file)
                 given = await self._inputs.of_take(name, job)
@@ -322,7 +333,7 @@ class Studio:
 
     async def cancel(self, id: int, *, place: Place) -> Job:
         """Stop a job, for the person who ordered it or a moderator."""
-        job = await self.show(id, guild_id=place.guild_id)
+        job = await self.show(id, place=place)
         if job.user_id != place.user_id and not place.moderator:
             raise Refusal(f"Only <@{job.user_id}> or a moderator can cancel #{id}.")
         now = self._clock()
@@ -346,23 +357,88 @@ class Studio:
                 raise Refusal(f"#{id} waits for a moderator to decide what becomes of it.")
             case _:
                 raise Refusal(f"#{id} has ended already.")
+        by = None  # what people do with their own is nobody's business
+        if job.user_id != place.user_id:
+            by = By(guild_id=place.guild_id, actor_id=place.user_id)
         try:
-            saved = await self._jobs.save(change, "cancelled by hand")
+            saved = await self.store.servers.move(by, "cancel", change, "cancelled by hand")
         except (Stale, IllegalMove):
             raise Refusal(f"#{id} moved on just now; look at its card and try again.") from None
         self.begin(saved)
         return saved
 
-    async def show(self, id: int, *, guild_id: int) -> Job:
-        """The job with this number in this server."""
-        job = await self._jobs.get(id, guild_id=guild_id) if 0 < id < 2**63 else None
-        if job is None:
+    async def show(self, id: int, *, place: Place) -> Job:
+        """The job with this number, if who asks may know of it: to others it is not there."""
+        job = await self._jobs.get(id, guild_id=place.guild_id)
+        if job is None or not await self.may_see(job, place):
             raise Refusal(f"There is no clip #{id} here.")
         return job
 
-    async def queue(self, *, guild_id: int, limit: int = 25) -> list[Job]:
-        """What is under way in this server, oldest first."""
-        return await self._jobs.of(guild_id=guild_id, states=LIVE, limit=limit, oldest_first=True)
+    async def queue(self, *, place: Place, limit: int = 25) -> list[Job]:
+        """What is under way in this server, as far as who asks may see it, oldest first."""
+        found: list[Job] = []
+        jobs = await self._jobs.of(
+            guild_id=place.guild_id, states=LIVE, limit=SEARCHED, oldest_first=True
+        )
+        for job in jobs:
+            if len(found) < limit and await self.may_see(job, place):
+                found.append(job)
+        return found
+
+    async def may_see(self, job: Job, place: Place) -> bool:
+        """Whether who asks may read where *job* was ordered, or where its clip was posted.
+
+        One's own clips, and what is in the thread or channel where one asks, are always seen;
+        moderators see all.
+        """
+        if place.moderator or job.user_id == place.user_id:
+            return True
+        asked_in = {place.channel_id}
+        if not asked_in.isdisjoint({job.channel_id, job.thread_id, job.card_channel_id}):
+            return True
+        if await self._sees(place, job.channel_id):
+            return True
+        for post in await self.store.takes.posts_of(job.id):
+            if post.channel_id == place.channel_id or await self._sees(place, post.channel_id):
+                return True
+        return False
+
+    async def _sees(self, place: Place, channel_id: int) -> bool:
+        known = place.sees(channel_id)
+        if known is None:  # perhaps a thread that was archived before we connected
+            thread = await self.store.takes.thread(channel_id)
+            if thread is not None and thread.parent_id is not None:
+                known = place.sees(thread.parent_id)
+        return known is True
+
+    async def may_build(self, id: int, place: Place) -> Job:
+        """The clip with this number, for somebody who may make something new of it.
+
+        Raises `Refusal` for one that they may not know of, that a moderator took down, or that
+        this server lets only others build on.
+        """
+        take = await self.store.takes.get(id, guild_id=place.guild_id)
+        if take is None or not await self.may_see(take.job, place):
+            raise Refusal(f"There is no clip #{id} here.")
+        by_moderator = take.hidden_by is not None and take.hidden_by != take.job.user_id
+        if by_moderator and not place.moderator:
+            raise Refusal(f"#{id} was taken down by a moderator.")
+        await self.may_change(take.job, place)
+        return take.job
+
+    async def may_change(self, job: Job, place: Place) -> None:
+        """Refuse who may not retake or extend other people's clips in this server."""
+        if job.user_id == place.user_id or place.moderator:
+            return
+        match (await self._policy.server(place.guild_id)).changed_by:
+            case ChangedBy.REQUESTER:
+                raise Refusal(
+                    f"In this server only <@{job.user_id}> and moderators may build on #{job.id}."
+                )
+            case ChangedBy.MODERATORS:
+                raise Refusal("In this server only moderators may build on other people's clips.")
+            case _:
+                return
 
     async def latest(self, *, guild_id: int, user_id: int, limit: int = 25) -> list[Job]:
         """A person's latest jobs, newest first."""
@@ -453,6 +529,14 @@ def _nearest(model: Model, wish: Brief, *, seed: int) -> Brief | None:
                 return None
             wish = unfit.nearest
     return None
+
+
+def _built_on(wish: Brief, sources: Mapping[str, Source]) -> list[int]:
+    """The takes that a wish makes something new of."""
+    given = (wish.image, wish.last_image, wish.audio, wish.video)
+    whole = wish.plan.clip if wish.plan is not None else None
+    takes = [each.take for each in (*given, whole, *sources.values()) if each is not None]
+    return [*dict.fromkeys(each for each in (wish.parent, *takes) if each is not None)]
 
 
 def clean(prompt: str) -> str:

@@ -22,7 +22,7 @@ from bot.studio import Place, Quote, Studio, clean
 from storage import (
     ENDED,
     Brief,
-    ChangedBy,
+    By,
     Input,
     Job,
     Mode,
@@ -86,9 +86,11 @@ class Versions:
         return take
 
     async def finished(self, id: int, *, place: Place) -> Job:
-        """A clip of this server that is there to be worked with."""
+        """A clip of this server that is there to be worked with, by who may know of it."""
         take = await self.find(id, guild_id=place.guild_id)
         job = take.job
+        if not await self._studio.may_see(job, place):
+            raise Refusal(f"There is no clip #{id} here.")
         if job.state not in KEPT or job.file is None:
             raise Refusal(f"#{id} has no clip yet; this works once it has.")
         if take.hidden_by is not None and not self._may_revive(take, place):
@@ -99,17 +101,7 @@ class Versions:
 
     async def may_change(self, job: Job, place: Place) -> None:
         """Refuse who may not retake or extend other people's clips in this server."""
-        if job.user_id == place.user_id or place.moderator:
-            return
-        match (await self._policy.server(place.guild_id)).changed_by:
-            case ChangedBy.REQUESTER:
-                raise Refusal(
-                    f"In this server only <@{job.user_id}> and moderators may build on #{job.id}."
-                )
-            case ChangedBy.MODERATORS:
-                raise Refusal("In this server only moderators may build on other people's clips.")
-            case _:
-                return
+        await self._studio.may_change(job, place)
 
     # Quotes: what would be made, by whom, for how much.
 
@@ -317,13 +309,21 @@ class Versions:
             return take
         if take.job.user_id != place.user_id and not place.moderator:
             raise Refusal(f"Only <@{take.job.user_id}> or a moderator can delete #{id}.")
-        await self._takes.hide(id, by=place.user_id)
+        by = None
+        if take.job.user_id != place.user_id:
+            by = By(guild_id=place.guild_id, actor_id=place.user_id)
+        await self._studio.store.servers.take_down(by, take.job, hidden_by=place.user_id)
         return take
 
     async def revive(self, id: int, *, place: Place) -> Job:
         """A clip to be posted again, also after it was taken down."""
         job = await self.finished(id, place=place)
-        await self._takes.hide(id, by=None)
+        take = await self.find(id, guild_id=place.guild_id)
+        if take.hidden_by is not None:
+            by = None
+            if {take.hidden_by, place.user_id} != {job.user_id}:
+                by = By(guild_id=place.guild_id, actor_id=place.user_id)
+            await self._studio.store.servers.take_down(by, job, hidden_by=None)
         return job
 
     # Presets.
@@ -350,7 +350,8 @@ class Versions:
             brief=kept,
             at=self._clock(),
         )
-        await self._takes.save_preset(preset)
+        by = By(guild_id=place.guild_id, actor_id=place.user_id) if server else None
+        await self._takes.save_preset(preset, by=by)
         return preset
 
     async def preset(self, name: str, *, place: Place) -> Preset:
@@ -366,10 +367,15 @@ class Versions:
     async def delete_preset(self, name: str, *, place: Place, server: bool) -> None:
         if server and not place.moderator:
             raise Refusal("Only moderators delete presets of the server.")
-        gone = await self._takes.delete_preset(
-            guild_id=place.guild_id, user_id=0 if server else place.user_id, name=name
-        )
-        if not gone:
+        owner = 0 if server else place.user_id
+        there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
+        wanted = " ".join(name.split()).casefold()
+        names = [each.name for each in there if each.user_id == owner]
+        found = next((each for each in names if each.casefold() == wanted), None)
+        by = By(guild_id=place.guild_id, actor_id=place.user_id) if server else None
+        if found is None or not await self._takes.delete_preset(
+            guild_id=place.guild_id, user_id=owner, name=found, by=by, at=self._clock()
+        ):
             whose = "The server has" if server else "You have"
             raise Refusal(f"{whose} no preset “{name[:40]}”.")
 

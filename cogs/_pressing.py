@@ -12,7 +12,7 @@ from typing import Any, Self
 import discord
 
 from bot import messages
-from bot.client import Interaction, parent_of
+from bot.client import Interaction, parent_of, sight
 from bot.office import require
 from bot.studio import Place
 
@@ -115,6 +115,7 @@ def standing_at(interaction: discord.Interaction[Any]) -> Place:
         user_id=member.id,
         roles=frozenset(role.id for role in getattr(member, "roles", ())),
         moderator=interaction.guild_id is not None and interaction.permissions.manage_guild,
+        sees=sight(member),
     )
 
 

@@ -31,7 +31,7 @@ class Change:
 
     seq: int
     actor_id: int | None
-    what: str  #: "rule", "server", "grant", "reset", "block", "unblock" or "budget"
+    what: str  #: in a word: "rule", "budget", "grant", "block", "cancel", …
     user_id: int | None  #: whom it was done to
     role_id: int | None
     before: Any  #: what JSON holds
@@ -126,6 +126,42 @@ class Moderation:
                 db, by, user_id, amount, expires_at=None if lasts is None else now + lasts, now=now
             )
         )
+
+    async def grant_asked(self, by: By, asked: int, user_id: int, amount: int) -> Grant | None:
+        """Answer a refused order that moderators were asked about with a grant: both or none.
+
+        None if it was answered before.
+        """
+        return await self._write(
+            lambda db, now: (
+                grant(db, by, user_id, amount, expires_at=None, now=now)
+                if answer(db, by, asked, granted=True)
+                else None
+            )
+        )
+
+    async def open_asked(self, by: By, asked: int) -> bool:
+        """The same for one that the budget refused: orders may pass it. False if it was
+        answered before."""
+
+        def act(db: sqlite3.Connection, now: float) -> bool:
+            if not answer(db, by, asked, granted=True):
+                return False
+            resume(db, by, past_budget=True, defaults=self._defaults, now=now)
+            return True
+
+        return await self._write(act)
+
+    async def deny_asked(self, by: By, asked: int, user_id: int, price: int) -> bool:
+        """Answer it with no, on record. False if it was answered before."""
+
+        def act(db: sqlite3.Connection, now: float) -> bool:
+            if not answer(db, by, asked, granted=False):
+                return False
+            record(db, by, "deny", user_id=user_id, after={"price": price}, now=now)
+            return True
+
+        return await self._write(act)
 
     async def reset(self, by: By, user_id: int) -> int:
         """Forget what somebody used of their quota this day, week and month; how much it was."""
@@ -334,6 +370,16 @@ def grant(
     return Grant(
         id=number, user_id=user_id, amount=amount, left=amount, expires_at=expires_at, at=now
     )
+
+
+def answer(db: sqlite3.Connection, by: By, asked: int, *, granted: bool) -> bool:
+    """Note what a moderator answered to a refused order. False if one answered before."""
+    cursor = db.execute(
+        "UPDATE refused SET answer = ?, answered_by = ?"
+        " WHERE id = ? AND guild_id = ? AND asked_at IS NOT NULL AND answer IS NULL",
+        ("granted" if granted else "denied", by.actor_id, asked, by.guild_id),
+    )
+    return cursor.rowcount > 0
 
 
 def reset(db: sqlite3.Connection, by: By, user_id: int, *, defaults: Defaults, now: float) -> int:

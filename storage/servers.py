@@ -134,21 +134,26 @@ class Servers:
         """Note that the moderators are asked for it. False if they were before."""
         return await self._write(lambda db, now: ask(db, id, guild_id, now=now))
 
-    async def answer(self, by: By, id: int, *, granted: bool) -> bool:
-        """Note what a moderator answered. False if one answered before."""
-        return await self._write(lambda db, now: answer(db, by, id, granted=granted))
-
     async def set_lane(self, by: By, job_id: int, lane: Lane) -> Job | None:
         """Move a job to a lane, on record; None if this server has no such job waiting."""
         return await self._write(lambda db, now: set_lane(db, by, job_id, lane, now=now))
 
-    async def note(
-        self, by: By, what: str, *, user_id: int | None = None, after: object = None
-    ) -> None:
-        """Write a line of the audit about something that is not a row of its own."""
-        await self._write(
-            lambda db, now: record(db, by, what, user_id=user_id, after=after, now=now)
+    async def move(
+        self, by: By | None, what: str, job: Job, why: str, *, thread_id: int | None = None
+    ) -> Job:
+        """`Jobs.save` a step that a person decided, with its line of the audit: both or none.
+
+        Without *by*, as for one's own job, there is no line. With *thread_id* the clip is to be
+        posted there.
+        """
+        return await self._write(
+            lambda db, now: move(db, by, what, job, why, thread_id=thread_id, now=now)
         )
+
+    async def take_down(self, by: By | None, job: Job, *, hidden_by: int | None) -> None:
+        """Note who took a clip down, or with None that it may be shown again, on record if *by*
+        somebody whose clip it is not."""
+        await self._write(lambda db, now: take_down(db, by, job, hidden_by=hidden_by, now=now))
 
     async def use(
         self, guild_id: int, first: date, after: date, *, user_id: int | None = None
@@ -289,14 +294,33 @@ def ask(db: sqlite3.Connection, id: int, guild_id: int, *, now: float) -> bool:
     return cursor.rowcount > 0
 
 
-def answer(db: sqlite3.Connection, by: By, id: int, *, granted: bool) -> bool:
-    """See `Servers.answer`."""
-    cursor = db.execute(
-        "UPDATE refused SET answer = ?, answered_by = ?"
-        " WHERE id = ? AND guild_id = ? AND asked_at IS NOT NULL AND answer IS NULL",
-        ("granted" if granted else "denied", by.actor_id, id, by.guild_id),
-    )
-    return cursor.rowcount > 0
+def move(
+    db: sqlite3.Connection,
+    by: By | None,
+    what: str,
+    job: Job,
+    why: str,
+    *,
+    thread_id: int | None,
+    now: float,
+) -> Job:
+    """See `Servers.move`."""
+    if thread_id is not None:
+        jobs.set_places(db, job.id, thread_id=thread_id, card_channel_id=None, card_id=None)
+    saved = jobs.save(db, job, why)
+    if by is not None:
+        record(db, by, what, user_id=job.user_id, after={"job": job.id}, now=now)
+    return saved
+
+
+def take_down(
+    db: sqlite3.Connection, by: By | None, job: Job, *, hidden_by: int | None, now: float
+) -> None:
+    """See `Servers.take_down`."""
+    db.execute("UPDATE take SET hidden_by = ? WHERE job_id = ?", (hidden_by, job.id))
+    if by is not None:
+        what = "take down" if hidden_by is not None else "bring back"
+        record(db, by, what, user_id=job.user_id, after={"job": job.id}, now=now)
 
 
 def set_lane(db: sqlite3.Connection, by: By, job_id: int, lane: Lane, *, now: float) -> Job | None:

@@ -9,6 +9,7 @@ from .brief import Brief
 from .job import Job
 from .jobs import _job as load
 from .jobs import requested
+from .moderation import By, record
 from .writer import Writer
 
 
@@ -266,10 +267,11 @@ class Takes:
 
     # Presets.
 
-    async def save_preset(self, preset: Preset) -> None:
-        """Keep settings under a name, instead of what had it."""
-        await self._writer.write(
-            lambda db: _run(
+    async def save_preset(self, preset: Preset, *, by: By | None = None) -> None:
+        """Keep settings under a name, instead of what had it; on record if *by* somebody."""
+
+        def act(db: sqlite3.Connection) -> None:
+            _run(
                 db,
                 "INSERT INTO preset (guild_id, user_id, name, provider, model, brief, at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (guild_id, user_id, name) DO UPDATE SET"
@@ -283,7 +285,11 @@ class Takes:
                 json.dumps(preset.brief.to_json(), allow_nan=False),
                 preset.at,
             )
-        )
+            if by is not None:
+                after = {"preset": preset.name, "model": preset.model}
+                record(db, by, "preset", after=after, now=preset.at)
+
+        await self._writer.write(act)
 
     async def presets(self, *, guild_id: int, user_id: int) -> list[Preset]:
         """The presets that a person may use: their own, then the server's."""
@@ -299,17 +305,23 @@ class Takes:
             for row in rows
         ]
 
-    async def delete_preset(self, *, guild_id: int, user_id: int, name: str) -> bool:
-        """Whether there was one."""
-        return await self._writer.write(
-            lambda db: (
-                db.execute(
-                    "DELETE FROM preset WHERE guild_id = ? AND user_id = ? AND name = ?",
-                    (guild_id, user_id, name),
-                ).rowcount
-                > 0
-            )
-        )
+    async def delete_preset(
+        self, *, guild_id: int, user_id: int, name: str, by: By | None = None, at: float = 0.0
+    ) -> bool:
+        """Whether there was one; *by* whom and when it went, where that is on record."""
+
+        def act(db: sqlite3.Connection) -> bool:
+            gone = db.execute(
+                "DELETE FROM preset WHERE guild_id = ? AND user_id = ? AND name = ?"
+                " RETURNING model",
+                (guild_id, user_id, name),
+            ).fetchone()
+            if gone is not None and by is not None:
+                before = {"preset": name, "model": gone["model"]}
+                record(db, by, "preset", before=before, now=at)
+            return gone is not None
+
+        return await self._writer.write(act)
 
     # Threads and limits.
 

@@ -140,11 +140,13 @@ async def test_a_refused_order_is_asked_about_and_answered_once(store):
     kept = await store.servers.keep_refused(refused_order())
     assert await store.servers.refused(kept.id, guild_id=10) == kept
     assert await store.servers.refused(kept.id, guild_id=11) is None
-    assert not await store.servers.answer(BY, kept.id, granted=True), "nobody has asked yet"
+    moderation = store.moderation
+    assert await moderation.grant_asked(BY, kept.id, 30, 8) is None, "nobody has asked yet"
     assert await store.servers.ask(kept.id, guild_id=10)
     assert not await store.servers.ask(kept.id, guild_id=10)
-    assert await store.servers.answer(BY, kept.id, granted=True)
-    assert not await store.servers.answer(BY, kept.id, granted=False)
+    assert (await moderation.grant_asked(BY, kept.id, 30, 8)).amount == 8
+    assert not await moderation.deny_asked(BY, kept.id, 30, 8)
+    assert not await moderation.open_asked(BY, kept.id)
     assert (await store.servers.refused(kept.id, guild_id=10)).answer == "granted"
 
 

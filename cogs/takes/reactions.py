@@ -13,7 +13,7 @@ import discord
 from discord.ext import commands
 
 from bot import board, messages
-from bot.client import NEEDED, Dailies, parent_of
+from bot.client import NEEDED, Dailies, parent_of, sight
 from bot.delivery import nonce
 from bot.errors import Busy, Refusal
 from bot.studio import Place
@@ -463,6 +463,7 @@ def _place(member: discord.Member, channel_id: int) -> Place:
         user_id=member.id,
         roles=frozenset(role.id for role in member.roles),
         moderator=member.guild_permissions.manage_guild,
+        sees=sight(member),
     )
 
 

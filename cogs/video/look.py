@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from bot import messages
 from bot.client import Interaction, place_of
-from bot.studio import Studio
+from bot.studio import LIVE, Studio
 from cogs._pressing import pressed
 from cogs.video.words import choices, named, number, say
 from storage import Job
@@ -23,7 +23,7 @@ class Looking(commands.Cog):
     @app_commands.command()
     async def queue(self, interaction: Interaction) -> None:
         """What is under way in this server, and where it stands."""
-        jobs = await self.studio.queue(guild_id=place_of(interaction).guild_id)
+        jobs = await self.studio.queue(place=place_of(interaction))
         glimpses = {job.id: self.studio.glimpse(job) for job in jobs}
         await say(interaction, messages.queue(jobs, glimpses))
 
@@ -57,8 +57,9 @@ class Looking(commands.Cog):
 
     @cancel.autocomplete("clip")
     async def _stoppable(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
-        jobs = await self.studio.queue(guild_id=interaction.guild_id or 0)
-        mine = [job for job in jobs if job.user_id == interaction.user.id]
+        mine = await self.studio.store.jobs.of(
+            guild_id=interaction.guild_id or 0, user_id=interaction.user.id, states=LIVE, limit=25
+        )
         return choices([named(job) for job in mine], typed.removeprefix("#"))
 
 

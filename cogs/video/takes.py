@@ -10,7 +10,7 @@ from discord.ext import commands
 from bot import board, messages
 from bot.client import Interaction, place_of
 from bot.errors import Refusal
-from bot.studio import Studio
+from bot.studio import Place, Studio
 from bot.takes import KEPT
 from cogs.takes import acting
 from cogs.video.words import choices, named, number, say
@@ -40,7 +40,11 @@ class Taking(commands.Cog):
         place = place_of(interaction)
         store = self.studio.store.takes
         if favourites:
-            takes = await store.favourites(guild_id=place.guild_id, user_id=place.user_id)
+            takes = [
+                take
+                for take in await store.favourites(guild_id=place.guild_id, user_id=place.user_id)
+                if await self.studio.may_see(take.job, place)
+            ]
             head, none = "### Your favourites", "You have no favourites yet; ⭐ marks one."
         else:
             takes = await store.of_thread(place.channel_id)
@@ -76,7 +80,7 @@ class Taking(commands.Cog):
         """
         place = place_of(interaction)
         bot = interaction.client
-        job = await self.studio.show(number(clip), guild_id=place.guild_id)
+        job = await self.studio.show(number(clip), place=place)
         if public:
             job = await bot.versions.revive(job.id, place=place)
             await acting.think(interaction)
@@ -158,7 +162,8 @@ class Taking(commands.Cog):
             Whether it has sound.
         """
         place = place_of(interaction)
-        job = await self._last(clip, guild_id=place.guild_id, user_id=place.user_id)
+        job = await self._last(clip, place)
+        await self.studio.may_build(job.id, place)
         versions = interaction.client.versions
         asked = {
             "prompt": prompt,
@@ -217,7 +222,7 @@ class Taking(commands.Cog):
             )
             await acting.order(interaction, quote, place, confirmed=False)
         elif save is not None:
-            job = await self._last(clip, guild_id=place.guild_id, user_id=place.user_id)
+            job = await self._last(clip, place)
             kept = await versions.save_preset(save, job, place=place, server=for_server)
             await say(interaction, f"Saved: {_preset_line(kept)}")
         elif delete is not None:
@@ -231,10 +236,11 @@ class Taking(commands.Cog):
                 raise Refusal("There are no presets yet; `/video presets save:name` keeps one.")
             await say(interaction, "\n".join(["### Presets", *map(_preset_line, there)]))
 
-    async def _last(self, clip: str | None, *, guild_id: int, user_id: int) -> Job:
+    async def _last(self, clip: str | None, place: Place) -> Job:
         if clip is not None:
-            return await self.studio.show(number(clip), guild_id=guild_id)
-        job = await self.studio.store.takes.latest(guild_id=guild_id, user_id=user_id)
+            return await self.studio.show(number(clip), place=place)
+        takes = self.studio.store.takes
+        job = await takes.latest(guild_id=place.guild_id, user_id=place.user_id)
         if job is None:
             raise Refusal("You have ordered nothing here yet; `/video text` makes a clip.")
         return job
