@@ -101,6 +101,24 @@ def export(db: sqlite3.Connection, user_id: int) -> dict[str, Any]:
         "reactions": rows(
             "SELECT message_id, emoji, n, stands, at FROM reaction WHERE user_id = :user"
         ),
+        "posts of your clips": rows(
+            """
+            SELECT message_id, post.channel_id, job_id, at, gone FROM post
+            JOIN job ON job.id = job_id WHERE user_id = :user ORDER BY message_id
+            """
+        ),
+        "what moderators did about you": rows(
+            """
+            SELECT guild_id, what, role_id, before, after, why, at FROM audit
+            JOIN person ON person.id = person_id WHERE user_id = :user ORDER BY seq
+            """
+        ),
+        "what you did as a moderator": rows(
+            """
+            SELECT guild_id, what, role_id, before, after, why, at FROM audit
+            JOIN person ON person.id = actor WHERE user_id = :user ORDER BY seq
+            """
+        ),
         "prompt rules met": rows(
             """
             SELECT guild_id, channel_id, rule, at FROM prompt_hit

@@ -48,6 +48,31 @@ async def test_one_may_have_everything_that_is_kept(mira, ada, paid_house):
     assert kept["credits"][0]["amount"] == 6
 
 
+async def test_what_moderators_did_and_where_clips_stand_is_in_it(mira, ada, paid, paid_house):
+    await said(ada, "/quota block", person="mira", reason="spam")
+    await said(ada, "/quota unblock", person="mira")
+    await said(ada, "/quota grant", person="mira", credits=5)
+    paid.finished = True
+    await ordered(mira)
+    clip = await mira.wait_for(lambda each: bool(each.attachments))
+    await until(lambda: paid_house.store.takes.posts_of(1))
+
+    async def exported(person):
+        panel = await said(person, "/video privacy")
+        pressing = await pressed(person, panel, "Export mine")
+        file = (await until(lambda: pressing.message and pressing.message.attachments))[0]
+        return json.loads(await fetched(file))
+
+    hers, his = await exported(mira), await exported(ada)
+    assert [each["message_id"] for each in hers["posts of your clips"]] == [clip.id]
+    done = [(each["what"], each["why"]) for each in hers["what moderators did about you"]]
+    assert done == [("block", "spam"), ("unblock", ""), ("grant", "")]
+    assert hers["what you did as a moderator"] == []
+    done = [each["what"] for each in his["what you did as a moderator"]]
+    assert done == ["block", "unblock", "grant"]
+    assert his["posts of your clips"] == his["what moderators did about you"] == []
+
+
 async def test_deleting_erases_the_clip_and_keeps_the_books(
     playground, mira, ada, paid, paid_house, tmp_path
 ):
