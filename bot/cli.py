@@ -25,6 +25,7 @@ from bot.deployment import (
     USAGE,
     Exit,
     bucket_of,
+    defaults_of,
     deploy,
     stop_signal,
 )
@@ -33,7 +34,7 @@ from bot.playing import Options, play
 from bot.providers import Connection, connect_all
 from bot.redaction import Redaction
 from bot.settings import BadSetting, Settings, environment, provider_sections
-from storage import CannotOpen, Locked, open_store
+from storage import CannotOpen, Locked, Total, open_store
 
 DISCORD = "https://discord.com/api/v10"
 
@@ -83,17 +84,20 @@ async def doctor(settings: Settings) -> int:
         trouble += bool(mend)
         print(f"{'✗' if mend else '✓'} {part}: {found}{f' → {mend}' if mend else ''}")
 
+    total = None
     report("Python", sys.version.split()[0])
     report("ffmpeg", Path(imageio_ffmpeg.get_ffmpeg_exe()).name)
     data = settings.dailies_data
     try:
-        async with open_store(data):
+        async with open_store(data, defaults=defaults_of(settings)) as store:
             free = shutil.disk_usage(data).free / 2**30
             report("data", f"{data}, {free:.0f} GiB free", "make room" if free < 1 else "")
+            total = await store.policy.total()
     except Locked:
         report("data", f"{data}, in use by a running Dailies")
     except CannotOpen as error:
         report("data", str(error), "mend or move it")
+    report("servers", _served(settings, total))
     sections = provider_sections()
     names = connect_all(
         lambda name: Connection(data=data, toml=sections.get(name, {}), environ=environment()),
@@ -139,6 +143,17 @@ async def _look_at_bucket(settings: Settings, report: Callable[..., None]) -> No
         return
     kept = settings.dailies_s3_keep_days
     report("bucket", f"{bucket.name}, originals stay {f'{kept} days' if kept else 'for good'}")
+
+
+def _served(settings: Settings, total: Total | None) -> str:
+    """Who may order, and how much in all."""
+    only = len(settings.dailies_servers)
+    who = f"the {only} of DAILIES_SERVERS" if only else "every one that invites the bot"
+    if settings.dailies_budget_all is None:
+        return f"{who}, each with a budget of its own (DAILIES_BUDGET_ALL sets one for all)"
+    spent = f", {total.used:,} used" if total is not None else ""
+    each = settings.dailies_budget_all_period
+    return f"{who}; {settings.dailies_budget_all:,} credits a {each} in all{spent}"
 
 
 def providers(settings: Settings, *, as_markdown: bool) -> int:

@@ -20,6 +20,7 @@ from bot import messages
 from bot.cards import Cards, Pacer
 from bot.delivery import Delivery, has_file, nonce
 from bot.errors import Busy, Refusal
+from bot.limits import CLOSED
 from bot.office import Office
 from bot.own import Own
 from bot.refusals import Refusals
@@ -53,6 +54,14 @@ _THREAD_EXISTS = 160004
 
 class Tree(app_commands.CommandTree["Dailies"]):
     """The commands; whatever one raises is said to its person in words."""
+
+    async def interaction_check(self, interaction: "Interaction", /) -> bool:
+        """Whether a command may run there; its person is told if not."""
+        if interaction.client.studio.store.policy.serves(interaction.guild_id or 0):
+            return True
+        if interaction.type is discord.InteractionType.application_command:
+            await messages.apologise(interaction, Refusal(CLOSED))
+        return False
 
     async def on_error(
         self, interaction: "Interaction", error: app_commands.AppCommandError, /

@@ -275,6 +275,9 @@ def defaults_of(settings: Settings) -> Defaults:
     return Defaults(
         amount=settings.dailies_quota,
         budget=settings.dailies_budget,
+        budget_all=settings.dailies_budget_all,
+        budget_all_period=settings.dailies_budget_all_period,
+        servers=settings.dailies_servers,
         jobs_per_user=settings.dailies_jobs_per_user,
         jobs_per_server=settings.dailies_jobs_per_server,
         per_minute=settings.dailies_orders_per_minute,

@@ -10,11 +10,15 @@ _WHOSE = {
     Whose.DEFAULT: "the limit",
 }
 
+CLOSED = "This bot takes no orders in this server; its operator decides where it works."
+
 
 def said(refused: Refused, price: int) -> str:
     """The limit, whose it is, when it frees, and what would fit now. *price* is in credits."""
     frees = f" It frees <t:{int(refused.frees_at)}:R>." if refused.frees_at else ""
     match refused.limit:
+        case Limit.CLOSED:
+            return CLOSED
         case Limit.PAUSED:
             return _with_reason("Orders are paused in this server", refused.why)
         case Limit.BLOCKED:
@@ -30,6 +34,15 @@ def said(refused: Refused, price: int) -> str:
             return (
                 f"You have {refused.used} clips under way, which is the limit of "
                 f"{refused.amount:g}; wait for one of them or cancel it."
+            )
+        case Limit.ALL:
+            left = f"{in_words(refused.would_fit)} are" if refused.would_fit else "nothing is"
+            if refused.frees_at is None:
+                frees = " It is more than that ever allows; only this bot's operator can help."
+            each = f" {_EACH[refused.period]}" if refused.period else ""
+            return (
+                f"This clip costs {in_words(price)}; what this bot may spend{each} in all its "
+                f"servers together is almost used up, and {left} left now.{frees}"
             )
         case Limit.QUOTA | Limit.BUDGET:
             left = f"{in_words(refused.would_fit)} are" if refused.would_fit else "nothing is"

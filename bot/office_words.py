@@ -61,6 +61,11 @@ def usage(stand: Standing, *, usd_per_credit: Decimal, people: bool = True) -> s
             f"The whole server has {in_words(stand.budget_left)} left of its budget"
             + (f", so one clip may cost up to {in_words(fits)} now." if fits is not None else ".")
         )
+    if stand.all_left is not None and stand.all_left == stand.fits:
+        lines.append(
+            f"This bot may spend {in_words(stand.all_left)} more in all its servers together; that "
+            f"begins anew <t:{int(stand.all_resets_at)}:R>."
+        )
     worth = f"-# Rule: {rule_in_words(stand.rule)}. One credit is ${usd_per_credit.normalize():f}."
     return "\n".join([*lines, worth] if people else lines)
 

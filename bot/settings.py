@@ -6,6 +6,7 @@ that provider's file; they come from `environment` below.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
@@ -13,7 +14,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -21,6 +29,9 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from storage import Period
+from storage.periods import zone_named
 
 CONFIG = "dailies.toml"
 DOTENV = ".env"
@@ -50,6 +61,38 @@ def from_file(name: str, values: Mapping[str, str]) -> str | None:
         raise BadSetting(f"{name}_FILE names a file that cannot be read: {path}") from error
 
 
+def _zone(name: str) -> str:
+    zone_named(name)  # raises ValueError with a sentence
+    return name
+
+
+def _ids(value: object) -> object:
+    """Numbers with commas between them, or as TOML has a list, as a set."""
+    if isinstance(value, frozenset):  # the default
+        return value
+    parts = value if isinstance(value, list) else str(value).split(",")
+    found = [str(part).strip() for part in parts]
+    if not all(re.fullmatch(r"[0-9]{1,19}", part) and 0 < int(part) < 2**63 for part in found):
+        raise ValueError("Write the ids of servers, such as 81384788765712384, with commas between")
+    return frozenset(int(part) for part in found)
+
+
+def _address(*schemes: str) -> AfterValidator:
+    shape = re.compile(rf"(?:{'|'.join(schemes)})://[^\s/?#]+[^\s?#]*")
+
+    def check(value: str) -> str:
+        if not shape.fullmatch(value):
+            raise ValueError(f"Write an address that begins with {schemes[0]}://")
+        return value
+
+    return AfterValidator(check)
+
+
+Credits = Annotated[int, Field(ge=0, le=10**9)]
+Days = Annotated[int, Field(ge=0, le=36_500)]
+Gibibytes = Annotated[float, Field(ge=0, le=10**6)]
+
+
 class _Files(PydanticBaseSettingsSource):
     """Settings from the environment, `.env`, and the files that `…_FILE` names."""
 
@@ -75,24 +118,33 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", toml_file=CONFIG)
 
     discord_token: SecretStr | None = Field(None, description="The bot's token.")
-    discord_api_url: str = Field(
+    discord_api_url: Annotated[str, _address("https", "http")] = Field(
         "https://discord.com/api/v10",
         description="Where Discord's REST API is: a proxy of yours, or another playground.",
     )
-    discord_gateway_url: str | None = Field(
+    discord_gateway_url: Annotated[str, _address("wss", "ws")] | None = Field(
         None, description="Where Discord's gateway is; by default, where the API says."
     )
     dailies_data: Path = Field(
         Path("data"), description="The data directory: the database and every take."
     )
-    dailies_usd_per_credit: Annotated[Decimal, Field(gt=0)] = Field(
+    dailies_usd_per_credit: Annotated[Decimal, Field(ge=Decimal("0.0001"), le=100)] = Field(
         Decimal("0.01"), description="What one credit is worth, in US dollars."
     )
-    dailies_quota: Annotated[int, Field(ge=0)] = Field(
+    dailies_quota: Credits = Field(
         500, description="Credits that a member may spend a day, where a server sets nothing else."
     )
-    dailies_budget: Annotated[int, Field(ge=0)] = Field(
+    dailies_budget: Credits = Field(
         2000, description="Credits that a whole server may spend a day, likewise."
+    )
+    dailies_budget_all: Credits | None = Field(
+        None, description="Credits that all servers together may spend; no moderator can raise it."
+    )
+    dailies_budget_all_period: Period = Field(
+        Period.DAY, description="Every `day`, `week` or `month` of the time zone below."
+    )
+    dailies_servers: Annotated[frozenset[int], BeforeValidator(_ids)] = Field(
+        frozenset(), description="The ids of the only servers it works in, with commas between."
     )
     dailies_jobs_per_user: Annotated[int, Field(ge=1, le=1000)] = Field(
         5, description="Clips that one person may have under way at once, likewise."
@@ -100,22 +152,22 @@ class Settings(BaseSettings):
     dailies_jobs_per_server: Annotated[int, Field(ge=1, le=10_000)] = Field(
         50, description="Clips that a server may have under way at once, likewise."
     )
-    dailies_orders_per_minute: Annotated[float, Field(gt=0)] = Field(
+    dailies_orders_per_minute: Annotated[float, Field(ge=0.01, le=60_000)] = Field(
         20, description="Clips that one person may order a minute, likewise."
     )
-    dailies_time_zone: str = Field(
+    dailies_time_zone: Annotated[str, AfterValidator(_zone)] = Field(
         "UTC", description="The time zone in which days, weeks and months begin, likewise."
     )
     dailies_local: bool = Field(
         False, description="Offer the free local provider beside the paid ones."
     )
-    dailies_keep_days: Annotated[int, Field(ge=0)] = Field(
+    dailies_keep_days: Days = Field(
         90, description="Days that a clip stays on the disk; favourites stay longer. 0: for ever."
     )
-    dailies_disk_gb: Annotated[float, Field(ge=0)] = Field(
+    dailies_disk_gb: Gibibytes = Field(
         0, description="GiB that clips may take; the oldest that nobody likes go first. 0: all."
     )
-    dailies_spare_gb: Annotated[float, Field(ge=0)] = Field(
+    dailies_spare_gb: Gibibytes = Field(
         1, description="GiB that must be free on the disk for new clips to be taken."
     )
     dailies_s3_bucket: str | None = Field(
@@ -140,7 +192,7 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9._/-]*$",
         description="The folder of the bucket; each Dailies needs one of its own.",
     )
-    dailies_s3_keep_days: Annotated[int, Field(ge=0)] = Field(
+    dailies_s3_keep_days: Days = Field(
         0, description="Days that originals stay in the bucket; favourites longer. 0: for good."
     )
     dailies_s3_link_days: Annotated[float, Field(ge=0, le=7)] = Field(
@@ -158,7 +210,7 @@ class Settings(BaseSettings):
     dailies_playground_host: str = Field(
         "127.0.0.1", description="The address that the playground's page listens on."
     )
-    public_url: str | None = Field(
+    public_url: Annotated[str, _address("https", "http")] | None = Field(
         None, description="Where the internet reaches this deployment; switches callbacks on."
     )
 
@@ -193,7 +245,10 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             name = str(first["loc"][0]).upper() if first["loc"] else CONFIG
-            raise BadSetting(f"{name} cannot be used: {first['msg'].lower()}.") from None
+            said = first["msg"]
+            if first["type"] == "value_error":  # a sentence of ours
+                said = str(first["ctx"]["error"])
+            raise BadSetting(f"{name} cannot be used: {_lower(said).rstrip('.')}.") from None
         except tomllib.TOMLDecodeError as error:
             raise BadSetting(f"{CONFIG} is not valid TOML: {error}.") from None
 
@@ -207,6 +262,10 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, _Files(settings_cls), TomlConfigSettingsSource(settings_cls)
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def provider_sections(path: str = CONFIG) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from .ledger import Bill
 from .moderation import Block, By, Change, Grant, Moderation
 from .opening import CannotOpen, Damaged, Locked, NewerSchema, Store, open_store
 from .periods import Period
-from .policy import Admitted, Limit, Policy, Refused, Standing
+from .policy import Admitted, Limit, Policy, Refused, Standing, Total
 from .privacy import Forgotten, Privacy
 from .rules import ChangedBy, Defaults, Rule, Server, Whose
 from .servers import (
@@ -79,6 +79,7 @@ __all__ = [
     "Take",
     "Takes",
     "Thread",
+    "Total",
     "Use",
     "Whose",
     "open_store",

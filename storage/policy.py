@@ -13,18 +13,21 @@ from .periods import Period, day_at, span, starts, zone_named
 from .rules import Defaults, Rule, Server, Whose, budget_of, providers_off, rules_for, server_of
 from .writer import Writer
 
+QUARTER = 900  #: seconds that a row of `quarter_use` stands for: every zone's days begin with one
 SHOWN = 100  #: jobs at work that a standing counts; more are said to be so many
 
 
 class Limit(StrEnum):
     """What can say no to an order, in the order in which it is asked."""
 
+    CLOSED = "closed"  #: the operator does not take orders in this server
     PAUSED = "paused"  #: nobody may order in this server now
     BLOCKED = "blocked"  #: this person may not
     PACE = "pace"  #: too many orders a minute
     JOBS = "jobs"  #: too many at once, of the person or of the server
     QUOTA = "quota"  #: a person's credits for a period, and their grants
     BUDGET = "budget"  #: the server's credits for a period
+    ALL = "all"  #: the credits of all servers together for a period, which the operator set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +45,30 @@ class Standing:
     budget_left: int | None
     budget_resets_at: float
     renewals: tuple[tuple[float, int], ...]  #: for each rule: when it starts anew, with how much
+    all_left: int | None = None  #: of what all servers together may spend; None: no limit
+    all_resets_at: float = 0.0
 
     @property
     def fits(self) -> int | None:
         """The most that one order may cost now; None: no limit."""
         mine = None if self.left is None else self.left + self.granted
-        amounts = [each for each in (mine, self.budget_left) if each is not None]
+        amounts = [each for each in (mine, self.budget_left, self.all_left) if each is not None]
         return min(amounts) if amounts else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """What all servers together may spend, and have. Credits; times as in `Standing`."""
+
+    amount: int
+    used: int
+    period: Period
+    resets_at: float
+
+    @property
+    def left(self) -> int:
+        """What they may still spend."""
+        return max(0, self.amount - self.used)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +114,9 @@ def admit(
     now = clock.advance(db, now)
     server = server_of(db, draft.guild_id, defaults)
     running = _running(db, draft.guild_id, draft.user_id, upto=server.jobs_per_user or SHOWN)
-    refused = _forbidden(db, draft, server, now) or _too_many(db, draft, server, running, now)
+    refused = _forbidden(db, draft, server, defaults, now) or _too_many(
+        db, draft, server, running, now
+    )
     if refused is not None:
         return refused
     stand = _standing(
@@ -112,7 +134,7 @@ def admit(
         draft, refused = replace(draft, lane=Lane.SLOW), None
     elif server.priority_roles & set(roles):
         draft = replace(draft, lane=Lane.PRIORITY)
-    refused = refused or _over_budget(draft.price, stand)
+    refused = refused or _over_budget(draft.price, stand) or _over_all(draft.price, stand, defaults)
     if refused is not None:
         return refused
     return _taken(db, draft, stand, server, now)
@@ -167,6 +189,7 @@ def _standing(
     budget = budget_of(db, guild_id, defaults)
     first, after = span(budget.period, today)
     spent = budget_used(db, guild_id, (first, after))
+    total = total_of(db, defaults, now)
     is_open = budget.amount is None or server.budget_open == first.isoformat()
     return Standing(
         rule=rule,
@@ -180,6 +203,29 @@ def _standing(
         budget_left=None if is_open else max(0, (budget.amount or 0) - spent),
         budget_resets_at=starts(after, zone),
         renewals=tuple(renewals),
+        all_left=total.left if total is not None else None,
+        all_resets_at=total.resets_at if total is not None else 0.0,
+    )
+
+
+def total_of(db: sqlite3.Connection, defaults: Defaults, now: float) -> Total | None:
+    """What all servers used of what they may together; None where that has no limit.
+
+    It follows the deployment's own calendar: a server can set its own to any time zone.
+    """
+    if defaults.budget_all is None:
+        return None
+    zone = zone_named(defaults.zone)
+    first, after = span(defaults.budget_all_period, day_at(now, zone))
+    [used] = db.execute(
+        "SELECT coalesce(sum(total), 0) FROM quarter_use WHERE quarter >= ?",
+        (int(starts(first, zone) // QUARTER),),
+    ).fetchone()
+    return Total(
+        amount=defaults.budget_all,
+        used=int(used),
+        period=defaults.budget_all_period,
+        resets_at=starts(after, zone),
     )
 
 
@@ -193,7 +239,11 @@ def budget_used(db: sqlite3.Connection, guild_id: int, days: tuple[date, date]) 
     return int(used)
 
 
-def _forbidden(db: sqlite3.Connection, draft: Job, server: Server, now: float) -> Refused | None:
+def _forbidden(
+    db: sqlite3.Connection, draft: Job, server: Server, defaults: Defaults, now: float
+) -> Refused | None:
+    if not defaults.serves(draft.guild_id):
+        return Refused(limit=Limit.CLOSED, whose=Whose.DEFAULT)
     if server.paused is not None:
         return Refused(limit=Limit.PAUSED, whose=Whose.SERVER, why=server.paused)
     block = db.execute(
@@ -263,6 +313,21 @@ def _over_budget(price: int, stand: Standing) -> Refused | None:
     return None
 
 
+def _over_all(price: int, stand: Standing, defaults: Defaults) -> Refused | None:
+    """What the other servers used is none of this one's business, so `used` does not tell."""
+    if stand.all_left is not None and price > stand.all_left:
+        amount = defaults.budget_all or 0
+        return Refused(
+            limit=Limit.ALL,
+            whose=Whose.DEFAULT,
+            amount=amount,
+            period=defaults.budget_all_period,
+            frees_at=stand.all_resets_at if price <= amount else None,
+            would_fit=stand.fits or 0,
+        )
+    return None
+
+
 def _taken(
     db: sqlite3.Connection, draft: Job, stand: Standing, server: Server, now: float
 ) -> Admitted:
@@ -299,6 +364,7 @@ def _taken(
         running=stand.running + 1,
         budget_used=stand.budget_used + job.price,
         budget_left=None if stand.budget_left is None else stand.budget_left - job.price,
+        all_left=None if stand.all_left is None else stand.all_left - job.price,
     )
     return Admitted(job=job, created=True, standing=after)
 
@@ -394,7 +460,22 @@ class Policy:
             found,
             resets_at=self._clock.on_the_wall(found.resets_at),
             budget_resets_at=self._clock.on_the_wall(found.budget_resets_at),
+            all_resets_at=self._clock.on_the_wall(found.all_resets_at),
         )
+
+    def serves(self, guild_id: int) -> bool:
+        """Whether orders are taken in this server at all."""
+        return self._defaults.serves(guild_id)
+
+    async def total(self) -> Total | None:
+        """What all servers used of what they may together, by the wall clock; None: no limit."""
+        now = self._clock.now()
+        found = await self._writer.read(
+            lambda db: total_of(db, self._defaults, clock.seen(db, now))
+        )
+        if found is None:
+            return None
+        return replace(found, resets_at=self._clock.on_the_wall(found.resets_at))
 
     async def server(self, guild_id: int) -> Server:
         """A server's settings."""

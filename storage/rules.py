@@ -42,11 +42,18 @@ class Defaults:
     period: Period = Period.DAY
     budget: int | None = 2000  #: credits for all members of a server together
     budget_period: Period = Period.DAY
+    budget_all: int | None = None  #: credits for all servers together: the operator's own limit
+    budget_all_period: Period = Period.DAY  #: in the time zone below
+    servers: frozenset[int] = frozenset()  #: the only ones where orders are taken; empty: all
     zone: str = "UTC"
     jobs_per_user: int | None = 3  #: at once
     jobs_per_server: int | None = 20
     per_minute: float | None = 6.0  #: orders of one person
     burst: int = 3  #: of them at once
+
+    def serves(self, guild_id: int) -> bool:
+        """Whether orders are taken in that server at all."""
+        return not self.servers or guild_id in self.servers
 
 
 class ChangedBy(StrEnum):

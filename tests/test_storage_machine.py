@@ -39,7 +39,7 @@ from storage import (
 from storage.checks import check
 from storage.clock import Clock, advance, mark
 from storage.opening import _open, migrations
-from storage.periods import day_at, span, zone_named
+from storage.periods import day_at, span, starts, zone_named
 from storage.writer import _commit
 from tests.drafts import NEEDS, draft
 
@@ -52,6 +52,9 @@ DEFAULTS = Defaults(
     period=Period.DAY,
     budget=45,
     budget_period=Period.DAY,
+    budget_all=60,
+    budget_all_period=Period.WEEK,
+    zone="Asia/Kathmandu",  # 5:45 ahead
     jobs_per_user=6,
     jobs_per_server=9,
     per_minute=6,
@@ -61,6 +64,7 @@ DAY = 86_400.0
 AT_WORK = frozenset(
     {State.QUEUED, State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING}
 )
+TOO_DEAR = frozenset({Limit.QUOTA, Limit.BUDGET, Limit.ALL})
 TAKEN = frozenset({State.RENDERING, State.FETCHING, State.DELIVERING})
 
 Ask = tuple[int, int, frozenset[int], int]
@@ -115,6 +119,7 @@ class Order:
     guild: int
     user: int
     price: int
+    at: float
     day: date
     quota: int  #: of its price, not given back
     grants: dict[int, int]  #: the same, by grant
@@ -170,6 +175,17 @@ class Books:
             for each in self.orders.values()
             if each.guild == guild and first <= each.day < after
         )
+
+    def all_left(self, now: float) -> int:
+        zone = zone_named(DEFAULTS.zone)
+        begins = starts(span(DEFAULTS.budget_all_period, day_at(now, zone))[0], zone)
+        used = sum(
+            each.house + (each.spent if each.settled else each.price)
+            for each in self.orders.values()
+            if each.at >= begins
+        )
+        assert DEFAULTS.budget_all is not None
+        return max(0, DEFAULTS.budget_all - used)
 
     def left(self, guild: int, user: int, held_roles: frozenset[int], now: float) -> int | None:
         rules = [self.rules[key] for key in [(guild, Whose.USER, user)] if key in self.rules]
@@ -230,6 +246,8 @@ class Books:
             and price > max(0, budget - self.budget_used(guild, first, after))
         ):
             return Limit.BUDGET
+        if price > self.all_left(now):
+            return Limit.ALL
         return None
 
     def paid(self, guild: int, user: int, now: float) -> float:
@@ -255,7 +273,7 @@ class Books:
                 missing -= part
         assert missing == 0
         self.orders[number] = Order(
-            guild, user, price, self.today(guild, now), quota=quota, grants=grants
+            guild, user, price, now, self.today(guild, now), quota=quota, grants=grants
         )
         self.paid_at[guild, user] = self.paid(guild, user, now) + 10
 
@@ -372,7 +390,7 @@ class Bank(RuleBasedStateMachine):
         if isinstance(answer, Refused):
             assert answer.limit is expected
             assert answer.frees_at is None or answer.frees_at > now
-            assert answer.would_fit < price or expected not in {Limit.QUOTA, Limit.BUDGET}
+            assert answer.would_fit < price or expected not in TOO_DEAR
             return
         assert isinstance(answer, Admitted)
         assert expected is None
@@ -384,6 +402,7 @@ class Bank(RuleBasedStateMachine):
         said = answer.standing
         assert said is not None
         assert (said.granted, said.running) == (fresh.granted, fresh.running)
+        assert said.all_left == fresh.all_left == self.books.all_left(now)
         assert (said.budget_used, said.budget_left) == (fresh.budget_used, fresh.budget_left)
         if said.rule == fresh.rule:  # after an order another role's may leave more
             assert (said.used, said.left) == (fresh.used, fresh.left)

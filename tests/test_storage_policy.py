@@ -18,6 +18,7 @@ from storage import (
     Refused,
     State,
     Store,
+    Total,
     Whose,
     open_store,
 )
@@ -239,6 +240,82 @@ async def test_the_budget_is_everybodys_together(store: Store, time: Time) -> No
         would_fit=2,
     )
     await accepted(store, user_id=3, guild_id=11)
+
+
+async def test_all_servers_together_have_one_more_budget_that_no_moderator_opens(
+    opened: Callable[..., AbstractAsyncContextManager[Store]], time: Time
+) -> None:
+    async with opened(replace(OPEN, budget_all=12, zone="Asia/Kathmandu")) as store:
+        assert (await accepted(store, guild_id=10)).standing.all_left == 7  # type: ignore[union-attr]
+        await accepted(store, guild_id=11)
+        await store.moderation.set_server(replace(BY, guild_id=12), zone="Pacific/Auckland")
+        await store.moderation.resume(replace(BY, guild_id=12), past_budget=True)
+        refused = await order(store, guild_id=12)  # where another day has begun
+        anew = NOON + (12 - 5.75) * 3600  # midnight in Kathmandu
+        assert refused == Refused(
+            limit=Limit.ALL,
+            whose=Whose.DEFAULT,
+            amount=12,
+            period=Period.DAY,
+            frees_at=anew,
+            would_fit=2,
+        )
+        assert (await store.policy.standing(guild_id=12, user_id=1, roles=())).fits == 2
+        assert await store.policy.total() == Total(
+            amount=12, used=10, period=Period.DAY, resets_at=anew
+        )
+        never = await order(store, price=13)
+        assert isinstance(never, Refused)
+        assert (never.limit, never.frees_at) == (Limit.ALL, None)
+        await accepted(store, price=2)
+        await accepted(store, price=0)
+        time.passes(anew - NOON)
+        await accepted(store, price=12, guild_id=12)
+        assert isinstance(await order(store, price=1), Refused)
+
+
+async def test_what_is_given_back_may_be_spent_by_another_server(
+    opened: Callable[..., AbstractAsyncContextManager[Store]], time: Time
+) -> None:
+    async with opened(replace(OPEN, budget_all=10, budget_all_period=Period.MONTH)) as store:
+        job = (await accepted(store, price=10)).job
+        assert isinstance(await order(store, guild_id=11), Refused)
+        await store.jobs.save(job.to(State.CANCELLED, now=time.wall))
+        lost = (await accepted(store, guild_id=11, price=6)).job
+        lost = await advance(store.jobs, lost, State.SUBMITTING, State.RENDERING)
+        failed = lost.to(State.FAILED, now=time.wall, error="It broke.", billed="unknown")
+        await store.jobs.save(failed)  # in suspense: it may have cost all of it
+        total = await store.policy.total()
+        assert total is not None
+        assert (total.used, total.left) == (6, 4)
+        time.passes(17 * DAY)  # into the next month: what is cleared counts where it was ordered
+        await store.moderation.clear(replace(BY, guild_id=11), lost.id, 1, billed=False)
+        await accepted(store, price=10)
+        assert await store.check(thorough=True) == []
+
+
+async def test_of_two_hundred_at_once_in_two_hundred_servers_exactly_one_is_taken(
+    opened: Callable[..., AbstractAsyncContextManager[Store]], time: Time
+) -> None:
+    async with opened(replace(OPEN, budget_all=5)) as store:
+        for _ in range(10):
+            answers = await asyncio.gather(
+                *(order(store, guild_id=n, user_id=n) for n in range(1, AT_ONCE + 1))
+            )
+            refused = [each for each in answers if isinstance(each, Refused)]
+            assert len(refused) == AT_ONCE - 1
+            assert {each.limit for each in refused} == {Limit.ALL}
+            time.passes(DAY)
+
+
+async def test_the_operator_may_name_the_only_servers(
+    opened: Callable[..., AbstractAsyncContextManager[Store]],
+) -> None:
+    async with opened(replace(OPEN, servers=frozenset({10, 12}))) as store:
+        await accepted(store, guild_id=10)
+        refused = await order(store, guild_id=11, price=0)
+        assert refused == Refused(limit=Limit.CLOSED, whose=Whose.DEFAULT)
+        assert [store.policy.serves(guild) for guild in (10, 11, 12)] == [True, False, True]
 
 
 async def test_a_used_up_budget_is_opened_with_one_word_for_this_period_only(

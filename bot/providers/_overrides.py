@@ -28,7 +28,8 @@ from bot.settings import BadSetting
 __all__ = ["overridden"]
 
 _Resolution = Literal["480p", "720p", "1080p", "1440p", "4K"]
-_Rates = dict[Literal["480p", "720p", "1080p", "1440p", "4K", "*"], Annotated[Decimal, Field(ge=0)]]
+_Rate = Annotated[Decimal, Field(ge=0, le=10**6)]
+_Rates = dict[Literal["480p", "720p", "1080p", "1440p", "4K", "*"], _Rate]
 
 
 class _Table(BaseModel):
@@ -39,7 +40,7 @@ class _Price(_Table):
     unit: str = Field(default="USD", min_length=1)
     base: _Rates = {}
     per_second: _Rates = {}
-    usd_per_unit: Decimal = Field(default=Decimal(1), gt=0)
+    usd_per_unit: Decimal = Field(default=Decimal(1), gt=0, le=1000)
     whole_units: bool = False
     dated: date
     source: str = "dailies.toml"

@@ -104,10 +104,11 @@ class Settings(BaseModel):
     base_url: str = Field("https://api.apixo.ai", description="Where its API is.")
     # "10000 / minute, concurrent tasks 1000" is the ceiling; smaller plans have less.
     concurrency: int = Field(10, ge=1, le=1000, description="Clips under way there at once.")
-    per_minute: float = Field(120, gt=0, le=10_000, description="Requests a minute, of any kind.")
+    per_minute: float = Field(120, ge=0.1, le=10_000, description="Requests a minute, of any kind.")
     usd_per_second: Decimal | None = Field(
         None,
         gt=0,
+        le=1000,
         description=f"What a second costs you; {ASSUMED_USD_PER_SECOND} is taken until you say.",
     )
     routing: Literal["auto", "value", "official"] | None = Field(

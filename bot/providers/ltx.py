@@ -118,7 +118,7 @@ class Settings(BaseModel):
         2, ge=1, le=1000, description="Clips under way there at once."
     )
     per_minute: float = Field(  # LTX publishes no number
-        120, gt=0, le=100_000, description="Requests a minute, of any kind."
+        120, ge=0.1, le=100_000, description="Requests a minute, of any kind."
     )
 
 

@@ -58,10 +58,11 @@ class Settings(BaseModel):
     concurrency: int = Field(  # the document has no limit
         2, ge=1, le=1000, description="Clips under way there at once."
     )
-    per_minute: float = Field(60, gt=0, le=10_000, description="Requests a minute, of any kind.")
+    per_minute: float = Field(60, ge=0.1, le=10_000, description="Requests a minute, of any kind.")
     usd_per_credit: Decimal | None = Field(
         None,
         gt=0,
+        le=1000,
         description="What one of its credits costs you; "
         f"{ASSUMED_USD_PER_CREDIT} is taken until you say.",
     )

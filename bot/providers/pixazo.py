@@ -78,8 +78,10 @@ class Settings(BaseModel):
     concurrency: int = Field(  # the document has no limit
         2, ge=1, le=1000, description="Clips under way there at once."
     )
-    per_minute: float = Field(60, gt=0, le=10_000, description="Requests a minute, of any kind.")
-    usd_per_clip: Decimal = Field(Decimal("0.60"), gt=0, description="What a clip costs you.")
+    per_minute: float = Field(60, ge=0.1, le=10_000, description="Requests a minute, of any kind.")
+    usd_per_clip: Decimal = Field(
+        Decimal("0.60"), gt=0, le=1000, description="What a clip costs you."
+    )
 
 
 def connect(connection: Connection) -> "Pixazo | None":
