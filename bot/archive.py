@@ -135,9 +135,10 @@ class Archive:
                 raise failed
             return sent
         in_a_row = 0
-        after: tuple[int, str] | None = None
-        while page := await self._files.missing(self.name, since=self.since, after=after):
-            for _, file in page:
+        below: int | None = None
+        while True:
+            page, below = await self._files.missing(self.name, since=self.since, below=below)
+            for file in page:
                 try:
                     sent += await self._copy(file)
                     in_a_row = 0
@@ -147,7 +148,8 @@ class Archive:
                         raise
                 more, trouble = await self._copy_new()
                 sent, failed = sent + more, trouble or failed
-            after = page[-1]
+            if below is None:
+                break
         if failed is not None:
             raise failed
         return sent
@@ -209,7 +211,7 @@ class Archive:
         sent, failed = 0, None
         while self._ended:
             job_id = self._ended.popleft()
-            for _, file in await self._files.missing(self.name, since=self.since, job_id=job_id):
+            for file in await self._files.missing_of(job_id, self.name, since=self.since):
                 try:
                     sent += await self._copy(file)
                 except Busy as busy:  # the next look at everything finds it again

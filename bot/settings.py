@@ -177,7 +177,7 @@ class Settings(BaseSettings):
     )
     dailies_s3_endpoint: str | None = Field(
         None,
-        pattern=r"^https?://[^\s/?#]+/?$",
+        pattern=r"^https?://[^\s/?#][^\s?#]*$",
         description="Where the bucket's service is, unless it is Amazon's.",
     )
     dailies_s3_region: str = Field("us-east-1", description="The bucket's region.")

@@ -180,12 +180,20 @@ class Shelf:
         self._asked = {file: at for file, at in self._asked.items() if now - at < FRESH}
         await self._sweep()
         dropped = 0
-        if self._days:
-            for job in await self._droppable(before=now - self._days * DAY):
-                if not await self._takes.favoured(job.id):
-                    dropped += await self._drop(job) is not None
-        if not self._room:
-            return dropped
+        try:
+            if self._days:
+                for job in await self._droppable(before=now - self._days * DAY):
+                    if not await self._takes.favoured(job.id):
+                        dropped += await self._drop(job) is not None
+            if self._room:
+                dropped += await self._make_room(now)
+        except Busy as busy:
+            log.info("No more files leave the disk for now: %s", busy)
+        return dropped
+
+    async def _make_room(self, now: float) -> int:
+        """Drop the oldest takes until the others have room enough; how many."""
+        dropped = 0
         used = await asyncio.to_thread(self._used)
         if used > self._room:
             used -= await self._drop_made(used - self._room)
@@ -229,16 +237,15 @@ class Shelf:
         )
 
     async def _drop(self, job: Job) -> int | None:
-        """Forget the files of a take; how many bytes they were, None where they have to stay."""
+        """Forget the files of a take; how many bytes they were, None where they have to stay.
+
+        Raises `Busy` where the bucket has to be asked, and cannot be.
+        """
         file = job.file or ""
         archive = self._archive
-        if archive is not None and not await self._over_there(job, archive):
-            try:
-                if not await archive.has(file):
-                    return None
-            except Busy as busy:
-                log.info("#%s stays on the disk: %s", job.id, busy)
-                return None
+        asked = archive is not None and not await self._is_over(job, archive)
+        if archive is not None and asked and not await archive.has(file):
+            return None
         async with self._going:
             if file in self._asked:
                 return None
@@ -246,7 +253,7 @@ class Shelf:
             size = await asyncio.to_thread(_unlink, self._made_of(job.id))
         return size + await self._drop_inputs(await self._files.inputs_of(job.id))
 
-    async def _over_there(self, job: Job, archive: Archive) -> bool:
+    async def _is_over(self, job: Job, archive: Archive) -> bool:
         """Whether the bucket need not have a take any more either."""
         since = archive.since
         return since is not None and job.since < since and not await self._takes.favoured(job.id)

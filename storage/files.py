@@ -22,6 +22,9 @@ _WANTED = f"""
 """  # noqa: S608  # a fixed text
 
 
+AT_ONCE = 1000  #: jobs that are looked at in one read, which takes some milliseconds
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
     """A file that lies in the bucket, whole."""
@@ -106,16 +109,18 @@ class Files:
         bucket: str,
         *,
         since: float | None,
-        job_id: int | None = None,
-        after: tuple[int, str] | None = None,
-        limit: int = 200,
-    ) -> list[tuple[int, str]]:
-        """Files that takes need and *bucket* does not have, with the takes' numbers, newest first.
+        below: int | None = None,
+    ) -> tuple[list[str], int | None]:
+        """Files that takes need and *bucket* does not have, newest first.
 
-        Of takes that ended at *since* or later, and of favourites; of one job alone, if given.
-        *after* is the last of the page before.
+        Of takes that ended at *since* or later, and of favourites. Looks at a thousand jobs
+        *below* that number, or the newest; the second value is where to go on, None at the end.
         """
-        return await self._writer.read(lambda db: missing(db, bucket, since, job_id, after, limit))
+        return await self._writer.read(lambda db: missing(db, bucket, since, below))
+
+    async def missing_of(self, job_id: int, bucket: str, *, since: float | None) -> list[str]:
+        """The same for one job."""
+        return await self._writer.read(lambda db: _missing(db, bucket, since, job_id, job_id + 1))
 
     async def begin(self, copy: Copy) -> None:
         """Note that a copy is about to be made, where one may have been about to be deleted."""
@@ -231,33 +236,31 @@ def missing(
     db: sqlite3.Connection,
     bucket: str,
     since: float | None,
-    job_id: int | None,
-    after: tuple[int, str] | None,
-    limit: int,
-) -> list[tuple[int, str]]:
+    below: int | None,
+) -> tuple[list[str], int | None]:
     """See `Files.missing`."""
-    last, name = after or (2**62, "")
+    if below is None:
+        [below] = db.execute("SELECT coalesce(max(id), 0) + 1 FROM job").fetchone()
+    first = below - AT_ONCE
+    return _missing(db, bucket, since, first, below), first if first > 1 else None
+
+
+def _missing(
+    db: sqlite3.Connection, bucket: str, since: float | None, first: int, below: int
+) -> list[str]:
     rows = db.execute(
         f"""
-        SELECT job.id, needed.file FROM job JOIN needed ON needed.job_id = job.id
-        WHERE (job.id, needed.file) < (:last, :name) AND job.id <= :last
-        AND (:job IS NULL OR job.id = :job) AND {_WANTED}
+        SELECT needed.file FROM job JOIN needed ON needed.job_id = job.id
+        WHERE job.id >= :first AND job.id < :below AND {_WANTED}
         AND NOT EXISTS (
             SELECT 1 FROM copy
             WHERE copy.file = needed.file AND copy.bucket = :bucket AND copy.at IS NOT NULL
         )
-        ORDER BY job.id DESC, needed.file DESC LIMIT :limit
+        ORDER BY job.id DESC, needed.file DESC
         """,  # noqa: S608  # fixed texts
-        {
-            "last": last,
-            "name": name,
-            "job": job_id,
-            "since": since,
-            "bucket": bucket,
-            "limit": limit,
-        },
+        {"first": first, "below": below, "since": since, "bucket": bucket},
     )
-    return [(number, file) for number, file in rows]
+    return list(dict.fromkeys(file for (file,) in rows))
 
 
 def begin(db: sqlite3.Connection, copy: Copy) -> None:

@@ -431,41 +431,58 @@ def droppable(
     copied_after: float | None,
 ) -> list[Job]:
     """See `Takes.droppable`."""
-    rows = db.execute(
-        """
-        SELECT job.* FROM job JOIN take ON take.job_id = job.id
-        WHERE state IN ('done', 'undelivered') AND due_at IS NULL AND since < :before
-        AND take.dropped IS NULL AND file IS NOT NULL
-        AND NOT EXISTS (
-            SELECT 1 FROM job AS child
-            WHERE json_extract(child.brief, '$.parent') IS NOT NULL
-            AND json_extract(child.brief, '$.parent') = job.id
-            AND child.state IN ('queued', 'submitting', 'unclear', 'rendering', 'fetching',
-                                'delivering', 'review')
-        )
-        AND NOT EXISTS (
-            SELECT 1 FROM needed JOIN job AS child ON child.id = needed.job_id
-            WHERE needed.file = job.file AND child.id <> job.id
-            AND child.state IN ('queued', 'submitting', 'unclear', 'rendering', 'fetching',
-                                'delivering', 'review')
-        )
-        AND (
-            :bucket IS NULL OR (
-                since < :copied_after
-                AND NOT EXISTS (SELECT 1 FROM favourite WHERE job_id = job.id)
-                AND NOT EXISTS (SELECT 1 FROM sign_off WHERE job_id = job.id)
-            ) OR EXISTS (
-                SELECT 1 FROM copy WHERE copy.file = job.file AND copy.bucket = :bucket
-                AND copy.at IS NOT NULL
+    found: list[Job] = []
+    # One after the other, and by no index (the + below), so that SQLite stops at the last that
+    # is wanted instead of looking at every take to sort a few.
+    for favourites in (f"NOT {_FAVOURED}", _FAVOURED):
+        if len(found) < limit:
+            rows = db.execute(
+                f"""
+                SELECT job.* FROM job JOIN take ON take.job_id = job.id
+                WHERE {favourites} AND {_DROPPABLE} ORDER BY job.id LIMIT :limit
+                """,  # noqa: S608  # fixed texts
+                {
+                    "before": before,
+                    "limit": limit - len(found),
+                    "bucket": bucket,
+                    "copied_after": copied_after,
+                },
             )
-        )
-        ORDER BY EXISTS (SELECT 1 FROM favourite WHERE job_id = job.id)
-            OR EXISTS (SELECT 1 FROM sign_off WHERE job_id = job.id), job.id
-        LIMIT :limit
-        """,
-        {"before": before, "limit": limit, "bucket": bucket, "copied_after": copied_after},
+            found += [load(row) for row in rows]
+    return found
+
+
+_FAVOURED = """(
+    EXISTS (SELECT 1 FROM favourite WHERE favourite.job_id = job.id)
+    OR EXISTS (SELECT 1 FROM sign_off WHERE sign_off.job_id = job.id)
+)"""
+_DROPPABLE = """
+    +state IN ('done', 'undelivered') AND due_at IS NULL AND since < :before
+    AND take.dropped IS NULL AND file IS NOT NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM job AS child
+        WHERE json_extract(child.brief, '$.parent') IS NOT NULL
+        AND json_extract(child.brief, '$.parent') = job.id
+        AND child.state IN ('queued', 'submitting', 'unclear', 'rendering', 'fetching',
+                            'delivering', 'review')
     )
-    return [load(row) for row in rows]
+    AND NOT EXISTS (
+        SELECT 1 FROM needed JOIN job AS child ON child.id = needed.job_id
+        WHERE needed.file = job.file AND child.id <> job.id
+        AND child.state IN ('queued', 'submitting', 'unclear', 'rendering', 'fetching',
+                            'delivering', 'review')
+    )
+    AND (
+        :bucket IS NULL OR (
+            since < :copied_after
+            AND NOT EXISTS (SELECT 1 FROM favourite WHERE job_id = job.id)
+            AND NOT EXISTS (SELECT 1 FROM sign_off WHERE job_id = job.id)
+        ) OR EXISTS (
+            SELECT 1 FROM copy WHERE copy.file = job.file AND copy.bucket = :bucket
+            AND copy.at IS NOT NULL
+        )
+    )
+"""
 
 
 def forget(db: sqlite3.Connection, user_id: int) -> None:

@@ -167,6 +167,14 @@ async def test_everything_is_copied_once_newest_first_and_one_at_a_time(
     assert len(s3.puts()) == 3
 
 
+async def test_every_job_is_looked_at_however_many_there_are(store, s3, archive, tmp_path):
+    await take(store, tmp_path, 1)
+    await store.writer.write(lambda db: db.execute("UPDATE sqlite_sequence SET seq = 2500"))
+    await take(store, tmp_path, 2)
+    assert await archive.work() == 2
+    assert [key.split("-")[0] for key in s3.puts()] == ["studio/takes/2501", "studio/takes/1"]
+
+
 async def test_another_bucket_or_prefix_is_filled_anew(store, s3, archive, tmp_path):
     await take(store, tmp_path, 1)
     await archive.work()
@@ -506,6 +514,21 @@ async def test_what_only_a_link_can_deliver_waits_for_the_bucket(
         message = await mira.wait_for(lambda each: "**#1** is ready" in each.text, 30)
         link = re.search(r"\[the original\]\((\S+)\)", message.text)[1]
         assert await read(link) == (200, able.made.read_bytes())
+
+
+async def test_what_lies_in_a_bucket_that_is_down_is_said_and_told_of(
+    playground, mira, house, tmp_path, s3
+):
+    await first_clip(mira)
+    await make_room(house, playground, tmp_path, 1)
+    s3.down = True
+    asked = await mira.type("/video show", clip="1")
+    await asked.answered
+    shown = await until(lambda: (m := asked.message) and "a red fox" in m.text and m, 20)
+    assert "The file of #1 lies in the bucket, which cannot be reached now" in shown.text
+    asked = await mira.type("/video show", clip="1", public=True)
+    await asked.answered
+    await until(lambda: (m := asked.message) and "cannot be reached now" in m.text, 20)
 
 
 async def test_a_bucket_that_is_down_delays_nobody_and_is_filled_later(

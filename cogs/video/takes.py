@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from bot import board, messages
 from bot.client import Interaction, place_of
-from bot.errors import Refusal
+from bot.errors import Busy, Refusal
 from bot.studio import Place, Studio
 from bot.takes import KEPT
 from cogs.takes import acting
@@ -101,7 +101,7 @@ class Taking(commands.Cog):
         try:
             await bot.versions.finished(job.id, place=place)
             note, files = await bot.delivery.carried(job, original=quality == "original")
-        except Refusal as no:
+        except (Refusal, Busy) as no:
             if quality == "original":
                 raise
             note, files = str(no), []
