@@ -1,6 +1,7 @@
 """What is said of takes: the line above a clip, its buttons, the board of a thread, a list."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import discord
@@ -8,7 +9,7 @@ from discord import ui
 
 from bot import messages
 from bot.assembly import PIECE
-from storage import ENDED, Job, State, Take
+from storage import ENDED, Job, Relation, State, Take, Tally
 
 RETAKE, EXTEND, REMOVE, FAVOURITE, SEND, APPROVE = "🔁", "⏩", "❌", "⭐", "✉️", "✅"
 SEEDED = (RETAKE, EXTEND, FAVOURITE, SEND, REMOVE)  #: put under every clip, to be pressed
@@ -34,12 +35,33 @@ _BUTTONS = (
 )
 
 
-def lineage(job: Job, parent: Take | None) -> str:
-    """'retake of take 1 (3 to 5 s)': how a take came from its parent; "" for a first one."""
-    near = parent is not None and parent.job.thread_id == job.thread_id
-    if parent is not None and parent.number is not None and near:
-        return messages.made_from(job, f"take {parent.number}")
-    return messages.made_from(job)
+def lineage(job: Job, parent: Take | None, *, linked: bool = False) -> str:
+    """'retake of take 1 (3 to 5 s)': how a take came from its parent; "" for a first one.
+
+    *linked* makes the name of the parent a link to it.
+    """
+    if parent is None:
+        return messages.made_from(job)
+    near = parent.number is not None and parent.job.thread_id == job.thread_id
+    name = title_of(parent) if near else f"#{parent.job.id}"
+    link = jump(parent) if linked else ""
+    return messages.made_from(job, f"[{name}]({link})" if link else name)
+
+
+_CHILDREN = {
+    Relation.RETAKE: "is a retake of it",
+    Relation.EXTEND: "extends it",
+    Relation.VARIATION: "is a variation of it",
+    Relation.HDR: "is its HDR version",
+    Relation.FROM: "starts from it",
+}
+
+
+def descent(child: Take) -> str:
+    """'#3 extends it': how a take came from another one, said of that one, with a link."""
+    name, link = f"#{child.job.id}", jump(child)
+    relation = Relation(child.job.brief.relation or Relation.FROM)
+    return f"{f'[{name}]({link})' if link else name} {_CHILDREN[relation]}"
 
 
 def jump(take: Take) -> str:
@@ -98,6 +120,20 @@ def legend(retake: str, extend: str) -> str:
     )
 
 
+_PRICE = re.compile(r"\((?:(free)|([\d,]+) credits?)\)$")
+
+
+def shown_prices(text: str) -> dict[str, int]:
+    """What a clip's legend says that its reactions cost, in credits; nothing without one."""
+    found = {}
+    for part in text.rpartition("\n-# ")[2].split(" · "):
+        price = _PRICE.search(part)
+        for emoji in (RETAKE, EXTEND):
+            if price is not None and part.startswith(emoji):
+                found[emoji] = 0 if price[1] else int(price[2].replace(",", ""))
+    return found
+
+
 def line(take: Take, parent: Take | None, *, usd_per_credit: Decimal) -> str:
     """One take of a list."""
     job = take.job
@@ -124,56 +160,54 @@ def line(take: Take, parent: Take | None, *, usd_per_credit: Decimal) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def lines(takes: Sequence[Take], *, usd_per_credit: Decimal) -> list[str]:
-    """A line for each take, oldest first."""
-    known = {take.job.id: take for take in takes}
+def lines(
+    takes: Sequence[Take], parents: Mapping[int, Take], *, usd_per_credit: Decimal
+) -> list[str]:
+    """A line for each take, oldest first. *parents* are what they were made from, by number."""
     return [
-        line(take, known.get(take.job.brief.parent or 0), usd_per_credit=usd_per_credit)
+        line(take, parents.get(take.job.brief.parent or 0), usd_per_credit=usd_per_credit)
         for take in takes
     ]
 
 
-def board(takes: Sequence[Take], *, usd_per_credit: Decimal) -> ui.LayoutView:
-    """The message at the top of a thread: its takes, their cost, what is running."""
-    made = [take for take in takes if take.job.state in _MADE]
-    running = [take for take in takes if take.job.state not in ENDED | _MADE]
-    spent = sum(take.job.price for take in made)
-    head = [f"{len(made)} {'take' if len(made) == 1 else 'takes'}"]
-    head.append(f"{messages.price(spent, usd_per_credit)} so far")
-    if running:
-        head.append(f"{len(running)} under way")
-    if approved := [take for take in made if take.approved_by]:
+def board(
+    takes: Sequence[Take],
+    parents: Mapping[int, Take],
+    *,
+    tally: Tally,
+    approved: Sequence[Take],
+    liked: Sequence[Take],
+    usd_per_credit: Decimal,
+) -> ui.LayoutView:
+    """The message at the top of a thread: its takes, their cost, what is running.
+
+    *takes* are the newest that were made or are under way, *parents* what they were made from;
+    *approved* and *liked* the newest that are.
+    """
+    head = [f"{tally.made} {'take' if tally.made == 1 else 'takes'}"]
+    head.append(f"{messages.price(tally.credits, usd_per_credit)} so far")
+    if tally.running:
+        head.append(f"{tally.running} under way")
+    if approved:
         head.append(f"approved: {_names(approved)}")
-    if liked := [take for take in made if take.favourites]:
+    if liked:
         head.append(f"favourites: {_names(liked)}")
-    shown = [take for take in takes if take in made or take in running]
-    text = ["### Takes", " · ".join(head)]
-    if len(shown) > LISTED:
-        text.append(f"-# … and {len(shown) - LISTED} earlier ones: `/video takes`")
-        known = {take.job.id: take for take in takes}
-        newest = shown[-LISTED:]
-        text += [
-            line(take, known.get(take.job.brief.parent or 0), usd_per_credit=usd_per_credit)
-            for take in newest
-        ]
-    else:
-        text += lines(shown, usd_per_credit=usd_per_credit)
+    said = lines(takes, parents, usd_per_credit=usd_per_credit)
+    text = ["### Takes", " · ".join(head), "", *said]
+    while True:  # the newest lines that fit
+        earlier = tally.made + tally.running - (len(text) - 3)
+        text[2] = f"-# … and {earlier} earlier ones: `/video takes`"
+        whole = "\n".join(text if earlier > 0 else [*text[:2], *text[3:]])
+        if len(whole) <= 3900 or len(text) == 3:
+            break
+        del text[3]
     view = ui.LayoutView(timeout=None)
     box: ui.Container[ui.LayoutView] = ui.Container(accent_colour=0x4C7DD9)
-    box.add_item(ui.TextDisplay(_shortened(text, 3900)))
+    box.add_item(ui.TextDisplay(whole))
     view.add_item(box)
     view.stop()
     return view
 
 
 def _names(takes: Iterable[Take]) -> str:
-    names = [title_of(take) for take in takes]
-    return ", ".join(names[-10:])
-
-
-def _shortened(text: list[str], limit: int) -> str:
-    """The head and as many of the newest lines as fit."""
-    head, rest = text[:2], text[2:]
-    while rest and len("\n".join([*head, *rest])) > limit:
-        rest.pop(0)
-    return "\n".join([*head, *rest])
+    return ", ".join(title_of(take) for take in takes)

@@ -48,6 +48,10 @@ class Refusal(Exception):
         self.billed = billed
 
 
+class Private(Refusal):
+    """A refusal that nobody but the person is to read: it is never said where others are."""
+
+
 class Busy(Exception):
     """Proven not to have happened; the same may be tried again in *retry_after* seconds."""
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import re2
 
-from bot.errors import Refusal
+from bot.errors import Private, Refusal
 from bot.models import listed
 from storage import PromptRule, Store
 
@@ -106,7 +106,7 @@ class HouseRules:
                 await self._servers.met(
                     place.guild_id, user_id=place.user_id, channel_id=place.channel_id, rule=rule
                 )
-                raise Refusal(
+                raise Private(
                     "This prompt meets one of this server's rules about words, so it was not "
                     "ordered and cost nothing; write it another way, or ask a moderator if you "
                     "think that is a mistake."

@@ -16,7 +16,7 @@ from bot.ledger_words import price as price
 from bot.models import MODE_WORDS, Capability, Model, listed
 from bot.providers import Provider
 from bot.worker import Glimpse
-from storage import Bill, DiskTrouble, Job, Mode, Relation, State
+from storage import Bill, Brief, DiskTrouble, Job, Mode, Relation, State
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +80,14 @@ def card(
     bill: Bill | None,
     usd_per_credit: Decimal,
     cancels: bool = True,
+    origin: str | None = None,
+    poster: bool = False,
 ) -> ui.LayoutView:
-    """The message that shows where *job* stands. *title* is how its provider writes itself."""
+    """The message that shows where *job* stands. *title* is how its provider writes itself,
+    *origin* what it is made from, where more than its number is known.
+
+    With *poster*, a file called `poster_name` goes with it and is shown beside the text.
+    """
     lines = [f"### {_SIGNS[job.state]} {headline(job, glimpse)} · #{job.id}", quoted(job)]
     if progress := _progress(job, glimpse):
         lines.append(progress)
@@ -89,7 +95,7 @@ def card(
         lines.append(inert(job.error))
     if job.note:
         lines.append(f"-# {inert(job.note)}")
-    if made := made_from(job):
+    if made := made_from(job) if origin is None else origin:
         lines.append(f"-# {made}")
     if job.brief.plan is not None and job.brief.plan.place == "start":
         lines.append(f"-# {BACKWARDS}")
@@ -99,7 +105,14 @@ def card(
     box: ui.Container[ui.LayoutView] = ui.Container(
         accent_colour=_COLOURS.get(job.state, _UNDER_WAY)
     )
-    box.add_item(ui.TextDisplay("\n".join(lines)))
+    text: ui.TextDisplay[ui.LayoutView] = ui.TextDisplay("\n".join(lines))
+    if poster:
+        picture: ui.Thumbnail[ui.LayoutView] = ui.Thumbnail(
+            f"attachment://{poster_name(job)}", description=alt_text(job)
+        )
+        box.add_item(ui.Section(text, accessory=picture))
+    else:
+        box.add_item(text)
     if job.state in _CANCELLABLE and job.cancelled_by is None:
         stoppable = job.state is State.QUEUED or (job.state is State.RENDERING and cancels)
         row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
@@ -141,9 +154,28 @@ def made_from(job: Job, name: str | None = None) -> str:
         length = brief.video.seconds if brief.video and brief.video.seconds else brief.duration
         return f"{words} ({start:g}–{min(start + brief.duration, round(length, 1)):g} s)"
     if brief.duration and (plan is not None or brief.mode is Mode.EXTEND):
+        if brief.relation != Relation.EXTEND:
+            return f"{words} ({added(brief)})"
         end = plan.place if plan is not None else brief.direction or "end"
         return f"{words} by {brief.duration} s at the {end}"
     return words
+
+
+def added(brief: Brief) -> str:
+    """'the 2 s at the end': what an extension adds."""
+    end = brief.plan.place if brief.plan is not None else brief.direction or "end"
+    return f"the {brief.duration} s at the {end}"
+
+
+def length(job: Job) -> float | None:
+    """How many seconds the clip of *job* lasts, as far as its order says; more than it has made
+    where it is a part of another."""
+    brief, plan = job.brief, job.brief.plan
+    before = plan.clip if plan is not None else brief.video
+    if before is None or before.seconds is None:
+        return brief.duration
+    whole = brief.mode in (Mode.RETAKE, Mode.HDR) if plan is None else plan.place == "part"
+    return before.seconds if whole else before.seconds + (brief.duration or 0)
 
 
 def is_card(job: Job) -> Callable[[discord.Message], bool]:
@@ -152,25 +184,33 @@ def is_card(job: Job) -> Callable[[discord.Message], bool]:
 
     def wanted(message: discord.Message) -> bool:
         boxes = [each for each in message.components if isinstance(each, discord.Container)]
-        texts = [
-            part.content
-            for box in boxes
-            for part in box.children
-            if isinstance(part, discord.TextDisplay)
+        parts = [part for box in boxes for part in box.children]
+        # Beside a poster, the text is in a section.
+        inner = [
+            each
+            for part in parts
+            for each in (part.children if isinstance(part, discord.SectionComponent) else [part])
         ]
+        texts = [each.content for each in inner if isinstance(each, discord.TextDisplay)]
         return any(mark in text.partition("\n")[0] + "\n" for text in texts)
 
     return wanted
 
 
 def result(
-    job: Job, *, title: str, bill: Bill | None, usd_per_credit: Decimal, note: str = ""
+    job: Job,
+    *,
+    title: str,
+    bill: Bill | None,
+    usd_per_credit: Decimal,
+    note: str = "",
+    seconds: float | None = None,
 ) -> str:
-    """What stands above the finished clip; it pings its requester, once."""
+    """What stands above the finished clip; it pings its requester, once. *seconds*: its length."""
     parts = [f"<@{job.user_id}> **#{job.id}** is ready", on_card(job, bill, usd_per_credit)]
     if note:
         parts.append(note)
-    return f"{' · '.join(parts)}\n-# {inert(title)} · {settings_line(job)}"
+    return f"{' · '.join(parts)}\n-# {inert(title)} · {settings_line(job, seconds)}"
 
 
 def ending(job: Job, *, bill: Bill | None, usd_per_credit: Decimal) -> str:
@@ -196,6 +236,17 @@ def ending(job: Job, *, bill: Bill | None, usd_per_credit: Decimal) -> str:
     return f"<@{job.user_id}> **#{job.id}** {text} {at_end(job, bill, usd_per_credit)}".rstrip()
 
 
+def poster_name(job: Job) -> str:
+    """What the file is called that stands for a clip."""
+    return f"dailies-{job.id}.jpg"
+
+
+def portrayed(job: Job) -> discord.Embed:
+    """The prompt beside the poster of a clip, for a post that carries the clip, too."""
+    embed = discord.Embed(description=quoted(job), colour=_COLOURS[State.DONE])
+    return embed.set_thumbnail(url=f"attachment://{poster_name(job)}")
+
+
 def alt_text(job: Job) -> str:
     """What a clip shows, for whoever cannot see it: its prompt."""
     return elide(f"A clip made from: {job.brief.prompt}", ALT_TEXT)
@@ -207,13 +258,20 @@ def thread_name(job: Job) -> str:
     return elide(f"#{job.id} {words}", THREAD_NAME)
 
 
-def details(job: Job, *, title: str, bill: Bill | None, usd_per_credit: Decimal) -> str:
-    """All there is to know about a job, for `/video show`."""
+def details(
+    job: Job,
+    *,
+    title: str,
+    bill: Bill | None,
+    usd_per_credit: Decimal,
+    seconds: float | None = None,
+) -> str:
+    """All there is to know about a job, for `/video show`. *seconds*: its clip's length."""
     since, asked = f"<t:{int(job.since)}:R>", f"<t:{int(job.created_at)}:f>"
     lines = [
         f"### {_SIGNS[job.state]} {TITLES[job.state]} · #{job.id}",
         quoted(job, limit=1500),
-        f"{inert(title)} · {inert(job.model)} · {settings_line(job)}",
+        f"{inert(title)} · {inert(job.model)} · {settings_line(job, seconds)}",
         f"{on_card(job, bill, usd_per_credit)} · asked for by <@{job.user_id}> {asked}",
         f"-# {TITLES[job.state]} {since}",
     ]
@@ -251,14 +309,17 @@ def models(offers: Sequence[tuple[Provider, Model]], *, usd_per_credit: Decimal)
     return texts
 
 
-def settings_line(job: Job) -> str:
-    """'ltx-2-3-fast · 1080p 16:9 · 8 s · 24 fps · seed 7 · sound'."""
+def settings_line(job: Job, seconds: float | None = None) -> str:
+    """'ltx-2-3-fast · 1080p 16:9 · 8 s · 24 fps · seed 7 · sound'.
+
+    *seconds* is how long its clip is, once that was measured.
+    """
     brief = job.brief
     parts = [job.model]
     if size := " ".join(each for each in (brief.resolution, brief.aspect) if each):
         parts.append(size)
-    if brief.duration:
-        parts.append(f"{brief.duration} s")
+    if seconds := seconds or length(job):
+        parts.append(f"{round(seconds, 1):g} s")
     if brief.fps:
         parts.append(f"{brief.fps} fps")
     if brief.seed is not None:

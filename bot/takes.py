@@ -8,17 +8,18 @@ At the start that piece is played backwards, which is the last resort.
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot import messages
 from bot.errors import Refusal
 from bot.inputs import Source
 from bot.joining import side_by_side
 from bot.media import MediaError, last_frame, picture_size, poster
 from bot.models import Model, Unfit, listed
 from bot.shelf import Shelf
-from bot.studio import Place, Quote, Studio, clean
+from bot.studio import CHOOSERS, Costly, Place, Quote, Studio, clean
 from storage import (
     ENDED,
     Brief,
@@ -44,6 +45,14 @@ CHOICES = (
 )
 
 
+#: What of it has no place in a clip of another mode.
+_NOT_OF = {
+    Mode.TEXT: ("replace", "direction"),
+    Mode.IMAGE: ("replace", "direction"),
+    Mode.AUDIO: ("replace", "direction", "duration", "sound"),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """What of a clip is made again: from *start* to *end* in seconds, None for its edges."""
@@ -55,6 +64,14 @@ class Part:
     @property
     def whole(self) -> bool:
         return self.start is None and self.end is None and self.replace in (None, "both")
+
+
+class Asks(Costly):
+    """An order that wants a second yes, for the reason that *sentence* gives."""
+
+    def __init__(self, quote: Quote, sentence: str) -> None:
+        Refusal.__init__(self, sentence)
+        self.quote = quote
 
 
 class Versions:
@@ -214,19 +231,65 @@ class Versions:
         job: Job,
         *,
         request: str,
+        place: Place,
         changes: dict[str, object],
         preset: Preset | None = None,
+        provider: str | None = None,
+        model: str | None = None,
     ) -> Quote:
-        """What a person had made, once more with *changes*, or with a preset's settings."""
-        wish = job.brief.but(seed=None, parent=None, relation=None, plan=None)
-        if job.brief.plan is not None:
-            raise Refusal(f"#{job.id} was put together here; retake or extend it instead.")
-        provider, model = self._makers(job)
+        """What was done for *job*, once more with *changes*, or with a preset's settings.
+
+        What was made from another clip is made from it again. Where another *provider* or
+        *model* is asked for, what nobody chose anew becomes the nearest that it makes.
+        """
+        wish = job.brief.but(seed=None)
+        fixed = wish.plan is not None and wish.plan.place == "part"
+        if fixed and "duration" in changes:
+            raise Refusal(
+                f"#{job.id} made a part of another clip again, which keeps its length; "
+                "Retake… there takes another part."
+            )
+        moved = provider is not None or model is not None
+        if not moved:
+            provider, model = self._makers(job)
         if preset is not None:
-            provider, model = preset.provider, preset.model
-            wish = wish.but(**{name: getattr(preset.brief, name) for name in CHOICES})
-        return self._studio.quote(
-            wish.but(**changes), provider=provider, model=model, request=request
+            if not moved:
+                provider, model = preset.provider, preset.model
+            kept = {name: getattr(preset.brief, name) for name in CHOICES}
+            for name in ("replace", "direction", *(["duration"] if fixed else [])):
+                kept[name] = getattr(wish, name)
+            wish = wish.but(**kept)
+        wish = wish.but(**changes)
+        if not moved:
+            return self._studio.quote(wish, provider=provider, model=model, request=request)
+        named = None if provider in CHOOSERS else provider
+        if wish.mode in (Mode.EXTEND, Mode.RETAKE) and not self._offers(wish.mode, named):
+            return await self._done_here(wish, place=place, provider=provider, request=request)
+        return self._nearest(wish, provider, model, request, keep=changes)
+
+    async def _done_here(
+        self, wish: Brief, *, place: Place, provider: str | None, request: str
+    ) -> Quote:
+        """An extension or retake by a *provider* that makes none by itself."""
+        of = wish.video.take if wish.video is not None else None
+        if of is None:
+            raise Refusal(f"{self._named(provider)} neither extends clips nor retakes parts.")
+        source = await self.finished(of, place=place)
+        if wish.mode is Mode.EXTEND:
+            return await self.extend(
+                source,
+                request=request,
+                place=place,
+                seconds=wish.duration,
+                direction=wish.direction,
+                prompt=wish.prompt,
+                provider=provider,
+            )
+        start = wish.start or 0.0
+        end = start + wish.duration if wish.duration else None
+        part = Part(start=wish.start, end=end, replace=wish.replace)
+        return await self.retake(
+            source, request=request, place=place, part=part, prompt=wish.prompt, provider=provider
         )
 
     def only_here(self, mode: Mode, provider: str | None, direction: str | None = None) -> bool:
@@ -238,11 +301,11 @@ class Versions:
         )
 
     async def order(
-        self, quote: Quote, *, request: str, place: Place, confirmed: bool = True
+        self, quote: Quote, *, request: str, place: Place, confirmed: bool = False
     ) -> tuple[Job, bool]:
         """Order what was quoted; the person who acts pays.
 
-        *confirmed* says that they have seen the price.
+        *confirmed* says that they were asked about this price, or a higher one, and said yes.
         """
         return await self._studio.order(
             quote.brief,
@@ -261,7 +324,7 @@ class Versions:
         try:
             quote = await self.retake(job, request=request, place=place, part=Part())
             seed = ", new seed" if quote.brief.seed is not None else ""
-            retake = f"retake it all{seed}{_credits(quote.price)}"
+            retake = f"retake {_retaken(quote.brief)}{seed}{_credits(quote.price)}"
         except Refusal:
             pass  # what cannot be done is said when it is asked for
         try:
@@ -390,6 +453,24 @@ class Versions:
             request=request,
         )
 
+    def with_settings(
+        self, preset: Preset, wish: Brief, *, provider: str | None, model: str | None
+    ) -> tuple[Brief, str | None, str | None]:
+        """*wish*, its provider and model, with a preset's settings where nothing was chosen."""
+        kept = {
+            name: value
+            for name in CHOICES
+            if name not in _NOT_OF.get(wish.mode, ())
+            and getattr(wish, name) in (None, ())
+            and (value := getattr(preset.brief, name)) not in (None, ())
+        }
+        if provider in (None, preset.provider) and model is None:
+            does = {each.name for each in self._offers(wish.mode, preset.provider)}
+            if does:
+                provider = preset.provider
+                model = preset.model if preset.model in does else None
+        return wish.but(**kept), provider, model
+
     # Who makes it.
 
     async def _best_way(
@@ -468,14 +549,27 @@ class Versions:
         )
         return self._nearest(wish, provider, model, request)
 
-    def _nearest(self, wish: Brief, provider: str | None, model: str | None, request: str) -> Quote:
-        """A quote for *wish*, or for what comes nearest to it; its length stays."""
+    def _nearest(
+        self,
+        wish: Brief,
+        provider: str | None,
+        model: str | None,
+        request: str,
+        *,
+        keep: Mapping[str, object] | None = None,
+    ) -> Quote:
+        """A quote for *wish*, or for what comes nearest to it. What is in *keep* stays; without
+        it, the length does."""
+        fixed = keep if keep is not None else {"duration": wish.duration}
         for _ in range(10):  # each refusal names one thing that has to give way
             try:
                 return self._studio.quote(wish, provider=provider, model=model, request=request)
             except Unfit as unfit:
                 near = unfit.nearest
-                if near is None or (wish.duration and near.duration != wish.duration):
+                if near is None or any(
+                    value is not None and getattr(near, name) != value
+                    for name, value in fixed.items()
+                ):
                     raise
                 wish = near
         raise Refusal("Nobody here makes this as it was.")
@@ -549,6 +643,19 @@ class Versions:
         return place.moderator or take.hidden_by == take.job.user_id
 
 
+def made_part(brief: Brief, seconds: float | None) -> tuple[float, float | None]:
+    """From where to where a clip of *seconds* was made by *brief*; the rest was there before."""
+    plan, whole = brief.plan, seconds or 0.0
+    if plan is not None and plan.place == "part":
+        return plan.start, plan.start + plan.seconds if plan.seconds else seconds
+    before = plan.clip if plan is not None else brief.video if brief.mode is Mode.EXTEND else None
+    if before is None or not before.seconds or before.seconds > whole - SHORTEST:
+        return 0.0, seconds
+    if (plan.place if plan is not None else brief.direction) == "start":
+        return 0.0, round(whole - before.seconds, 2)
+    return before.seconds, seconds
+
+
 def _range(job: Job, part: Part, seconds: float) -> tuple[float, float]:
     """The part in seconds, within the clip."""
     start = part.start or 0.0
@@ -560,6 +667,16 @@ def _range(job: Job, part: Part, seconds: float) -> tuple[float, float]:
     if end - start < SHORTEST:
         raise Refusal(f"A part is at least {SHORTEST:g} s long and ends after it begins.")
     return start, min(end, seconds)
+
+
+def _retaken(brief: Brief) -> str:
+    """What of a clip *brief* makes again."""
+    plan = brief.plan
+    if plan is not None and plan.place == "part":
+        return f"its part at {plan.start:g}–{plan.start + (plan.seconds or 0):g} s"
+    if brief.duration and (plan is not None or brief.mode is Mode.EXTEND):
+        return messages.added(brief)
+    return "it all"
 
 
 def _credits(price: int) -> str:

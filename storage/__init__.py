@@ -20,7 +20,7 @@ from .servers import (
     Suspense,
     Use,
 )
-from .takes import Post, Preset, Reaction, Take, Takes, Thread
+from .takes import Post, Preset, Reaction, Take, Takes, Tally, Thread
 from .writer import DiskTrouble
 
 __all__ = [
@@ -78,6 +78,7 @@ __all__ = [
     "Suspense",
     "Take",
     "Takes",
+    "Tally",
     "Thread",
     "Total",
     "Use",

@@ -21,6 +21,7 @@ class Take:
     number: int | None = None
     favourites: int = 0  #: people who marked it
     approved_by: tuple[int, ...] = ()
+    seconds: float | None = None  #: how long its clip is; None before that was measured
     hidden_by: int | None = None
     dropped: float | None = None  #: when its file made room, where no bucket has it
     post: tuple[int, int] | None = None  #: its newest standing post: channel and message
@@ -53,7 +54,19 @@ class Reaction:
     n: int
     stands: bool
     at: float
-    explained: bool = False
+    explained: str | None = None  #: what everybody was told when it was refused
+    answer: str | None = None  #: what only its person is told
+    refused_id: int | None = None  #: the refused order, if it may still be made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """A thread in figures. *credits* are the ledger's: captured, or held for what is under way."""
+
+    made: int
+    running: int
+    credits: int
+    jobs: int  #: all of them, those that came to nothing too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +101,52 @@ class Takes:
         )
         return found[0] if found else None
 
-    async def of_thread(self, thread_id: int, *, limit: int = 1000) -> list[Take]:
-        """The newest *limit* takes and jobs of a thread, oldest first."""
+    async def of_thread(
+        self, thread_id: int, *, limit: int = 1000, skip: int = 0, standing: bool = False
+    ) -> list[Take]:
+        """The newest *limit* takes and jobs of a thread but for *skip*, oldest first.
+
+        *standing* leaves out those that came to nothing.
+        """
+        where = f"job.thread_id = ? AND job.state IN {_STANDING}" if standing else _IN_THREAD
         return await self._writer.read(
-            lambda db: _takes(db, "job.thread_id = ?", (thread_id,), limit=limit)
+            lambda db: _takes(db, where, (thread_id,), limit=limit, skip=skip)
+        )
+
+    async def tally(self, thread_id: int) -> Tally:
+        """How many takes a thread has, and what they cost."""
+        return await self._writer.read(lambda db: tally(db, thread_id))
+
+    async def marked(self, thread_id: int, *, limit: int = 10) -> tuple[list[Take], list[Take]]:
+        """The newest takes of a thread that are approved, and that are somebody's favourite."""
+        return await self._writer.read(
+            lambda db: (
+                _takes(db, f"{_IN_THREAD} AND {_APPROVED}", (thread_id,), limit=limit),
+                _takes(db, f"{_IN_THREAD} AND {_LIKED}", (thread_id,), limit=limit),
+            )
+        )
+
+    async def parents(self, takes: Collection[Take], *, guild_id: int) -> dict[int, Take]:
+        """What *takes* of a server were made from, by number."""
+        known = {take.job.id: take for take in takes}
+        wanted = {take.job.brief.parent for take in takes if take.job.brief.parent is not None}
+        listed = json.dumps(sorted(wanted - known.keys()))
+        found = await self._writer.read(
+            lambda db: _takes(
+                db,
+                "job.id IN (SELECT value FROM json_each(?)) AND job.guild_id = ?",
+                (listed, guild_id),
+                limit=len(takes),
+            )
+        )
+        return {each: known[each] for each in wanted & known.keys()} | {
+            take.job.id: take for take in found
+        }
+
+    async def measured(self, job_id: int, seconds: float) -> None:
+        """Note how long a take's clip is."""
+        await self._writer.write(
+            lambda db: _run(db, "UPDATE take SET seconds = ? WHERE job_id = ?", seconds, job_id)
         )
 
     async def children(self, job_id: int) -> list[Take]:
@@ -105,6 +160,20 @@ class Takes:
                 limit=100,
             )
         )
+
+    async def beside(self, job_id: int, *, thread_id: int) -> int | None:
+        """The take of a thread that came right before another one, else the one right after."""
+        row = await self._writer.read(
+            lambda db: db.execute(
+                """
+                SELECT job.id FROM job JOIN take ON take.job_id = job.id
+                WHERE thread_id = :thread AND job.id <> :job
+                ORDER BY job.id > :job, abs(job.id - :job) LIMIT 1
+                """,
+                {"thread": thread_id, "job": job_id},
+            ).fetchone()
+        )
+        return None if row is None else int(row[0])
 
     async def latest(self, *, guild_id: int, user_id: int) -> Job | None:
         """What a person ordered last."""
@@ -150,9 +219,21 @@ class Takes:
         )
 
     async def gone_with(self, channel_id: int) -> None:
-        """Note that a channel or thread was deleted, with every post in it."""
+        """Note that a channel or thread was deleted, with every post in it and its threads."""
         await self._writer.write(
-            lambda db: _run(db, "UPDATE post SET gone = 1 WHERE channel_id = ?", channel_id)
+            lambda db: db.execute(
+                """
+                UPDATE post SET gone = 1 WHERE gone = 0 AND (
+                    channel_id = :place
+                    OR channel_id IN (SELECT id FROM thread WHERE parent_id = :place)
+                    OR channel_id IN (
+                        SELECT thread_id FROM job
+                        WHERE thread_id IS NOT NULL AND card_channel_id = :place
+                    )
+                )
+                """,
+                {"place": channel_id},
+            )
         )
 
     async def asked(self, request: str) -> Job | None:
@@ -184,17 +265,23 @@ class Takes:
         """Mark a take as a person's favourite at a time, or no longer; how many people did."""
         return await self._writer.write(lambda db: _mark(db, "favourite", job_id, user_id, at))
 
-    async def favourites(self, *, guild_id: int, user_id: int, limit: int = 100) -> list[Take]:
-        """A person's favourites in a server, oldest first."""
+    async def favourites(
+        self, *, guild_id: int, user_id: int, limit: int = 100, skip: int = 0
+    ) -> list[Take]:
+        """The newest *limit* favourites of a person in a server but for *skip*, oldest first."""
         return await self._writer.read(
-            lambda db: _takes(
-                db,
-                "job.guild_id = ? AND EXISTS (SELECT 1 FROM favourite"
-                " WHERE favourite.job_id = job.id AND favourite.user_id = ?)",
-                (guild_id, user_id),
-                limit=limit,
-            )
+            lambda db: _takes(db, _LIKED_BY, (guild_id, user_id), limit=limit, skip=skip)
         )
+
+    async def count_favourites(self, *, guild_id: int, user_id: int) -> int:
+        """How many favourites a person has in a server."""
+        [count] = await self._writer.read(
+            lambda db: db.execute(
+                f"SELECT count(*) FROM job WHERE {_LIKED_BY}",  # noqa: S608  # a fixed text
+                (guild_id, user_id),
+            ).fetchone()
+        )
+        return int(count)
 
     async def is_favourite(self, job_id: int, user_id: int) -> bool:
         return await self._writer.read(
@@ -216,14 +303,14 @@ class Takes:
         """What was done about a reaction."""
         row = await self._writer.read(
             lambda db: db.execute(
-                "SELECT n, stands, at, explained FROM reaction"
+                "SELECT n, stands, at, explained, answer, refused_id FROM reaction"
                 " WHERE message_id = ? AND user_id = ? AND emoji = ?",
                 (message_id, user_id, emoji),
             ).fetchone()
         )
         if row is None:
             return None
-        return Reaction(n=row[0], stands=bool(row[1]), at=row[2], explained=bool(row[3]))
+        return Reaction(**{**dict(row), "stands": bool(row["stands"])})
 
     async def set_reaction(
         self, message_id: int, user_id: int, emoji: str, reaction: Reaction
@@ -231,17 +318,21 @@ class Takes:
         await self._writer.write(
             lambda db: _run(
                 db,
-                "INSERT INTO reaction (message_id, user_id, emoji, n, stands, at, explained)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id, user_id, emoji) DO UPDATE"
+                "INSERT INTO reaction (message_id, user_id, emoji, n, stands, at, explained,"
+                " answer, refused_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (message_id, user_id, emoji) DO UPDATE"
                 " SET n = excluded.n, stands = excluded.stands, at = excluded.at,"
-                " explained = excluded.explained",
+                " explained = excluded.explained, answer = excluded.answer,"
+                " refused_id = excluded.refused_id",
                 message_id,
                 user_id,
                 emoji,
                 reaction.n,
                 int(reaction.stands),
                 reaction.at,
-                int(reaction.explained),
+                reaction.explained,
+                reaction.answer,
+                reaction.refused_id,
             )
         )
 
@@ -255,15 +346,36 @@ class Takes:
         )
         return {(user, emoji) for user, emoji in rows}
 
-    async def last_reaction(self, message_id: int, user_id: int) -> float:
-        """When a person last reacted to a message; 0 for never."""
-        [at] = await self._writer.read(
+    async def words_used(self, job_id: int, user_id: int, prompt: str, *, since: float) -> bool:
+        """Whether a person has made something of a take with this prompt since a time.
+
+        What was called off or came to nothing does not count.
+        """
+        row = await self._writer.read(
             lambda db: db.execute(
-                "SELECT max(at) FROM reaction WHERE message_id = ? AND user_id = ?",
-                (message_id, user_id),
+                f"""
+                SELECT 1 FROM job
+                WHERE json_extract(brief, '$.parent') IS NOT NULL
+                AND json_extract(brief, '$.parent') = :job AND user_id = :user
+                AND json_extract(brief, '$.prompt') = :prompt AND created_at >= :since
+                AND state IN {_STANDING} LIMIT 1
+                """,  # noqa: S608  # a fixed text
+                {"job": job_id, "user": user_id, "prompt": prompt, "since": since},
             ).fetchone()
         )
-        return at or 0.0
+        return row is not None
+
+    async def out_of_reach(self, channel_id: int, *, at: float | None) -> bool:
+        """Note that a channel cannot be posted to (None: it can again); whether that is news."""
+        sql = (
+            "DELETE FROM out_of_reach WHERE channel_id = :channel"
+            if at is None
+            else "INSERT INTO out_of_reach (channel_id, at) VALUES (:channel, :at)"
+            " ON CONFLICT DO NOTHING"
+        )
+        return await self._writer.write(
+            lambda db: db.execute(sql, {"channel": channel_id, "at": at}).rowcount > 0
+        )
 
     # Presets.
 
@@ -408,6 +520,50 @@ class Takes:
         )
 
 
+_MADE = "('delivering', 'done', 'undelivered')"
+_STANDING = (  # made, or under way
+    "('delivering', 'done', 'undelivered',"
+    " 'queued', 'submitting', 'unclear', 'rendering', 'fetching', 'review')"
+)
+_IN_THREAD = "job.thread_id = ?"
+_APPROVED = "EXISTS (SELECT 1 FROM sign_off WHERE sign_off.job_id = job.id)"
+_LIKED_BY = (
+    "job.guild_id = ? AND EXISTS (SELECT 1 FROM favourite"
+    " WHERE favourite.job_id = job.id AND favourite.user_id = ?)"
+)
+_LIKED = "EXISTS (SELECT 1 FROM favourite WHERE favourite.job_id = job.id)"
+
+
+def tally(db: sqlite3.Connection, thread_id: int) -> Tally:
+    """See `Takes.tally`."""
+    counts = db.execute(
+        f"""
+        SELECT count(*) AS jobs, coalesce(sum(state IN {_MADE}), 0) AS made,
+            coalesce(sum(state IN {_STANDING} AND state NOT IN {_MADE}), 0) AS running
+        FROM job WHERE thread_id = ?
+        """,  # noqa: S608  # fixed texts
+        (thread_id,),
+    ).fetchone()
+    # What was reserved, less what went back: each of the two kinds has an index of its own.
+    [cost] = db.execute(
+        """
+        SELECT coalesce(sum(
+            amount * ((target GLOB 'held:*' OR target GLOB 'spent:*')
+                    - (source GLOB 'held:*' OR source GLOB 'spent:*'))), 0)
+        FROM (
+            SELECT txn.id FROM job JOIN txn ON txn.job_id = job.id AND kind = 'reserve'
+            WHERE thread_id = :thread
+            UNION ALL
+            SELECT txn.id FROM job JOIN txn ON txn.job_id = job.id
+                AND kind IN ('capture', 'release', 'close')
+            WHERE thread_id = :thread
+        ) AS booked JOIN transfer ON transfer.txn_id = booked.id
+        """,
+        {"thread": thread_id},
+    ).fetchone()
+    return Tally(**dict(counts), credits=cost)
+
+
 def number(db: sqlite3.Connection, job_id: int, place_id: int) -> int:
     """See `Takes.number`."""
     db.execute(
@@ -505,12 +661,17 @@ def _favoured(db: sqlite3.Connection, job_id: int) -> bool:
 
 
 def _takes(
-    db: sqlite3.Connection, where: str, values: Collection[int], *, limit: int
+    db: sqlite3.Connection,
+    where: str,
+    values: Collection[int | str],
+    *,
+    limit: int,
+    skip: int = 0,
 ) -> list[Take]:
     """The newest takes that fit, oldest first. *where* is one of the fixed texts above."""
     rows = db.execute(
         f"""
-        SELECT job.*, take.number, take.hidden_by,
+        SELECT job.*, take.number, take.hidden_by, take.seconds,
             iif(EXISTS (SELECT 1 FROM copy WHERE copy.file = job.file AND copy.at IS NOT NULL),
                 NULL, take.dropped) AS dropped,
             (SELECT count(*) FROM favourite WHERE favourite.job_id = job.id) AS favourites,
@@ -519,9 +680,9 @@ def _takes(
             (SELECT json_array(channel_id, message_id) FROM post
                 WHERE post.job_id = job.id AND gone = 0 ORDER BY message_id DESC LIMIT 1) AS post
         FROM job LEFT JOIN take ON take.job_id = job.id
-        WHERE {where} ORDER BY job.id DESC LIMIT ?
+        WHERE {where} ORDER BY job.id DESC LIMIT ? OFFSET ?
         """,  # noqa: S608  # fixed texts
-        (*values, limit),
+        (*values, limit, skip),
     ).fetchall()
     return [
         Take(
@@ -529,6 +690,7 @@ def _takes(
             number=row["number"],
             favourites=row["favourites"],
             approved_by=tuple(json.loads(row["approved_by"])),
+            seconds=row["seconds"],
             hidden_by=row["hidden_by"],
             dropped=row["dropped"],
             post=_pair(row["post"]),

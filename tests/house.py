@@ -1,6 +1,7 @@
 """A bot that is put together as in production and works in a playground."""
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
 
 import discord
@@ -56,6 +57,11 @@ async def working(
                 await task
     finally:
         discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = before
+
+
+def unlinked(message):
+    """The text of a message as it reads: of a link its words."""
+    return re.sub(r"\[([^\]\n]+)\]\(https?://[^)\s]+\)", r"\1", message.text)
 
 
 async def ready(bot, task):

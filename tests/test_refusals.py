@@ -228,7 +228,7 @@ async def test_a_refusal_by_reaction_rings_too(playground, tmp_path, ada, mira):
         await said(ada, "/quota budget", amount="150")
         mira.go(clip.channel_id)
         await mira.react(clip, "🔁")
-        await mira.wait_for("this server's budget is 150 a day")
+        await mira.wait_for("more than this server has left right now")
         await ada.wait_for("The budget is used up")
 
 

@@ -4,7 +4,19 @@ import asyncio
 
 import pytest
 
-from storage import Brief, Input, Plan, Post, Preset, Reaction, Relation, State, Thread, open_store
+from storage import (
+    Brief,
+    Input,
+    Plan,
+    Post,
+    Preset,
+    Reaction,
+    Relation,
+    State,
+    Tally,
+    Thread,
+    open_store,
+)
 from tests.drafts import advance, draft
 
 CLIP = Input(file="takes/1.mp4", type="video/mp4", size=10, seconds=6.0, fps=24.0, take=1)
@@ -77,11 +89,58 @@ async def test_reactions_are_remembered_by_message_person_and_emoji(store):
     takes = store.takes
     assert await takes.reaction(1, 2, "🔁") is None
     await takes.set_reaction(1, 2, "🔁", Reaction(n=1, stands=True, at=5.0))
-    await takes.set_reaction(1, 2, "🔁", Reaction(n=2, stands=True, at=6.0, explained=True))
-    assert await takes.reaction(1, 2, "🔁") == Reaction(n=2, stands=True, at=6.0, explained=True)
+    told = Reaction(n=2, stands=True, at=6.0, explained="No.", answer="Because.", refused_id=7)
+    await takes.set_reaction(1, 2, "🔁", told)
+    assert await takes.reaction(1, 2, "🔁") == told
     assert await takes.standing(1) == {(2, "🔁")}
-    assert await takes.last_reaction(1, 2) == 6.0
-    assert await takes.last_reaction(1, 3) == 0.0
+
+
+async def test_words_are_used_up_by_what_was_made_with_them(store):
+    def again(number, prompt, **more):
+        return job_in(
+            store, number, brief=Brief(prompt=prompt, parent=parent.id, relation="retake"), **more
+        )
+
+    parent = await job_in(store, 1)
+    used = store.takes.words_used
+    assert not await used(parent.id, 30, "snow", since=0.0)
+    called_off = await again(2, "snow", done=False)
+    assert await used(parent.id, 30, "snow", since=1000.0)
+    await advance(store.jobs, called_off, State.CANCELLED)
+    assert not await used(parent.id, 30, "snow", since=1000.0)
+    await again(3, "snow")
+    assert await used(parent.id, 30, "snow", since=1000.0)
+    assert not await used(parent.id, 30, "snow", since=1000.1), "said anew since"
+    assert not await used(parent.id, 31, "snow", since=0.0), "another person's"
+    assert not await used(parent.id, 30, "rain", since=0.0)
+
+
+async def test_a_deleted_channel_takes_its_threads_posts_along(store):
+    async def posted(number, place, *, parent=None, card=None):
+        job = await job_in(store, number, thread=place)
+        await store.jobs.set_places(job.id, card_channel_id=card)
+        if parent:
+            thread = Thread(id=place, guild_id=10, parent_id=parent, board_id=None)
+            await store.takes.set_thread(thread, at=1.0)
+        post = Post(message_id=900 + number, channel_id=place, job_id=job.id, at=1.0)
+        await store.takes.posted(post)
+        return job.id
+
+    told, carded, other = [
+        await posted(1, 501, parent=500),
+        await posted(2, 502, card=500),
+        await posted(3, 503, parent=600, card=600),
+    ]
+    await store.takes.gone_with(500)
+    assert await store.takes.posts_of(told) == await store.takes.posts_of(carded) == []
+    assert len(await store.takes.posts_of(other)) == 1
+
+
+async def test_a_channel_out_of_reach_is_news_once(store):
+    reach = store.takes.out_of_reach
+    assert [await reach(5, at=1.0), await reach(5, at=2.0)] == [True, False]
+    assert [await reach(5, at=None), await reach(5, at=None)] == [True, False]
+    assert await reach(5, at=3.0)
 
 
 async def test_presets_are_a_persons_own_then_the_servers(store):
@@ -122,6 +181,24 @@ async def test_favourites_make_room_last_and_what_is_being_used_never(store):
     assert [job.id for job in found] == [plain.id, liked.id]
     await store.takes.drop(plain.id, at=9.0)
     assert [job.id for job in await store.takes.droppable(before=1e9)] == [liked.id]
+
+
+async def test_a_thread_adds_up_what_the_ledger_says(store):
+    """Held while it is under way, what was captured once it is made, nothing of what failed."""
+
+    async def admitted(number):
+        taken = await store.policy.admit(draft(number, price=5), roles=())
+        return await store.jobs.set_places(taken.job.id, thread_id=500)
+
+    made, failed, running = [await admitted(number) for number in range(3)]
+    await advance(store.jobs, made, *TO_DONE)
+    await advance(store.jobs, failed, State.SUBMITTING, State.FAILED)
+    await job_in(store, 9)  # not in the ledger at all
+    found = await store.takes.tally(500)
+    assert (found.made, found.running, found.jobs, found.credits) == (2, 1, 4, 10)
+    bills = [await store.policy.bill(job.id) for job in (made, failed, running)]
+    assert found.credits == sum(bill.spent + bill.held for bill in bills)
+    assert await store.takes.tally(501) == Tally(made=0, running=0, credits=0, jobs=0)
 
 
 async def test_a_thousand_takes_are_listed_quickly(store):

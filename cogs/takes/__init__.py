@@ -6,6 +6,7 @@ from cogs.takes.boards import Boards
 from cogs.takes.forms import Forms
 from cogs.takes.menus import MENUS
 from cogs.takes.reactions import Reactions
+from cogs.takes.readback import ReadBack
 
 
 async def setup(bot: Dailies) -> None:
@@ -18,5 +19,7 @@ async def setup(bot: Dailies) -> None:
     await bot.add_cog(boards)
     await bot.add_cog(Forms(bot))
     reactions = Reactions(bot)
-    bot.delivery.found_again = reactions.read_found
     await bot.add_cog(reactions)
+    read_back = ReadBack(bot, reactions)
+    bot.delivery.found_again = read_back.read_found
+    await bot.add_cog(read_back)

@@ -1,13 +1,19 @@
 """What every way of acting on a clip has in common: which clip, how it is answered."""
 
+import logging
+from contextlib import suppress
+
+import aiohttp
 import discord
 
 from bot import board, messages
 from bot.client import Dailies, Interaction, place_of
-from bot.errors import Refusal
+from bot.errors import Busy, Refusal
 from bot.studio import Place, Quote
 from cogs.takes.boards import Boards
 from storage import Job, Post
+
+log = logging.getLogger(__name__)
 
 REQUEST = 24 * 1024 * 1024  #: bytes that Discord takes in one request, with some to spare
 
@@ -37,9 +43,9 @@ async def clip_of(interaction: Interaction, message_id: int) -> int:
 
 
 async def order(
-    interaction: Interaction, quote: Quote, place: Place, *, confirmed: bool = True
+    interaction: Interaction, quote: Quote, place: Place, *, confirmed: bool = False
 ) -> None:
-    """Order what was quoted, and answer with its card. *confirmed*: the price was seen."""
+    """Order what was quoted, and answer with its card. *confirmed*: as `Versions.order`."""
     ordering = interaction.client.versions.order(
         quote, request=f"interaction:{interaction.id}", place=place, confirmed=confirmed
     )
@@ -61,26 +67,62 @@ async def take_down(bot: Dailies, posts: list[Post]) -> None:
         except discord.NotFound:
             continue
     await bot.studio.store.takes.gone([post.message_id for post in posts])
+    for job_id in {post.job_id for post in posts}:
+        job = await bot.studio.store.jobs.get(job_id)
+        if job is not None:
+            bot.show(job, bot.studio.glimpse(job))  # its card shows no picture of it any more
 
 
 async def gather(bot: Dailies, job: Job) -> None:
-    """Post a favourite in the channel where this server gathers them, once."""
-    where = (await bot.studio.store.policy.server(job.guild_id)).favourites
-    if where is None:
+    """Post a favourite in the channel where this server gathers them, once, if that can be done.
+
+    It is a favourite all the same: where the channel is gone, moderators are told so once.
+    """
+    server = await bot.studio.store.policy.server(job.guild_id)
+    where, takes = server.favourites, bot.studio.store.takes
+    if where is None or any(post.channel_id == where for post in await takes.posts_of(job.id)):
         return
-    posts = await bot.studio.store.takes.posts_of(job.id)
-    if all(post.channel_id != where for post in posts):
-        place = bot.get_partial_messageable(where, guild_id=job.guild_id)
+    place = bot.get_partial_messageable(where, guild_id=job.guild_id)
+    try:
         await bot.delivery.show_again(job, place, purpose="favourite")
+    except (Refusal, Busy, discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        log.info("Favourite %s could not be gathered: %s", job.id, error)
+        if _reaches(bot, where):
+            return  # it is about this clip, or will pass
+        if await takes.out_of_reach(where, at=bot.clock()) and server.moderators is not None:
+            await _tell_moderators(
+                bot,
+                server.moderators,
+                f"Favourites cannot be gathered in <#{where}> any more: it is gone, or I may not "
+                "post there. They stay marked; choose another channel with `/studio takes`.",
+            )
+    else:
+        await takes.out_of_reach(where, at=None)
+
+
+def _reaches(bot: Dailies, channel_id: int) -> bool:
+    """Whether a clip may be posted in a channel."""
+    channel = bot.get_channel(channel_id)
+    if not isinstance(channel, discord.TextChannel):
+        return isinstance(channel, discord.Thread)
+    allowed = channel.permissions_for(channel.guild.me)
+    return allowed.view_channel and allowed.send_messages and allowed.attach_files
+
+
+async def _tell_moderators(bot: Dailies, channel_id: int, text: str) -> None:
+    with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
+        await bot.get_partial_messageable(channel_id).send(text, allowed_mentions=messages.SILENT)
 
 
 async def said_of(job: Job, bot: Dailies) -> str:
     """Everything about a clip."""
+    take = await bot.studio.store.takes.get(job.id, guild_id=job.guild_id)
     return messages.details(
         job,
         title=bot.studio.title(job),
         bill=await bot.studio.store.policy.bill(job.id),
         usd_per_credit=bot.usd_per_credit,
+        seconds=take.seconds if take is not None else None,
     )
 
 
@@ -90,11 +132,8 @@ async def lineage_of(job: Job, bot: Dailies) -> str:
     lines = []
     if job.brief.parent is not None:
         parent = await takes.get(job.brief.parent, guild_id=job.guild_id)
-        link = board.jump(parent) if parent is not None else ""
-        lines.append(f"{board.lineage(job, parent)} {link}".strip())
-    for child in await takes.children(job.id):
-        what = child.job.brief.relation
-        lines.append(f"#{child.job.id} is its {what} {board.jump(child)}".strip())
+        lines.append(board.lineage(job, parent, linked=True))
+    lines += [board.descent(child) for child in await takes.children(job.id)]
     if made := board.made_here(job, bot.studio.title(job)):
         lines.append(made)
     return "\n".join(f"-# {each}" for each in lines if each)
@@ -136,10 +175,8 @@ async def compare(interaction: Interaction, first: Job, second: Job) -> None:
     bot = interaction.client
     together = await bot.versions.compare(first, second)
     takes = bot.studio.store.takes
-    names = []
-    for job in (first, second):
-        take = await takes.get(job.id, guild_id=job.guild_id)
-        names.append(f"{board.title_of(take) if take else ''} (#{job.id})")
+    pair = [await takes.get(job.id, guild_id=job.guild_id) for job in (first, second)]
+    names = [f"{board.title_of(take)} (#{take.job.id})" for take in pair if take is not None]
     each = min(await bot.delivery.limit_of(first), REQUEST // 3)
     shown = [
         (bot.delivery.file_of(job), f"dailies-compare-{job.id}.mp4", messages.alt_text(job))
@@ -154,8 +191,8 @@ async def compare(interaction: Interaction, first: Job, second: Job) -> None:
     view = discord.ui.LayoutView(timeout=None)
     text = [f"### {names[0]} and {names[1]}"]
     text += [
-        f"-# {name}: {messages.settings_line(job)}"
-        for name, job in zip(names, (first, second), strict=True)
+        f"-# {name}: {messages.settings_line(take.job, take.seconds)}"
+        for name, take in zip(names, filter(None, pair), strict=True)
     ]
     view.add_item(discord.ui.TextDisplay("\n".join(text)))
     gallery: discord.ui.MediaGallery[discord.ui.LayoutView] = discord.ui.MediaGallery()

@@ -70,8 +70,7 @@ class Boards(commands.Cog):
     async def _write(self, thread_id: int, guild_id: int) -> float:
         """Post or edit the board; seconds to leave before the next edit."""
         known = await self._takes.thread(thread_id)
-        takes = await self._takes.of_thread(thread_id)
-        view = board.board(takes, usd_per_credit=self._bot.usd_per_credit)
+        view = await self._view(thread_id, guild_id)
         place = self._bot.get_partial_messageable(thread_id, guild_id=guild_id)
         await self._bot.pacer.wait(urgent=False)
         if known is None or known.board_id is None:
@@ -100,6 +99,18 @@ class Boards(commands.Cog):
             await self._takes.set_thread(gone, at=self._bot.clock())
         age = self._bot.clock() - discord.utils.snowflake_time(known.board_id).timestamp()
         return OLD_GAP if age > OLD else GAP
+
+    async def _view(self, thread_id: int, guild_id: int) -> discord.ui.LayoutView:
+        takes = await self._takes.of_thread(thread_id, limit=board.LISTED, standing=True)
+        approved, liked = await self._takes.marked(thread_id)
+        return board.board(
+            takes,
+            await self._takes.parents(takes, guild_id=guild_id),
+            tally=await self._takes.tally(thread_id),
+            approved=approved,
+            liked=liked,
+            usd_per_credit=self._bot.usd_per_credit,
+        )
 
     async def _pin(self, channel: object, message: discord.Message) -> None:
         if not isinstance(channel, discord.Thread) or channel.parent is None:

@@ -46,15 +46,13 @@ async def hdr(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 @pressed("take-variation-yes", moderators=False)
 async def variation_all_the_same(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Order a variation whose price was seen."""
-    place, job = await _changed(interaction, about)
-    await acting.order(interaction, await _quote(interaction, "variation", job, place), place)
+    await _make_confirmed(interaction, "variation", about)
 
 
 @pressed("take-hdr-yes", moderators=False)
 async def hdr_all_the_same(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Order HDR whose price was seen."""
-    place, job = await _changed(interaction, about)
-    await acting.order(interaction, await _quote(interaction, "hdr", job, place), place)
+    await _make_confirmed(interaction, "hdr", about)
 
 
 @pressed("take-favourite", moderators=False)
@@ -113,16 +111,26 @@ async def _quote(interaction: Interaction, what: str, job: Job, place: Place) ->
 
 
 async def _make(interaction: Interaction, yes: str, job: Job, place: Place) -> None:
+    """Order, or ask about the price first: it stands on the button, and is what is said yes to."""
     bot = interaction.client
     quote = await _quote(interaction, "hdr" if "hdr" in yes else "variation", job, place)
     if not await acting.too_dear(bot, quote, place):
         await acting.order(interaction, quote, place)
         return
     view = discord.ui.View(timeout=None)
-    view.add_item(button("Make it", yes, job.id, style=discord.ButtonStyle.primary))
+    about = f"{job.id}:{quote.price}"
+    view.add_item(button("Make it", yes, about, style=discord.ButtonStyle.primary))
     view.stop()
     price = messages.price(quote.price, bot.usd_per_credit)
     await interaction.response.send_message(f"That costs {price}.", view=view, ephemeral=True)
+
+
+async def _make_confirmed(interaction: Interaction, what: str, about: str) -> None:
+    number, _, price = about.partition(":")
+    place, job = await _changed(interaction, number)
+    quote = await _quote(interaction, what, job, place)
+    seen = int(price) if price else 0
+    await acting.order(interaction, quote, place, confirmed=quote.price <= seen)
 
 
 async def details(interaction: Interaction, job: Job) -> None:
@@ -156,10 +164,7 @@ async def _compare(interaction: Interaction, job: Job, place: Place) -> None:
     bot = interaction.client
     other = job.brief.parent
     if other is None:
-        takes = await bot.studio.store.takes.of_thread(job.thread_id or 0)
-        earlier = [take.job.id for take in takes if take.number and take.job.id < job.id]
-        later = [take.job.id for take in takes if take.number and take.job.id > job.id]
-        other = next(iter([*reversed(earlier), *later]), None)
+        other = await bot.studio.store.takes.beside(job.id, thread_id=job.thread_id or 0)
     if other is None:
         raise Refusal(f"There is no other take to compare #{job.id} with yet.")
     first = await bot.versions.finished(other, place=place)

@@ -3,8 +3,9 @@ opened before a restart can still be sent off after it."""
 
 import asyncio
 import re
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
 
 import discord
 from discord import ui
@@ -14,52 +15,97 @@ from bot import messages
 from bot.client import Dailies, Interaction, place_of
 from bot.errors import Busy, Refusal
 from bot.inputs import Source
-from bot.studio import Place
-from bot.takes import Part
+from bot.studio import Place, Quote, clean
+from bot.takes import Asks, Part, made_part
 from cogs.takes import acting
 from storage import Brief, Job, Mode
 
-PATIENCE = 1.5  #: seconds that a price may take to work out; Discord waits 3 for the form
+PATIENCE = 1.5  #: seconds that a button may take to work something out; Discord waits 3
+FORM = 1.8  #: the same for a form, all that it says taken together
 PROMPT = 4000  #: characters that a form's field takes
-_NAME = re.compile(r"form:(?P<verb>retake|extend|animate|sound):(?P<id>\d+)")
+UNPRICED = "Its price could not be worked out in time; you are asked before it is ordered."
+#: The verb, the clip, and the price that the form showed, in credits.
+_NAME = re.compile(r"form:(?P<verb>retake|extend|animate|sound):(?P<id>\d+)(?::(?P<price>\d+))?")
+_T = TypeVar("_T")
+_late: set[asyncio.Future[Any]] = set()  #: what a form did not wait for; the next one has it
 
 
 async def retake(interaction: Interaction, job: Job, place: Place) -> None:
     """Ask from where to where, for what, with which words; all of it filled in."""
-    seconds = await _seconds(interaction, job, place)
-    form = ui.Modal(title=f"Retake #{job.id}", custom_id=f"form:retake:{job.id}", timeout=900)
-    form.add_item(_text("From (seconds)", "from", "0"))
-    form.add_item(_text("To (seconds)", "to", f"{seconds:.1f}" if seconds else ""))
+    versions, until = interaction.client.versions, time.monotonic() + FORM
+    clip = await _soon(versions.clip(job, place), until)
+    seconds = clip.seconds if clip is not None else None
+    start, end = made_part(job.brief, seconds)
+    part = Part() if (start, end) == (0.0, seconds) else Part(start=start, end=end)
+    what = "The whole clip" if part.whole else "That part"
+    quote = None
+    try:
+        quoting = versions.retake(job, request=f"form:{interaction.id}", place=place, part=part)
+        quote = await _soon(quoting, until)
+        said = UNPRICED
+    except Refusal as no:  # another part may do
+        said = str(no)
+    if quote is not None:
+        said = f"{what}: {messages.price(quote.price, interaction.client.usd_per_credit)}"
+    form = ui.Modal(title=f"Retake #{job.id}", custom_id=_name("retake", job, quote), timeout=900)
+    form.add_item(_text("From (seconds)", "from", f"{start:.1f}" if start else "0"))
+    form.add_item(_text("To (seconds)", "to", f"{end:.1f}" if end else ""))
     form.add_item(_text("Prompt", "prompt", job.brief.prompt, long=True))
     form.add_item(_choice("Make again", "replace", ("both", "picture", "sound"), "both"))
-    quote = interaction.client.versions.retake(
-        job, request=f"form:{interaction.id}", place=place, part=Part()
-    )
-    form.add_item(ui.TextDisplay(await _price(interaction, quote, "The whole clip")))
+    form.add_item(ui.TextDisplay(said + _cut(job)))
     await interaction.response.send_modal(form)
 
 
 async def extend(interaction: Interaction, job: Job, place: Place) -> None:
     """Ask for how long, at which end, with which words; says the price and the whole length."""
-    versions = interaction.client.versions
-    quoting = versions.extend(job, request=f"form:{interaction.id}", place=place)
-    length, said = 6, ""
-    try:
-        quote = await asyncio.wait_for(quoting, PATIENCE)
-        length = quote.brief.duration or length
-        clip = quote.brief.plan.clip if quote.brief.plan is not None else quote.brief.video
-        price = messages.price(quote.price, interaction.client.usd_per_credit)
-        said = f"{length} s more: {price}"
-        if clip is not None and clip.seconds:
-            said += f" · {clip.seconds + length:.0f} s in all"
-    except TimeoutError:
-        said = "The price is on the card, before anything is made."
-    form = ui.Modal(title=f"Extend #{job.id}", custom_id=f"form:extend:{job.id}", timeout=900)
-    form.add_item(_text("Seconds to add", "seconds", str(length)))
-    form.add_item(_choice("At the", "direction", ("end", "start"), "end"))
+    quotes = await _soon(_at_both_ends(interaction, job, place), time.monotonic() + FORM) or {}
+    first, quote = next(iter(quotes.items()), ("end", None))
+    length = str((quote.brief.duration if quote is not None else None) or 6)
+    said = "\n".join(_offer(interaction, *each) for each in quotes.items()) or UNPRICED
+    ways = {end: _way(each) for end, each in quotes.items()}
+    form = ui.Modal(title=f"Extend #{job.id}", custom_id=_name("extend", job, quote), timeout=900)
+    form.add_item(_text("Seconds to add", "seconds", length))
+    form.add_item(_choice("At the", "direction", ("end", "start"), first, said=ways))
     form.add_item(_text("What happens there", "prompt", job.brief.prompt, long=True))
-    form.add_item(ui.TextDisplay(said))
+    form.add_item(ui.TextDisplay(said + _cut(job)))
     await interaction.response.send_modal(form)
+
+
+async def _at_both_ends(interaction: Interaction, job: Job, place: Place) -> dict[str, Quote]:
+    """What an extension means at the end and at the start, as far as it can be made there.
+
+    Raises `Refusal` where it can be made at neither.
+    """
+    versions, request = interaction.client.versions, f"form:{interaction.id}"
+    quotes: dict[str, Quote] = {}
+    refusals = []
+    for end in ("end", "start"):
+        try:
+            quotes[end] = await versions.extend(job, request=request, place=place, direction=end)
+        except Refusal as refusal:
+            refusals.append(refusal)
+    if not quotes:
+        raise refusals[0]
+    return quotes
+
+
+def _way(quote: Quote) -> str:
+    """What is to be known of an extension before it is ordered; "" where its provider makes it."""
+    plan = quote.brief.plan
+    if plan is None:
+        return ""
+    return messages.BACKWARDS if plan.place == "start" else "made from the last frame, joined here"
+
+
+def _offer(interaction: Interaction, end: str, quote: Quote) -> str:
+    """'2 s more at the end: 200 credits · 6 s in all'."""
+    added = quote.brief.duration or 0
+    clip = quote.brief.plan.clip if quote.brief.plan is not None else quote.brief.video
+    price = messages.price(quote.price, interaction.client.usd_per_credit)
+    parts = [f"{added} s more at the {end}: {price}"]
+    if clip is not None and clip.seconds:
+        parts.append(f"{clip.seconds + added:.0f} s in all")
+    return " · ".join([*parts, *filter(None, [_way(quote)])])
 
 
 async def begin(interaction: Interaction, verb: str, link: str) -> None:
@@ -88,41 +134,70 @@ class Forms(commands.Cog):
         if named is None:
             return
         try:
-            await self._sent(interaction, named["verb"], int(named["id"]))
+            seen = int(named["price"]) if named["price"] is not None else None
+            await self._sent(interaction, named["verb"], int(named["id"]), seen)
         except Exception as error:  # noqa: BLE001  # a boundary: the apology is right here
             await messages.apologise(interaction, error)
 
-    async def _sent(self, interaction: Interaction, verb: str, job_id: int) -> None:
+    async def _sent(
+        self, interaction: Interaction, verb: str, job_id: int, seen: int | None
+    ) -> None:
         given = _given(interaction.data or {})
-        prompt = given.get("prompt", "")
         if verb in {"animate", "sound"}:
-            await self._begin(interaction, verb, prompt, given.get("link", ""))
+            await self._begin(interaction, verb, given.get("prompt", ""), given.get("link", ""))
             return
         place, job = await acting.pressed(interaction, job_id)
         versions = self._bot.versions
         await versions.may_change(job, place)
-        request = f"interaction:{interaction.id}"
-        if verb == "retake":
-            start, end = _number(given.get("from", "")), _number(given.get("to", ""))
-            part = await self._part(interaction, job, place, start, end, given.get("replace"))
-            quoting = versions.retake(job, request=request, place=place, part=part, prompt=prompt)
-        else:
-            seconds = _number(given.get("seconds", ""))
-            if seconds is None or seconds != int(seconds):
-                raise Refusal("The seconds to add are a whole number.")
-            quoting = versions.extend(
-                job,
-                request=request,
-                place=place,
-                seconds=int(seconds),
-                direction=given.get("direction"),
-                prompt=prompt,
-            )
+        quoting = self._retake if verb == "retake" else self._extend
 
         async def ordering() -> tuple[Job, bool]:
-            return await versions.order(await quoting, request=request, place=place)
+            # All that may take long is in here: meanwhile the answer is "thinking…".
+            quote = await quoting(interaction, job, place, given)
+            if seen is None and quote.price:
+                price = messages.price(quote.price, self._bot.usd_per_credit)
+                raise Asks(quote, f"This costs {price}.")
+            return await versions.order(
+                quote,
+                request=f"interaction:{interaction.id}",
+                place=place,
+                confirmed=seen is not None and quote.price <= seen,
+            )
 
         await self._bot.answer(interaction, ordering())
+
+    async def _retake(
+        self, interaction: Interaction, job: Job, place: Place, given: Mapping[str, str]
+    ) -> Quote:
+        start, end = _number(given.get("from", "")), _number(given.get("to", ""))
+        seconds = (await self._bot.versions.clip(job, place)).seconds
+        if end is not None and seconds and abs(end - seconds) < 0.06:
+            end = None
+        # From edge to edge a clip is the same request again, unless that made only a part of it.
+        alone = made_part(job.brief, seconds) == (0.0, seconds)
+        start = (start or None) if alone else (start or 0.0)
+        return await self._bot.versions.retake(
+            job,
+            request=f"interaction:{interaction.id}",
+            place=place,
+            part=Part(start=start, end=end, replace=given.get("replace")),
+            prompt=_prompt(given, job),
+        )
+
+    async def _extend(
+        self, interaction: Interaction, job: Job, place: Place, given: Mapping[str, str]
+    ) -> Quote:
+        seconds = _number(given.get("seconds", ""))
+        if seconds is None or seconds != int(seconds):
+            raise Refusal("The seconds to add are a whole number.")
+        return await self._bot.versions.extend(
+            job,
+            request=f"interaction:{interaction.id}",
+            place=place,
+            seconds=int(seconds),
+            direction=given.get("direction"),
+            prompt=_prompt(given, job),
+        )
 
     async def _begin(self, interaction: Interaction, verb: str, prompt: str, link: str) -> None:
         mode, field = (Mode.IMAGE, "image") if verb == "animate" else (Mode.AUDIO, "audio")
@@ -134,36 +209,49 @@ class Forms(commands.Cog):
         )
         await self._bot.answer(interaction, order)
 
-    async def _part(
-        self,
-        interaction: Interaction,
-        job: Job,
-        place: Place,
-        start: float | None,
-        end: float | None,
-        replace: str | None,
-    ) -> Part:
-        """What was filled in, as a part; what covers the clip from edge to edge is all of it."""
-        seconds = await _seconds(interaction, job, place)
-        if end is not None and seconds and abs(end - seconds) < 0.06:
-            end = None
-        return Part(start=start or None, end=end, replace=replace)
 
+async def _soon(work: Coroutine[Any, Any, _T], until: float) -> _T | None:
+    """What *work* gives by the moment *until*; else None, and it goes on for the next to ask.
 
-async def _seconds(interaction: Interaction, job: Job, place: Place) -> float | None:
-    try:
-        clip = await asyncio.wait_for(interaction.client.versions.clip(job, place), PATIENCE)
-    except (TimeoutError, Busy):
+    Raises `Refusal`.
+    """
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait({task}, timeout=max(0.0, until - time.monotonic()))
+    if not done:
+        _late.add(task)
+        task.add_done_callback(_forgotten)
         return None
-    return clip.seconds
-
-
-async def _price(interaction: Interaction, quoting: Any, what: str) -> str:
     try:
-        quote = await asyncio.wait_for(quoting, PATIENCE)
-    except (TimeoutError, Refusal, Busy):
-        return "The price is on the card, before anything is made."
-    return f"{what}: {messages.price(quote.price, interaction.client.usd_per_credit)}"
+        return task.result()
+    except Busy:
+        return None
+
+
+def _forgotten(task: asyncio.Future[Any]) -> None:
+    _late.discard(task)
+    if not task.cancelled():
+        task.exception()  # whoever asks next hears of it
+
+
+def _name(verb: str, job: Job, quote: Quote | None) -> str:
+    return f"form:{verb}:{job.id}" + (f":{quote.price}" if quote is not None else "")
+
+
+def _cut(job: Job) -> str:
+    """What is said of a prompt that is longer than a form's field."""
+    length = len(job.brief.prompt)
+    if length <= PROMPT:
+        return ""
+    return (
+        f"\n-# The field holds the first {PROMPT:,} of the prompt's {length:,} characters. "
+        "Left as it is, the whole prompt is used."
+    )
+
+
+def _prompt(given: Mapping[str, str], job: Job) -> str | None:
+    """The new prompt; None where the field was left as it was, or was emptied."""
+    typed = clean(given.get("prompt", ""))
+    return None if typed in ("", clean(job.brief.prompt[:PROMPT])) else typed
 
 
 def _text(
@@ -180,9 +268,22 @@ def _text(
     return ui.Label(text=label, component=field)
 
 
-def _choice(label: str, name: str, values: tuple[str, ...], default: str) -> ui.Label[ui.Modal]:
+def _choice(
+    label: str,
+    name: str,
+    values: tuple[str, ...],
+    default: str,
+    *,
+    said: Mapping[str, str] | None = None,
+) -> ui.Label[ui.Modal]:
+    """One of *values*; *said* is what stands below some of them."""
     options = [
-        discord.SelectOption(label=each.capitalize(), value=each, default=each == default)
+        discord.SelectOption(
+            label=each.capitalize(),
+            value=each,
+            default=each == default,
+            description=(said or {}).get(each) or None,
+        )
         for each in values
     ]
     return ui.Label(text=label, component=ui.Select(custom_id=name, options=options))

@@ -1,11 +1,9 @@
-"""Reactions on a clip: what each does, what became of those given while nobody was looking."""
+"""Reactions on a clip: what each does, once, and what happens when one is taken back."""
 
 import asyncio
-import logging
 import re
-from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 import aiohttp
@@ -14,20 +12,12 @@ from discord.ext import commands
 
 from bot import board, messages
 from bot.client import NEEDED, Dailies, parent_of, sight
-from bot.delivery import nonce
 from bot.errors import Busy, Refusal
-from bot.studio import Place
-from bot.takes import Part
-from cogs.takes import acting
+from bot.studio import Costly, Place, Quote
+from bot.takes import Asks, Part
+from cogs.takes import acting, refused, replies
 from storage import ENDED, DiskTrouble, Job, Post, Reaction, State
 
-log = logging.getLogger(__name__)
-
-READ_BACK = 100  #: posts that are looked at after a start, the newest first
-READ_BACK_CARDS = 50  #: cards of jobs under way, likewise
-READ_BACK_FOR = 30 * 24 * 3600.0  #: seconds that a post may be old for that
-APART = 60.0  #: seconds between two times of reading back; Discord says "ready" many times
-REPLIES = 100  #: messages after a clip in which a reply to it is looked for
 _ORDERS = frozenset({board.RETAKE, board.EXTEND})
 _CLIP = re.compile(r"dailies-(\d{1,18})\.(?:mp4|zip)")
 
@@ -47,6 +37,17 @@ class Given:
         return self.message_id, self.place.user_id, self.emoji
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a reaction is about: a clip, by a message of ours, and what was said to it."""
+
+    job_id: int
+    beside: int  #: the message of ours
+    words: str | None = None  #: what replaces the prompt
+    unsure: str = ""  #: why it is not known whether there are such words
+    price: int | None = None  #: what the message says that this costs, in credits
+
+
 class Reactions(commands.Cog):
     """Acts on reactions once each, whether they come now or were given while we were away."""
 
@@ -54,41 +55,32 @@ class Reactions(commands.Cog):
         self._bot = bot
         self._takes = bot.studio.store.takes
         self._turns: WeakValueDictionary[tuple[int, int, str], asyncio.Lock] = WeakValueDictionary()
-        self._reading: asyncio.Task[None] | None = None
-        self._read_at = 0.0
-        self._found: set[asyncio.Task[None]] = set()
-
-    async def cog_unload(self) -> None:
-        for reading in self._found:
-            reading.cancel()
-        if self._reading is not None:
-            self._reading.cancel()
 
     # What Discord tells.
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         """Somebody reacted."""
-        emoji = _plain(event.emoji)
+        emoji = plain(event.emoji)
         if emoji is None or event.member is None or event.member.bot:
             return
         given = Given(
             message_id=event.message_id,
             channel_id=event.channel_id,
             emoji=emoji,
-            place=_place(event.member, event.channel_id),
+            place=place_at(event.member, event.channel_id),
             ours=self._bot.user is not None and event.message_author_id == self._bot.user.id,
         )
-        await self._given(given)
+        await self.given(given)
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, event: discord.RawReactionActionEvent) -> None:
         """Somebody took a reaction back, or had it taken."""
-        emoji = _plain(event.emoji)
+        emoji = plain(event.emoji)
         if emoji is None or event.guild_id is None:
             return
         place = Place(guild_id=event.guild_id, channel_id=event.channel_id, user_id=event.user_id)
-        await self._taken_back(
+        await self.taken_back(
             Given(
                 message_id=event.message_id,
                 channel_id=event.channel_id,
@@ -111,16 +103,45 @@ class Reactions(commands.Cog):
         await self._takes.gone_with(event.thread_id)
 
     @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """Connected anew, which may have taken long: look what happened meanwhile."""
-        now = self._bot.clock()
-        if self._reading is None or (self._reading.done() and now - self._read_at > APART):
-            self._read_at = now
-            self._reading = asyncio.create_task(self._read_back(), name="reading back")
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """A channel is gone, and with it its threads, of which Discord need not tell."""
+        await self._takes.gone_with(channel.id)
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_clear(self, event: discord.RawReactionClearEvent) -> None:
+        """Somebody took all reactions off a message."""
+        await self._cleared(event, None)
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_clear_emoji(self, event: discord.RawReactionClearEmojiEvent) -> None:
+        """Somebody took all reactions of one kind off a message."""
+        emoji = plain(event.emoji)
+        if emoji is not None:
+            await self._cleared(event, emoji)
+
+    async def _cleared(
+        self,
+        event: discord.RawReactionClearEvent | discord.RawReactionClearEmojiEvent,
+        only: str | None,
+    ) -> None:
+        if event.guild_id is None:
+            return
+        for user_id, emoji in sorted(await self._takes.standing(event.message_id)):
+            if only in (None, emoji):
+                given = Given(
+                    message_id=event.message_id,
+                    channel_id=event.channel_id,
+                    emoji=emoji,
+                    place=Place(
+                        guild_id=event.guild_id, channel_id=event.channel_id, user_id=user_id
+                    ),
+                )
+                await self.taken_back(given)
 
     # A reaction.
 
-    async def _given(self, given: Given) -> None:
+    async def given(self, given: Given) -> None:
+        """Act on a reaction, unless that was done."""
         lock = self._turns.setdefault(given.key, asyncio.Lock())
         async with lock:
             known = await self._takes.reaction(*given.key)
@@ -130,30 +151,29 @@ class Reactions(commands.Cog):
             before = await self._takes.asked(_request(given, count))
             if before is None or before.state in ENDED:
                 count += 1  # else it is still being made: given back and forth, it is one job
-            explained = known is not None and known.explained
+            now = Reaction(n=count, stands=True, at=self._bot.clock())
             try:
                 if not await self._act(given, count):
                     return
             except (Refusal, Busy, DiskTrouble) as no:
-                await self._refuse(given, str(no), explain=not explained)
-                explained = True
-            now = Reaction(n=count, stands=True, at=self._bot.clock(), explained=explained)
-            await self._takes.set_reaction(*given.key, now)
+                await self._refuse(given, no, now, known.explained if known else None)
+            else:
+                await self._takes.set_reaction(*given.key, now)
 
     async def _act(self, given: Given, count: int) -> bool:
         """Do what the reaction asks for; False where it is none of ours.
 
         Raises `Refusal`, `Busy` or `DiskTrouble`.
         """
-        job_id, beside, words = await self._target(given)
-        if job_id is None:
+        target = await self._target(given)
+        if target is None:
             return False
-        bot, place = self._bot, given.place
+        bot, place, job_id = self._bot, given.place, target.job_id
         take = await bot.versions.find(job_id, guild_id=place.guild_id)
         match given.emoji:
             case board.RETAKE | board.EXTEND:
                 job = await bot.versions.finished(job_id, place=place)
-                await self._order(given, job, beside, words, _request(given, count))
+                await self._order(given, job, target, _request(given, count))
             case board.FAVOURITE:
                 job = await bot.versions.finished(job_id, place=place)
                 await bot.versions.favourite(job, place.user_id, on=True)
@@ -171,27 +191,34 @@ class Reactions(commands.Cog):
                 return await self._approve(take.job, place)
         return True
 
-    async def _order(
-        self, given: Given, job: Job, beside: int, words: str | None, request: str
-    ) -> None:
+    async def _order(self, given: Given, job: Job, target: Target, request: str) -> None:
         bot, place = self._bot, given.place
         await bot.versions.may_change(job, place)
         self._look_before(given)
         if given.emoji == board.RETAKE:
             quote = await bot.versions.retake(
-                job, request=request, place=place, part=Part(), prompt=words
+                job, request=request, place=place, part=Part(), prompt=target.words
             )
         else:
-            quote = await bot.versions.extend(job, request=request, place=place, prompt=words)
-        if await acting.too_dear(bot, quote, place):
-            verb = "Retake…" if given.emoji == board.RETAKE else "Extend…"
-            price = messages.price(quote.price, bot.usd_per_credit)
-            raise Refusal(
-                f"That costs {price}, which this server wants confirmed: press {verb} instead."
+            quote = await bot.versions.extend(
+                job, request=request, place=place, prompt=target.words
             )
+        self._ask_before(quote, target)
         ordered, created = await bot.versions.order(quote, request=request, place=place)
         if created or ordered.card_id is None:
-            await bot.present(ordered, given.channel_id, beside=beside, again=not created)
+            await bot.present(ordered, given.channel_id, beside=target.beside, again=not created)
+
+    def _ask_before(self, quote: Quote, target: Target) -> None:
+        """Ask once more where a reaction would do something else than its person can know."""
+        if target.unsure:
+            raise Asks(quote, target.unsure)
+        if quote.price <= (target.price or 0):
+            return
+        price = messages.price(quote.price, self._bot.usd_per_credit)
+        if target.price is None:
+            raise Asks(quote, f"This costs {price}.")
+        before = messages.price(target.price, self._bot.usd_per_credit)
+        raise Asks(quote, f"This costs {price} now, not {before} as it says under the clip.")
 
     def _look_before(self, given: Given) -> None:
         """Refuse where a card or clip could not be posted, before anything is ordered."""
@@ -217,33 +244,48 @@ class Reactions(commands.Cog):
             return True
         return False
 
-    async def _target(self, given: Given) -> tuple[int | None, int, str | None]:
-        """Which clip is meant, by which message of ours, and the words that replace its prompt."""
+    async def _target(self, given: Given) -> Target | None:
+        """Which clip is meant, and what of it; None for a message that is not about one."""
+        bot, orders = self._bot, given.emoji in _ORDERS
         post = await self._takes.post(given.message_id)
         if post is not None:
-            words = await self._reply(given, post) if given.emoji in _ORDERS else None
-            return post.job_id, post.message_id, words
-        job = await self._bot.studio.store.jobs.by_message(
+            if not orders:
+                return Target(job_id=post.job_id, beside=post.message_id)
+            heard = await replies.listen(bot, post, given.place.user_id)
+            return await self._priced(post, given.emoji, heard)
+        job = await bot.studio.store.jobs.by_message(
             given.message_id, guild_id=given.place.guild_id
         )
         if job is not None:
-            return job.id, given.message_id, None
+            return Target(job_id=job.id, beside=given.message_id)
         if given.ours:
-            return await self._just_posted(given), given.message_id, None
-        if given.emoji not in _ORDERS:
-            return None, 0, None
-        place = self._bot.get_partial_messageable(given.channel_id)
+            return await self._just_posted(given)
+        if not orders:
+            return None
+        place = bot.get_partial_messageable(given.channel_id)
         try:
             reply = await place.fetch_message(given.message_id)
         except discord.HTTPException:
-            return None, 0, None
+            return None
         about = reply.reference.message_id if reply.reference is not None else None
         post = await self._takes.post(about) if about is not None else None
         if post is None or reply.author.id != given.place.user_id:
-            return None, 0, None
-        return post.job_id, post.message_id, _words(reply)
+            return None
+        heard = replies.Heard(words=replies.words_of(bot, reply))
+        return await self._priced(post, given.emoji, heard)
 
-    async def _just_posted(self, given: Given) -> int | None:
+    async def _priced(self, post: Post, emoji: str, heard: replies.Heard) -> Target:
+        clip = heard.clip or await replies.clip_message(self._bot, post)
+        shown = board.shown_prices(clip.content) if clip is not None else {}
+        return Target(
+            job_id=post.job_id,
+            beside=post.message_id,
+            words=heard.words,
+            unsure=heard.unsure,
+            price=shown.get(emoji),
+        )
+
+    async def _just_posted(self, given: Given) -> Target | None:
         """The clip of a message of ours that is not written down yet: its file says which."""
         place = self._bot.get_partial_messageable(given.channel_id)
         try:
@@ -255,53 +297,35 @@ class Reactions(commands.Cog):
         job = await self._bot.studio.store.jobs.get(found) if found is not None else None
         if job is None or job.guild_id != given.place.guild_id:
             return None
-        return job.id
+        price = board.shown_prices(message.content).get(given.emoji)
+        return Target(job_id=job.id, beside=message.id, price=price)
 
-    async def _reply(self, given: Given, post: Post) -> str | None:
-        """What this person last wrote in reply to the clip, since they last acted on it."""
-        since = await self._takes.last_reaction(post.message_id, given.place.user_id)
-        place = self._bot.get_partial_messageable(post.channel_id)
-        after = discord.Object(post.message_id)
-        try:
-            async for message in place.history(limit=REPLIES, after=after, oldest_first=False):
-                replies = message.reference is not None and (
-                    message.reference.message_id == post.message_id
-                )
-                if (
-                    replies
-                    and message.author.id == given.place.user_id
-                    and message.created_at.timestamp() > since
-                ):
-                    return _words(message)
-        except discord.HTTPException as error:
-            raise Busy("Discord is having trouble; try again in a minute.") from error
-        return None
-
-    async def _refuse(self, given: Given, sentence: str, *, explain: bool) -> None:
-        """Take the reaction away, and say why: once, without a ping or a notification."""
-        place = self._bot.get_partial_messageable(given.channel_id)
+    async def _refuse(
+        self, given: Given, no: Exception, now: Reaction, explained: str | None
+    ) -> None:
+        """Take the reaction away, and say why, unless that was said before."""
+        bot = self._bot
+        said = await refused.said_of(bot, no, given.place)
+        told = replace(
+            now,
+            explained=said.line,
+            answer=said.answer,
+            refused_id=said.kept.id if said.kept is not None else None,
+        )
+        await self._takes.set_reaction(*given.key, told)
+        place = bot.get_partial_messageable(given.channel_id)
         with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
             await place.get_partial_message(given.message_id).remove_reaction(
                 given.emoji, discord.Object(given.place.user_id)
             )
-        if not explain:
-            return
-        name = f"no-{given.place.user_id}-{given.emoji}"
-        with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
-            await place.send(
-                messages.elide(f"-# {given.emoji} <@{given.place.user_id}>: {sentence}", 2000),
-                nonce=nonce(given.message_id, name),
-                reference=discord.MessageReference(
-                    message_id=given.message_id,
-                    channel_id=given.channel_id,
-                    fail_if_not_exists=False,
-                ),
-                mention_author=False,
-                silent=True,
-                allowed_mentions=messages.SILENT,
+        # A question is asked each time: the one before may have been answered.
+        if said.line != explained or isinstance(no, Costly):
+            await refused.tell(
+                bot, said, message_id=given.message_id, place=given.place, emoji=given.emoji
             )
 
-    async def _taken_back(self, given: Given) -> None:
+    async def taken_back(self, given: Given) -> None:
+        """Undo what can be undone of a reaction that stands no longer."""
         lock = self._turns.setdefault(given.key, asyncio.Lock())
         async with lock:
             known = await self._takes.reaction(*given.key)
@@ -322,140 +346,16 @@ class Reactions(commands.Cog):
                 take = await self._takes.get(post.job_id, guild_id=place.guild_id)
                 if take is not None:
                     acting.refresh_board(self._bot, take.job)
-            gone = Reaction(n=known.n, stands=False, at=known.at, explained=known.explained)
-            await self._takes.set_reaction(*given.key, gone)
-
-    # What happened while we were away.
-
-    async def _read_back(self) -> None:
-        """Look at the newest clips and cards once: reactions given, taken back, messages gone."""
-        since = self._bot.clock() - READ_BACK_FOR
-        posts = await self._takes.recent_posts(since=since, limit=READ_BACK)
-        channels: dict[int, list[Post]] = {}
-        for post in posts:
-            channels.setdefault(post.channel_id, []).append(post)
-        for channel_id, there in channels.items():
-            try:
-                await self._read_channel(channel_id, there)
-            except discord.NotFound:
-                await self._takes.gone_with(channel_id)
-            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-                log.info("Channel %s could not be read back: %s", channel_id, error)
-        for job in await self._live():
-            with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
-                await self._bot.pacer.wait(urgent=False)
-                place = self._bot.get_partial_messageable(job.card_channel_id or 0)
-                card = await place.fetch_message(job.card_id or 0)
-                await self._read_message(card, job.guild_id)
-
-    def read_found(self, job: Job, message: discord.Message) -> None:
-        """A post of *job* was found that had not been written down: look what people did to it."""
-        if message.reactions:
-            reading = asyncio.create_task(self._read_message(message, job.guild_id))
-            self._found.add(reading)
-            reading.add_done_callback(self._found.discard)
-
-    async def _live(self) -> list[Job]:
-        jobs = self._bot.studio.store.jobs
-        found = [await jobs.get(due.id) for due in (await jobs.live())[:READ_BACK_CARDS]]
-        return [job for job in found if job is not None and job.card_id and job.card_channel_id]
-
-    async def _read_channel(self, channel_id: int, posts: Sequence[Post]) -> None:
-        """Read a channel from its oldest of *posts* on."""
-        oldest = min(post.message_id for post in posts)
-        newest = max(post.message_id for post in posts)
-        wanted = {post.message_id: post for post in posts}
-        place = self._bot.get_partial_messageable(channel_id)
-        guild_id = 0
-        reached = 0
-        await self._bot.pacer.wait(urgent=False)
-        async for message in place.history(
-            limit=5 * REPLIES, after=discord.Object(oldest - 1), oldest_first=True
-        ):
-            reached = message.id
-            post = wanted.pop(message.id, None)
-            if post is not None:
-                guild_id = await self._guild_of(post.job_id)
-                await self._read_message(message, guild_id)
-                if not all(
-                    any(_plain(each.emoji) == emoji and each.me for each in message.reactions)
-                    for emoji in board.SEEDED
-                ):
-                    self._bot.delivery.seed(post)
-            elif message.reference is not None and message.reactions:
-                about = await self._takes.post(message.reference.message_id or 0)
-                if about is not None:
-                    guild_id = await self._guild_of(about.job_id)
-                    await self._read_message(message, guild_id, only=message.author.id)
-        if reached >= newest or not reached:
-            await self._takes.gone(wanted)
-
-    async def _guild_of(self, job_id: int) -> int:
-        job = await self._bot.studio.store.jobs.get(job_id)
-        return job.guild_id if job is not None else 0
-
-    async def _read_message(
-        self, message: discord.Message, guild_id: int, *, only: int | None = None
-    ) -> None:
-        """Act on what stands under a message and was not acted on; take back what does not."""
-        standing = await self._takes.standing(message.id)
-        there: set[tuple[int, str]] = set()
-        for reaction in message.reactions:
-            emoji = _plain(reaction.emoji)
-            if emoji is None or (reaction.me and reaction.count == 1):
-                continue
-            await self._bot.pacer.wait(urgent=False)
-            async for user in reaction.users(limit=100):
-                if user.bot or only not in (None, user.id):
-                    continue
-                there.add((user.id, emoji))
-                if (user.id, emoji) not in standing:
-                    await self._missed(message, guild_id, user.id, emoji)
-        await self._lost(message, guild_id, standing - there)
-
-    async def _missed(
-        self, message: discord.Message, guild_id: int, user_id: int, emoji: str
-    ) -> None:
-        guild = self._bot.get_guild(guild_id)
-        if guild is None:
-            return
-        try:
-            member = await guild.fetch_member(user_id)
-        except discord.NotFound:
-            return  # they left
-        place = _place(member, message.channel.id)
-        await self._given(
-            Given(
-                message_id=message.id,
-                channel_id=message.channel.id,
-                emoji=emoji,
-                place=place,
-                ours=self._bot.user is not None and message.author.id == self._bot.user.id,
-            )
-        )
-
-    async def _lost(
-        self, message: discord.Message, guild_id: int, lost: Iterable[tuple[int, str]]
-    ) -> None:
-        for user_id, emoji in lost:
-            place = Place(guild_id=guild_id, channel_id=message.channel.id, user_id=user_id)
-            await self._taken_back(
-                Given(
-                    message_id=message.id,
-                    channel_id=message.channel.id,
-                    emoji=emoji,
-                    place=place,
-                )
-            )
+            await self._takes.set_reaction(*given.key, replace(known, stands=False))
 
 
-def _plain(emoji: object) -> str | None:
+def plain(emoji: object) -> str | None:
     """The emoji as we write it, if it is one that does something here."""
     bare = str(emoji).replace("\ufe0f", "")
     return next((each for each in board.ACTIONS if each.replace("\ufe0f", "") == bare), None)
 
 
-def _place(member: discord.Member, channel_id: int) -> Place:
+def place_at(member: discord.Member, channel_id: int) -> Place:
     return Place(
         guild_id=member.guild.id,
         channel_id=channel_id,
@@ -465,20 +365,6 @@ def _place(member: discord.Member, channel_id: int) -> Place:
         moderator=member.guild_permissions.manage_guild,
         sees=sight(member),
     )
-
-
-def _words(reply: discord.Message) -> str:
-    """What a reply says, without its mention of us.
-
-    Raises `Refusal` where Discord does not show it.
-    """
-    words = reply.content.strip()
-    if not words:
-        raise Refusal(
-            "I cannot read that reply: Discord shows me only those that mention me. "
-            "Leave the @ of the reply on, or press Retake… and write there."
-        )
-    return words
 
 
 def _request(given: Given, count: int) -> str:

@@ -44,6 +44,7 @@ class Making(commands.Cog):
         sound: bool | None = None,
         camera: str | None = None,
         loras: str | None = None,
+        preset: str | None = None,
     ) -> None:
         """Make a clip from words.
 
@@ -64,7 +65,7 @@ class Making(commands.Cog):
             camera=camera,
             loras=loras_of(loras),
         )
-        await self._order(interaction, wish, provider, model)
+        await self._order(interaction, wish, provider, model, preset=preset)
 
     @app_commands.command()
     @options(Mode.IMAGE)
@@ -86,6 +87,7 @@ class Making(commands.Cog):
         sound: bool | None = None,
         camera: str | None = None,
         loras: str | None = None,
+        preset: str | None = None,
     ) -> None:
         """Make a clip that begins with an image.
 
@@ -115,7 +117,7 @@ class Making(commands.Cog):
             loras=loras_of(loras),
         )
         sources = {"image": source(image, link), "last_image": source(last_image, last_link)}
-        await self._order(interaction, wish, provider, model, sources)
+        await self._order(interaction, wish, provider, model, sources, preset=preset)
 
     @app_commands.command()
     @options(Mode.AUDIO)
@@ -134,6 +136,7 @@ class Making(commands.Cog):
         fps: Rate | None = None,
         seed: Seed | None = None,
         camera: str | None = None,
+        preset: str | None = None,
     ) -> None:
         """Make a clip to a sound; it lasts as long as the sound does.
 
@@ -160,7 +163,7 @@ class Making(commands.Cog):
             camera=camera,
         )
         sources = {"audio": source(sound, link), "image": source(image, image_link)}
-        await self._order(interaction, wish, provider, model, sources)
+        await self._order(interaction, wish, provider, model, sources, preset=preset)
 
     @app_commands.command()
     @options(Mode.EXTEND)
@@ -258,7 +261,17 @@ class Making(commands.Cog):
         provider: str | None,
         model: str | None,
         sources: dict[str, Source | None] | None = None,
+        *,
+        preset: str | None = None,
     ) -> None:
+        if preset is not None:
+            versions = interaction.client.versions
+            wish, provider, model = versions.with_settings(
+                await versions.preset(preset, place=place_of(interaction)),
+                wish,
+                provider=provider,
+                model=model,
+            )
         order = self.studio.order(
             wish,
             request=f"interaction:{interaction.id}",

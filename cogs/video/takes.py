@@ -13,8 +13,8 @@ from bot.errors import Busy, Refusal
 from bot.studio import Place, Studio
 from bot.takes import KEPT
 from cogs.takes import acting
-from cogs.video.words import choices, named, number, say
-from storage import Job, Preset
+from cogs.video.words import choices, loras_of, named, number, options, say
+from storage import Job, Mode, Preset
 
 PAGE = 20  #: takes on one page of a list
 
@@ -40,21 +40,26 @@ class Taking(commands.Cog):
         place = place_of(interaction)
         store = self.studio.store.takes
         if favourites:
-            takes = [
-                take
-                for take in await store.favourites(guild_id=place.guild_id, user_id=place.user_id)
-                if await self.studio.may_see(take.job, place)
-            ]
             head, none = "### Your favourites", "You have no favourites yet; ⭐ marks one."
+            count = await store.count_favourites(guild_id=place.guild_id, user_id=place.user_id)
         else:
-            takes = await store.of_thread(place.channel_id)
             head, none = "### Takes of this thread", "There are no takes in this place yet."
-        if not takes:
+            count = (await store.tally(place.channel_id)).jobs
+        if not count:
             raise Refusal(none)
-        said = board.lines(takes, usd_per_credit=interaction.client.usd_per_credit)
-        pages = -(-len(said) // PAGE)
+        pages = -(-count // PAGE)
         page = min(page, pages)
-        newest_first = said[::-1][(page - 1) * PAGE : page * PAGE]
+        skip = (page - 1) * PAGE
+        if favourites:
+            takes = await store.favourites(
+                guild_id=place.guild_id, user_id=place.user_id, limit=PAGE, skip=skip
+            )
+            takes = [take for take in takes if await self.studio.may_see(take.job, place)]
+        else:
+            takes = await store.of_thread(place.channel_id, limit=PAGE, skip=skip)
+        parents = await store.parents(takes, guild_id=place.guild_id)
+        said = board.lines(takes, parents, usd_per_credit=interaction.client.usd_per_credit)
+        newest_first = said[::-1]
         if pages > 1:
             head += f" · page {page} of {pages}"
         await say(interaction, "\n".join([head, *newest_first]))
@@ -125,6 +130,7 @@ class Taking(commands.Cog):
         await acting.compare(interaction, first, second)
 
     @app_commands.command()
+    @options(Mode.TEXT)
     async def again(
         self,
         interaction: Interaction,
@@ -137,8 +143,12 @@ class Taking(commands.Cog):
         fps: Range[int, 1, 240] | None = None,
         seed: Range[int, 0, 2147483647] | None = None,
         sound: bool | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        camera: str | None = None,
+        loras: str | None = None,
     ) -> None:
-        """Your last clip once more, with changes.
+        """Your last clip once more, with changes; what extended or retook a clip does so again.
 
         Parameters
         ----------
@@ -160,6 +170,10 @@ class Taking(commands.Cog):
             The same seed makes a similar clip; left out, a new one.
         sound:
             Whether it has sound.
+        provider:
+            Another provider; left out, the same.
+        model:
+            Another model; left out, the same.
         """
         place = place_of(interaction)
         job = await self._last(clip, place)
@@ -173,12 +187,17 @@ class Taking(commands.Cog):
             "fps": fps,
             "seed": seed,
             "sound": sound,
+            "camera": camera,
+            "loras": loras_of(loras) or None,
         }
         quote = await versions.again(
             job,
             request=f"interaction:{interaction.id}",
+            place=place,
             changes={name: value for name, value in asked.items() if value is not None},
             preset=await versions.preset(preset, place=place) if preset else None,
+            provider=provider,
+            model=model,
         )
         await acting.order(interaction, quote, place, confirmed=False)
 
@@ -245,10 +264,10 @@ class Taking(commands.Cog):
             raise Refusal("You have ordered nothing here yet; `/video text` makes a clip.")
         return job
 
+    @again.autocomplete("clip")
     @show.autocomplete("clip")
     @compare.autocomplete("a")
     @compare.autocomplete("b")
-    @again.autocomplete("clip")
     @presets.autocomplete("clip")
     async def _clips(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
         guild_id = interaction.guild_id or 0
@@ -260,7 +279,6 @@ class Taking(commands.Cog):
         jobs |= {job.id: job for job in mine}
         return choices([named(job) for job in jobs.values()], typed.removeprefix("#"))
 
-    @again.autocomplete("preset")
     @presets.autocomplete("use")
     @presets.autocomplete("delete")
     async def _names(self, interaction: Interaction, typed: str) -> list[Choice[str]]:

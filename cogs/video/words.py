@@ -34,10 +34,11 @@ SAID: Mapping[str, str] = {
     "sound": "Whether it has sound.",
     "camera": "How the camera moves.",
     "loras": "Links to LoRAs, each perhaps with its strength: https://…safetensors@0.8",
+    "preset": "Settings that were saved; what is chosen here counts before them.",
     "clip": "The number of a clip made here, such as #42, or a link to one.",
     "video": "A clip of your own instead.",
 }
-SUGGESTED = ("provider", "model", "resolution", "aspect", "duration", "fps", "camera")
+SUGGESTED = ("provider", "model", "resolution", "aspect", "duration", "fps", "camera", "preset")
 
 
 def options(mode: Mode) -> Callable[[Any], Any]:
@@ -81,7 +82,14 @@ def _suggest(mode: Mode, option: str) -> Suggest:
         wanted = [each for each in found if str(each).startswith(str(typed or ""))]
         return [Choice(name=f"{each}{_SUFFIXES[option]}", value=each) for each in wanted][:CHOICES]
 
-    return {"provider": providers, "model": models}.get(option, values)
+    async def presets(interaction: Interaction, typed: str) -> list[Choice[Any]]:
+        there = await interaction.client.studio.store.takes.presets(
+            guild_id=interaction.guild_id or 0, user_id=interaction.user.id
+        )
+        return choices([(each.name, each.name) for each in there], typed)
+
+    named = {"provider": providers, "model": models, "preset": presets}
+    return named.get(option, values)
 
 
 def source(attachment: discord.Attachment | None, link: str | None) -> Source | None:

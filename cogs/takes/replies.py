@@ -1,0 +1,94 @@
+"""What people write in reply to a clip: those words are the prompt of the next one."""
+
+import re
+from dataclasses import dataclass
+
+import discord
+
+from bot import messages
+from bot.client import Dailies
+from bot.errors import Busy, Refusal
+from bot.studio import clean
+from storage import Post
+
+SEARCHED = 1000  #: messages, the newest first, in which a reply to a clip is looked for
+UNREADABLE = (
+    "I cannot read your reply: Discord shows me only those that mention me. "
+    "Leave the @ of the reply on, or press Retake… and write there."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What a person wants the next prompt to be. *unsure* says why that cannot be told."""
+
+    words: str | None = None  #: None for the clip's own
+    unsure: str = ""
+    clip: discord.Message | None = None  #: the post itself, if it was come across
+
+
+async def listen(bot: Dailies, post: Post, user_id: int) -> Heard:
+    """What a person last wrote in reply to a clip, unless something was made with it since.
+
+    Raises `Busy` while Discord is in trouble.
+    """
+    place = bot.get_partial_messageable(post.channel_id)
+    read = 0
+    try:
+        async for message in place.history(limit=SEARCHED):
+            read += 1
+            if message.id <= post.message_id:
+                return Heard(clip=message if message.id == post.message_id else None)
+            if message.author.id == user_id and _answers(message, post):
+                return await _heard(bot, message, post)
+    except discord.HTTPException as error:
+        raise Busy("Discord is having trouble; try again in a minute.") from error
+    if read < SEARCHED:
+        return Heard()
+    return Heard(
+        unsure=f"More than {SEARCHED:,} messages came after this clip, so I cannot see whether you "
+        "replied to it; this would be made with the clip's own prompt. React on your reply to "
+        "have your words."
+    )
+
+
+def spoken(bot: Dailies, reply: discord.Message) -> str:
+    """What a reply says, without its mention of us; "" where Discord does not show it."""
+    me = bot.user.id if bot.user is not None else 0
+    return re.sub(rf"^\s*<@!?{me}>", "", reply.content).strip()
+
+
+def words_of(bot: Dailies, reply: discord.Message) -> str:
+    """The same. Raises `Refusal` where Discord does not show it."""
+    words = spoken(bot, reply)
+    if not words:
+        raise Refusal(UNREADABLE)
+    return words
+
+
+async def clip_message(bot: Dailies, post: Post) -> discord.Message | None:
+    """The message that carries a clip; None where it cannot be read."""
+    place = bot.get_partial_messageable(post.channel_id)
+    try:
+        return await place.fetch_message(post.message_id)
+    except discord.HTTPException:
+        return None
+
+
+def _answers(message: discord.Message, post: Post) -> bool:
+    return message.reference is not None and message.reference.message_id == post.message_id
+
+
+async def _heard(bot: Dailies, reply: discord.Message, post: Post) -> Heard:
+    words = spoken(bot, reply)
+    if not words:
+        return Heard(unsure=f"{UNREADABLE} Without your words, the clip's own prompt is used.")
+    used = await bot.studio.store.takes.words_used(
+        post.job_id, reply.author.id, clean(words), since=reply.created_at.timestamp()
+    )
+    return Heard(words=None if used else words)
+
+
+def asked_with(prompt: str) -> str:
+    """The prompt of what would be made, short, to stand in a question."""
+    return messages.inert(messages.elide(" ".join(prompt.split()), 150))
