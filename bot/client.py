@@ -56,11 +56,17 @@ class Tree(app_commands.CommandTree["Dailies"]):
     """The commands; whatever one raises is said to its person in words."""
 
     async def interaction_check(self, interaction: "Interaction", /) -> bool:
-        """Whether a command may run there; its person is told if not."""
-        if interaction.client.studio.store.policy.serves(interaction.guild_id or 0):
+        """Whether a command may run there: in a server that this deployment serves, whatever the
+        client offers elsewhere. Its person is told if not."""
+        no: Exception
+        if interaction.guild_id is None:
+            no = app_commands.NoPrivateMessage()
+        elif interaction.client.studio.store.policy.serves(interaction.guild_id):
             return True
+        else:
+            no = Refusal(CLOSED)
         if interaction.type is discord.InteractionType.application_command:
-            await messages.apologise(interaction, Refusal(CLOSED))
+            await messages.apologise(interaction, no)
         return False
 
     async def on_error(

@@ -62,6 +62,8 @@ class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         # discord.py only logs what a dynamic item raises, so this one apologises by itself.
         try:
+            if interaction.guild_id is None:
+                raise discord.app_commands.NoPrivateMessage
             verb = VERBS[self.verb]
             if verb.moderators:
                 require(standing_at(interaction))

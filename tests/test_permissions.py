@@ -4,13 +4,19 @@ The rules stand below; whatever the bot offers and no rule speaks of fails these
 """
 
 import pytest
+from simcord.enums import InteractionType as Kind
 
 from cogs._pressing import VERBS, marked
 from playground import open_playground
-from tests.house import until
+from storage import By, ChangedBy
+from tests.house import until, working
+from tests.makers import NATIVE, Maker
 from tests.paid import ordered, said
+from tests.test_takes_reactions import done, first_clip
 
 EVERYBODY, MODERATORS = "everybody", "moderators"
+ORDERED = ""  #: no refusal: a card
+NO_DM = "Dailies works in servers; use it in a channel there."
 NOT_ALLOWED = "Only moderators can do this: people who may manage this server."
 
 #: Every command by its full name, and what a run of it is given.
@@ -43,16 +49,29 @@ COMMANDS = {
     "studio unclear": (MODERATORS, {}),
     "studio rules": (MODERATORS, {}),
 }
-#: Commands about one clip, whose own tests say who may do what to whose: an id of another
-#: server is answered like one that is not there.
+#: Commands about one clip: what they are given, and what they say to a member and to a
+#: moderator about somebody else's, where this server lets only moderators build on it.
+BUILD = "In this server only moderators may build on other people's clips."
 ABOUT_A_CLIP = {
-    "video show": {"clip": "#{}"},
-    "video cancel": {"clip": "#{}"},
-    "video compare": {"a": "#{}", "b": "#{}"},
-    "video again": {"clip": "#{}"},
-    "video extend": {"clip": "#{}"},
-    "video retake": {"clip": "#{}"},
-    "video hdr": {"clip": "#{}"},
+    "video show": ({"clip": "#{}"}, "### ✅ Done · #1", "### ✅ Done · #1"),
+    "video cancel": ({"clip": "#{}"}, "Only <@", "#1 has ended already."),
+    "video compare": ({"a": "#{}", "b": "#{}"}, "Those are the same", "Those are the same"),
+    "video again": ({"clip": "#{}"}, BUILD, ORDERED),
+    "video extend": ({"clip": "#{}"}, BUILD, ORDERED),
+    "video retake": ({"clip": "#{}"}, BUILD, ORDERED),
+    "video hdr": ({"clip": "#{}"}, BUILD, "able-1 does not"),
+}
+#: The other ways to name a clip, likewise.
+NAMING_A_CLIP = {
+    "video image": ({"link": "#{}", "prompt": "x"}, BUILD, ORDERED),
+    "video image last": (
+        {"link": "#{}", "last_link": "#{}", "prompt": "x"},
+        BUILD,
+        "last",
+    ),
+    "video audio": ({"link": "#{}", "prompt": "x"}, BUILD, "able-1 does not"),
+    "video audio picture": ({"image_link": "#{}", "prompt": "x"}, BUILD, "able-1 does not"),
+    "video presets": ({"save": "x", "clip": "#{}"}, "Saved", "Saved"),
 }
 #: Menus of a message: nobody can open one on a message of a server they are not in.
 MENUS = {"Retake…", "Extend…", "Animate this image", "Use this sound", "Details"}
@@ -128,11 +147,7 @@ async def forced(person, command, options):
         if one["name"] == command.split()[0]
     )
     part, steps = person_leaf(spec, command.split()[1:])
-    from simcord.enums import InteractionType
-
-    asked = person._send_command(
-        InteractionType.APPLICATION_COMMAND, spec, part, steps, options, None
-    )
+    asked = person._send_command(Kind.APPLICATION_COMMAND, spec, part, steps, options, None)
     await asked.answered
     return asked
 
@@ -186,6 +201,49 @@ async def test_no_command_is_there_in_direct_messages(paid_house):
         assert contexts in ([0], None), top.name
         if contexts is None:
             assert paid_house.bot.tree.allowed_contexts.dm_channel is not True
+
+
+async def sent(person, kind, data, **more):
+    """An interaction that no client would send, where this person is; its answer's words."""
+    channel = person._world.get_channel(person.at)
+    asked = person._interact(kind, channel, data, nonce=None, **more)
+    await asked.answered
+    message = await until(lambda: asked.message if asked.message and asked.message.text else None)
+    assert asked.ephemeral, data
+    return message.text
+
+
+async def test_what_is_sent_from_a_direct_message_is_refused(ada, mira, paid_house):
+    """Registered or not: whatever a changed client sends from there."""
+    bot = paid_house.bot
+    for person in (ada, mira):
+        person.go_to_dm()
+        for each in leaves(bot):
+            name = getattr(each, "qualified_name", each.name)
+            data = {"id": "1", "name": name, "type": 1, "options": []}
+            if name in MENUS:
+                message = {"id": "5", "channel_id": str(person.at), "content": "", "author": {}}
+                data |= {"type": 3, "target_id": "5", "resolved": {"messages": {"5": message}}}
+            else:
+                *groups, leaf = name.split()
+                options = [{"name": leaf, "type": 1, "options": []}]
+                data |= {"name": groups[0], "options": options}
+            assert await sent(person, Kind.APPLICATION_COMMAND, data) == NO_DM, name
+        for verb, (_, about) in VERB_RULES.items():
+            about = about.format(job=1, refused=1)
+            said = await told(person, paid_house, person.at, verb, about)
+            assert said == NO_DM, verb
+        for form in ("retake:1", "extend:1", "animate:0", "sound:0"):
+            data = {"custom_id": f"form:{form}", "components": filled_in(prompt="x", seconds="2")}
+            assert await sent(person, Kind.MODAL_SUBMIT, data) == NO_DM, form
+
+
+def filled_in(**fields):
+    """A form's fields as Discord sends them."""
+    return [
+        {"type": 18, "id": number, "component": {"type": 4, "custom_id": name, "value": value}}
+        for number, (name, value) in enumerate(fields.items(), 1)
+    ]
 
 
 async def press(person, paid_house, channel, verb, about):
@@ -243,14 +301,67 @@ async def test_ids_of_another_server_answer_exactly_as_unknown_ones(
         theirs = await told(boss, paid_house, general, verb, about.format(job=1, refused=1))
         unknown = await told(boss, paid_house, general, verb, about.format(job=777, refused=777))
         assert theirs.replace("#1", "#777") == unknown, verb
-    for command, options in ABOUT_A_CLIP.items():
+    for command, (options, _, _) in {**ABOUT_A_CLIP, **NAMING_A_CLIP}.items():
         answers = []
         for number in (1, 777):
             filled = {name: value.format(number) for name, value in options.items()}
-            asked = await boss.type(f"/{command}", **filled)
-            await asked.answered
-            answers.append(asked.message.text.replace(str(number), "N"))
+            told_them = await said_to(boss, command, filled)
+            answers.append(told_them.replace(str(number), "N"))
         assert answers[0] == answers[1], command
+        assert "There is no clip #N here." in answers[0], command
+    for form in ("retake", "extend"):
+        answers = []
+        for number in (1, 777):
+            fields = filled_in(**{"from": "0", "to": "1", "seconds": "2", "prompt": "x"})
+            data = {"custom_id": f"form:{form}:{number}", "components": fields}
+            answers.append((await sent(boss, Kind.MODAL_SUBMIT, data)).replace(str(number), "N"))
+        assert answers == ["There is no clip #N here."] * 2, form
+    assert len(await paid_house.store.jobs.newest()) == 1
+
+
+async def said_to(person, command, options):
+    """The words of a first answer that is for this person alone; "" where it is a card."""
+    path = " ".join(command.split()[:2])
+    before = {each.id for each in person.everything()}
+    asked = await forced(person, path, options)
+    if asked.message is not None and asked.message.text and not asked.message.loading:
+        return asked.message.text if asked.ephemeral else ""
+
+    def news():
+        now = [each for each in person.everything() if each.id not in before and each.text]
+        return [each for each in now if each.ephemeral or each.flags & 1 << 15]
+
+    found = (await until(news))[-1]
+    return found.text if found.ephemeral else ""
+
+
+async def test_what_is_asked_about_somebody_elses_clip(playground, tmp_path, ada, mira):
+    """Every command and menu about a clip, for a member and for a moderator."""
+    able = Maker("able", NATIVE)
+    limits = {"dailies_jobs_per_user": 100, "dailies_orders_per_minute": 10_000}
+    async with working(playground, tmp_path, providers={"able": able}, **limits) as house:
+        clip = await first_clip(mira)
+        await done(house, 1)
+        by = By(guild_id=playground.guild.id, actor_id=1)
+        await house.store.moderation.set_server(by, changed_by=ChangedBy.MODERATORS)
+        jonas = playground.person("jonas")
+        for person, column in ((jonas, 1), (ada, 2)):
+            person.go(clip.channel_id)
+            for command, row in {**ABOUT_A_CLIP, **NAMING_A_CLIP}.items():
+                options = {name: value.format(1) for name, value in row[0].items()}
+                words, wanted = await said_to(person, command, options), row[column]
+                assert wanted in words if wanted else not words, (person.name, command, words)
+            for menu in ("Retake…", "Extend…"):
+                opened = await person.menu(person.message(clip.id), menu)
+                await opened.answered
+                if person is ada:
+                    assert opened.modal is not None, menu
+                else:
+                    assert opened.message.text == BUILD, menu
+            opened = await person.menu(person.message(clip.id), "Details")
+            await opened.answered
+            assert opened.message.text.startswith("### ✅ Done · #1")
+            assert opened.ephemeral
 
 
 async def test_nobody_finds_another_server_in_what_is_listed(playground, mira, ada, paid_house):
