@@ -16,9 +16,9 @@ import yarl
 from discord import app_commands
 from discord.ext import commands
 
-from bot import messages
+from bot import board, messages
 from bot.cards import Cards, Pacer
-from bot.delivery import Delivery, has_file, nonce
+from bot.delivery import POSTER_WAIT, Delivery, has_file, nonce
 from bot.errors import Busy, Refusal
 from bot.limits import CLOSED
 from bot.office import Office
@@ -28,7 +28,7 @@ from bot.shelf import Shelf
 from bot.studio import Place, Studio
 from bot.takes import Versions
 from bot.worker import Glimpse
-from storage import ENDED, Input, Job
+from storage import ENDED, Input, Job, State, Take
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,10 @@ NEEDED = discord.Permissions(
     read_message_history=True,
     add_reactions=True,
 )
-#: What an invitation asks for: the above, and removing a reaction that is refused.
-INVITED = discord.Permissions(NEEDED.value | discord.Permissions(manage_messages=True).value)
+#: What an invitation asks for: the above, removing a reaction that is refused, pinning a board.
+INVITED = discord.Permissions(
+    NEEDED.value | discord.Permissions(manage_messages=True, pin_messages=True).value
+)
 
 _THREAD_EXISTS = 160004
 
@@ -117,6 +119,7 @@ class Dailies(commands.Bot):
         self.watchers: list[Callable[[Job], None]] = []  #: told of every job that moved
         self._tokens: dict[int, tuple[float, discord.Interaction[Any]]] = {}
         self.pacer = Pacer()
+        self._late: set[asyncio.Task[None]] = set()  # cards that wait for their posters
         self._cards = Cards(self._edit, fast=lambda job: self._token(job) is not None, clock=clock)
         self.versions = Versions(studio, data=data, shelf=shelf, clock=clock)
         self.delivery = Delivery(
@@ -137,6 +140,8 @@ class Dailies(commands.Bot):
         await self._register_if_changed()
 
     async def close(self) -> None:
+        for task in self._late:
+            task.cancel()
         await self._cards.settle()
         await self.delivery.close()
         await super().close()
@@ -287,13 +292,56 @@ class Dailies(commands.Bot):
         return message.attachments[0].url
 
     async def _edit(self, job: Job, glimpse: Glimpse) -> None:
-        """Write the card: through its interaction's token while that lives, else with our own."""
-        view = await self._view(job, glimpse)
+        """Write the card; once its clip is posted, with the poster, if that can be had."""
+        poster = await self._poster(job, glimpse)
+        if poster is not None and await self._written(job, glimpse, poster):
+            return
+        await self._written(job, glimpse, None)
+
+    async def _poster(self, job: Job, glimpse: Glimpse) -> Path | None:
+        """The picture of a finished clip that was not taken down.
+
+        One that is not ready yet does not keep the card back: it follows.
+        """
+        if job.state is not State.DONE or job.file is None:
+            return None
+        take = await self.studio.store.takes.get(job.id, guild_id=job.guild_id)
+        if take is None or take.hidden_by is not None:
+            return None
+        posters = self.delivery.posters
+        making = posters.begin(job)
+        poster = await posters.soon(job, within=POSTER_WAIT)
+        if not making.done():
+            task = asyncio.create_task(self._follow(making, job, glimpse), name=f"late {job.id}")
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+        return poster
+
+    async def _follow(self, making: asyncio.Task[Path | None], job: Job, glimpse: Glimpse) -> None:
+        await asyncio.wait({making})
+        if not making.cancelled() and making.result() is not None:
+            self._cards.show(job, glimpse)
+
+    async def _written(self, job: Job, glimpse: Glimpse, poster: Path | None) -> bool:
+        """Write the card, through its interaction's token while that lives, else with our own.
+
+        False where it may be written without its *poster*.
+        """
+        view = await self._view(job, glimpse, poster=poster is not None)
+
+        def carried() -> dict[str, Any]:
+            """The files that the card has from now on, where that may have changed."""
+            if job.state is not State.DONE:
+                return {}
+            name, alt = messages.poster_name(job), messages.alt_text(job)
+            files = [discord.File(poster, name, description=alt)] if poster is not None else []
+            return {"attachments": files}
+
         interaction = self._token(job)
         if interaction is not None:
             try:
                 await interaction.edit_original_response(
-                    view=view, allowed_mentions=messages.SILENT
+                    view=view, allowed_mentions=messages.SILENT, **carried()
                 )
             except discord.HTTPException as error:
                 self._tokens.pop(job.id, None)
@@ -301,17 +349,19 @@ class Dailies(commands.Bot):
             else:
                 if job.state in ENDED:
                     self._tokens.pop(job.id, None)
-                return
+                return True
         if job.card_channel_id is None or job.card_id is None:
-            return
+            return True
         await self.pacer.wait(urgent=job.state in ENDED)
         channel = self.get_partial_messageable(job.card_channel_id)
         try:
             await channel.get_partial_message(job.card_id).edit(
-                view=view, allowed_mentions=messages.SILENT
+                view=view, allowed_mentions=messages.SILENT, **carried()
             )
         except discord.HTTPException as error:  # deleted, archived, or out of reach
             log.info("The card of job %s cannot be edited: %s", job.id, error)
+            return error.status == 404
+        return True
 
     def _token(self, job: Job) -> discord.Interaction[Any] | None:
         at, interaction = self._tokens.get(job.id, (0.0, None))
@@ -320,7 +370,9 @@ class Dailies(commands.Bot):
             return None
         return interaction
 
-    async def _view(self, job: Job, glimpse: Glimpse) -> discord.ui.LayoutView:
+    async def _view(
+        self, job: Job, glimpse: Glimpse, *, poster: bool = False
+    ) -> discord.ui.LayoutView:
         provider = self.studio.providers.get(job.provider)
         return messages.card(
             job,
@@ -329,7 +381,14 @@ class Dailies(commands.Bot):
             bill=await self.studio.store.policy.bill(job.id),
             usd_per_credit=self.usd_per_credit,
             cancels=provider.cancels if provider else False,
+            poster=poster,
+            origin=board.lineage(job, await self._parent(job), linked=True),
         )
+
+    async def _parent(self, job: Job) -> Take | None:
+        if job.brief.parent is None:
+            return None
+        return await self.studio.store.takes.get(job.brief.parent, guild_id=job.guild_id)
 
     # Commands.
 

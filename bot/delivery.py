@@ -18,7 +18,8 @@ from bot import board, messages
 from bot.cards import Pacer
 from bot.errors import Busy, Refusal
 from bot.fitting import fit
-from bot.media import MediaError, poster, sniff
+from bot.media import MediaError, probe, sniff
+from bot.posters import Posters
 from bot.preview import preview
 from bot.shelf import Shelf
 from bot.studio import Studio
@@ -31,6 +32,9 @@ REMEMBERED = 300  #: messages of a place that are read for a result that was pos
 MIB = 2**20
 #: Limits that Discord has had. Where a file is refused, the next of them below is tried.
 STEPS = (100 * MIB, 50 * MIB, 25 * MIB, 20 * MIB, 10 * MIB, 8 * MIB, 4 * MIB)
+
+POSTER_WAIT = 2.0  #: seconds that a message waits for a picture it can do without
+LINK_WAIT = 15.0  #: the same where the picture is all that is seen of the clip
 
 _TOO_LARGE = 40005
 _ARCHIVED = 50083
@@ -76,6 +80,7 @@ class Delivery:
         self._clock = clock
         self._defaults = defaults
         self._seeding: set[asyncio.Task[None]] = set()
+        self.posters = Posters(data=data)
         self.posted: Callable[[Job], None] = lambda _job: None  #: told of every clip posted
         #: Told of a post that an earlier try had made and nobody had written down.
         self.found_again: Callable[[Job, discord.Message], None] = lambda _job, _message: None
@@ -84,6 +89,7 @@ class Delivery:
         """Leave off what is only nice to have."""
         for task in self._seeding:
             task.cancel()
+        await self.posters.close()
 
     # What the worker asks for.
 
@@ -94,8 +100,10 @@ class Delivery:
             await self._shelf.at_hand(str(clip.relative_to(self._data)))
         except Refusal as error:
             raise Undeliverable("Our copy of the clip is gone.") from error
+        self.posters.begin(job)  # while it is posted, which does not wait for it
         place_id = job.thread_id or job.channel_id
         number = await self._takes.number(job, place_id)
+        await self._measure(job, clip)
         if again:
             async for place in self._places(job):
                 if (found := await self.found(place, job, _is_result(job))) is not None:
@@ -274,17 +282,25 @@ class Delivery:
                 bill=await self._policy.bill(job.id),
                 usd_per_credit=self._usd_per_credit,
                 note=_listed(above, way.note, board.made_here(job, title)),
+                seconds=await self._seconds(job),
             )
-            if not private:
-                text += "\n" + board.legend(*await self._defaults(job))
+        if not private:
+            text += "\n" + board.legend(*await self._defaults(job))
         shown = await self._shown(job, way)
+        poster = None
+        if purpose == "favourite" and way.file is not None:
+            poster = await self.posters.soon(job, within=POSTER_WAIT)
+        embed = None
+        if poster is not None:  # what an embed shows does not stand beside the clip as well
+            shown.append((poster, messages.poster_name(job)))
+            embed = messages.portrayed(job)
 
         def files() -> list[discord.File]:
             return [_file(job, path, name) for path, name in shown]
 
         view = None if private else board.buttons(job)
         return await self.post(
-            place, text, nonce(job.id, purpose), ping=ping, files=files, view=view
+            place, text, nonce(job.id, purpose), ping=ping, files=files, view=view, embed=embed
         )
 
     async def carried(self, job: Job, *, original: bool) -> tuple[str, list[discord.File]]:
@@ -306,8 +322,8 @@ class Delivery:
         shown = [] if way.file is None else [(way.file, way.name)]
         if way.beside is not None:
             shown.append((way.beside, f"dailies-{job.id}-preview.mp4"))
-        if not shown and (picture := await self.poster(job)) is not None:
-            shown.append((picture, f"dailies-{job.id}.jpg"))
+        if not shown and (picture := await self.posters.soon(job, within=LINK_WAIT)) is not None:
+            shown.append((picture, messages.poster_name(job)))
         return shown
 
     async def _preview(self, job: Job, frames: Path, limit: int) -> Path | None:
@@ -339,30 +355,27 @@ class Delivery:
         except MediaError as error:
             raise Refusal(f"It cannot be made small enough: {error}") from error
 
-    async def poster(self, job: Job) -> Path | None:
-        """A picture that stands for a take; None where there is none to be had."""
-        clip = self._data / (job.file or "")
-        to = clip.with_suffix(".jpg")
-        if job.file is None or (not to.exists() and not clip.exists()):
-            return None
-        if not to.exists():
-            try:
-                await poster(clip, to, 0.5)
-            except MediaError:
-                return None
-        return to
-
     async def _smaller(self, clip: Path, limit: int) -> Path:
         to = clip.with_name(f"{clip.stem}.{limit}.mp4")
         if not to.exists():
             await fit(clip, to, limit)
         return to
 
+    async def _measure(self, job: Job, clip: Path) -> None:
+        """Write down how long a clip is: once, since it never changes."""
+        if await self._seconds(job) is None and sniff(clip) == "video/mp4":
+            with suppress(MediaError):
+                await self._takes.measured(job.id, (await probe(clip)).seconds)
+
+    async def _seconds(self, job: Job) -> float | None:
+        take = await self._takes.get(job.id, guild_id=job.guild_id)
+        return take.seconds if take is not None else None
+
     async def _above(self, job: Job, number: int) -> str:
         parent = None
         if job.brief.parent is not None:
             parent = await self._takes.get(job.brief.parent, guild_id=job.guild_id)
-        return _listed(f"take {number}", board.lineage(job, parent))
+        return _listed(f"take {number}", board.lineage(job, parent, linked=True))
 
     # One message.
 
@@ -375,6 +388,7 @@ class Delivery:
         ping: int | None = None,
         files: Callable[[], list[discord.File]] = list,
         view: discord.ui.View | None = None,
+        embed: discord.Embed | None = None,
         silent: bool = False,
     ) -> discord.Message:
         """Send one message; Discord drops a second copy of the same *name* for some minutes.
@@ -383,7 +397,8 @@ class Delivery:
 
         Raises `Busy`, or one of the private exceptions of this file.
         """
-        kept: dict[str, Any] = {} if view is None else {"view": view}
+        kept: dict[str, Any] = {"view": view, "embed": embed}
+        kept = {name: value for name, value in kept.items() if value is not None}
         mentions = discord.AllowedMentions(
             everyone=False,
             roles=False,

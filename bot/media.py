@@ -205,24 +205,27 @@ async def portrait(clip: Path, to: Path) -> None:
         "setsar=1,format=yuv420p"
     )
     bright = "signalstats,metadata=mode=select:key=lavfi.signalstats.YAVG:value=32:function=greater"
-    for chosen in (f"{bright},", ""):
-        for quality in _QUALITIES:
+    for quality in _QUALITIES:
+        for chosen in (f"{bright},", ""):
             filters = f"{looked}{small},{chosen}thumbnail=n={count}"
             options = ("-vf", filters, "-q:v", str(quality))
-            if not await _picture(clip, to, last=False, options=options):
-                break
-            if to.stat().st_size <= _LIGHT:
-                return
-        if to.exists():
+            try:
+                if await _picture(clip, to, last=False, options=options):
+                    break
+            except MediaError:
+                if not chosen:
+                    raise  # else nothing was bright, and ffmpeg calls that a failure
+        else:
+            raise MediaError("This clip has no picture that can be read.")
+        if to.stat().st_size <= _LIGHT:
             return
-    raise MediaError("This clip has no picture that can be read.")
 
 
 _LOOKED_AT = 6  #: seconds of a clip's beginning that its portrait is chosen from
 _LOOKS = 8  #: frames of each of them
 _SIDE = 640  #: pixels
 _LIGHT = 60_000  #: bytes
-_QUALITIES = (4, 8, 16)  #: as ffmpeg counts a JPEG's: 2 is best, 31 is worst
+_QUALITIES = (4, 8, 16, 31)  #: as ffmpeg counts a JPEG's: 2 is best, 31 is worst
 
 
 async def _picture(
