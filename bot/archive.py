@@ -85,6 +85,10 @@ class Archive:
             self._ended.append(job.id)
             self._wake.set()
 
+    def wake(self) -> None:
+        """See to deletions now: somebody waits for them."""
+        self._wake.set()
+
     async def run(self) -> None:
         """Copy and delete, for ever. What fails is tried again, ever less often."""
         wait, whole = self._first_wait, True
@@ -115,7 +119,7 @@ class Archive:
             wait = min(2 * wait, LONGEST_WAIT)
 
     async def work(self, *, whole: bool = True) -> int:
-        """Delete what is over, then copy what is missing, newest first; how many were copied.
+        """Copy what is missing, newest first, and delete what is over; how many were copied.
 
         Unless *whole*, only what is new. Raises `Busy` while the bucket cannot be used.
         """
@@ -123,18 +127,20 @@ class Archive:
             last: str | None = ""
             while last is not None:
                 _, last = await self._files.expire(since=self.since, after=last)
-        unable = None
-        try:
-            await self._delete()
-        except Busy as busy:  # keys that may only write are no reason not to write
-            unable = busy
+        unable = await self._delete()  # keys that may only write are no reason not to write
         sent, failed = await self._copy_new()
-        failed = failed or unable
-        if not whole:
-            if failed is not None:
-                raise failed
-            return sent
-        in_a_row = 0
+        if whole:
+            more, trouble = await self._copy_missing()
+            sent, failed = sent + more, trouble or failed
+        failed = failed or unable or await self._delete()
+        if failed is not None:
+            raise failed
+        return sent
+
+    async def _copy_missing(self) -> tuple[int, Busy | None]:
+        """Copy everything that is missing; as `_copy_new`, of which there may be more meanwhile."""
+        sent, in_a_row = 0, 0
+        failed: Busy | None = None
         below: int | None = None
         while True:
             page, below = await self._files.missing(self.name, since=self.since, below=below)
@@ -145,14 +151,11 @@ class Archive:
                 except Busy as busy:
                     failed, in_a_row = busy, in_a_row + 1
                     if in_a_row >= GIVEN_UP:
-                        raise
+                        return sent, failed
                 more, trouble = await self._copy_new()
                 sent, failed = sent + more, trouble or failed
             if below is None:
-                break
-        if failed is not None:
-            raise failed
-        return sent
+                return sent, failed
 
     async def fetch(self, copy: Copy, to: Path) -> None:
         """Write what was copied to *to*, whole or not at all.
@@ -199,12 +202,17 @@ class Archive:
 
     # One at a time.
 
-    async def _delete(self) -> None:
+    async def _delete(self) -> Busy | None:
+        """Delete what is not wanted any more; what went wrong."""
         while keys := await self._files.unwanted(self.name):
             for key in keys:
-                await self._bucket.delete(key)
+                try:
+                    await self._bucket.delete(key)
+                except Busy as busy:
+                    return busy
                 await self._files.deleted(self.name, key)
                 log.info("%s was deleted in the bucket", key)
+        return None
 
     async def _copy_new(self) -> tuple[int, Busy | None]:
         """Copy the files of jobs that have just ended; how many, and what went wrong."""
@@ -233,19 +241,12 @@ class Archive:
         if await self._bucket.size(key) != size:
             try:
                 await self._bucket.put(key, path)
-            except Busy:
+            except (Busy, FileNotFoundError):
                 if not path.exists():
                     return False
                 raise
-        if not await self._files.finish(copy, at=self._clock()):
-            await self._forgotten(copy)
-            return False
-        return True
-
-    async def _forgotten(self, copy: Copy) -> None:
-        """Somebody had it deleted while it was on its way: that was noted, and is done now."""
-        await self._bucket.delete(copy.key)
-        await self._files.deleted(copy.bucket, copy.key)
+        # Not, if somebody had it deleted while it was on its way: that was noted, and follows.
+        return await self._files.finish(copy, at=self._clock())
 
 
 def _digest(path: Path) -> str:

@@ -32,7 +32,7 @@ from bot.deployment import (
 from bot.errors import Busy, Failure
 from bot.playing import Options, play
 from bot.providers import Connection, connect_all
-from bot.redaction import Redaction
+from bot.redaction import Redaction, redact
 from bot.settings import BadSetting, Settings, environment, provider_sections
 from storage import CannotOpen, Locked, Total, open_store
 
@@ -139,7 +139,11 @@ async def _look_at_bucket(settings: Settings, report: Callable[..., None]) -> No
             "allowed to put, get and delete",
             Failure.INPUT: "make it, or correct DAILIES_S3_BUCKET",
         }
-        report("bucket", str(busy), mend.get(busy.failure, f"check DAILIES_S3_…: {busy.raw[:300]}"))
+        report(
+            "bucket",
+            str(busy),
+            mend.get(busy.failure, f"check DAILIES_S3_…: {redact(busy.raw[:300])}"),
+        )
         return
     kept = settings.dailies_s3_keep_days
     report("bucket", f"{bucket.name}, originals stay {f'{kept} days' if kept else 'for good'}")

@@ -226,6 +226,8 @@ class Shelf:
                     made = [self._data / file]
                 for path in made:
                     path.unlink(missing_ok=True)
+        if self._archive is not None:
+            self._archive.wake()
 
     async def _droppable(self, *, before: float, limit: int = 500) -> list[Job]:
         archive = self._archive

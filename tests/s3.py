@@ -22,14 +22,14 @@ FORMAT = "%Y%m%dT%H%M%SZ"
 
 
 class S3:
-    """One bucket. *down* refuses everything with 503; *held* keeps what is put waiting."""
+    """One bucket. *down* refuses everything with 503; *held* keeps what is put or got waiting."""
 
     def __init__(self):
         self.objects = {}
         self.calls = []  # (method, key) of every request that was let in
         self.down = False
         self.forbidden = set()  # methods that the keys may not use
-        self.held = None  # an asyncio.Event: puts wait for it before they are kept
+        self.held = None  # an asyncio.Event: what is put or got waits for it
         self.uploads = {}
         self.most = 0  # puts under way at once, ever
         self._puts = 0
@@ -69,17 +69,23 @@ class S3:
             case "DELETE":
                 self.objects.pop(key, None)
                 return web.Response(status=204)
-            case "GET" | "HEAD":
+            case "GET":
+                await self._wait()
+                return self._get(request, key)
+            case "HEAD":
                 return self._get(request, key)
             case _:
                 return web.Response(status=405, text=_error("MethodNotAllowed"))
+
+    async def _wait(self):
+        if self.held is not None:
+            await self.held.wait()
 
     async def _put(self, request, key, body):
         self._puts += 1
         self.most = max(self.most, self._puts)
         try:
-            if self.held is not None:
-                await self.held.wait()
+            await self._wait()
             query = request.query
             if "uploads" in query:
                 upload = secrets.token_hex(8)

@@ -16,6 +16,7 @@ import pytest
 from bot.archive import Archive
 from bot.bucket import PART, Bucket
 from bot.cli import doctor
+from bot.cli import health as health_command
 from bot.errors import Busy, Refusal
 from bot.settings import BadSetting, Settings
 from bot.shelf import DAY, FRESH, GIB, Shelf
@@ -270,6 +271,22 @@ async def test_what_was_shared_stays_for_the_other(store, s3, archive, tmp_path)
     }
 
 
+async def test_what_is_needed_again_is_not_deleted_after_all(store, s3, archive, tmp_path):
+    await take(store, tmp_path, 1, user_id=30, brief=Brief(image=given()))
+    content = (tmp_path / PICTURE).read_bytes()
+    await archive.work()
+    await store.privacy.forget(30)
+    s3.forbidden = {"DELETE"}
+    job = await take(store, tmp_path, 2, user_id=31, brief=Brief(image=given()))
+    (tmp_path / PICTURE).write_bytes(content)  # the same picture, so it has the same key there
+    with pytest.raises(Busy):
+        await archive.work()
+    s3.forbidden = set()
+    await archive.work()
+    kept = {(await store.files.copy_of(file)).key for file in (PICTURE, job.file)}
+    assert set(s3.named()) == {f"studio/{key}" for key in kept}
+
+
 async def test_originals_leave_when_their_time_is_over_and_favourites_stay(
     store, s3, tmp_path, clock
 ):
@@ -319,8 +336,11 @@ async def test_what_made_room_is_brought_back_once_for_all_who_ask(
     assert await keeper.tidy() == 1
     assert await keeper.has(job.file)
     assert (await store.takes.get(1, guild_id=10)).dropped is None, "it is still to be had"
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(keeper.at_hand(job.file), 0.0001)
+    s3.held = asyncio.Event()
+    impatient = asyncio.create_task(keeper.at_hand(job.file))
+    await until(lambda: s3.calls[-1][0] == "GET")
+    impatient.cancel()
+    s3.held.set()
     found = await asyncio.gather(*(keeper.at_hand(job.file) for _ in range(5)))
     assert found[0].read_bytes() == content
     gets = [key for method, key in s3.calls if method == "GET"]
@@ -532,7 +552,7 @@ async def test_what_lies_in_a_bucket_that_is_down_is_said_and_told_of(
 
 
 async def test_a_bucket_that_is_down_delays_nobody_and_is_filled_later(
-    playground, mira, house, tmp_path, s3
+    playground, mira, house, tmp_path, s3, capsys
 ):
     s3.down = True
     await first_clip(mira)
@@ -542,6 +562,9 @@ async def test_a_bucket_that_is_down_delays_nobody_and_is_filled_later(
     health = json.loads(body)
     assert (status, health["ok"]) == (200, True), "the bot is well without it"
     assert health["remarks"] == ["The bucket “originals/studio” cannot be reached."]
+    settings = house.settings.model_copy(update={"dailies_web_port": house.web.port})
+    assert await asyncio.to_thread(health_command, settings) == 0
+    assert capsys.readouterr().out == f"well; {health['remarks'][0]}\n"
     playground.clock.advance(2 * FRESH)
     assert await house.shelf.tidy() == 0
     s3.down = False
@@ -570,8 +593,7 @@ async def test_delete_mine_leaves_nothing_on_the_disk_or_in_the_bucket(
     await mira.wait_for("2 clips erased")
     left = [path for each in ("takes", "inputs") for path in (tmp_path / each).rglob("*")]
     assert left == []
-    await house.archive.work()
-    assert s3.named() == []
+    await until(lambda: s3.named() == [])
 
 
 async def test_killed_between_the_copy_and_its_note_nothing_is_sent_twice(

@@ -212,6 +212,35 @@ async def test_inputs_count_and_encodes_make_room_before_originals(store, tmp_pa
     assert there(tmp_path) == [f"inputs/{NAMES[1]}", "takes/2.mp4"], "the take, and its input"
 
 
+async def test_what_somebody_had_deleted_goes_once_nobody_is_at_work_on_it(store, tmp_path):
+    await take(store, tmp_path, 1, ended=NOW - DAY)
+    clip = Input(file="takes/1.mp4", type="video/mp4", size=1, take=1)
+    brief = Brief(mode=Mode.RETAKE, video=clip)
+    job, _ = await store.jobs.add(draft(2, brief=brief, user_id=31))
+    job = await advance(store.jobs, job, State.SUBMITTING)
+    lay(tmp_path, "takes/1.mp4", "takes/1.jpg")
+    done = await store.privacy.forget(30)
+    assert done.files == (), "a job under way starts from it"
+    await shelf(store, tmp_path).tidy()
+    assert there(tmp_path) == ["takes/1.jpg", "takes/1.mp4"]
+    await advance(store.jobs, job, State.FAILED)
+    await shelf(store, tmp_path).tidy()
+    assert there(tmp_path) == []
+
+
+async def test_what_an_order_was_refused_with_is_deleted_with_its_person(store, tmp_path):
+    offer = Offer(provider="p", model="m", brief=Brief(image=given(NAMES[0])), price=1)
+    fits = Offer(provider="p", model="m", brief=Brief(image=given(NAMES[1])), price=1)
+    for user in (30, 31):
+        order = RefusedOrder(
+            id=0, guild_id=10, channel_id=20, user_id=user, why="quota", wanted=offer, at=0.0,
+            fits=fits if user == 30 else None,
+        )  # fmt: skip
+        await store.servers.keep_refused(order)
+    assert (await store.privacy.forget(30)).files == (f"inputs/{NAMES[1]}",)
+    assert (await store.privacy.forget(31)).files == (f"inputs/{NAMES[0]}",)
+
+
 async def test_nothing_stays_of_a_clip_that_is_erased(store, tmp_path):
     mine = ["1.mp4", "1.jpg", "1.400.mp4", "1.with.2.mp4", "2.with.1.mp4", "2.with.1.400.mp4"]
     lay(tmp_path, *(f"takes/{name}" for name in mine), "inputs/frame-1-last.png")
