@@ -55,6 +55,7 @@ INVITE = (
     "read_message_history",
     "add_reactions",
     "manage_messages",
+    "pin_messages",
 )
 MODERATOR = ("manage_guild", "manage_messages", "manage_threads", "manage_channels")
 
