@@ -4,6 +4,9 @@ Arguments: the playground's API, its gateway, the token, the data directory, and
 `before:<state>` or `after:<state>` of the commit that moves a job there, `posted`, between
 Discord's answer to a result and our save of it, or `copied`, between the end of a copy to the
 bucket and our save of that.
+
+With MORTAL_JOB in the environment only that job kills it; with MORTAL_PLAIN its one provider
+makes tiny clips, and extends none.
 """
 
 import asyncio
@@ -20,21 +23,24 @@ from bot.client import Dailies, point_at
 from bot.settings import Settings
 from storage import Files, open_store
 from storage.jobs import Jobs
+from tests.makers import Maker
 
 API, GATEWAY, TOKEN, DATA, INSTANT = sys.argv[1:]
 
 
-def die():
+def die(job=None):
+    if job is not None and job.id != int(os.environ.get("MORTAL_JOB", job.id)):
+        return
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 class MortalJobs(Jobs):
     async def save(self, job, why="", **options):
         if f"before:{job.state}" == INSTANT:
-            die()
+            die(job)
         saved = await super().save(job, why, **options)
         if f"after:{job.state}" == INSTANT:
-            die()
+            die(job)
         return saved
 
 
@@ -49,7 +55,7 @@ class MortalBot(Dailies):
     async def deliver(self, job, clip, *, again):
         message = await super().deliver(job, clip, again=again)
         if INSTANT == "posted":
-            die()
+            die(job)
         return message
 
 
@@ -70,7 +76,12 @@ async def main():
         dailies_web_port=0,
     )
     async with deploy(
-        settings, environ={}, ready_timeout=0.1, opened=opened, bot_class=MortalBot
+        settings,
+        environ={},
+        ready_timeout=0.1,
+        opened=opened,
+        bot_class=MortalBot,
+        providers={"plain": Maker("plain")} if "MORTAL_PLAIN" in os.environ else None,
     ) as deployment:
         await deployment.run(asyncio.Event())
 

@@ -12,7 +12,7 @@ import pytest
 from bot.board import board
 from bot.media import probe
 from playground import File
-from storage import By, ChangedBy
+from storage import By, ChangedBy, Mode
 from tests.house import unlinked, until, working
 from tests.makers import DEAR, NATIVE, PLAIN, Maker
 from tests.test_takes_reactions import clip_of, done, first_clip, saved
@@ -236,6 +236,27 @@ async def test_any_picture_in_a_message_becomes_the_first_frame(
         await clip_of(mira, 1)
         assert plain.orders[-1].image.type == "image/png"
         assert plain.orders[-1].prompt == "waves"
+
+
+async def test_any_sound_in_a_message_becomes_the_sound_of_a_clip(
+    playground, mira, tmp_path, media
+):
+    here = frozenset({urlsplit(playground.api_url).netloc})
+    async with working(
+        playground, tmp_path / "data", loopback=here, environ={"LOCAL_SECONDS": "0.5"}
+    ) as house:
+        mine = await mira.say("listen", files=[File("drums.m4a", media.sound.read_bytes())])
+        opened = await answered(await mira.menu(mine, "Use this sound"))
+        [link] = [field for field in opened.modal.fields if field.custom_id == "link"]
+        assert "drums.m4a" in link.component["value"]
+        await answered(await mira.fill(opened, prompt="a drummer"))
+        clip = await clip_of(mira, 1, 40)
+        brief = (await house.store.jobs.get(1)).brief
+        assert (brief.mode, brief.prompt) == (Mode.AUDIO, "a drummer")
+        made = await probe(await saved(clip, tmp_path / "clip.mp4"))
+        assert made.audio_codec == "aac"
+        assert made.seconds == pytest.approx((await probe(media.sound)).seconds, abs=0.2)
+        assert "· 3 s ·" in clip.text, "nobody chose its length; it was measured"
 
 
 async def test_two_takes_are_compared_in_one_message(mira, house, tmp_path):

@@ -397,36 +397,49 @@ async def test_a_month_old_clip_still_answers_to_a_reaction(playground, tmp_path
 
 
 async def test_a_chain_of_ten_takes_over_two_providers(playground, tmp_path, mira):
-    """Whatever made a link of it, the last clip plays through: no jump, no seam."""
+    """By reaction, command, button and menu: the last clip plays through, without a seam."""
     providers = {"plain": Maker("plain", PLAIN), "able": Maker("able", NATIVE)}
     data = tmp_path / "data"
     async with working(playground, data, providers=providers, dailies_jobs_per_user=50) as house:
         clip = await first_clip(mira, provider="plain", duration=1)
         mira.go(clip.channel_id)
-        steps = ["⏩", "retake able", "⏩", "extend plain", "🔁", "retake plain", "⏩", "🔁", "⏩"]
-        for number, step in enumerate(steps, start=2):
-            verb, _, provider = step.partition(" ")
-            if provider:
-                more = {"end": 1.0} if (verb, provider) == ("retake", "plain") else {}
-                asked = await mira.type(
-                    f"/video {verb}", clip=f"#{number - 1}", provider=provider, **more
-                )
-                await asked.answered
-            else:
-                await mira.react(clip, verb)
+
+        async def typed(verb, provider):
+            await (await mira.type(f"/video {verb}", clip=latest, provider=provider)).answered
+
+        async def filled(opening, **fields):
+            opened = await opening
+            await opened.answered
+            await (await mira.fill(opened, **fields)).answered
+
+        steps = (
+            ("extends", lambda: mira.react(clip, EXTEND)),
+            ("retake", lambda: typed("retake", "able")),
+            ("extends", lambda: filled(mira.click(clip, "Extend…"))),
+            ("retake", lambda: filled(mira.menu(clip, "Retake…"), prompt="at night")),
+            ("variation", lambda: mira.click(clip, "Variation")),
+            ("extends", lambda: typed("extend", "plain")),
+            ("retake", lambda: mira.react(clip, RETAKE)),
+            ("extends", lambda: filled(mira.menu(clip, "Extend…"), seconds="1")),
+            ("retake", lambda: filled(mira.click(clip, "Retake…"), **{"from": "0", "to": "1"})),
+        )
+        for number, (words, act) in enumerate(steps, start=2):
+            latest = f"#{number - 1}"
+            await act()
             clip = await clip_of(mira, number)
             assert clip.channel_id == mira.at
-            assert f"take {number} · " in clip.text
+            assert f"take {number} · {words}" in clip.text
         takes = await house.store.takes.of_thread(mira.at)
         assert [take.number for take in takes] == list(range(1, 11))
         assert [take.job.brief.parent for take in takes] == [None, *range(1, 10)]
-        made = {take.job.provider for take in takes}
-        assert made == {"plain", "able"}
+        assert {take.job.provider for take in takes} == {"plain", "able"}
+        assert takes[-1].job.brief.plan.place == "part"
         last = await saved(clip, tmp_path / "last.mp4")
     info = await probe(last)
     assert (info.width, info.height, info.fps) == (128, 72, 24)
     assert (info.video_codec, info.audio_codec) == ("h264", "aac")
     assert info.frames == round(info.seconds * 24)
+    assert info.seconds == pytest.approx(5, abs=0.15)
 
 
 async def test_at_the_seam_nothing_is_black_or_stands_still(mira, house, tmp_path):
