@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OK, FAILED, USAGE, LOCKED, TOKEN = 0, 1, 2, 3, 4  # exit codes; 2 is also argparse's own
-ORDERS_AT_ONCE = 10  #: orders that one person may make at once, within those a minute
 QUIET = 60.0  #: seconds without a heartbeat after which the gateway counts as lost
 
 
@@ -274,14 +273,16 @@ def defaults_of(settings: Settings) -> Defaults:
     """The limits of a server that has set none."""
     return Defaults(
         amount=settings.dailies_quota,
+        period=settings.dailies_quota_period,
         budget=settings.dailies_budget,
+        budget_period=settings.dailies_budget_period,
         budget_all=settings.dailies_budget_all,
         budget_all_period=settings.dailies_budget_all_period,
         servers=settings.dailies_servers,
         jobs_per_user=settings.dailies_jobs_per_user,
         jobs_per_server=settings.dailies_jobs_per_server,
         per_minute=settings.dailies_orders_per_minute,
-        burst=ORDERS_AT_ONCE,
+        burst=settings.dailies_orders_at_once,
         zone=settings.dailies_time_zone,
     )
 

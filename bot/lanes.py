@@ -84,7 +84,7 @@ class Queue:
         return bisect_left(self._order, key) + 1
 
     def reason(self, job: Job) -> str:
-        """Why *job* stands where it stands, for its card; "" where that needs no words."""
+        """Why *job* stands where it stands, for its card."""
         match self._jobs.get(job.id, job).lane:
             case Lane.FRONT:
                 return "a moderator moved it to the front"
@@ -95,7 +95,7 @@ class Queue:
             case _ if len(self._waiting) > 1:
                 return f"{len(self._waiting)} people take turns"
             case _:
-                return ""
+                return "waits until the provider takes another clip"
 
     def _place(self, person: Person) -> None:
         """Give a person's jobs their turns anew."""

@@ -1,5 +1,6 @@
 """What moderators may ask for. Every verb makes sure that it is a moderator who asks."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,8 +9,9 @@ from typing import Any
 
 from bot.errors import Refusal
 from bot.houserules import RULES_MAX, accepted
-from bot.studio import Place, Studio
+from bot.studio import LIVE, PARKED, Place, Studio
 from storage import (
+    NO_LIMIT,
     Block,
     By,
     Change,
@@ -34,7 +36,6 @@ from storage.periods import day_at, span, zone_named
 CREDITS_MAX = 1_000_000_000
 DAY = 86_400.0
 UNLIMITED, DEFAULT = "unlimited", "default"
-PARKED = frozenset({State.UNCLEAR, State.REVIEW})
 AUDITED = 12  #: lines of the audit on a page
 
 
@@ -77,6 +78,7 @@ class Trouble:
     """What waits for a moderator: jobs nobody can move, and attempts of unknown cost."""
 
     jobs: list[Job]
+    count: int  #: of all such jobs; *jobs* are the oldest
     suspense: list[Suspense]
 
 
@@ -157,6 +159,15 @@ class Office:
         lasts = None if days is None else days * DAY
         return await self._moderation.grant(_by(place, why), user_id, amount, lasts=lasts)
 
+    async def withdraw(
+        self, place: Place, user_id: int, grant_id: int | None = None, *, why: str = ""
+    ) -> int:
+        """Take back what is left of somebody's grant, or of all; how many credits it was."""
+        gone = await self._moderation.withdraw(_by(place, why), user_id, grant_id)
+        if not gone:
+            raise Refusal(f"<@{user_id}> has no such grant with anything left.")
+        return sum(each.left for each in gone)
+
     async def reset(self, place: Place, user_id: int, *, why: str = "") -> int:
         """Begin somebody's quota anew; how much they had used."""
         return await self._moderation.reset(_by(place, why), user_id)
@@ -232,10 +243,11 @@ class Office:
         """Take orders again, past a used-up budget if there is one, or in any case."""
         return await self._moderation.resume(_by(place), past_budget=past_budget)
 
-    async def queue(self, place: Place) -> list[Job]:
-        """What is under way here."""
+    async def queue(self, place: Place) -> tuple[list[Job], int]:
+        """What is under way here, the oldest first, and how many there are in all."""
         require(place)
-        return await self._studio.queue(place=place)
+        jobs = await self._studio.queue(place=place)
+        return jobs, await self._jobs.count(place.guild_id, LIVE)
 
     async def front(self, place: Place, job_id: int) -> Job:
         """Let a waiting job go before all others of its provider."""
@@ -252,12 +264,14 @@ class Office:
         require(place)
         return await self._studio.cancel(job_id, place=place)
 
-    async def undelivered(self, place: Place) -> list[Job]:
-        """Clips that were made and could not be posted, oldest first."""
+    async def undelivered(self, place: Place) -> tuple[list[Job], int]:
+        """Clips that were made and could not be posted, oldest first, and how many in all."""
         require(place)
-        return await self._jobs.of(
-            guild_id=place.guild_id, states={State.UNDELIVERED}, limit=20, oldest_first=True
+        states = {State.UNDELIVERED}
+        jobs = await self._jobs.of(
+            guild_id=place.guild_id, states=states, limit=20, oldest_first=True
         )
+        return jobs, await self._jobs.count(place.guild_id, states)
 
     async def post(self, place: Place, job_id: int, *, here: bool) -> Job:
         """Post an undelivered clip again: where it was to go, or *here*, where this is asked."""
@@ -278,6 +292,7 @@ class Office:
             jobs=await self._jobs.of(
                 guild_id=place.guild_id, states=PARKED, limit=20, oldest_first=True
             ),
+            count=await self._jobs.count(place.guild_id, PARKED),
             suspense=await self._servers.suspense(place.guild_id),
         )
 
@@ -370,6 +385,25 @@ def require(place: Place) -> None:
     """Refuse whoever may not manage the server."""
     if not place.moderator:
         raise Refusal("Only moderators can do this: people who may manage this server.")
+
+
+def limit_of(
+    text: str, *, least: float, most: float, whole: bool = True
+) -> int | float | str | None:
+    """The limit that somebody typed: a number, `NO_LIMIT`, or None for "default".
+
+    Raises `Refusal` for anything else.
+    """
+    typed = text.strip().casefold().replace(",", ".")
+    if typed in {UNLIMITED, DEFAULT}:
+        return NO_LIMIT if typed == UNLIMITED else None
+    pattern = r"\d{1,6}" if whole else r"\d{1,6}(\.\d{1,3})?"
+    if not re.fullmatch(pattern, typed, re.ASCII) or not least <= float(typed) <= most:
+        raise Refusal(
+            f"“{text[:40]}” cannot be this limit; write a {'whole ' if whole else ''}number from "
+            f"{least:g} to {most:,.0f}, “{UNLIMITED}”, or “{DEFAULT}”."
+        )
+    return int(typed) if whole else float(typed)
 
 
 def credits_of(text: str) -> int | None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -56,11 +57,11 @@ def usage(stand: Standing, *, usd_per_credit: Decimal, people: bool = True) -> s
     if stand.granted:
         lines.append(f"{in_words(stand.granted)} from moderators come on top.")
     if stand.budget_left is not None:
-        fits = stand.fits
-        lines.append(
-            f"The whole server has {in_words(stand.budget_left)} left of its budget"
-            + (f", so one clip may cost up to {in_words(fits)} now." if fits is not None else ".")
-        )
+        mine = math.inf if stand.left is None else stand.left + stand.granted
+        words = f"The whole server has {in_words(stand.budget_left)} left of its budget"
+        if stand.budget_left == stand.fits and stand.budget_left < mine:
+            words += ", and no clip may cost more than that now"
+        lines.append(f"{words}.")
     if stand.all_left is not None and stand.all_left == stand.fits:
         lines.append(
             f"This bot may spend {in_words(stand.all_left)} more in all its servers together; that "
@@ -176,7 +177,8 @@ def pace(server: Server) -> str:
     return (
         f"-# At once: {_some(server.jobs_per_user)} clips a person, "
         f"{_some(server.jobs_per_server)} in the server · "
-        f"{_some(server.per_minute)} orders a minute · days begin by {server.zone} time"
+        f"{_some(server.per_minute)} orders a minute, {server.burst} in one go · "
+        f"days begin by {server.zone} time"
     )
 
 

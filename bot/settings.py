@@ -134,8 +134,14 @@ class Settings(BaseSettings):
     dailies_quota: Credits = Field(
         500, description="Credits that a member may spend a day, where a server sets nothing else."
     )
+    dailies_quota_period: Period = Field(
+        Period.DAY, description="Whether that is each `day`, `week` or `month`."
+    )
     dailies_budget: Credits = Field(
         2000, description="Credits that a whole server may spend a day, likewise."
+    )
+    dailies_budget_period: Period = Field(
+        Period.DAY, description="Whether that is each `day`, `week` or `month`."
     )
     dailies_budget_all: Credits | None = Field(
         None, description="Credits that all servers together may spend; no moderator can raise it."
@@ -154,6 +160,9 @@ class Settings(BaseSettings):
     )
     dailies_orders_per_minute: Annotated[float, Field(ge=0.01, le=60_000)] = Field(
         20, description="Clips that one person may order a minute, likewise."
+    )
+    dailies_orders_at_once: Annotated[int, Field(ge=1, le=1000)] = Field(
+        10, description="How many of those in one go, likewise."
     )
     dailies_time_zone: Annotated[str, AfterValidator(_zone)] = Field(
         "UTC", description="The time zone in which days, weeks and months begin, likewise."

@@ -31,6 +31,7 @@ from storage import (
     Standing,
     State,
     Store,
+    Whose,
 )
 
 AUTO, CHEAPEST, FASTEST = "auto", "cheapest", "fastest"
@@ -55,6 +56,11 @@ LIVE = frozenset(
 
 def _unknown(_channel_id: int) -> bool | None:
     return None
+
+
+PARKED = frozenset({State.UNCLEAR, State.REVIEW})  #: these wait for a person, not for a provider
+#: The states of a clip under way, the later the nearer to its end.
+_ALONG = [State.QUEUED, State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +96,8 @@ class Place:
 class Limited(Refusal):
     """A limit says no. *refused* is which, *quote* what was asked for."""
 
-    def __init__(self, refused: Refused, quote: Quote) -> None:
-        super().__init__(said(refused, quote.price))
+    def __init__(self, refused: Refused, quote: Quote, *, more: str = "") -> None:
+        super().__init__(f"{said(refused, quote.price)} {more}".strip())
         self.refused = refused
         self.quote = quote
 
@@ -287,7 +293,34 @@ class Studio:
             case Refused() as refused:
                 if refused.limit is Limit.BUDGET:
                     self.on_spent(place.guild_id)
-                raise Limited(refused, quote)
+                more = ""
+                if refused.limit is Limit.JOBS:
+                    more = await self._next_end(place, refused)
+                raise Limited(refused, quote, more=more)
+
+    async def _next_end(self, place: Place, refused: Refused) -> str:
+        """Which clip makes room for another one, and when, as far as that is known."""
+        jobs = await self._jobs.of(
+            guild_id=place.guild_id,
+            user_id=None if refused.whose is Whose.SERVER else place.user_id,
+            states=LIVE - PARKED,
+            limit=SEARCHED,
+            oldest_first=True,
+        )
+        if not jobs:
+            return ""
+
+        def ends(job: Job) -> tuple[float, int, int]:
+            ready_at = self.glimpse(job).ready_at
+            return math.inf if ready_at is None else ready_at, -_ALONG.index(job.state), job.id
+
+        job = min(jobs, key=ends)
+        which = f"#{job.id}" if await self.may_see(job, place) else "The first"
+        glimpse = self.glimpse(job)
+        ready_at = glimpse.ready_at
+        if ready_at is None or glimpse.slow:
+            return f"{which} is the furthest along."
+        return f"{which} should be ready <t:{int(ready_at)}:R> (an estimate)."
 
     async def with_inputs(
         self, wish: Brief, sources: Mapping[str, Source], *, place: Place

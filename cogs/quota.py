@@ -13,9 +13,9 @@ from bot import charts, messages, office_words
 from bot.client import Dailies, Interaction
 from bot.errors import Refusal
 from bot.limits import in_words
-from bot.office import AUDITED, DEFAULT, PERIODS, UNLIMITED, Office, Report, dated
-from cogs._pressing import button, moderating, pressed
-from storage import Period, Use, Whose
+from bot.office import AUDITED, DEFAULT, PERIODS, UNLIMITED, Office, Report, dated, limit_of
+from cogs._pressing import button, moderating, pressed, standing_at
+from storage import NO_LIMIT, Period, Use, Whose
 from storage.periods import zone_named
 
 Who = discord.Member | discord.Role
@@ -134,10 +134,10 @@ class Quota(
     async def limits(
         self,
         interaction: Interaction,
-        clips_per_person: Range[int, 1, 1000] | None = None,
-        clips_in_server: Range[int, 1, 10_000] | None = None,
-        orders_per_minute: Range[float, 0.1, 600.0] | None = None,
-        at_once: Range[int, 1, 100] | None = None,
+        clips_per_person: str | None = None,
+        clips_in_server: str | None = None,
+        orders_per_minute: str | None = None,
+        at_once: str | None = None,
         time_zone: str | None = None,
         reason: Range[str, 1, 200] = "",
     ) -> None:
@@ -146,11 +146,11 @@ class Quota(
         Parameters
         ----------
         clips_per_person:
-            Clips that one person may have under way.
+            Clips that one person may have under way; “unlimited”, or “default” to take it back.
         clips_in_server:
-            Clips that all members together may have under way.
+            Clips that all members together may have under way, likewise.
         orders_per_minute:
-            Orders that one person may make a minute …
+            Orders that one person may make a minute, likewise …
         at_once:
             … and how many of them in one go.
         time_zone:
@@ -158,15 +158,24 @@ class Quota(
         reason:
             Why, for the audit.
         """
-        given = {
-            "jobs_per_user": clips_per_person,
-            "jobs_per_server": clips_in_server,
-            "per_minute": orders_per_minute,
-            "burst": at_once,
-            "zone": time_zone,
-        }
-        changes = {name: value for name, value in given.items() if value is not None}
         place = moderating(interaction)
+        given = {
+            "jobs_per_user": (clips_per_person, 1, 1000, True),
+            "jobs_per_server": (clips_in_server, 1, 10_000, True),
+            "per_minute": (orders_per_minute, 0.1, 600, False),
+            "burst": (at_once, 1, 100, True),
+        }
+        changes: dict[str, Any] = {
+            name: limit_of(typed, least=least, most=most, whole=whole)
+            for name, (typed, least, most, whole) in given.items()
+            if typed is not None
+        }
+        if changes.get("burst") == NO_LIMIT:
+            raise Refusal(
+                "How many orders in one go is a number; the orders a minute may be unlimited."
+            )
+        if time_zone is not None:
+            changes["zone"] = None if time_zone.strip().casefold() == DEFAULT else time_zone
         if changes:
             server = await self.office.limit(place, changes, why=reason)
         else:
@@ -199,6 +208,29 @@ class Quota(
         given = await self.office.grant(place, person.id, credits, days=days, why=reason)
         ends = f" until <t:{int(given.expires_at)}:f>" if given.expires_at else ""
         await _say(interaction, f"{person.mention} has {in_words(given.amount)} more{ends}.")
+
+    @app_commands.command()
+    async def withdraw(
+        self,
+        interaction: Interaction,
+        person: discord.User,
+        grant: int | None = None,
+        reason: Range[str, 1, 200] = "",
+    ) -> None:
+        """Take back what is left of somebody's grants.
+
+        Parameters
+        ----------
+        person:
+            Whose.
+        grant:
+            Which one; left out, all of them.
+        reason:
+            Why, for the audit.
+        """
+        place = moderating(interaction)
+        gone = await self.office.withdraw(place, person.id, grant, why=reason)
+        await _say(interaction, f"{person.mention} has {in_words(gone)} less.")
 
     @app_commands.command()
     async def reset(
@@ -301,6 +333,26 @@ class Quota(
         known = [UNLIMITED, DEFAULT, "100", "500", "1000", "5000"]
         known = [typed, *known] if typed.strip() else known
         return [Choice(name=each[:100], value=each[:100]) for each in dict.fromkeys(known)]
+
+    @limits.autocomplete("clips_per_person")
+    @limits.autocomplete("clips_in_server")
+    @limits.autocomplete("orders_per_minute")
+    async def _counts(self, _: Interaction, typed: str) -> list[Choice[str]]:
+        known = [typed.strip()] if typed.strip() else []
+        known += [UNLIMITED, DEFAULT, "1", "3", "10", "30"]
+        return [Choice(name=each[:100], value=each[:100]) for each in dict.fromkeys(known)]
+
+    @withdraw.autocomplete("grant")
+    async def _grants(self, interaction: Interaction, _: str) -> list[Choice[int]]:
+        person, place = getattr(interaction.namespace, "person", None), standing_at(interaction)
+        if person is None or not place.moderator:
+            return []
+        found = (await self.office.person(place, person.id, frozenset())).grants
+        return [
+            Choice(name=f"{each.left:,} of {in_words(each.amount)}, #{each.id}", value=each.id)
+            for each in found
+            if each.left
+        ][:25]
 
     @limits.autocomplete("time_zone")
     async def _zones(self, _: Interaction, typed: str) -> list[Choice[str]]:

@@ -10,7 +10,7 @@ from .opening import CannotOpen, Damaged, Locked, NewerSchema, Store, open_store
 from .periods import Period
 from .policy import Admitted, Limit, Policy, Refused, Standing, Total
 from .privacy import Forgotten, Privacy
-from .rules import ChangedBy, Defaults, Rule, Server, Whose
+from .rules import NO_LIMIT, ChangedBy, Defaults, Rule, Server, Whose
 from .servers import (
     Offer,
     PromptHit,
@@ -26,6 +26,7 @@ from .writer import DiskTrouble
 __all__ = [
     "ENDED",
     "MOVES",
+    "NO_LIMIT",
     "Admitted",
     "Bill",
     "Block",

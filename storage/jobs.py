@@ -135,6 +135,10 @@ class Jobs:
             )
         )
 
+    async def count(self, guild_id: int, states: Collection[State]) -> int:
+        """How many jobs of a server are in these states."""
+        return await self._writer.read(lambda db: count(db, guild_id, states))
+
     async def live(self) -> list[Due]:
         """Every job that is due some time, soonest first."""
         return await self._writer.read(live)
@@ -354,6 +358,15 @@ def of(
         states=json.dumps(sorted(states)),
         limit=limit,
     )
+
+
+def count(db: sqlite3.Connection, guild_id: int, states: Collection[State]) -> int:
+    """See `Jobs.count`."""
+    [found] = db.execute(
+        "SELECT count(*) FROM job WHERE guild_id = ? AND state IN (SELECT value FROM json_each(?))",
+        (guild_id, json.dumps(sorted(states))),
+    ).fetchone()
+    return int(found)
 
 
 def live(db: sqlite3.Connection) -> list[Due]:

@@ -10,7 +10,16 @@ from . import ledger, policy
 from .clock import Clock, advance, seen
 from .periods import Period, day_at, span, zone_named
 from .policy import Standing
-from .rules import Defaults, Rule, Server, Whose, budget_of, server_of
+from .rules import (
+    FREEABLE,
+    NO_LIMIT,
+    Defaults,
+    Rule,
+    Server,
+    Whose,
+    budget_of,
+    server_of,
+)
 from .writer import Writer
 
 T = TypeVar("T")
@@ -94,7 +103,8 @@ class Moderation:
         return await self._write(lambda db, now: set_rule(db, by, whose, target, None, now=now))
 
     async def set_server(self, by: By, **changes: Any) -> Server:
-        """Change settings of a server: *changes* are fields of `Server`, None for the default.
+        """Change settings of a server: *changes* are fields of `Server`, None for the default,
+        `NO_LIMIT` for none at all where there may be none.
 
         Raises ValueError with a sentence for an unknown time zone.
         """
@@ -126,6 +136,13 @@ class Moderation:
                 db, by, user_id, amount, expires_at=None if lasts is None else now + lasts, now=now
             )
         )
+
+    async def withdraw(self, by: By, user_id: int, grant_id: int | None = None) -> list[Grant]:
+        """Take back what is left of a person's grant, or of all of them; which they were.
+
+        What a clip under way holds of one is spent by it all the same, or goes with the grant.
+        """
+        return await self._write(lambda db, now: withdraw(db, by, user_id, grant_id, now=now))
 
     async def grant_asked(self, by: By, asked: int, user_id: int, amount: int) -> Grant | None:
         """Answer a refused order that moderators were asked about with a grant: both or none.
@@ -319,12 +336,20 @@ def set_server(
         zone_named(changes["zone"])
     db.execute("INSERT INTO server (guild_id) VALUES (?) ON CONFLICT DO NOTHING", (by.guild_id,))
     row = db.execute("SELECT * FROM server WHERE guild_id = ?", (by.guild_id,)).fetchone()
+    free = set(json.loads(row["unlimited"] or "[]"))
+    before = {name: NO_LIMIT if name in free else row[name] for name in changes}
     for name, value in changes.items():
-        db.execute(_SETTINGS[name], (value, by.guild_id))
+        none = value == NO_LIMIT and name in FREEABLE
+        (free.add if none else free.discard)(name)
+        db.execute(_SETTINGS[name], (None if none else value, by.guild_id))
+    db.execute(
+        "UPDATE server SET unlimited = ? WHERE guild_id = ?",
+        (json.dumps(sorted(free)) if free else None, by.guild_id),
+    )
     if not changes.keys().isdisjoint({"per_minute", "burst"}):
         # What was ordered at the old pace is not waited for at the new one.
         db.execute("DELETE FROM pace WHERE guild_id = ?", (by.guild_id,))
-    record(db, by, "server", before={name: row[name] for name in changes}, after=changes, now=now)
+    record(db, by, "server", before=before, after=changes, now=now)
     return server_of(db, by.guild_id, defaults)
 
 
@@ -370,6 +395,23 @@ def grant(
     return Grant(
         id=number, user_id=user_id, amount=amount, left=amount, expires_at=expires_at, at=now
     )
+
+
+def withdraw(
+    db: sqlite3.Connection, by: By, user_id: int, grant_id: int | None, *, now: float
+) -> list[Grant]:
+    """See `Moderation.withdraw`. A grant that ended is never counted again."""
+    standing = [
+        each
+        for each in grants(db, by.guild_id, user_id)
+        if each.left
+        and (each.expires_at is None or each.expires_at > now)
+        and grant_id in (None, each.id)
+    ]
+    for each in standing:
+        db.execute("UPDATE allowance SET expires_at = ? WHERE id = ?", (now, each.id))
+        record(db, by, "withdraw", user_id=user_id, before={"amount": each.left}, now=now)
+    return standing
 
 
 def answer(db: sqlite3.Connection, by: By, asked: int, *, granted: bool) -> bool:

@@ -89,6 +89,9 @@ class Server:
     reviewers: int | None = None  #: the role that approves takes
 
 
+NO_LIMIT = "unlimited"  #: the value of a setting that takes its limit away, as in `FREEABLE`
+FREEABLE = frozenset({"jobs_per_user", "jobs_per_server", "per_minute"})
+
 _PARSED: dict[str, Callable[[Any], object]] = {
     "channels": lambda value: frozenset(json.loads(value)),
     "channel_models": lambda value: {
@@ -116,8 +119,9 @@ def server_of(db: sqlite3.Connection, guild_id: int, defaults: Defaults) -> Serv
     if row is not None:
         for name in row.keys():  # noqa: SIM118  # a Row iterates its values
             value = row[name]
-            if value is not None and name != "guild_id":
+            if value is not None and name not in {"guild_id", "unlimited"}:
                 values[name] = _PARSED[name](value) if name in _PARSED else value
+        values |= dict.fromkeys(json.loads(row["unlimited"] or "[]"))
     return Server(**values)
 
 

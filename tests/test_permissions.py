@@ -35,6 +35,7 @@ COMMANDS = {
     "quota budget": (MODERATORS, {"amount": "500"}),
     "quota limits": (MODERATORS, {}),
     "quota grant": (MODERATORS, {"person": "mira", "credits": 5}),
+    "quota withdraw": (MODERATORS, {"person": "mira"}),
     "quota reset": (MODERATORS, {"person": "mira"}),
     "quota block": (MODERATORS, {"person": "jonas", "reason": "x"}),
     "quota unblock": (MODERATORS, {"person": "jonas"}),
@@ -79,6 +80,7 @@ MENUS = {"Retake…", "Extend…", "Animate this image", "Use this sound", "Deta
 #: What stands behind a verb that is about something of server one, for another server.
 VERB_RULES = {
     "cancel": (EVERYBODY, "{job}"),
+    "models": (EVERYBODY, "1"),
     "less": (EVERYBODY, "{refused}"),
     "all": (EVERYBODY, "{refused}"),
     "ask": (EVERYBODY, "{refused}"),
@@ -100,6 +102,7 @@ VERB_RULES = {
     "set": (MODERATORS, "changed-by"),
     "slow": (MODERATORS, "on"),
     "confirm": (MODERATORS, ""),
+    "take-why": (EVERYBODY, "{job}:🔁"),
     # Whose clip it must be, and what a server lets whom do with it, is for the tests of takes.
     **{
         f"take-{name}": (EVERYBODY, "{job}")
@@ -120,7 +123,7 @@ VERB_RULES = {
 }
 #: Verbs whose answer is a form or a list of what is there, whatever they are about.
 WITHOUT_IDS = {"export", "forget", "resume", "audit", "retry", "forbid", "allow", "set", "slow"}
-WITHOUT_IDS |= {"confirm"}
+WITHOUT_IDS |= {"confirm", "models"}
 
 
 @pytest.fixture

@@ -123,3 +123,65 @@ async def test_what_cannot_be_an_amount_or_a_date_is_said(ada, paid_house):
     assert "is not a date" in refused.text
     refused = await said(ada, "/quota limits", time_zone="Mars/Olympus")
     assert "There is no time zone" in refused.text
+
+
+async def test_limits_are_taken_back_and_taken_away(playground, ada, mira, paid_house):
+    guild, policy = playground.guild.id, paid_house.store.policy
+    usual = await policy.server(guild)
+    set_ = await said(ada, "/quota limits", clips_per_person="1", orders_per_minute="0.5")
+    assert "1 clips a person" in set_.text
+    assert "0.5 orders a minute" in set_.text
+    await ordered(mira)
+    assert "the limit of 1" in (await ordered(mira)).message.text
+    await said(ada, "/quota limits", clips_per_person="Unlimited", orders_per_minute="unlimited")
+    server = await policy.server(guild)
+    assert (server.jobs_per_user, server.per_minute) == (None, None)
+    assert not (await ordered(mira)).ephemeral
+    back = await said(ada, "/quota limits", clips_per_person="default", orders_per_minute="default")
+    assert f"{usual.jobs_per_user} clips a person" in back.text
+    assert await policy.server(guild) == usual
+    page = (await said(ada, "/quota audit")).text
+    assert "jobs per user 1, per minute 0.5 → jobs per user unlimited" in page.replace("\\", "")
+    for options, sentence in (
+        ({"clips_per_person": "lots"}, "write a whole number from 1 to 1,000"),
+        ({"clips_per_person": "0"}, "write a whole number from 1 to 1,000"),
+        ({"clips_in_server": "2.5"}, "write a whole number from 1 to 10,000"),
+        ({"orders_per_minute": "0"}, "write a number from 0.1 to 600"),
+        ({"at_once": "unlimited"}, "is a number"),
+        ({"time_zone": "Nowhere"}, "There is no time zone"),
+    ):
+        assert sentence in (await said(ada, "/quota limits", **options)).text
+    await said(ada, "/quota limits", time_zone="Europe/Paris")
+    assert "days begin by UTC time" in (await said(ada, "/quota limits", time_zone="default")).text
+
+
+async def test_a_grant_can_be_withdrawn(playground, ada, mira, paid_house):
+    await said(ada, "/quota set", amount="0", who="mira")
+    await said(ada, "/quota grant", person="mira", credits=10)
+    await said(ada, "/quota grant", person="mira", credits=7)
+    assert not (await ordered(mira)).ephemeral
+    offered = await ada.suggestions("/quota withdraw", "grant", "", person="mira")
+    assert [name for name, _ in offered] == ["7 of 7 credits, #2", "4 of 10 credits, #1"]
+    gone = await said(ada, "/quota withdraw", person="mira", grant=1, reason="a slip")
+    assert gone.text == f"<@{mira.id}> has 4 credits less."
+    stand = await paid_house.store.policy.standing(
+        guild_id=playground.guild.id, user_id=mira.id, roles=()
+    )
+    assert stand.granted == 7
+    again = await said(ada, "/quota withdraw", person="mira", grant=1)
+    assert "has no such grant with anything left" in again.text
+    await said(ada, "/quota withdraw", person="mira")
+    assert (await ordered(mira)).ephemeral
+    assert "**withdraw** <@" in (await said(ada, "/quota audit")).text
+    assert await paid_house.store.check(thorough=True) == []
+
+
+async def test_what_one_clip_may_cost_is_not_blamed_on_the_server(ada, mira, paid_house):
+    await said(ada, "/quota budget", amount="40")
+    await said(ada, "/quota set", amount="0", who="mira")
+    mine = (await said(mira, "/video usage")).text
+    assert "**0 credits left**" in mine
+    assert "The whole server has 40 credits left of its budget." in mine
+    await said(ada, "/quota set", amount="100", who="mira")
+    mine = (await said(mira, "/video usage")).text
+    assert "left of its budget, and no clip may cost more than that now." in mine

@@ -23,9 +23,9 @@ ORDERS = 200
 LIMITS = {
     "quota": ("/quota set", {"amount": "6", "who": "mira"}, "costs 6 credits"),
     "budget": ("/quota budget", {"amount": "6"}, "this server's budget is 6"),
-    "clips": ("/quota limits", {"clips_per_person": 1}, "under way"),
-    "server": ("/quota limits", {"clips_in_server": 1}, "under way"),
-    "pace": ("/quota limits", {"orders_per_minute": 0.1, "at_once": 1}, "a minute"),
+    "clips": ("/quota limits", {"clips_per_person": "1"}, "under way"),
+    "server": ("/quota limits", {"clips_in_server": "1"}, "under way"),
+    "pace": ("/quota limits", {"orders_per_minute": "0.1", "at_once": "1"}, "a minute"),
 }
 
 

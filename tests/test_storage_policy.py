@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from storage import (
+    NO_LIMIT,
     Admitted,
     By,
     Defaults,
@@ -387,6 +388,37 @@ async def test_a_paused_server_says_why(store: Store) -> None:
     await accepted(store, guild_id=11)
     await store.moderation.resume(BY)
     await accepted(store)
+
+
+async def test_a_limit_is_taken_away_and_taken_back(opened: Any) -> None:
+    async with opened(Defaults(jobs_per_user=1, per_minute=1.0, burst=1)) as store:
+        await accepted(store)
+        assert isinstance(await order(store), Refused)
+        await store.moderation.set_server(BY, jobs_per_user=NO_LIMIT, per_minute=NO_LIMIT)
+        for _ in range(5):
+            await accepted(store, price=1)
+        server = await store.moderation.set_server(BY, jobs_per_user=3)
+        assert (server.jobs_per_user, server.per_minute) == (3, None)
+        assert isinstance(await order(store, price=1), Refused)
+        server = await store.moderation.set_server(BY, jobs_per_user=None, per_minute=None)
+        assert (server.jobs_per_user, server.per_minute) == (1, 1.0)
+        [line, *_] = await store.moderation.audit(10)
+        assert line.before == {"jobs_per_user": 3, "per_minute": "unlimited"}
+
+
+async def test_a_grant_that_was_withdrawn_pays_nothing_more(store: Store) -> None:
+    await store.moderation.set_rule(BY, Whose.MEMBER, 0, Period.DAY)
+    first = await store.moderation.grant(BY, 30, 8)
+    await store.moderation.grant(BY, 31, 8)
+    held = await accepted(store, price=5)
+    assert await store.moderation.withdraw(BY, 31, first.id) == [], "somebody else's"
+    assert await store.moderation.withdraw(replace(BY, guild_id=11), 30) == [], "another server's"
+    [gone] = await store.moderation.withdraw(BY, 30)
+    assert (gone.id, gone.left) == (first.id, 3)
+    assert isinstance(await order(store, price=1), Refused)
+    await advance(store.jobs, held.job, State.SUBMITTING, State.FAILED)
+    assert isinstance(await order(store, price=1), Refused), "what comes back went with the grant"
+    await accepted(store, price=5, user_id=31)
 
 
 async def test_a_block_holds_until_its_end_or_a_moderator(store: Store, time: Time) -> None:

@@ -7,8 +7,10 @@ import pytest
 from bot.errors import Refusal, Unclear
 from bot.houserules import meets, plain
 from bot.studio import Place
+from cogs.video.look import paged
 from storage import By, Lane, PromptRule, State, Thread
-from tests.doubles import FakeProvider
+from tests.doubles import FakeProvider, model
+from tests.drafts import advance, draft
 from tests.house import until, working
 from tests.makers import PLAIN, Maker
 from tests.paid import ordered, paid_provider, pressed, said
@@ -325,3 +327,104 @@ async def test_a_thread_that_discord_no_longer_tells_of_still_has_its_channel(pa
         await rules.check(
             Place(guild_id=1, channel_id=12, user_id=3), "", provider=None, model=None
         )
+
+
+async def test_a_queue_says_how_many_there_are_in_all(playground, ada, paid_house):
+    guild = playground.guild.id
+    for number in range(30):
+        await paid_house.store.jobs.add(draft(number, guild_id=guild, due_at=9e12))
+    queue = await said(ada, "/studio queue")
+    assert queue.text.startswith("### 30 under way")
+    shown = queue.text.count("credits ·")
+    assert queue.text.endswith(f"… and {30 - shown} more; they move up.")
+    assert (await said(ada, "/video queue")).text.endswith("30 are under way in all.")
+
+
+async def test_a_list_of_decisions_says_what_it_leaves_out(playground, ada, paid_house):
+    store, guild = paid_house.store, playground.guild.id
+    for number in range(25):
+        job, _ = await store.jobs.add(draft(number, guild_id=guild, due_at=9e12))
+        await advance(store.jobs, job, State.SUBMITTING, State.UNCLEAR)
+    for number in range(25, 50):
+        job, _ = await store.jobs.add(
+            draft(number, guild_id=guild, state=State.DELIVERING, file="x", due_at=9e12)
+        )
+        await store.jobs.save(job.to(State.UNDELIVERED, now=1.0, error="x"))
+    for command in ("/studio unclear", "/studio undelivered"):
+        found = (await said(ada, command)).text
+        shown = found.count("**#")
+        assert 5 <= shown < 25, command
+        assert found.endswith(f"… and {25 - shown} more; they move up."), command
+
+
+async def test_who_has_too_many_clips_hears_which_ends_first(
+    playground, ada, mira, paid, paid_house
+):
+    await said(ada, "/quota limits", clips_per_person="2")
+    await ordered(mira)
+    await ordered(mira)
+    await until(lambda: _is(paid_house, 1, State.RENDERING))
+    refused = (await ordered(mira)).message
+    assert "You have 2 clips under way" in refused.text
+    assert refused.text.endswith("#1 is the furthest along.")
+    jonas = playground.person("jonas")
+    await said(ada, "/quota limits", clips_in_server="2", clips_per_person="default")
+    refused = (await ordered(jonas)).message
+    assert "This server has 2 clips under way" in refused.text
+    assert refused.text.endswith("#1 is the furthest along.")
+
+
+async def test_an_estimate_says_when_there_is_room_again(playground, ada, mira, paid, paid_house):
+    for number in (1, 2, 3):
+        await ordered(mira)
+        await until(lambda number=number: _is(paid_house, number, State.RENDERING))
+        playground.clock.advance(60)
+        paid.finished = True
+        await until(lambda number=number: _is(paid_house, number, State.DONE), 20)
+        paid.finished = False
+    await said(ada, "/quota limits", clips_per_person="1")
+    await ordered(mira)
+    await until(lambda: _estimated(paid_house, 4), 20)
+    refused = (await ordered(mira)).message
+    assert "#4 should be ready <t:" in refused.text
+    assert refused.text.endswith("(an estimate).")
+
+
+async def _estimated(house, number):
+    job = await house.store.jobs.get(number)
+    return house.studio.glimpse(job).ready_at is not None
+
+
+async def test_a_lone_persons_waiting_card_says_why_it_waits(mira, paid, paid_house):
+    for number in range(1, 4):
+        await ordered(mira, prompt=f"clip {number}")
+    card = await mira.wait_for("Queued 1 of 1")
+    assert "waits until the provider takes another clip" in card.text
+
+
+def test_models_are_turned_page_by_page_and_none_is_cut():
+    texts = [f"model {number}\n{'x' * 900}" for number in range(13)]
+    pages = paged(texts)
+    assert [text for page in pages for text in page] == texts
+    assert all(sum(map(len, page)) <= 3900 for page in pages)
+    assert all(len(page) <= 10 for page in pages)
+    long = "\n".join(f"line {number} {'x' * 90}" for number in range(100))
+    parts = [text for page in paged([long]) for text in page]
+    assert "\n".join(parts) == long
+    assert max(map(len, parts)) <= 3900
+
+
+async def test_every_model_has_its_prices(playground, tmp_path, mira):
+    """However many providers there are."""
+    many = {
+        f"maker{number}": FakeProvider(name=f"maker{number}", models=(model(name=f"m{number}"),))
+        for number in range(14)
+    }
+    async with working(playground, tmp_path, providers=many):
+        first = await said(mira, "/video models")
+        assert first.text.count("free") == first.text.count("###") == 10
+        await pressed(mira, first, "More (1 of 2)")
+        second = await mira.wait_for(lambda each: each.id == first.id and "m13" in each.text)
+        assert second.text.count("free") == second.text.count("###") == 4
+        await pressed(mira, second, "Back")
+        await mira.wait_for(lambda each: each.id == first.id and "· m0" in each.text)

@@ -16,42 +16,49 @@ TWICE = (
     "If the provider did take it the first time, both are paid. Look at the provider's own list "
     "first."
 )
-SHOWN = 8  #: jobs on a page: each takes four of a message's forty components
 
 
 async def show_undelivered(interaction: Interaction) -> None:
     """Answer with the clips that could not be posted."""
-    await show(interaction, await _undelivered(interaction))
+    parts, beyond = await _undelivered(interaction)
+    await show(interaction, parts, beyond=beyond)
 
 
 async def show_trouble(interaction: Interaction) -> None:
     """Answer with the jobs that are parked, and the costs in suspense."""
-    await show(interaction, await _trouble(interaction))
+    parts, beyond = await _trouble(interaction)
+    await show(interaction, parts, beyond=beyond)
 
 
-async def _undelivered(interaction: Interaction) -> list[Part]:
-    jobs = await interaction.client.office.undelivered(moderating(interaction))
+async def _renew_trouble(interaction: Interaction) -> None:
+    parts, beyond = await _trouble(interaction)
+    await renew(interaction, parts, beyond=beyond)
+
+
+async def _undelivered(interaction: Interaction) -> tuple[list[Part], int]:
+    """The page, and how many clips there are beyond those that were read for it."""
+    jobs, count = await interaction.client.office.undelivered(moderating(interaction))
     if not jobs:
-        return [("Every clip that was made has been posted.", ())]
+        return [("Every clip that was made has been posted.", ())], 0
     parts: list[Part] = [("### Made, but not posted\nThe clips are kept here.", ())]
-    for job in jobs[:SHOWN]:
+    for job in jobs:
         again = button("Try again", "post", f"{job.id}:there")
         here = button("Post it here", "post", f"{job.id}:here")
         parts.append((office_words.parked_line(job), [again, here]))
-    return parts
+    return parts, count - len(jobs)
 
 
-async def _trouble(interaction: Interaction) -> list[Part]:
+async def _trouble(interaction: Interaction) -> tuple[list[Part], int]:
     found = await interaction.client.office.trouble(moderating(interaction))
     parts: list[Part] = [(office_words.trouble_head(found), ())]
-    for job in found.jobs[:SHOWN]:
+    for job in found.jobs:
         buttons = [
             button("Check again", "check", job.id),
             button("Retry (may pay twice)", "retry", job.id, style=discord.ButtonStyle.danger),
             button("Close", "close", job.id),
         ]
         parts.append((office_words.parked_line(job), buttons))
-    for each in found.suspense[:4]:
+    for each in found.suspense:
         about = f"{each.job_id}:{each.attempt}"
         words = (
             f"**#{each.job_id}** has {in_words(each.amount)} in suspense (attempt {each.attempt}): "
@@ -62,7 +69,7 @@ async def _trouble(interaction: Interaction) -> list[Part]:
             button("It was not billed", "billed", f"{about}:no"),
         ]
         parts.append((words, buttons))
-    return parts
+    return parts, found.count - len(found.jobs)
 
 
 @pressed("post", moderators=True)
@@ -70,13 +77,14 @@ async def _post(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     job_id, _, where = about.partition(":")
     place = moderating(interaction)
     await interaction.client.office.post(place, int(job_id), here=where == "here")
-    await renew(interaction, await _undelivered(interaction))
+    parts, beyond = await _undelivered(interaction)
+    await renew(interaction, parts, beyond=beyond)
 
 
 @pressed("check", moderators=True)
 async def _check(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     await interaction.client.office.look_again(moderating(interaction), int(about))
-    await renew(interaction, await _trouble(interaction))
+    await _renew_trouble(interaction)
 
 
 @pressed("retry", moderators=True)
@@ -87,7 +95,7 @@ async def _retry(interaction: Interaction, about: str, _: Sequence[str]) -> None
 @pressed("close", moderators=True)
 async def _close(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     await interaction.client.office.close(moderating(interaction), int(about))
-    await renew(interaction, await _trouble(interaction))
+    await _renew_trouble(interaction)
 
 
 @pressed("billed", moderators=True)
@@ -95,7 +103,7 @@ async def _billed(interaction: Interaction, about: str, _: Sequence[str]) -> Non
     job_id, attempt, answer = about.split(":")
     place = moderating(interaction)
     await interaction.client.office.clear(place, int(job_id), int(attempt), billed=answer == "yes")
-    await renew(interaction, await _trouble(interaction))
+    await _renew_trouble(interaction)
 
 
 class Retry(Form, title="Order it again?"):
@@ -111,4 +119,4 @@ class Retry(Form, title="Order it again?"):
     async def on_submit(self, interaction: Interaction, /) -> None:  # type: ignore[override]  # our client's
         office = interaction.client.office
         await office.retry(moderating(interaction), self.job_id, why=self.why.value)
-        await renew(interaction, await _trouble(interaction))
+        await _renew_trouble(interaction)

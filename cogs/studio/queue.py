@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import discord
+from discord import ui
 
 from bot import messages, office_words
 from bot.client import TOKEN_LASTS, Dailies, Interaction
@@ -25,9 +26,8 @@ class Live:
 
     async def open(self, interaction: Interaction) -> None:
         """Answer with the queue, and keep it current."""
-        parts = await queue_parts(interaction)
         await interaction.response.send_message(
-            view=page(parts), ephemeral=True, allowed_mentions=messages.SILENT
+            view=await queue_page(interaction), ephemeral=True, allowed_mentions=messages.SILENT
         )
         opened = self._open.setdefault(interaction.guild_id or 0, [])
         opened.append((self._bot.clock(), interaction))
@@ -52,7 +52,7 @@ class Live:
             if now - at > TOKEN_LASTS:
                 continue
             try:
-                view = page(await queue_parts(interaction))
+                view = await queue_page(interaction)
                 await interaction.edit_original_response(
                     view=view, allowed_mentions=messages.SILENT
                 )
@@ -62,13 +62,13 @@ class Live:
         self._open[guild_id] = alive
 
 
-async def queue_parts(interaction: Interaction) -> list[Part]:
-    """The queue as parts of a page."""
+async def queue_page(interaction: Interaction) -> ui.LayoutView:
+    """The queue: how many there are, and the oldest of them."""
     bot = interaction.client
-    jobs = await bot.office.queue(moderating(interaction))
+    jobs, count = await bot.office.queue(moderating(interaction))
     if not jobs:
-        return [("Nothing is under way.", ())]
-    parts: list[Part] = [(f"### {len(jobs)} under way", ())]
+        return page([("Nothing is under way.", ())])
+    parts: list[Part] = [(f"### {count:,} under way", ())]
     for job in jobs[:SHOWN]:
         glimpse = bot.studio.glimpse(job)
         buttons = []
@@ -78,9 +78,7 @@ async def queue_parts(interaction: Interaction) -> list[Part]:
             buttons.append(button("To the front", "front", job.id, emoji="⏫"))
         words = office_words.waiting_line(job, messages.headline(job, glimpse))
         parts.append((words, buttons))
-    if len(jobs) > SHOWN:
-        parts.append((f"-# … and {len(jobs) - SHOWN} more; they move up.", ()))
-    return parts
+    return page(parts, beyond=count - len(parts) + 1)
 
 
 @pressed("drop", moderators=True)
@@ -97,5 +95,5 @@ async def _front(interaction: Interaction, about: str, _: Sequence[str]) -> None
 
 async def _again(interaction: Interaction) -> None:
     await interaction.response.edit_message(
-        view=page(await queue_parts(interaction)), allowed_mentions=messages.SILENT
+        view=await queue_page(interaction), allowed_mentions=messages.SILENT
     )

@@ -11,12 +11,14 @@ from bot.client import Interaction
 Part = tuple[str, Sequence[ui.Item[Any]]]  #: words, and the buttons below them
 
 
-def page(parts: Sequence[Part]) -> ui.LayoutView:
-    """All parts below each other, as much as one message holds."""
+def page(parts: Sequence[Part], *, beyond: int = 0) -> ui.LayoutView:
+    """All parts below each other, as much as one message holds, and how many more there are:
+    those that found no room, and *beyond* of which nothing was read."""
     view = ui.LayoutView(timeout=None)
-    left = 4000  # characters that Discord takes in all
-    for words, items in parts:
-        if left < 100 or view.total_children_count + len(items) + 2 > 40:
+    left = 3900  # characters: Discord takes 4000 in all
+    for shown, (words, items) in enumerate(parts):
+        if left < 100 or view.total_children_count + len(items) + 2 > 39:
+            beyond += len(parts) - shown
             break
         kept = messages.elide(words, min(left, 2000))
         left -= len(kept)
@@ -26,6 +28,8 @@ def page(parts: Sequence[Part]) -> ui.LayoutView:
             for item in items:
                 row.add_item(item)
             view.add_item(row)
+    if beyond:
+        view.add_item(ui.TextDisplay(f"-# … and {beyond:,} more; they move up."))
     return view
 
 
@@ -34,13 +38,15 @@ async def say(interaction: Interaction, words: str) -> None:
     await show(interaction, [(words, ())])
 
 
-async def show(interaction: Interaction, parts: Sequence[Part]) -> None:
-    """Answer with all parts."""
+async def show(interaction: Interaction, parts: Sequence[Part], *, beyond: int = 0) -> None:
+    """Answer with all parts; see `page`."""
     await interaction.response.send_message(
-        view=page(parts), ephemeral=True, allowed_mentions=messages.SILENT
+        view=page(parts, beyond=beyond), ephemeral=True, allowed_mentions=messages.SILENT
     )
 
 
-async def renew(interaction: Interaction, parts: Sequence[Part]) -> None:
+async def renew(interaction: Interaction, parts: Sequence[Part], *, beyond: int = 0) -> None:
     """Show these parts in place of the message whose button was pressed."""
-    await interaction.response.edit_message(view=page(parts), allowed_mentions=messages.SILENT)
+    await interaction.response.edit_message(
+        view=page(parts, beyond=beyond), allowed_mentions=messages.SILENT
+    )

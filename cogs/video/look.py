@@ -9,10 +9,14 @@ from discord.ext import commands
 
 from bot import messages
 from bot.client import Interaction, place_of
-from bot.studio import LIVE, Studio
-from cogs._pressing import pressed
+from bot.studio import LIVE, SEARCHED, Studio
+from cogs._pressing import button, pressed
 from cogs.video.words import choices, named, number, say
 from storage import Job
+
+PAGE = 3900  #: characters of a page of models; Discord takes 4000
+QUEUED = 15  #: clips of the queue that are listed
+BOXES = 10  #: models on a page
 
 
 class Looking(commands.Cog):
@@ -23,9 +27,12 @@ class Looking(commands.Cog):
     @app_commands.command()
     async def queue(self, interaction: Interaction) -> None:
         """What is under way in this server, and where it stands."""
-        jobs = await self.studio.queue(place=place_of(interaction))
-        glimpses = {job.id: self.studio.glimpse(job) for job in jobs}
-        await say(interaction, messages.queue(jobs, glimpses))
+        jobs = await self.studio.queue(place=place_of(interaction), limit=SEARCHED)
+        shown = jobs[:QUEUED]
+        text = messages.queue(shown, {job.id: self.studio.glimpse(job) for job in shown})
+        if len(jobs) > text.count("\n"):
+            text += f"\n-# {len(jobs):,} are under way in all."
+        await say(interaction, text)
 
     @app_commands.command()
     async def cancel(self, interaction: Interaction, clip: str) -> None:
@@ -43,16 +50,8 @@ class Looking(commands.Cog):
     @app_commands.command()
     async def models(self, interaction: Interaction) -> None:
         """What each model can make, and what it costs."""
-        texts = messages.models(
-            self.studio.offers(), usd_per_credit=interaction.client.usd_per_credit
-        )
-        view = discord.ui.LayoutView()
-        for text in texts[:10]:
-            box: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container()
-            box.add_item(discord.ui.TextDisplay(messages.elide(text, 4000 // len(texts))))
-            view.add_item(box)
         await interaction.response.send_message(
-            view=view, ephemeral=True, allowed_mentions=messages.SILENT
+            view=_models(interaction, 0), ephemeral=True, allowed_mentions=messages.SILENT
         )
 
     @cancel.autocomplete("clip")
@@ -61,6 +60,51 @@ class Looking(commands.Cog):
             guild_id=interaction.guild_id or 0, user_id=interaction.user.id, states=LIVE, limit=25
         )
         return choices([named(job) for job in mine], typed.removeprefix("#"))
+
+
+@pressed("models", moderators=False)
+async def _turn(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Another page of the models."""
+    await interaction.response.edit_message(
+        view=_models(interaction, number(about)), allowed_mentions=messages.SILENT
+    )
+
+
+def _models(interaction: Interaction, page: int) -> discord.ui.LayoutView:
+    """A page of the models, each of them whole."""
+    bot = interaction.client
+    pages = paged(messages.models(bot.studio.offers(), usd_per_credit=bot.usd_per_credit))
+    page = min(page, len(pages) - 1)
+    view = discord.ui.LayoutView(timeout=None)
+    for text in pages[page]:
+        box: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container()
+        box.add_item(discord.ui.TextDisplay(text))
+        view.add_item(box)
+    if len(pages) > 1:
+        row: discord.ui.ActionRow[discord.ui.LayoutView] = discord.ui.ActionRow()
+        row.add_item(button("Back", "models", page - 1, disabled=page == 0))
+        last = page == len(pages) - 1
+        row.add_item(
+            button(f"More ({page + 1} of {len(pages)})", "models", page + 1, disabled=last)
+        )
+        view.add_item(row)
+    return view
+
+
+def paged(texts: Sequence[str]) -> list[list[str]]:
+    """Texts on as few pages as hold them whole; one too long for a page goes on by the line."""
+    pages: list[list[str]] = [[]]
+    for text in texts:
+        rest = text
+        while rest:
+            cut = len(rest) if len(rest) <= PAGE else rest.rfind("\n", 0, PAGE)
+            part, rest = rest[:cut], rest[cut:].lstrip("\n")
+            if pages[-1] and (
+                len(pages[-1]) >= BOXES or sum(map(len, pages[-1])) + len(part) > PAGE
+            ):
+                pages.append([])
+            pages[-1].append(part)
+    return pages
 
 
 @pressed("cancel", moderators=False)
