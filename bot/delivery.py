@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import aiohttp
 import discord
@@ -81,6 +82,7 @@ class Delivery:
         self._defaults = defaults
         self._seeding: set[asyncio.Task[None]] = set()
         self.posters = Posters(data=data)
+        self._fitting: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
         self.posted: Callable[[Job], None] = lambda _job: None  #: told of every clip posted
         #: Told of a post that an earlier try had made and nobody had written down.
         self.found_again: Callable[[Job, discord.Message], None] = lambda _job, _message: None
@@ -357,8 +359,10 @@ class Delivery:
 
     async def _smaller(self, clip: Path, limit: int) -> Path:
         to = clip.with_name(f"{clip.stem}.{limit}.mp4")
-        if not to.exists():
-            await fit(clip, to, limit)
+        # Whoever asks for the same meanwhile waits for it: it is made once.
+        async with self._fitting.setdefault(to, asyncio.Lock()):
+            if not to.exists():
+                await fit(clip, to, limit)
         return to
 
     async def _measure(self, job: Job, clip: Path) -> None:

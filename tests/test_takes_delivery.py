@@ -1,5 +1,6 @@
 """A clip reaches people by the best way that is open, once; nothing paid for is lost."""
 
+import asyncio
 import os
 import zipfile
 
@@ -240,3 +241,17 @@ async def test_a_post_is_found_by_history_when_the_nonce_is_forgotten(
     assert await house.bot.delivery.clip(job, file, again=True) == clip.id
     posts = [each for each in mira.everything() if each.attachments and not each.flags & 1 << 15]
     assert len(posts) == 1
+
+
+async def test_what_two_people_want_smaller_at_once_is_made_once(house, tmp_path, media):
+    clip = tmp_path / "1.mp4"
+    clip.write_bytes(media.clip.read_bytes())
+    limit = clip.stat().st_size - 1
+    delivery = house.bot.delivery
+    first = asyncio.create_task(delivery.fitting(clip, limit))
+    second = asyncio.create_task(delivery.fitting(clip, limit))
+    made = await first
+    stamp = made.stat().st_mtime_ns
+    assert await second == made
+    assert made.stat().st_mtime_ns == stamp
+    assert not delivery._fitting
