@@ -1,11 +1,39 @@
 """What must always hold, asked of the rows themselves. Each broken rule is a sentence."""
 
 import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-_ENDED = "('done', 'undelivered', 'failed', 'cancelled', 'expired', 'closed')"
+from .job import ENDED, MOVES
 
-#: Rules that look at the live jobs and the balances only: quick enough for every minute.
-_QUICK = (
+_ENDED = f"({', '.join(repr(str(state)) for state in sorted(ENDED))})"
+_MOVES = ", ".join(
+    f"('{before}', '{after}')" for before in MOVES for after in sorted(MOVES[before])
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """How far a check has come, for the next one to begin there."""
+
+    event: int = 0  #: the last one that was looked at
+    txn: int = 0  #: likewise
+    balances: Mapping[str, int] | None = None  #: what was on each account then; None: nothing yet
+
+
+#: The jobs that moved, or whose money did, since the last look; and those under way.
+_LOOKED = """
+    looked (id) AS (
+        SELECT job_id FROM event WHERE seq > :event
+        UNION SELECT job_id FROM txn WHERE id > :txn AND job_id IS NOT NULL
+        UNION SELECT id FROM job WHERE state IN (
+            'queued', 'submitting', 'unclear', 'rendering', 'fetching', 'delivering', 'review'
+        )
+    )
+"""
+
+#: Rules that look at the live jobs and the balances only.
+_BALANCES = (
     (
         "The ledger does not add up to zero: it is off by {} credits.",
         "SELECT sum(balance) FROM account HAVING sum(balance) <> 0",
@@ -37,24 +65,22 @@ _QUICK = (
         ) GROUP BY name HAVING sum(balance) <> sum(amount)
         """,
     ),
-)
-
-#: Rules that read all of history.
-_THOROUGH = (
     (
-        "Account {} says {} credits, but its transfers add up to {}.",
+        "Grant {} has {} credits left of {}.",
         """
-        WITH moved (name, amount) AS (
-            SELECT source, -amount FROM transfer UNION ALL SELECT target, amount FROM transfer
-        ), summed (name, amount) AS (SELECT name, sum(amount) FROM moved GROUP BY name)
-        SELECT name, balance, coalesce(amount, 0) FROM account LEFT JOIN summed USING (name)
-        WHERE balance <> coalesce(amount, 0)
+        SELECT id, balance, amount FROM allowance JOIN account ON name = 'grant:' || id
+        WHERE balance > amount
         """,
     ),
+)
+
+#: Rules about single jobs: those of `looked`.
+_JOBS = (
     (
         "Job #{} has ended ({}) and its money was never settled.",
         f"""
-        SELECT job.id, state FROM job JOIN txn ON job_id = job.id AND kind = 'reserve'
+        SELECT job.id, state FROM looked CROSS JOIN job USING (id)
+        JOIN txn ON job_id = job.id AND kind = 'reserve'
         WHERE state IN {_ENDED} AND NOT EXISTS (
             SELECT 1 FROM txn WHERE job_id = job.id AND kind IN ('capture', 'release', 'close')
         )
@@ -64,7 +90,7 @@ _THOROUGH = (
         "Job #{} is under way ({}) although its money was settled.",
         # An undelivered clip may be delivered again; that costs nothing more.
         f"""
-        SELECT job.id, state FROM job
+        SELECT job.id, state FROM looked CROSS JOIN job USING (id)
         JOIN txn ON job_id = job.id AND kind IN ('capture', 'release', 'close')
         WHERE state NOT IN {_ENDED} AND NOT EXISTS (
             SELECT 1 FROM event WHERE event.job_id = job.id AND to_state = 'undelivered'
@@ -74,7 +100,8 @@ _THOROUGH = (
     (
         "Job #{} was settled without having been reserved.",
         """
-        SELECT job_id FROM txn AS later WHERE job_id IS NOT NULL AND kind <> 'reserve'
+        SELECT later.job_id FROM looked CROSS JOIN txn AS later ON later.job_id = looked.id
+        WHERE kind <> 'reserve'
         AND NOT EXISTS (SELECT 1 FROM txn WHERE kind = 'reserve' AND job_id = later.job_id)
         """,
     ),
@@ -82,35 +109,100 @@ _THOROUGH = (
         "Job #{} costs {} credits, but {} were reserved.",
         """
         SELECT job.id, price, coalesce(sum(amount), 0) AS reserved
-        FROM txn JOIN job ON job.id = job_id LEFT JOIN transfer ON txn_id = txn.id
-        WHERE kind = 'reserve' GROUP BY job.id HAVING price <> reserved
+        FROM looked CROSS JOIN job USING (id)
+        JOIN txn ON job_id = job.id AND kind = 'reserve'
+        LEFT JOIN transfer ON txn_id = txn.id
+        GROUP BY job.id HAVING price <> reserved
         """,
     ),
     (
         "Job #{} cost its person {} credits of a price of {}.",
         """
-        SELECT job.id, sum(amount) AS spent, price FROM job
+        SELECT job.id, sum(amount) AS spent, price FROM looked CROSS JOIN job USING (id)
         JOIN txn ON job_id = job.id AND kind = 'capture'
         JOIN transfer ON txn_id = txn.id AND target GLOB 'spent:*'
         GROUP BY job.id HAVING spent > price
         """,
     ),
     (
-        "Grant {} has {} credits left of {}.",
+        "Job #{} is {}, but its record ends with {}.",
         """
-        SELECT id, balance, amount FROM allowance JOIN account ON name = 'grant:' || id
-        WHERE balance > amount
+        SELECT job.id, state, (
+            SELECT to_state FROM event WHERE job_id = job.id ORDER BY rev DESC LIMIT 1
+        ) AS last FROM looked CROSS JOIN job USING (id) WHERE state IS NOT last
         """,
     ),
     (
+        "Job #{} is at revision {}, but its record is at {}.",
+        """
+        SELECT job.id, job.rev, max(event.rev) AS latest
+        FROM looked CROSS JOIN job USING (id) JOIN event ON job_id = job.id
+        GROUP BY job.id HAVING latest > job.rev
+        """,
+    ),
+    (
+        "The record of job #{} has a gap before revision {}.",
+        """
+        SELECT job_id, rev FROM (
+            SELECT job_id, rev, from_state,
+                   lag(to_state) OVER (PARTITION BY job_id ORDER BY rev) AS previous
+            FROM looked CROSS JOIN event ON job_id = looked.id
+        ) WHERE from_state IS NOT previous
+        """,
+    ),
+    (
+        "The record of job #{} has revision {} after {}.",
+        """
+        SELECT job_id, rev, previous FROM (
+            SELECT job_id, rev, lag(rev) OVER (PARTITION BY job_id ORDER BY seq) AS previous
+            FROM looked CROSS JOIN event ON job_id = looked.id
+        ) WHERE rev <= previous
+        """,
+    ),
+    (
+        "Job #{} went from {} to {}, where no job may go.",
+        f"""
+        SELECT job_id, from_state, to_state FROM looked CROSS JOIN event ON job_id = looked.id
+        WHERE from_state IS NOT NULL AND (from_state, to_state) NOT IN (VALUES {_MOVES})
+        """,  # noqa: S608  # the constant above
+    ),
+    (
+        "Job #{} was taken {} times by providers, and people asked for {} tries.",
+        """
+        SELECT job_id, sum(taken) AS times, 1 + sum(retried) AS asked FROM (
+            SELECT job_id,
+                   from_state IN ('submitting', 'unclear')
+                   AND to_state IN ('rendering', 'fetching') AS taken,
+                   from_state IN ('unclear', 'review') AND to_state = 'queued' AS retried
+            FROM looked CROSS JOIN event ON job_id = looked.id
+        ) GROUP BY job_id HAVING times > asked
+        """,
+    ),
+    (
+        "Job #{} is done, but no message carries its clip.",
+        # Whoever asked to be forgotten (user 0) has no messages any more.
+        """
+        SELECT job.id FROM looked CROSS JOIN job USING (id)
+        WHERE state = 'done' AND result_id IS NULL AND user_id <> 0
+        """,
+    ),
+)
+
+#: Rules about what is counted: the days, and the quarters of an hour, that money moved of. From
+#: the beginning also those of which there is a count and no money.
+_COUNTED = (
+    (
         "On {} person {} of server {} used {} credits ({} of the quota); the ledger says {} ({}).",
         """
-        WITH moved (guild_id, person_id, day, kind, amount) AS (
+        WITH touched (guild_id, day) AS (
+            SELECT guild_id, day FROM txn WHERE id > :txn AND day IS NOT NULL
+            UNION SELECT guild_id, day FROM day_use WHERE guild_id > iif(:txn, 9e18, -1)
+        ), moved (guild_id, person_id, day, kind, amount) AS (
             SELECT guild_id, person_id, day, substr(source, 1, instr(source, ':') - 1), -amount
-            FROM txn JOIN transfer ON txn_id = id WHERE day IS NOT NULL
+            FROM touched CROSS JOIN txn USING (guild_id, day) JOIN transfer ON txn_id = id
             UNION ALL
             SELECT guild_id, person_id, day, substr(target, 1, instr(target, ':') - 1), amount
-            FROM txn JOIN transfer ON txn_id = id WHERE day IS NOT NULL
+            FROM touched CROSS JOIN txn USING (guild_id, day) JOIN transfer ON txn_id = id
         ), counted (guild_id, person_id, day, quota, total) AS (
             SELECT guild_id, person_id, day, -sum(iif(kind = 'pool', amount, 0)),
                    sum(iif(kind IN ('held', 'spent'), amount, 0))
@@ -120,7 +212,8 @@ _THOROUGH = (
                    sum(iif(kind IN ('held', 'spent', 'lost', 'suspense'), amount, 0))
             FROM moved GROUP BY 1, 3
         ), days (guild_id, person_id, day) AS (
-            SELECT guild_id, person_id, day FROM day_use
+            SELECT guild_id, person_id, day
+            FROM touched CROSS JOIN day_use USING (guild_id, day)
             UNION SELECT guild_id, person_id, day FROM counted
         )
         SELECT days.day, days.person_id, days.guild_id,
@@ -133,34 +226,80 @@ _THOROUGH = (
         """,
     ),
     (
-        "Job #{} is {}, but its record ends with {}.",
+        "From {} on, for a quarter of an hour, all servers used {} credits; the ledger says {}.",
         """
-        SELECT job.id, state, (
-            SELECT to_state FROM event WHERE job_id = job.id ORDER BY rev DESC LIMIT 1
-        ) AS last FROM job WHERE state IS NOT last
-        """,
-    ),
-    (
-        "The record of job #{} has a gap before revision {}.",
-        """
-        SELECT job_id, rev FROM (
-            SELECT job_id, rev, from_state,
-                   lag(to_state) OVER (PARTITION BY job_id ORDER BY rev) AS previous
-            FROM event
-        ) WHERE from_state IS NOT previous
+        WITH touched (quarter) AS (
+            SELECT CAST(reserved.at / 900 AS INTEGER) FROM txn
+            CROSS JOIN txn AS reserved
+                ON reserved.job_id = txn.job_id AND reserved.kind = 'reserve'
+            WHERE txn.id > :txn
+            UNION SELECT quarter FROM quarter_use WHERE quarter > iif(:txn, 9e18, -1)
+        ), counted (quarter, total) AS (
+            SELECT quarter, sum(
+                amount * ((target GLOB 'held:*' OR target GLOB 'spent:*'
+                           OR target GLOB 'lost:*' OR target GLOB 'suspense:*')
+                        - (source GLOB 'held:*' OR source GLOB 'spent:*'
+                           OR source GLOB 'lost:*' OR source GLOB 'suspense:*'))
+            )
+            FROM touched CROSS JOIN txn AS reserved
+                ON CAST(reserved.at / 900 AS INTEGER) = quarter AND reserved.kind = 'reserve'
+            CROSS JOIN txn ON txn.job_id = reserved.job_id
+            JOIN transfer ON txn_id = txn.id
+            GROUP BY quarter
+        )
+        SELECT datetime(quarter * 900, 'unixepoch'), coalesce(quarter_use.total, 0),
+               coalesce(counted.total, 0)
+        FROM touched LEFT JOIN quarter_use USING (quarter) LEFT JOIN counted USING (quarter)
+        WHERE coalesce(quarter_use.total, 0) <> coalesce(counted.total, 0)
         """,
     ),
 )
 
 
-def check(db: sqlite3.Connection, *, thorough: bool = True) -> list[str]:
-    """Every rule that is broken, a sentence for each place; empty when all is well.
+def check(db: sqlite3.Connection) -> list[str]:
+    """Every rule that is broken, a sentence for each place; empty when all is well."""
+    return look(db, Seen())[0]
 
-    Without *thorough* only what the live jobs and the balances tell: a few milliseconds,
-    whatever the history.
+
+def look(db: sqlite3.Connection, since: Seen) -> tuple[list[str], Seen]:
+    """Every rule that is broken by what happened *since* a look that found nothing broken, or by
+    what is under way; and how far this one came.
+
+    That takes as long as what happened since, whatever the history. Rows that nobody wrote to
+    through Dailies are seen by a look from the beginning only: *since* = `Seen()`.
     """
-    return [
-        sentence.format(*row)
-        for sentence, sql in (*_QUICK, *(_THOROUGH if thorough else ()))
-        for row in db.execute(sql)
+    [event] = db.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()
+    [txn] = db.execute("SELECT coalesce(max(id), 0) FROM txn").fetchone()
+    bounds = {"event": since.event, "txn": since.txn}
+    rules = [
+        *_BALANCES,
+        *((sentence, f"WITH {_LOOKED} {sql}") for sentence, sql in _JOBS),
+        *_COUNTED,
     ]
+    found = [
+        sentence.format(*row)
+        for sentence, sql in rules
+        for row in db.execute(sql, bounds if ":" in sql else {})
+    ]
+    balances = dict(db.execute("SELECT name, balance FROM account").fetchall())
+    found += _unmoved(db, since, balances)
+    return found, Seen(event=event, txn=txn, balances=balances)
+
+
+def _unmoved(db: sqlite3.Connection, since: Seen, balances: Mapping[str, int]) -> Iterator[str]:
+    """Accounts on which there is something else than was there and came since."""
+    expected = dict(since.balances or {})
+    for name, amount in db.execute(
+        """
+        SELECT name, sum(amount) FROM (
+            SELECT source AS name, -amount AS amount FROM transfer WHERE txn_id > :txn
+            UNION ALL SELECT target, amount FROM transfer WHERE txn_id > :txn
+        ) GROUP BY name
+        """,
+        {"txn": since.txn},
+    ):
+        expected[name] = expected.get(name, 0) + amount
+    for name in sorted(expected.keys() | balances.keys()):
+        there, moved = balances.get(name, 0), expected.get(name, 0)
+        if there != moved:
+            yield f"Account {name} says {there} credits, but its transfers add up to {moved}."

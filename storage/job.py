@@ -66,7 +66,6 @@ MOVES: dict[State, frozenset[State]] = {
             State.CANCELLED,
             State.FAILED,
             State.EXPIRED,
-            State.QUEUED,  # it failed there, unbilled, for a reason that may pass
             State.REVIEW,
         }
     ),

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
-from .checks import check
+from .checks import Seen, look
 from .clock import TICKS, Clock, advance, gaps, mark, note_gap
 from .files import Files
 from .jobs import Jobs
@@ -54,6 +54,7 @@ class Store:
 
     def __init__(self, writer: Writer, *, clock: Clock, defaults: Defaults) -> None:
         self.writer = writer
+        self._seen = Seen()
         self.clock = clock  #: what everything here is timed by
         self.jobs = Jobs(writer)
         self.policy = Policy(writer, clock=clock, defaults=defaults)
@@ -64,8 +65,16 @@ class Store:
         self.files = Files(writer)
 
     async def check(self, *, thorough: bool = False) -> list[str]:
-        """Every rule of the books that is broken, a sentence each; see `checks.check`."""
-        return await self.writer.read(lambda db: check(db, thorough=thorough))
+        """Every rule of the books that is broken, a sentence each; see `checks.look`.
+
+        What happened since the last check that found nothing is looked at; with *thorough*, and
+        the first time, all of history.
+        """
+        since = Seen() if thorough else self._seen
+        found, seen = await self.writer.read(lambda db: look(db, since))
+        if not found:
+            self._seen = seen
+        return found
 
     async def keep_time(self) -> None:
         """Note the moment: wherever the wall clock is set, the next start begins no earlier.

@@ -44,8 +44,8 @@ async def test_a_broken_rule_stops_orders_until_it_is_mended(store, tmp_path, ca
         lambda db: db.execute("UPDATE account SET balance = balance + 1 WHERE name = 'pool:1'")
     )
     with caplog.at_level(logging.ERROR):
-        [found] = await audit.look()
-    assert "off by 1 credits" in found
+        found = await audit.look()
+    assert "off by 1 credits" in found[0]
     assert "The books do not add up" in caplog.text
     assert "no orders are taken" in await audit.trouble()
     with pytest.raises(Refusal, match="books of this bot do not add up"):

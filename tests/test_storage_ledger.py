@@ -1,5 +1,6 @@
 """What a job costs whom, however it ends; and that nobody can cook the books."""
 
+import re
 import sqlite3
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -236,38 +237,210 @@ async def test_nobody_can_hold_less_than_nothing(store: Store) -> None:
             )
 
 
+async def unguarded(store: Store) -> None:
+    """Take away what the database itself refuses, so that a check has something to find."""
+
+    def drop(db: sqlite3.Connection) -> None:
+        names = db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for (name,) in names:
+            db.execute(f"DROP TRIGGER {name}")
+
+    await store.writer.write(drop)
+
+
+async def harmed(store: Store, sql: str) -> None:
+    await store.writer.write(lambda db: db.execute(sql).rowcount)
+
+
+PAID = """
+    INSERT INTO txn (kind, guild_id, person_id, job_id, day, at)
+    VALUES ('capture', 10, 1, {}, '2027-01-15', 1)
+"""
+AGAIN = "INSERT INTO event (job_id, rev, from_state, to_state, why, at) VALUES "
+
+
 @pytest.mark.parametrize(
-    ("harm", "said", "quick"),
+    ("harm", "said"),
     [
-        ("UPDATE account SET balance = balance + 1", "does not add up to zero", True),
-        ("UPDATE account SET balance = balance + 1", "its transfers add up to", False),
+        ("UPDATE account SET balance = balance + 1", "does not add up to zero"),
+        ("UPDATE account SET balance = balance + 1", "its transfers add up to"),
         (
             "UPDATE account SET balance = balance + iif(name GLOB 'pool:*', -1, 1)",
             "the jobs under way hold 5",
-            True,
         ),
-        ("UPDATE job SET state = 'cancelled'", "was never settled", False),
-        ("UPDATE job SET state = 'cancelled'", "the jobs under way hold 0", True),
-        ("UPDATE job SET state = 'review', error = ''", "its record ends with queued", False),
-        ("UPDATE day_use SET total = total + 1", "the ledger says 5", False),
-        ("DELETE FROM day_use", "used 0 credits", False),
+        ("UPDATE allowance SET amount = 3", "Grant 1 has 4 credits left of 3"),
+        ("UPDATE job SET state = 'cancelled'", "the jobs under way hold 0"),
+        ("UPDATE job SET state = 'review', error = ''", "its record ends with queued"),
+        ("UPDATE job SET price = 6", "costs 6 credits, but 5 were reserved"),
+        ("UPDATE event SET rev = 7", "is at revision 0, but its record is at 7"),
+        (AGAIN + "(1, 9, 'review', 'queued', '', 0)", "has a gap before revision 9"),
+        (AGAIN + "(1, 9, 'done', 'queued', '', 0)", "went from done to queued"),
+        (AGAIN + "(1, -1, NULL, 'queued', '', 0)", "has revision -1 after 0"),
         (
-            "INSERT INTO event VALUES (99, 1, 9, 'review', 'queued', '', 0)",
-            "has a gap before revision 9",
-            False,
+            PAID.format(1),
+            "is under way (queued) although its money was settled",
+        ),
+        (
+            PAID.format(2),
+            "Job #2 was settled without having been reserved",
         ),
     ],
 )
+@pytest.mark.parametrize("first", [True, False], ids=["from the beginning", "since the last"])
 async def test_a_check_finds_books_that_were_cooked(
-    tmp_path: Path, harm: str, said: str, quick: bool
+    tmp_path: Path, harm: str, said: str, first: bool
 ) -> None:
     async with open_store(tmp_path) as store:
         await order(store)
-        assert await store.check(thorough=True) == []
-        await store.writer.write(lambda db: db.execute(harm).rowcount)
-        found = await store.check(thorough=not quick)
+        await store.jobs.add(draft(2))
+        await store.moderation.grant(BY, 30, 4)
+        assert await store.check() == []
+        await unguarded(store)
+        await harmed(store, harm)
+        found = await store.check(thorough=first)
+        assert [each for each in found if said in each], found
+        if not first:
+            assert found == await store.check(), "it is not forgotten by the next look"
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ("UPDATE job SET state = 'cancelled' WHERE id = 1", "its record ends with done"),
+        ("UPDATE txn SET kind = 'clear', attempt = 1 WHERE kind = 'capture'", "was never settled"),
+        ("UPDATE transfer SET amount = 6 WHERE target GLOB 'spent:*'", "6 credits of a price of 5"),
+        ("UPDATE job SET result_id = NULL", "Job #1 is done, but no message carries its clip"),
+        ("UPDATE event SET to_state = 'failed' WHERE to_state = 'done'", "ends with failed"),
+        ("UPDATE day_use SET total = total + 1", "the ledger says 5"),
+        ("DELETE FROM day_use", "used 0 credits"),
+        ("UPDATE quarter_use SET total = total + 1", "all servers used 6 credits"),
+        ("DELETE FROM quarter_use", "all servers used 0 credits"),
+    ],
+)
+async def test_what_was_changed_long_ago_is_found_from_the_beginning(
+    tmp_path: Path, harm: str, said: str
+) -> None:
+    async with open_store(tmp_path) as store:
+        await end(store, await order(store), *MADE, S.DONE, billed="yes")
+        assert await store.check() == []
+        await unguarded(store)
+        await harmed(store, harm)
+        found = await store.check(thorough=True)
         assert [each for each in found if said in each], found
 
 
+async def test_a_job_that_two_providers_took_is_found(tmp_path: Path) -> None:
+    async with open_store(tmp_path) as store:
+        job = await advance(store.jobs, await order(store), S.SUBMITTING, S.RENDERING)
+        assert await store.check() == []
+        await unguarded(store)
+        for rev, (before, after) in enumerate(
+            [("rendering", "review"), ("review", "queued"), ("queued", "submitting")], start=5
+        ):
+            await harmed(store, AGAIN + f"({job.id}, {rev}, '{before}', '{after}', '', 0)")
+        await harmed(store, AGAIN + f"({job.id}, 8, 'submitting', 'rendering', '', 0)")
+        said = "was taken 2 times by providers"
+        assert not [each for each in await store.check() if said in each], "a person asked for it"
+        await harmed(
+            store, f"UPDATE event SET to_state = 'submitting' WHERE job_id = {job.id} AND rev = 6"
+        )
+        [found] = [each for each in await store.check() if said in each]
+        assert found.endswith("and people asked for 1 tries.")
+
+
+async def test_a_look_since_the_last_one_reads_none_of_the_history(store: Store) -> None:
+    def plans(db: sqlite3.Connection) -> list[str]:
+        seen = checks.look(db, checks.Seen())[1]
+        asked: list[str] = []
+        db.set_trace_callback(asked.append)
+        checks.look(db, seen)
+        db.set_trace_callback(None)
+        return [
+            row["detail"]
+            for sql in asked
+            if sql.lstrip().startswith(("SELECT", "WITH")) and "max(" not in sql[:30]
+            for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")
+        ]
+
+    await end(store, await order(store), *MADE, S.DONE, billed="yes")
+    await order(store, 2)
+    details = await store.writer.read(plans)
+    big = r"SCAN (job|event|txn|reserved|later|transfer|day_use|quarter_use)\b"
+    assert not [each for each in details if re.match(big, each)], details
+
+
+# What the database itself refuses, whoever asks.
+
+
+@pytest.mark.parametrize(
+    ("state", "harm", "said"),
+    [
+        (S.QUEUED, "UPDATE job SET rev = rev + 2", "one revision to the next"),
+        (S.RENDERING, "UPDATE job SET rev = rev - 1", "one revision to the next"),
+        (S.QUEUED, "UPDATE job SET state = 'cancelled'", "one revision to the next"),
+        (S.DONE, "UPDATE job SET state = 'queued', rev = rev + 1", "stays ended"),
+        (S.FAILED, "UPDATE job SET state = 'delivering', rev = rev + 1", "stays ended"),
+        (
+            S.UNDELIVERED,
+            "UPDATE job SET state = 'done', rev = rev + 1, result_id = 1",
+            "stays ended",
+        ),
+        (
+            S.DELIVERING,
+            "UPDATE job SET state = 'done', rev = rev + 1",
+            "when a message carries its clip",
+        ),
+        (S.QUEUED, AGAIN + "(1, 0, NULL, 'queued', '', 0)", "says where its job went"),
+        (S.QUEUED, AGAIN + "(1, 1, 'queued', 'failed', '', 0)", "says where its job went"),
+        (S.RENDERING, AGAIN + "(1, 3, 'queued', 'rendering', '', 0)", "says where its job went"),
+    ],
+)
+async def test_no_bug_can_take_a_job_where_none_may_go(
+    store: Store, state: S, harm: str, said: str
+) -> None:
+    ways: dict[S, tuple[S, ...]] = {
+        S.QUEUED: (),
+        S.FAILED: (S.FAILED,),
+        S.DONE: (*MADE, S.DONE),
+        S.UNDELIVERED: (*MADE, S.UNDELIVERED),
+        **{each: MADE[: n + 1] for n, each in enumerate(MADE)},
+    }
+    await advance(store.jobs, await order(store), *ways[state])
+    with pytest.raises(sqlite3.IntegrityError, match=said):
+        await harmed(store, harm)
+
+
+@pytest.mark.parametrize(
+    "way", [(S.SUBMITTING, S.RENDERING), (S.SUBMITTING, S.UNCLEAR), (S.SUBMITTING, S.FETCHING)]
+)
+async def test_what_a_provider_may_have_taken_is_sent_again_by_people_only(
+    store: Store, way: tuple[S, ...]
+) -> None:
+    job = await advance(store.jobs, await order(store), *way)
+
+    async def smuggled() -> None:
+        """Back into the queue behind everybody's back, and out of it."""
+
+        def back(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE job SET state = 'queued', due_at = 1, rev = rev + 1")
+            db.execute("UPDATE job SET state = 'submitting', rev = rev + 1 WHERE id = ?", (job.id,))
+
+        await store.writer.write(back)
+
+    with pytest.raises(sqlite3.IntegrityError, match="nobody asked for another try"):
+        await smuggled()
+    if way[-1] is S.UNCLEAR:
+        await advance(store.jobs, await tried_again(store, job), S.SUBMITTING, S.UNCLEAR)
+        with pytest.raises(sqlite3.IntegrityError, match="nobody asked for another try"):
+            await smuggled()
+
+
+async def test_a_job_that_was_proven_not_to_be_taken_may_be_sent_again(store: Store) -> None:
+    job = await order(store)
+    for _ in range(3):
+        job = await advance(store.jobs, job, S.SUBMITTING, S.QUEUED)
+    await advance(store.jobs, job, *MADE, S.DONE)
+
+
 async def test_every_rule_of_the_check_can_be_asked_of_an_empty_database(store: Store) -> None:
-    assert await store.writer.read(lambda db: checks.check(db)) == []
+    assert await store.writer.read(checks.check) == []
