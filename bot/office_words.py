@@ -396,14 +396,17 @@ def prompt_rules(rules: Sequence[PromptRule], hits: Sequence[PromptHit]) -> str:
     return "\n".join(lines)
 
 
-def setup(server: Server, offers: Sequence[str]) -> str:
+def setup(found: Overview, offers: Sequence[str]) -> str:
     """The panel of /studio setup: how the server is set up now."""
+    server, budget = found.server, found.standing.budget
     places = ", ".join(f"<#{each}>" for each in sorted(server.channels)) or "everywhere"
     roles = ", ".join(f"<@&{each}>" for each in sorted(server.priority_roles)) or "nobody"
     on = ", ".join(each for each in offers if each not in server.providers_off) or "none"
     default = " · ".join(each for each in (server.provider, server.model) if each)
     asked = f"<#{server.moderators}>" if server.moderators else "**not chosen yet**"
     confirm = "never" if server.confirm_above is None else f"above {in_words(server.confirm_above)}"
+    gather = f"<#{server.favourites}>" if server.favourites else "no channel"
+    approve = f"<@&{server.reviewers}> and moderators" if server.reviewers else "moderators"
     return "\n".join(
         [
             "### How Dailies works in this server",
@@ -416,6 +419,8 @@ def setup(server: Server, offers: Sequence[str]) -> str:
                 f"{'on' if server.slow_lane else 'off'}"
             ),
             f"Ask once more before an order: {confirm}",
+            f"Favourites gather in: {gather} · takes are approved by: {approve}",
+            f"Budget of the whole server: {_amount(budget)}",
             pace(server),
         ]
     )

@@ -102,6 +102,8 @@ VERB_RULES = {
     "set": (MODERATORS, "changed-by"),
     "slow": (MODERATORS, "on"),
     "confirm": (MODERATORS, ""),
+    "budget": (MODERATORS, ""),
+    "zone": (MODERATORS, ""),
     "take-why": (EVERYBODY, "{job}:🔁"),
     # Whose clip it must be, and what a server lets whom do with it, is for the tests of takes.
     **{
@@ -123,7 +125,7 @@ VERB_RULES = {
 }
 #: Verbs whose answer is a form or a list of what is there, whatever they are about.
 WITHOUT_IDS = {"export", "forget", "resume", "audit", "retry", "forbid", "allow", "set", "slow"}
-WITHOUT_IDS |= {"confirm", "models"}
+WITHOUT_IDS |= {"confirm", "models", "budget", "zone"}
 
 
 @pytest.fixture

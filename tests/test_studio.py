@@ -52,6 +52,41 @@ async def test_a_server_is_set_up_in_one_panel(playground, ada, mira, paid, paid
     assert audit.text.count("**server**") == 5
 
 
+async def test_the_panel_has_favourites_reviewers_budget_and_time_zone(
+    playground, ada, mira, paid_house
+):
+    best = playground.channel("storyboards").id
+    role = playground.world.create_role(playground.guild.id, "Directors")
+    panel = await said(ada, "/studio setup")
+    assert "Favourites gather in: no channel · takes are approved by: moderators" in panel.text
+    assert "Budget of the whole server: 2,000 credits a day" in panel.text
+    panel = await chosen(ada, panel, "do:set:favourites", ["storyboards"])
+    panel = await chosen(ada, panel, "do:set:reviewers", [str(role.id)])
+    expected = f"gather in: <#{best}> · takes are approved by: <@&{role.id}> and moderators"
+    assert expected in panel.text
+    form = await ada.click(panel, "Budget…")
+    await form.answered
+    await (await ada.fill(form, amount="12", period="a week")).answered
+    panel = ada.message(panel.id, panel.channel_id)
+    assert "Budget of the whole server: 12 credits a week" in panel.text
+    form = await ada.click(panel, "Time zone…")
+    await form.answered
+    await (await ada.fill(form, zone="Europe/Paris")).answered
+    panel = ada.message(panel.id, panel.channel_id)
+    assert "days begin by Europe/Paris time" in panel.text
+    form = await ada.click(panel, "Time zone…")
+    await form.answered
+    await ada.fill(form, zone="Mars/Olympus")
+    await ada.wait_for("There is no time zone")
+    server = await paid_house.store.policy.server(playground.guild.id)
+    assert (server.favourites, server.reviewers, server.zone) == (best, role.id, "Europe/Paris")
+    await ordered(mira)
+    await ordered(mira)
+    assert "this server's budget is 12 a week" in (await ordered(mira)).message.text
+    panel = await chosen(ada, panel, "do:set:favourites", [])
+    assert "Favourites gather in: no channel" in panel.text
+
+
 async def test_providers_and_defaults_are_the_servers_choice(playground, tmp_path):
     dear, cheap = paid_provider(name="dear"), FakeProvider(name="cheap")
     async with working(playground, tmp_path, providers={"dear": dear, "cheap": cheap}) as house:

@@ -33,10 +33,10 @@ class Desk(
 
     @app_commands.command()
     async def setup(self, interaction: Interaction) -> None:
-        """Channels, defaults, providers, who goes first: everything in one panel."""
+        """Channels, defaults, providers, budget, time zone: everything in one panel."""
         found = await self.office.overview(moderating(interaction))
         await interaction.response.send_message(
-            view=setting.panel(interaction, found.server), ephemeral=True
+            view=setting.panel(interaction, found), ephemeral=True
         )
 
     @app_commands.command()

@@ -9,10 +9,10 @@ from discord import ui
 from bot import messages, office_words
 from bot.client import Interaction
 from bot.errors import Refusal
-from bot.office import credits_of
+from bot.office import UNLIMITED, Overview, credits_of
 from cogs._pressing import Form, button, marked, moderating, pressed
 from cogs.refusals import helping
-from storage import ChangedBy, Server
+from storage import ChangedBy, Period, Rule, Server, Whose
 
 CHEAPEST = "-"  #: the value of "nobody in particular" in a menu of models
 #: What stands above each menu, in their order.
@@ -24,6 +24,8 @@ ABOUT = (
     "Providers that are on",
     "Who may make something new of a clip",
     "Roles whose clips go first where a provider is full",
+    "The channel where favourites gather",
+    "The role that approves takes, beside moderators",
 )
 CHANGED_BY = {
     ChangedBy.ANYONE: "Everybody may retake and extend every clip",
@@ -32,12 +34,12 @@ CHANGED_BY = {
 }
 
 
-def panel(interaction: Interaction, server: Server) -> ui.LayoutView:
-    """The panel, showing *server* as it is."""
-    bot = interaction.client
+def panel(interaction: Interaction, found: Overview) -> ui.LayoutView:
+    """The panel, showing the server as it is."""
+    bot, server = interaction.client, found.server
     view = ui.LayoutView(timeout=None)
     box: ui.Container[ui.LayoutView] = ui.Container()
-    box.add_item(ui.TextDisplay(office_words.setup(server, list(bot.studio.providers))))
+    box.add_item(ui.TextDisplay(office_words.setup(found, list(bot.studio.providers))))
     for about, item in zip(ABOUT, _menus(interaction, server), strict=True):
         box.add_item(ui.TextDisplay(f"-# {about}"))
         row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
@@ -47,6 +49,8 @@ def panel(interaction: Interaction, server: Server) -> ui.LayoutView:
     lane = "Switch the slow lane off" if server.slow_lane else "Switch the slow lane on"
     row.add_item(button(lane, "slow", "off" if server.slow_lane else "on", emoji="🐢"))
     row.add_item(button("Ask above a price…", "confirm", emoji="💬"))
+    row.add_item(button("Budget…", "budget", emoji="💳"))
+    row.add_item(button("Time zone…", "zone", emoji="🕰️"))
     box.add_item(row)
     view.add_item(box)
     return view
@@ -102,12 +106,24 @@ def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
         placeholder="Nobody",
         min_values=0,
         max_values=10,
-        default_values=[
-            discord.SelectDefaultValue(id=each, type=discord.SelectDefaultValueType.role)
-            for each in sorted(server.priority_roles)[:10]
-        ],
+        default_values=[_role(each) for each in sorted(server.priority_roles)[:10]],
     )
-    return [channels, asked, *models, providers, changed_by, first]
+    gather: ui.ChannelSelect[Any] = ui.ChannelSelect(
+        custom_id=marked("set", "favourites"),
+        placeholder="They stay in their threads",
+        channel_types=[discord.ChannelType.text],
+        min_values=0,
+        max_values=1,
+        default_values=[_channel(server.favourites)] if server.favourites else [],
+    )
+    approve: ui.RoleSelect[Any] = ui.RoleSelect(
+        custom_id=marked("set", "reviewers"),
+        placeholder="Moderators alone",
+        min_values=0,
+        max_values=1,
+        default_values=[_role(server.reviewers)] if server.reviewers else [],
+    )
+    return [channels, asked, *models, providers, changed_by, first, gather, approve]
 
 
 def _models(
@@ -158,6 +174,8 @@ async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> N
             changes = {"changed_by": ChangedBy(picked[0])}
         case "priority":
             changes = {"priority_roles": {int(each) for each in picked}}
+        case "favourites" | "reviewers":
+            changes = {about: int(picked[0]) if picked else None}
         case _:
             raise Refusal("There is no such setting.")
     await _change(interaction, changes)
@@ -197,10 +215,80 @@ class Above(Form, title="Ask once more before dear orders"):
         await _change(interaction, {"confirm_above": credits_of(typed) if typed else None})
 
 
+@pressed("budget", moderators=True)
+async def _budget(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
+    found = await interaction.client.office.overview(moderating(interaction))
+    await interaction.response.send_modal(Budget(found.standing.budget))
+
+
+@pressed("zone", moderators=True)
+async def _zone(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
+    found = await interaction.client.office.overview(moderating(interaction))
+    await interaction.response.send_modal(Clock(found.server.zone))
+
+
+class Budget(Form, title="What all members may spend together"):
+    """Asks for the server's budget and how often it begins anew."""
+
+    def __init__(self, rule: Rule) -> None:
+        super().__init__()
+        known = UNLIMITED if rule.amount is None else str(rule.amount)
+        self.amount: ui.TextInput[Any] = ui.TextInput(
+            custom_id="amount", max_length=20, default=known
+        )
+        self.period: ui.Select[Any] = ui.Select(
+            custom_id="period",
+            options=[
+                discord.SelectOption(
+                    label=office_words.EACH[each], value=each, default=each is rule.period
+                )
+                for each in Period
+            ],
+        )
+        self.add_item(
+            ui.Label(
+                text="Credits",
+                description="Or “unlimited”, or “default”.",
+                component=self.amount,
+            )
+        )
+        self.add_item(ui.Label(text="How often it begins anew", component=self.period))
+
+    async def on_submit(self, interaction: Interaction, /) -> None:  # type: ignore[override]  # our client's
+        place, period = moderating(interaction), Period(next(iter(self.period.values), Period.DAY))
+        await interaction.client.office.set_quota(place, Whose.SERVER, self.amount.value, period)
+        await _renew(interaction)
+
+
+class Clock(Form, title="By which clock days begin"):
+    """Asks for a time zone."""
+
+    def __init__(self, zone: str) -> None:
+        super().__init__()
+        self.typed: ui.TextInput[Any] = ui.TextInput(
+            custom_id="zone", max_length=60, required=False, default=zone
+        )
+        self.add_item(
+            ui.Label(
+                text="Time zone",
+                description="Such as Europe/Paris; left empty: the deployment's.",
+                component=self.typed,
+            )
+        )
+
+    async def on_submit(self, interaction: Interaction, /) -> None:  # type: ignore[override]  # our client's
+        await _change(interaction, {"zone": self.typed.value.strip() or None})
+
+
 async def _change(interaction: Interaction, changes: dict[str, Any]) -> None:
-    server = await interaction.client.office.limit(moderating(interaction), changes)
+    await interaction.client.office.limit(moderating(interaction), changes)
+    await _renew(interaction)
+
+
+async def _renew(interaction: Interaction) -> None:
+    found = await interaction.client.office.overview(moderating(interaction))
     await interaction.response.edit_message(
-        view=panel(interaction, server), allowed_mentions=messages.SILENT
+        view=panel(interaction, found), allowed_mentions=messages.SILENT
     )
 
 
@@ -222,6 +310,10 @@ async def _greet(interaction: Interaction, channel_id: int) -> None:
 def _channel(channel_id: int) -> discord.SelectDefaultValue:
     kind = discord.SelectDefaultValueType.channel
     return discord.SelectDefaultValue(id=channel_id, type=kind)
+
+
+def _role(role_id: int) -> discord.SelectDefaultValue:
+    return discord.SelectDefaultValue(id=role_id, type=discord.SelectDefaultValueType.role)
 
 
 def _chosen(picked: Sequence[str]) -> tuple[str | None, str | None]:
