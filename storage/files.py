@@ -320,6 +320,17 @@ def named_by(db: sqlite3.Connection, user_id: int) -> set[str]:
     return {file for (file,) in rows}
 
 
+def frames_of(db: sqlite3.Connection, job_ids: Collection[int]) -> set[str]:
+    """The pictures out of these jobs' clips that other jobs begin with."""
+    return {
+        file
+        for job_id in job_ids
+        for (file,) in db.execute(
+            "SELECT file FROM needed WHERE file GLOB ?", (f"inputs/frame-{job_id}-*",)
+        )
+    }
+
+
 def still_named(db: sqlite3.Connection, file: str, *, live: bool) -> bool:
     """Whether a job, or a refused order, names a file; with *live*, a job under way."""
     row = db.execute(

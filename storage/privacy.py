@@ -141,6 +141,8 @@ def forget(
     takes.forget(db, user_id)
     named = files.named_by(db, user_id)
     made = {job.file for job in mine if job.file is not None}
+    made |= files.frames_of(db, [job.id for job in mine if job.file is not None])
+    named |= made
     db.execute(
         """
         UPDATE job SET request = 'forgotten:' || id, user_id = 0, channel_id = 0,
@@ -167,7 +169,7 @@ def forget(
     # An upload may be somebody else's, too. One's own clip goes though others began with it,
     # unless that is being made just now: then it goes when it has been.
     gone = sorted(name for name in named if not files.still_named(db, name, live=name in made))
-    files.forget(db, sorted(made & named | set(gone)))
+    files.forget(db, sorted(made | set(gone)))
     return Forgotten(jobs=len(mine), files=tuple(gone), until=until)
 
 

@@ -233,6 +233,18 @@ async def test_delete_mine_reaches_the_bucket_also_after_an_outage(store, s3, ar
     assert await store.files.copy_of(theirs.file) is not None
 
 
+async def test_a_picture_out_of_a_deleted_clip_goes_with_it(store, s3, archive, tmp_path):
+    mine = await take(store, tmp_path, 1, user_id=30)
+    frame = "inputs/frame-1-last.png"
+    await take(store, tmp_path, 2, user_id=31, brief=Brief(image=given(frame)))
+    await archive.work()
+    assert (await store.privacy.forget(30)).files == (frame, mine.file)
+    (tmp_path / frame).unlink()
+    (tmp_path / mine.file).unlink()
+    await archive.work()
+    assert [key.split("-")[0] for key in s3.named()] == ["studio/takes/2"]
+
+
 async def test_what_is_deleted_while_it_is_being_sent_does_not_stay_there(
     store, s3, archive, tmp_path
 ):

@@ -1,12 +1,15 @@
 """Files leave the disk in a fair order, and new work is refused before it is full."""
 
+import json
 import os
+import sqlite3
 
 import pytest
 
 from bot.errors import Refusal
 from bot.shelf import DAY, FRESH, GIB, RETRIED, Shelf
 from storage import Brief, Input, Mode, Offer, Plan, RefusedOrder, State, open_store
+from storage.opening import migrate, migrations
 from tests.doubles import Clock
 from tests.drafts import advance, draft
 
@@ -113,6 +116,24 @@ async def job_with(store, number, brief, *states, ended=NOW - DAY):
 
 
 NAMES = [f"{letter * 64}.png" for letter in "abcdef"]
+
+
+async def test_an_older_database_learns_which_files_its_jobs_need(tmp_path):
+    with sqlite3.connect(tmp_path / "dailies.db", isolation_level=None) as db:
+        migrate(db, tmp_path / "dailies.db", migrations()[:6])
+        plan = Plan(place="end", clip=Input(file="takes/1.mp4", type="video/mp4", size=1))
+        brief = json.dumps(Brief(image=given(NAMES[0]), plan=plan).to_json())
+        db.execute(
+            "INSERT INTO job (request, guild_id, channel_id, user_id, provider, model, brief,"
+            " price, created_at, state, rev, since, tries, attempt, billed, file)"
+            " VALUES ('r', 1, 1, 1, 'p', 'm', ?, 0, 0, 'done', 0, 0, 0, 0, 'no', 'takes/1.mp4')",
+            (brief,),
+        )
+    db.close()
+    async with open_store(tmp_path) as store:
+        assert await store.files.inputs_of(1) == [f"inputs/{NAMES[0]}"]
+        found = await store.files.missing("bucket", since=None)
+        assert found == (["takes/1.mp4", f"inputs/{NAMES[0]}"], None)
 
 
 async def test_what_a_killed_process_left_goes_once_it_is_old(store, tmp_path):
