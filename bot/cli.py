@@ -65,6 +65,7 @@ async def check(settings: Settings) -> int:
     try:
         async with open_store(settings.dailies_data) as store:
             broken = await store.check(thorough=True)
+            files = await store.accounting.needed_files()
     except Locked:
         print("A running Dailies is using the data; it checks the books every minute and says:")
         return health(settings)
@@ -72,7 +73,13 @@ async def check(settings: Settings) -> int:
         print(f"✗ {sentence}")
     if not broken:
         print("✓ The books add up.")
-    return FAILED if broken else OK
+    data = settings.dailies_data
+    lost = [(number, file) for number, file in files if not (data / file).is_file()]
+    for number, file in lost:
+        print(f"✗ {file}, which #{number} needs, is not in {data}.")
+    if not lost:
+        print(f"✓ Every file that a clip needs is there ({len(files):,}).")
+    return FAILED if broken or lost else OK
 
 
 async def doctor(settings: Settings) -> int:

@@ -208,9 +208,9 @@ async def deploy(
         studio.employ(worker)
         studio.has_room, studio.at_hand = shelf.check, shelf.at_hand
         await studio.rules.load()
-        audit = Audit(studio)
+        audit = Audit(studio, usd_per_credit=settings.dailies_usd_per_credit)
         checks = [_gateway_check(bot), _storage_check(store), audit.trouble]
-        remarks = []
+        remarks = [audit.remark]
         if archive is not None:
             bot.watchers.append(archive.moved)
             remarks.append(_archive_remark(archive))

@@ -158,6 +158,9 @@ class Studio:
         self.on_money: Callable[[int, Standing], None] = lambda _guild, _standing: None
         #: Called with a server after each order that its budget refused.
         self.on_spent: Callable[[int], None] = lambda _guild: None
+        #: Called with a job that cost more than its price, and with how much more, until it is
+        #: true that those whom it concerns know.
+        self.on_overrun: Callable[[Job, int], Awaitable[bool]] = _nobody_told
         self._jobs = store.jobs
         self._policy = store.policy
         self._inputs = inputs
@@ -606,3 +609,7 @@ def _calm(text: str) -> str:
 
 def _composed(text: str) -> Iterable[str]:
     return unicodedata.normalize("NFC", text)
+
+
+async def _nobody_told(_job: Job, _amount: int) -> bool:
+    return True  # the log has it

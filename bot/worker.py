@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Protocol, assert_never
 
 from bot.assembly import PIECE, assemble
+from bot.billing import billed
 from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.estimates import Estimates
 from bot.failover import Alternative, Failover, Offer, nobody
 from bot.lanes import Queue
 from bot.media import MediaError, sniff
-from bot.models import Model, in_credits
+from bot.models import Model
 from bot.providers import CallsBack, Order, Provider, Receipt, Report, Stage
 from storage import ENDED, IllegalMove, Input, Job, Stale, State, Store
 
@@ -646,15 +647,7 @@ class Worker:
         return True
 
     def _billed(self, job: Job) -> int | None:
-        """The credits that the provider said it billed; None where it did not say."""
-        provider = self._providers.get(job.provider)
-        if job.cost is None or provider is None:
-            return None
-        capability = _model(provider, job.model).capability(job.brief.mode)
-        if capability is None:
-            return None
-        dollars = Decimal(str(job.cost)) * capability.price.usd_per_unit
-        return in_credits(dollars, self._usd_per_credit)
+        return billed(job, self._providers.get(job.provider), self._usd_per_credit)
 
     def _take(self, job: Job) -> str:
         return f"takes/{job.id}.mp4"

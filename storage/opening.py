@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
+from .accounting import Accounting
 from .checks import Seen, look
 from .clock import TICKS, Clock, advance, gaps, mark, note_gap
 from .files import Files
@@ -63,6 +64,7 @@ class Store:
         self.privacy = Privacy(writer, clock=clock, defaults=defaults)
         self.takes = Takes(writer)
         self.files = Files(writer)
+        self.accounting = Accounting(writer)
 
     async def check(self, *, thorough: bool = False) -> list[str]:
         """Every rule of the books that is broken, a sentence each; see `checks.look`.

@@ -11,10 +11,13 @@ import pytest
 
 from bot.auditing import Audit
 from bot.errors import Refusal
+from bot.providers import Receipt
 from bot.studio import Place, Studio
-from storage import Brief, open_store
+from storage import Brief, State, open_store
 from tests.doubles import FakeProvider
-from tests.paid import ordered, paid_provider
+from tests.drafts import advance
+from tests.house import until
+from tests.paid import ordered, paid_provider, said
 from tests.test_cli import dailies
 
 PLACE = Place(guild_id=1, channel_id=2, user_id=3)
@@ -91,8 +94,113 @@ async def test_the_operator_may_check_by_hand(tmp_path):
         running = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data), DAILIES_WEB_PORT="1")
         assert "A running Dailies is using the data" in running.stdout
     well = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data))
-    assert (well.returncode, well.stdout) == (0, "✓ The books add up.\n")
+    fine = "✓ The books add up.\n✓ Every file that a clip needs is there (0).\n"
+    assert (well.returncode, well.stdout) == (0, fine)
     ruin(data / "dailies.db")
     ill = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data))
     assert ill.returncode == 1
     assert "✗ The ledger does not add up to zero: it is off by 1 credits." in ill.stdout
+
+
+async def test_the_operator_hears_of_files_that_are_not_there(tmp_path):
+    data = tmp_path / "data"
+    async with open_store(data) as store:
+        studio = Studio(store, {"fake": FakeProvider()})
+        job, _ = await studio.order(Brief(prompt="a fox"), request="one", place=PLACE)
+        await advance(
+            store.jobs, job, State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING
+        )
+    gone = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data))
+    assert gone.returncode == 1
+    assert f"✗ takes/1.mp4, which #1 needs, is not in {data}.\n" in gone.stdout
+    (data / "takes").mkdir()
+    (data / "takes" / "1.mp4").write_bytes(b"clip")
+    assert dailies("check", cwd=tmp_path, DAILIES_DATA=str(data)).returncode == 0
+
+
+async def settle(store, studio, number, *, cost, credits):
+    """A job of 6 credits that was made, what its provider says it cost, and what is booked."""
+    job, _ = await studio.order(Brief(prompt="a fox"), request=f"r{number}", place=PLACE)
+    way = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING)
+    job = await advance(store.jobs, job, *way)
+    end = job.to(
+        State.DONE, now=store.clock.now(), cost=cost, billed="yes", result_id=number, file=None
+    )
+    return await store.jobs.save(end, credits=credits)
+
+
+async def test_bills_that_are_not_what_was_booked_are_told(store, caplog):
+    studio = Studio(store, {"held": paid_provider()})
+    audit = Audit(studio)
+    await settle(store, studio, 1, cost=0.06, credits=6)
+    assert await audit.compare() == []
+    await settle(store, studio, 2, cost=0.52, credits=6)  # 46 credits: less than half a dollar
+    assert await audit.compare() == []
+    assert await audit.remark() is None
+    await settle(store, studio, 3, cost=0.12, credits=6)
+    with caplog.at_level(logging.ERROR):
+        [found] = await audit.compare()
+    assert found.endswith("Held billed 70 credits, and 18 were booked.")
+    assert found in caplog.text
+    assert await audit.remark() == found
+    assert not studio.halted, "orders are taken all the same"
+
+
+@pytest.fixture
+async def moderated(paid_house, ada):
+    """The house, with a channel in which its moderators are told things."""
+    panel = await said(ada, "/studio setup")
+    await (await ada.choose(panel, "do:set:moderators", "moderators")).answered
+    return paid_house
+
+
+async def test_moderators_are_told_once_of_a_clip_that_cost_more_than_its_price(
+    moderated, mira, ada, paid, caplog
+):
+    paid.submits.append(Receipt(remote_id="dear", cost=0.09))
+    paid.finished = True
+    await ordered(mira)
+    await until(lambda: _is(moderated, 1, State.DONE))
+    bill = await moderated.store.policy.bill(1)
+    assert (bill.spent, bill.lost) == (6, 3)
+    with caplog.at_level(logging.WARNING):
+        await moderated.audit.look()
+    ada.go("moderators")
+    told = await ada.wait_for("Held billed 9 credits for #1, 3 more than its price of 6.")
+    assert "Its person pays the price" in told.text
+    assert "Job 1 cost 9 credits at held, above its price of 6" in caplog.text
+    await moderated.audit.look()
+    await asyncio.sleep(0.3)
+    assert len([each for each in ada.messages() if "billed 9" in each.text]) == 1
+    assert await moderated.store.accounting.overruns() == []
+
+
+async def test_without_a_channel_the_log_is_told_once(paid_house, mira, paid, caplog):
+    paid.submits.append(Receipt(remote_id="dear", cost=0.09))
+    paid.finished = True
+    await ordered(mira)
+    await until(lambda: _is(paid_house, 1, State.DONE))
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            await paid_house.audit.look()
+    assert caplog.text.count("Job 1 cost 9 credits") == 1
+
+
+async def test_what_cannot_be_told_yet_stays_due(store):
+    studio, answers = Studio(store, {"held": paid_provider()}), [False, True]
+    audit, heard = Audit(studio), []
+
+    async def tell(job, amount):
+        heard.append((job.id, amount))
+        return answers.pop(0)
+
+    studio.on_overrun = tell
+    await settle(store, studio, 1, cost=0.09, credits=9)
+    for _ in range(3):
+        await audit.look()
+    assert heard == [(1, 3), (1, 3)]
+
+
+async def _is(house, number, state):
+    job = await house.store.jobs.get(number)
+    return job is not None and job.state is state

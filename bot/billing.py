@@ -1,0 +1,18 @@
+"""What a provider said it billed for a job, in credits."""
+
+from decimal import Decimal
+
+from bot.models import in_credits
+from bot.providers import Provider
+from storage import Job
+
+
+def billed(job: Job, provider: Provider | None, usd_per_credit: Decimal) -> int | None:
+    """Whole credits that cover what *provider* billed; None where it did not say."""
+    if job.cost is None or provider is None:
+        return None
+    model = next((model for model in provider.models if model.name == job.model), None)
+    capability = model.capability(job.brief.mode) if model is not None else None
+    if capability is None:
+        return None
+    return in_credits(Decimal(str(job.cost)) * capability.price.usd_per_unit, usd_per_credit)
