@@ -18,16 +18,21 @@ from storage import Use
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH, DPI = 8.0, 125  #: inches, and dots an inch: 1000 pixels, which Discord shows unscaled
+WIDTH, DPI = 8.0, 125  #: inches, and dots an inch: 1000 pixels
+#: Points. A telephone shows the picture 390 pixels wide: the letters have to bear that.
+HEAD, SMALL = 20, 16.5
 #: Inches: a title with air, a row of the legend, the columns, the dates, a bar, the right edge.
-TITLE, ROW, COLUMNS, FOOT, BAR, EDGE = 0.46, 0.23, 2.4, 0.42, 0.34, 0.25
+TITLE, ROW, COLUMNS, FOOT, BAR, EDGE = 0.68, 0.36, 3.0, 0.58, 0.52, 0.25
+LEFT, NAMES = 1.15, 3.1  #: inches left of the columns and of the bars: for numbers, for names
 CARD, INK, FAINT, RULE = "#23262e", "#eef0f4", "#a9b0bd", "#3b404b"
 #: Apart in lightness too, for those who see few colours; the first is the bot's own.
 COLOURS = ("#6f9bff", "#ffb454", "#63d0a4", "#f07f9c", "#b89cf5", "#d8dde6", "#8a919e")
 MAKERS = 6  #: models with a colour of their own; the rest are "other"
 PEOPLE = 8  #: bars of a report
-LEGEND = 4  #: names beside each other
-LONGEST = 22  #: characters of a name
+LEGEND = 2  #: names beside each other
+LONGEST = 18  #: characters of a name
+MAKER = 27  #: characters of a model's name
+DATES = 6  #: dates below the columns
 BARS = 62  #: columns that are told apart: longer spans are shown by week
 
 
@@ -75,10 +80,10 @@ def _picture(columns: _Columns, bars: Sequence[tuple[Sequence[str], int]]) -> by
         width = WIDTH - left - EDGE
         return figure.add_axes((left / WIDTH, bottom / height, width / WIDTH, tall / height))
 
-    _draw_columns(axes(0.75, people + FOOT, COLUMNS), columns, above=legend)
+    _draw_columns(axes(LEFT, people + FOOT, COLUMNS), columns, above=legend)
     if bars:
         named = [(_drawn(each), amount) for each, amount in bars]
-        _draw_bars(axes(2.1, 0.4 * TITLE, len(bars) * BAR), named)
+        _draw_bars(axes(NAMES, 0.4 * TITLE, len(bars) * BAR), named)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", facecolor=CARD)
     return picture.getvalue()
@@ -90,14 +95,15 @@ def _draw_columns(axes: "Axes", columns: _Columns, *, above: float) -> None:
     places = range(len(columns.days))
     floor = [0] * len(columns.days)
     for colour, (maker, heights) in zip(COLOURS, columns.stacks.items(), strict=False):
-        axes.bar(places, heights, bottom=floor, color=colour, width=0.82, label=maker)
+        axes.bar(places, heights, bottom=floor, color=colour, width=0.82, label=_cut(maker, MAKER))
         floor = [below + height for below, height in zip(floor, heights, strict=True)]
     each = "a day" if columns.width == 1 else f"each {columns.width} days"
     _dress(axes, f"Credits {each}", pad=9 + 72 * above)
-    step = max(1, len(columns.days) // 8)
+    step = max(1, -(-len(columns.days) // DATES))
+    axes.tick_params(axis="x", pad=10)
     axes.set_xticks(list(places)[::step])
     axes.set_xticklabels([f"{day.day} {day:%b}" for day in columns.days[::step]])
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.grid(axis="y", color=RULE, linewidth=0.8)
     axes.set_ylim(0, max([*floor, 1]) * 1.08)
@@ -105,15 +111,25 @@ def _draw_columns(axes: "Axes", columns: _Columns, *, above: float) -> None:
     if columns.stacks:
         axes.legend(
             loc="lower left",
-            bbox_to_anchor=(-0.01, 1.0),
+            bbox_to_anchor=((0.25 - LEFT) / (WIDTH - LEFT - EDGE), 1.0),
             ncols=LEGEND,
             frameon=False,
             labelcolor=INK,
-            fontsize=9,
+            fontsize=SMALL,
             handlelength=1.0,
+            handletextpad=0.5,
+            columnspacing=1.2,
+            borderpad=0.2,
+            labelspacing=0.35,
         )
     else:
-        axes.text(0.5, 0.5, "Nothing was spent", color=FAINT, ha="center", transform=axes.transAxes)
+        axes.text(
+            *(0.5, 0.5, "Nothing was spent"),
+            color=FAINT,
+            ha="center",
+            fontsize=SMALL,
+            transform=axes.transAxes,
+        )
 
 
 def _draw_bars(axes: "Axes", bars: Sequence[tuple[str, int]]) -> None:
@@ -125,16 +141,21 @@ def _draw_bars(axes: "Axes", bars: Sequence[tuple[str, int]]) -> None:
     axes.set_yticklabels([name for name, _ in bars], color=INK)
     axes.set_xticks([])
     most = max([*amounts, 1])
-    axes.set_xlim(0, most * 1.15)
+    axes.set_xlim(0, most * 1.35)
     for place, amount in zip(places, amounts, strict=True):
-        axes.text(amount + most * 0.01, place, f"{amount:,}", color=INK, va="center", fontsize=10)
+        axes.text(
+            *(amount + most * 0.02, place, f"{amount:,}"), color=INK, va="center", fontsize=SMALL
+        )
 
 
 def _dress(axes: "Axes", title: str, *, pad: float = 8.0) -> None:
     axes.set_facecolor(CARD)
     axes.set_axisbelow(True)
-    axes.set_title(title, color=INK, loc="left", fontsize=12, fontweight="bold", pad=pad)
-    axes.tick_params(colors=FAINT, length=0, labelsize=10)
+    # At the picture's own left edge, wherever the axes begin.
+    left = axes.get_position().x0 * WIDTH
+    edge = (0.25 - left) / (WIDTH - left - EDGE)
+    axes.set_title(title, x=edge, color=INK, loc="left", fontsize=HEAD, fontweight="bold", pad=pad)
+    axes.tick_params(colors=FAINT, length=0, labelsize=SMALL)
     for spine in axes.spines.values():
         spine.set_visible(False)
 
@@ -163,5 +184,8 @@ def _drawn(names: Sequence[str]) -> str:
 
     shapes = get_font(findfont("DejaVu Sans")).get_charmap()
     known = (name for name in names if name and all(ord(each) in shapes for each in name))
-    name = next(known, "somebody").strip()
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    return _cut(next(known, "somebody").strip(), LONGEST)
+
+
+def _cut(name: str, most: int) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
