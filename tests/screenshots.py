@@ -36,6 +36,7 @@ async def walk(page, folder):
 
     await page.locator(".log").get_by_text("Open", exact=True).last.click()
     await clips(page, 1)
+    await board(page, "1 take ·")
     await shot(page, folder / "2-clip.png", at=3)
 
     await page.locator(".log .button").filter(has_text="Retake").last.click()
@@ -47,6 +48,7 @@ async def walk(page, folder):
 
     await page.locator('.log .reaction[data-key="reaction ⏩"]').last.click()
     await clips(page, 3)
+    await board(page, "3 takes ·")
     await shot(page, folder / "4-extend.png", at=8)
 
     await run(page, "/video compare a:1 b:2")
@@ -61,6 +63,13 @@ async def clips(page, count):
     )
     await page.locator(".log video").last.scroll_into_view_if_needed()
     await page.wait_for_timeout(1500)
+
+
+async def board(page, words):
+    """Wait until the board, which follows a few seconds later, says so as well."""
+    found = page.locator(".log .message").filter(has_text="Takes").filter(has_text=words)
+    await found.filter(has_not_text="under way").first.wait_for()
+    await page.locator(".log video").last.scroll_into_view_if_needed()
 
 
 async def shot(page, path, *, at=None):
