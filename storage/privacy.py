@@ -99,7 +99,8 @@ def export(db: sqlite3.Connection, user_id: int) -> dict[str, Any]:
             "SELECT guild_id, name, provider, model, brief, at FROM preset WHERE user_id = :user"
         ),
         "reactions": rows(
-            "SELECT message_id, emoji, n, stands, at FROM reaction WHERE user_id = :user"
+            "SELECT message_id, emoji, n, stands, at, explained, answer FROM reaction"
+            " WHERE user_id = :user"
         ),
         "posts of your clips": rows(
             """

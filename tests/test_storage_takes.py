@@ -214,12 +214,14 @@ async def test_who_is_forgotten_leaves_no_mark_on_takes(store):
     theirs = await job_in(store, 1, user_id=30)
     other = await job_in(store, 2, user_id=31)
     await store.takes.favourite(other.id, 30, at=1.0)
-    await store.takes.set_reaction(70, 30, "🔁", Reaction(n=1, stands=True, at=1.0))
+    told = Reaction(n=1, stands=True, at=1.0, explained="No.", answer="You have 3 credits.")
+    await store.takes.set_reaction(70, 30, "🔁", told)
     await store.takes.posted(Post(message_id=70, channel_id=500, job_id=theirs.id, at=1.0))
     await store.takes.posted(Post(message_id=71, channel_id=500, job_id=other.id, at=1.0))
     await store.takes.hide(other.id, by=30)
     exported = await store.privacy.export(30)
     assert [each["job_id"] for each in exported["favourites"]] == [other.id]
+    assert exported["reactions"][0]["answer"] == "You have 3 credits."
     assert await store.privacy.forget(30) is not None
     found = await store.takes.get(other.id, guild_id=10)
     assert (found.favourites, found.hidden_by, found.post) == (0, 0, (500, 71))
