@@ -147,8 +147,6 @@ class Shelf:
                     f"{_called(copy.file)} lies in the bucket, and the disk of this Dailies has "
                     "no room to bring it back; tell whoever runs it."
                 )
-        # First, so that it makes room again even if this process dies at any time from here on.
-        await self._files.restore(copy.file)
         path = self._data / copy.file
         try:
             await self._archive.fetch(copy, path)
@@ -162,6 +160,9 @@ class Shelf:
             ) from busy
         except OSError as error:
             raise Busy("This bot's disk cannot be written to just now.", raw=str(error)) from error
+        # Afterwards: a file whose take is said to have made room is swept away, a take whose file
+        # is said to be here and is not would be called lost.
+        await self._files.restore(copy.file)
         return path
 
     def _came(self, file: str, task: asyncio.Task[Path]) -> None:

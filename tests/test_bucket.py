@@ -371,6 +371,7 @@ async def test_what_cannot_be_brought_back_is_said(store, s3, archive, tmp_path,
     with pytest.raises(Refusal, match="is not kept any more"):
         await keeper.at_hand(job.file)
     assert list((tmp_path / "takes").iterdir()) == [], "not even half of it"
+    assert await store.accounting.needed_files() == [], "nobody misses it on the disk"
     s3.objects.clear()
     with pytest.raises(Refusal, match="is not kept any more"):
         await keeper.at_hand(job.file)
