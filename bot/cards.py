@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from bot.worker import Glimpse
+from bot.screen import Glimpse
 from storage import ENDED, Job, State
 
 log = logging.getLogger(__name__)

@@ -24,10 +24,10 @@ from bot.limits import CLOSED
 from bot.office import Office
 from bot.own import Own
 from bot.refusals import Refusals
+from bot.screen import Glimpse
 from bot.shelf import Shelf
 from bot.studio import Place, Studio
 from bot.takes import Versions
-from bot.worker import Glimpse
 from storage import ENDED, Input, Job, State, Take
 
 log = logging.getLogger(__name__)

@@ -22,9 +22,9 @@ from bot.fitting import fit
 from bot.media import MediaError, probe, sniff
 from bot.posters import Posters
 from bot.preview import preview
+from bot.screen import Undeliverable
 from bot.shelf import Shelf
 from bot.studio import Studio
-from bot.worker import Undeliverable
 from storage import Job, Post, State, Store
 
 log = logging.getLogger(__name__)

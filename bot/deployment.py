@@ -214,7 +214,7 @@ async def deploy(
         if archive is not None:
             bot.watchers.append(archive.moved)
             remarks.append(_archive_remark(archive))
-        web = Web(checks, remarks=remarks, called_back=worker.called_back, clock=clock)
+        web = Web(checks, remarks=remarks, called_back=worker.callbacks.hear, clock=clock)
         try:
             await web.start(settings.dailies_web_host, settings.dailies_web_port)
         except OSError as error:

@@ -15,7 +15,7 @@ from bot.ledger_words import at_end, on_card
 from bot.ledger_words import price as price
 from bot.models import MODE_WORDS, Capability, Model, listed
 from bot.providers import Provider
-from bot.worker import Glimpse
+from bot.screen import Glimpse
 from storage import Bill, Brief, DiskTrouble, Job, Mode, Relation, State
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from bot.inputs import Inputs, Source
 from bot.limits import said
 from bot.models import Capability, Model, Unfit, complete, in_credits, listed, usd
 from bot.providers import Provider
-from bot.worker import Glimpse
+from bot.screen import Glimpse
 from storage import (
     Admitted,
     Brief,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bot.cards import GAP, SLOW_GAP, Cards, Pacer
-from bot.worker import Glimpse
+from bot.screen import Glimpse
 from storage import Brief, Job, State
 from tests.doubles import Clock
 from tests.house import until

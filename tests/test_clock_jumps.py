@@ -7,7 +7,8 @@ import pytest
 
 from bot.errors import Busy
 from bot.providers import Report, Stage
-from bot.worker import SOON, UNHEARD
+from bot.steps import UNHEARD
+from bot.worker import SOON
 from storage import Defaults, State, open_store
 from storage.clock import LEAP, SURE, Clock, mark
 from tests.doubles import FakeProvider, Screen

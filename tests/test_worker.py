@@ -7,8 +7,10 @@ import pytest
 
 from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.providers import Receipt, Report, Stage
+from bot.screen import Undeliverable
+from bot.steps import PATIENCE
 from bot.studio import Place, Studio
-from bot.worker import PATIENCE, Undeliverable, Worker
+from bot.worker import Worker
 from storage import Brief, Defaults, State, open_store
 from tests.doubles import PRICE, Clock, FakeProvider, Screen, model
 
@@ -19,7 +21,7 @@ class House:
     """A studio and a worker over one store, as a deployment has them."""
 
     def __init__(self, store, providers, screen, clock, data):
-        self.store, self.screen, self.clock = store, screen, clock
+        self.store, self.screen, self.clock, self.data = store, screen, clock, data
         self.studio = Studio(store, providers, clock=clock)
 
         async def link(job, given):
@@ -126,7 +128,7 @@ async def test_the_intention_is_on_disk_before_the_provider_hears_of_it(house, p
             return await super().submit(order)
 
     watching = Watching()
-    house = House(store, {"fake": watching}, Screen(), house.clock, house.worker._data)
+    house = House(store, {"fake": watching}, Screen(), house.clock, house.data)
     await house.order()
     await house.run_now()
 
@@ -541,7 +543,7 @@ async def test_what_a_provider_named_is_not_lost_when_the_disk_is_full(house, pr
     disk = Full(store.jobs)
     disk.full = True
     store.jobs = disk
-    house = House(store, {"fake": provider}, Screen(), house.clock, house.worker._data)
+    house = House(store, {"fake": provider}, Screen(), house.clock, house.data)
     job = await house.order()
     await house.run_now()
     assert (await house.get(job)).state is State.SUBMITTING

@@ -1,0 +1,96 @@
+"""What a provider, or somebody who says so, tells us about an attempt by itself."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from bot.errors import Busy, Failure, Refusal, Unclear
+from bot.places import Places
+from bot.providers import CallsBack, Provider
+from bot.screen import Glimpse, Screen
+from bot.steps import Steps
+from storage import Job, Stale, State, Store
+
+log = logging.getLogger(__name__)
+
+
+class Callbacks:
+    """Believes what a callback names once the provider itself knows it."""
+
+    def __init__(
+        self,
+        store: Store,
+        providers: Mapping[str, Provider],
+        screen: Screen,
+        *,
+        steps: Steps,
+        places: Places,
+        wake: Callable[[Job], None],
+    ) -> None:
+        self._jobs = store.jobs
+        self._clock = store.clock.now
+        self._providers = providers
+        self._screen = screen
+        self._steps = steps
+        self._places = places
+        self._wake = wake
+
+    async def hear(self, token: str, body: bytes) -> None:
+        """A provider, or somebody who says so, told us about an attempt.
+
+        Anybody can send one, so it is a hint: what it names is believed once the provider
+        itself knows it. It can settle an order whose reply was lost. Raises `Busy` where what
+        it says could not be kept, so that it has to be sent again.
+        """
+        job = await self._jobs.by_token(token)
+        provider = self._providers.get(job.provider) if job is not None else None
+        if job is None or not isinstance(provider, CallsBack):
+            return
+        named = provider.callback(body)
+        if named is None:
+            return
+        if job.state is State.RENDERING:
+            self._called(job, named)
+            return
+        known = await self._jobs.by_remote(job.provider, named)
+        if known is not None and known.id != job.id:
+            return  # that clip is another job's
+        try:
+            await provider.poll(self._steps.order(job, provider), named)
+        except Refusal as refusal:
+            if refusal.failure is Failure.LOST:
+                return  # it does not know that id: the callback was forged
+        except Unclear as error:
+            raise Busy(str(error)) from error
+        job = await self._jobs.by_token(token)  # asking took a while
+        if job is None:
+            return
+        match job.state:
+            case State.SUBMITTING:
+                self._steps.named[token] = named  # in case the reply is lost
+                raise Busy("It is just being sent.")
+            case State.UNCLEAR:
+                await self._adopt(job, named)
+            case _:
+                self._called(job, named)
+
+    def _called(self, job: Job, named: str) -> None:
+        """Ask about *job* now, if that is what its provider calls it."""
+        if job.remote_id == named:
+            self._wake(job)
+
+    async def _adopt(self, job: Job, named: str) -> None:
+        """Go on with an unclear *job*, now that its provider knows it as *named*."""
+        now = self._clock()
+        adopted = job.to(State.RENDERING, now=now, due_at=now, remote_id=named, error=None)
+        try:
+            saved = await self._jobs.save(
+                replace(adopted, failure=None, billed="no"), "called back"
+            )
+        except Stale as stale:
+            raise Busy("It moved just now.") from stale
+        log.info("Job %s was found by a callback", job.id)
+        self._places.keep(job.provider, job.id)
+        self._places.seen(job)
+        self._screen.show(saved, Glimpse())
+        self._wake(saved)
