@@ -72,15 +72,25 @@ async def test_a_thread_deleted_while_the_bot_was_down_is_known_to_be_gone(
 async def test_a_deleted_channel_takes_the_posts_of_its_threads_along(playground, mira, house):
     clip = await first_clip(mira)
     await done(house, 1)
-    assert await house.store.takes.posts_of(1)
     world = playground.world
     parent = world.find_channel(clip.channel_id).parent_id
+    mira.go(parent)
+    await answered(await mira.type("/video show", clip="1", public=True))
+
+    async def both():
+        return {each.channel_id for each in await house.store.takes.posts_of(1)}
+
+    await until(lambda: _is(both, {parent, clip.channel_id}))
     world.delete_channel(parent)
 
     async def forgotten():
         return await house.store.takes.posts_of(1) == []
 
     await until(forgotten)
+
+
+async def _is(question, wanted):
+    return await question() == wanted
 
 
 @pytest.mark.parametrize("whole", [True, False])
