@@ -137,7 +137,7 @@ class Steps:
             return self._failed(job, _gone(job), failure=Failure.DOWN)
         if self.stopping:
             return None
-        if self._awake(job.created_at) > QUEUE_LASTS:
+        if self._awake(job.created_at) > QUEUE_LASTS and await self._waited_enough(job):
             now, sentence = self._clock(), "No provider took it within a day; nothing was ordered."
             return job.to(
                 State.EXPIRED, now=now, due_at=now, error=sentence, failure=Failure.TIMEOUT
@@ -149,6 +149,15 @@ class Steps:
         now, token = self._clock(), self._new_token()
         self._intended[job.id] = token
         return job.to(State.SUBMITTING, now=now, due_at=now, attempt=job.attempt + 1, token=token)
+
+    async def _waited_enough(self, job: Job) -> bool:
+        """Whether nobody asked for another try lately: an order may have been parked for days."""
+        asked = [
+            event.at
+            for event in await self._jobs.history(job.id)
+            if event.after is State.QUEUED and event.before in {State.UNCLEAR, State.REVIEW}
+        ]
+        return not asked or self._awake(asked[-1]) > QUEUE_LASTS
 
     async def _move(self, job: Job, offer: Offer) -> float:
         """Give *job* to another provider."""

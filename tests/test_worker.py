@@ -175,6 +175,27 @@ async def test_what_nobody_takes_for_a_day_is_given_up_and_costs_nothing(house, 
     assert "nothing was ordered" in job.error
 
 
+async def test_a_try_that_somebody_asks_for_days_later_has_a_day_of_its_own(
+    house, provider, store, clock
+):
+    job = await house.order()
+    provider.submits.append(Unclear("its reply was lost"))
+    await house.run_now()
+    clock.advance(3 * 86_400)
+    parked = await house.get(job)
+    again = parked.to(State.QUEUED, now=clock(), due_at=clock(), billed="no", remote_id=None)
+    house.worker.wake(await store.jobs.save(again, "tried again"))
+    provider.submits.extend([Busy("down", retry_after=900)] * 200)
+    for _ in range(90):
+        await house.run_now()
+        clock.advance(901)
+    assert (await house.get(job)).state is State.QUEUED
+    for _ in range(20):
+        await house.run_now()
+        clock.advance(901)
+    assert (await house.get(job)).state is State.EXPIRED
+
+
 async def test_an_order_that_may_have_arrived_is_never_sent_twice(house, provider, screen):
     job = await house.order()
     provider.submits.append(Unclear("its reply was lost"))
