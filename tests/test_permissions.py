@@ -8,7 +8,7 @@ from simcord.enums import InteractionType as Kind
 
 from cogs._pressing import VERBS, marked
 from playground import open_playground
-from storage import By, ChangedBy
+from storage import By, ChangedBy, Post
 from tests.house import until, working
 from tests.makers import NATIVE, Maker
 from tests.paid import ordered, said
@@ -321,7 +321,41 @@ async def test_ids_of_another_server_answer_exactly_as_unknown_ones(
             data = {"custom_id": f"form:{form}:{number}", "components": fields}
             answers.append((await sent(boss, Kind.MODAL_SUBMIT, data)).replace(str(number), "N"))
         assert answers == ["There is no clip #N here."] * 2, form
+    thread = (await until(lambda: mira.threads("videos")))[0]
+    card = (await paid_house.store.jobs.get(1)).card_id
+    await paid_house.store.takes.posted(Post(message_id=4711, channel_id=thread, job_id=1, at=0.0))
+    for menu in MENUS - {"Animate this image", "Use this sound"}:
+        for message in (card, 4711, 777):
+            assert await by_menu(boss, menu, message) == "Use this on a clip that Dailies made."
     assert len(await paid_house.store.jobs.newest()) == 1
+
+
+async def by_menu(person, menu, message_id):
+    """What a menu says of a message that this person's client would not show."""
+    shown = {
+        "id": str(message_id),
+        "channel_id": str(person.at),
+        "content": "",
+        **{key: [] for key in ("embeds", "attachments", "mentions", "mention_roles")},
+        "flags": 0,
+        "type": 0,
+        "pinned": False,
+        "tts": False,
+        "timestamp": "2026-01-01T00:00:00+00:00",
+        "edited_timestamp": None,
+        "mention_everyone": False,
+        "components": [],
+        "author": {"id": "5", "username": "x", "discriminator": "0", "avatar": None},
+    }
+    found = next(
+        one
+        for scope in person._world.commands.values()
+        for one in scope.values()
+        if one["name"] == menu
+    )
+    data = {"id": found["id"], "name": menu, "type": 3, "target_id": str(message_id)}
+    data["resolved"] = {"messages": {str(message_id): shown}}
+    return await sent(person, Kind.APPLICATION_COMMAND, data)
 
 
 async def said_to(person, command, options):

@@ -7,6 +7,7 @@ from tests.house import until, working
 from tests.makers import PLAIN, Maker
 from tests.paid import ordered, said
 from tests.test_building import told
+from tests.test_permissions import by_menu
 from tests.test_takes_reactions import clip_of
 
 SECRET = "the secret launch film"
@@ -134,3 +135,11 @@ async def test_a_thread_that_discord_does_not_tell_of_is_as_its_channel(playgrou
         )
         job, _ = await store.jobs.add(draft(thread, guild_id=guild, channel_id=thread, user_id=9))
         assert await house.studio.may_see(job, place) is seen
+
+
+async def test_a_menu_on_a_message_one_may_not_read_says_nothing(mira, house, hidden):
+    """No client offers it; a changed one may name any message."""
+    for menu in ("Details", "Retake…", "Extend…"):
+        for message in (hidden.id, 777):
+            told_her = await by_menu(mira, menu, message)
+            assert told_her == "Use this on a clip that Dailies made.", menu

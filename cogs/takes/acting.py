@@ -10,6 +10,7 @@ from bot import board, messages
 from bot.client import Dailies, Interaction, place_of
 from bot.errors import Busy, Refusal
 from bot.studio import Place, Quote
+from cogs._pressing import standing_at
 from cogs.takes.boards import Boards
 from storage import Job, Post
 
@@ -30,14 +31,16 @@ async def pressed(interaction: Interaction, job_id: int) -> tuple[Place, Job]:
 async def clip_of(interaction: Interaction, message_id: int) -> int:
     """The number of the clip that a message carries or is the card of.
 
-    Raises `Refusal` for any other message.
+    Raises `Refusal` for any other message, and for those of other servers and of channels that
+    this person may not read, which only a changed client can name.
     """
-    store = interaction.client.studio.store
-    post = await store.takes.post(message_id)
+    studio, place = interaction.client.studio, standing_at(interaction)
+    post = await studio.store.takes.post(message_id)
     if post is not None:
-        return post.job_id
-    job = await store.jobs.by_message(message_id, guild_id=interaction.guild_id)
-    if job is None:
+        job = await studio.store.jobs.get(post.job_id, guild_id=place.guild_id)
+    else:
+        job = await studio.store.jobs.by_message(message_id, guild_id=place.guild_id)
+    if job is None or not await studio.may_see(job, place):
         raise Refusal("Use this on a clip that Dailies made.")
     return job.id
 
