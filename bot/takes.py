@@ -18,6 +18,7 @@ from bot.inputs import Source
 from bot.joining import side_by_side
 from bot.media import MediaError, last_frame, picture_size, poster
 from bot.models import Model, Unfit, listed
+from bot.presets import CHOICES, Presets
 from bot.shelf import Shelf
 from bot.studio import CHOOSERS, Costly, Place, Quote, Studio, clean
 from storage import (
@@ -37,20 +38,6 @@ from storage import (
 SHORTEST = 0.5  #: seconds of a part that can be made again here
 KEPT = frozenset({State.DELIVERING, State.DONE, State.UNDELIVERED})
 READ = 500  #: clips whose length and size are remembered
-PRESETS = 25  #: of one person, and of one server
-#: What a preset keeps of a brief: choices, never the prompt or inputs.
-CHOICES = (
-    *("resolution", "aspect", "duration", "fps", "sound", "camera", "loras", "routing"),
-    *("replace", "direction"),
-)
-
-
-#: What of it has no place in a clip of another mode.
-_NOT_OF = {
-    Mode.TEXT: ("replace", "direction"),
-    Mode.IMAGE: ("replace", "direction"),
-    Mode.AUDIO: ("replace", "direction", "duration", "sound"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +78,7 @@ class Versions:
         self._policy = studio.store.policy
         self._data = data
         self._clock = clock
+        self.presets = Presets(studio, clock=clock)
         self._read: OrderedDict[int, Input] = OrderedDict()
 
     # Looking.
@@ -388,88 +376,6 @@ class Versions:
                 by = By(guild_id=place.guild_id, actor_id=place.user_id)
             await self._studio.store.servers.take_down(by, job, hidden_by=None)
         return job
-
-    # Presets.
-
-    async def save_preset(self, name: str, job: Job, *, place: Place, server: bool) -> Preset:
-        """Keep the settings of a clip under a name."""
-        if server and not place.moderator:
-            raise Refusal("Only moderators save presets for the whole server.")
-        name = " ".join(clean(name).split())
-        if not 1 <= len(name) <= 40:
-            raise Refusal("A preset's name has 1 to 40 characters.")
-        owner = 0 if server else place.user_id
-        there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
-        own = [preset for preset in there if preset.user_id == owner]
-        if len(own) >= PRESETS and name not in {preset.name for preset in own}:
-            raise Refusal(f"There are {PRESETS} presets already; delete one first.")
-        kept = Brief(mode=job.brief.mode, **{name: getattr(job.brief, name) for name in CHOICES})
-        preset = Preset(
-            guild_id=place.guild_id,
-            user_id=owner,
-            name=name,
-            provider=job.provider,
-            model=job.model,
-            brief=kept,
-            at=self._clock(),
-        )
-        by = By(guild_id=place.guild_id, actor_id=place.user_id) if server else None
-        await self._takes.save_preset(preset, by=by)
-        return preset
-
-    async def preset(self, name: str, *, place: Place) -> Preset:
-        """The preset of that name: a person's own, else the server's."""
-        there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
-        wanted = " ".join(name.split()).casefold()
-        found = next((each for each in there if each.name.casefold() == wanted), None)
-        if found is None:
-            names = listed([f"“{each.name}”" for each in there] or ["none yet"])
-            raise Refusal(f"There is no preset “{name[:40]}”; choose {names}.")
-        return found
-
-    async def delete_preset(self, name: str, *, place: Place, server: bool) -> None:
-        if server and not place.moderator:
-            raise Refusal("Only moderators delete presets of the server.")
-        owner = 0 if server else place.user_id
-        there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
-        wanted = " ".join(name.split()).casefold()
-        names = [each.name for each in there if each.user_id == owner]
-        found = next((each for each in names if each.casefold() == wanted), None)
-        by = By(guild_id=place.guild_id, actor_id=place.user_id) if server else None
-        if found is None or not await self._takes.delete_preset(
-            guild_id=place.guild_id, user_id=owner, name=found, by=by, at=self._clock()
-        ):
-            whose = "The server has" if server else "You have"
-            raise Refusal(f"{whose} no preset “{name[:40]}”.")
-
-    async def with_preset(self, preset: Preset, prompt: str, *, request: str) -> Quote:
-        """A new clip with a preset's settings."""
-        if preset.brief.mode is not Mode.TEXT:
-            raise Refusal(f"“{preset.name}” is for clips from an input; use it with /video again.")
-        return self._studio.quote(
-            preset.brief.but(prompt=prompt),
-            provider=preset.provider,
-            model=preset.model,
-            request=request,
-        )
-
-    def with_settings(
-        self, preset: Preset, wish: Brief, *, provider: str | None, model: str | None
-    ) -> tuple[Brief, str | None, str | None]:
-        """*wish*, its provider and model, with a preset's settings where nothing was chosen."""
-        kept = {
-            name: value
-            for name in CHOICES
-            if name not in _NOT_OF.get(wish.mode, ())
-            and getattr(wish, name) in (None, ())
-            and (value := getattr(preset.brief, name)) not in (None, ())
-        }
-        if provider in (None, preset.provider) and model is None:
-            does = {each.name for each in self._offers(wish.mode, preset.provider)}
-            if does:
-                provider = preset.provider
-                model = preset.model if preset.model in does else None
-        return wish.but(**kept), provider, model
 
     # Who makes it.
 

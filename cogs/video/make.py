@@ -266,8 +266,8 @@ class Making(commands.Cog):
     ) -> None:
         if preset is not None:
             versions = interaction.client.versions
-            wish, provider, model = versions.with_settings(
-                await versions.preset(preset, place=place_of(interaction)),
+            wish, provider, model = versions.presets.with_settings(
+                await versions.presets.find(preset, place=place_of(interaction)),
                 wish,
                 provider=provider,
                 model=model,

@@ -195,7 +195,7 @@ class Taking(commands.Cog):
             request=f"interaction:{interaction.id}",
             place=place,
             changes={name: value for name, value in asked.items() if value is not None},
-            preset=await versions.preset(preset, place=place) if preset else None,
+            preset=await versions.presets.find(preset, place=place) if preset else None,
             provider=provider,
             model=model,
         )
@@ -234,18 +234,18 @@ class Taking(commands.Cog):
         if sum(each is not None for each in (use, save, delete)) > 1:
             raise Refusal("Use, save or delete a preset; one at a time.")
         if use is not None:
-            quote = await versions.with_preset(
-                await versions.preset(use, place=place),
+            quote = await versions.presets.quote(
+                await versions.presets.find(use, place=place),
                 prompt or "",
                 request=f"interaction:{interaction.id}",
             )
             await acting.order(interaction, quote, place, confirmed=False)
         elif save is not None:
             job = await self._last(clip, place)
-            kept = await versions.save_preset(save, job, place=place, server=for_server)
+            kept = await versions.presets.save(save, job, place=place, server=for_server)
             await say(interaction, f"Saved: {_preset_line(kept)}")
         elif delete is not None:
-            await versions.delete_preset(delete, place=place, server=for_server)
+            await versions.presets.delete(delete, place=place, server=for_server)
             await say(interaction, f"The preset “{messages.inert(delete)}” is deleted.")
         else:
             there = await self.studio.store.takes.presets(
