@@ -101,13 +101,15 @@ def _draw_columns(axes: "Axes", columns: _Columns, *, above: float) -> None:
     _dress(axes, f"Credits {each}", pad=9 + 72 * above)
     step = max(1, -(-len(columns.days) // DATES))
     axes.tick_params(axis="x", pad=10)
-    axes.set_xticks(list(places)[::step])
-    axes.set_xticklabels([f"{day.day} {day:%b}" for day in columns.days[::step]])
+    # A date right at the end would be cut off by the edge.
+    dates = [at for at in places[::step] if at < 0.95 * len(places)]
+    axes.set_xticks(dates)
+    axes.set_xticklabels([f"{columns.days[at].day} {columns.days[at]:%b}" for at in dates])
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.grid(axis="y", color=RULE, linewidth=0.8)
     axes.set_ylim(0, max([*floor, 1]) * 1.08)
-    axes.margins(x=0.01)
+    axes.set_xlim(-0.6, len(columns.days) - 0.4)
     if columns.stacks:
         axes.legend(
             loc="lower left",

@@ -121,7 +121,17 @@ async def test_letters_are_large_enough_on_a_telephone(report):
     assert smallest >= 11
 
 
+@pytest.mark.parametrize("days", [1, 7, 30, 31])
+async def test_nothing_touches_the_edges_of_an_empty_chart(days):
+    """The dates below it are the widest."""
+    clear(picture(await charts.own([], LAST - timedelta(days - 1), LAST)))
+
+
 async def test_nothing_touches_the_edges(report):
+    clear(report)
+
+
+def clear(report):
     card = report.getpixel((2, 2))
     edge = 12
     for box in (
