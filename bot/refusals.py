@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bot.errors import Refusal
+from bot.limits import in_words
 from bot.models import RESOLUTIONS, Capability
 from bot.office import require
-from bot.studio import Costly, Limited, Place, Quote, Studio
+from bot.studio import Asks, Costly, Limited, Place, Quote, Studio
 from storage import Brief, By, Grant, Job, Limit, Mode, Offer, RefusedOrder
 
 ANSWERED = "Another moderator has answered this already."
@@ -61,9 +62,17 @@ class Refusals:
         offer = refused.fits if less else refused.wanted
         if offer is None:
             raise Refusal("Nothing less would have fitted.")
+        request = f"refused:{refused_id}:{'less' if less else 'all'}"
+        now = self._studio.quote(
+            offer.brief, provider=offer.provider, model=offer.model, request=request
+        )
+        if now.price > offer.price:  # the yes was to what stands on the button
+            raise Asks(
+                now, f"This costs {in_words(now.price)} now, not {in_words(offer.price)} any more."
+            )
         return await self._studio.order(
             offer.brief,
-            request=f"refused:{refused_id}:{'less' if less else 'all'}",
+            request=request,
             place=place,
             provider=offer.provider,
             model=offer.model,

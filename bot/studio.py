@@ -112,6 +112,14 @@ class Costly(Refusal):
         self.quote = quote
 
 
+class Asks(Costly):
+    """An order that wants a second yes, for the reason that *sentence* gives."""
+
+    def __init__(self, quote: Quote, sentence: str) -> None:
+        Refusal.__init__(self, sentence)
+        self.quote = quote
+
+
 class Crew(Protocol):
     """Whoever moves the jobs: the worker."""
 

@@ -20,7 +20,7 @@ from bot.media import MediaError, last_frame, picture_size, poster
 from bot.models import Model, Unfit, listed
 from bot.presets import CHOICES, Presets
 from bot.shelf import Shelf
-from bot.studio import CHOOSERS, Costly, Place, Quote, Studio, clean
+from bot.studio import CHOOSERS, Place, Quote, Studio, clean
 from storage import (
     ENDED,
     Brief,
@@ -51,14 +51,6 @@ class Part:
     @property
     def whole(self) -> bool:
         return self.start is None and self.end is None and self.replace in (None, "both")
-
-
-class Asks(Costly):
-    """An order that wants a second yes, for the reason that *sentence* gives."""
-
-    def __init__(self, quote: Quote, sentence: str) -> None:
-        Refusal.__init__(self, sentence)
-        self.quote = quote
 
 
 class Versions:

@@ -97,19 +97,26 @@ async def test_a_dear_reaction_asks_in_the_thread_and_only_its_person_says_yes(
 async def test_a_clip_that_became_dearer_is_asked_about(playground, mira, house, dear):
     clip = await first_clip(mira, duration=1)
     assert "🔁 retake it all, new seed (100 credits)" in clip.text
-    [model] = dear.models
-    twice = replace(DEAR, per_second={"*": 2})
-    dear.models = (
-        replace(
-            model,
-            capabilities=tuple(replace(each, price=twice) for each in model.capabilities),
-        ),
-    )
+    priced(dear, 2)
     await mira.react(clip, RETAKE)
     asked = await mira.wait_for("This costs 200 credits (≈ $2.00) now, not 100 credits (≈ $1.00)")
     await nothing_ordered(house, 2)
-    await answered(await mira.click(asked, "Order it for 200 credits"))
+    # The yes is to what stands on the button, too.
+    priced(dear, 3)
+    pressed = await answered(await mira.click(asked, "Order it for 200 credits"))
+    assert pressed.message.text == "This costs 300 credits now, not 200 credits any more."
+    await nothing_ordered(house, 2)
+    await answered(await mira.click(pressed.message, "Order it for 300 credits"))
     await clip_of(mira, 2)
+    assert (await house.store.jobs.get(2)).price == 300
+
+
+def priced(maker, dollars):
+    """Let a second cost so much from now on."""
+    price = replace(DEAR, per_second={"*": dollars})
+    [model] = maker.models
+    capabilities = tuple(replace(each, price=price) for each in model.capabilities)
+    maker.models = (replace(model, capabilities=capabilities),)
 
 
 async def test_a_refused_reaction_keeps_figures_private_and_offers_what_fits(

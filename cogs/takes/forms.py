@@ -15,8 +15,8 @@ from bot import messages
 from bot.client import Dailies, Interaction, place_of
 from bot.errors import Busy, Refusal
 from bot.inputs import Source
-from bot.studio import Place, Quote, clean
-from bot.takes import Asks, Part, made_part
+from bot.studio import Asks, Place, Quote, clean
+from bot.takes import Part, made_part
 from cogs.takes import acting
 from storage import Brief, Job, Mode
 

@@ -13,8 +13,8 @@ from discord.ext import commands
 from bot import board, messages
 from bot.client import NEEDED, Dailies, parent_of, sight
 from bot.errors import Busy, Refusal
-from bot.studio import Costly, Place, Quote
-from bot.takes import Asks, Part
+from bot.studio import Asks, Costly, Place, Quote
+from bot.takes import Part
 from cogs.takes import acting, refused, replies
 from storage import ENDED, DiskTrouble, Job, Post, Reaction, State
 
