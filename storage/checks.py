@@ -256,6 +256,19 @@ _COUNTED = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One thing that must hold."""
+
+    sentence: str  #: what is wrong, with a place for each value of a row
+    sql: str  #: the rows where it does not hold
+    bounds: Mapping[str, int]
+
+    def broken(self, db: sqlite3.Connection) -> list[str]:
+        """A sentence for each place where it does not hold."""
+        return [self.sentence.format(*row) for row in db.execute(self.sql, self.bounds)]
+
+
 def check(db: sqlite3.Connection) -> list[str]:
     """Every rule that is broken, a sentence for each place; empty when all is well."""
     return look(db, Seen())[0]
@@ -268,21 +281,30 @@ def look(db: sqlite3.Connection, since: Seen) -> tuple[list[str], Seen]:
     That takes as long as what happened since, whatever the history. Rows that nobody wrote to
     through Dailies are seen by a look from the beginning only: *since* = `Seen()`.
     """
-    [event] = db.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()
-    [txn] = db.execute("SELECT coalesce(max(id), 0) FROM txn").fetchone()
+    found, seen = accounts(db, since)
+    return [sentence for rule in rules(since) for sentence in rule.broken(db)] + found, seen
+
+
+def rules(since: Seen) -> list[Rule]:
+    """Everything but `accounts`. Each may be asked by itself, with writes in between."""
     bounds = {"event": since.event, "txn": since.txn}
-    rules = [
+    texts = [
         *_BALANCES,
         *((sentence, f"WITH {_LOOKED} {sql}") for sentence, sql in _JOBS),
         *_COUNTED,
     ]
-    found = [
-        sentence.format(*row)
-        for sentence, sql in rules
-        for row in db.execute(sql, bounds if ":" in sql else {})
+    return [
+        Rule(sentence=sentence, sql=sql, bounds=bounds if ":" in sql else {})
+        for sentence, sql in texts
     ]
+
+
+def accounts(db: sqlite3.Connection, since: Seen) -> tuple[list[str], Seen]:
+    """Accounts whose balance is not what was moved there; and how far history has come."""
+    [event] = db.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()
+    [txn] = db.execute("SELECT coalesce(max(id), 0) FROM txn").fetchone()
     balances = dict(db.execute("SELECT name, balance FROM account").fetchall())
-    found += _unmoved(db, since, balances)
+    found = list(_unmoved(db, since, balances))
     return found, Seen(event=event, txn=txn, balances=balances)
 
 

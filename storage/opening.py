@@ -18,7 +18,7 @@ from importlib import resources
 from pathlib import Path
 
 from .accounting import Accounting
-from .checks import Seen, look
+from .checks import Seen, accounts, rules
 from .clock import TICKS, Clock, advance, gaps, mark, note_gap
 from .files import Files
 from .jobs import Jobs
@@ -73,7 +73,10 @@ class Store:
         the first time, all of history.
         """
         since = Seen() if thorough else self._seen
-        found, seen = await self.writer.read(lambda db: look(db, since))
+        # One by one, so that all of history does not hold up an order.
+        found, seen = await self.writer.read(lambda db: accounts(db, since))
+        for rule in rules(since):
+            found = await self.writer.read(rule.broken) + found
         if not found:
             self._seen = seen
         return found
