@@ -8,6 +8,27 @@ from .job import ENDED, Job, State
 
 _PARKED = frozenset({State.UNCLEAR, State.REVIEW})  #: where a person decides
 
+# Each kind has an index of its own: asked for any kind at once, SQLite reads all of history.
+_OF_JOB = """
+    SELECT id FROM txn WHERE job_id = :job AND kind = 'reserve'
+    UNION ALL SELECT id FROM txn
+        WHERE job_id = :job AND kind IN ('capture', 'release', 'close')
+    UNION ALL SELECT id FROM txn WHERE job_id = :job AND kind = 'suspense'
+    UNION ALL SELECT id FROM txn WHERE job_id = :job AND kind = 'clear'
+"""
+#: All that was moved for a job.
+MOVED = f"SELECT source, target, amount FROM transfer WHERE txn_id IN ({_OF_JOB})"  # noqa: S608
+#: What an attempt has in suspense, if that has not ended.
+SUSPENDED = f"""
+    SELECT target, amount FROM transfer JOIN txn ON txn.id = txn_id
+    WHERE txn_id IN ({_OF_JOB}) AND target GLOB 'suspense:*' AND (
+        (kind = 'suspense' AND attempt = :attempt)
+        OR (kind = 'close' AND :attempt = (SELECT attempt FROM job WHERE id = :job))
+    ) AND NOT EXISTS (
+        SELECT 1 FROM txn WHERE job_id = :job AND attempt = :attempt AND kind = 'clear'
+    )
+"""  # noqa: S608
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
@@ -146,18 +167,7 @@ def clear(db: sqlite3.Connection, job_id: int, attempt: int, *, billed: bool, at
 
     False if that attempt is not in suspense, or no more.
     """
-    row = db.execute(
-        """
-        SELECT target, amount FROM transfer JOIN txn ON txn.id = txn_id
-        WHERE job_id = :job AND target GLOB 'suspense:*' AND (
-            (kind = 'suspense' AND attempt = :attempt)
-            OR (kind = 'close' AND :attempt = (SELECT attempt FROM job WHERE id = :job))
-        ) AND NOT EXISTS (
-            SELECT 1 FROM txn WHERE job_id = :job AND attempt = :attempt AND kind = 'clear'
-        )
-        """,
-        {"job": job_id, "attempt": attempt},
-    ).fetchone()
+    row = db.execute(SUSPENDED, {"job": job_id, "attempt": attempt}).fetchone()
     reserved = _reserved(db, job_id)
     if row is None or reserved is None:
         return False
@@ -174,10 +184,7 @@ def bill(db: sqlite3.Connection, job_id: int) -> Bill | None:
         return None
     sums = dict.fromkeys(("held", "spent", "lost", "suspense"), 0)
     reserved = house = 0
-    for source, target, amount in db.execute(
-        "SELECT source, target, amount FROM txn JOIN transfer ON txn_id = id WHERE job_id = ?",
-        (job_id,),
-    ):
+    for source, target, amount in db.execute(MOVED, {"job": job_id}):
         for name, sign in ((source, -1), (target, 1)):
             kind = name.partition(":")[0]
             if kind in sums:

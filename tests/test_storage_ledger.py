@@ -227,6 +227,19 @@ async def test_a_job_is_reserved_and_settled_once_whoever_tries(store: Store) ->
         await store.writer.write(lambda db: db.execute(row).rowcount)
 
 
+@pytest.mark.parametrize("sql", [ledger.MOVED, ledger.SUSPENDED], ids=["moved", "suspended"])
+async def test_what_a_job_costs_is_found_without_reading_all_of_history(
+    store: Store, sql: str
+) -> None:
+    asked = {"job": 1, "attempt": 1}
+    plan = await store.writer.read(
+        lambda db: db.execute(f"EXPLAIN QUERY PLAN {sql}", asked).fetchall()
+    )
+    steps = [row["detail"] for row in plan]
+    assert any("USING" in step for step in steps)
+    assert [step for step in steps if step.startswith("SCAN")] == []
+
+
 async def test_nobody_can_hold_less_than_nothing(store: Store) -> None:
     job = await order(store)
     steal = "INSERT INTO transfer VALUES (1, 'held:10:1', 'pool:10', ?)"
