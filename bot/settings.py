@@ -158,7 +158,7 @@ class Settings(BaseSettings):
     dailies_jobs_per_server: Annotated[int, Field(ge=1, le=10_000)] = Field(
         50, description="Clips that a server may have under way at once, likewise."
     )
-    dailies_orders_per_minute: Annotated[float, Field(ge=0.01, le=60_000)] = Field(
+    dailies_orders_per_minute: Annotated[float, Field(ge=0.01, le=10**6)] = Field(
         20, description="Clips that one person may order a minute, likewise."
     )
     dailies_orders_at_once: Annotated[int, Field(ge=1, le=1000)] = Field(

@@ -57,7 +57,7 @@ RIGHT = {
     "dailies_usd_per_credit": ["0.01", "1"],
     "dailies_budget_all": ["0", "1000000000"],
     "dailies_budget_all_period": ["day", "week", "month"],
-    "dailies_orders_per_minute": ["0.5", "60000"],
+    "dailies_orders_per_minute": ["0.5", "1000000"],
     "public_url": ["https://bot.example.org", "https://example.org/bot/", "http://127.0.0.1:8766"],
     "discord_gateway_url": ["wss://gateway.discord.gg", "ws://127.0.0.1:1/gateway"],
 }
