@@ -7,6 +7,7 @@ import pytest
 from playground import Person, Playground, open_playground
 from tests.footage import Media
 from tests.house import working
+from tests.makers import PLAIN, Maker
 from tests.paid import paid_provider
 
 #: Files of few tests that take minutes each: begun first, they do not hold up the end.
@@ -39,6 +40,12 @@ def mira(playground: Playground) -> Person:
 
 
 @pytest.fixture
+def jonas(playground: Playground) -> Person:
+    """Another member."""
+    return playground.person("jonas")
+
+
+@pytest.fixture
 def ada(playground: Playground) -> Person:
     """A moderator."""
     return playground.person("ada")
@@ -54,4 +61,17 @@ def paid():
 async def paid_house(playground, tmp_path, paid):
     """The whole bot, with that provider alone."""
     async with working(playground, tmp_path / "house", providers={"held": paid}) as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def plain():
+    """A provider that makes tiny real clips, and neither extends nor retakes them."""
+    return Maker("plain", PLAIN)
+
+
+@pytest.fixture
+async def house(playground, tmp_path, plain):
+    """The whole bot, with that provider alone."""
+    async with working(playground, tmp_path, providers={"plain": plain}) as deployment:
         yield deployment

@@ -118,3 +118,27 @@ class Screen:
 
 
 IMAGE = Accepts(types=("image/png",), max_bytes=1000)
+
+
+class Held(FakeProvider):
+    """Renders until it is told that it has finished."""
+
+    def __init__(self, **options):
+        super().__init__(**{"name": "held", "cancels": True, **options})
+        self.limits = type(self.limits)(
+            concurrency=options.get("concurrency", 2),
+            per_minute=6000,
+            first_poll=0.05,
+            poll_every=0.1,
+            max_runtime=7200,
+            keeps_for=3600,
+            source="the tests",
+        )
+        self.fraction = None
+        self.finished = False
+
+    async def poll(self, order, remote_id):
+        if self.finished:
+            return await super().poll(order, remote_id)
+        self.polled.append(remote_id)
+        return Report(stage=Stage.RUNNING, fraction=self.fraction)

@@ -6,9 +6,8 @@ from decimal import Decimal
 import aiohttp
 
 from bot.models import Price
-from tests.doubles import model
+from tests.doubles import Held, model
 from tests.house import until
-from tests.test_end_to_end import Held
 
 CHART = 60  #: seconds that the first chart may take on a busy machine, which loads matplotlib
 PRICED = Price(per_second={"*": Decimal("0.01")}, dated=date(2026, 1, 1), source="the tests")

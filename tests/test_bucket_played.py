@@ -21,20 +21,15 @@ from tests import s3 as imitation
 from tests.house import until, working
 from tests.makers import NATIVE, Maker
 from tests.paid import fetched, pressed
+from tests.taking import clip_of, done, first_clip
 from tests.test_bucket import read
 from tests.test_kill import ROOT, SMALL, exactly_one_clip, order, process, run
-from tests.test_takes_reactions import clip_of, done, first_clip
 
 
 @pytest.fixture
 async def s3():
     async with imitation.s3() as server:
         yield server
-
-
-@pytest.fixture
-def mira(playground):
-    return playground.person("mira")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from storage import By, ChangedBy
 from tests.house import until, working
 from tests.makers import DEAR, PLAIN, Maker
 from tests.paid import pressed, said
-from tests.test_takes_reactions import clip_of, first_clip
+from tests.taking import clip_of, first_clip
 
 ONLY_MODERATORS = "In this server only moderators may build on other people's clips."
 TAKEN_DOWN = "#1 was taken down by a moderator."
@@ -23,11 +23,6 @@ PATHS = {
     "retake": ("/video retake", {"clip": "#1"}),
     "extend": ("/video extend", {"clip": "#1"}),
 }
-
-
-@pytest.fixture
-def jonas(playground):
-    return playground.person("jonas")
 
 
 @pytest.fixture

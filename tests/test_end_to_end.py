@@ -8,42 +8,12 @@ import pytest
 
 from bot.errors import Failure, Refusal
 from bot.media import probe
-from bot.providers import Report, Stage
 from playground import PersonCannot
 from storage import State
-from tests.doubles import FakeProvider
+from tests.doubles import Held
 from tests.house import until, working
 
 MINE = "is ready"
-
-
-class Held(FakeProvider):
-    """Renders until it is told that it has finished."""
-
-    def __init__(self, **options):
-        super().__init__(**{"name": "held", "cancels": True, **options})
-        self.limits = type(self.limits)(
-            concurrency=options.get("concurrency", 2),
-            per_minute=6000,
-            first_poll=0.05,
-            poll_every=0.1,
-            max_runtime=7200,
-            keeps_for=3600,
-            source="the tests",
-        )
-        self.fraction = None
-        self.finished = False
-
-    async def poll(self, order, remote_id):
-        if self.finished:
-            return await super().poll(order, remote_id)
-        self.polled.append(remote_id)
-        return Report(stage=Stage.RUNNING, fraction=self.fraction)
-
-
-@pytest.fixture
-def mira(playground):
-    return playground.person("mira")
 
 
 @pytest.fixture

@@ -11,28 +11,12 @@ from tests.house import unlinked, until, working
 from tests.imitated import imitated
 from tests.makers import DEAR, NATIVE, PLAIN, Maker, modes
 from tests.seams import apart, loudness, moving, pictures, runs_on
-from tests.test_takes_reactions import clip_of, first_clip, saved
+from tests.taking import clip_of, first_clip, saved
 
 BACKWARDS = (
     "does not extend at the start, so the new part was made from the first frame, is played "
     "backwards and has no sound of its own"
 )
-
-
-@pytest.fixture
-def mira(playground):
-    return playground.person("mira")
-
-
-@pytest.fixture
-def plain():
-    return Maker("plain", PLAIN)
-
-
-@pytest.fixture
-async def house(playground, tmp_path, plain):
-    async with working(playground, tmp_path, providers={"plain": plain}) as deployment:
-        yield deployment
 
 
 async def form_of(person, clip):

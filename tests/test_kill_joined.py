@@ -7,8 +7,8 @@ import pytest
 
 from bot.media import probe
 from tests.house import unlinked
+from tests.taking import EXTEND, clip_of, saved
 from tests.test_kill import order, process
-from tests.test_takes_reactions import EXTEND, clip_of, saved
 
 
 @pytest.mark.parametrize("instant", ["before:delivering", "after:delivering", "posted"])

@@ -12,7 +12,7 @@ from storage import By, ChangedBy, Post
 from tests.house import until, working
 from tests.makers import NATIVE, Maker
 from tests.paid import ordered, said
-from tests.test_takes_reactions import done, first_clip
+from tests.taking import done, first_clip
 
 EVERYBODY, MODERATORS = "everybody", "moderators"
 ORDERED = ""  #: no refusal: a card

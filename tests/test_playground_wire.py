@@ -213,9 +213,10 @@ async def test_a_message_goes_round(playground: Playground) -> None:
         answer = await fetched.reply("yes")
         assert answer.reference is not None
         assert answer.reference.message_id == sent.id
-        with pytest.raises(discord.Forbidden):  # Pin Messages is no part of the invite
-            await answer.pin()
         role = playground.world.bot_role(playground.guild.id)
+        playground.world.set_permissions("videos", role, deny=["pin_messages"])
+        with pytest.raises(discord.Forbidden):  # Manage Messages is not enough
+            await answer.pin()
         playground.world.set_permissions("videos", role, allow=["pin_messages"])
         await answer.pin()
         assert [message.id async for message in channel.pins()] == [answer.id]

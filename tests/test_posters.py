@@ -15,27 +15,11 @@ from bot.media import MediaError
 from storage import State
 from tests.drafts import draft
 from tests.house import until, working
-from tests.makers import NATIVE, PLAIN, Maker
-from tests.test_takes_reactions import clip_of, done, first_clip
+from tests.makers import NATIVE, Maker
+from tests.taking import clip_of, done, first_clip
 
 ALT = "A clip made from: a red fox"
 THUMBNAIL = 11
-
-
-@pytest.fixture
-def mira(playground):
-    return playground.person("mira")
-
-
-@pytest.fixture
-def plain():
-    return Maker("plain", PLAIN)
-
-
-@pytest.fixture
-async def house(playground, tmp_path, plain):
-    async with working(playground, tmp_path, providers={"plain": plain}) as deployment:
-        yield deployment
 
 
 def shown(message):

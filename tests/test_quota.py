@@ -8,7 +8,7 @@ from storage import State
 from tests.house import until, working
 from tests.makers import PLAIN, Maker
 from tests.paid import fetched, ordered, pressed, said
-from tests.test_takes_reactions import done
+from tests.taking import done
 
 
 async def test_a_quota_holds_from_the_moment_it_is_set(ada, mira, paid, paid_house):

@@ -11,7 +11,7 @@ from tests.drafts import advance, draft
 from tests.house import until, working
 from tests.makers import PLAIN, Maker
 from tests.paid import ordered, pressed, said
-from tests.test_takes_reactions import done, first_clip
+from tests.taking import done, first_clip
 
 BY = By(guild_id=10, actor_id=1, why="because")
 WAY = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, State.DONE)

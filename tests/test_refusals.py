@@ -6,7 +6,7 @@ from storage import By
 from tests.house import until, working
 from tests.makers import DEAR, PLAIN, Maker
 from tests.paid import ordered, paid_provider, pressed, said
-from tests.test_takes_reactions import first_clip
+from tests.taking import first_clip
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from storage import Thread
 from tests.house import until, working
 from tests.makers import PLAIN, Maker
 from tests.paid import ordered, said
+from tests.taking import clip_of
 from tests.test_building import told
 from tests.test_permissions import by_menu
-from tests.test_takes_reactions import clip_of
 
 SECRET = "the secret launch film"
 

@@ -14,7 +14,7 @@ from tests.drafts import advance, draft
 from tests.house import until, working
 from tests.makers import PLAIN, Maker
 from tests.paid import ordered, paid_provider, pressed, said
-from tests.test_takes_reactions import clip_of, first_clip
+from tests.taking import clip_of, first_clip
 
 
 async def chosen(person, panel, menu, values):

@@ -5,8 +5,7 @@ import pytest
 from bot.media import probe
 from tests.house import unlinked, working
 from tests.makers import NATIVE, PLAIN, Maker
-from tests.test_takes_buttons import answered
-from tests.test_takes_reactions import EXTEND, clip_of, first_clip, saved
+from tests.taking import EXTEND, answered, clip_of, first_clip, saved
 
 
 @pytest.fixture

@@ -9,13 +9,16 @@ from storage import By
 from tests.house import until, working
 from tests.makers import DEAR, PLAIN, Maker
 from tests.paid import said
-from tests.test_takes_buttons import answered
-from tests.test_takes_reactions import EXTEND, FAVOURITE, RETAKE, _his, clip_of, done, first_clip
-
-
-@pytest.fixture
-def jonas(playground):
-    return playground.person("jonas")
+from tests.taking import (
+    EXTEND,
+    FAVOURITE,
+    RETAKE,
+    answered,
+    clip_of,
+    done,
+    first_clip,
+    own_reactions,
+)
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ async def test_a_dear_reaction_asks_in_the_thread_and_only_its_person_says_yes(
     await mira.react(clip, RETAKE)
     asked = await mira.wait_for(lambda each: "this server asks once more" in each.text)
     assert asked.mentions == ()
-    await until(lambda: RETAKE not in _his(mira, clip))
+    await until(lambda: RETAKE not in own_reactions(mira, clip))
     await nothing_ordered(house, 2)
     not_his = await answered(await jonas.click(asked, "Order it for 100 credits"))
     assert not_his.message.text == "That order is not there any more; type it again."
@@ -163,7 +166,7 @@ async def test_a_reply_outlives_a_refusal_and_a_star(playground, ada, mira, jona
     await jonas.react(clip, FAVOURITE)
     await jonas.react(clip, RETAKE)
     await jonas.wait_for("more than you may order right now")
-    await until(lambda: RETAKE not in _his(jonas, clip))
+    await until(lambda: RETAKE not in own_reactions(jonas, clip))
     await said(ada, "/quota grant", person="jonas", credits=500)
     await asyncio.sleep(0.2)
     await jonas.react(clip, RETAKE)
@@ -237,7 +240,7 @@ async def test_a_rule_about_words_is_told_to_its_person_alone(
     await jonas.react(clip, RETAKE)
     there = jonas.go_to_dm()
     await jonas.wait_for(lambda each: each.channel_id == there and "rules about words" in each.text)
-    await until(lambda: RETAKE not in _his(jonas, clip))
+    await until(lambda: RETAKE not in own_reactions(jonas, clip))
     assert not [each for each in mira.everything() if "rules about words" in each.text]
     await nothing_ordered(house, 2)
 
@@ -248,13 +251,13 @@ async def test_a_second_reason_is_told_as_the_first_one_was(playground, ada, mir
     await said(ada, "/quota set", amount="0", who="jonas")
     await jonas.react(clip, RETAKE)
     await jonas.wait_for("more than you may order right now")
-    await until(lambda: RETAKE not in _his(jonas, clip))
+    await until(lambda: RETAKE not in own_reactions(jonas, clip))
     by = By(guild_id=playground.guild.id, actor_id=1)
     await house.store.moderation.set_server(by, paused="the card expired")
     await asyncio.sleep(0.2)
     for _ in range(2):
         await jonas.react(clip, RETAKE)
-        await until(lambda: RETAKE not in _his(jonas, clip))
+        await until(lambda: RETAKE not in own_reactions(jonas, clip))
         await asyncio.sleep(0.2)
     told = [each for each in jonas.everything() if "Orders are paused" in each.text]
     assert len(told) == 1

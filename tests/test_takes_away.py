@@ -7,24 +7,7 @@ import pytest
 from tests.house import until, working
 from tests.makers import PLAIN, Maker
 from tests.paid import said
-from tests.test_takes_buttons import answered
-from tests.test_takes_reactions import EXTEND, FAVOURITE, RETAKE, clip_of, done, first_clip
-
-
-@pytest.fixture
-def jonas(playground):
-    return playground.person("jonas")
-
-
-@pytest.fixture
-def plain():
-    return Maker("plain", PLAIN)
-
-
-@pytest.fixture
-async def house(playground, tmp_path, plain):
-    async with working(playground, tmp_path, providers={"plain": plain}) as deployment:
-        yield deployment
+from tests.taking import EXTEND, FAVOURITE, RETAKE, answered, clip_of, done, first_clip
 
 
 async def test_the_newest_clip_of_a_busy_thread_is_read_back_first(playground, tmp_path, mira):

@@ -15,33 +15,7 @@ from playground import File
 from storage import By, ChangedBy, Mode
 from tests.house import unlinked, until, working
 from tests.makers import DEAR, NATIVE, PLAIN, Maker
-from tests.test_takes_reactions import clip_of, done, first_clip, saved
-
-
-@pytest.fixture
-def mira(playground):
-    return playground.person("mira")
-
-
-@pytest.fixture
-def jonas(playground):
-    return playground.person("jonas")
-
-
-@pytest.fixture
-def plain():
-    return Maker("plain", PLAIN)
-
-
-@pytest.fixture
-async def house(playground, tmp_path, plain):
-    async with working(playground, tmp_path, providers={"plain": plain}) as deployment:
-        yield deployment
-
-
-async def answered(asked):
-    await asked.answered
-    return asked
+from tests.taking import answered, clip_of, done, first_clip, saved
 
 
 async def test_a_part_is_made_again_by_a_form_and_put_in_its_place(mira, house, plain, tmp_path):

@@ -10,26 +10,10 @@ from bot._ffmpeg import ffmpeg
 from bot.media import probe
 from storage import State
 from tests.house import until, working
-from tests.makers import NATIVE, PLAIN, Maker
-from tests.test_takes_reactions import clip_of, done, first_clip, saved
+from tests.makers import NATIVE, Maker
+from tests.taking import clip_of, done, first_clip, saved
 
 MIB = 2**20
-
-
-@pytest.fixture
-def mira(playground):
-    return playground.person("mira")
-
-
-@pytest.fixture
-def plain():
-    return Maker("plain", PLAIN)
-
-
-@pytest.fixture
-async def house(playground, tmp_path, plain):
-    async with working(playground, tmp_path, providers={"plain": plain}) as deployment:
-        yield deployment
 
 
 @pytest.fixture

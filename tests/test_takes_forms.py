@@ -9,19 +9,7 @@ from bot.media import probe
 from cogs.takes.forms import FORM, _soon
 from tests.house import unlinked, working
 from tests.makers import DEAR, PLAIN, Maker
-from tests.test_takes_buttons import answered
-from tests.test_takes_reactions import EXTEND, RETAKE, clip_of, first_clip, saved
-
-
-@pytest.fixture
-def plain():
-    return Maker("plain", PLAIN)
-
-
-@pytest.fixture
-async def house(playground, tmp_path, plain):
-    async with working(playground, tmp_path, providers={"plain": plain}) as deployment:
-        yield deployment
+from tests.taking import EXTEND, RETAKE, answered, clip_of, first_clip, saved
 
 
 def field(opened, name):

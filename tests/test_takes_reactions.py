@@ -3,64 +3,26 @@
 import asyncio
 import itertools
 
-import aiohttp
 import pytest
 from PIL import Image
 
 from bot.media import poster, probe
 from playground import PersonCannot
-from storage import By, ChangedBy, State
+from storage import By, ChangedBy
 from tests.house import unlinked, until, working
 from tests.makers import NATIVE, PLAIN, Maker
-
-RETAKE, EXTEND, FAVOURITE, SEND, REMOVE = "🔁", "⏩", "⭐", "✉️", "❌"
-
-
-@pytest.fixture
-def mira(playground):
-    return playground.person("mira")
-
-
-@pytest.fixture
-def jonas(playground):
-    return playground.person("jonas")
-
-
-@pytest.fixture
-def plain():
-    return Maker("plain", PLAIN)
-
-
-@pytest.fixture
-async def house(playground, tmp_path, plain):
-    async with working(playground, tmp_path, providers={"plain": plain}) as deployment:
-        yield deployment
-
-
-async def clip_of(person, number=1, timeout=20):
-    """The message that carries clip *number*, once its reactions are there."""
-    return await person.wait_for(
-        lambda each: f"#{number}** is ready" in each.text and bool(each.attachments), timeout
-    )
-
-
-async def first_clip(person, prompt="a red fox", timeout=20, **options):
-    await (await person.type("/video text", prompt=prompt, **options)).answered
-    return await clip_of(person, timeout=timeout)
-
-
-async def done(house, number):
-    async def ended():
-        job = await house.store.jobs.get(number)
-        return job if job is not None and job.state is State.DONE else None
-
-    return await until(ended, 20)
-
-
-async def saved(message, path):
-    async with aiohttp.ClientSession() as web, web.get(message.attachments[0].url) as answer:
-        path.write_bytes(await answer.read())
-    return path
+from tests.taking import (
+    EXTEND,
+    FAVOURITE,
+    REMOVE,
+    RETAKE,
+    SEND,
+    clip_of,
+    done,
+    first_clip,
+    own_reactions,
+    saved,
+)
 
 
 async def test_a_clip_says_what_its_reactions_do_and_carries_them(mira, house):
@@ -178,7 +140,7 @@ async def test_who_may_build_on_whose_clip_is_the_servers_word(playground, mira,
     clip = await first_clip(mira)
     for _ in range(2):
         await jonas.react(clip, RETAKE)
-        await until(lambda: RETAKE not in _his(jonas, clip))
+        await until(lambda: RETAKE not in own_reactions(jonas, clip))
         await asyncio.sleep(0.1)
     said = [each for each in jonas.everything() if "may build on" in each.text]
     assert len(said) == 1, "explained once"
@@ -186,11 +148,6 @@ async def test_who_may_build_on_whose_clip_is_the_servers_word(playground, mira,
     assert await house.store.jobs.get(2) is None
     await playground.person("ada").react(clip, RETAKE)
     await clip_of(mira, 2)
-
-
-def _his(person, clip):
-    shown = person.message(clip.id)
-    return {each.emoji for each in shown.reactions if each.mine}
 
 
 async def test_favourites_gather_where_moderators_say_and_reviewers_approve(
@@ -301,7 +258,7 @@ async def test_a_reviewer_signs_a_take_off(playground, mira, house):
     await mira.wait_for(lambda each: "approved: take 1" in each.text, 15)
     take = await house.store.takes.get(1, guild_id=playground.guild.id)
     assert take.approved_by == (ada.id,)
-    assert "✅" in _his(mira, clip), "from anyone else it is just a reaction"
+    assert "✅" in own_reactions(mira, clip), "from anyone else it is just a reaction"
 
 
 async def test_what_happened_while_the_bot_was_down_is_done_once_it_is_back(
