@@ -50,9 +50,8 @@ async def test_of_200_orders_at_once_over_the_wire_exactly_one_is_taken(tmp_path
             asked = await asyncio.gather(
                 *(mira.type("/video text", prompt=f"fox {each}") for each in range(ORDERS))
             )
-            await until(lambda asked=asked: not any(map(_open, asked)), 60)
-            # Of an answer that took a while only a private message is left, and no first one.
-            told = [one.message for one in asked if one.message is not None]
+            await until(lambda asked=asked: all(one.state != "waiting" for one in asked), 60)
+            told = await until(lambda asked=asked: _told(asked), 60)
             [card] = [message for message in told if not message.ephemeral]
             assert all(too_late in message.text for message in told if message is not card)
             [newest, *_] = await house.store.jobs.newest(limit=1)
@@ -62,9 +61,13 @@ async def test_of_200_orders_at_once_over_the_wire_exactly_one_is_taken(tmp_path
         assert await house.store.check(thorough=True) == []
 
 
-def _open(asked):
-    """Whether the bot has yet to say something, or is thinking."""
-    return asked.state == "waiting" or (asked.message is not None and asked.message.loading)
+def _told(asked):
+    """The first answers, once none of them is that the bot is thinking.
+
+    Of a refusal that took a while only a private message is left, and no first answer.
+    """
+    told = [message for one in asked if (message := one.message) is not None]
+    return None if any(message.loading for message in told) else told
 
 
 async def _make_room(house, job, mira, playground):
