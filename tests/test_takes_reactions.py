@@ -175,6 +175,17 @@ async def test_favourites_gather_where_moderators_say_and_reviewers_approve(
         await mira.type("/studio takes")
 
 
+async def test_a_favourite_of_a_closed_channel_is_not_shown_to_everybody(playground, ada, house):
+    boards = playground.channel("storyboards")
+    await (await ada.type("/studio takes", favourites=boards.id)).answered
+    ada.go("moderators")
+    clip = await first_clip(ada)
+    await ada.react(clip, FAVOURITE)
+    await ada.wait_for(lambda each: "favourites: take 1" in each.text, 15)
+    assert not [each for each in ada.messages(boards.id) if each.attachments]
+    assert (await house.store.takes.get(1, guild_id=playground.guild.id)).favourites == 1
+
+
 async def test_a_reaction_is_quicker_than_our_note_of_the_post(mira, house):
     clip = await first_clip(mira)
     await done(house, 1)

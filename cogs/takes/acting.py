@@ -79,11 +79,17 @@ async def take_down(bot: Dailies, posts: list[Post]) -> None:
 async def gather(bot: Dailies, job: Job) -> None:
     """Post a favourite in the channel where this server gathers them, once, if that can be done.
 
-    It is a favourite all the same: where the channel is gone, moderators are told so once.
+    What was made where not everybody reads stays there, if everybody reads that channel. It is
+    a favourite all the same: where the channel is gone, moderators are told so once.
     """
     server = await bot.studio.store.policy.server(job.guild_id)
     where, takes = server.favourites, bot.studio.store.takes
     if where is None or any(post.channel_id == where for post in await takes.posts_of(job.id)):
+        return
+    made_in = job.thread_id or job.channel_id
+    if (thread := await takes.thread(made_in)) is not None and thread.parent_id is not None:
+        made_in = thread.parent_id
+    if _is_open(bot, where) and not _is_open(bot, made_in):
         return
     place = bot.get_partial_messageable(where, guild_id=job.guild_id)
     try:
@@ -101,6 +107,16 @@ async def gather(bot: Dailies, job: Job) -> None:
             )
     else:
         await takes.out_of_reach(where, at=None)
+
+
+def _is_open(bot: Dailies, channel_id: int) -> bool:
+    """Whether everybody in the server may read a channel; not where that is not known."""
+    channel = bot.get_channel(channel_id)
+    if isinstance(channel, discord.Thread):
+        channel = None if channel.is_private() else channel.parent
+    if not isinstance(channel, discord.abc.GuildChannel):
+        return False
+    return channel.permissions_for(channel.guild.default_role).view_channel
 
 
 def _reaches(bot: Dailies, channel_id: int) -> bool:
