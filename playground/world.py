@@ -344,6 +344,7 @@ class World(Memory):
         del self.interaction_tokens[record.token]
         random = secrets.token_urlsafe(48)
         record.token = b64encode(f"interaction:{record.id}:{random}".encode()).decode().rstrip("=")
+        record.initial_response_deadline = self.iso_after(self.ack_within)
         self.interaction_tokens[record.token] = record.id
         self.touch("interaction", record.id)
         self.time.call_at(self.time.now() + self.ack_within, lambda: self._too_late(record))

@@ -11,7 +11,7 @@ from tests.makers import PLAIN, Maker
 from tests.paid import paid_provider
 
 #: Files of few tests that take minutes each: begun first, they do not hold up the end.
-LONG = ("test_races", "test_storage_machine")
+LONG = ("test_races_counted", "test_races", "test_storage_machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,79 +1,16 @@
-"""Of two hundred orders at once over the wire a limit of one lets exactly one through, always.
-
-Each kind of limit, a hundred rounds of each: real orders, typed into a Discord on loopback, through
-discord.py, to SQLite. RACE_ROUNDS sets another number of rounds.
-"""
-
-import asyncio
-import os
-from dataclasses import replace
+"""Of two hundred orders at once a limit in credits lets exactly one through, always."""
 
 import pytest
 
-from playground import open_playground
-from storage import State
-from tests.house import until, working
-from tests.paid import paid_provider, said
-
-ROUNDS = int(os.environ.get("RACE_ROUNDS", "100"))
-ORDERS = 200
+from tests.racing import race
 
 #: How a moderator sets the limit to one clip, and what those hear who were too late.
 LIMITS = {
     "quota": ("/quota set", {"amount": "6", "who": "mira"}, "costs 6 credits"),
     "budget": ("/quota budget", {"amount": "6"}, "this server's budget is 6"),
-    "clips": ("/quota limits", {"clips_per_person": "1"}, "under way"),
-    "server": ("/quota limits", {"clips_in_server": "1"}, "under way"),
-    "pace": ("/quota limits", {"orders_per_minute": "0.1", "at_once": "1"}, "a minute"),
 }
 
 
 @pytest.mark.parametrize("limit", LIMITS)
 async def test_of_200_orders_at_once_over_the_wire_exactly_one_is_taken(tmp_path, limit):
-    command, options, too_late = LIMITS[limit]
-    async with (
-        open_playground(rate_limits=False) as playground,
-        working(
-            playground,
-            tmp_path,
-            providers={"held": paid_provider()},
-            dailies_jobs_per_user=1000,
-            dailies_orders_per_minute=60_000,
-            dailies_orders_at_once=1000,
-            dailies_quota=100_000,
-            dailies_budget=100_000,
-        ) as house,
-    ):
-        ada, mira = playground.person("ada"), playground.person("mira")
-        await said(ada, command, **options)
-        for number in range(1, ROUNDS + 1):
-            asked = await asyncio.gather(
-                *(mira.type("/video text", prompt=f"fox {each}") for each in range(ORDERS))
-            )
-            await until(lambda asked=asked: all(one.state != "waiting" for one in asked), 60)
-            told = await until(lambda asked=asked: _told(asked), 60)
-            [card] = [message for message in told if not message.ephemeral]
-            assert all(too_late in message.text for message in told if message is not card)
-            [newest, *_] = await house.store.jobs.newest(limit=1)
-            assert newest.id == number, "exactly one a round"
-            await _make_room(house, newest, mira, playground)
-        assert len(await house.store.jobs.newest(limit=1000)) == ROUNDS
-        assert await house.store.check(thorough=True) == []
-
-
-def _told(asked):
-    """The first answers, once none of them is that the bot is thinking.
-
-    Of a refusal that took a while only a private message is left, and no first answer.
-    """
-    told = [message for one in asked if (message := one.message) is not None]
-    return None if any(message.loading for message in told) else told
-
-
-async def _make_room(house, job, mira, playground):
-    """Let the next round begin with nothing used and nothing under way."""
-    await house.store.writer.write(lambda db: db.execute("DELETE FROM pace"))
-    while (job := await house.store.jobs.get(job.id)).state is not State.RENDERING:
-        await asyncio.sleep(0.01)
-    stopped = job.to(State.CANCELLED, now=playground.clock.now(), cancelled_by=mira.id)
-    house.studio.begin(await house.store.jobs.save(replace(stopped, billed="no")))
+    await race(tmp_path, *LIMITS[limit])

@@ -1,0 +1,71 @@
+"""Two hundred orders at once over the wire, of which a limit of one lets exactly one through.
+
+Real orders, typed into a Discord on loopback, through discord.py, to SQLite: a hundred rounds,
+or as many as RACE_ROUNDS says.
+"""
+
+import asyncio
+import os
+from dataclasses import replace
+
+from playground import open_playground
+from storage import State
+from tests.house import until, working
+from tests.paid import paid_provider, said
+
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "100"))
+ORDERS = 200
+
+
+async def race(folder, command, options, too_late):
+    """Let *command*, with *options*, set the limit; who is refused hears *too_late*."""
+    async with (
+        open_playground(rate_limits=False) as playground,
+        working(
+            playground,
+            folder,
+            providers={"held": paid_provider()},
+            dailies_jobs_per_user=1000,
+            dailies_orders_per_minute=60_000,
+            dailies_orders_at_once=1000,
+            dailies_quota=100_000,
+            dailies_budget=100_000,
+        ) as house,
+    ):
+        # What is believed here is who is let through, not how soon.
+        playground.world.ack_within = 60
+        ada, mira = playground.person("ada"), playground.person("mira")
+        await said(ada, command, **options)
+        for number in range(1, ROUNDS + 1):
+            asked = await asyncio.gather(
+                *(mira.type("/video text", prompt=f"fox {each}") for each in range(ORDERS))
+            )
+            await until(lambda asked=asked: all(one.state != "waiting" for one in asked), 60)
+            async with asyncio.timeout(60):
+                while (told := _told(asked)) is None:
+                    await asyncio.sleep(0.25)
+            [card] = [message for message in told if not message.ephemeral]
+            assert all(too_late in message.text for message in told if message is not card)
+            [newest, *_] = await house.store.jobs.newest(limit=1)
+            assert newest.id == number, "exactly one a round"
+            await _make_room(house, newest, mira, playground)
+        assert len(await house.store.jobs.newest(limit=1000)) == ROUNDS
+        assert await house.store.check(thorough=True) == []
+
+
+def _told(asked):
+    """The first answers, once none of them is that the bot is thinking.
+
+    Of a refusal that took a while only a private message is left, and no first answer.
+    """
+    told = [message for one in asked if (message := one.message) is not None]
+    return None if any(message.loading for message in told) else told
+
+
+async def _make_room(house, job, mira, playground):
+    """Let the next round begin with nothing used and nothing under way."""
+    await house.store.writer.write(lambda db: db.execute("DELETE FROM pace"))
+    while (job := await house.store.jobs.get(job.id)).state is not State.RENDERING:
+        await asyncio.sleep(0.01)
+    stopped = job.to(State.CANCELLED, now=playground.clock.now(), cancelled_by=mira.id)
+    house.studio.begin(await house.store.jobs.save(replace(stopped, billed="no")))
