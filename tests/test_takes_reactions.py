@@ -17,6 +17,7 @@ from tests.taking import (
     REMOVE,
     RETAKE,
     SEND,
+    answered,
     clip_of,
     done,
     first_clip,
@@ -195,6 +196,8 @@ async def test_a_reaction_is_quicker_than_our_note_of_the_post(mira, house):
         db.execute("UPDATE job SET result_id = NULL")
 
     await house.store.writer.write(unwritten)
+    opened = await answered(await mira.menu(clip, "Retake…"))
+    assert opened.modal is not None
     await mira.react(clip, RETAKE)
     await clip_of(mira, 2)
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 
 from bot._ffmpeg import FfmpegError
@@ -170,6 +169,10 @@ class _Render:
     began: float | None = None  #: None while it waits for its turn
     share: float = 0.0  #: of the work that is done
 
+    def tell(self, share: float) -> None:
+        """Note how far it is. ffmpeg's own word goes back where sound is written after picture."""
+        self.share = max(self.share, share)
+
 
 class Local:
     """Renders in children of this process, a few at once, in `data/local/<attempt>/`.
@@ -290,7 +293,7 @@ class Local:
             async with self._turns:
                 render.began = self._steady()
                 await asyncio.to_thread(_prepare, room, order)
-                work = Work(order=order, room=room, progress=partial(setattr, render, "share"))
+                work = Work(order=order, room=room, progress=render.tell)
                 shot = await scene(work)
                 await asyncio.sleep(render.began + self._pace - self._steady())
                 shot.replace(clip)

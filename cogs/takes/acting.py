@@ -1,6 +1,7 @@
 """What every way of acting on a clip has in common: which clip, how it is answered."""
 
 import logging
+import re
 from contextlib import suppress
 
 import aiohttp
@@ -16,6 +17,7 @@ from storage import Job, Post
 
 log = logging.getLogger(__name__)
 
+_CLIP = re.compile(r"dailies-(\d{1,18})\.(?:mp4|zip)")
 REQUEST = 24 * 1024 * 1024  #: bytes that Discord takes in one request, with some to spare
 
 
@@ -28,18 +30,29 @@ async def pressed(interaction: Interaction, job_id: int) -> tuple[Place, Job]:
     return place, await interaction.client.versions.finished(job_id, place=place)
 
 
-async def clip_of(interaction: Interaction, message_id: int) -> int:
+def carried(message: discord.Message) -> int | None:
+    """The number of the clip that a message of ours carries, as its file says: a post is written
+    down only after people can see it."""
+    names = [_CLIP.fullmatch(each.filename) for each in message.attachments]
+    return next((int(each[1]) for each in names if each), None)
+
+
+async def clip_of(interaction: Interaction, message: discord.Message) -> int:
     """The number of the clip that a message carries or is the card of.
 
     Raises `Refusal` for any other message, and for those of other servers and of channels that
     this person may not read, which only a changed client can name.
     """
     studio, place = interaction.client.studio, standing_at(interaction)
-    post = await studio.store.takes.post(message_id)
+    post = await studio.store.takes.post(message.id)
+    me = interaction.client.user
     if post is not None:
         job = await studio.store.jobs.get(post.job_id, guild_id=place.guild_id)
     else:
-        job = await studio.store.jobs.by_message(message_id, guild_id=place.guild_id)
+        job = await studio.store.jobs.by_message(message.id, guild_id=place.guild_id)
+        ours = me is not None and message.author.id == me.id
+        if job is None and ours and (number := carried(message)) is not None:
+            job = await studio.store.jobs.get(number, guild_id=place.guild_id)
     if job is None or not await studio.may_see(job, place):
         raise Refusal("Use this on a clip that Dailies made.")
     return job.id

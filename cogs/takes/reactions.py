@@ -1,7 +1,6 @@
 """Reactions on a clip: what each does, once, and what happens when one is taken back."""
 
 import asyncio
-import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
@@ -19,7 +18,6 @@ from cogs.takes import acting, refused, replies
 from storage import ENDED, DiskTrouble, Job, Post, Reaction, State
 
 _ORDERS = frozenset({board.RETAKE, board.EXTEND})
-_CLIP = re.compile(r"dailies-(\d{1,18})\.(?:mp4|zip)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,8 +290,7 @@ class Reactions(commands.Cog):
             message = await place.fetch_message(given.message_id)
         except discord.HTTPException:
             return None
-        names = [_CLIP.fullmatch(each.filename) for each in message.attachments]
-        found = next((int(each[1]) for each in names if each), None)
+        found = acting.carried(message)
         job = await self._bot.studio.store.jobs.get(found) if found is not None else None
         if job is None or job.guild_id != given.place.guild_id:
             return None
