@@ -88,10 +88,10 @@ async def test_what_a_form_waits_for_shares_one_deadline_and_goes_on_without_it(
 
     assert FORM < 2, "Discord waits for 3 s, and the way there and back is in them"
     began = time.monotonic()
-    until = began + 0.2
+    until = began + 1.0
     assert await _soon(slow("clip"), until) is None
     assert await _soon(slow("price"), until) is None
-    assert time.monotonic() - began < 0.35
+    assert time.monotonic() - began < 1.8, "the second did not wait for a second of its own"
     given.set()
     await asyncio.sleep(0.01)
     assert asked == ["clip", "price", "clip came", "price came"]
