@@ -56,6 +56,18 @@ def panel(interaction: Interaction, found: Overview) -> ui.LayoutView:
     return view
 
 
+def _one_channel(name: str, placeholder: str, chosen: int | None) -> ui.ChannelSelect[Any]:
+    """A menu to choose one text channel, or none."""
+    return ui.ChannelSelect(
+        custom_id=marked("set", name),
+        placeholder=placeholder,
+        channel_types=[discord.ChannelType.text],
+        min_values=0,
+        max_values=1,
+        default_values=[_channel(chosen)] if chosen else [],
+    )
+
+
 def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
     text = [discord.ChannelType.text, discord.ChannelType.forum, discord.ChannelType.news]
     channels: ui.ChannelSelect[Any] = ui.ChannelSelect(
@@ -66,14 +78,7 @@ def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
         max_values=25,
         default_values=[_channel(each) for each in sorted(server.channels)[:25]],
     )
-    asked: ui.ChannelSelect[Any] = ui.ChannelSelect(
-        custom_id=marked("set", "moderators"),
-        placeholder="None yet",
-        channel_types=[discord.ChannelType.text],
-        min_values=0,
-        max_values=1,
-        default_values=[_channel(server.moderators)] if server.moderators else [],
-    )
+    asked = _one_channel("moderators", "None yet", server.moderators)
     here = server.channel_models.get(moderating(interaction).home_id)
     default = (server.provider, server.model) if server.provider and server.model else None
     whose = (
@@ -108,14 +113,7 @@ def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
         max_values=10,
         default_values=[_role(each) for each in sorted(server.priority_roles)[:10]],
     )
-    gather: ui.ChannelSelect[Any] = ui.ChannelSelect(
-        custom_id=marked("set", "favourites"),
-        placeholder="They stay in their threads",
-        channel_types=[discord.ChannelType.text],
-        min_values=0,
-        max_values=1,
-        default_values=[_channel(server.favourites)] if server.favourites else [],
-    )
+    gather = _one_channel("favourites", "They stay in their threads", server.favourites)
     approve: ui.RoleSelect[Any] = ui.RoleSelect(
         custom_id=marked("set", "reviewers"),
         placeholder="Moderators alone",

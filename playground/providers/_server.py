@@ -29,6 +29,7 @@ import json
 import logging
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -131,7 +132,7 @@ Render = Callable[[Wish], Awaitable[Path]]
 Handler = Callable[[Seen], Awaitable[web.StreamResponse]]
 
 
-class Server:
+class Server(ABC):
     """One provider's API on 127.0.0.1, serving what it makes under `/results/`."""
 
     title: ClassVar[str] = ""
@@ -162,13 +163,13 @@ class Server:
 
     # What a provider's server says of itself.
 
+    @abstractmethod
     def routes(self) -> Iterable[web.RouteDef]:
         """Its paths, each made by `route`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refused(self, sentence: str) -> web.Response:
         """What the document says a malformed request gets."""
-        raise NotImplementedError
 
     # What tests and the playground do with it.
 
