@@ -3,11 +3,9 @@
 import sqlite3
 from dataclasses import dataclass
 
-from .job import Job
+from .job import LIVE, Job
 from .jobs import get
 from .writer import Writer
-
-_LIVE = "('queued', 'submitting', 'unclear', 'rendering', 'fetching', 'delivering', 'review')"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +97,7 @@ def needed_files(db: sqlite3.Connection) -> list[tuple[int, str]]:
         AND take.dropped IS NULL
         UNION
         SELECT job.id, needed.file FROM job JOIN needed ON needed.job_id = job.id
-        WHERE state IN {_LIVE} AND needed.file GLOB 'inputs/*'
+        WHERE state IN {LIVE} AND needed.file GLOB 'inputs/*'
         ORDER BY 1, 2
         """  # noqa: S608  # the constant above
     )

@@ -45,6 +45,9 @@ ENDED = frozenset(
     }
 )
 
+#: The states of jobs under way, as a list in SQL.
+LIVE = f"({', '.join(repr(str(each)) for each in State if each not in ENDED)})"
+
 MOVES: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset(
         {State.SUBMITTING, State.CANCELLED, State.EXPIRED, State.FAILED, State.REVIEW}
