@@ -16,6 +16,7 @@ from simcord.http.router import RequestContext
 from playground import routes
 from playground.buckets import Buckets
 from playground.cdn import Cdn
+from playground.doors import same
 from playground.limits import Refused, bad_form, request_limit, too_large
 from playground.world import MIB, World
 
@@ -127,7 +128,8 @@ class Rest:
         template, args = routes.find(method, path)
         # Interaction and webhook routes carry their own token, and stand outside the global limit.
         own_token = "token" in args
-        if not own_token and request.headers.get("Authorization") != f"Bot {self._token}":
+        shown = request.headers.get("Authorization", "")
+        if not own_token and not same(shown, f"Bot {self._token}"):
             raise Refused(401, 0, "401: Unauthorized")
         verdict = self._buckets.take(
             method, template, routes.major(args), counts_globally=not own_token
