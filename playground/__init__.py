@@ -30,7 +30,8 @@ from playground.gateway import Gateway
 from playground.journal import Journal
 from playground.memory import made_at
 from playground.people import Choice, Interaction, Person, PersonCannot
-from playground.rest import Call, Refusal, Rest
+from playground.rest import Call, Rest
+from playground.trouble import Trouble, Way, limited, refused
 from playground.views import Message, Modal
 from playground.wire import Wire
 from playground.world import MODERATOR, World, bits
@@ -176,8 +177,29 @@ class Playground:
         times: int = 1,
     ) -> None:
         """Fail the next *times* requests whose path (without `/api/v10`) matches."""
-        pattern = re.compile(path_regex)
-        self._rest.refusals.append(Refusal(method, pattern, status, code, message, times))
+        way = limited(0.05) if status == 429 else refused(status, code, message)
+        self.trouble(method, path_regex, way, times=times)
+
+    def trouble(
+        self,
+        method: str,
+        path_regex: str,
+        way: Way,
+        *,
+        times: int = 1,
+        later: int = 0,
+        place: int | None = None,
+    ) -> Trouble:
+        """As `refuse`, in any *way* of `playground.trouble`; *later* requests go through first.
+
+        With *place*, a channel's id, only what leads there or to one of its threads.
+        """
+        asked = Trouble(method, re.compile(path_regex), way, times, later, place)
+        return self._rest.troubles.ask(asked)
+
+    def lose(self, share: float, *, seed: int = 0) -> None:
+        """From now on lose this share of all answers after their work was done."""
+        self._rest.troubles.lose(share, seed)
 
     # ------------------------------------------------------------------ life
 
