@@ -92,6 +92,7 @@ class Playground:
             self.token,
             reads_content="message_content" in self.gateway.granted,
             gateway_url=lambda: self.gateway_url,
+            starts=self.gateway.starts,
         )
         self._wire = Wire(self._rest, self.gateway, self.cdn, doors)
         self._people: dict[str, Person] = {}

@@ -7,7 +7,7 @@ from simcord.backend.models import Interaction
 from simcord.enums import CallbackType, InteractionType
 from simcord.http.router import RequestContext
 
-from playground import limits
+from playground import forms, limits
 from playground.buckets import Buckets
 from playground.limits import bad_form
 from playground.memory import TOKEN_LIFE, made_at
@@ -33,7 +33,10 @@ def callback(ctx: RequestContext, buckets: Buckets) -> Any:
     _check_kind(record, kind)
     if kind in _MESSAGES:
         limits.check_files([file.size for file in ctx.files], world.upload_limit(record.guild_id))
-        limits.check_body(data)
+        forms.check_message(data, ctx.files, new=kind == CallbackType.CHANNEL_MESSAGE_WITH_SOURCE)
+        limits.check_words(world, data)
+    if kind == CallbackType.MODAL:
+        forms.check_modal(data)
     if kind == CallbackType.APPLICATION_COMMAND_AUTOCOMPLETE_RESULT:
         _check_choices(data.get("choices"))
     if isinstance(ctx.json, dict) and isinstance(ctx.json.get("data"), dict) and kind in _MESSAGES:
@@ -124,5 +127,6 @@ def _check(ctx: RequestContext) -> None:
     if not record.responded:
         raise errors.unknown_webhook()
     limits.check_files([file.size for file in ctx.files], world.upload_limit(record.guild_id))
-    limits.check_body(ctx.body())
+    forms.check_message(ctx.body(), ctx.files, new=ctx.method == "POST")
+    limits.check_words(world, ctx.body())
     world.touch("interaction", record.id)

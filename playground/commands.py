@@ -1,18 +1,10 @@
-"""Application commands: what a bot may register, and what a person may fill in."""
+"""Application commands: what a person may fill in."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from simcord.enums import AppCommandType, OptionType
+from simcord.enums import OptionType
 
-from playground.limits import Refused, bad_form
-from playground.world import World
-
-#: Limits of interactions/application-commands: how many of each type, and how long names are.
-MOST = {AppCommandType.CHAT_INPUT: 100, AppCommandType.USER: 15, AppCommandType.MESSAGE: 15}
-CHARACTERS = 8000  #: names, descriptions and choices of one command together
-NAME = re.compile(r"^[-_'\w]{1,32}$")
 STRING = 6000  #: characters of one string option
 WHOLE = 2**53  #: integers and numbers stay below this
 
@@ -26,102 +18,6 @@ _FAMILIES = {
 
 class PersonCannot(Exception):
     """Discord's client, or Discord, would not let this person do that. A sentence for them."""
-
-
-def register(world: World, guild_id: int | None, payloads: Any) -> list[dict[str, Any]]:
-    """Replace all commands of a scope (None: global). An unchanged name keeps its id."""
-    if not isinstance(payloads, list):
-        raise bad_form("commands", "BASE_TYPE_BAD_TYPE", "Only iterables may be used.")
-    known = world.commands.get(guild_id, {})
-    fresh: dict[tuple[str, int], dict[str, Any]] = {}
-    for payload in payloads:
-        command = _checked(payload)
-        key = (command["name"], command["type"])
-        if key in fresh:
-            raise Refused(400, 50035, "Application command names must be unique")
-        old = known.get(key)
-        command["id"] = old["id"] if old is not None else str(world.snowflake())
-        same = old is not None and {**old, "version": None} == {**command, "version": None} | {
-            "application_id": old["application_id"],
-            "guild_id": old.get("guild_id"),
-        }
-        command["version"] = old["version"] if same and old is not None else str(world.snowflake())
-        command["application_id"] = str(world.application_id)
-        command["guild_id"] = None if guild_id is None else str(guild_id)
-        fresh[key] = command
-    for kind, most in MOST.items():
-        if sum(key[1] == kind for key in fresh) > most:
-            raise Refused(400, 30032, f"Maximum number of application commands reached ({most}).")
-    world.commands[guild_id] = fresh
-    world.touch("commands", guild_id)
-    return list(fresh.values())
-
-
-def _checked(payload: Mapping[str, Any]) -> dict[str, Any]:
-    command = {key: value for key, value in payload.items() if key not in ("id", "version")}
-    command["type"] = int(command.get("type") or AppCommandType.CHAT_INPUT)
-    name = command.get("name")
-    if command["type"] == AppCommandType.CHAT_INPUT:
-        if not isinstance(name, str) or not NAME.match(name) or name != name.lower():
-            raise bad_form("name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid")
-        if not 1 <= len(command.get("description") or "") <= 100:
-            raise bad_form(
-                "description", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length."
-            )
-    elif not isinstance(name, str) or not 1 <= len(name) <= 32:
-        raise bad_form("name", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 32 in length.")
-    command.setdefault("description", "")
-    command.setdefault("options", [])
-    command.setdefault("default_member_permissions", None)
-    command.setdefault("nsfw", False)
-    if sum(_length(part) for part in (command, *_inside(command))) > CHARACTERS:
-        raise bad_form(
-            "options", "APPLICATION_COMMAND_TOO_LARGE", f"Must be {CHARACTERS} or fewer."
-        )
-    for part in (command, *_inside(command)):
-        order = [bool(item.get("required")) for item in part.get("options") or []]
-        if order != sorted(order, reverse=True):
-            raise bad_form(
-                "options",
-                "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID",
-                "Required options must be placed before non-required options",
-            )
-    for part in _inside(command):
-        if len(part.get("options") or []) > 25 or len(part.get("choices") or []) > 25:
-            raise bad_form("options", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
-        if not NAME.match(part.get("name") or ""):
-            raise bad_form(
-                "options.name", "APPLICATION_COMMAND_INVALID_NAME", "Option name is invalid"
-            )
-        if not 1 <= len(part.get("description") or "") <= 100:
-            raise bad_form(
-                "options.description", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100."
-            )
-        for choice in part.get("choices") or []:
-            if not 1 <= len(choice["name"]) <= 100 or len(str(choice["value"])) > 100:
-                raise bad_form(
-                    "options.choices", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100."
-                )
-    if len(command["options"]) > 25:
-        raise bad_form("options", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
-    return command
-
-
-def _inside(part: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for option in part.get("options") or []:
-        yield option
-        yield from _inside(option)
-
-
-def _length(part: Mapping[str, Any]) -> int:
-    choices = sum(
-        len(item["name"]) + (len(item["value"]) if isinstance(item["value"], str) else 0)
-        for item in part.get("choices") or []
-    )
-    return len(part.get("name") or "") + len(part.get("description") or "") + choices
-
-
-# ---------------------------------------------------------------------- filling one in
 
 
 def leaf(

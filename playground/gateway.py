@@ -17,12 +17,30 @@ from simcord.backend import serializers
 from simcord.backend.access import channel_accessible
 from simcord.intents import censor_message, prune_guild_create, required_intent
 
+from playground.conduct import (
+    AUTHENTICATED,
+    BAD_INTENTS,
+    BAD_OPCODE,
+    BAD_SEQUENCE,
+    BAD_SHARD,
+    BAD_TOKEN,
+    BAD_VERSION,
+    DECODE,
+    HEARTBEAT,
+    NO_INTENTS,
+    TIMED_OUT,
+    UNAUTHENTICATED,
+    WORDS,
+    Misconduct,
+    Pulse,
+    Starts,
+    parse,
+)
 from playground.doors import same
 from playground.world import World
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT = 41.25  #: seconds between heartbeats, what Discord asks for
 REMEMBERED = 10_000  #: events kept for a resume; Discord keeps a few minutes' worth
 SESSIONS = 8  #: sessions remembered, the oldest is forgotten first
 
@@ -115,6 +133,10 @@ class Gateway:
         self.on_online: list[Callable[[bool], None]] = []
         self.identified = 0  #: how often a bot began a new session
         self.resumed = 0  #: how often one took up an old session
+        self.refused_starts = 0  #: how often one identified too soon
+        self.heartbeat = HEARTBEAT  #: seconds between heartbeats, of connections from now on
+        self.acknowledges = True  #: whether heartbeats are answered
+        self.starts = Starts(world.time.now)
         world.subscribers.append(self._hear)
 
     @property
@@ -140,12 +162,20 @@ class Gateway:
         """Ask every bot to reconnect and resume (opcode 7), as Discord does when it deploys."""
         await self._send_all({"op": 7, "d": None})
 
-    async def invalidate(self) -> None:
-        """Tell every bot that its session is gone (opcode 9): it must identify again."""
+    async def invalidate(self, *, resumable: bool = False) -> None:
+        """Tell every bot that its session is invalid (opcode 9).
+
+        If not *resumable*, it is gone, and the bot must identify again.
+        """
         for session in list(self._sessions.values()):
-            del self._sessions[session.id]
+            if not resumable:
+                del self._sessions[session.id]
             if session.socket is not None:
-                await session.socket.send_json({"op": 9, "d": False})
+                await session.socket.send_json({"op": 9, "d": resumable})
+
+    async def ask_for_heartbeat(self) -> None:
+        """Ask every bot for a heartbeat at once (opcode 1)."""
+        await self._send_all({"op": 1, "d": None})
 
     async def _send_all(self, frame: Mapping[str, Any]) -> None:
         for session in list(self._sessions.values()):
@@ -158,60 +188,78 @@ class Gateway:
         """GET /gateway: one connection, from HELLO to its close."""
         socket = web.WebSocketResponse(heartbeat=None)
         await socket.prepare(request)
-        await socket.send_json(
-            {"op": 10, "d": {"heartbeat_interval": int(HEARTBEAT * 1000)}, "s": None, "t": None}
-        )
-        session: Session | None = None
-        sender: asyncio.Task[None] | None = None
+        line = Line(socket, self.heartbeat)
         try:
+            if request.query.get("v", "10") not in ("9", "10"):
+                raise Misconduct(BAD_VERSION)
+            interval = int(self.heartbeat * 1000)
+            await socket.send_json(
+                {"op": 10, "d": {"heartbeat_interval": interval}, "s": None, "t": None}
+            )
             async for message in socket:
+                line.pulse.count()
                 if message.type is not WSMsgType.TEXT:
-                    await socket.close(code=4002, message=b"Error while decoding payload.")
-                    break
-                try:
-                    frame = json.loads(message.data)
-                    op, data = int(frame["op"]), frame.get("d")
-                except (ValueError, KeyError, TypeError):
-                    await socket.close(code=4002, message=b"Error while decoding payload.")
-                    break
-                if op == 1:
-                    await socket.send_json({"op": 11, "d": None})
-                elif op in (2, 6):
-                    if session is not None:
-                        await socket.close(code=4005, message=b"Already authenticated.")
-                        break
-                    session = await (self._identify if op == 2 else self._resume)(socket, data)
-                    if session is not None:
-                        sender = asyncio.create_task(session.send_to(socket))
-                elif session is None:
-                    await socket.close(code=4003, message=b"Not authenticated.")
-                    break
-                elif op == 8:
-                    self._send_members(session, data)
-                elif op not in (3, 4):
-                    await socket.close(code=4001, message=b"Unknown opcode.")
-                    break
+                    raise Misconduct(DECODE)
+                await self._take(line, *parse(message.data))
+        except Misconduct as no:
+            await socket.close(code=no.code, message=str(no).encode())
         finally:
-            if sender is not None:
-                sender.cancel()
-            if session is not None and session.socket is socket:
-                session.socket = None
-                # 1000 and 1001 from the bot end the session; after any other it can be resumed.
-                if socket.close_code in (WSCloseCode.OK, WSCloseCode.GOING_AWAY):
-                    self._sessions.pop(session.id, None)
-                self._say_online()
+            self._end(line)
         return socket
 
+    async def _take(self, line: "Line", op: int, data: Any) -> None:
+        """One payload. Raises Misconduct where it may not be."""
+        if op == 1:
+            line.pulse.beat()
+            if self.acknowledges:
+                await line.socket.send_json({"op": 11, "d": None})
+        elif op in (2, 6):
+            if line.session is not None:
+                raise Misconduct(AUTHENTICATED)
+            if not isinstance(data, dict):
+                raise Misconduct(DECODE)
+            if not same(str(data.get("token")), self._token):
+                raise Misconduct(BAD_TOKEN)
+            line.session = await (self._identify if op == 2 else self._resume)(line.socket, data)
+            if line.session is not None:
+                line.sender = asyncio.create_task(line.session.send_to(line.socket))
+        elif line.session is None:
+            raise Misconduct(UNAUTHENTICATED)
+        elif op == 8:
+            try:
+                self._send_members(line.session, data)
+            except (ValueError, KeyError, TypeError):
+                raise Misconduct(DECODE) from None
+        elif op not in (3, 4):
+            raise Misconduct(BAD_OPCODE)
+
+    def _end(self, line: "Line") -> None:
+        """A connection is over; its session can be resumed, unless the bot or we ended that."""
+        line.pulse.stop()
+        if line.sender is not None:
+            line.sender.cancel()
+        session = line.session
+        if session is None or session.socket is not line.socket:
+            return
+        session.socket = None
+        # 1000 and 1001 from the bot end the session; after most others it can be resumed.
+        gone = line.socket.close_code in (WSCloseCode.OK, WSCloseCode.GOING_AWAY)
+        if gone or line.timed_out:
+            self._sessions.pop(session.id, None)
+        self._say_online()
+
     async def _identify(self, socket: web.WebSocketResponse, data: Any) -> Session | None:
-        if not same(str(data.get("token")), self._token):
-            await socket.close(code=4004, message=b"Authentication failed.")
-            return None
-        intents = int(data.get("intents", 0))
-        if intents >> (max(INTENTS.values()) + 1):
-            await socket.close(code=4013, message=b"Invalid intent(s).")
-            return None
+        if not isinstance(data.get("intents"), int):
+            raise Misconduct(DECODE)
+        intents = data["intents"]
+        if intents < 0 or intents >> (max(INTENTS.values()) + 1):
+            raise Misconduct(BAD_INTENTS)
         if any(intents >> INTENTS[name] & 1 for name in PRIVILEGED - self.granted):
-            await socket.close(code=4014, message=b"Disallowed intent(s).")
+            raise Misconduct(NO_INTENTS)
+        _check_shard(data.get("shard"))
+        if not self.starts.take():
+            self.refused_starts += 1
+            await socket.send_json({"op": 9, "d": False})
             return None
         session = Session(intents)
         session.socket = socket
@@ -245,13 +293,13 @@ class Gateway:
             self._offer(session, "GUILD_CREATE", wire)
 
     async def _resume(self, socket: web.WebSocketResponse, data: Any) -> Session | None:
-        if not same(str(data.get("token")), self._token):
-            await socket.close(code=4004, message=b"Authentication failed.")
-            return None
         session = self._sessions.get(data.get("session_id"))
+        seq = data.get("seq")
+        if session is not None and not (isinstance(seq, int) and 0 <= seq <= session.seq):
+            raise Misconduct(BAD_SEQUENCE)
         if session is not None:
             await self._cut(session, 4000)
-        if session is None or not session.replay(int(data.get("seq") or 0)):
+        if session is None or not session.replay(seq):
             await socket.send_json({"op": 9, "d": False})
             return None
         session.socket = socket
@@ -341,6 +389,31 @@ class Gateway:
             if data.get("nonce"):
                 answer["nonce"] = data["nonce"]
             session.tell("GUILD_MEMBERS_CHUNK", answer)
+
+
+class Line:
+    """One connection: its socket, its heartbeats, and the session on it once there is one."""
+
+    def __init__(self, socket: web.WebSocketResponse, heartbeat: float) -> None:
+        self.socket = socket
+        self.session: Session | None = None
+        self.sender: asyncio.Task[None] | None = None
+        self.pulse = Pulse(heartbeat, self._hang_up)
+        self.timed_out = False
+        self._closing: asyncio.Task[bool] | None = None
+
+    def _hang_up(self) -> None:
+        self.timed_out = True
+        words = WORDS[TIMED_OUT].encode()
+        self._closing = asyncio.create_task(self.socket.close(code=TIMED_OUT, message=words))
+
+
+def _check_shard(shard: Any) -> None:
+    """One of one: nobody needs more below 2,500 servers."""
+    if shard is None:
+        return
+    if not (isinstance(shard, list) and len(shard) == 2 and 0 <= shard[0] < shard[1]):
+        raise Misconduct(BAD_SHARD)
 
 
 class _Wanted:

@@ -3,23 +3,23 @@
 Each rule raises `Refused` with Discord's own status and code (topics/opcodes-and-status-codes).
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simcord.backend.errors import BackendError
 from simcord.backend.models import Channel, Interaction, Message
 
-from playground.buckets import OLD_AGE, OLD_EDITS, RENAMES, Buckets
+from playground.buckets import OLD_AGE, OLD_EDITS, RENAMES, Buckets, Limit
 from playground.memory import TOKEN_LIFE, made_at
 from playground.trouble import limit_headers
 from playground.world import MIB, World
 
 REQUEST_LIMIT = 25 * MIB  #: bytes of one request (reference, "Uploading Files")
-CONTENT_LIMIT = 2000  #: characters (resources/message)
-NONCE_LIMIT = 25  #: characters (resources/message)
 NONCE_LIFE = 300.0  #: seconds; Discord says "the past few minutes"
 REACTIONS = 20  #: different emoji on one message
-FILES = 10  #: attachments of one message
+BULK_AGE = 14 * 24 * 3600.0  #: seconds; older messages are not deleted in bulk
+COMMAND_CREATES = 200  #: a day, for each scope (interactions/application-commands)
 
 
 class Refused(BackendError):
@@ -83,24 +83,6 @@ def check_files(sizes: Sequence[int], upload_limit: int) -> None:
     """Every file within the server's limit, all of them within a request (413/40005)."""
     if any(size > upload_limit for size in sizes) or sum(sizes) > request_limit(upload_limit):
         raise too_large()
-    if len(sizes) > FILES:
-        raise bad_form(
-            "attachments", "BASE_TYPE_MAX_LENGTH", f"Must be {FILES} or fewer in length."
-        )
-
-
-def check_body(body: Mapping[str, Any]) -> None:
-    """What a message may hold, where simcord does not look or words it differently."""
-    content = body.get("content")
-    if isinstance(content, str) and len(content) > CONTENT_LIMIT:
-        raise bad_form(
-            "content", "BASE_TYPE_MAX_LENGTH", f"Must be {CONTENT_LIMIT} or fewer in length."
-        )
-    nonce = body.get("nonce")
-    if nonce is not None and len(str(nonce)) > NONCE_LIMIT:
-        raise bad_form(
-            "nonce", "BASE_TYPE_MAX_LENGTH", f"Must be {NONCE_LIMIT} or fewer in length."
-        )
 
 
 def check_place(world: World, channel: Channel) -> None:
@@ -140,16 +122,61 @@ def check_rename(buckets: Buckets, channel: Channel, name: str | None) -> None:
         )
 
 
-def known_nonce(world: World, channel_id: int, body: Mapping[str, Any]) -> Message | None:
-    """The message this nonce already made, if the sender asks for that (`enforce_nonce`)."""
+def known_nonce(world: World, body: Mapping[str, Any]) -> Message | None:
+    """The message this nonce already made, if the sender asks for that (`enforce_nonce`).
+
+    A nonce is its author's, wherever it was used (resources/message, "Create Message").
+    """
     nonce = body.get("nonce")
     if nonce is None or not body.get("enforce_nonce"):
         return None
-    message_id = world.nonces.get((channel_id, str(nonce)))
-    if message_id is None or made_at(message_id) + NONCE_LIFE <= world.time.now():
+    made = world.nonces.get((world.bot_user.id, str(nonce)))
+    if made is None or made_at(made[1]) + NONCE_LIFE <= world.time.now():
         return None
     # The message may be deleted since: Discord then answers 404/10008 (discord-api-docs #10116).
-    return world.get_message(channel_id, message_id)
+    return world.get_message(*made)
+
+
+def check_pins(world: World, channel: Channel) -> None:
+    """A channel has so many pins and no more (30003)."""
+    pinned = sum(message.pinned for message in world.messages[channel.id].values())
+    if pinned >= world.most_pins:
+        text = f"Maximum number of pins reached for the channel ({world.most_pins})"
+        raise Refused(400, 30003, text)
+
+
+def check_threads(world: World, channel: Channel) -> None:
+    """A server has so many threads that are not archived, and no more (160006)."""
+    active = sum(
+        each.thread_metadata is not None and not each.thread_metadata.archived
+        for each in world.channels.values()
+        if each.guild_id == channel.guild_id
+    )
+    if active >= world.most_threads:
+        raise Refused(400, 160006, "Maximum number of active threads reached")
+
+
+def check_words(world: World, body: Mapping[str, Any]) -> None:
+    """What a server's AutoMod blocks (200000): a word anywhere in what would be read."""
+    if not world.blocked_words:
+        return
+    read = json.dumps([body.get(name) for name in ("content", "embeds", "components")]).lower()
+    if any(json.dumps(word.lower())[1:-1] in read for word in world.blocked_words):
+        raise Refused(400, 200000, "Message was blocked by automatic moderation")
+
+
+def check_bulk(world: World, ids: Sequence[Any]) -> None:
+    """Nothing older than two weeks is deleted in bulk (50034)."""
+    if any(made_at(int(each)) + BULK_AGE < world.time.now() for each in ids):
+        raise Refused(400, 50034, "You can only bulk delete messages that are under 14 days old.")
+
+
+def check_creates(buckets: Buckets, scope: int | None, fresh: int) -> None:
+    """So many new commands a day, and no more (30034)."""
+    for _ in range(fresh):
+        if buckets.spend(f"creates:{scope}", Limit(COMMAND_CREATES, 24 * 3600.0)):
+            text = "Max number of daily application command creates has been reached (200)"
+            raise Refused(400, 30034, text)
 
 
 def check_token(world: World, token: str) -> Interaction:

@@ -27,7 +27,8 @@ class Memory(Backend):
 
     def __init__(self, clock: Clock, hands: SimcordClock, journal: Journal) -> None:
         self.time = clock
-        self.nonces: dict[tuple[int, str], int] = {}  #: (channel, nonce) -> message
+        #: (author, nonce) -> (channel, message)
+        self.nonces: dict[tuple[int, str], tuple[int, int]] = {}
         self.nonce_of: dict[int, str] = {}
         self.boosts: dict[int, int] = {}  #: guild -> boost tier
         self.extras: dict[str, Any] = {}  #: small facts of the playground itself
@@ -52,8 +53,8 @@ class Memory(Backend):
                 channel, message = map(int, key.split("/"))
                 return self.messages.get(channel, {}).get(message)
             case "nonce":
-                channel_id, nonce = key.split("/", 1)
-                return self.nonces.get((int(channel_id), nonce))
+                author_id, nonce = key.split("/", 1)
+                return self.nonces.get((int(author_id), nonce))
             case "commands":
                 scope = None if key == "None" else int(key)
                 return list(self.commands.get(scope, {}).values())
@@ -106,9 +107,10 @@ class Memory(Backend):
                     self.interactions[record.id] = record
                     self.interaction_tokens[record.token] = record.id
                 case "nonce":
-                    channel_id, nonce = key.split("/", 1)
-                    self.nonces[int(channel_id), nonce] = value
-                    self.nonce_of[value] = nonce
+                    author_id, nonce = key.split("/", 1)
+                    if isinstance(value, list):  # before, a nonce belonged to a channel
+                        self.nonces[int(author_id), nonce] = value[0], value[1]
+                        self.nonce_of[value[1]] = nonce
                 case "commands":
                     scope = None if key == "None" else int(key)
                     self.commands[scope] = {(item["name"], item["type"]): item for item in value}
@@ -138,8 +140,8 @@ class Memory(Backend):
                 del self.interactions[record.id]
                 del self.interaction_tokens[record.token]
                 self.touch("interaction", record.id)
-        for (channel_id, nonce), message_id in list(self.nonces.items()):
+        for (author_id, nonce), (_, message_id) in list(self.nonces.items()):
             if made_at(message_id) + NONCE_KEPT < now:
-                del self.nonces[channel_id, nonce]
+                del self.nonces[author_id, nonce]
                 self.nonce_of.pop(message_id, None)
-                self.touch("nonce", channel_id, nonce)
+                self.touch("nonce", author_id, nonce)

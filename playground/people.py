@@ -14,7 +14,7 @@ from simcord.interactions import base_payload
 from playground import asking, commands, routes
 from playground.asking import File, Upload
 from playground.commands import PersonCannot
-from playground.limits import CONTENT_LIMIT, FILES
+from playground.forms import CONTENT, FILES
 from playground.sight import Sight
 from playground.views import Message, Modal, modal_view
 
@@ -338,10 +338,8 @@ class Person(Sight):
         self._need(channel, *needed)
         self._need_unlocked(channel)
         limit = self._world.upload_limit(channel.guild_id)
-        if len(text) > CONTENT_LIMIT:
-            raise PersonCannot(
-                f"A message has at most {CONTENT_LIMIT} characters, not {len(text)}."
-            )
+        if len(text) > CONTENT:
+            raise PersonCannot(f"A message has at most {CONTENT} characters, not {len(text)}.")
         if len(uploads) > FILES:
             raise PersonCannot(f"A message has at most {FILES} files.")
         for file in uploads:

@@ -15,6 +15,7 @@ from simcord.http.router import RequestContext
 from playground import routes
 from playground.buckets import INVALID, Buckets
 from playground.cdn import Cdn
+from playground.conduct import STARTS, Starts
 from playground.doors import same
 from playground.limits import Refused, bad_form, request_limit, too_large
 from playground.trouble import EDGE_429, Troubles, hang_up, said
@@ -66,6 +67,7 @@ class Rest:
         *,
         reads_content: bool,
         gateway_url: Callable[[], str],
+        starts: Starts,
     ) -> None:
         """*reads_content*: whether the portal grants MESSAGE_CONTENT; else much text is blank."""
         self._world = world
@@ -74,6 +76,7 @@ class Rest:
         self._token = token
         self._reads_content = reads_content
         self._gateway_url = gateway_url
+        self._starts = starts
         self.calls: list[Call] = []
         self.troubles = Troubles()
 
@@ -149,7 +152,12 @@ class Rest:
             more = {"retry_after": verdict.retry_after, "global": verdict.shared_globally}
             raise Refused(429, 0, "You are being rate limited.", more=more)
         if (method, template) == ("GET", "/gateway/bot"):
-            limit = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
+            limit = {
+                "total": STARTS,
+                "remaining": self._starts.left(),
+                "reset_after": int(1000 * self._starts.again_in()),
+                "max_concurrency": 1,
+            }
             return 200, {"url": self._gateway_url(), "shards": 1, "session_start_limit": limit}
         if (method, template) == ("GET", "/gateway"):
             return 200, {"url": self._gateway_url()}

@@ -16,7 +16,7 @@ from simcord.http import router
 from simcord.http._helpers import message_response
 from simcord.http.router import RequestContext
 
-from playground import commands, limits
+from playground import forms, limits, registering
 from playground.buckets import Buckets
 from playground.limits import Refused, bad_form
 from playground.world import World
@@ -154,10 +154,11 @@ def send(ctx: RequestContext, buckets: Buckets) -> Any:
     if body.get("embeds") or body.get("embed"):
         _permit(world, channel, "embed_links")
     limits.check_files([file.size for file in ctx.files], world.upload_limit(channel.guild_id))
-    limits.check_body(body)
+    forms.check_message(body, ctx.files, new=True)
     limits.check_place(world, channel)
     _check_reply(world, channel, body.get("message_reference"))
-    known = limits.known_nonce(world, channel.id, body)
+    limits.check_words(world, body)
+    known = limits.known_nonce(world, body)
     if known is not None:
         return message_response(ctx, known)
     with world.sending(body.get("nonce")):
@@ -228,7 +229,22 @@ def edit(ctx: RequestContext, buckets: Buckets) -> Any:
     if message.author_id == world.bot_user.id:
         limits.check_old_edit(buckets, world, message)
     limits.check_files([file.size for file in ctx.files], world.upload_limit(channel.guild_id))
-    limits.check_body(ctx.body())
+    forms.check_message(ctx.body(), ctx.files, new=False)
+    limits.check_words(world, ctx.body())
+    return onward(ctx)
+
+
+@answers("DELETE", MESSAGE)
+def delete(ctx: RequestContext, buckets: Buckets) -> Any:
+    ctx.require_message(_channel(ctx).id, ctx.int_arg("message_id"))
+    limits.check_awake(_channel(ctx))
+    return onward(ctx)
+
+
+@answers("POST", "/channels/{channel_id}/messages/bulk-delete")
+def bulk_delete(ctx: RequestContext, buckets: Buckets) -> Any:
+    limits.check_awake(_channel(ctx))
+    limits.check_bulk(world_of(ctx), ctx.body().get("messages") or [])
     return onward(ctx)
 
 
@@ -256,6 +272,8 @@ def _pin(ctx: RequestContext, *, pinned: bool) -> None:
     _permit(world, channel, "pin_messages")
     ctx.require_message(channel.id, ctx.int_arg("message_id"))
     limits.check_awake(channel)
+    if pinned and not world.get_message(channel.id, ctx.int_arg("message_id")).pinned:
+        limits.check_pins(world, channel)
     world.set_pinned(channel.id, ctx.int_arg("message_id"), pinned)
 
 
@@ -302,6 +320,18 @@ def check_emoji(world: World, message: Message, emoji: str) -> None:
         raise Refused(400, 30010, "Maximum number of reactions reached (20)")
 
 
+@answers(
+    "DELETE",
+    REACTION + "/@me",
+    REACTION + "/{user_id}",
+    REACTION,
+    MESSAGE + "/reactions",
+)
+def unreact(ctx: RequestContext, buckets: Buckets) -> Any:
+    limits.check_awake(_channel(ctx))
+    return onward(ctx)
+
+
 @answers("GET", REACTION)
 def who_reacted(ctx: RequestContext, buckets: Buckets) -> Any:
     """By user id, `after` one of them, 25 at a time unless told (resources/message)."""
@@ -327,13 +357,15 @@ def thread_from(ctx: RequestContext, buckets: Buckets) -> Any:
     if message_id in world.channels:
         raise Refused(400, 160004, "A thread has already been created for this message")
     _check_thread(ctx.body())
+    limits.check_threads(world, channel)
     return onward(ctx)
 
 
 @answers("POST", "/channels/{channel_id}/threads")
 def thread_without(ctx: RequestContext, buckets: Buckets) -> Any:
-    _channel(ctx)
+    channel = _channel(ctx)
     _check_thread(ctx.body())
+    limits.check_threads(world_of(ctx), channel)
     if "type" not in ctx.body():  # without a type it is private (resources/channel)
         ctx.body()["type"] = int(ChannelType.PRIVATE_THREAD)
     return onward(ctx)
@@ -413,7 +445,7 @@ def delete_channel(ctx: RequestContext, buckets: Buckets) -> Any:
 @answers("PUT", "/applications/{application_id}/guilds/{guild_id}/commands")
 def put_commands(ctx: RequestContext, buckets: Buckets) -> Any:
     world, scope = world_of(ctx), _scope(ctx)
-    registered = commands.register(world, scope, ctx.json)
+    registered = registering.register(world, buckets, scope, ctx.json)
     world.announce_commands()
     return registered
 
@@ -429,7 +461,7 @@ def add_command(ctx: RequestContext, buckets: Buckets) -> Any:
         for item in world.commands.get(scope, {}).values()
         if (item["name"], item["type"]) != key
     ]
-    registered = commands.register(world, scope, [*others, body])
+    registered = registering.register(world, buckets, scope, [*others, body])
     world.announce_commands()
     return registered[-1]
 
@@ -448,7 +480,7 @@ def edit_command(ctx: RequestContext, buckets: Buckets) -> Any:
         {**item, **ctx.body()} if item["id"] == found["id"] else item
         for item in world.commands.get(scope, {}).values()
     ]
-    registered = commands.register(world, scope, wanted)
+    registered = registering.register(world, buckets, scope, wanted)
     world.announce_commands()
     return next(item for item in registered if item["id"] == found["id"])
 
@@ -458,7 +490,7 @@ def edit_command(ctx: RequestContext, buckets: Buckets) -> Any:
 def delete_command(ctx: RequestContext, buckets: Buckets) -> Any:
     world, scope, found = world_of(ctx), _scope(ctx), _command(ctx)
     kept = [item for item in world.commands.get(scope, {}).values() if item["id"] != found["id"]]
-    commands.register(world, scope, kept)
+    registering.register(world, buckets, scope, kept)
     world.announce_commands()
 
 

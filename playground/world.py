@@ -42,6 +42,8 @@ MIB = 1024 * 1024
 UPLOAD_LIMIT = {0: 10 * MIB, 1: 10 * MIB, 2: 50 * MIB, 3: 100 * MIB}  #: bytes a file, by boost tier
 
 ACK_WITHIN = 3.0  #: seconds from an interaction to its first answer
+MOST_PINS = 250  #: of one channel
+MOST_THREADS = 1000  #: of one server that are not archived
 HAS_THREAD = 1 << 5  #: a message flag
 
 #: What the invite link of this bot asks for; a role of this name carries exactly these.
@@ -109,7 +111,9 @@ class World(Memory):
     def __init__(self, clock: Clock, cdn: Cdn, journal: Journal) -> None:
         self.whispers: list[Whisper] = []  #: called with (user id, event, data) for one person
         self.outcomes: dict[int, Callable[[str], None]] = {}  #: by interaction: who waits for it
-        self.ack_within = ACK_WITHIN  #: longer where a test is about something else
+        self.blocked_words: set[str] = set()  #: AutoMod refuses a message of the bot with one
+        self.most_pins = MOST_PINS
+        self.most_threads = MOST_THREADS
         self._nonce: str | None = None
         super().__init__(clock, _Hands(clock), journal)
         self.cdn: Cdn = cdn
@@ -214,9 +218,9 @@ class World(Memory):
         if meta is not None and meta.archived:
             self.archive_thread(channel.id, archived=False)
         if self._nonce is not None:
-            self.nonces[channel.id, self._nonce] = message.id
+            self.nonces[message.author_id, self._nonce] = channel.id, message.id
             self.nonce_of[message.id] = self._nonce
-            self.touch("nonce", channel.id, self._nonce)
+            self.touch("nonce", message.author_id, self._nonce)
         committed = super().commit_message(message, broadcast=broadcast)
         if message.is_ephemeral:
             self._whisper_message("MESSAGE_CREATE", message)
@@ -344,10 +348,10 @@ class World(Memory):
         del self.interaction_tokens[record.token]
         random = secrets.token_urlsafe(48)
         record.token = b64encode(f"interaction:{record.id}:{random}".encode()).decode().rstrip("=")
-        record.initial_response_deadline = self.iso_after(self.ack_within)
+        record.initial_response_deadline = self.iso_after(ACK_WITHIN)
         self.interaction_tokens[record.token] = record.id
         self.touch("interaction", record.id)
-        self.time.call_at(self.time.now() + self.ack_within, lambda: self._too_late(record))
+        self.time.call_at(self.time.now() + ACK_WITHIN, lambda: self._too_late(record))
         return record
 
     def _too_late(self, record: Interaction) -> None:

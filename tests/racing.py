@@ -33,7 +33,6 @@ async def race(folder, command, options, too_late):
         ) as house,
     ):
         # What is believed here is who is let through, not how soon.
-        playground.world.ack_within = 60
         ada, mira = playground.person("ada"), playground.person("mira")
         await said(ada, command, **options)
         for number in range(1, ROUNDS + 1):
@@ -41,11 +40,12 @@ async def race(folder, command, options, too_late):
                 *(mira.type("/video text", prompt=f"fox {each}") for each in range(ORDERS))
             )
             await until(lambda asked=asked: all(one.state != "waiting" for one in asked), 60)
-            async with asyncio.timeout(60):
-                while (told := _told(asked)) is None:
-                    await asyncio.sleep(0.25)
-            [card] = [message for message in told if not message.ephemeral]
-            assert all(too_late in message.text for message in told if message is not card)
+            await until(lambda: not _deciding(), 120)
+            told = [message for one in asked if (message := one.message) is not None]
+            cards = [message for message in told if not message.ephemeral]
+            # A busy machine does not answer them all in time; each was decided all the same.
+            assert len(cards) <= 1
+            assert all(too_late in message.text for message in told if message not in cards)
             [newest, *_] = await house.store.jobs.newest(limit=1)
             assert newest.id == number, "exactly one a round"
             await _make_room(house, newest, mira, playground)
@@ -53,13 +53,9 @@ async def race(folder, command, options, too_late):
         assert await house.store.check(thorough=True) == []
 
 
-def _told(asked):
-    """The first answers, once none of them is that the bot is thinking.
-
-    Of a refusal that took a while only a private message is left, and no first answer.
-    """
-    told = [message for one in asked if (message := one.message) is not None]
-    return None if any(message.loading for message in told) else told
+def _deciding():
+    """Commands that the bot is still at, as discord.py calls their tasks."""
+    return [task for task in asyncio.all_tasks() if task.get_name() == "CommandTree-invoker"]
 
 
 async def _make_room(house, job, mira, playground):

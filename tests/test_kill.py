@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import PATIENT, until
+from tests.house import until
 
 ROOT = Path(__file__).parent.parent
 INSTANTS = [
@@ -57,7 +57,6 @@ def run(playground, data, log, **more):
 
 
 async def order(playground, mira, **options):
-    playground.world.ack_within = PATIENT
     await until(lambda: playground.online and mira.commands(), 20)
     asked = await mira.type("/video text", prompt="a red fox", **options)
     await asked.answered

@@ -16,9 +16,7 @@ import pytest_asyncio
 
 from playground import Playground, open_playground
 from playground.browser import OPEN
-from playground.world import ACK_WITHIN
 from tests.browsing import ARGUMENTS, CHROMIUM, PHONE, WIDE
-from tests.house import PATIENT
 from tests.pagebot import PageBot
 from tests.toybot import connected
 
@@ -154,7 +152,6 @@ async def browser() -> AsyncIterator[object]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def stage(clip, browser) -> AsyncIterator[Stage]:
     async with open_playground() as playground:
-        playground.world.ack_within = PATIENT
         bot = PageBot(clip=clip, picture=png(64, 40))
         async with connected(playground, bot):
             yield Stage(playground, bot, browser)
@@ -324,7 +321,6 @@ async def test_a_file_above_the_limit_is_refused_with_the_limit(stage):
 
 
 async def test_a_command_that_nothing_answers_says_so_in_red(stage):
-    stage.playground.world.ack_within = ACK_WITHIN
     async with stage.tab() as tab:
         await tab.run("/video silence")
         await expect(tab.page.locator(".pending")).to_contain_text("Sending the command")
@@ -400,7 +396,6 @@ async def test_escape_closes_a_form_and_gives_the_focus_back(stage):
 async def test_a_button_that_nothing_answers_says_so_below_its_message(stage):
     async with stage.tab() as tab:
         await make_a_clip(tab)
-        stage.playground.world.ack_within = ACK_WITHIN
         await tab.button("Break").click()
         failed = tab.page.locator(".part-below .failed")
         await expect(failed).to_contain_text("The application did not respond.")

@@ -1,4 +1,4 @@
-"""Requests that are turned away, answers that are lost after their work, and limits that are met."""
+"""Requests that are turned away, answers lost after their work, and limits that are met."""
 
 import asyncio
 import time

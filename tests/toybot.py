@@ -54,8 +54,9 @@ class EditForm(discord.ui.Modal, title="Edit the prompt"):
 class ToyBot(discord.Client):
     """Answers `/toy …`; keeps what it hears in `heard`."""
 
-    def __init__(self, intents: discord.Intents | None = None) -> None:
+    def __init__(self, intents: discord.Intents | None = None, **options: Any) -> None:
         super().__init__(
+            **options,
             intents=intents
             or discord.Intents(guilds=True, guild_messages=True, guild_reactions=True),
             max_messages=None,
@@ -78,9 +79,6 @@ class ToyBot(discord.Client):
     async def setup_hook(self) -> None:
         self.add_dynamic_items(AgainButton)
         await self.tree.sync()
-
-    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Identify again at once; discord.py would wait five seconds."""
 
     async def on_ready(self) -> None:
         self.ready_count += 1
@@ -191,6 +189,7 @@ def CLIP() -> Any:
 async def connected(playground: Playground, bot: ToyBot | None = None) -> AsyncIterator[ToyBot]:
     """A bot, logged in and ready; discord.py is pointed at the playground meanwhile."""
     running = bot or ToyBot()
+    playground.gateway.starts.rest()
     with pointed_at(playground):
         task = asyncio.create_task(running.start(playground.token))
         try:
