@@ -1,6 +1,7 @@
 """The page: its files, and the websocket on which it plays one person."""
 
 import asyncio
+import importlib.util
 import json
 import logging
 import re
@@ -8,6 +9,7 @@ import secrets
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,7 @@ KINDS = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".ttf": "font/ttf",
 }
 HISTORY = 100  #: messages of one page of history at most, as on Discord
 TICK = 10.0  #: seconds between two words to the page: the time, and that the line is alive
@@ -106,7 +109,7 @@ class Browser:
         return self._serve(request, request.match_info["name"])
 
     def _serve(self, request: web.Request, name: str) -> web.StreamResponse:
-        path = PAGE / name
+        path = _fonts().get(name, PAGE / name)
         kind = KINDS.get(path.suffix)
         # A route's {name} holds no slash; ".." has no ending that we serve.
         if kind is None or not path.is_file():
@@ -402,6 +405,7 @@ def _safety(request: web.Request) -> dict[str, str]:
         "style-src": "'self'",
         "img-src": "'self' blob:",
         "media-src": "'self' blob:",
+        "font-src": "'self'",
         "connect-src": f"'self'{lines}",
         "base-uri": "'none'",
         "form-action": "'none'",
@@ -413,6 +417,17 @@ def _safety(request: web.Request) -> dict[str, str]:
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-cache",
     }
+
+
+@cache
+def _fonts() -> dict[str, Path]:
+    """Fonts of letters, for a machine without one: matplotlib, which is installed, brings them."""
+    found = importlib.util.find_spec("matplotlib")
+    if found is None or not found.submodule_search_locations:
+        return {}
+    folder = Path(found.submodule_search_locations[0]) / "mpl-data" / "fonts" / "ttf"
+    names = {"text": "DejaVuSans", "text-bold": "DejaVuSans-Bold", "mono": "DejaVuSansMono"}
+    return {f"{name}.ttf": folder / f"{file}.ttf" for name, file in names.items()}
 
 
 async def _no_icon(_: web.Request) -> web.Response:
