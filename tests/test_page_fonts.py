@@ -1,4 +1,4 @@
-"""The browser draws letters, digits and blanks with a font of letters, and emoji with one of emoji."""
+"""The browser draws letters, digits and blanks with a font of letters, emoji with one of emoji."""
 
 import io
 
