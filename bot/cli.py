@@ -222,6 +222,12 @@ def parser() -> argparse.ArgumentParser:
     playground.add_argument(
         "--say", action="append", metavar="COMMAND", help="type this as a person, without a page"
     )
+    playground.add_argument(
+        "--name",
+        action="append",
+        metavar="NAME",
+        help="the page may be asked for by this name, besides those of this machine",
+    )
     playground.add_argument("--out", type=Path, metavar="DIR", help="save the clips of --say here")
     play_with = ("none", "simulated")
     playground.add_argument(
@@ -251,6 +257,7 @@ def _played(options: argparse.Namespace) -> Options:
         say=tuple(options.say or ()),
         out=options.out,
         simulated=options.providers == "simulated",
+        names=tuple(options.name or ()),
     )
 
 

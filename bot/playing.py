@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
+import os
 import socket
 import tempfile
 from dataclasses import dataclass
@@ -31,6 +33,7 @@ class Options:
     say: tuple[str, ...] = ()
     out: Path | None = None
     simulated: bool = False
+    names: tuple[str, ...] = ()  #: further names that the page may be asked for by
 
 
 async def play(settings: Settings, options: Options) -> int:
@@ -45,10 +48,15 @@ async def play(settings: Settings, options: Options) -> int:
         port = options.port if options.port is not None else 0 if options.say else PORT
         try:
             place = await stack.enter_async_context(
-                open_playground(port, data / "playground", host=settings.dailies_playground_host)
+                open_playground(
+                    port,
+                    data / "playground",
+                    host=settings.dailies_playground_host,
+                    names=options.names,
+                )
             )
         except OSError as error:
-            raise Exit(f"Port {port} is taken; choose another with --port.", FAILED) from error
+            raise Exit(_no_port(settings.dailies_playground_host, port, error), FAILED) from error
         point_at(place.api_url, place.gateway_url)
         hosts = frozenset({urlsplit(place.api_url).netloc})
         environ = environment()
@@ -92,12 +100,31 @@ async def _with_people(deployment: Deployment, place: Playground, options: Optio
                 await bot
                 return FAILED
             return await lines
-        print(f"The playground is open: {place.page_url}\nCtrl-C closes it.", flush=True)
+        print(_open(place), flush=True)
         await bot
         return OK
     finally:
         stop.set()
         await asyncio.wait({bot})
+
+
+def _open(place: Playground) -> str:
+    """Where the page is, and for whom."""
+    first, *others = place.links
+    lines = [f"The playground is open: {first}", *(f"also as {link}" for link in others)]
+    if place.doors.key:
+        lines.append(
+            f"It listens on {place.doors.host}, so other machines may reach it: whoever has this "
+            "link can act as anybody in it. Further names are given with --name."
+        )
+    return "\n".join([*lines, "Ctrl-C closes it."])
+
+
+def _no_port(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} is taken; choose another with --port."
+    why = os.strerror(error.errno) if error.errno else "there is no such address"
+    return f"DAILIES_PLAYGROUND_HOST={host} cannot be listened on at port {port}: {why}."
 
 
 def _free_port() -> int:

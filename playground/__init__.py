@@ -24,14 +24,16 @@ from playground.asking import File
 from playground.buckets import Buckets
 from playground.cdn import Cdn
 from playground.clock import Clock
+from playground.doors import HOST, Doors
 from playground.feed import Feed, Feeds
 from playground.gateway import Gateway
 from playground.journal import Journal
 from playground.memory import made_at
 from playground.people import Choice, Interaction, Person, PersonCannot
-from playground.rest import Call, Refusal, Rest
+from playground.rest import Call, Rest
+from playground.trouble import Trouble, Way, limited, refused
 from playground.views import Message, Modal
-from playground.wire import HOST, Wire
+from playground.wire import Wire
 from playground.world import MODERATOR, World, bits
 
 __all__ = [
@@ -60,9 +62,11 @@ class Playground:
         *,
         data: Path | None,
         folder: Path,
+        doors: Doors,
         privileged_intents: Iterable[str],
         rate_limits: bool,
     ) -> None:
+        self.doors = doors
         self._journal = Journal(data / "world.jsonl" if data is not None else None)
         remembered = list(self._journal.entries())
         newest = max((made_at(int(key.split("/")[-1])) for key in _ids(remembered)), default=0.0)
@@ -89,7 +93,7 @@ class Playground:
             reads_content="message_content" in self.gateway.granted,
             gateway_url=lambda: self.gateway_url,
         )
-        self._wire = Wire(self._rest, self.gateway, self.cdn)
+        self._wire = Wire(self._rest, self.gateway, self.cdn, doors)
         self._people: dict[str, Person] = {}
         self._was_online = False
 
@@ -105,7 +109,15 @@ class Playground:
 
     @property
     def page_url(self) -> str:
+        """The page on this machine."""
         return f"http://{HOST}:{self._wire.port}/"
+
+    @property
+    def links(self) -> list[str]:
+        """Every address under which the page opens, with its key where it needs one."""
+        unnamed = {HOST, "0.0.0.0", "::"}  # noqa: S104  # nothing is bound to it here
+        names = [HOST, *sorted(self.doors.names - unnamed)]
+        return [self.doors.link(self._wire.port, name) for name in names]
 
     # ------------------------------------------------------------------ who is there
 
@@ -165,13 +177,34 @@ class Playground:
         times: int = 1,
     ) -> None:
         """Fail the next *times* requests whose path (without `/api/v10`) matches."""
-        pattern = re.compile(path_regex)
-        self._rest.refusals.append(Refusal(method, pattern, status, code, message, times))
+        way = limited(0.05) if status == 429 else refused(status, code, message)
+        self.trouble(method, path_regex, way, times=times)
+
+    def trouble(
+        self,
+        method: str,
+        path_regex: str,
+        way: Way,
+        *,
+        times: int = 1,
+        later: int = 0,
+        place: int | None = None,
+    ) -> Trouble:
+        """As `refuse`, in any *way* of `playground.trouble`; *later* requests go through first.
+
+        With *place*, a channel's id, only what leads there or to one of its threads.
+        """
+        asked = Trouble(method, re.compile(path_regex), way, times, later, place)
+        return self._rest.troubles.ask(asked)
+
+    def lose(self, share: float, *, seed: int = 0) -> None:
+        """From now on lose this share of all answers after their work was done."""
+        self._rest.troubles.lose(share, seed)
 
     # ------------------------------------------------------------------ life
 
-    async def start(self, port: int, host: str = HOST) -> None:
-        await self._wire.start(port, lambda app: browser.add_routes(app, self), host=host)
+    async def start(self, port: int) -> None:
+        await self._wire.start(port, lambda app: browser.add_routes(app, self))
         self.cdn.base_url = f"http://{HOST}:{self._wire.port}"
         self.world.save()
         self._sweep()
@@ -228,11 +261,14 @@ async def open_playground(
     data: Path | None = None,
     *,
     host: str = HOST,
+    names: Iterable[str] = (),
     privileged_intents: Iterable[str] = (),
     rate_limits: bool = True,
 ) -> AsyncIterator[Playground]:
     """Run a playground on this machine. *host* is where it listens, inside a container 0.0.0.0.
 
+    It answers to `localhost`, to addresses of loopback, to *host*, and to further *names*. Where
+    *host* is not of this machine alone, its page needs the key that is in `links`.
     *port* 0 takes any free one. With *data*, a directory, the world is still there next time.
     *privileged_intents* are those switched on in the developer portal ("members", "presences",
     "message_content"); a bot that asks for another is closed with 4014. *rate_limits* False is
@@ -244,11 +280,12 @@ async def open_playground(
         playground = Playground(
             data=data,
             folder=data or Path(scratch),
+            doors=Doors(host, names),
             privileged_intents=privileged_intents,
             rate_limits=rate_limits,
         )
         try:
-            await playground.start(port, host)
+            await playground.start(port)
             yield playground
         finally:
             await playground.stop()

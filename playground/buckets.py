@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass
 
 from playground.clock import Clock
+from playground.trouble import VIA, limit_headers
 
 GLOBAL_PER_SECOND = 50  #: requests with a bot's token (topics/rate-limits, "Global Rate Limit")
 
@@ -48,6 +49,10 @@ RENAMES = Limit(2, 600.0)
 OLD_AGE = 3600.0
 OLD_EDITS = Limit(10, 3600.0)
 
+#: Answers 401, 403 and 429 (but not those of shared limits) before an address is kept out
+#: (topics/rate-limits, "Invalid Request Limit").
+INVALID = "invalid requests", Limit(10_000, 600.0)
+
 
 @dataclass(slots=True)
 class _Window:
@@ -80,8 +85,7 @@ class Buckets:
         if counts_globally:
             wait = self.spend("global", Limit(GLOBAL_PER_SECOND, 1.0))
             if wait:
-                headers = {"X-RateLimit-Global": "true", "X-RateLimit-Scope": "global"}
-                headers |= {"Retry-After": f"{wait:.3f}", "Via": "1.1 google"}
+                headers = limit_headers(wait, "global")
                 return Verdict(
                     allowed=False, retry_after=wait, shared_globally=True, headers=headers
                 )
@@ -93,10 +97,10 @@ class Buckets:
             "X-RateLimit-Reset": f"{window.ends:.3f}",
             "X-RateLimit-Reset-After": f"{max(0.001, window.ends - self._clock.now()):.3f}",
             "X-RateLimit-Bucket": bucket,
-            "Via": "1.1 google",
+            **VIA,
         }
         if wait:
-            headers |= {"Retry-After": f"{wait:.3f}", "X-RateLimit-Scope": "user"}
+            headers |= limit_headers(wait, "user")
         return Verdict(allowed=not wait, retry_after=wait, shared_globally=False, headers=headers)
 
     def spend(self, key: str, limit: Limit) -> float:
@@ -115,3 +119,10 @@ class Buckets:
             return window.ends - now
         window.used += 1
         return 0.0
+
+    def spent(self, key: str, limit: Limit) -> bool:
+        """Whether nothing is left of a limit; counts nothing."""
+        window = self._windows.get(key)
+        return (
+            window is not None and window.ends > self._clock.now() and window.used >= limit.calls
+        )

@@ -13,6 +13,7 @@ from aiohttp import web
 from simcord.backend.cdn import CdnStore
 
 from playground.clock import Clock
+from playground.doors import same
 
 LINK_LIFE = 24 * 3600  #: seconds an attachment link lives (Discord's reference, "Signed CDN URLs")
 
@@ -101,7 +102,7 @@ class Cdn(CdnStore):
         """GET /attachments/{channel}/{attachment}/{name}; aiohttp's FileResponse does Range."""
         query = request.query
         seal = self._seal(request.path, query.get("ex", ""), query.get("is", ""))
-        if not hmac.compare_digest(seal, query.get("hm", "")):
+        if not same(seal, query.get("hm", "")):
             return web.Response(status=404, text="This content is no longer available.")
         if self._clock.now() >= int(query["ex"], 16):
             return web.Response(status=404, text="This content is no longer available.")
@@ -112,7 +113,7 @@ class Cdn(CdnStore):
         return web.FileResponse(path, headers={"Content-Type": kind, **HARMLESS})
 
     def _seal(self, path: str, expires: str, issued: str) -> str:
-        text = f"{path}?ex={expires}&is={issued}".encode()
+        text = f"{path}?ex={expires}&is={issued}".encode("utf-8", "surrogatepass")
         return hmac.new(self.secret, text, hashlib.sha256).hexdigest()
 
 

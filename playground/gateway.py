@@ -17,6 +17,7 @@ from simcord.backend import serializers
 from simcord.backend.access import channel_accessible
 from simcord.intents import censor_message, prune_guild_create, required_intent
 
+from playground.doors import same
 from playground.world import World
 
 log = logging.getLogger(__name__)
@@ -202,7 +203,7 @@ class Gateway:
         return socket
 
     async def _identify(self, socket: web.WebSocketResponse, data: Any) -> Session | None:
-        if data.get("token") != self._token:
+        if not same(str(data.get("token")), self._token):
             await socket.close(code=4004, message=b"Authentication failed.")
             return None
         intents = int(data.get("intents", 0))
@@ -244,7 +245,7 @@ class Gateway:
             self._offer(session, "GUILD_CREATE", wire)
 
     async def _resume(self, socket: web.WebSocketResponse, data: Any) -> Session | None:
-        if data.get("token") != self._token:
+        if not same(str(data.get("token")), self._token):
             await socket.close(code=4004, message=b"Authentication failed.")
             return None
         session = self._sessions.get(data.get("session_id"))

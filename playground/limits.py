@@ -11,6 +11,7 @@ from simcord.backend.models import Channel, Interaction, Message
 
 from playground.buckets import OLD_AGE, OLD_EDITS, RENAMES, Buckets
 from playground.memory import TOKEN_LIFE, made_at
+from playground.trouble import limit_headers
 from playground.world import MIB, World
 
 REQUEST_LIMIT = 25 * MIB  #: bytes of one request (reference, "Uploading Files")
@@ -69,11 +70,7 @@ def slow_down(seconds: float, code: int, message: str) -> Refused:
         code,
         message,
         more={"retry_after": round(seconds, 3), "global": False},
-        headers={
-            "Retry-After": f"{seconds:.3f}",
-            "Via": "1.1 google",
-            "X-RateLimit-Scope": "shared",
-        },
+        headers=limit_headers(seconds, "shared"),
     )
 
 

@@ -3,8 +3,7 @@
 import io
 import json
 import logging
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,9 +13,11 @@ from simcord.http import router
 from simcord.http.router import RequestContext
 
 from playground import routes
-from playground.buckets import Buckets
+from playground.buckets import INVALID, Buckets
 from playground.cdn import Cdn
+from playground.doors import same
 from playground.limits import Refused, bad_form, request_limit, too_large
+from playground.trouble import EDGE_429, Troubles, hang_up, said
 from playground.world import MIB, World
 
 log = logging.getLogger(__name__)
@@ -31,18 +32,6 @@ class Call(NamedTuple):
     method: str
     path: str
     status: int
-
-
-@dataclass(slots=True)
-class Refusal:
-    """A failure that a test asked for."""
-
-    method: str
-    path: re.Pattern[str]
-    status: int
-    code: int
-    message: str
-    times: int
 
 
 @dataclass(slots=True)
@@ -86,11 +75,27 @@ class Rest:
         self._reads_content = reads_content
         self._gateway_url = gateway_url
         self.calls: list[Call] = []
-        self.refusals: list[Refusal] = []
+        self.troubles = Troubles()
 
-    async def serve(self, request: web.Request) -> web.Response:
+    async def serve(self, request: web.Request) -> web.StreamResponse:
         """Any method on `/api/v10/…`."""
         path = request.rel_url.raw_path.removeprefix(PREFIX)
+        way = self.troubles.meet(
+            request.method, path, lambda: routes.place(self._world, request.method, path)
+        )
+        if way is None and self._banned():
+            way = EDGE_429
+        if way is None:
+            return await self._serve(request, path)
+        if way.carried_out:
+            answer = way.answer(await self._serve(request, path))
+        else:
+            await request.read()
+            answer = way.answer(web.Response())
+            self._note(request.method, path, answer.status if answer is not None else 0)
+        return hang_up(request) if answer is None else answer
+
+    async def _serve(self, request: web.Request, path: str) -> web.Response:
         headers: dict[str, str] = {}
         try:
             status, answer = await self._answer(request, path, headers)
@@ -110,24 +115,31 @@ class Rest:
                     "message": "The request body contains invalid JSON.",
                 },
             )
-        self.calls.append(Call(request.method, path, status))
-        del self.calls[:-CALLS]
+        self._note(request.method, path, status, headers.get("X-RateLimit-Scope", ""))
         self._world.save()
         if answer is None:
             return web.Response(status=204, headers=headers)
-        # discord.py reads JSON only from exactly this type, without a charset.
-        headers["Content-Type"] = "application/json"
-        return web.Response(status=status, body=json.dumps(answer).encode(), headers=headers)
+        return said(status, answer, headers)
+
+    def _note(self, method: str, path: str, status: int, scope: str = "") -> None:
+        self.calls.append(Call(method, path, status))
+        del self.calls[:-CALLS]
+        if status in (401, 403) or (status == 429 and scope != "shared"):
+            self._buckets.spend(*INVALID)
+
+    def _banned(self) -> bool:
+        """Whether this address sent so many bad requests that Discord's edge keeps it out."""
+        return self._buckets.spent(*INVALID)
 
     async def _answer(
         self, request: web.Request, path: str, headers: dict[str, str]
     ) -> tuple[int, Any]:
         method = request.method
-        self._fail_as_asked(method, path)
         template, args = routes.find(method, path)
         # Interaction and webhook routes carry their own token, and stand outside the global limit.
         own_token = "token" in args
-        if not own_token and request.headers.get("Authorization") != f"Bot {self._token}":
+        shown = request.headers.get("Authorization", "")
+        if not own_token and not same(shown, f"Bot {self._token}"):
             raise Refused(401, 0, "401: Unauthorized")
         verdict = self._buckets.take(
             method, template, routes.major(args), counts_globally=not own_token
@@ -163,21 +175,6 @@ class Rest:
         self._world.http_requests.clear()
         self._world.transcript.clear()
         return status, None if result is None else self._world.dress(result)
-
-    def _fail_as_asked(self, method: str, path: str) -> None:
-        for refusal in self.refusals:
-            if refusal.method in (method, "*") and refusal.path.search(path):
-                refusal.times -= 1
-                if refusal.times <= 0:
-                    self.refusals.remove(refusal)
-                more: Mapping[str, Any] = {}
-                headers: Mapping[str, str] = {}
-                if refusal.status == 429:
-                    more = {"retry_after": 0.05, "global": False}
-                    headers = {"Retry-After": "0.05", "Via": "1.1 google"}
-                raise Refused(
-                    refusal.status, refusal.code, refusal.message, more=more, headers=headers
-                )
 
     async def _read(self, request: web.Request, upload_limit: int) -> Body:
         """The JSON and the files of a request, never more than Discord takes."""

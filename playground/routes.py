@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import simcord.http.client  # noqa: F401  # importing it registers simcord's own routes
 from simcord.backend import errors, serializers
 from simcord.backend.access import channel_accessible
+from simcord.backend.errors import BackendError
 from simcord.backend.models import Channel, Message
 from simcord.enums import ChannelType
 from simcord.http import router
@@ -97,6 +98,23 @@ def find(method: str, path: str) -> tuple[str, dict[str, str]]:
 def major(args: dict[str, str]) -> str:
     """The part of a path that gives a call its own bucket."""
     return "/".join(args[key] for key in _MAJOR if key in args)
+
+
+def place(world: World, method: str, path: str) -> int | None:
+    """The channel that a request leads to, for a thread the one above it; None for neither."""
+    try:
+        _, args = find(method, path)
+    except BackendError:
+        return None
+    channel_id = int(args["channel_id"]) if "channel_id" in args else None
+    if "token" in args:
+        by_token = world.interaction_tokens.get(args["token"], 0)
+        record = world.interactions.get(int(args.get("interaction_id", by_token)))
+        channel_id = record.channel_id if record is not None else None
+    channel = world.channels.get(channel_id or 0)
+    if channel is None or not channel.is_thread:
+        return channel_id
+    return channel.parent_id
 
 
 def upload_limit(world: World, args: dict[str, str]) -> int:
