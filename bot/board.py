@@ -14,6 +14,7 @@ from storage import ENDED, Job, Relation, State, Take, Tally
 RETAKE, EXTEND, REMOVE, FAVOURITE, SEND, APPROVE = "🔁", "⏩", "❌", "⭐", "✉️", "✅"
 SEEDED = (RETAKE, EXTEND, FAVOURITE, SEND, REMOVE)  #: put under every clip, to be pressed
 ACTIONS = frozenset({*SEEDED, APPROVE})
+_HEAD = "### Takes"  #: by which a board is known
 LISTED = 40  #: takes that a board lists; `/video takes` pages through all of them
 
 _MADE = frozenset({State.DELIVERING, State.DONE, State.UNDELIVERED})
@@ -154,7 +155,7 @@ def line(take: Take, parent: Take | None, *, usd_per_credit: Decimal) -> str:
     if take.approved_by:
         parts.append(f"{APPROVE} approved")
     if take.hidden_by is not None:
-        parts.append("deleted")
+        parts.append("deleted" if take.post is None else "taken down, and not gone everywhere yet")
     elif take.dropped is not None:
         parts.append("file made room for newer ones")
     return " · ".join(part for part in parts if part)
@@ -193,7 +194,7 @@ def board(
     if liked:
         head.append(f"favourites: {_names(liked)}")
     said = lines(takes, parents, usd_per_credit=usd_per_credit)
-    text = ["### Takes", " · ".join(head), "", *said]
+    text = [_HEAD, " · ".join(head), "", *said]
     while True:  # the newest lines that fit
         earlier = tally.made + tally.running - (len(text) - 3)
         text[2] = f"-# … and {earlier} earlier ones: `/video takes`"
@@ -207,6 +208,16 @@ def board(
     view.add_item(box)
     view.stop()
     return view
+
+
+def is_board(message: discord.Message) -> bool:
+    """Whether a message of ours is a thread's board."""
+    boxes = [each for each in message.components if isinstance(each, discord.Container)]
+    parts = [part for box in boxes for part in box.children]
+    return any(
+        isinstance(part, discord.TextDisplay) and part.content.startswith(f"{_HEAD}\n")
+        for part in parts
+    )
 
 
 def _names(takes: Iterable[Take]) -> str:

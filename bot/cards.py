@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from bot.errors import Busy
 from bot.screen import Glimpse
 from storage import ENDED, Job, State
 
@@ -15,24 +16,30 @@ log = logging.getLogger(__name__)
 
 GAP = 5.0  #: seconds between two edits of a card whose stage is the same
 SLOW_GAP = 15.0  #: the same, once edits cost the bot's own rate limit
+TRIES = 12  #: tries of an edit while Discord is in trouble; most of them five minutes apart
+LONGEST = 300.0
 EDITS_LAST = 55 * 60.0  #: Discord limits edits of messages older than an hour (error 30046)
 PER_SECOND = 45  #: requests with the bot's token; Discord allows 50 over all routes
 
 
 class Pacer:
-    """Lets at most *per_second* requests begin each second; the urgent ones go first."""
+    """Lets at most *per_second* requests begin each second.
+
+    Results go first, whatever else waits; then what is urgent; then all the rest.
+    """
 
     def __init__(self, *, per_second: float = PER_SECOND) -> None:
         self._gap = 1 / per_second
         self._next = 0.0
-        self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
         self._task: asyncio.Task[None] | None = None
 
-    async def wait(self, *, urgent: bool) -> None:
-        """Come back when it is our turn."""
+    async def wait(self, *, urgent: bool, result: bool = False) -> None:
+        """Come back when it is our turn. *result*: it is for how a job ended."""
         turn = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (not urgent, next(self._order), turn))
+        lane = 0 if result else 1 if urgent else 2
+        heapq.heappush(self._waiting, (lane, next(self._order), turn))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._admit())
         await turn
@@ -89,16 +96,26 @@ class Cards:
             task.cancel()
 
     async def _keep(self, id: int) -> None:
+        tries = 0
         try:
             while id in self._wanted:
                 await self._until_allowed(id)
                 job, glimpse = self._wanted.pop(id)
                 try:
                     await self._edit(job, glimpse)
+                except Busy as busy:
+                    if tries < TRIES and not self._settling:
+                        tries += 1
+                        log.info("The card of job %s cannot be edited yet: %s", id, busy)
+                        self._wanted.setdefault(id, (job, glimpse))
+                        await self._pause(id, busy.retry_after or min(LONGEST, 2.0**tries))
+                        continue
+                    log.warning("The card of job %s was not edited: %s", id, busy)
                 except (
                     Exception
                 ):  # a boundary: a card that cannot be edited must not hold up the job
                     log.exception("The card of job %s could not be edited", id)
+                tries = 0
                 self._shown[id] = job.state, self._clock()
                 if job.state in ENDED and id not in self._wanted:
                     self._shown.pop(id, None)
@@ -121,7 +138,11 @@ class Cards:
             left = at + gap - now
             if left <= 0:
                 return
-            news = self._news[id]
-            news.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), min(left, 1.0))
+            await self._pause(id, min(left, 1.0))
+
+    async def _pause(self, id: int, seconds: float) -> None:
+        """Wait for so long, or until there is something new to show."""
+        news = self._news[id]
+        news.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(news.wait(), seconds)

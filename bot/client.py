@@ -10,13 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import discord
 import yarl
 from discord import app_commands
 from discord.ext import commands
 
-from bot import board, messages
+from bot import answering, board, messages
 from bot.cards import Cards, Pacer
 from bot.delivery import POSTER_WAIT, Delivery, has_file, nonce
 from bot.errors import Busy, Refusal
@@ -28,6 +27,7 @@ from bot.screen import Glimpse
 from bot.shelf import Shelf
 from bot.studio import Place, Studio
 from bot.takes import Versions
+from bot.trouble import AlreadyDone, Denied, Gone, Lost, translated
 from storage import ENDED, Input, Job, State, Take
 
 log = logging.getLogger(__name__)
@@ -50,8 +50,6 @@ NEEDED = discord.Permissions(
 INVITED = discord.Permissions(
     NEEDED.value | discord.Permissions(manage_messages=True, pin_messages=True).value
 )
-
-_THREAD_EXISTS = 160004
 
 
 class Tree(app_commands.CommandTree["Dailies"]):
@@ -139,6 +137,14 @@ class Dailies(commands.Bot):
             await self.load_extension(extension)
         await self._register_if_changed()
 
+    async def on_ready(self) -> None:
+        """Connected: what could not be posted is tried again."""
+        self.studio.connected()
+
+    async def on_resumed(self) -> None:
+        """Connected again, without anything missed."""
+        self.studio.connected()
+
     async def close(self) -> None:
         for task in self._late:
             task.cancel()
@@ -181,17 +187,19 @@ class Dailies(commands.Bot):
                 card = await self.delivery.found(place, job, messages.is_card(job))
             if card is None:
                 await self.pacer.wait(urgent=True)
-                card = await place.send(
-                    view=await self._view(job, self.studio.glimpse(job)),
-                    nonce=nonce(job.id, "card"),
-                    reference=discord.MessageReference(
-                        message_id=beside, channel_id=channel_id, fail_if_not_exists=False
-                    ),
-                    mention_author=False,
-                    silent=True,
-                    allowed_mentions=messages.SILENT,
-                )
-            channel = self.get_channel(channel_id) or await self.fetch_channel(channel_id)
+                with translated():
+                    card = await place.send(
+                        view=await self._view(job, self.studio.glimpse(job)),
+                        nonce=nonce(job.id, "card"),
+                        reference=discord.MessageReference(
+                            message_id=beside, channel_id=channel_id, fail_if_not_exists=False
+                        ),
+                        mention_author=False,
+                        silent=True,
+                        allowed_mentions=messages.SILENT,
+                    )
+            with translated():
+                channel = self.get_channel(channel_id) or await self.fetch_channel(channel_id)
             thread_id = channel_id if isinstance(channel, discord.Thread) else None
             if isinstance(channel, discord.TextChannel):
                 thread_id = await self._start_thread(channel, card.id, job)
@@ -199,8 +207,8 @@ class Dailies(commands.Bot):
                 job, card_channel_id=channel_id, card_id=card.id, thread_id=thread_id
             )
             self._tell_watchers(placed)
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-            log.warning("No card for job %s: %s", job.id, error)
+        except (Denied, Busy) as error:
+            log.warning("No card for job %s: %s", job.id, error.raw or error)
         finally:
             self.studio.begin(job)
 
@@ -211,16 +219,7 @@ class Dailies(commands.Bot):
     async def _present(self, interaction: "Interaction", job: Job) -> None:
         self._tokens[job.id] = self.clock(), interaction
         view = await self._view(job, self.studio.glimpse(job))
-        if interaction.response.is_done():
-            card_id = (await interaction.edit_original_response(view=view)).id
-        else:
-            sent = await interaction.response.send_message(
-                view=view, allowed_mentions=messages.SILENT
-            )
-            if sent.message_id is None:
-                card_id = (await interaction.original_response()).id
-            else:
-                card_id = sent.message_id
+        card_id = await answering.show(interaction, view)
         channel = interaction.channel
         thread_id = None
         if isinstance(channel, discord.Thread):
@@ -236,13 +235,22 @@ class Dailies(commands.Bot):
         self, channel: discord.TextChannel, card_id: int, job: Job
     ) -> int | None:
         """A thread started from the card; a second try is harmless, its id is the card's."""
-        try:
-            card = channel.get_partial_message(card_id)
-            await card.create_thread(name=messages.thread_name(job), auto_archive_duration=1440)
-        except discord.HTTPException as error:
-            if error.code != _THREAD_EXISTS:
-                log.warning("No thread for job %s: %s", job.id, error)
+        card = channel.get_partial_message(card_id)
+        for last in (False, True):
+            try:
+                with translated():
+                    await card.create_thread(
+                        name=messages.thread_name(job), auto_archive_duration=1440
+                    )
+            except AlreadyDone:
+                break
+            except (Denied, Busy) as error:
+                if isinstance(error, Lost) and not last:
+                    continue  # it may have begun: the second try tells
+                log.warning("No thread for job %s: %s", job.id, error.raw)
                 return None
+            else:
+                break
         return card_id
 
     # The worker's screen.
@@ -273,22 +281,17 @@ class Dailies(commands.Bot):
         place = self.get_partial_messageable(job.thread_id or job.channel_id, guild_id=job.guild_id)
         try:
             # What was posted before is read again: its link is a fresh one then.
-            message = await self.delivery.found(place, job, has_file(name))
+            message = await self.delivery.found(place, job, has_file(name), since=job.created_at)
             if message is None:
-                await self.pacer.wait(urgent=True)
-                message = await place.send(
+                message = await self.delivery.post(
+                    place,
                     f"-# What #{job.id} starts from",
-                    file=discord.File(file, name),
-                    nonce=nonce(job.id, name),
+                    nonce(job.id, name),
+                    files=lambda: [discord.File(file, name)],
                     silent=True,
-                    allowed_mentions=messages.SILENT,
                 )
-        except discord.HTTPException as error:
-            if error.status == 429 or error.status >= 500:
-                raise Busy("Discord is having trouble.") from error
+        except Denied as error:
             raise Refusal("The input cannot be posted there, so no provider can get it.") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Busy("Discord cannot be reached.") from error
         return message.attachments[0].url
 
     async def _edit(self, job: Job, glimpse: Glimpse) -> None:
@@ -325,7 +328,7 @@ class Dailies(commands.Bot):
     async def _written(self, job: Job, glimpse: Glimpse, poster: Path | None) -> bool:
         """Write the card, through its interaction's token while that lives, else with our own.
 
-        False where it may be written without its *poster*.
+        False where it may be written without its *poster*. Raises `Busy`.
         """
         view = await self._view(job, glimpse, poster=poster is not None)
 
@@ -340,12 +343,13 @@ class Dailies(commands.Bot):
         interaction = self._token(job)
         if interaction is not None:
             try:
-                await interaction.edit_original_response(
-                    view=view, allowed_mentions=messages.SILENT, **carried()
-                )
-            except discord.HTTPException as error:
+                with translated():
+                    await interaction.edit_original_response(
+                        view=view, allowed_mentions=messages.SILENT, **carried()
+                    )
+            except (Denied, Busy) as error:
                 self._tokens.pop(job.id, None)
-                log.info("The token of job %s is of no more use: %s", job.id, error)
+                log.info("The token of job %s is of no more use: %s", job.id, error.raw)
             else:
                 if job.state in ENDED:
                     self._tokens.pop(job.id, None)
@@ -355,12 +359,13 @@ class Dailies(commands.Bot):
         await self.pacer.wait(urgent=job.state in ENDED)
         channel = self.get_partial_messageable(job.card_channel_id)
         try:
-            await channel.get_partial_message(job.card_id).edit(
-                view=view, allowed_mentions=messages.SILENT, **carried()
-            )
-        except discord.HTTPException as error:  # deleted, archived, or out of reach
-            log.info("The card of job %s cannot be edited: %s", job.id, error)
-            return error.status == 404
+            with translated():
+                await channel.get_partial_message(job.card_id).edit(
+                    view=view, allowed_mentions=messages.SILENT, **carried()
+                )
+        except Denied as error:  # deleted, archived, or out of reach
+            log.info("The card of job %s cannot be edited: %s", job.id, error.raw)
+            return isinstance(error, Gone)
         return True
 
     def _token(self, job: Job) -> discord.Interaction[Any] | None:

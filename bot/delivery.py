@@ -6,40 +6,37 @@ import hashlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-import aiohttp
 import discord
 
 from bot import board, messages
 from bot.cards import Pacer
 from bot.errors import Busy, Refusal
 from bot.fitting import fit
+from bot.lookback import Lookback
 from bot.media import MediaError, probe, sniff
 from bot.posters import Posters
 from bot.preview import preview
 from bot.screen import Undeliverable
 from bot.shelf import Shelf
 from bot.studio import Studio
+from bot.trouble import Archived, Denied, Forbidden, Gone, Lost, Rejected, TooLarge, translated
 from storage import Job, Post, State, Store
 
 log = logging.getLogger(__name__)
 
-REMEMBERED = 300  #: messages of a place that are read for a result that was posted already
 MIB = 2**20
 #: Limits that Discord has had. Where a file is refused, the next of them below is tried.
 STEPS = (100 * MIB, 50 * MIB, 25 * MIB, 20 * MIB, 10 * MIB, 8 * MIB, 4 * MIB)
 
+LATE = 600.0  #: seconds after which a notice says that it comes late
 POSTER_WAIT = 2.0  #: seconds that a message waits for a picture it can do without
 LINK_WAIT = 15.0  #: the same where the picture is all that is seen of the clip
-
-_TOO_LARGE = 40005
-_ARCHIVED = 50083
-_CLOSED = frozenset({160005, _ARCHIVED})  #: a locked thread, an archived one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +77,7 @@ class Delivery:
         self._usd_per_credit = usd_per_credit
         self._clock = clock
         self._defaults = defaults
+        self._lookback = Lookback(client, pacer)
         self._seeding: set[asyncio.Task[None]] = set()
         self.posters = Posters(data=data)
         self._fitting: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
@@ -101,40 +99,64 @@ class Delivery:
         try:
             await self._shelf.at_hand(str(clip.relative_to(self._data)))
         except Refusal as error:
-            raise Undeliverable("Our copy of the clip is gone.") from error
+            raise Undeliverable("Our copy of the clip is gone.", gone=True) from error
         self.posters.begin(job)  # while it is posted, which does not wait for it
         place_id = job.thread_id or job.channel_id
         number = await self._takes.number(job, place_id)
         await self._measure(job, clip)
         if again:
+            since = await self._first_tried(job)
             async for place in self._places(job):
-                if (found := await self.found(place, job, _is_result(job))) is not None:
+                found = await self.found(place, job, _is_result(job), since=since)
+                if found is not None:
                     await self._note(job, found)
                     self.found_again(job, found)
                     return found.id
         above = await self._above(job, number)
+        refused = None
         async for place in self._places(job):
-            with suppress(_NotHere):
+            try:
                 message = await self._by_any_way(place, job, clip, above)
-                await self._note(job, message)
-                return message.id
+            except Denied as error:
+                log.info("The clip of job %s is not taken there: %s", job.id, error.raw)
+                refused = error if isinstance(error, Rejected) else refused
+                continue
+            await self._note(job, message)
+            return message.id
+        if refused is not None:
+            raise Undeliverable("Discord does not take a message with it.", rejected=True)
         raise Undeliverable("There is nowhere left to post it.")
 
     async def notice(self, job: Job, *, again: bool) -> int:
         """Say how *job* ended without a clip; the message's id. See `Screen.tell`."""
         await self._client.wait_until_ready()
         bill = await self._policy.bill(job.id)
-        text = messages.ending(job, bill=bill, usd_per_credit=self._usd_per_credit)
         if again:
             async for place in self._places(job):
-                if (found := await self.found(place, job, _is_notice(job))) is not None:
+                found = await self.found(place, job, _is_notice(job), since=job.since)
+                if found is not None:
                     return found.id
+        name = nonce(job.id, f"{job.state}-{job.attempt}")
         async for place in self._places(job):
-            with suppress(_NotHere):
-                name = nonce(job.id, f"{job.state}-{job.attempt}")
-                message = await self.post(place, text, name, ping=job.user_id)
-                return message.id
+            for said in (job, replace(job, error=None)):  # the second has no words but ours
+                text = messages.ending(said, bill=bill, usd_per_credit=self._usd_per_credit)
+                if self._clock() - job.since > LATE:
+                    text += f" (That was <t:{int(job.since)}:R>; it could not be said before.)"
+                try:
+                    return (await self.post(place, text, name, ping=job.user_id, result=True)).id
+                except Rejected as error:
+                    log.info("The notice of job %s is not taken so: %s", job.id, error.raw)
+                except Denied as error:
+                    log.info("The notice of job %s is not taken there: %s", job.id, error.raw)
+                    break
         raise Undeliverable("There is nowhere left to say it.")
+
+    async def _first_tried(self, job: Job) -> float:
+        """When the clip of *job* may have been posted for the first time."""
+        history = await self._jobs.history(job.id)
+        return min(
+            (event.at for event in history if event.after is State.DELIVERING), default=job.since
+        )
 
     # What people ask for.
 
@@ -145,6 +167,17 @@ class Delivery:
 
         Raises `Refusal` where that cannot be, `Busy` while Discord is in trouble.
         """
+        try:
+            return await self._shown_again(job, place, purpose=purpose, original=original)
+        except Rejected as error:
+            raise Refusal(f"Discord does not take a message with #{job.id}.") from error
+        except Denied as error:
+            raise Refusal("I cannot post it there; ask a moderator.") from error
+
+    async def _shown_again(
+        self, job: Job, place: discord.abc.Messageable, *, purpose: str, original: bool = False
+    ) -> discord.Message:
+        """As `show_again`; where the place is to blame, it raises `Denied`."""
         if job.file is None:
             raise Refusal(f"The file of #{job.id} is not kept any more.")
         clip = await self._shelf.at_hand(job.file)
@@ -154,8 +187,6 @@ class Delivery:
             message = await self._by_any_way(
                 place, job, clip, above, purpose=purpose, original=original, ping=None
             )
-        except _NotHere as error:
-            raise Refusal("I cannot post it there; ask a moderator.") from error
         except Undeliverable as error:
             raise Refusal(str(error)) from error
         await self._note(job, message)
@@ -164,11 +195,10 @@ class Delivery:
     async def send_to(self, job: Job, user_id: int) -> None:
         """Send a take to a person's direct messages. As `show_again`."""
         try:
-            place = await self._client.create_dm(discord.Object(user_id))
-            await self.show_again(job, place, purpose=f"dm-{user_id}")
-        except (discord.HTTPException, Refusal) as error:
-            if isinstance(error, Refusal) and "cannot post" not in str(error):
-                raise
+            with translated():
+                place = await self._client.create_dm(discord.Object(user_id))
+            await self._shown_again(job, place, purpose=f"dm-{user_id}")
+        except (Forbidden, Gone) as error:
             raise Refusal(
                 "I cannot send you direct messages; allow them from members of this server."
             ) from error
@@ -208,7 +238,8 @@ class Delivery:
     ) -> discord.Message:
         """Attach the clip, or an encode that fits, or give its link.
 
-        Raises `_NotHere`, `Busy`, and `Undeliverable` where no way is left.
+        Raises `Busy`, `Denied` where the place is to blame or what is said, and `Undeliverable`
+        where no way is left.
         """
         said = self._said_limit(place, job)
         limit = await self._takes.upload_limit(job.guild_id, said=said)
@@ -217,7 +248,7 @@ class Delivery:
             way = await self._way(job, clip, limit, original=original)
             try:
                 return await self._post_way(place, job, way, above, purpose, whom)
-            except _TooLarge:
+            except TooLarge:
                 sent = way.file.stat().st_size if way.file is not None else limit
                 limit = next((step for step in STEPS if step < min(sent, limit)), limit // 2)
                 log.info("Server %s takes less than %s bytes; trying %s", job.guild_id, sent, limit)
@@ -274,6 +305,45 @@ class Delivery:
         purpose: str,
         ping: int | None,
     ) -> discord.Message:
+        """Post it with all that is to be said; where Discord does not take that, with less.
+
+        First without any words but ours, then without buttons, then without its file: each is
+        tried once. Raises what `post` raises.
+        """
+        private = isinstance(place, discord.DMChannel)
+        name, result = nonce(job.id, purpose), purpose == "result"
+        buttons = None if private else board.buttons(job)
+        try:
+            return await self._post_whole(place, job, way, above, purpose, ping)
+        except Rejected as error:
+            log.info("The clip of job %s is not taken as it was: %s", job.id, error.raw)
+        text = f"<@{job.user_id}> **#{job.id}** is ready" if result else f"**#{job.id}**"
+
+        def bare() -> list[discord.File]:
+            return [] if way.file is None else [discord.File(way.file, way.name)]
+
+        for view in (buttons, None) if buttons is not None else (None,):
+            try:
+                return await self.post(
+                    place, text, name, ping=ping, files=bare, view=view, result=result
+                )
+            except Rejected as error:
+                log.info("The clip of job %s is not taken so either: %s", job.id, error.raw)
+                refused = error
+        if (link := await self.link(job)) is None:
+            raise refused
+        text += f" · {self.link_words(*link)}"
+        return await self.post(place, text, name, ping=ping, result=result)
+
+    async def _post_whole(
+        self,
+        place: discord.abc.Messageable,
+        job: Job,
+        way: Way,
+        above: str,
+        purpose: str,
+        ping: int | None,
+    ) -> discord.Message:
         text = above if not way.note else f"{above}\n{way.note}"
         private = isinstance(place, discord.DMChannel)
         if purpose == "result":
@@ -283,7 +353,7 @@ class Delivery:
                 title=title,
                 bill=await self._policy.bill(job.id),
                 usd_per_credit=self._usd_per_credit,
-                note=_listed(above, way.note, board.made_here(job, title)),
+                note=_listed(above, way.note, board.made_here(job, title), messages.late(job)),
                 seconds=await self._seconds(job),
             )
         if not private:
@@ -302,7 +372,14 @@ class Delivery:
 
         view = None if private else board.buttons(job)
         return await self.post(
-            place, text, nonce(job.id, purpose), ping=ping, files=files, view=view, embed=embed
+            place,
+            text,
+            nonce(job.id, purpose),
+            ping=ping,
+            files=files,
+            view=view,
+            embed=embed,
+            result=purpose == "result",
         )
 
     async def carried(self, job: Job, *, original: bool) -> tuple[str, list[discord.File]]:
@@ -394,12 +471,12 @@ class Delivery:
         view: discord.ui.View | None = None,
         embed: discord.Embed | None = None,
         silent: bool = False,
+        result: bool = False,
     ) -> discord.Message:
         """Send one message; Discord drops a second copy of the same *name* for some minutes.
 
-        *files* opens what is attached, anew for each try.
-
-        Raises `Busy`, or one of the private exceptions of this file.
+        *files* opens what is attached, anew for each try. *result*: it is how a job ended, and
+        goes before all else. Raises `Busy` or `Denied`.
         """
         kept: dict[str, Any] = {"view": view, "embed": embed}
         kept = {name: value for name, value in kept.items() if value is not None}
@@ -409,62 +486,45 @@ class Delivery:
             users=[discord.Object(ping)] if ping else False,
             replied_user=False,
         )
-        for opened in (False, True):
-            await self._pacer.wait(urgent=True)
+        opened = lost = False
+        while True:
+            await self._pacer.wait(urgent=True, result=result)
             try:
-                return await place.send(
-                    messages.elide(text, 2000),
-                    nonce=name,
-                    allowed_mentions=mentions,
-                    files=files(),
-                    silent=silent,
-                    **kept,
-                )
-            except discord.HTTPException as error:
-                if error.status == 413 or error.code == _TOO_LARGE:
-                    raise _TooLarge from error
-                if error.code == _ARCHIVED and not opened and await self._opened(place):
-                    continue
-                if error.status in {403, 404} or error.code in _CLOSED:
-                    log.info("A message cannot be posted there: %s", error)
-                    raise _NotHere from error
-                if error.status == 429 or error.status >= 500:
-                    raise Busy("Discord is having trouble.") from error
-                raise
-            except (aiohttp.ClientError, OSError) as error:
-                raise Busy("Discord cannot be reached.") from error
-        raise _NotHere
+                with translated():
+                    return await place.send(
+                        messages.elide(text, 2000),
+                        nonce=name,
+                        allowed_mentions=mentions,
+                        files=files(),
+                        silent=silent,
+                        **kept,
+                    )
+            except Archived:
+                if opened or not await self._opened(place):
+                    raise
+                opened = True
+            except Lost:
+                if lost:
+                    raise
+                lost = True  # it may stand there: then the same name brings it back
 
     async def _opened(self, place: discord.abc.Messageable) -> bool:
-        """Whether an archived thread could be opened."""
+        """Whether an archived thread could be opened. Raises `Busy`."""
         channel_id = getattr(place, "id", None)
-        if channel_id is None:
-            return False
-        try:
-            await self._client.http.edit_channel(channel_id, archived=False)
-        except discord.HTTPException:
-            return False
-        return True
+        return channel_id is not None and await open_thread(self._client, channel_id)
 
     async def found(
         self,
         place: discord.abc.Messageable,
         job: Job,
         wanted: Callable[[discord.Message], bool],
+        *,
+        since: float | None = None,
     ) -> discord.Message | None:
-        """The message of ours that an earlier try posted there, if it can be read."""
-        after = discord.Object(job.card_id) if job.card_id else None
-        me = self._client.user
-        try:
-            async for message in place.history(limit=REMEMBERED, after=after, oldest_first=False):
-                if me is not None and message.author.id == me.id and wanted(message):
-                    return message
-        except discord.HTTPException as error:
-            if error.status >= 500:
-                raise Busy("Discord is having trouble.") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Busy("Discord cannot be reached.") from error
-        return None
+        """The message of ours that an earlier try posted there, at *since* or later; without it,
+        since *job* was ordered. Raises `Busy` where that cannot be told."""
+        since = job.created_at if since is None else since
+        return await self._lookback.find(place, job, wanted, since=since)
 
     async def _places(self, job: Job) -> AsyncGenerator[discord.abc.Messageable]:
         """Where the end of *job* may be posted: its thread, the channel above, its person.
@@ -478,8 +538,13 @@ class Delivery:
         for channel_id in known:
             if channel_id is not None:
                 yield self._client.get_partial_messageable(channel_id, guild_id=job.guild_id)
-        with suppress(discord.HTTPException):  # they share no server with us, or take no messages
-            yield await self._client.create_dm(discord.Object(job.user_id))
+        try:
+            with translated():
+                person = await self._client.create_dm(discord.Object(job.user_id))
+        except Denied as error:  # they share no server with us, or take no messages
+            log.info("The person of job %s cannot be written to: %s", job.id, error.raw)
+            return
+        yield person
 
     async def _note(self, job: Job, message: discord.Message) -> None:
         """Remember a post, so that what is done to it is done to the take."""
@@ -506,9 +571,10 @@ class Delivery:
         for emoji in board.SEEDED:
             await self._pacer.wait(urgent=False)
             try:
-                await message.add_reaction(emoji)
-            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-                log.info("Post %s gets no reactions: %s", post.message_id, error)
+                with translated():
+                    await message.add_reaction(emoji)
+            except (Denied, Busy) as error:
+                log.info("Post %s gets no reactions: %s", post.message_id, error.raw)
                 return
 
     def _said_limit(self, place: discord.abc.Messageable, job: Job) -> int:
@@ -519,12 +585,15 @@ class Delivery:
         return guild.filesize_limit
 
 
-class _NotHere(Exception):
-    """This place cannot be posted to; another may."""
-
-
-class _TooLarge(Exception):
-    """Discord refused the attachment for its size."""
+async def open_thread(client: discord.Client, thread_id: int) -> bool:
+    """Whether an archived thread could be opened. Raises `Busy`."""
+    try:
+        with translated():
+            await client.http.edit_channel(thread_id, archived=False)
+    except Denied as error:
+        log.info("Thread %s cannot be opened: %s", thread_id, error.raw)
+        return False
+    return True
 
 
 def nonce(job_id: int, purpose: str) -> str:
@@ -547,8 +616,8 @@ def _is_result(job: Job) -> Callable[[discord.Message], bool]:
 
 def _is_notice(job: Job) -> Callable[[discord.Message], bool]:
     # A job may be parked first and closed later: each of the two is told.
-    words = messages.ending(job, bill=None, usd_per_credit=Decimal(1)).split(" ")
-    begins = " ".join(words[:4])
+    bare = replace(job, error=None, cancelled_by=None)
+    begins = messages.ending(bare, bill=None, usd_per_credit=Decimal(1)).partition(".")[0]
     return lambda message: message.content.startswith(begins)
 
 

@@ -10,12 +10,14 @@ from typing import Any
 import discord
 from discord import app_commands, ui
 
+from bot.answering import WAITS
 from bot.errors import Busy, Refusal, Unclear
 from bot.ledger_words import at_end, on_card
 from bot.ledger_words import price as price
 from bot.models import MODE_WORDS, Capability, Model, listed
 from bot.providers import Provider
 from bot.screen import Glimpse
+from bot.trouble import AlreadyDone, Denied, translated, translation
 from storage import Bill, Brief, DiskTrouble, Job, Mode, Relation, State
 
 log = logging.getLogger(__name__)
@@ -213,6 +215,13 @@ def result(
     return f"{' · '.join(parts)}\n-# {inert(title)} · {settings_line(job, seconds)}"
 
 
+def late(job: Job) -> str:
+    """What is said of a clip that could not be posted when it was ready; "" for any other."""
+    if job.state is not State.UNDELIVERED:
+        return ""
+    return f"it was ready <t:{int(job.since)}:R> and could not be posted then"
+
+
 def ending(job: Job, *, bill: Bill | None, usd_per_credit: Decimal) -> str:
     """How a job ended without a clip, or why it is parked, and what that cost."""
     why = f": {inert(job.error)}" if job.error else "."
@@ -358,7 +367,8 @@ def elide(text: str, limit: int) -> str:
 
 def explain(error: BaseException) -> str:
     """What a person is told when something they did raised *error*."""
-    match getattr(error, "original", error):
+    original = getattr(error, "original", error)
+    match translation(original) or original:
         case Refusal() | Busy() | Unclear() as known:
             return str(known)
         case app_commands.NoPrivateMessage():
@@ -375,10 +385,6 @@ def explain(error: BaseException) -> str:
             return "This command has changed; type it again in a minute."
         case app_commands.CheckFailure():
             return "You may not do this here."
-        case discord.Forbidden():
-            return "Discord does not let me do that here; ask a moderator to check my permissions."
-        case discord.HTTPException(status=status) if status >= 500:
-            return "Discord is having trouble; try again in a minute."
         case bug:
             log.error("Unhandled error", exc_info=bug)
             return "That broke on our side. It has been logged."
@@ -388,22 +394,22 @@ async def apologise(interaction: discord.Interaction[Any], error: BaseException)
     """Tell the person, and nobody else, what went wrong."""
     sentence = elide(explain(error), 2000)
     buttons = await _helping(interaction, error)
+    private: dict[str, Any] = {"ephemeral": True, "allowed_mentions": SILENT, **buttons}
     try:
         if not interaction.response.is_done():
-            await interaction.response.send_message(
-                sentence, ephemeral=True, allowed_mentions=SILENT, **buttons
-            )
-            return
+            with suppress(AlreadyDone), translated():  # then what follows says it
+                await interaction.response.send_message(sentence, **private)
+                return
         thinking = discord.InteractionResponseType.deferred_channel_message
-        if interaction.response.type is thinking and not interaction.extras.get("private"):
+        waits = interaction.response.type is thinking and not interaction.extras.get("private")
+        if interaction.extras.get(WAITS, waits):
             # A public "thinking…" must not stay behind a private refusal.
-            with suppress(discord.NotFound):
+            with suppress(Denied), translated():
                 await interaction.delete_original_response()
-        await interaction.followup.send(
-            sentence, ephemeral=True, allowed_mentions=SILENT, **buttons
-        )
-    except discord.HTTPException as gone:
-        log.warning("Could not say “%s”: %s", sentence, gone)
+        with translated():
+            await interaction.followup.send(sentence, **private)
+    except (Denied, Busy) as gone:
+        log.warning("Could not say “%s”: %s", sentence, gone.raw)
 
 
 async def _helping(interaction: discord.Interaction[Any], error: BaseException) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from decimal import Decimal
 from typing import Any
 
 from bot.limits import in_words
-from bot.messages import inert
+from bot.messages import TITLES, inert
 from bot.models import MODE_WORDS
 from bot.office import AUDITED, Overview, Person, Report, Trouble
 from storage import (
     Change,
     Job,
     Lane,
+    Parking,
     Period,
     PromptHit,
     PromptRule,
@@ -26,6 +27,7 @@ from storage import (
     Rule,
     Server,
     Standing,
+    State,
     Use,
     Whose,
 )
@@ -359,6 +361,65 @@ def waiting_line(job: Job, stands: str) -> str:
     lane = "" if job.lane is Lane.FAIR else f" · {job.lane} lane"
     words = plain(" ".join(job.brief.prompt.split())[:60])
     return f"**#{job.id}** {stands}{lane} · {job.price:,} credits · <@{job.user_id}>\n-# {words}"
+
+
+UNDELIVERED = (
+    "### Made, but not posted\nThe clips are kept here, and posted as soon as Discord takes them: "
+    "that is tried again by itself at least once an hour."
+)
+_WAITS = {
+    State.UNCLEAR: (
+        "❓",
+        "waits for a decision",
+        (
+            "The provider may have accepted it, so it is not sent again by itself: it could be "
+            "paid twice. Its credits are held until somebody decides."
+        ),
+    ),
+    State.REVIEW: (
+        "🔎",
+        "waits for a decision",
+        (
+            "It went wrong in a way that only a person can judge. Its credits are held until "
+            "somebody decides."
+        ),
+    ),
+    State.UNDELIVERED: (
+        "📦",
+        "was made and could not be posted",
+        "The clip is kept here. Posting it is tried again by itself, at least once an hour.",
+    ),
+}
+_DECIDED = {
+    "check again": "had it looked at again",
+    "retry": "ordered it again",
+    "close": "closed it",
+    "post": "had it posted again",
+}
+
+
+def waiting(job: Job) -> str:
+    """What moderators are told when a job comes to wait for them."""
+    sign, what, why = _WAITS[job.state]
+    where = job.thread_id or job.card_channel_id or job.channel_id
+    link = f"https://discord.com/channels/{job.guild_id}/{where}"
+    if job.card_id is not None and job.card_channel_id is not None:
+        link = f"https://discord.com/channels/{job.guild_id}/{job.card_channel_id}/{job.card_id}"
+    return f"### {sign} #{job.id} {what}\n{parked_line(job)}\n{why} {link}"
+
+
+def decided(job: Job, parking: Parking) -> str:
+    """What moderators read once a job does not wait for them any more."""
+    sign, what, _ = _WAITS[parking.state]
+    head = f"### {sign} #{job.id} {what}\n<@{job.user_id}> · {plain(job.provider)}"
+    if parking.by is not None:
+        did = _DECIDED.get(parking.what, "decided")
+        return f"{head}\n✅ <@{parking.by}> {did}."
+    if parking.state is State.UNDELIVERED and job.state is State.DONE:
+        where = job.thread_id or job.channel_id
+        link = f"https://discord.com/channels/{job.guild_id}/{where}/{job.result_id}"
+        return f"{head}\n✅ It was posted late, <t:{int(job.since)}:R>: {link}"
+    return f"{head}\n✅ It went on by itself: {TITLES[job.state]}."
 
 
 def parked_line(job: Job) -> str:

@@ -8,7 +8,16 @@ from storage import Job
 
 
 class Undeliverable(Exception):
-    """There is nowhere to post this any more."""
+    """There is nowhere to post this now. The message is a sentence for the person.
+
+    *gone*: there is nothing left to post. *rejected*: Discord does not take what it says or
+    carries, so that it is of little use to try the same again soon.
+    """
+
+    def __init__(self, sentence: str, *, gone: bool = False, rejected: bool = False) -> None:
+        super().__init__(sentence)
+        self.gone = gone
+        self.rejected = rejected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

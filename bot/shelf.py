@@ -183,7 +183,8 @@ class Shelf:
         dropped = 0
         try:
             if self._days:
-                for job in await self._droppable(before=now - self._days * DAY):
+                # What has yet to be posted is kept for its time, and no longer.
+                for job in await self._droppable(before=now - self._days * DAY, owed=True):
                     if not await self._takes.favoured(job.id):
                         dropped += await self._drop(job) is not None
             if self._room:
@@ -230,13 +231,14 @@ class Shelf:
         if self._archive is not None:
             self._archive.wake()
 
-    async def _droppable(self, *, before: float, limit: int = 500) -> list[Job]:
+    async def _droppable(self, *, before: float, limit: int = 500, owed: bool = False) -> list[Job]:
         archive = self._archive
         return await self._takes.droppable(
             before=before,
             limit=limit,
             bucket=archive.name if archive is not None else None,
             copied_after=archive.since if archive is not None else None,
+            owed=owed,
         )
 
     async def _drop(self, job: Job) -> int | None:

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 QUEUE_LASTS = 24 * 3600.0  #: seconds that a job waits for a provider before it is given up
 TRIES = 6  #: tries of a step that fails for a reason nobody knows, before a person must look
 PATIENCE = 12  #: tries of a step whose failure may pass, such as a download
+OWED_LEAST, OWED_MOST = 300.0, 3600.0  #: seconds between two tries of a post that is owed
+REJECTED_AGAIN = 24 * 3600.0  #: the same, where Discord does not take what it says
+NOTICE_LASTS = 7 * 24 * 3600.0  #: seconds for which a notice is owed; a clip is while it is kept
 UNHEARD = 3600.0  #: seconds past its deadline that a provider which does not answer is asked
 
 #: States whose step posts a message.
@@ -76,6 +79,8 @@ class Steps:
         self.glimpses: dict[int, Glimpse] = {}  #: of jobs that a provider is working on
         self.named: dict[str, str] = {}  #: what a callback called an attempt that is being sent
         self.stopping = False  #: nothing new is begun
+        self._posted: dict[int, int] = {}  # messages of clips that were owed, until it is noted
+        self.rejected: set[int] = set()  #: owed posts of which Discord does not take what they say
 
     def saved(self, before: Job, job: Job) -> None:
         """A step was written down: *job* is what became of *before*."""
@@ -83,6 +88,8 @@ class Steps:
             self._unposted.add(job.id)
         if before.state is State.SUBMITTING:
             self.named.pop(before.token or "", None)
+        if job.due_at is None:
+            self.rejected.discard(job.id)
         if job.state in ENDED:
             self.glimpses.pop(job.id, None)
             self._unheard.pop(job.id, None)
@@ -101,9 +108,9 @@ class Steps:
                     return await self._poll(job)
                 case State.FETCHING:
                     return await self._fetch(job)
-                case State.DELIVERING:
+                case State.DELIVERING | State.UNDELIVERED:
                     return await self._deliver(job)
-                case State.DONE | State.UNDELIVERED:
+                case State.DONE:
                     return replace(job, due_at=None)
                 case State.FAILED | State.CANCELLED | State.EXPIRED | State.CLOSED:
                     return await self._tell(job)
@@ -115,6 +122,8 @@ class Steps:
             raise
         except Exception:  # a bug: the log remembers it, the job outlives it
             log.exception("Job %s could not be advanced", job.id)
+            if job.state is State.UNDELIVERED:
+                return self._owed(job)
             if job.state in ENDED or job.state in {State.UNCLEAR, State.REVIEW}:
                 return replace(job, due_at=None) if job.tries >= TRIES else job.again(now + 60)
             if job.state is State.SUBMITTING:
@@ -294,33 +303,61 @@ class Steps:
         return job.to(State.DELIVERING, now=now, due_at=now, file=file, billed="yes")
 
     async def _deliver(self, job: Job) -> Job:
+        """Post the clip. One that cannot be posted is owed, for as long as it is kept."""
         now = self._clock()
-        if job.card_id is None and self._awake(job.created_at) < 60:
+        owed = job.state is State.UNDELIVERED
+        if not owed and job.card_id is None and self._awake(job.created_at) < 60:
             return job.again(now + 1, tries=job.tries)  # the card is on its way; it says where
-        again = self._tried(job)
-        try:
-            clip = self._data / (job.file or self._take(job))
-            message = await self._screen.deliver(job, clip, again=again)
-        except Busy as busy:
-            if job.tries >= PATIENCE:
-                return job.to(State.UNDELIVERED, now=now, due_at=None, error=str(busy))
-            return job.again(self._later(job, busy))
-        except Undeliverable as error:
-            return job.to(State.UNDELIVERED, now=now, due_at=None, error=str(error))
-        return job.to(State.DONE, now=self._clock(), due_at=None, result_id=message)
+        message = self._posted.pop(job.id, None)
+        if message is None:
+            again = self._tried(job) or owed
+            try:
+                clip = self._data / (job.file or self._take(job))
+                message = await self._screen.deliver(job, clip, again=again)
+            except Busy as busy:
+                if owed:
+                    return self._owed(job)
+                if job.tries < PATIENCE:
+                    return job.again(self._later(job, busy))
+                return self._owed(job.to(State.UNDELIVERED, now=now, error=str(busy)))
+            except Undeliverable as error:
+                if not owed:
+                    job = job.to(State.UNDELIVERED, now=now, error=str(error))
+                return replace(job, due_at=None) if error.gone else self._owed(job, error)
+        now = self._clock()
+        if owed:  # an end is left only the way that people take, too
+            self._posted[job.id] = message
+            return job.to(State.DELIVERING, now=now, due_at=now, error=None)
+        return job.to(State.DONE, now=now, due_at=None, result_id=message)
 
     async def _tell(self, job: Job) -> Job:
         """Tell its requester how a job ended without a clip, or that it is parked."""
         again = self._tried(job)
+        over = self._awake(job.since) > NOTICE_LASTS
         try:
             message = await self._screen.tell(job, again=again)
         except Busy as busy:
-            if job.tries >= PATIENCE:
-                return replace(job, due_at=None)
-            return job.again(self._later(job, busy))
-        except Undeliverable:
-            return replace(job, due_at=None)
+            if over:
+                return self._untold(job, busy)
+            return job.again(self._later(job, busy)) if job.tries < PATIENCE else self._owed(job)
+        except Undeliverable as error:
+            return self._untold(job, error) if over or error.gone else self._owed(job, error)
         return replace(job, due_at=None, tries=0, result_id=message)
+
+    def _untold(self, job: Job, why: Exception) -> Job:
+        log.warning("Nobody could be told how job %s ended: %s", job.id, why)
+        return replace(job, due_at=None)
+
+    def _owed(self, job: Job, error: Undeliverable | None = None) -> Job:
+        """*job*, whose post failed, to be tried again after a while: at most an hour, unless
+        Discord does not take what it says."""
+        if error is not None and error.rejected:
+            self.rejected.add(job.id)
+            return job.again(self._clock() + REJECTED_AGAIN)
+        self.rejected.discard(job.id)
+        tries = job.tries if job.state is State.UNDELIVERED else max(0, job.tries - PATIENCE)
+        pause = min(OWED_MOST, OWED_LEAST * 2.0 ** min(tries, 10))
+        return job.again(self._clock() + pause * random.uniform(0.75, 1.0))  # noqa: S311
 
     # Ends.
 

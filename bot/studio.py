@@ -127,6 +127,10 @@ class Crew(Protocol):
         """Look at *job* now: it is new, or a person changed it."""
         ...
 
+    def post_owed(self) -> None:
+        """Try again what could not be posted: we are connected anew."""
+        ...
+
     def glimpse(self, job: Job) -> Glimpse:
         """What is known of *job* beyond its row."""
         ...
@@ -361,6 +365,11 @@ class Studio:
         """Let the crew have *job*: its card stands, so what happens to it can be seen."""
         if self._crew is not None:
             self._crew.wake(job)
+
+    def connected(self) -> None:
+        """Let the crew know that Discord can be reached (again)."""
+        if self._crew is not None:
+            self._crew.post_owed()
 
     def glimpse(self, job: Job) -> Glimpse:
         """What the crew knows of *job* beyond its row."""

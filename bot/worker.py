@@ -19,16 +19,19 @@ from bot.failover import Alternative, nobody
 from bot.places import Places
 from bot.providers import Provider
 from bot.screen import Glimpse, Screen
-from bot.steps import Steps
+from bot.steps import POSTED, Steps
 from storage import ENDED, IllegalMove, Input, Job, Stale, State, Store
 
 log = logging.getLogger(__name__)
 
+OWED = POSTED | {State.UNDELIVERED}  #: states of which a post may be owed
 AT_ONCE = 64  #: steps under way at once; each provider bounds its own work besides
 LOOK_AGAIN = 1.0  #: seconds; a machine that slept is up to date within this time
 STOPPING = 25.0  #: seconds that steps under way are given to finish at a stop
 SOON = 60.0  #: seconds within which every job is looked at that a start takes up
 REFRESHED = 50  #: jobs whose cards are looked after at a start, if they ended within …
+APART = 60.0  #: seconds between two tries of an owed post, though Discord takes others
+RECONNECTED = 5.0  #: the same, when we connect anew
 FRESH = 600.0  #: … these seconds
 
 
@@ -74,6 +77,7 @@ class Worker:
         self._stepping: set[int] = set()
         self._woken_while_stepping: set[int] = set()
         self._unsaved: dict[int, Job] = {}  # what happened, and could not be written down yet
+        self._owed: dict[int, float] = {}  # posts that failed, and when they were tried last
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._wake = asyncio.Event()
@@ -86,6 +90,10 @@ class Worker:
         if job.state is not State.QUEUED:
             self._places.leave(job)
         self._plan(job.id, self._clock())
+
+    def post_owed(self) -> None:
+        """Try again what could not be posted: we are connected anew."""
+        self._post_owed(RECONNECTED)
 
     def glimpse(self, job: Job) -> Glimpse:
         """What is known of *job* right now."""
@@ -107,6 +115,8 @@ class Worker:
         for job in await self._jobs.live():
             if job.state in {State.SUBMITTING, State.RENDERING}:
                 self._places.keep(job.provider, job.id)
+            if job.state in OWED:
+                self._owed[job.id] = self._clock()
             self._plan(job.id, min(job.due_at, latest))
         for ended in await self._jobs.newest(limit=REFRESHED):
             # Whoever ran before may have died between an ending and its card.
@@ -226,7 +236,21 @@ class Worker:
             if saved.state not in {State.SUBMITTING, State.RENDERING}:
                 self._places.let_go(saved)
         self._steps.saved(before, saved)
+        if saved.state in OWED and saved.due_at is not None and saved.tries:
+            self._owed[saved.id] = self._clock()
+        else:
+            self._owed.pop(saved.id, None)
+        if saved.result_id != before.result_id:  # Discord takes posts
+            self._post_owed(APART)
         self._screen.show(saved, self.glimpse(saved))
+
+    def _post_owed(self, apart: float) -> None:
+        """Look soon at what could not be posted, *apart* seconds after its last try."""
+        now = self._clock()
+        for owed, tried in self._owed.items():
+            at = max(now, tried + apart)
+            if owed not in self._steps.rejected and at < self._due.get(owed, 0.0):
+                self._plan(owed, at)
 
     def _billed(self, job: Job) -> int | None:
         return billed(job, self._providers.get(job.provider), self._usd_per_credit)

@@ -7,38 +7,57 @@ also says whether it is for moderators alone.
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Self
 
 import discord
 
-from bot import messages
+from bot import answering, messages
 from bot.client import Interaction, parent_of, sight
+from bot.errors import Refusal
 from bot.office import require
 from bot.studio import Place
 
 Act = Callable[[Interaction, str, Sequence[str]], Awaitable[None]]
 
 
+class Waits(Enum):
+    """What is answered before any work: Discord waits 3 seconds, and much may be under way."""
+
+    NOT = "not"  #: nothing: the verb answers at once, with a form or by `Dailies.answer`
+    PRIVATE = "private"  #: "thinking…" to its person alone
+    CHANGE = "change"  #: nothing to be seen: the message of the button changes in a while
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
-    """What pressing does, and whether only moderators may."""
+    """What pressing does, whether only moderators may, and what is answered first."""
 
     act: Act
     moderators: bool
+    waits: Waits
 
 
 VERBS: dict[str, Verb] = {}
 
 
-def pressed(name: str, *, moderators: bool) -> Callable[[Act], Act]:
+def pressed(name: str, *, moderators: bool, waits: Waits = Waits.NOT) -> Callable[[Act], Act]:
     """Register what *name* does: a function of the interaction, what stands behind the verb,
-    and what was picked from a menu."""
+    and what was picked from a menu. What takes a while says by *waits* what is answered first."""
 
     def register(act: Act) -> Act:
-        VERBS[name] = Verb(act=act, moderators=moderators)
+        VERBS[name] = Verb(act=act, moderators=moderators, waits=waits)
         return act
 
     return register
+
+
+class Question(Refusal):
+    """An order that is taken only after a yes: *view* has the button that says it."""
+
+    def __init__(self, sentence: str, view: discord.ui.View) -> None:
+        super().__init__(sentence)
+        self.view = view
 
 
 class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-]+)(?::(.*))?"):
@@ -67,6 +86,9 @@ class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-
             verb = VERBS[self.verb]
             if verb.moderators:
                 require(standing_at(interaction))
+            if verb.waits is not Waits.NOT:
+                private = verb.waits is Waits.PRIVATE
+                await answering.acknowledge(interaction, thinking=private, private=private)
             data: Mapping[str, Any] = interaction.data or {}
             await verb.act(interaction, self.about, [str(each) for each in data.get("values", ())])
         except Exception as error:  # noqa: BLE001  # a boundary: the apology is right here

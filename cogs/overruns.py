@@ -2,14 +2,14 @@
 
 import logging
 
-import aiohttp
-import discord
 from discord.ext import commands
 
 from bot import messages
 from bot.client import Dailies
 from bot.delivery import nonce
+from bot.errors import Busy
 from bot.limits import in_words
+from bot.trouble import Denied, translated
 from storage import Job
 
 log = logging.getLogger(__name__)
@@ -33,15 +33,16 @@ class Overruns(commands.Cog):
             return False
         channel = self.bot.get_partial_messageable(server.moderators, guild_id=job.guild_id)
         try:
-            await channel.send(
-                said(job, amount, self.bot.studio.title(job)),
-                nonce=nonce(job.id, "overrun"),
-                allowed_mentions=messages.SILENT,
-            )
-        except (discord.Forbidden, discord.NotFound) as error:
-            log.info("Nobody was told that job %s cost more: %s", job.id, error)
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-            log.warning("Nobody was told yet that job %s cost more: %s", job.id, error)
+            with translated():
+                await channel.send(
+                    said(job, amount, self.bot.studio.title(job)),
+                    nonce=nonce(job.id, "overrun"),
+                    allowed_mentions=messages.SILENT,
+                )
+        except Denied as error:
+            log.info("Nobody was told that job %s cost more: %s", job.id, error.raw)
+        except Busy as busy:
+            log.warning("Nobody was told yet that job %s cost more: %s", job.id, busy.raw)
             return False
         return True
 

@@ -9,12 +9,13 @@ from discord import app_commands, ui
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
-from bot import charts, messages, office_words
+from bot import answering, charts, messages, office_words
 from bot.client import Dailies, Interaction
 from bot.errors import Refusal
 from bot.limits import in_words
 from bot.office import AUDITED, DEFAULT, PERIODS, UNLIMITED, Office, Report, dated, limit_of
-from cogs._pressing import button, moderating, pressed, standing_at
+from bot.trouble import Gone, translated
+from cogs._pressing import Waits, button, moderating, pressed, standing_at
 from storage import NO_LIMIT, Period, Use, Whose
 from storage.periods import zone_named
 
@@ -365,14 +366,14 @@ class Quota(
         return [Choice(name=each, value=each) for each in found]
 
 
-@pressed("resume", moderators=True)
+@pressed("resume", moderators=True, waits=Waits.PRIVATE)
 async def _resume(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     place, office = moderating(interaction), interaction.client.office
     server = await office.resume(place, past_budget=about == "budget")
     await _say(interaction, office_words.resumed(await office.overview(place), server))
 
 
-@pressed("audit", moderators=True)
+@pressed("audit", moderators=True, waits=Waits.PRIVATE)
 async def _older(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     await _audit(interaction, int(about))
 
@@ -418,12 +419,11 @@ async def _names(
         if who is None or guild is None:
             continue
         try:
-            member = guild.get_member(who) or await guild.fetch_member(who)
+            with translated():
+                member = guild.get_member(who) or await guild.fetch_member(who)
             names[who] = (member.display_name, member.name)
-        except discord.NotFound:
+        except Gone:
             names[who] = (f"left ({who})",)
-        except discord.HTTPException as error:
-            raise Refusal("Discord is having trouble; try again in a minute.") from error
     return names
 
 
@@ -450,9 +450,7 @@ async def _say(interaction: Interaction, text: str, items: Sequence[ui.Item[Any]
         for item in items:
             row.add_item(item)
         view.add_item(row)
-    await interaction.response.send_message(
-        view=view, ephemeral=True, allowed_mentions=messages.SILENT
-    )
+    await answering.tell(interaction, view=view)
 
 
 async def setup(bot: Dailies) -> None:

@@ -5,19 +5,19 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-import aiohttp
 import discord
 from discord import ui
 from discord.ext import commands
 
-from bot import messages, office_words
+from bot import answering, messages, office_words
 from bot.client import TOKEN_LASTS, Dailies, Interaction, place_of
 from bot.delivery import nonce
-from bot.errors import Refusal
+from bot.errors import Busy, Refusal
 from bot.limits import in_words
 from bot.refusals import Answered
 from bot.studio import Costly, Limited, Place
-from cogs._pressing import Pressed, button, moderating, pressed, standing_at
+from bot.trouble import Denied, translated
+from cogs._pressing import Pressed, Question, Waits, button, moderating, pressed, standing_at
 from storage import DiskTrouble, Offer, RefusedOrder, Standing
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,8 @@ class Helping(commands.Cog):
 
     async def help(self, interaction: Interaction, error: Refusal) -> ui.View | None:
         """The buttons beside a refusal; None where nothing can be done."""
+        if isinstance(error, Question):
+            return error.view
         if not isinstance(error, Limited | Costly):
             return None
         kept = await self.keep(error, standing_at(interaction))
@@ -66,15 +68,15 @@ class Helping(commands.Cog):
         server = await bot.studio.store.policy.server(kept.guild_id)
         if server.moderators is None:
             raise Refusal(NO_CHANNEL)
-        await interaction.response.defer(ephemeral=True, thinking=True)
         channel = bot.get_partial_messageable(server.moderators, guild_id=kept.guild_id)
         try:
-            await channel.send(
-                view=request_card(kept, bot),
-                nonce=nonce(kept.id, "request"),  # pressed twice, it is still one message
-                allowed_mentions=messages.SILENT,
-            )
-        except (discord.Forbidden, discord.NotFound):
+            with translated():
+                await channel.send(
+                    view=request_card(kept, bot),
+                    nonce=nonce(kept.id, "request"),  # pressed twice, it is still one message
+                    allowed_mentions=messages.SILENT,
+                )
+        except Denied:
             raise Refusal(
                 f"I cannot post in <#{server.moderators}>, where moderators are asked; tell one of "
                 "them, they can choose another channel with `/studio setup`."
@@ -103,20 +105,29 @@ class Helping(commands.Cog):
         at, interaction = self._asked.pop(kept.id, (0.0, None))
         if interaction is not None and bot.clock() - at < TOKEN_LASTS:
             try:
-                await interaction.followup.send(
-                    text, view=view, ephemeral=True, allowed_mentions=messages.SILENT
-                )
-            except discord.HTTPException:
+                with translated():
+                    await interaction.followup.send(
+                        text, view=view, ephemeral=True, allowed_mentions=messages.SILENT
+                    )
+            except (Denied, Busy):
                 pass  # the token is of no more use; there is another way
             else:
                 return
         ping = discord.AllowedMentions(users=[discord.Object(kept.user_id)])
         channel = bot.get_partial_messageable(kept.channel_id, guild_id=kept.guild_id)
         try:
-            await channel.send(f"<@{kept.user_id}> {text}", view=view, allowed_mentions=ping)
-        except (discord.Forbidden, discord.NotFound):
-            dm = await bot.create_dm(discord.Object(kept.user_id))
-            await dm.send(text, allowed_mentions=messages.SILENT)
+            with translated():
+                await channel.send(f"<@{kept.user_id}> {text}", view=view, allowed_mentions=ping)
+        except Denied as error:
+            log.info("The answer to a request cannot be posted there: %s", error.raw)
+        else:
+            return
+        try:
+            with translated():
+                dm = await bot.create_dm(discord.Object(kept.user_id))
+                await dm.send(text, allowed_mentions=messages.SILENT)
+        except Denied as error:  # the grant holds all the same
+            log.info("Nobody could tell a person of an answer: %s", error.raw)
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
@@ -164,16 +175,17 @@ class Helping(commands.Cog):
         channel = bot.get_partial_messageable(server.moderators, guild_id=guild_id)
         share = f"budget {percent} of {standing.budget.amount}: {standing.budget_used}"
         try:
-            await channel.send(
-                view=panel(text, items if percent >= 100 else []),
-                nonce=nonce(guild_id, share),
-                allowed_mentions=messages.SILENT,
-            )
-        except (discord.Forbidden, discord.NotFound) as error:
-            log.info("No alarm about the budget of server %s: %s", guild_id, error)
+            with translated():
+                await channel.send(
+                    view=panel(text, items if percent >= 100 else []),
+                    nonce=nonce(guild_id, share),
+                    allowed_mentions=messages.SILENT,
+                )
+        except Denied as error:
+            log.info("No alarm about the budget of server %s: %s", guild_id, error.raw)
             return True  # /quota budget shows the same; the next order tries again
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-            log.warning("No alarm about the budget of server %s yet: %s", guild_id, error)
+        except Busy as busy:
+            log.warning("No alarm about the budget of server %s yet: %s", guild_id, busy.raw)
             return False
         await bot.office.alarm_told(guild_id, percent)
         return True
@@ -248,18 +260,18 @@ async def _order(interaction: Interaction, refused_id: int, *, less: bool) -> No
         await interaction.response.send_message("That is ordered already.", ephemeral=True)
 
 
-@pressed("ask", moderators=False)
+@pressed("ask", moderators=False, waits=Waits.PRIVATE)
 async def _ask(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     kept = await interaction.client.refusals.mine(int(about), standing_at(interaction))
     if kept.asked_at is not None:
         raise Refusal("The moderators were asked about this already.")
     await helping(interaction).ask(interaction, kept)
-    await interaction.followup.send(
-        "The moderators were asked; you will be told what they answer.", ephemeral=True
+    await answering.tell(
+        interaction, "The moderators were asked; you will be told what they answer."
     )
 
 
-@pressed("grant", moderators=True)
+@pressed("grant", moderators=True, waits=Waits.CHANGE)
 async def _grant(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     refused_id, _, clips = about.partition(":")
     place = moderating(interaction)
@@ -270,7 +282,7 @@ async def _grant(interaction: Interaction, about: str, _: Sequence[str]) -> None
     await _settled(interaction, answered, f"✅ {interaction.user.mention} {given}.")
 
 
-@pressed("deny", moderators=True)
+@pressed("deny", moderators=True, waits=Waits.CHANGE)
 async def _deny(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     answered = await interaction.client.refusals.deny(moderating(interaction), int(about))
     await _settled(interaction, answered, f"🚫 {interaction.user.mention} said no.")
@@ -278,9 +290,7 @@ async def _deny(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 
 async def _settled(interaction: Interaction, answered: Answered, line: str) -> None:
     text = office_words.request(answered.order, usd_per_credit=interaction.client.usd_per_credit)
-    await interaction.response.edit_message(
-        view=panel(f"{text}\n{line}"), allowed_mentions=messages.SILENT
-    )
+    await answering.change(interaction, view=panel(f"{text}\n{line}"))
     await helping(interaction).tell(answered, interaction.user)
 
 

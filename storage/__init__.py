@@ -7,6 +7,7 @@ from .jobs import Due, Event, Jobs
 from .ledger import Bill
 from .moderation import Block, By, Change, Grant, Moderation
 from .opening import CannotOpen, Damaged, Locked, NewerSchema, Store, open_store
+from .parking import Parking, Parkings
 from .periods import Period
 from .policy import Admitted, Limit, Policy, Refused, Standing, Total
 from .privacy import Forgotten, Privacy
@@ -57,6 +58,8 @@ __all__ = [
     "Moderation",
     "NewerSchema",
     "Offer",
+    "Parking",
+    "Parkings",
     "Period",
     "Plan",
     "Policy",

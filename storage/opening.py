@@ -23,6 +23,7 @@ from .clock import TICKS, Clock, advance, gaps, mark, note_gap
 from .files import Files
 from .jobs import Jobs
 from .moderation import Moderation
+from .parking import Parkings
 from .policy import Policy
 from .privacy import Privacy
 from .rules import Defaults
@@ -65,6 +66,7 @@ class Store:
         self.takes = Takes(writer)
         self.files = Files(writer)
         self.accounting = Accounting(writer)
+        self.parkings = Parkings(writer)
 
     async def check(self, *, thorough: bool = False) -> list[str]:
         """Every rule of the books that is broken, a sentence each; see `checks.look`.

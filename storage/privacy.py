@@ -137,7 +137,8 @@ def forget(
         db, user_id=user_id, guild_id=None, states=(), limit=EXPORTED, before=None,
         oldest_first=True,
     )  # fmt: skip
-    if any(job.state not in ENDED or job.due_at is not None for job in mine):
+    # What is only owed a post that failed is under way no more.
+    if any(job.state not in ENDED or (job.due_at is not None and job.tries == 0) for job in mine):
         return None
     takes.forget(db, user_id)
     named = files.named_by(db, user_id)
@@ -150,7 +151,7 @@ def forget(
             brief = json_object('mode', json_extract(brief, '$.mode')), token = NULL,
             result_url = NULL, file = NULL, error = iif(error IS NULL, NULL, 'Forgotten.'),
             cancelled_by = NULL, thread_id = NULL, card_channel_id = NULL, card_id = NULL,
-            result_id = NULL, rev = rev + 1
+            result_id = NULL, due_at = NULL, rev = rev + 1
         WHERE user_id = ?
         """,
         (user_id,),

@@ -84,6 +84,8 @@ STANDING = (  # made, or under way
     "('delivering', 'done', 'undelivered',"
     " 'queued', 'submitting', 'unclear', 'rendering', 'fetching', 'review')"
 )
+ALL = -1  #: a LIMIT that is none
+HIDDEN = "gone = 0 AND job_id IN (SELECT job_id FROM take WHERE hidden_by IS NOT NULL)"
 IN_THREAD = "job.thread_id = ?"
 APPROVED = "EXISTS (SELECT 1 FROM sign_off WHERE sign_off.job_id = job.id)"
 LIKED_BY = (
@@ -144,6 +146,7 @@ def droppable(
     limit: int,
     bucket: str | None,
     copied_after: float | None,
+    owed: bool,
 ) -> list[Job]:
     """See `Takes.droppable`."""
     found: list[Job] = []
@@ -161,6 +164,7 @@ def droppable(
                     "limit": limit - len(found),
                     "bucket": bucket,
                     "copied_after": copied_after,
+                    "owed": owed,
                 },
             )
             found += [load(row) for row in rows]
@@ -172,7 +176,8 @@ _FAVOURED = """(
     OR EXISTS (SELECT 1 FROM sign_off WHERE sign_off.job_id = job.id)
 )"""
 _DROPPABLE = """
-    +state IN ('done', 'undelivered') AND due_at IS NULL AND since < :before
+    +state IN ('done', 'undelivered') AND since < :before
+    AND (due_at IS NULL OR (:owed AND state = 'undelivered'))
     AND take.dropped IS NULL AND file IS NOT NULL
     AND NOT EXISTS (
         SELECT 1 FROM job AS child

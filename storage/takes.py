@@ -183,8 +183,12 @@ class Takes:
     async def posts_of(self, job_id: int) -> list[Post]:
         """Where a take stands, newest first."""
         return await self._writer.read(
-            lambda db: sql.posts(db, "job_id = ? AND gone = 0", (job_id,), limit=100)
+            lambda db: sql.posts(db, "job_id = ? AND gone = 0", (job_id,), limit=sql.ALL)
         )
+
+    async def to_remove(self) -> list[Post]:
+        """The posts that stand although their take was taken down, newest first."""
+        return await self._writer.read(lambda db: sql.posts(db, sql.HIDDEN, (), limit=sql.ALL))
 
     async def recent_posts(self, *, since: float, limit: int) -> list[Post]:
         """The posts that stand, newest first."""
@@ -429,16 +433,23 @@ class Takes:
         limit: int = 500,
         bucket: str | None = None,
         copied_after: float | None = None,
+        owed: bool = False,
     ) -> list[Job]:
         """Ended jobs with a file, those that are nobody's favourite first, then the oldest.
 
         *before* is when they must have ended. No live job starts from the file of one of them.
         With a *bucket*, only those which it has; and those which it need not have any more,
-        because they ended before *copied_after* and are nobody's favourite.
+        because they ended before *copied_after* and are nobody's favourite. *owed*: also clips
+        that have yet to be posted.
         """
         return await self._writer.read(
             lambda db: sql.droppable(
-                db, before=before, limit=limit, bucket=bucket, copied_after=copied_after
+                db,
+                before=before,
+                limit=limit,
+                bucket=bucket,
+                copied_after=copied_after,
+                owed=owed,
             )
         )
 

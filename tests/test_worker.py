@@ -334,7 +334,11 @@ async def test_a_download_is_tried_many_times_before_the_clip_is_given_up(house,
 async def test_a_clip_with_nowhere_to_go_is_kept(house, screen, tmp_path):
     job = await house.order()
     screen.script.append(Undeliverable("The thread is gone."))
-    await house.run()
+    for _ in range(10):
+        await house.run_now()
+        if (await house.get(job)).state is State.UNDELIVERED:
+            break
+        house.clock.advance(3)
 
     job = await house.get(job)
     assert (job.state, job.error) == (State.UNDELIVERED, "The thread is gone.")

@@ -9,6 +9,7 @@ from bot import office_words
 from bot.client import Dailies, Interaction
 from cogs._pressing import moderating
 from cogs.studio import parked, rules, setting
+from cogs.studio.alerts import Alerts
 from cogs.studio.queue import Live
 from cogs.studio.views import say
 
@@ -112,3 +113,4 @@ class Desk(
 
 async def setup(bot: Dailies) -> None:
     await bot.add_cog(Desk(bot))
+    await bot.add_cog(Alerts(bot))

@@ -1,4 +1,8 @@
-"""/studio undelivered and /studio unclear: what only a moderator can decide."""
+"""/studio undelivered and /studio unclear: what only a moderator can decide.
+
+The same buttons stand in the message that told moderators of a job, see `alerts`: their custom id
+then ends with the job's revision, and that message is written anew by whoever wrote it.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,10 +10,10 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot import office_words
+from bot import answering, office_words
 from bot.client import Interaction
 from bot.limits import in_words
-from cogs._pressing import Form, button, moderating, pressed
+from cogs._pressing import Form, Waits, button, moderating, pressed
 from cogs.studio.views import Part, renew, show
 
 TWICE = (
@@ -40,7 +44,7 @@ async def _undelivered(interaction: Interaction) -> tuple[list[Part], int]:
     jobs, count = await interaction.client.office.undelivered(moderating(interaction))
     if not jobs:
         return [("Every clip that was made has been posted.", ())], 0
-    parts: list[Part] = [("### Made, but not posted\nThe clips are kept here.", ())]
+    parts: list[Part] = [(office_words.UNDELIVERED, ())]
     for job in jobs:
         again = button("Try again", "post", f"{job.id}:there")
         here = button("Post it here", "post", f"{job.id}:here")
@@ -72,33 +76,39 @@ async def _trouble(interaction: Interaction) -> tuple[list[Part], int]:
     return parts, found.count - len(found.jobs)
 
 
-@pressed("post", moderators=True)
+@pressed("post", moderators=True, waits=Waits.CHANGE)
 async def _post(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    job_id, _, where = about.partition(":")
+    job_id, where, *told = about.split(":")
     place = moderating(interaction)
     await interaction.client.office.post(place, int(job_id), here=where == "here")
-    parts, beyond = await _undelivered(interaction)
-    await renew(interaction, parts, beyond=beyond)
+    if not told:
+        parts, beyond = await _undelivered(interaction)
+        await renew(interaction, parts, beyond=beyond)
 
 
-@pressed("check", moderators=True)
+@pressed("check", moderators=True, waits=Waits.CHANGE)
 async def _check(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await interaction.client.office.look_again(moderating(interaction), int(about))
-    await _renew_trouble(interaction)
+    job_id, *told = about.split(":")
+    await interaction.client.office.look_again(moderating(interaction), int(job_id))
+    if not told:
+        await _renew_trouble(interaction)
 
 
 @pressed("retry", moderators=True)
 async def _retry(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await interaction.response.send_modal(Retry(int(about)))
+    job_id, *told = about.split(":")
+    await interaction.response.send_modal(Retry(int(job_id), told=bool(told)))
 
 
-@pressed("close", moderators=True)
+@pressed("close", moderators=True, waits=Waits.CHANGE)
 async def _close(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await interaction.client.office.close(moderating(interaction), int(about))
-    await _renew_trouble(interaction)
+    job_id, *told = about.split(":")
+    await interaction.client.office.close(moderating(interaction), int(job_id))
+    if not told:
+        await _renew_trouble(interaction)
 
 
-@pressed("billed", moderators=True)
+@pressed("billed", moderators=True, waits=Waits.CHANGE)
 async def _billed(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     job_id, attempt, answer = about.split(":")
     place = moderating(interaction)
@@ -109,14 +119,18 @@ async def _billed(interaction: Interaction, about: str, _: Sequence[str]) -> Non
 class Retry(Form, title="Order it again?"):
     """Asks for a reason, and so makes sure that nobody pays twice by a slip."""
 
-    def __init__(self, job_id: int) -> None:
+    def __init__(self, job_id: int, *, told: bool) -> None:
+        """*told*: it is asked from the message that told moderators of the job."""
         super().__init__()
         self.job_id = job_id
+        self.told = told
         self.why: ui.TextInput[Any] = ui.TextInput(custom_id="why", max_length=200)
         self.add_item(ui.TextDisplay(TWICE))
         self.add_item(ui.Label(text="Why", component=self.why))
 
     async def on_submit(self, interaction: Interaction, /) -> None:  # type: ignore[override]  # our client's
-        office = interaction.client.office
-        await office.retry(moderating(interaction), self.job_id, why=self.why.value)
-        await _renew_trouble(interaction)
+        place, office = moderating(interaction), interaction.client.office
+        await answering.acknowledge(interaction, thinking=False)
+        await office.retry(place, self.job_id, why=self.why.value)
+        if not self.told:
+            await _renew_trouble(interaction)

@@ -1,16 +1,20 @@
 """/studio queue: what is under way, kept current while Discord lets us, with what moderators do."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
-import discord
 from discord import ui
 
-from bot import messages, office_words
+from bot import answering, messages, office_words
 from bot.client import TOKEN_LASTS, Dailies, Interaction
-from cogs._pressing import button, moderating, pressed
+from bot.errors import Busy, Refusal
+from bot.trouble import translated
+from cogs._pressing import Waits, button, moderating, pressed
 from cogs.studio.views import Part, page
 from storage import Job, State
+
+log = logging.getLogger(__name__)
 
 SHOWN = 9  #: jobs on a page: each takes four of a message's forty components
 GAP = 2.0  #: seconds between two looks, however much happens
@@ -53,11 +57,14 @@ class Live:
                 continue
             try:
                 view = await queue_page(interaction)
-                await interaction.edit_original_response(
-                    view=view, allowed_mentions=messages.SILENT
-                )
-            except discord.HTTPException:
-                continue  # dismissed
+                with translated():
+                    await interaction.edit_original_response(
+                        view=view, allowed_mentions=messages.SILENT
+                    )
+            except Busy as busy:  # the next look shows it
+                log.info("An open queue is not current: %s", busy.raw)
+            except Refusal:
+                continue  # dismissed, or no moderator's any more
             alive.append((at, interaction))
         self._open[guild_id] = alive
 
@@ -81,19 +88,17 @@ async def queue_page(interaction: Interaction) -> ui.LayoutView:
     return page(parts, beyond=count - len(parts) + 1)
 
 
-@pressed("drop", moderators=True)
+@pressed("drop", moderators=True, waits=Waits.CHANGE)
 async def _drop(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     await interaction.client.office.cancel(moderating(interaction), int(about))
     await _again(interaction)
 
 
-@pressed("front", moderators=True)
+@pressed("front", moderators=True, waits=Waits.CHANGE)
 async def _front(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     await interaction.client.office.front(moderating(interaction), int(about))
     await _again(interaction)
 
 
 async def _again(interaction: Interaction) -> None:
-    await interaction.response.edit_message(
-        view=await queue_page(interaction), allowed_mentions=messages.SILENT
-    )
+    await answering.change(interaction, view=await queue_page(interaction))

@@ -9,7 +9,7 @@ from discord import ui
 from bot import messages, office_words
 from bot.client import Interaction
 from bot.houserules import PATTERN_MAX, WORD_MAX
-from cogs._pressing import Form, button, marked, moderating, pressed
+from cogs._pressing import Form, Waits, button, marked, moderating, pressed
 from cogs.studio.views import Part, page, renew
 from storage import PromptRule
 
@@ -51,7 +51,7 @@ async def _forbid(interaction: Interaction, about: str, _: Sequence[str]) -> Non
     await interaction.response.send_modal(Forbid("pattern" if about == "pattern" else "word"))
 
 
-@pressed("allow", moderators=True)
+@pressed("allow", moderators=True, waits=Waits.CHANGE)
 async def _allow(interaction: Interaction, _about: str, picked: Sequence[str]) -> None:
     await interaction.client.office.allow(moderating(interaction), int(picked[0]))
     await renew(interaction, await _parts(interaction))

@@ -6,11 +6,12 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot import messages, office_words
+from bot import answering, messages, office_words
 from bot.client import Interaction
 from bot.errors import Refusal
 from bot.office import UNLIMITED, Overview, credits_of
-from cogs._pressing import Form, button, marked, moderating, pressed
+from bot.trouble import Denied, translated
+from cogs._pressing import Form, Waits, button, marked, moderating, pressed
 from cogs.refusals import helping
 from storage import ChangedBy, Period, Rule, Server, Whose
 
@@ -140,7 +141,7 @@ def _models(
     return ui.Select(custom_id=marked("set", name), placeholder=words, options=options)
 
 
-@pressed("set", moderators=True)
+@pressed("set", moderators=True, waits=Waits.CHANGE)
 async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> None:
     place, office = moderating(interaction), interaction.client.office
     changes: dict[str, Any]
@@ -181,7 +182,7 @@ async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> N
         helping(interaction).ring(place.guild_id)
 
 
-@pressed("slow", moderators=True)
+@pressed("slow", moderators=True, waits=Waits.CHANGE)
 async def _slow(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     await _change(interaction, {"slow_lane": int(about == "on")})
 
@@ -285,21 +286,20 @@ async def _change(interaction: Interaction, changes: dict[str, Any]) -> None:
 
 async def _renew(interaction: Interaction) -> None:
     found = await interaction.client.office.overview(moderating(interaction))
-    await interaction.response.edit_message(
-        view=panel(interaction, found), allowed_mentions=messages.SILENT
-    )
+    await answering.change(interaction, view=panel(interaction, found))
 
 
 async def _greet(interaction: Interaction, channel_id: int) -> None:
     """Make sure that we can post where moderators are to be asked."""
     channel = interaction.client.get_partial_messageable(channel_id, guild_id=interaction.guild_id)
     try:
-        await channel.send(
-            f"{interaction.user.mention} chose this channel: here Dailies asks moderators for "
-            "credits, and tells them when the budget runs out.",
-            allowed_mentions=messages.SILENT,
-        )
-    except (discord.Forbidden, discord.NotFound):
+        with translated():
+            await channel.send(
+                f"{interaction.user.mention} chose this channel: here Dailies asks moderators for "
+                "credits, tells them when the budget runs out, and when a clip waits for them.",
+                allowed_mentions=messages.SILENT,
+            )
+    except Denied:
         raise Refusal(
             f"I cannot post in <#{channel_id}>; let me see it and send messages there first."
         ) from None

@@ -5,7 +5,7 @@ from typing import Any
 
 from discord import ui
 
-from bot import messages
+from bot import answering, messages
 from bot.client import Interaction
 
 Part = tuple[str, Sequence[ui.Item[Any]]]  #: words, and the buttons below them
@@ -47,6 +47,4 @@ async def show(interaction: Interaction, parts: Sequence[Part], *, beyond: int =
 
 async def renew(interaction: Interaction, parts: Sequence[Part], *, beyond: int = 0) -> None:
     """Show these parts in place of the message whose button was pressed."""
-    await interaction.response.edit_message(
-        view=page(parts, beyond=beyond), allowed_mentions=messages.SILENT
-    )
+    await answering.change(interaction, view=page(parts, beyond=beyond))

@@ -3,10 +3,12 @@
 from bot.client import Dailies
 from cogs._pressing import Pressed
 from cogs.takes.boards import Boards
+from cogs.takes.comparing import Comparisons
 from cogs.takes.forms import Forms
 from cogs.takes.menus import MENUS
 from cogs.takes.reactions import Reactions
 from cogs.takes.readback import ReadBack
+from cogs.takes.removing import Removing
 
 
 async def setup(bot: Dailies) -> None:
@@ -18,6 +20,8 @@ async def setup(bot: Dailies) -> None:
     bot.delivery.posted = boards.touch
     await bot.add_cog(boards)
     await bot.add_cog(Forms(bot))
+    await bot.add_cog(Comparisons())
+    await bot.add_cog(Removing(bot))
     reactions = Reactions(bot)
     await bot.add_cog(reactions)
     read_back = ReadBack(bot, reactions)

@@ -2,23 +2,23 @@
 
 import logging
 import re
+from collections.abc import Awaitable
 from contextlib import suppress
 
-import aiohttp
 import discord
 
-from bot import board, messages
+from bot import answering, board, messages
 from bot.client import Dailies, Interaction, place_of
 from bot.errors import Busy, Refusal
 from bot.studio import Place, Quote
+from bot.trouble import Denied, translated
 from cogs._pressing import standing_at
 from cogs.takes.boards import Boards
-from storage import Job, Post
+from storage import Job
 
 log = logging.getLogger(__name__)
 
 _CLIP = re.compile(r"dailies-(\d{1,18})\.(?:mp4|zip)")
-REQUEST = 24 * 1024 * 1024  #: bytes that Discord takes in one request, with some to spare
 
 
 async def pressed(interaction: Interaction, job_id: int) -> tuple[Place, Job]:
@@ -59,34 +59,30 @@ async def clip_of(interaction: Interaction, message: discord.Message) -> int:
 
 
 async def order(
-    interaction: Interaction, quote: Quote, place: Place, *, confirmed: bool = False
+    interaction: Interaction, quoting: Awaitable[Quote], place: Place, *, seen: int | None = None
 ) -> None:
-    """Order what was quoted, and answer with its card. *confirmed*: as `Versions.order`."""
-    ordering = interaction.client.versions.order(
-        quote, request=f"interaction:{interaction.id}", place=place, confirmed=confirmed
-    )
-    await interaction.client.answer(interaction, ordering)
+    """Order what *quoting* comes to, and answer with its card; meanwhile with "thinking…".
+
+    *seen*: the price that the person said yes to, in credits.
+    """
+    bot = interaction.client
+
+    async def ordering() -> tuple[Job, bool]:
+        quote = await quoting
+        return await bot.versions.order(
+            quote,
+            request=f"interaction:{interaction.id}",
+            place=place,
+            confirmed=seen is not None and quote.price <= seen,
+        )
+
+    await bot.answer(interaction, ordering())
 
 
 async def too_dear(bot: Dailies, quote: Quote, place: Place) -> bool:
     """Whether this server wants such a price confirmed."""
     limit = (await bot.studio.store.policy.server(place.guild_id)).confirm_above
     return limit is not None and quote.price > limit
-
-
-async def take_down(bot: Dailies, posts: list[Post]) -> None:
-    """Delete the messages that carry a clip, as far as they can be deleted."""
-    for post in posts:
-        place = bot.get_partial_messageable(post.channel_id)
-        try:
-            await place.get_partial_message(post.message_id).delete()
-        except discord.NotFound:
-            continue
-    await bot.studio.store.takes.gone([post.message_id for post in posts])
-    for job_id in {post.job_id for post in posts}:
-        job = await bot.studio.store.jobs.get(job_id)
-        if job is not None:
-            bot.show(job, bot.studio.glimpse(job))  # its card shows no picture of it any more
 
 
 async def gather(bot: Dailies, job: Job) -> None:
@@ -107,7 +103,7 @@ async def gather(bot: Dailies, job: Job) -> None:
     place = bot.get_partial_messageable(where, guild_id=job.guild_id)
     try:
         await bot.delivery.show_again(job, place, purpose="favourite")
-    except (Refusal, Busy, discord.HTTPException, aiohttp.ClientError, OSError) as error:
+    except (Refusal, Busy) as error:
         log.info("Favourite %s could not be gathered: %s", job.id, error)
         if _reaches(bot, where):
             return  # it is about this clip, or will pass
@@ -142,7 +138,7 @@ def _reaches(bot: Dailies, channel_id: int) -> bool:
 
 
 async def _tell_moderators(bot: Dailies, channel_id: int, text: str) -> None:
-    with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
+    with suppress(Denied, Busy), translated():
         await bot.get_partial_messageable(channel_id).send(text, allowed_mentions=messages.SILENT)
 
 
@@ -173,8 +169,7 @@ async def lineage_of(job: Job, bot: Dailies) -> str:
 
 async def think(interaction: Interaction) -> None:
     """Answer "thinking…" to its person alone; what follows, an apology too, takes its place."""
-    interaction.extras["private"] = True
-    await interaction.response.defer(ephemeral=True, thinking=True)
+    await answering.acknowledge(interaction, private=True)
 
 
 async def with_files(interaction: Interaction, text: str, files: list[discord.File]) -> None:
@@ -197,39 +192,3 @@ def refresh_board(bot: Dailies, job: Job) -> None:
     boards = bot.get_cog("Boards")
     if isinstance(boards, Boards) and job.thread_id is not None:
         boards.refresh(job.thread_id, guild_id=job.guild_id)
-
-
-async def compare(interaction: Interaction, first: Job, second: Job) -> None:
-    """Answer with both clips in one gallery, and side by side in one clip made here."""
-    if first.id == second.id:
-        raise Refusal("Those are the same clip; choose two.")
-    await interaction.response.defer(thinking=True)
-    bot = interaction.client
-    together = await bot.versions.compare(first, second)
-    takes = bot.studio.store.takes
-    pair = [await takes.get(job.id, guild_id=job.guild_id) for job in (first, second)]
-    names = [f"{board.title_of(take)} (#{take.job.id})" for take in pair if take is not None]
-    each = min(await bot.delivery.limit_of(first), REQUEST // 3)
-    shown = [
-        (bot.delivery.file_of(job), f"dailies-compare-{job.id}.mp4", messages.alt_text(job))
-        for job in (first, second)
-    ]
-    both = f"{names[0]} on the left, {names[1]} on the right"
-    shown.append((together, f"dailies-{first.id}-beside-{second.id}.mp4", both))
-    files = [
-        discord.File(await bot.delivery.fitting(path, each), name, description=alt)
-        for path, name, alt in shown
-    ]
-    view = discord.ui.LayoutView(timeout=None)
-    text = [f"### {names[0]} and {names[1]}"]
-    text += [
-        f"-# {name}: {messages.settings_line(take.job, take.seconds)}"
-        for name, take in zip(names, filter(None, pair), strict=True)
-    ]
-    view.add_item(discord.ui.TextDisplay("\n".join(text)))
-    gallery: discord.ui.MediaGallery[discord.ui.LayoutView] = discord.ui.MediaGallery()
-    for file, (_, _, alt) in zip(files, shown, strict=True):
-        gallery.add_item(media=file, description=alt)
-    view.add_item(gallery)
-    view.stop()
-    await interaction.followup.send(view=view, files=files, allowed_mentions=messages.SILENT)

@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections import OrderedDict
 
-import aiohttp
 import discord
 from discord.ext import commands
 
 from bot import board, messages
 from bot.client import Dailies
 from bot.delivery import nonce
+from bot.errors import Busy
+from bot.trouble import Denied, Gone, Lost, translated
 from storage import Job, State, Thread
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 GAP = 5.0  #: seconds between two edits of a board
 OLD_GAP = 600.0  #: the same, once its message is over an hour old: Discord then takes fewer
 OLD = 3600.0
+NEW = 60.0  #: seconds that a thread is so new that it can have no board yet
+TRIES = 12  #: tries of a board while Discord is in trouble
 KNOWN = 5000  #: jobs whose last state is remembered, to tell news from repetition
 
 
@@ -30,6 +33,7 @@ class Boards(commands.Cog):
         self._seen: OrderedDict[int, tuple[State, int | None]] = OrderedDict()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._again: set[int] = set()
+        self._lost: set[int] = set()  # threads whose board may stand there
 
     async def cog_unload(self) -> None:
         for task in self._tasks.values():
@@ -55,14 +59,23 @@ class Boards(commands.Cog):
         task.add_done_callback(lambda _: self._tasks.pop(thread_id, None))
 
     async def _keep(self, thread_id: int, guild_id: int) -> None:
+        tries = 0
         while True:
             self._again.discard(thread_id)
             await self._bot.wait_until_ready()
             try:
                 gap = await self._write(thread_id, guild_id)
-            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-                log.info("The board of thread %s cannot be written: %s", thread_id, error)
+            except Denied as error:
+                log.info("The board of thread %s cannot be written: %s", thread_id, error.raw)
                 return
+            except Busy as busy:
+                log.info("The board of thread %s cannot be written yet: %s", thread_id, busy.raw)
+                tries += 1
+                if tries > TRIES:
+                    return
+                await asyncio.sleep(busy.retry_after or min(OLD_GAP, 2.0**tries))
+                continue
+            tries = 0
             await asyncio.sleep(gap)
             if thread_id not in self._again:
                 return
@@ -74,31 +87,54 @@ class Boards(commands.Cog):
         place = self._bot.get_partial_messageable(thread_id, guild_id=guild_id)
         await self._bot.pacer.wait(urgent=False)
         if known is None or known.board_id is None:
-            message = await place.send(
-                view=view,
-                nonce=nonce(thread_id, "board"),
-                silent=True,
-                allowed_mentions=messages.SILENT,
-            )
+            message = await self._post(place, thread_id, view)
             channel = self._bot.get_channel(thread_id)
             parent_id = channel.parent_id if isinstance(channel, discord.Thread) else None
             thread = Thread(
                 id=thread_id, guild_id=guild_id, parent_id=parent_id, board_id=message.id
             )
             await self._takes.set_thread(thread, at=self._bot.clock())
+            self._lost.discard(thread_id)
             await self._pin(channel, message)
             return GAP
         if known.board_id == 0:
             return GAP
         try:
-            await place.get_partial_message(known.board_id).edit(
-                view=view, allowed_mentions=messages.SILENT
-            )
-        except discord.NotFound:  # somebody does not want it
+            with translated():
+                await place.get_partial_message(known.board_id).edit(
+                    view=view, allowed_mentions=messages.SILENT
+                )
+        except Gone:  # somebody does not want it
             gone = Thread(id=thread_id, guild_id=guild_id, parent_id=None, board_id=0)
             await self._takes.set_thread(gone, at=self._bot.clock())
         age = self._bot.clock() - discord.utils.snowflake_time(known.board_id).timestamp()
         return OLD_GAP if age > OLD else GAP
+
+    async def _post(
+        self, place: discord.PartialMessageable, thread_id: int, view: discord.ui.LayoutView
+    ) -> discord.Message:
+        """Post the board, unless that was done and nobody had written it down."""
+        age = self._bot.clock() - discord.utils.snowflake_time(thread_id).timestamp()
+        if age > NEW or thread_id in self._lost:
+            jobs = await self._bot.studio.store.jobs.in_thread(thread_id)
+            begun = min((job.card_id for job in jobs if job.card_id), default=thread_id)
+            with translated():
+                async for message in place.history(
+                    limit=None, after=discord.Object(begun - 1), oldest_first=True
+                ):
+                    if message.author == self._bot.user and board.is_board(message):
+                        return message
+        try:
+            with translated():
+                return await place.send(
+                    view=view,
+                    nonce=nonce(thread_id, "board"),
+                    silent=True,
+                    allowed_mentions=messages.SILENT,
+                )
+        except Lost:
+            self._lost.add(thread_id)
+            raise
 
     async def _view(self, thread_id: int, guild_id: int) -> discord.ui.LayoutView:
         takes = await self._takes.of_thread(thread_id, limit=board.LISTED, standing=True)
@@ -117,6 +153,7 @@ class Boards(commands.Cog):
             return
         if channel.permissions_for(channel.guild.me).pin_messages:
             try:
-                await message.pin()
-            except discord.HTTPException as error:
-                log.info("The board of thread %s is not pinned: %s", channel.id, error)
+                with translated():
+                    await message.pin()
+            except (Denied, Busy) as error:
+                log.info("The board of thread %s is not pinned: %s", channel.id, error.raw)

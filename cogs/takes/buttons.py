@@ -1,17 +1,16 @@
 """The buttons under a clip. What one does and to which clip is written on it, so that it works
 for as long as the message stands, and who presses it is authorised anew each time."""
 
-import asyncio
 from collections.abc import Sequence
 
 import discord
 
-from bot import board, messages
+from bot import answering, board, messages
 from bot.client import Interaction
-from bot.errors import Busy, Refusal
+from bot.errors import Refusal
 from bot.studio import Place, Quote
-from cogs._pressing import button, pressed
-from cogs.takes import acting, forms
+from cogs._pressing import Question, Waits, button, pressed
+from cogs.takes import acting, comparing, forms, removing
 from storage import Job
 
 
@@ -55,37 +54,47 @@ async def hdr_all_the_same(interaction: Interaction, about: str, _: Sequence[str
     await _make_confirmed(interaction, "hdr", about)
 
 
-@pressed("take-favourite", moderators=False)
+@pressed("take-favourite", moderators=False, waits=Waits.PRIVATE)
 async def favourite(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Mark a clip, or no longer."""
     _place, job = await acting.pressed(interaction, int(about))
     await _favourite(interaction, job)
 
 
-@pressed("take-send", moderators=False)
+@pressed("take-send", moderators=False, waits=Waits.PRIVATE)
 async def send(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Send a clip to the direct messages of whoever pressed."""
     _place, job = await acting.pressed(interaction, int(about))
-    await acting.think(interaction)
     await interaction.client.delivery.send_to(job, interaction.user.id)
-    await interaction.followup.send("It is in your direct messages.", ephemeral=True)
+    await answering.tell(interaction, "It is in your direct messages.")
 
 
 @pressed("take-compare", moderators=False)
 async def compare(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Show a clip beside the one it came from."""
-    place, job = await acting.pressed(interaction, int(about))
-    await _compare(interaction, job, place)
+
+    async def pair() -> tuple[Job, Job]:
+        """With what it was made from, else with the take before it."""
+        place, job = await acting.pressed(interaction, int(about))
+        other = job.brief.parent
+        if other is None:
+            takes = interaction.client.studio.store.takes
+            other = await takes.beside(job.id, thread_id=job.thread_id or 0)
+        if other is None:
+            raise Refusal(f"There is no other take to compare #{job.id} with yet.")
+        return await interaction.client.versions.finished(other, place=place), job
+
+    await comparing.compare(interaction, about, pair)
 
 
-@pressed("take-details", moderators=False)
+@pressed("take-details", moderators=False, waits=Waits.PRIVATE)
 async def tell(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Say everything about a clip."""
     _place, job = await acting.pressed(interaction, int(about))
     await details(interaction, job)
 
 
-@pressed("take-remove", moderators=False)
+@pressed("take-remove", moderators=False, waits=Waits.PRIVATE)
 async def remove(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Take a clip down."""
     place, job = await acting.pressed(interaction, int(about))
@@ -102,35 +111,32 @@ async def _changed(interaction: Interaction, about: str) -> tuple[Place, Job]:
 async def _quote(interaction: Interaction, what: str, job: Job, place: Place) -> Quote:
     versions, request = interaction.client.versions, f"interaction:{interaction.id}"
     if what == "hdr":
-        quoting = versions.hdr(job, request=request, place=place)
-        try:
-            return await asyncio.wait_for(quoting, forms.PATIENCE)
-        except TimeoutError:
-            raise Busy(f"#{job.id} is being fetched; press again in a few seconds.") from None
+        return await versions.hdr(job, request=request, place=place)
     return await versions.variation(job, request=request)
 
 
 async def _make(interaction: Interaction, yes: str, job: Job, place: Place) -> None:
     """Order, or ask about the price first: it stands on the button, and is what is said yes to."""
-    bot = interaction.client
-    quote = await _quote(interaction, "hdr" if "hdr" in yes else "variation", job, place)
-    if not await acting.too_dear(bot, quote, place):
-        await acting.order(interaction, quote, place)
-        return
-    view = discord.ui.View(timeout=None)
-    about = f"{job.id}:{quote.price}"
-    view.add_item(button("Make it", yes, about, style=discord.ButtonStyle.primary))
-    view.stop()
-    price = messages.price(quote.price, bot.usd_per_credit)
-    await interaction.response.send_message(f"That costs {price}.", view=view, ephemeral=True)
+
+    async def quoting() -> Quote:
+        bot = interaction.client
+        quote = await _quote(interaction, "hdr" if "hdr" in yes else "variation", job, place)
+        if await acting.too_dear(bot, quote, place):
+            view = discord.ui.View(timeout=None)
+            about = f"{job.id}:{quote.price}"
+            view.add_item(button("Make it", yes, about, style=discord.ButtonStyle.primary))
+            view.stop()
+            raise Question(f"That costs {messages.price(quote.price, bot.usd_per_credit)}.", view)
+        return quote
+
+    await acting.order(interaction, quoting(), place)
 
 
 async def _make_confirmed(interaction: Interaction, what: str, about: str) -> None:
     number, _, price = about.partition(":")
     place, job = await _changed(interaction, number)
-    quote = await _quote(interaction, what, job, place)
     seen = int(price) if price else 0
-    await acting.order(interaction, quote, place, confirmed=quote.price <= seen)
+    await acting.order(interaction, _quote(interaction, what, job, place), place, seen=seen)
 
 
 async def details(interaction: Interaction, job: Job) -> None:
@@ -142,42 +148,28 @@ async def details(interaction: Interaction, job: Job) -> None:
     view = discord.ui.LayoutView()
     view.add_item(discord.ui.TextDisplay(messages.elide(text, 4000)))
     view.stop()
-    await interaction.response.send_message(
-        view=view, ephemeral=True, allowed_mentions=messages.SILENT
-    )
+    await answering.tell(interaction, view=view)
 
 
 async def _favourite(interaction: Interaction, job: Job) -> None:
     bot = interaction.client
     on = not await bot.studio.store.takes.is_favourite(job.id, interaction.user.id)
-    await acting.think(interaction)
     await bot.versions.favourite(job, interaction.user.id, on=on)
     if on:
         await acting.gather(bot, job)
     acting.refresh_board(bot, job)
     said = "is a favourite of yours" if on else "is no favourite of yours any more"
-    await interaction.followup.send(f"{board.FAVOURITE} #{job.id} {said}.", ephemeral=True)
-
-
-async def _compare(interaction: Interaction, job: Job, place: Place) -> None:
-    """With what it was made from, else with the take before it."""
-    bot = interaction.client
-    other = job.brief.parent
-    if other is None:
-        other = await bot.studio.store.takes.beside(job.id, thread_id=job.thread_id or 0)
-    if other is None:
-        raise Refusal(f"There is no other take to compare #{job.id} with yet.")
-    first = await bot.versions.finished(other, place=place)
-    await acting.compare(interaction, first, job)
+    await answering.tell(interaction, f"{board.FAVOURITE} #{job.id} {said}.")
 
 
 async def _remove(interaction: Interaction, job: Job, place: Place) -> None:
     bot = interaction.client
     await bot.versions.remove(job.id, place=place)
-    await acting.think(interaction)
-    await acting.take_down(bot, await bot.studio.store.takes.posts_of(job.id))
+    stays = await removing.take_down(bot, await bot.studio.store.takes.posts_of(job.id))
     acting.refresh_board(bot, job)
-    await interaction.followup.send(
+    if stays:
+        raise Refusal(removing.words(job.id, stays))
+    await answering.tell(
+        interaction,
         f"#{job.id} is deleted. `/video show clip:{job.id}` brings it back while its file is kept.",
-        ephemeral=True,
     )

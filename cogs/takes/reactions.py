@@ -1,11 +1,11 @@
 """Reactions on a clip: what each does, once, and what happens when one is taken back."""
 
 import asyncio
+import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
-import aiohttp
 import discord
 from discord.ext import commands
 
@@ -14,9 +14,13 @@ from bot.client import NEEDED, Dailies, parent_of, sight
 from bot.errors import Busy, Refusal
 from bot.studio import Asks, Costly, Place, Quote
 from bot.takes import Part
-from cogs.takes import acting, refused, replies
+from bot.trouble import Denied, translated
+from cogs.takes import acting, refused, removing, replies
 from storage import ENDED, DiskTrouble, Job, Post, Reaction, State
 
+log = logging.getLogger(__name__)
+
+TRIES = 3  #: tries to read a message that may be about a clip
 _ORDERS = frozenset({board.RETAKE, board.EXTEND})
 
 
@@ -53,6 +57,10 @@ class Reactions(commands.Cog):
         self._bot = bot
         self._takes = bot.studio.store.takes
         self._turns: WeakValueDictionary[tuple[int, int, str], asyncio.Lock] = WeakValueDictionary()
+        self._lines = refused.Lines(bot)
+
+    async def cog_unload(self) -> None:
+        self._lines.close()
 
     # What Discord tells.
 
@@ -151,9 +159,10 @@ class Reactions(commands.Cog):
                 count += 1  # else it is still being made: given back and forth, it is one job
             now = Reaction(n=count, stands=True, at=self._bot.clock())
             try:
-                if not await self._act(given, count):
-                    return
-            except (Refusal, Busy, DiskTrouble) as no:
+                with translated():
+                    if not await self._act(given, count):
+                        return
+            except Exception as no:  # noqa: BLE001  # a boundary: its person is told right here
                 await self._refuse(given, no, now, known.explained if known else None)
             else:
                 await self._takes.set_reaction(*given.key, now)
@@ -161,7 +170,7 @@ class Reactions(commands.Cog):
     async def _act(self, given: Given, count: int) -> bool:
         """Do what the reaction asks for; False where it is none of ours.
 
-        Raises `Refusal`, `Busy` or `DiskTrouble`.
+        Raises `Refusal`, `Busy`, `DiskTrouble`, or what Discord raises.
         """
         target = await self._target(given)
         if target is None:
@@ -183,8 +192,10 @@ class Reactions(commands.Cog):
             case board.REMOVE:
                 taken = await bot.versions.remove(job_id, place=place)
                 if taken.post is not None or taken.job.state in ENDED:
-                    await acting.take_down(bot, await self._takes.posts_of(job_id))
+                    stays = await removing.take_down(bot, await self._takes.posts_of(job_id))
                     acting.refresh_board(bot, taken.job)
+                    if stays:
+                        raise Refusal(removing.words(job_id, stays))
             case _:
                 return await self._approve(take.job, place)
         return True
@@ -260,10 +271,8 @@ class Reactions(commands.Cog):
             return await self._just_posted(given)
         if not orders:
             return None
-        place = bot.get_partial_messageable(given.channel_id)
-        try:
-            reply = await place.fetch_message(given.message_id)
-        except discord.HTTPException:
+        reply = await self._read(given)
+        if reply is None:
             return None
         about = reply.reference.message_id if reply.reference is not None else None
         post = await self._takes.post(about) if about is not None else None
@@ -285,10 +294,8 @@ class Reactions(commands.Cog):
 
     async def _just_posted(self, given: Given) -> Target | None:
         """The clip of a message of ours that is not written down yet: its file says which."""
-        place = self._bot.get_partial_messageable(given.channel_id)
-        try:
-            message = await place.fetch_message(given.message_id)
-        except discord.HTTPException:
+        message = await self._read(given)
+        if message is None:
             return None
         found = acting.carried(message)
         job = await self._bot.studio.store.jobs.get(found) if found is not None else None
@@ -296,6 +303,26 @@ class Reactions(commands.Cog):
             return None
         price = board.shown_prices(message.content).get(given.emoji)
         return Target(job_id=job.id, beside=message.id, price=price)
+
+    async def _read(self, given: Given) -> discord.Message | None:
+        """The message that was reacted to, or None where it is not to be read.
+
+        Raises `Busy` about one of ours; of somebody else's nobody knows then whether it is about
+        a clip at all, so nothing is said.
+        """
+        place = self._bot.get_partial_messageable(given.channel_id)
+        for tries in range(TRIES):
+            try:
+                with translated():
+                    return await place.fetch_message(given.message_id)
+            except Denied:
+                return None
+            except Busy as busy:
+                log.warning("Message %s cannot be read: %s", given.message_id, busy.raw)
+                if tries == TRIES - 1 and given.ours:
+                    raise
+            await asyncio.sleep(2.0**tries)
+        return None
 
     async def _refuse(
         self, given: Given, no: Exception, now: Reaction, explained: str | None
@@ -309,17 +336,24 @@ class Reactions(commands.Cog):
             answer=said.answer,
             refused_id=said.kept.id if said.kept is not None else None,
         )
-        await self._takes.set_reaction(*given.key, told)
+        with suppress(DiskTrouble):  # it is said all the same
+            await self._takes.set_reaction(*given.key, told)
         place = bot.get_partial_messageable(given.channel_id)
-        with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
-            await place.get_partial_message(given.message_id).remove_reaction(
-                given.emoji, discord.Object(given.place.user_id)
+        # A question is asked each time: the one before may have been answered. So is trouble.
+        if said.line != explained or not isinstance(no, Refusal) or isinstance(no, Costly):
+            self._lines.tell(
+                refused.Line(
+                    said=said, message_id=given.message_id, place=given.place, emoji=given.emoji
+                )
             )
-        # A question is asked each time: the one before may have been answered.
-        if said.line != explained or isinstance(no, Costly):
-            await refused.tell(
-                bot, said, message_id=given.message_id, place=given.place, emoji=given.emoji
-            )
+        await bot.pacer.wait(urgent=False)
+        try:
+            with translated():
+                await place.get_partial_message(given.message_id).remove_reaction(
+                    given.emoji, discord.Object(given.place.user_id)
+                )
+        except (Denied, Busy) as error:
+            log.info("A refused reaction to %s stays: %s", given.message_id, error.raw)
 
     async def taken_back(self, given: Given) -> None:
         """Undo what can be undone of a reaction that stands no longer."""

@@ -5,13 +5,14 @@ import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
-import aiohttp
 import discord
 from discord.ext import commands
 
 from bot import board
 from bot.client import Dailies
+from bot.errors import Busy
 from bot.studio import Place
+from bot.trouble import UNKNOWN_CHANNEL, Denied, Gone, translated
 from cogs.takes.reactions import Given, Reactions, place_at, plain
 from storage import Job, Post
 
@@ -63,13 +64,15 @@ class ReadBack(commands.Cog):
             channels.setdefault(post.channel_id, []).append(post)
         for channel_id, there in channels.items():
             try:
-                await self._read_channel(channel_id, there)
-            except discord.NotFound:
-                await self._takes.gone_with(channel_id)
-            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-                log.info("Channel %s could not be read back: %s", channel_id, error)
+                with translated():
+                    await self._read_channel(channel_id, there)
+            except Gone as gone:
+                if gone.code == UNKNOWN_CHANNEL:  # and not a message in it, or somebody
+                    await self._takes.gone_with(channel_id)
+            except (Denied, Busy) as error:
+                log.info("Channel %s could not be read back: %s", channel_id, error.raw)
         for job in await self._live():
-            with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
+            with suppress(Denied, Busy), translated():
                 await self._bot.pacer.wait(urgent=False)
                 place = self._bot.get_partial_messageable(job.card_channel_id or 0)
                 card = await place.fetch_message(job.card_id or 0)
@@ -100,8 +103,9 @@ class ReadBack(commands.Cog):
         for post in wanted.values():
             await self._bot.pacer.wait(urgent=False)
             try:
-                message = await place.fetch_message(post.message_id)
-            except discord.NotFound:
+                with translated():
+                    message = await place.fetch_message(post.message_id)
+            except Gone:
                 await self._takes.gone([post.message_id])
             else:
                 await self._read_post(message, post)
@@ -142,8 +146,9 @@ class ReadBack(commands.Cog):
         if guild is None:
             return
         try:
-            member = await guild.fetch_member(user_id)
-        except discord.NotFound:
+            with translated():
+                member = await guild.fetch_member(user_id)
+        except Gone:
             return  # they left
         await self._reactions.given(
             Given(

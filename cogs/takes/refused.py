@@ -4,23 +4,34 @@ A reaction has no answer that only its person sees. So a thread reads no more th
 figures, and a button under it gives its person the rest, privately.
 """
 
-from collections.abc import Sequence
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 import discord
 
-from bot import messages
+from bot import answering, messages
 from bot.client import Dailies, Interaction
 from bot.delivery import nonce
-from bot.errors import Private, Refusal
+from bot.errors import Busy, Private, Refusal
 from bot.studio import Costly, Limited, Place
-from cogs._pressing import button, pressed
+from bot.trouble import Denied, translated
+from cogs._pressing import Waits, button, pressed
 from cogs.refusals import Helping, next_steps
 from storage import DiskTrouble, Limit, RefusedOrder
 
+log = logging.getLogger(__name__)
+
+MINUTE = 60.0  #: seconds for which one message holds all refusals of a place
+GATHERED = 2.0  #: seconds between two edits of it
+REASONS = 5  #: different ones that it lists
+NAMED = 5  #: people who are named for each
+BUTTONS = 5
+TRIES = 8  #: while Discord is in trouble
 #: What a thread reads of limits that are somebody's own affair.
 _LIMITS = {
     Limit.QUOTA: "that is more than you may order right now.",
@@ -40,6 +51,30 @@ class Said:
     kept: RefusedOrder | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What is said of one reaction to one message."""
+
+    said: Said
+    message_id: int
+    place: Place
+    emoji: str
+
+    @property
+    def mark(self) -> str:
+        """What tells it from every other one."""
+        kept = self.said.kept.id if self.said.kept is not None else 0
+        return f"{self.place.user_id}-{self.emoji}-{self.said.line}-{kept}"
+
+
+@dataclass(slots=True)
+class _Message:
+    """The refusals of one minute in one place."""
+
+    lines: list[Line] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 async def said_of(bot: Dailies, no: Exception, place: Place) -> Said:
     """How a reaction is refused; an order that may still be made is kept."""
     sentence = messages.explain(no)
@@ -57,39 +92,160 @@ async def said_of(bot: Dailies, no: Exception, place: Place) -> Said:
     return Said(line=line, answer=sentence, kept=kept)
 
 
-async def tell(bot: Dailies, said: Said, *, message_id: int, place: Place, emoji: str) -> None:
-    """Say it once, without a ping or a notification; what is private, by direct message."""
-    with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
-        if said.private:
-            there = await bot.create_dm(discord.Object(place.user_id))
-            clip = f"https://discord.com/channels/{place.guild_id}/{place.channel_id}/{message_id}"
-            await there.send(
-                messages.elide(f"{emoji} {clip}: {said.line}", 2000),
-                allowed_mentions=messages.SILENT,
-            )
+class Lines:
+    """Says in threads why reactions were refused: one message a thread and minute, at most.
+
+    What is refused in that minute is added to it, and summed up where it is much. Without a ping
+    or a notification; what is private goes by direct message.
+    """
+
+    def __init__(self, bot: Dailies) -> None:
+        self._bot = bot
+        self._open: dict[int, _Message] = {}  # by channel
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def close(self) -> None:
+        """Say no more."""
+        for task in self._tasks:
+            task.cancel()
+
+    def tell(self, line: Line) -> None:
+        """Say it soon: results go first."""
+        if line.said.private:
+            self._begin(self._tell_privately(line))
             return
-        view = discord.ui.View(timeout=None)
-        if said.kept is not None and said.kept.why == "confirm":
-            view = next_steps(said.kept)
-        elif said.answer != said.line:
-            view.add_item(button("Why, and what fits", "take-why", f"{message_id}:{emoji}"))
-        view.stop()
-        extra: dict[str, Any] = {"view": view} if view.children else {}
-        kept = said.kept.id if said.kept is not None else 0
-        await bot.get_partial_messageable(place.channel_id, guild_id=place.guild_id).send(
-            messages.elide(f"-# {emoji} <@{place.user_id}>: {said.line}", 2000),
-            nonce=nonce(message_id, f"no-{place.user_id}-{emoji}-{said.line}-{kept}"),
-            reference=discord.MessageReference(
-                message_id=message_id, channel_id=place.channel_id, fail_if_not_exists=False
-            ),
-            mention_author=False,
-            silent=True,
-            allowed_mentions=messages.SILENT,
-            **extra,
-        )
+        message = self._open.get(line.place.channel_id)
+        if message is None:
+            message = self._open[line.place.channel_id] = _Message()
+            self._begin(self._keep(line.place.channel_id, message))
+        message.lines.append(line)
+        message.news.set()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="refused reactions")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _keep(self, channel_id: int, message: _Message) -> None:
+        """Write the message of this minute, and anew when there is more to say."""
+        ends = time.monotonic() + MINUTE
+        sent: discord.Message | None = None
+        try:
+            while (left := ends - time.monotonic()) > 0:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(message.news.wait(), left)
+                if not message.news.is_set():
+                    break
+                message.news.clear()
+                sent = await self._written(channel_id, message, sent)
+                await asyncio.sleep(GATHERED)
+        finally:
+            del self._open[channel_id]
+        if message.news.is_set():
+            await self._written(channel_id, message, sent)
+
+    async def _written(
+        self, channel_id: int, message: _Message, sent: discord.Message | None
+    ) -> discord.Message | None:
+        first, lines = message.lines[0], list(message.lines)
+        for tries in range(TRIES):
+            await self._bot.pacer.wait(urgent=False)
+            view = _buttons(lines)
+            try:
+                with translated():
+                    if sent is not None:
+                        return await sent.edit(
+                            content=text(lines), view=view, allowed_mentions=messages.SILENT
+                        )
+                    extra: dict[str, Any] = {} if view is None else {"view": view}
+                    return await self._bot.get_partial_messageable(
+                        channel_id, guild_id=first.place.guild_id
+                    ).send(
+                        text(lines),
+                        nonce=nonce(first.message_id, f"no-{first.mark}"),
+                        reference=discord.MessageReference(
+                            message_id=first.message_id,
+                            channel_id=channel_id,
+                            fail_if_not_exists=False,
+                        ),
+                        mention_author=False,
+                        silent=True,
+                        allowed_mentions=messages.SILENT,
+                        **extra,
+                    )
+            except Denied as error:
+                log.info("Refusals cannot be said in %s: %s", channel_id, error.raw)
+                return sent
+            except Busy as busy:
+                log.info("Refusals cannot be said in %s yet: %s", channel_id, busy.raw)
+                await asyncio.sleep(busy.retry_after or 2.0**tries)
+        return sent
+
+    async def _tell_privately(self, line: Line) -> None:
+        place = line.place
+        clip = f"https://discord.com/channels/{place.guild_id}/{place.channel_id}/{line.message_id}"
+        for tries in range(TRIES):
+            await self._bot.pacer.wait(urgent=False)
+            try:
+                with translated():
+                    there = await self._bot.create_dm(discord.Object(place.user_id))
+                    await there.send(
+                        messages.elide(f"{line.emoji} {clip}: {line.said.line}", 2000),
+                        nonce=nonce(line.message_id, f"no-{line.mark}"),
+                        allowed_mentions=messages.SILENT,
+                    )
+            except Denied as error:
+                log.info("%s cannot be told privately: %s", place.user_id, error.raw)
+                return
+            except Busy as busy:
+                log.info("%s cannot be told privately yet: %s", place.user_id, busy.raw)
+                await asyncio.sleep(busy.retry_after or 2.0**tries)
+            else:
+                return
 
 
-@pressed("take-why", moderators=False)
+def text(lines: Sequence[Line]) -> str:
+    """What the message of a minute says: the same reasons together, and how many more."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for line in lines:
+        people = groups.setdefault((line.emoji, line.said.line), [])
+        if line.place.user_id not in people:
+            people.append(line.place.user_id)
+    shown = []
+    for (emoji, why), people in [*groups.items()][:REASONS]:
+        named = ", ".join(f"<@{each}>" for each in people[:NAMED])
+        more = f" and {len(people) - NAMED:,} more" if len(people) > NAMED else ""
+        shown.append(f"-# {emoji} {named}{more}: {messages.elide(why, 1500 // REASONS)}")
+    if len(groups) == 1:
+        [(emoji, why)] = groups
+        named = shown[0].partition(": ")[0]
+        shown = [f"{named}: {messages.elide(why, 1500)}"]
+    rest = sum(len(people) for people in [*groups.values()][REASONS:])
+    if rest:
+        shown.append(f"-# {rest:,} more reactions were refused.")
+    return "\n".join(shown)
+
+
+def _buttons(lines: Sequence[Line]) -> discord.ui.View | None:
+    """What can be done about it: of one refusal all that can be, of more a button that asks why."""
+    view = discord.ui.View(timeout=None)
+    if len(lines) == 1 and lines[0].said.kept is not None and lines[0].said.kept.why == "confirm":
+        view = next_steps(lines[0].said.kept)
+    else:
+        asked = {
+            (line.message_id, line.emoji)
+            for line in lines
+            if line.said.answer != line.said.line or line.said.kept is not None
+        }
+        for message_id, emoji in sorted(asked)[:BUTTONS]:
+            mark = emoji if len(asked) > 1 else None
+            about = f"{message_id}:{emoji}"
+            view.add_item(button("Why, and what fits", "take-why", about, emoji=mark))
+    view.stop()
+    return view if view.children else None
+
+
+@pressed("take-why", moderators=False, waits=Waits.PRIVATE)
 async def why(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Tell the person whose reaction was refused why, and offer what can be done about it."""
     bot = interaction.client
@@ -105,6 +261,4 @@ async def why(interaction: Interaction, about: str, _: Sequence[str]) -> None:
             known.refused_id, guild_id=interaction.guild_id
         )
     extra: dict[str, Any] = {} if kept is None else {"view": next_steps(kept)}
-    await interaction.response.send_message(
-        known.answer, ephemeral=True, allowed_mentions=messages.SILENT, **extra
-    )
+    await answering.tell(interaction, known.answer, **extra)

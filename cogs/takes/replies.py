@@ -7,8 +7,9 @@ import discord
 
 from bot import messages
 from bot.client import Dailies
-from bot.errors import Busy, Refusal
+from bot.errors import Refusal
 from bot.studio import clean
+from bot.trouble import Denied, translated
 from storage import Post
 
 SEARCHED = 1000  #: messages, the newest first, in which a reply to a clip is looked for
@@ -30,19 +31,17 @@ class Heard:
 async def listen(bot: Dailies, post: Post, user_id: int) -> Heard:
     """What a person last wrote in reply to a clip, unless something was made with it since.
 
-    Raises `Busy` while Discord is in trouble.
+    Raises `Denied` where the messages cannot be read, `Busy` while Discord is in trouble.
     """
     place = bot.get_partial_messageable(post.channel_id)
     read = 0
-    try:
+    with translated():
         async for message in place.history(limit=SEARCHED):
             read += 1
             if message.id <= post.message_id:
                 return Heard(clip=message if message.id == post.message_id else None)
             if message.author.id == user_id and _answers(message, post):
                 return await _heard(bot, message, post)
-    except discord.HTTPException as error:
-        raise Busy("Discord is having trouble; try again in a minute.") from error
     if read < SEARCHED:
         return Heard()
     return Heard(
@@ -67,11 +66,12 @@ def words_of(bot: Dailies, reply: discord.Message) -> str:
 
 
 async def clip_message(bot: Dailies, post: Post) -> discord.Message | None:
-    """The message that carries a clip; None where it cannot be read."""
+    """The message that carries a clip; None where it cannot be read. Raises `Busy`."""
     place = bot.get_partial_messageable(post.channel_id)
     try:
-        return await place.fetch_message(post.message_id)
-    except discord.HTTPException:
+        with translated():
+            return await place.fetch_message(post.message_id)
+    except Denied:
         return None
 
 

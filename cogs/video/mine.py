@@ -10,7 +10,7 @@ from discord.ext import commands
 from bot import charts, messages, office_words
 from bot.client import Interaction
 from bot.own import DAYS
-from cogs._pressing import button, pressed, standing_at
+from cogs._pressing import Waits, button, pressed, standing_at
 
 KEPT = """### What Dailies keeps about you
 • Each clip you ordered: its prompt and settings, where and when, its card and result, the file.
@@ -60,9 +60,8 @@ class Mine(commands.Cog):
         await interaction.response.send_message(view=view, ephemeral=True)
 
 
-@pressed("export", moderators=False)
+@pressed("export", moderators=False, waits=Waits.PRIVATE)
 async def _export(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
-    await interaction.response.defer(ephemeral=True, thinking=True)
     body = await interaction.client.own.export(interaction.user.id)
     await interaction.followup.send(
         "Everything that is kept about you, in every server.",

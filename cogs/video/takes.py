@@ -12,7 +12,7 @@ from bot.client import Interaction, place_of
 from bot.errors import Busy, Refusal
 from bot.studio import Place, Studio
 from bot.takes import KEPT
-from cogs.takes import acting
+from cogs.takes import acting, comparing
 from cogs.video.words import choices, loras_of, named, number, options, say
 from storage import Job, Mode, Preset
 
@@ -124,10 +124,13 @@ class Taking(commands.Cog):
             The number of the one on the right.
         """
         place = place_of(interaction)
-        first, second = [
-            await interaction.client.versions.finished(number(each), place=place) for each in (a, b)
-        ]
-        await acting.compare(interaction, first, second)
+        versions, names = interaction.client.versions, (number(a), number(b))
+
+        async def pair() -> tuple[Job, Job]:
+            first, second = [await versions.finished(each, place=place) for each in names]
+            return first, second
+
+        await comparing.compare(interaction, f"{names[0]} {names[1]}", pair)
 
     @app_commands.command()
     @options(Mode.TEXT)
@@ -190,7 +193,7 @@ class Taking(commands.Cog):
             "camera": camera,
             "loras": loras_of(loras) or None,
         }
-        quote = await versions.again(
+        quoting = versions.again(
             job,
             request=f"interaction:{interaction.id}",
             place=place,
@@ -199,7 +202,7 @@ class Taking(commands.Cog):
             provider=provider,
             model=model,
         )
-        await acting.order(interaction, quote, place, confirmed=False)
+        await acting.order(interaction, quoting, place)
 
     @app_commands.command()
     async def presets(
@@ -234,12 +237,12 @@ class Taking(commands.Cog):
         if sum(each is not None for each in (use, save, delete)) > 1:
             raise Refusal("Use, save or delete a preset; one at a time.")
         if use is not None:
-            quote = await versions.presets.quote(
+            quoting = versions.presets.quote(
                 await versions.presets.find(use, place=place),
                 prompt or "",
                 request=f"interaction:{interaction.id}",
             )
-            await acting.order(interaction, quote, place, confirmed=False)
+            await acting.order(interaction, quoting, place)
         elif save is not None:
             job = await self._last(clip, place)
             kept = await versions.presets.save(save, job, place=place, server=for_server)

@@ -1,0 +1,105 @@
+"""Shows two clips beside each other. Who asks for the same meanwhile is shown the same answer."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+
+import discord
+from discord.ext import commands
+
+from bot import answering, board, messages
+from bot.client import Interaction
+from bot.errors import Refusal
+from bot.trouble import translated
+from storage import Job
+
+AT_ONCE = 2  #: comparisons that are made at the same time
+STOPPED = "Dailies was stopped meanwhile; press once more."
+SHARED = 300.0  #: seconds for which an answer is shown to who asks for the same
+KNOWN = 200
+REQUEST = 24 * 1024 * 1024  #: bytes that Discord takes in one request, with some to spare
+
+Pair = Callable[[], Awaitable[tuple[Job, Job]]]
+_Known = tuple[float, asyncio.Future[str]]
+
+
+class Comparisons(commands.Cog):
+    """What is being compared, and was lately, by channel and clips."""
+
+    def __init__(self) -> None:
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._known: OrderedDict[tuple[int, str], _Known] = OrderedDict()
+
+    async def show(self, interaction: Interaction, what: str, pair: Pair) -> None:
+        """Answer first, then compare *pair*: *what* names it, the same pair by the same name.
+
+        Raises what *pair* and the work raise, to everybody who waited for it.
+        """
+        key, now = (interaction.channel_id or 0, what), interaction.client.clock()
+        known = self._known.get(key)
+        if known is not None and now - known[0] < SHARED:
+            await answering.acknowledge(interaction, private=True)
+            await pair()  # whether this person may
+            link = await asyncio.shield(known[1])
+            await answering.tell(interaction, f"They are beside each other here: {link}")
+            return
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._known[key] = now, answer
+        if len(self._known) > KNOWN:
+            self._known.popitem(last=False)
+        try:
+            await answering.acknowledge(interaction)
+            async with self._slots:
+                message = await _compared(interaction, *await pair())
+        except BaseException as error:
+            self._known.pop(key, None)
+            answer.set_exception(error if isinstance(error, Exception) else Refusal(STOPPED))
+            answer.exception()  # somebody hears of it in any case
+            raise
+        where = f"{interaction.guild_id}/{message.channel.id}/{message.id}"
+        answer.set_result(f"https://discord.com/channels/{where}")
+
+
+async def compare(interaction: Interaction, what: str, pair: Pair) -> None:
+    """See `Comparisons.show`."""
+    cog = interaction.client.get_cog("Comparisons")
+    assert isinstance(cog, Comparisons)
+    await cog.show(interaction, what, pair)
+
+
+async def _compared(interaction: Interaction, first: Job, second: Job) -> discord.Message:
+    """Answer with both clips in one gallery, and side by side in one clip made here."""
+    if first.id == second.id:
+        raise Refusal("Those are the same clip; choose two.")
+    bot = interaction.client
+    together = await bot.versions.compare(first, second)
+    takes = bot.studio.store.takes
+    pair = [await takes.get(job.id, guild_id=job.guild_id) for job in (first, second)]
+    names = [f"{board.title_of(take)} (#{take.job.id})" for take in pair if take is not None]
+    each = min(await bot.delivery.limit_of(first), REQUEST // 3)
+    shown = [
+        (bot.delivery.file_of(job), f"dailies-compare-{job.id}.mp4", messages.alt_text(job))
+        for job in (first, second)
+    ]
+    both = f"{names[0]} on the left, {names[1]} on the right"
+    shown.append((together, f"dailies-{first.id}-beside-{second.id}.mp4", both))
+    files = [
+        discord.File(await bot.delivery.fitting(path, each), name, description=alt)
+        for path, name, alt in shown
+    ]
+    view = discord.ui.LayoutView(timeout=None)
+    text = [f"### {names[0]} and {names[1]}"]
+    text += [
+        f"-# {name}: {messages.settings_line(take.job, take.seconds)}"
+        for name, take in zip(names, filter(None, pair), strict=True)
+    ]
+    view.add_item(discord.ui.TextDisplay("\n".join(text)))
+    gallery: discord.ui.MediaGallery[discord.ui.LayoutView] = discord.ui.MediaGallery()
+    for file, (_, _, alt) in zip(files, shown, strict=True):
+        gallery.add_item(media=file, description=alt)
+    view.add_item(gallery)
+    view.stop()
+    with translated():
+        return await interaction.followup.send(
+            view=view, files=files, allowed_mentions=messages.SILENT, wait=True
+        )
