@@ -1,5 +1,6 @@
 """What is done about a job in each of its states: one action, and the job as it then is."""
 
+import asyncio
 import logging
 import random
 import secrets
@@ -15,16 +16,19 @@ from bot.failover import Alternative, Failover, Offer, nobody
 from bot.media import MediaError, sniff
 from bot.models import Model
 from bot.places import Places
-from bot.providers import Order, Provider, Receipt, Report, Stage
+from bot.providers import Announces, Order, Provider, Receipt, Report, Stage
 from bot.screen import Glimpse, Screen, Undeliverable
-from storage import ENDED, IllegalMove, Input, Job, Stale, State, Store
+from storage import ENDED, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
 
 log = logging.getLogger(__name__)
 
 QUEUE_LASTS = 24 * 3600.0  #: seconds that a job waits for a provider before it is given up
 TRIES = 6  #: tries of a step that fails for a reason nobody knows, before a person must look
 PATIENCE = 12  #: tries of a step whose failure may pass, such as a download
+SAVED_LATER = 30.0  #: seconds until a job is looked at whose next step could not be written down
 UNHEARD = 3600.0  #: seconds past its deadline that a provider which does not answer is asked
+
+Save = Callable[[Job], Awaitable[Job]]  #: writes a job down; gives it as the row is then
 
 #: States whose step posts a message.
 POSTED = frozenset(
@@ -88,13 +92,16 @@ class Steps:
             self._unheard.pop(job.id, None)
             self._failover.forget(job)
 
-    async def advance(self, job: Job) -> Job | float | None:
-        """Do what *job*'s state calls for: the job as it then is, or when to look again."""
+    async def advance(self, job: Job, save: Save) -> Job | float | None:
+        """Do what *job*'s state calls for: the job as it then is, or when to look again.
+
+        *save* writes down what has to be on the disk before the step can end.
+        """
         now = self._clock()
         try:
             match job.state:
                 case State.QUEUED:
-                    return await self._begin(job)
+                    return await self._begin(job, save)
                 case State.SUBMITTING:
                     return await self._submit(job)
                 case State.RENDERING:
@@ -130,8 +137,8 @@ class Steps:
 
     # One function a state.
 
-    async def _begin(self, job: Job) -> Job | float | None:
-        """Write down that a provider is about to hear of it, once there is room there."""
+    async def _begin(self, job: Job, save: Save) -> Job | float | None:
+        """Have it ordered, once there is room at its provider."""
         provider = self._providers.get(job.provider)
         if provider is None:
             return self._failed(job, _gone(job), failure=Failure.DOWN)
@@ -146,9 +153,15 @@ class Steps:
             return await self._move(job, offer)
         if not self._places.take(job, provider):
             return None
-        now, token = self._clock(), self._new_token()
-        self._intended[job.id] = token
-        return job.to(State.SUBMITTING, now=now, due_at=now, attempt=job.attempt + 1, token=token)
+        job = replace(job, token=self._new_token())
+        if isinstance(provider, Announces):
+            return await self._send(job, provider, save)
+        self._intended[job.id] = job.token or ""
+        return self._intention(job)
+
+    def _intention(self, job: Job) -> Job:
+        now = self._clock()
+        return job.to(State.SUBMITTING, now=now, due_at=now, attempt=job.attempt + 1)
 
     async def _waited_enough(self, job: Job) -> bool:
         """Whether nobody asked for another try lately: an order may have been parked for days."""
@@ -180,28 +193,86 @@ class Steps:
             return self._unclear(job, "We were stopped just as it was being sent.")
         self._intended.pop(job.id, None)
         self._screen.show(job, Glimpse())
-        now = self._clock()
         try:
             receipt = await provider.submit(self.order(job, provider))
-        except Busy as busy:
-            log.info("Job %s was not taken: %s %s", job.id, busy, busy.raw)
-            elsewhere = self._failover.busy(job, provider, busy)
-            now = self._clock()
-            again = now if elsewhere else self._later(job, busy)
-            return replace(job.to(State.QUEUED, now=now, due_at=again), tries=job.tries + 1)
-        except Refusal as refusal:
-            log.warning("Job %s was refused: %s %s", job.id, refusal, refusal.raw)
-            if self._failover.refused(job, refusal):
-                now = self._clock()
-                return replace(job.to(State.QUEUED, now=now, due_at=now), tries=job.tries + 1)
-            return self._refused(job, refusal)
-        except Unclear as unclear:
-            named = self.named.get(job.token or "")
-            if named is None:
-                log.exception("Job %s may have been taken: %s", job.id, unclear.raw)
-                return self._unclear(job, str(unclear))
-            log.info("Job %s: the reply was lost, a callback named it", job.id)
-            receipt = Receipt(remote_id=named)
+        except (Busy, Refusal, Unclear) as error:
+            return self._not_taken(job, provider, error)
+        return self._taken(job, provider, receipt)
+
+    async def _send(self, job: Job, provider: Provider, save: Save) -> Job | float | None:
+        """Order *job*, and write the intention down when its provider says that it leaves now.
+
+        Whatever comes before, such as an upload or a connection, may fail or be cut off and has
+        ordered nothing.
+        """
+        saving: asyncio.Future[Job] | None = None
+
+        async def sending() -> None:
+            nonlocal saving
+            if self.stopping:
+                raise Busy("Dailies is about to stop.")
+            if saving is None:
+                saving = asyncio.ensure_future(save(self._intention(job)))
+            await asyncio.shield(saving)
+
+        answer: Receipt | Exception
+        try:
+            answer = await provider.submit(replace(self.order(job, provider), sending=sending))
+        except Exception as error:  # noqa: BLE001  # each kind is told apart below
+            answer = error
+        if saving is not None:
+            try:
+                job = await saving
+            except DiskTrouble as trouble:
+                log.warning("Job %s was not sent: %s", job.id, trouble)
+                self._places.let_go(job)
+                return self._clock() + SAVED_LATER
+        elif isinstance(answer, Receipt | Unclear):  # it did not say so, and sent it
+            job = await save(self._intention(job))
+        match answer:
+            case Receipt():
+                return self._taken(job, provider, answer)
+            case Busy() | Refusal() | Unclear():
+                return self._not_taken(job, provider, answer)
+            case _ if job.state is State.SUBMITTING:
+                log.error("Job %s may have been sent", job.id, exc_info=answer)
+                return self._unclear(job, "We failed while it was being sent.")
+            case _:
+                self._places.let_go(job)
+                raise answer
+
+    def _not_taken(self, job: Job, provider: Provider, error: Busy | Refusal | Unclear) -> Job:
+        """What becomes of *job* after an order that *provider* did not take, as far as is known."""
+        match error:
+            case Busy() as busy:
+                log.info("Job %s was not taken: %s %s", job.id, busy, busy.raw)
+                elsewhere = self._failover.busy(job, provider, busy)
+                return self._queued_again(
+                    job, self._clock() if elsewhere else self._later(job, busy)
+                )
+            case Refusal() as refusal:
+                log.warning("Job %s was refused: %s %s", job.id, refusal, refusal.raw)
+                if self._failover.refused(job, refusal):
+                    return self._queued_again(job, self._clock())
+                return self._refused(job, refusal)
+            case unclear:
+                named = self.named.get(job.token or "")
+                if named is None:
+                    log.error("Job %s may have been taken: %s", job.id, unclear.raw)
+                    return self._unclear(job, str(unclear))
+                log.info("Job %s: the reply was lost, a callback named it", job.id)
+                return self._taken(job, provider, Receipt(remote_id=named))
+
+    def _queued_again(self, job: Job, at: float) -> Job:
+        """*job*, which was not sent, waiting until *at* for another try."""
+        if job.state is State.QUEUED:
+            self._places.let_go(job)
+            return job.again(at, token=None)
+        queued = job.to(State.QUEUED, now=self._clock(), due_at=at)
+        return replace(queued, tries=job.tries + 1)
+
+    def _taken(self, job: Job, provider: Provider, receipt: Receipt) -> Job:
+        """*job* once its provider took the order."""
         now = self._clock()
         # Where it called back already, there is no need to wait before asking.
         called = self.named.get(job.token or "") == receipt.remote_id

@@ -200,23 +200,31 @@ class Worker:
                 self._screen.show(job, Glimpse())
             return None
         self._places.seen(job)
+        row = job
+
+        async def save(change: Job) -> Job:
+            nonlocal row
+            before, row = row, await self._jobs.save(change, credits=self._billed(change))
+            self._after(before, row)
+            return row
+
         while True:
             # What happened is not lost when the disk is full: it is written down once it can be.
-            outcome = self._unsaved.get(job.id) or await self._steps.advance(job)
+            outcome = self._unsaved.get(id) or await self._steps.advance(row, save)
             if not isinstance(outcome, Job):
                 return outcome
-            self._unsaved[job.id] = outcome
+            before = row
+            self._unsaved[id] = outcome
             try:
-                before, job = job, await self._jobs.save(outcome, credits=self._billed(outcome))
+                await save(outcome)
             except (Stale, IllegalMove):
-                del self._unsaved[job.id]
+                del self._unsaved[id]
                 raise
-            del self._unsaved[job.id]
-            self._after(before, job)
+            del self._unsaved[id]
             if before.state is State.FETCHING:
-                await self._estimates.learn(job.provider, job.model)
-            if job.state is not State.SUBMITTING:
-                return job.due_at
+                await self._estimates.learn(row.provider, row.model)
+            if row.state is not State.SUBMITTING:
+                return row.due_at
             # What was just written down is done at once: a stop never comes between the two.
 
     def _after(self, before: Job, saved: Job) -> None:
