@@ -359,7 +359,7 @@ def elide(text: str, limit: int) -> str:
 def explain(error: BaseException) -> str:
     """What a person is told when something they did raised *error*."""
     match getattr(error, "original", error):
-        case Refusal() | Busy() | Unclear() as known:
+        case Refusal() | Busy() | Unclear() | DiskTrouble() as known:
             return str(known)
         case app_commands.NoPrivateMessage():
             return "Dailies works in servers; use it in a channel there."

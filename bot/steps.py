@@ -26,6 +26,7 @@ QUEUE_LASTS = 24 * 3600.0  #: seconds that a job waits for a provider before it 
 TRIES = 6  #: tries of a step that fails for a reason nobody knows, before a person must look
 PATIENCE = 12  #: tries of a step whose failure may pass, such as a download
 SAVED_LATER = 30.0  #: seconds until a job is looked at whose next step could not be written down
+CARD_WITHIN = 10.0  #: seconds for its card to stand, before a job goes on without one
 UNHEARD = 3600.0  #: seconds past its deadline that a provider which does not answer is asked
 
 Save = Callable[[Job], Awaitable[Job]]  #: writes a job down; gives it as the row is then
@@ -79,6 +80,7 @@ class Steps:
         self._unheard: dict[int, float] = {}  # since when overdue jobs' providers do not answer
         self.glimpses: dict[int, Glimpse] = {}  #: of jobs that a provider is working on
         self.named: dict[str, str] = {}  #: what a callback called an attempt that is being sent
+        self.without_card: set[int] = set()  #: jobs whose card cannot be posted just now
         self.stopping = False  #: nothing new is begun
 
     def saved(self, before: Job, job: Job) -> None:
@@ -91,6 +93,7 @@ class Steps:
             self.glimpses.pop(job.id, None)
             self._unheard.pop(job.id, None)
             self._failover.forget(job)
+            self.without_card.discard(job.id)
 
     async def advance(self, job: Job, save: Save) -> Job | float | None:
         """Do what *job*'s state calls for: the job as it then is, or when to look again.
@@ -144,6 +147,8 @@ class Steps:
             return self._failed(job, _gone(job), failure=Failure.DOWN)
         if self.stopping:
             return None
+        if job.card_id is None and (wait := self._until_without_card(job)) > 0:
+            return self._clock() + wait  # once its card stands, that is committed, and it is due
         if self._awake(job.created_at) > QUEUE_LASTS and await self._waited_enough(job):
             now, sentence = self._clock(), "No provider took it within a day; nothing was ordered."
             return job.to(
@@ -162,6 +167,14 @@ class Steps:
     def _intention(self, job: Job) -> Job:
         now = self._clock()
         return job.to(State.SUBMITTING, now=now, due_at=now, attempt=job.attempt + 1)
+
+    def _until_without_card(self, job: Job) -> float:
+        """Seconds that a job waits for its card, where people see what happens to it."""
+        wait = CARD_WITHIN - self._awake(job.created_at)
+        if wait > 0 and job.id not in self.without_card:
+            return wait
+        self._screen.ensure_card(job)
+        return 0.0
 
     async def _waited_enough(self, job: Job) -> bool:
         """Whether nobody asked for another try lately: an order may have been parked for days."""
