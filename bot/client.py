@@ -5,10 +5,12 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import discord
 import yarl
@@ -28,11 +30,15 @@ from bot.shelf import Shelf
 from bot.studio import Place, Studio
 from bot.takes import Versions
 from bot.trouble import AlreadyDone, Denied, Gone, Lost, translated
-from storage import ENDED, Input, Job, State, Take
+from storage import ENDED, DiskTrouble, Input, Job, State, Take
 
 log = logging.getLogger(__name__)
 
 ACKNOWLEDGE = 1.0  #: seconds to have the card ready, before "thinking…" is shown; Discord allows 3
+TOO_LATE = 5.0  #: seconds after which there is no sense in trying to give a first answer
+CARD_AGAIN = (
+    60.0  #: seconds after which a card that could not be posted is tried again, then doubled
+)
 TOKEN_LASTS = 14 * 60.0  #: seconds that an interaction's token is used; Discord ends it at 15 min
 
 #: What the bot must be allowed to, in the channel it is asked in.
@@ -50,6 +56,9 @@ NEEDED = discord.Permissions(
 INVITED = discord.Permissions(
     NEEDED.value | discord.Permissions(manage_messages=True, pin_messages=True).value
 )
+
+_THINKING = discord.InteractionResponseType.deferred_channel_message
+_T = TypeVar("_T")
 
 
 class Tree(app_commands.CommandTree["Dailies"]):
@@ -118,6 +127,9 @@ class Dailies(commands.Bot):
         self._tokens: dict[int, tuple[float, discord.Interaction[Any]]] = {}
         self.pacer = Pacer()
         self._late: set[asyncio.Task[None]] = set()  # cards that wait for their posters
+        self._answering: set[asyncio.Task[Any]] = set()  # orders, and the cards that they get
+        self._giving: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._no_card: dict[int, tuple[float, float]] = {}  # when to try again, and the wait then
         self._cards = Cards(self._edit, fast=lambda job: self._token(job) is not None, clock=clock)
         self.versions = Versions(studio, data=data, shelf=shelf, clock=clock)
         self.delivery = Delivery(
@@ -146,7 +158,8 @@ class Dailies(commands.Bot):
         self.studio.connected()
 
     async def close(self) -> None:
-        for task in self._late:
+        # What was committed is in the rows: the next start gives it its card.
+        for task in (*self._late, *self._answering):
             task.cancel()
         await self._cards.settle()
         await self.delivery.close()
@@ -155,24 +168,97 @@ class Dailies(commands.Bot):
     # Answering.
 
     async def answer(
-        self, interaction: "Interaction", order: Coroutine[None, None, tuple[Job, bool]]
+        self,
+        interaction: "Interaction",
+        order: Coroutine[None, None, tuple[Job, bool]],
+        *,
+        long: asyncio.Event | None = None,
     ) -> None:
         """Take *order* and answer with its card, in a thread of its own where there can be one.
 
-        Discord waits 3 seconds: an order that takes longer than one is answered "thinking…"
-        first. Whatever becomes of the card, the job goes on.
+        Discord waits 3 seconds: an order that takes longer than one, or that has set *long*, is
+        answered "thinking…" first. Whatever becomes of that answer, of this call and of the
+        card, an order that has begun is seen to its end.
         """
-        task = asyncio.ensure_future(order)
-        done, _ = await asyncio.wait({task}, timeout=ACKNOWLEDGE)
-        if not done:
-            await interaction.response.defer(thinking=True)
-        job, created = await task
-        if not created and job.card_id is not None:
-            return  # the same request again: its card stands
+        ordering = self._kept(order)
+        await asyncio.shield(self._kept(self._answer(interaction, ordering, long)))
+
+    def _kept(self, work: Coroutine[None, None, _T]) -> asyncio.Task[_T]:
+        """*work* as a task that goes on when nobody waits for it any more."""
+        task = asyncio.ensure_future(work)
+        self._answering.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._answering.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits for it hears of it; perhaps nobody does any more
+
+    async def _answer(
+        self,
+        interaction: "Interaction",
+        ordering: asyncio.Task[tuple[Job, bool]],
+        long: asyncio.Event | None,
+    ) -> None:
+        reachable = await self._acknowledge(interaction, ordering, long)
         try:
-            await self._present(interaction, job)
-        finally:
-            self.studio.begin(job)
+            job, _ = await ordering
+        except Exception as error:
+            if reachable:
+                raise
+            await self._apologise_elsewhere(interaction, error)
+            return
+        async with self._card_of(job):
+            # Somebody else may have seen to it: the same interaction, come twice.
+            current = await self._current(job)
+            if current.card_id is None:
+                await self._present(interaction, current)
+            elif reachable and interaction.response.type is _THINKING:
+                with suppress(Denied, Busy), translated():
+                    await interaction.delete_original_response()
+                    await interaction.followup.send(f"#{job.id} is ordered.", ephemeral=True)
+
+    async def _acknowledge(
+        self,
+        interaction: "Interaction",
+        ordering: asyncio.Task[tuple[Job, bool]],
+        long: asyncio.Event | None,
+    ) -> bool:
+        """Answer "thinking…" if *ordering* takes long. False where Discord did not take that."""
+        waiting: set[asyncio.Future[Any]] = {ordering}
+        if long is not None:
+            waiting.add(asyncio.ensure_future(long.wait()))
+        await asyncio.wait(waiting, timeout=ACKNOWLEDGE, return_when=asyncio.FIRST_COMPLETED)
+        for each in waiting - {ordering}:
+            each.cancel()
+        if ordering.done() or interaction.response.is_done():
+            return True
+        try:
+            async with asyncio.timeout(TOO_LATE):
+                await answering.acknowledge(interaction)
+        except (Denied, Busy, TimeoutError) as error:
+            log.info("An order goes on though it could not be answered: %s", error)
+            return False
+        return True
+
+    async def _apologise_elsewhere(self, interaction: "Interaction", error: Exception) -> None:
+        """Say what went wrong, once, where the interaction itself may take no answer."""
+        sentence = messages.elide(messages.explain(error), 1900)
+        try:
+            # Where only the reply to "thinking…" was lost, that stands, and can be followed up.
+            with translated():
+                await interaction.delete_original_response()
+                await interaction.followup.send(
+                    sentence, ephemeral=True, allowed_mentions=messages.SILENT
+                )
+        except (Denied, Busy):
+            text = f"Your order in <#{interaction.channel_id}>: {sentence}"
+            try:
+                with translated():
+                    await interaction.user.send(text, allowed_mentions=messages.SILENT)
+            except (Denied, Busy) as trouble:
+                log.warning("Could not say “%s”: %s", sentence, trouble.raw or trouble)
 
     async def present(self, job: Job, channel_id: int, *, beside: int, again: bool) -> None:
         """Show a job that no interaction asked for, by a message of our own beside another one.
@@ -180,56 +266,112 @@ class Dailies(commands.Bot):
         With *again*, an earlier try may have posted it: look first. Whatever becomes of the
         card, the job goes on.
         """
-        place = self.get_partial_messageable(channel_id, guild_id=job.guild_id)
+        async with self._card_of(job):
+            current = await self._current(job)
+            if current.card_id is None:
+                await self._post_card(current, channel_id, beside=beside, again=again)
+
+    def ensure_card(self, job: Job) -> None:
+        """See `Screen.ensure_card`."""
+        again_at, _ = self._no_card.get(job.id, (0.0, 0.0))
+        if job.card_id is None and job.id not in self._giving and self.clock() >= again_at:
+            self._kept(self._give_card(job))
+
+    async def _give_card(self, job: Job) -> None:
         try:
-            card = None
-            if again:
-                card = await self.delivery.found(place, job, messages.is_card(job))
-            if card is None:
-                await self.pacer.wait(urgent=True)
-                with translated():
-                    card = await place.send(
-                        view=await self._view(job, self.studio.glimpse(job)),
-                        nonce=nonce(job.id, "card"),
-                        reference=discord.MessageReference(
-                            message_id=beside, channel_id=channel_id, fail_if_not_exists=False
-                        ),
-                        mention_author=False,
-                        silent=True,
-                        allowed_mentions=messages.SILENT,
+            async with self._card_of(job):
+                current = await self._current(job)
+                if current.card_id is not None or current.state in ENDED:
+                    self._no_card.pop(job.id, None)
+                    return
+                log.info("Job %s has no card; it gets one", job.id)
+                await self._post_card(current, job.channel_id, again=True, ping=True)
+        except Exception:  # a boundary: nobody waits for this
+            log.exception("Job %s could not be given a card", job.id)
+
+    @asynccontextmanager
+    async def _card_of(self, job: Job) -> AsyncGenerator[None]:
+        """The right to give *job* its card: whoever has it looks first whether there is one.
+
+        What goes wrong with it is not the order's: that was taken, and goes on.
+        """
+        async with self._giving.setdefault(job.id, asyncio.Lock()):
+            try:
+                yield
+            except (Denied, Busy, DiskTrouble) as error:
+                _, wait = self._no_card.get(job.id, (0.0, CARD_AGAIN / 2))
+                self._no_card[job.id] = self.clock() + 2 * wait, min(2 * wait, 1800.0)
+                log.warning("No card for job %s: %s", job.id, error)
+                self.studio.without_card(job)
+
+    async def _current(self, job: Job) -> Job:
+        return await self.studio.store.jobs.get(job.id) or job
+
+    async def _post_card(
+        self,
+        job: Job,
+        channel_id: int,
+        *,
+        again: bool,
+        beside: int | None = None,
+        ping: bool = False,
+    ) -> None:
+        """Post the card with the bot's own token; with *ping*, its requester is notified."""
+        place = self.get_partial_messageable(channel_id, guild_id=job.guild_id)
+        card = await self.delivery.found(place, job, messages.is_card(job)) if again else None
+        if card is None:
+            await self.pacer.wait(urgent=True)
+            view = await self._view(job, self.studio.glimpse(job))
+            extra: dict[str, Any] = {"silent": True, "allowed_mentions": messages.SILENT}
+            if beside is not None:
+                extra["reference"] = discord.MessageReference(
+                    message_id=beside, channel_id=channel_id, fail_if_not_exists=False
+                )
+                extra["mention_author"] = False
+            if ping:  # it names whom it is for, who may have read of no answer to their order
+                extra = {
+                    "allowed_mentions": discord.AllowedMentions(
+                        everyone=False, roles=False, users=[discord.Object(job.user_id)]
                     )
+                }
             with translated():
-                channel = self.get_channel(channel_id) or await self.fetch_channel(channel_id)
-            thread_id = channel_id if isinstance(channel, discord.Thread) else None
-            if isinstance(channel, discord.TextChannel):
-                thread_id = await self._start_thread(channel, card.id, job)
-            placed = await self.studio.placed(
-                job, card_channel_id=channel_id, card_id=card.id, thread_id=thread_id
-            )
-            self._tell_watchers(placed)
-        except (Denied, Busy) as error:
-            log.warning("No card for job %s: %s", job.id, error.raw or error)
-        finally:
-            self.studio.begin(job)
+                card = await place.send(view=view, nonce=nonce(job.id, "card"), **extra)
+        with translated():
+            channel = self.get_channel(channel_id) or await self.fetch_channel(channel_id)
+        await self._placed(job, channel, card.id)
 
-    def _tell_watchers(self, job: Job) -> None:
-        for watch in self.watchers:
-            watch(job)
-
-    async def _present(self, interaction: "Interaction", job: Job) -> None:
-        self._tokens[job.id] = self.clock(), interaction
-        view = await self._view(job, self.studio.glimpse(job))
-        card_id = await answering.show(interaction, view)
-        channel = interaction.channel
+    async def _placed(self, job: Job, channel: object, card_id: int) -> None:
+        """Note where *job*'s card stands, and the thread that is started from it."""
+        channel_id = getattr(channel, "id", job.channel_id)
         thread_id = None
         if isinstance(channel, discord.Thread):
             thread_id = channel.id
         elif isinstance(channel, discord.TextChannel):
             thread_id = await self._start_thread(channel, card_id, job)
         placed = await self.studio.placed(
-            job, card_channel_id=job.channel_id, card_id=card_id, thread_id=thread_id
+            job, card_channel_id=channel_id, card_id=card_id, thread_id=thread_id
         )
+        self._no_card.pop(job.id, None)
         self._tell_watchers(placed)
+        if placed.rev != job.rev:  # it moved while its card was written
+            self._cards.show(placed, self.studio.glimpse(placed))
+
+    def _tell_watchers(self, job: Job) -> None:
+        for watch in self.watchers:
+            watch(job)
+
+    async def _present(self, interaction: "Interaction", job: Job) -> None:
+        """Answer with the card; where that cannot be, post it with the bot's own token."""
+        view = await self._view(job, self.studio.glimpse(job))
+        try:
+            async with asyncio.timeout(TOO_LATE):
+                card_id = await answering.show(interaction, view)
+        except (Denied, Busy, TimeoutError) as error:
+            log.info("An order could not be answered with its card: %s", error)
+            await self._post_card(job, job.channel_id, again=True, ping=True)
+            return
+        self._tokens[job.id] = self.clock(), interaction
+        await self._placed(job, interaction.channel, card_id)
 
     async def _start_thread(
         self, channel: discord.TextChannel, card_id: int, job: Job

@@ -369,7 +369,7 @@ def explain(error: BaseException) -> str:
     """What a person is told when something they did raised *error*."""
     original = getattr(error, "original", error)
     match translation(original) or original:
-        case Refusal() | Busy() | Unclear() as known:
+        case Refusal() | Busy() | Unclear() | DiskTrouble() as known:
             return str(known)
         case app_commands.NoPrivateMessage():
             return "Dailies works in servers; use it in a channel there."

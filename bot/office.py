@@ -256,7 +256,6 @@ class Office:
         job = await self._servers.set_lane(by, job_id, Lane.FRONT)
         if job is None:
             raise Refusal(f"#{job_id} does not wait any more.")
-        self._studio.begin(job)
         return job
 
     async def cancel(self, place: Place, job_id: int) -> Job:
@@ -377,7 +376,6 @@ class Office:
             saved = await self._servers.move(by, what, change, why, thread_id=thread_id)
         except (Stale, IllegalMove):
             raise Refusal(f"#{job.id} moved on just now; look again.") from None
-        self._studio.begin(saved)
         return saved
 
 

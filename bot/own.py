@@ -33,7 +33,6 @@ class Own:
     def __init__(
         self, studio: Studio, *, shelf: Shelf, clock: Callable[[], float] = time.time
     ) -> None:
-        self._studio = studio
         self._store = studio.store
         self._shelf = shelf
         self._clock = clock
@@ -83,7 +82,6 @@ class Own:
         for job in waiting:
             ended = job.to(State.CANCELLED, now=self._clock(), cancelled_by=user_id)
             try:
-                saved = await self._store.jobs.save(replace(ended, due_at=None), "forgotten")
+                await self._store.jobs.save(replace(ended, due_at=None), "forgotten")
             except (Stale, IllegalMove):
                 continue  # it has just been begun: the deletion will say so
-            self._studio.begin(saved)

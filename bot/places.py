@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from bot.lanes import Queue
 from bot.providers import Provider
 from bot.screen import Glimpse, Screen
-from storage import Job
+from storage import Due, Job
 
 SHOWN_WAITING = 20  #: cards of waiting jobs that are kept current; the rest follow as they move up
 
@@ -62,6 +62,15 @@ class Places:
         provider = self._providers.get(job.provider)
         for waiting in queue.first(provider.limits.concurrency - len(taken) if provider else 1):
             self._call(waiting)
+
+    def waits(self, due: Due) -> bool:
+        """Whether the job is in line, and there is no place that it could have."""
+        queue = self._queue(due.provider)
+        if due.id not in queue:
+            return False
+        provider, taken = self._providers.get(due.provider), self._taken.get(due.provider, set())
+        room = provider.limits.concurrency - len(taken) if provider is not None else 1
+        return all(each.id != due.id for each in queue.first(room))
 
     def glimpse(self, job: Job) -> Glimpse | None:
         """Where *job* stands in the queue; None where it does not wait."""

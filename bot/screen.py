@@ -40,6 +40,10 @@ class Screen(Protocol):
         """Make the card say where the job stands, soon. Never raises, never waits."""
         ...
 
+    def ensure_card(self, job: Job) -> None:
+        """Give *job* a card if it has none, soon. Never raises, never waits."""
+        ...
+
     async def deliver(self, job: Job, clip: Path, *, again: bool) -> int:
         """Post the clip and ping its requester; return the message's id.
 

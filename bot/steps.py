@@ -1,5 +1,6 @@
 """What is done about a job in each of its states: one action, and the job as it then is."""
 
+import asyncio
 import logging
 import random
 import secrets
@@ -15,9 +16,9 @@ from bot.failover import Alternative, Failover, Offer, nobody
 from bot.media import MediaError, sniff
 from bot.models import Model
 from bot.places import Places
-from bot.providers import Order, Provider, Receipt, Report, Stage
+from bot.providers import Announces, Order, Provider, Receipt, Report, Stage
 from bot.screen import Glimpse, Screen, Undeliverable
-from storage import ENDED, IllegalMove, Input, Job, Stale, State, Store
+from storage import ENDED, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,11 @@ PATIENCE = 12  #: tries of a step whose failure may pass, such as a download
 OWED_LEAST, OWED_MOST = 300.0, 3600.0  #: seconds between two tries of a post that is owed
 REJECTED_AGAIN = 24 * 3600.0  #: the same, where Discord does not take what it says
 NOTICE_LASTS = 7 * 24 * 3600.0  #: seconds for which a notice is owed; a clip is while it is kept
+SAVED_LATER = 30.0  #: seconds until a job is looked at whose next step could not be written down
+CARD_WITHIN = 10.0  #: seconds for its card to stand, before a job goes on without one
 UNHEARD = 3600.0  #: seconds past its deadline that a provider which does not answer is asked
+
+Save = Callable[[Job], Awaitable[Job]]  #: writes a job down; gives it as the row is then
 
 #: States whose step posts a message.
 POSTED = frozenset(
@@ -78,6 +83,7 @@ class Steps:
         self._unheard: dict[int, float] = {}  # since when overdue jobs' providers do not answer
         self.glimpses: dict[int, Glimpse] = {}  #: of jobs that a provider is working on
         self.named: dict[str, str] = {}  #: what a callback called an attempt that is being sent
+        self.without_card: set[int] = set()  #: jobs whose card cannot be posted just now
         self.stopping = False  #: nothing new is begun
         self._posted: dict[int, int] = {}  # messages of clips that were owed, until it is noted
         self.rejected: set[int] = set()  #: owed posts of which Discord does not take what they say
@@ -94,14 +100,18 @@ class Steps:
             self.glimpses.pop(job.id, None)
             self._unheard.pop(job.id, None)
             self._failover.forget(job)
+            self.without_card.discard(job.id)
 
-    async def advance(self, job: Job) -> Job | float | None:
-        """Do what *job*'s state calls for: the job as it then is, or when to look again."""
+    async def advance(self, job: Job, save: Save) -> Job | float | None:
+        """Do what *job*'s state calls for: the job as it then is, or when to look again.
+
+        *save* writes down what has to be on the disk before the step can end.
+        """
         now = self._clock()
         try:
             match job.state:
                 case State.QUEUED:
-                    return await self._begin(job)
+                    return await self._begin(job, save)
                 case State.SUBMITTING:
                     return await self._submit(job)
                 case State.RENDERING:
@@ -139,13 +149,15 @@ class Steps:
 
     # One function a state.
 
-    async def _begin(self, job: Job) -> Job | float | None:
-        """Write down that a provider is about to hear of it, once there is room there."""
+    async def _begin(self, job: Job, save: Save) -> Job | float | None:
+        """Have it ordered, once there is room at its provider."""
         provider = self._providers.get(job.provider)
         if provider is None:
             return self._failed(job, _gone(job), failure=Failure.DOWN)
         if self.stopping:
             return None
+        if job.card_id is None and (wait := self._until_without_card(job)) > 0:
+            return self._clock() + wait  # once its card stands, that is committed, and it is due
         if self._awake(job.created_at) > QUEUE_LASTS and await self._waited_enough(job):
             now, sentence = self._clock(), "No provider took it within a day; nothing was ordered."
             return job.to(
@@ -155,9 +167,23 @@ class Steps:
             return await self._move(job, offer)
         if not self._places.take(job, provider):
             return None
-        now, token = self._clock(), self._new_token()
-        self._intended[job.id] = token
-        return job.to(State.SUBMITTING, now=now, due_at=now, attempt=job.attempt + 1, token=token)
+        job = replace(job, token=self._new_token())
+        if isinstance(provider, Announces):
+            return await self._send(job, provider, save)
+        self._intended[job.id] = job.token or ""
+        return self._intention(job)
+
+    def _intention(self, job: Job) -> Job:
+        now = self._clock()
+        return job.to(State.SUBMITTING, now=now, due_at=now, attempt=job.attempt + 1)
+
+    def _until_without_card(self, job: Job) -> float:
+        """Seconds that a job waits for its card, where people see what happens to it."""
+        wait = CARD_WITHIN - self._awake(job.created_at)
+        if wait > 0 and job.id not in self.without_card:
+            return wait
+        self._screen.ensure_card(job)
+        return 0.0
 
     async def _waited_enough(self, job: Job) -> bool:
         """Whether nobody asked for another try lately: an order may have been parked for days."""
@@ -189,28 +215,86 @@ class Steps:
             return self._unclear(job, "We were stopped just as it was being sent.")
         self._intended.pop(job.id, None)
         self._screen.show(job, Glimpse())
-        now = self._clock()
         try:
             receipt = await provider.submit(self.order(job, provider))
-        except Busy as busy:
-            log.info("Job %s was not taken: %s %s", job.id, busy, busy.raw)
-            elsewhere = self._failover.busy(job, provider, busy)
-            now = self._clock()
-            again = now if elsewhere else self._later(job, busy)
-            return replace(job.to(State.QUEUED, now=now, due_at=again), tries=job.tries + 1)
-        except Refusal as refusal:
-            log.warning("Job %s was refused: %s %s", job.id, refusal, refusal.raw)
-            if self._failover.refused(job, refusal):
-                now = self._clock()
-                return replace(job.to(State.QUEUED, now=now, due_at=now), tries=job.tries + 1)
-            return self._refused(job, refusal)
-        except Unclear as unclear:
-            named = self.named.get(job.token or "")
-            if named is None:
-                log.exception("Job %s may have been taken: %s", job.id, unclear.raw)
-                return self._unclear(job, str(unclear))
-            log.info("Job %s: the reply was lost, a callback named it", job.id)
-            receipt = Receipt(remote_id=named)
+        except (Busy, Refusal, Unclear) as error:
+            return self._not_taken(job, provider, error)
+        return self._taken(job, provider, receipt)
+
+    async def _send(self, job: Job, provider: Provider, save: Save) -> Job | float | None:
+        """Order *job*, and write the intention down when its provider says that it leaves now.
+
+        Whatever comes before, such as an upload or a connection, may fail or be cut off and has
+        ordered nothing.
+        """
+        saving: asyncio.Future[Job] | None = None
+
+        async def sending() -> None:
+            nonlocal saving
+            if self.stopping:
+                raise Busy("Dailies is about to stop.")
+            if saving is None:
+                saving = asyncio.ensure_future(save(self._intention(job)))
+            await asyncio.shield(saving)
+
+        answer: Receipt | Exception
+        try:
+            answer = await provider.submit(replace(self.order(job, provider), sending=sending))
+        except Exception as error:  # noqa: BLE001  # each kind is told apart below
+            answer = error
+        if saving is not None:
+            try:
+                job = await saving
+            except DiskTrouble as trouble:
+                log.warning("Job %s was not sent: %s", job.id, trouble)
+                self._places.let_go(job)
+                return self._clock() + SAVED_LATER
+        elif isinstance(answer, Receipt | Unclear):  # it did not say so, and sent it
+            job = await save(self._intention(job))
+        match answer:
+            case Receipt():
+                return self._taken(job, provider, answer)
+            case Busy() | Refusal() | Unclear():
+                return self._not_taken(job, provider, answer)
+            case _ if job.state is State.SUBMITTING:
+                log.error("Job %s may have been sent", job.id, exc_info=answer)
+                return self._unclear(job, "We failed while it was being sent.")
+            case _:
+                self._places.let_go(job)
+                raise answer
+
+    def _not_taken(self, job: Job, provider: Provider, error: Busy | Refusal | Unclear) -> Job:
+        """What becomes of *job* after an order that *provider* did not take, as far as is known."""
+        match error:
+            case Busy() as busy:
+                log.info("Job %s was not taken: %s %s", job.id, busy, busy.raw)
+                elsewhere = self._failover.busy(job, provider, busy)
+                return self._queued_again(
+                    job, self._clock() if elsewhere else self._later(job, busy)
+                )
+            case Refusal() as refusal:
+                log.warning("Job %s was refused: %s %s", job.id, refusal, refusal.raw)
+                if self._failover.refused(job, refusal):
+                    return self._queued_again(job, self._clock())
+                return self._refused(job, refusal)
+            case unclear:
+                named = self.named.get(job.token or "")
+                if named is None:
+                    log.error("Job %s may have been taken: %s", job.id, unclear.raw)
+                    return self._unclear(job, str(unclear))
+                log.info("Job %s: the reply was lost, a callback named it", job.id)
+                return self._taken(job, provider, Receipt(remote_id=named))
+
+    def _queued_again(self, job: Job, at: float) -> Job:
+        """*job*, which was not sent, waiting until *at* for another try."""
+        if job.state is State.QUEUED:
+            self._places.let_go(job)
+            return job.again(at, token=None)
+        queued = job.to(State.QUEUED, now=self._clock(), due_at=at)
+        return replace(queued, tries=job.tries + 1)
+
+    def _taken(self, job: Job, provider: Provider, receipt: Receipt) -> Job:
+        """*job* once its provider took the order."""
         now = self._clock()
         # Where it called back already, there is no need to wait before asking.
         called = self.named.get(job.token or "") == receipt.remote_id

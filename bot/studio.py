@@ -121,10 +121,10 @@ class Asks(Costly):
 
 
 class Crew(Protocol):
-    """Whoever moves the jobs: the worker."""
+    """Whoever moves the jobs: the worker. It learns of changes from the store, not from here."""
 
-    def wake(self, job: Job) -> None:
-        """Look at *job* now: it is new, or a person changed it."""
+    def without_card(self, job: Job) -> None:
+        """Go on with *job* before it has a card: that cannot be posted just now."""
         ...
 
     def post_owed(self) -> None:
@@ -358,13 +358,13 @@ class Studio:
         return wish
 
     def employ(self, crew: "Crew") -> None:
-        """Let *crew* know of every change from now on."""
+        """Ask *crew* from now on what is known of a job beyond its row."""
         self._crew = crew
 
-    def begin(self, job: Job) -> None:
-        """Let the crew have *job*: its card stands, so what happens to it can be seen."""
+    def without_card(self, job: Job) -> None:
+        """Let *job* go on before it has a card: that cannot be posted just now."""
         if self._crew is not None:
-            self._crew.wake(job)
+            self._crew.without_card(job)
 
     def connected(self) -> None:
         """Let the crew know that Discord can be reached (again)."""
@@ -379,10 +379,9 @@ class Studio:
         self, job: Job, *, card_channel_id: int, card_id: int, thread_id: int | None
     ) -> Job:
         """Note which message shows *job*, and the thread it lives in."""
-        await self._jobs.set_places(
+        return await self._jobs.set_places(
             job.id, card_channel_id=card_channel_id, card_id=card_id, thread_id=thread_id
         )
-        return replace(job, card_channel_id=card_channel_id, card_id=card_id, thread_id=thread_id)
 
     async def cancel(self, id: int, *, place: Place) -> Job:
         """Stop a job, for the person who ordered it or a moderator."""
@@ -417,7 +416,6 @@ class Studio:
             saved = await self.store.servers.move(by, "cancel", change, "cancelled by hand")
         except (Stale, IllegalMove):
             raise Refusal(f"#{id} moved on just now; look at its card and try again.") from None
-        self.begin(saved)
         return saved
 
     async def show(self, id: int, *, place: Place) -> Job:

@@ -1,14 +1,13 @@
 """Moves jobs along, one step at a time. Nothing else changes a job that has started.
 
-Due times live in a heap in memory, rebuilt from the rows at start. A step is one look at the
-row, one action (`Steps`), one save; a poll that changes nothing writes nothing.
+Due times live in the store's `Schedule`: every commit feeds it, and the rows are read again now
+and then, so that nothing depends on memory alone. A step is one look at the row, one action
+(`Steps`), one save; a poll that changes nothing writes nothing.
 """
 
 import asyncio
-import heapq
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from bot.failover import Alternative, nobody
 from bot.places import Places
 from bot.providers import Provider
 from bot.screen import Glimpse, Screen
-from bot.steps import POSTED, Steps
-from storage import ENDED, IllegalMove, Input, Job, Stale, State, Store
+from bot.steps import CARD_WITHIN, POSTED, Steps
+from storage import ENDED, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +27,7 @@ OWED = POSTED | {State.UNDELIVERED}  #: states of which a post may be owed
 AT_ONCE = 64  #: steps under way at once; each provider bounds its own work besides
 LOOK_AGAIN = 1.0  #: seconds; a machine that slept is up to date within this time
 STOPPING = 25.0  #: seconds that steps under way are given to finish at a stop
+REREAD = 60.0  #: seconds after which the rows are asked again what is due
 SOON = 60.0  #: seconds within which every job is looked at that a start takes up
 REFRESHED = 50  #: jobs whose cards are looked after at a start, if they ended within …
 APART = 60.0  #: seconds between two tries of an owed post, though Discord takes others
@@ -51,12 +51,13 @@ class Worker:
         usd_per_credit: Decimal = Decimal("0.01"),
     ) -> None:
         self._jobs = store.jobs
+        self._schedule = store.schedule
         self._providers = providers
         self._screen = screen
         self._usd_per_credit = usd_per_credit
         self._clock = store.clock.now
         self._estimates = Estimates(store.jobs)
-        self._places = Places(providers, screen, call=lambda job: self._plan(job.id, self._clock()))
+        self._places = Places(providers, screen, call=self.wake)
         self._steps = Steps(
             store,
             providers,
@@ -72,24 +73,23 @@ class Worker:
             store, providers, screen, steps=self._steps, places=self._places, wake=self.wake
         )
 
-        self._heap: list[tuple[float, int]] = []
-        self._due: dict[int, float] = {}  # the one entry of the heap that counts for each job
-        self._stepping: set[int] = set()
-        self._woken_while_stepping: set[int] = set()
         self._unsaved: dict[int, Job] = {}  # what happened, and could not be written down yet
         self._owed: dict[int, float] = {}  # posts that failed, and when they were tried last
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
-        self._wake = asyncio.Event()
-        self.lateness = 0.0  #: seconds that the last step began after it was due
+        self._reread_at = 0.0
+        self._rereading: asyncio.Task[None] | None = None
 
     # What others may ask.
 
     def wake(self, job: Job) -> None:
-        """Look at *job* now: it is new, or a person changed it."""
-        if job.state is not State.QUEUED:
-            self._places.leave(job)
-        self._plan(job.id, self._clock())
+        """Look at *job* now, though its row may say later: its provider has called back."""
+        self._schedule.plan(job.id, self._clock())
+
+    def without_card(self, job: Job) -> None:
+        """Go on with *job* before it has a card: that cannot be posted just now."""
+        self._steps.without_card.add(job.id)
+        self.wake(job)
 
     def post_owed(self) -> None:
         """Try again what could not be posted: we are connected anew."""
@@ -117,7 +117,7 @@ class Worker:
                 self._places.keep(job.provider, job.id)
             if job.state in OWED:
                 self._owed[job.id] = self._clock()
-            self._plan(job.id, min(job.due_at, latest))
+            self._schedule.plan(job.id, min(job.due_at, latest))
         for ended in await self._jobs.newest(limit=REFRESHED):
             # Whoever ran before may have died between an ending and its card.
             if ended.state in ENDED and self._clock() - ended.since < FRESH:
@@ -126,19 +126,42 @@ class Worker:
     async def run(self) -> None:
         """Work until `stop`. A step that fails unexpectedly hurts only its own job."""
         await self.load()
+        self._reread_at = self._clock() + REREAD
         while not self._stopping:
-            self._wake.clear()
             while len(self._tasks) < AT_ONCE and (due := self._next()) is not None:
                 task = asyncio.create_task(self._step(due), name=f"job {due}")
                 self._tasks.add(task)
                 task.add_done_callback(self._finished)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._pause())
+            self._look_around()
+            await self._schedule.woken(self._pause())
+
+    def _look_around(self) -> None:
+        if self._clock() >= self._reread_at and self._rereading is None:
+            self._rereading = asyncio.create_task(self._reread(), name="read what is due")
+
+    async def _reread(self) -> None:
+        try:
+            await self.reread()
+        except DiskTrouble as trouble:
+            log.warning("What is due cannot be read: %s", trouble)
+        finally:
+            self._rereading = None
+            self._reread_at = self._clock() + REREAD
+
+    async def reread(self) -> None:
+        """Take up what is due by the rows and not planned, and see that every job has a card."""
+        now = self._clock()
+        for due in await self._jobs.due(now):
+            if due.id not in self._schedule and not self._places.waits(due):
+                log.warning("Job %s was due and nobody had it", due.id)
+                self._schedule.plan(due.id, due.due_at)
+        for job in await self._jobs.without_card(before=now - CARD_WITHIN):
+            self._screen.ensure_card(job)
 
     async def stop(self) -> None:
         """Begin nothing more; let what is under way finish, above all a POST that costs money."""
         self._stopping = self._steps.stopping = True
-        self._wake.set()
+        self._schedule.wake()
         if not self._tasks:
             return
         _, late = await asyncio.wait(set(self._tasks), timeout=STOPPING)
@@ -156,33 +179,17 @@ class Worker:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._wake.set()
-
-    def _plan(self, id: int, at: float) -> None:
-        if id in self._stepping:
-            self._woken_while_stepping.add(id)
-            return
-        self._due[id] = at
-        heapq.heappush(self._heap, (at, id))
-        self._wake.set()
+        self._schedule.wake()
 
     def _next(self) -> int | None:
         """The job that has been due longest, if one is."""
-        now = self._clock()
-        while self._heap and self._heap[0][0] <= now:
-            at, job = heapq.heappop(self._heap)
-            if self._due.get(job) == at:
-                del self._due[job]
-                self._stepping.add(job)
-                self.lateness = now - at
-                return job
-        return None
+        return self._schedule.take(self._clock())
 
     def _pause(self) -> float:
         """Seconds until something is due; never so many that a machine's sleep goes unnoticed."""
-        if len(self._tasks) >= AT_ONCE or not self._heap:
+        if len(self._tasks) >= AT_ONCE:
             return LOOK_AGAIN
-        return min(LOOK_AGAIN, max(0.0, self._heap[0][0] - self._clock()))
+        return self._schedule.pause(self._clock(), LOOK_AGAIN)
 
     async def _step(self, id: int) -> None:
         again: float | None = self._clock()  # after a failure of ours, unless told otherwise
@@ -194,39 +201,47 @@ class Worker:
             log.exception("Job %s could not be advanced", id)
             again = self._clock() + 30
         finally:
-            self._stepping.discard(id)
-            if id in self._woken_while_stepping:
-                self._woken_while_stepping.discard(id)
-                again = self._clock()
-            if again is not None:
-                self._plan(id, again)
+            self._schedule.put_back(id, again)
 
     async def _look(self, id: int) -> float | None:
         """One look, one action, one save. When to look again, or None."""
         job = await self._jobs.get(id)
+        if job is not None:
+            self._schedule.seen(id, job.rev, all_of_it=True)
         if job is None or job.due_at is None:
             if job is not None:
                 self._places.let_go(job)
                 self._screen.show(job, Glimpse())
             return None
         self._places.seen(job)
+        if job.state is not State.QUEUED:
+            self._places.leave(job)
+        row = job
+
+        async def save(change: Job) -> Job:
+            nonlocal row
+            before, row = row, await self._jobs.save(change, credits=self._billed(change))
+            self._schedule.seen(id, row.rev)
+            self._after(before, row)
+            return row
+
         while True:
             # What happened is not lost when the disk is full: it is written down once it can be.
-            outcome = self._unsaved.get(job.id) or await self._steps.advance(job)
+            outcome = self._unsaved.get(id) or await self._steps.advance(row, save)
             if not isinstance(outcome, Job):
                 return outcome
-            self._unsaved[job.id] = outcome
+            before = row
+            self._unsaved[id] = outcome
             try:
-                before, job = job, await self._jobs.save(outcome, credits=self._billed(outcome))
+                await save(outcome)
             except (Stale, IllegalMove):
-                del self._unsaved[job.id]
+                del self._unsaved[id]
                 raise
-            del self._unsaved[job.id]
-            self._after(before, job)
+            del self._unsaved[id]
             if before.state is State.FETCHING:
-                await self._estimates.learn(job.provider, job.model)
-            if job.state is not State.SUBMITTING:
-                return job.due_at
+                await self._estimates.learn(row.provider, row.model)
+            if row.state is not State.SUBMITTING:
+                return row.due_at
             # What was just written down is done at once: a stop never comes between the two.
 
     def _after(self, before: Job, saved: Job) -> None:
@@ -248,9 +263,8 @@ class Worker:
         """Look soon at what could not be posted, *apart* seconds after its last try."""
         now = self._clock()
         for owed, tried in self._owed.items():
-            at = max(now, tried + apart)
-            if owed not in self._steps.rejected and at < self._due.get(owed, 0.0):
-                self._plan(owed, at)
+            if owed not in self._steps.rejected:
+                self._schedule.sooner(owed, max(now, tried + apart))
 
     def _billed(self, job: Job) -> int | None:
         return billed(job, self._providers.get(job.provider), self._usd_per_credit)

@@ -12,6 +12,7 @@ from .periods import Period
 from .policy import Admitted, Limit, Policy, Refused, Standing, Total
 from .privacy import Forgotten, Privacy
 from .rules import NO_LIMIT, ChangedBy, Defaults, Rule, Server, Whose
+from .schedule import Schedule
 from .servers import (
     Offer,
     PromptHit,
@@ -73,6 +74,7 @@ __all__ = [
     "RefusedOrder",
     "Relation",
     "Rule",
+    "Schedule",
     "Server",
     "Servers",
     "Stale",

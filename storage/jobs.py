@@ -1,6 +1,7 @@
 """The table of jobs, and the record of every move they made."""
 
 import json
+import math
 import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
@@ -8,7 +9,7 @@ from typing import Any
 
 from . import ledger
 from .brief import Brief
-from .job import ENDED, MOVES, IllegalMove, Job, Lane, Stale, State
+from .job import ENDED, LIVE, MOVES, IllegalMove, Job, Lane, Stale, State
 from .writer import Writer
 
 
@@ -142,6 +143,25 @@ class Jobs:
     async def live(self) -> list[Due]:
         """Every job that is due some time, soonest first."""
         return await self._writer.read(live)
+
+    async def due(self, now: float) -> list[Due]:
+        """Every job that is due at *now*, soonest first."""
+        return await self._writer.read(lambda db: live(db, upto=now))
+
+    async def without_card(self, *, before: float, limit: int = 50) -> list[Job]:
+        """Jobs under way, ordered *before* a moment, that no message shows; oldest first."""
+        return await self._writer.read(
+            lambda db: _many(
+                db,
+                f"""
+                SELECT * FROM job INDEXED BY job_by_state
+                WHERE state IN {LIVE} AND card_id IS NULL AND created_at < :before
+                ORDER BY id LIMIT :limit
+                """,  # noqa: S608  # a fixed text
+                before=before,
+                limit=limit,
+            )
+        )
 
     async def by_token(self, token: str) -> Job | None:
         """The job whose attempt under way has this name."""
@@ -373,10 +393,12 @@ def count(db: sqlite3.Connection, guild_id: int, states: Collection[State]) -> i
     return int(found)
 
 
-def live(db: sqlite3.Connection) -> list[Due]:
-    """See `Jobs.live`."""
+def live(db: sqlite3.Connection, *, upto: float | None = None) -> list[Due]:
+    """See `Jobs.live`, and with *upto* `Jobs.due`."""
     rows = db.execute(
-        "SELECT id, provider, state, due_at FROM job WHERE due_at IS NOT NULL ORDER BY due_at"
+        "SELECT id, provider, state, due_at FROM job"
+        " WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at",
+        (math.inf if upto is None else upto,),
     )
     return [
         Due(id=number, provider=provider, state=State(state), due_at=due_at)

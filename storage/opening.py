@@ -27,6 +27,7 @@ from .parking import Parkings
 from .policy import Policy
 from .privacy import Privacy
 from .rules import Defaults
+from .schedule import Schedule
 from .servers import Servers
 from .takes import Takes
 from .writer import Connection, DiskTrouble, Writer
@@ -54,8 +55,11 @@ class Damaged(CannotOpen):
 class Store:
     """Everything Dailies knows. Each part has its own methods; they share one writer."""
 
-    def __init__(self, writer: Writer, *, clock: Clock, defaults: Defaults) -> None:
+    def __init__(
+        self, writer: Writer, *, clock: Clock, defaults: Defaults, schedule: Schedule
+    ) -> None:
         self.writer = writer
+        self.schedule = schedule  #: when jobs are due: every commit that changes one feeds it
         self._seen = Seen()
         self.clock = clock  #: what everything here is timed by
         self.jobs = Jobs(writer)
@@ -115,10 +119,14 @@ async def open_store(
         raw = await asyncio.to_thread(_open, path, migrations())
         db = Connection(lambda: raw, iter_chunk_size=64)
         async with db:
-            writer = Writer(db)
+            schedule = Schedule()
+            await db.run(schedule.watch)
+            writer = Writer(db, watch=schedule)
             try:
                 clock = await _started(writer, wall=wall, ticks=ticks)
-                store = Store(writer, clock=clock, defaults=defaults or Defaults())
+                store = Store(
+                    writer, clock=clock, defaults=defaults or Defaults(), schedule=schedule
+                )
                 yield store
                 with suppress(DiskTrouble):  # there is always the mark of a minute ago
                     await store.keep_time()

@@ -5,7 +5,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import aiosqlite
 
@@ -45,6 +45,18 @@ class Connection(aiosqlite.Connection):
         return result
 
 
+class Watch(Protocol):
+    """Whoever wants to know what was committed."""
+
+    def collect(self, db: sqlite3.Connection) -> Any:
+        """What the transaction under way has changed; called as the last of it."""
+        ...
+
+    def committed(self, changes: Any) -> None:
+        """That is on the disk now. Called before anybody who waits for it; never raises."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
     value: Any = None
@@ -64,8 +76,9 @@ class Writer:
     gather, so the busier it is the more of them share a commit.
     """
 
-    def __init__(self, db: Connection) -> None:
+    def __init__(self, db: Connection, *, watch: Watch | None = None) -> None:
         self._db = db
+        self._watch = watch
         self._waiting: deque[_Call] = deque()
         self._turns: asyncio.Task[None] | None = None
         self._closed = False
@@ -106,7 +119,11 @@ class Writer:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
             fns = [call.fn for call in batch]
             try:
-                outcomes = await self._db.run(lambda db, fns=fns: _commit(db, fns))  # type: ignore[misc]  # fns is bound early
+                outcomes, changes = await self._db.run(
+                    lambda db, fns=fns: _commit(db, fns, self._watch)  # type: ignore[misc]  # fns is bound early
+                )
+                if self._watch is not None:
+                    self._watch.committed(changes)
             except Exception as error:  # noqa: BLE001  # every caller of the batch gets it
                 outcomes = [_Outcome(error=error)] * len(batch)
             except BaseException:
@@ -131,17 +148,25 @@ def _answer(answer: asyncio.Future[Any], outcome: _Outcome) -> None:
         answer.set_exception(outcome.error)
 
 
-def _commit(db: sqlite3.Connection, fns: Sequence[Callable[[sqlite3.Connection], Any]]) -> Any:
-    """Run *fns* in one transaction: their outcomes if it was committed, an error if it was not."""
+def _commit(
+    db: sqlite3.Connection,
+    fns: Sequence[Callable[[sqlite3.Connection], Any]],
+    watch: Watch | None,
+) -> Any:
+    """Run *fns* in one transaction: their outcomes if it was committed, an error if it was not.
+
+    And what *watch* found to be changed.
+    """
     db.execute("BEGIN IMMEDIATE")
     try:
         outcomes = [_attempt(db, fn) for fn in fns]
+        changes = watch.collect(db) if watch is not None else None
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-    return outcomes
+    return outcomes, changes
 
 
 def _attempt(db: sqlite3.Connection, fn: Callable[[sqlite3.Connection], Any]) -> _Outcome:

@@ -97,12 +97,16 @@ class Screen:
     """Remembers what people would have seen."""
 
     shown: list = field(default_factory=list)
+    cards: list = field(default_factory=list)  #: jobs that were to have one
     delivered: list = field(default_factory=list)
     told: list = field(default_factory=list)
     script: deque = field(default_factory=deque)
 
     def show(self, job, glimpse):
         self.shown.append((job.id, job.state, glimpse))
+
+    def ensure_card(self, job):
+        self.cards.append(job.id)
 
     async def deliver(self, job, clip, *, again):
         if self.script and isinstance(self.script[0], Exception):

@@ -64,4 +64,4 @@ async def _make_room(house, job, mira, playground):
     while (job := await house.store.jobs.get(job.id)).state is not State.RENDERING:
         await asyncio.sleep(0.01)
     stopped = job.to(State.CANCELLED, now=playground.clock.now(), cancelled_by=mira.id)
-    house.studio.begin(await house.store.jobs.save(replace(stopped, billed="no")))
+    await house.store.jobs.save(replace(stopped, billed="no"))

@@ -48,7 +48,6 @@ class House:
         )
         if created:
             job = await self.studio.placed(job, card_channel_id=2, card_id=job.id, thread_id=3)
-            self.studio.begin(job)
         return job
 
     async def get(self, job):
@@ -579,3 +578,52 @@ async def test_what_a_provider_named_is_not_lost_when_the_disk_is_full(house, pr
 
     assert (await house.get(job)).state is State.DONE
     assert len(provider.submitted) == 1
+
+
+async def test_what_memory_has_lost_is_found_in_the_rows(house, store, provider, screen, clock):
+    job = await house.order()
+    assert store.schedule.take(clock()) == job.id  # whoever had it is gone
+    store.schedule.seen(job.id, job.rev, all_of_it=True)
+    store.schedule.put_back(job.id, None)
+    assert not await house.worker.step()
+
+    await house.worker.reread()
+    await house.run()
+    assert (await house.get(job)).state is State.DONE
+    assert len(provider.submitted) == 1
+
+
+async def test_those_who_wait_in_line_are_not_looked_at_again_for_nothing(
+    store, screen, clock, tmp_path
+):
+    narrow = FakeProvider(concurrency=1)
+    narrow.polls.extend([RUNNING] * 50)
+    house = House(store, {"fake": narrow}, screen, clock, tmp_path)
+    for _ in range(5):
+        await house.order()
+    await house.run_now()
+    clock.advance(0.5)
+    await house.worker.reread()
+    assert store.schedule.take(clock()) is None
+
+
+async def test_a_job_goes_on_without_a_card_and_is_given_one_later(house, store, screen, clock):
+    place = Place(guild_id=1, channel_id=2, user_id=7)
+    job, _ = await house.studio.order(Brief(prompt="a fox"), request="r", place=place)
+    await house.run_now()
+    assert (await house.get(job)).state is State.QUEUED, "its card is on its way"
+    clock.advance(11)
+    await house.run_now()
+    assert (await house.get(job)).state is not State.QUEUED
+    assert screen.cards == [job.id]
+    await house.worker.reread()
+    assert screen.cards == [job.id, job.id]
+
+
+async def test_a_card_that_stands_lets_its_job_go_on_at_once(house, store):
+    place = Place(guild_id=1, channel_id=2, user_id=7)
+    job, _ = await house.studio.order(Brief(prompt="a fox"), request="r", place=place)
+    await house.run_now()
+    await house.studio.placed(job, card_channel_id=2, card_id=5, thread_id=None)
+    await house.run_now()
+    assert (await house.get(job)).state is State.RENDERING

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from bot.models import Model
 from storage import Brief, Input
 
 __all__ = [
+    "Announces",
     "CallsBack",
     "Connection",
     "Limits",
@@ -44,6 +45,10 @@ class Limits:
     source: str  #: which document says so
 
 
+async def _unannounced() -> None:
+    """Nobody waits to hear that an order is being sent."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One attempt to have one clip made. A provider sees this and nothing else of a job."""
@@ -55,6 +60,8 @@ class Order:
     path: Callable[[Input], Path]  #: where an input's bytes are
     link: Callable[[Input], Awaitable[str]]  #: a public https link to them; may raise Refusal
     callback: str | None = None  #: where the provider may call back about this attempt
+    #: Awaited by whoever `Announces`, when the next byte that leaves may cost money.
+    sending: Callable[[], Awaitable[None]] = _unannounced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +131,18 @@ class Provider(Protocol):
     async def close(self) -> None:
         """Let go of connections and processes."""
         ...
+
+
+@runtime_checkable
+class Announces(Protocol):
+    """What a provider has besides, if it says when an order leaves: `Order.sending`.
+
+    Inputs are uploaded, links made, the request rate taken and the connection opened before
+    that, so that a process which dies meanwhile is known not to have ordered anything. If
+    `Order.sending` raises, nothing is sent and `submit` raises the same.
+    """
+
+    announces: Literal[True]
 
 
 @runtime_checkable

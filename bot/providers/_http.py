@@ -40,7 +40,7 @@ import logging
 import math
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -332,8 +332,12 @@ class Edge:
         max_bytes: int = 0,
         deadline: float = ORDER_DEADLINE,
         returned: Collection[int] = (),
+        sending: Callable[[], Awaitable[None]] | None = None,
     ) -> Reply:
         """Send what may cost money, once, on a connection of its own.
+
+        *sending* is awaited when all that is left is to send it: the rate allows it and the
+        connection is open. If it raises, nothing is sent and its exception is raised.
 
         Answers with a status in *returned* are returned too, instead of raised. An MP4 in the
         answer is written to *into* (whole or not at all) up to *max_bytes*. Otherwise returns
@@ -346,7 +350,10 @@ class Edge:
 
         async def watch(event: str, _: Mapping[str, Any]) -> None:
             nonlocal sent
-            sent = sent or event.endswith("send_request_headers.started")
+            if not sent and event.endswith("send_request_headers.started"):
+                if sending is not None:
+                    await sending()
+                sent = True
 
         request.extensions["trace"] = watch
         # Connecting gives up before the deadline does: only its own time-out closes the socket.

@@ -130,6 +130,7 @@ class Apixo:
     title = TITLE
     idempotent = False
     cancels = False
+    announces: Literal[True] = True
 
     def __init__(self, settings: Settings, connection: Connection) -> None:
         self.models = overridden(
@@ -168,7 +169,7 @@ class Apixo:
         body = request(
             brief, image, callback=order.callback, routing=brief.routing or self._routing
         )
-        reply = await self._edge.order(f"/api/v1/generateTask/{MODEL}", body)
+        reply = await self._edge.order(f"/api/v1/generateTask/{MODEL}", body, sending=order.sending)
         task = remote_id(taken(self._edge, reply).get("taskId"))
         if task is None:
             raise Unclear(f"{TITLE} took the order and gave it no usable id.", raw=reply.raw)

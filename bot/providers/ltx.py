@@ -129,6 +129,7 @@ class Ltx:
     title = TITLE
     idempotent = False
     cancels = False
+    announces: Literal[True] = True
 
     def __init__(self, settings: Settings, connection: Connection) -> None:
         self.models = overridden(models(), connection.toml, provider=self.name)
@@ -221,6 +222,7 @@ class Ltx:
             max_bytes=MAX_CLIP,
             deadline=SYNC_DEADLINE if old else ORDER_DEADLINE,
             returned=GONE | {400, 403} if old else (),
+            sending=order.sending,
         )
         if 200 <= reply.status < 300:
             return reply

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
@@ -81,6 +81,7 @@ class Ltx2Api:
     title = TITLE
     idempotent = False
     cancels = False
+    announces: Literal[True] = True
 
     def __init__(self, settings: Settings, connection: Connection) -> None:
         self.models = overridden(
@@ -115,7 +116,9 @@ class Ltx2Api:
         """POST /api/generate."""
         brief = order.brief
         image = await order.link(brief.image) if brief.image is not None else None
-        reply = await self._edge.order("/api/generate", request(brief, image))
+        reply = await self._edge.order(
+            "/api/generate", request(brief, image), sending=order.sending
+        )
         data = taken(self._edge, reply)
         task = remote_id(data.get("task_id"))
         if task is None:

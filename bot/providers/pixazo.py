@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr
@@ -97,6 +97,7 @@ class Pixazo:
     title = TITLE
     idempotent = False
     cancels = False
+    announces: Literal[True] = True
 
     def __init__(self, settings: Settings, connection: Connection) -> None:
         self.models = overridden(models(settings.usd_per_clip), connection.toml, provider=self.name)
@@ -135,7 +136,7 @@ class Pixazo:
         if order.brief.image is None:
             raise Refusal(f"{TITLE} makes clips from an image; give it one.")
         body = request(order.brief, await order.link(order.brief.image))
-        reply = await self._edge.order(ROUTE, body)
+        reply = await self._edge.order(ROUTE, body, sending=order.sending)
         data = reply.data or {}
         task = remote_id(data.get("request_id"))
         if task is None:
