@@ -27,7 +27,7 @@ class Canvas:
         """The size and rate of a clip; smaller where its short side is more than *short*."""
         scale = min(1.0, short / min(info.width, info.height)) if short else 1.0
         width, height = (max(2, 2 * round(side * scale / 2)) for side in (info.width, info.height))
-        return cls(width=width, height=height, fps=info.fps)
+        return cls(width=width, height=height, fps=float(info.fps))
 
     @property
     def filters(self) -> str:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot._ffmpeg import H264_AAC, Graph, rate
+from bot.decoding import Clip
 from bot.encoding import Canvas, patience, turn
 from bot.landing import whole
-from bot.media import Clip, MediaError, demuxer, run, with_picture
+from bot.media import MediaError, demuxer, run, with_picture
 
 __all__ = ["fit"]
 

@@ -6,6 +6,7 @@ die within a day. What they are is told by their content, never by their name.
 
 import asyncio
 import hashlib
+import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from pathlib import Path
 
 from bot.errors import Busy, Refusal
 from bot.fetch import Fetcher
-from bot.media import MediaError, last_frame, picture_size, probe, sniff, soundtrack
+from bot.media import MediaError, last_frame, picture_size, probe, sniff, soundtrack, with_picture
 from storage import Input, Job
+
+log = logging.getLogger(__name__)
 
 LARGEST = 200 * 1024 * 1024  #: bytes of any input; a model's own limit is usually smaller
 DEADLINE = 90.0  #: seconds that fetching one may take
@@ -91,7 +94,7 @@ class Inputs:
         kind = KINDS[field]
         try:
             if kind == "video":
-                made = await probe(clip)
+                made = await with_picture(clip)
                 return Input(
                     file=job.file,
                     type="video/mp4",
@@ -99,7 +102,8 @@ class Inputs:
                     width=made.width,
                     height=made.height,
                     seconds=made.seconds,
-                    fps=made.fps,
+                    fps=float(made.fps),
+                    frames=made.frames,
                     take=job.id,
                 )
             suffix = ".png" if kind == "image" else ".m4a"
@@ -122,7 +126,7 @@ class Inputs:
             raise Refusal(f"That is not {_WANTED[kind]}.")
         digest = await asyncio.to_thread(_digest, part)
         kept = self._folder() / f"{digest}{_SUFFIXES.get(found, '')}"
-        width = height = seconds = fps = None
+        width = height = seconds = fps = frames = None
         try:
             if kind == "image":
                 pixels = picture_size(part)
@@ -133,11 +137,23 @@ class Inputs:
                     raise Refusal(f"The image is over {PIXELS // 1_000_000} megapixels.")
             else:
                 made = await probe(part)
+                if not made.complete:
+                    log.info("An input is incomplete: %s", made.trouble)
+                    raise Refusal("This file is damaged, or its end is missing.")
                 seconds = made.seconds
                 if kind == "video":
-                    width, height, fps = made.width, made.height, made.fps
+                    clip = made.moving
+                    width, height, fps, frames = (
+                        clip.width,
+                        clip.height,
+                        float(clip.fps),
+                        clip.frames,
+                    )
         except MediaError as error:
-            raise Refusal(str(error)) from error
+            log.info("An input cannot be read: %s", error.reason)
+            if error.ours:
+                raise Busy(str(error), raw=error.reason) from error
+            raise Refusal(str(error), raw=error.reason) from error
         size = part.stat().st_size
         try:
             part.replace(kept)
@@ -151,6 +167,7 @@ class Inputs:
             height=height,
             seconds=seconds,
             fps=fps,
+            frames=frames,
             url=url,
             take=take,
         )

@@ -126,7 +126,7 @@ async def side_by_side(left: Path, right: Path, to: Path) -> None:
     """
     infos = [await with_picture(clip) for clip in (left, right)]
     height = 2 * round(min(720, infos[0].height) / 2)
-    fps = max(infos[0].fps, infos[1].fps)
+    fps = float(max(infos[0].fps, infos[1].fps))
     count = max(round(info.frames / info.fps * fps) for info in infos)
     graph = Graph()
     streams = []

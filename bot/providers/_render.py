@@ -8,10 +8,10 @@ from pathlib import Path
 from PIL import Image, ImageFilter, ImageOps
 
 from bot._ffmpeg import H264_AAC, QUALITY, Graph, ffmpeg, rate
+from bot.decoding import Clip, Decoded
 from bot.errors import Failure, Refusal
 from bot.joining import join, replace_part
 from bot.media import (
-    Clip,
     MediaError,
     demuxer,
     first_frame,
@@ -123,7 +123,7 @@ async def _audio(work: Work) -> Path:
 async def _extend(work: Work) -> Path:
     """The clip, and what comes after its last picture or before its first."""
     brief = work.order.brief
-    path, info = await _input(work, brief.video)
+    path, info = await _clip(work)
     backwards = brief.direction == "start"
     edge = work.room / "edge.png"
     await (first_frame if backwards else last_frame)(path, edge)
@@ -139,7 +139,7 @@ async def _extend(work: Work) -> Path:
 async def _retake(work: Work) -> Path:
     """The clip, with a part of it made again; as long as it was."""
     brief = work.order.brief
-    path, info = await _input(work, brief.video)
+    path, info = await _clip(work)
     start = min(brief.start or 0.0, info.seconds - 1 / info.fps)
     frame = _frame_of(info, seconds=min(brief.duration or info.seconds, info.seconds - start))
     edge = work.room / "edge.png"
@@ -161,7 +161,7 @@ async def _retake(work: Work) -> Path:
 
 async def _hdr(work: Work) -> Path:
     """The clip in a vivid grade: deeper shadows, richer colours, lights that glow."""
-    path, info = await _input(work, work.order.brief.video)
+    path, info = await _clip(work)
     frame = replace(_frame_of(info, seconds=info.seconds), count=info.frames)
     graph = Graph()
     number = graph.read(path, *demuxer(path))
@@ -254,10 +254,21 @@ def _frame(work: Work) -> Frame:
 def _frame_of(info: Clip, *, seconds: float) -> Frame:
     """A frame as large and as fast as a clip; *seconds* long."""
     width, height = (2 * max(1, round(side / 2)) for side in (info.width, info.height))
-    return Frame(width=width, height=height, fps=info.fps, count=max(1, round(seconds * info.fps)))
+    return Frame(
+        width=width, height=height, fps=float(info.fps), count=max(1, round(seconds * info.fps))
+    )
 
 
-async def _input(work: Work, source: Input | None) -> tuple[Path, Clip]:
+async def _clip(work: Work) -> tuple[Path, Clip]:
+    """Where the clip of the brief is, and what is in it."""
+    path, info = await _input(work, work.order.brief.video)
+    try:
+        return path, info.moving
+    except MediaError as error:
+        raise Refusal(str(error), failure=Failure.INPUT) from error
+
+
+async def _input(work: Work, source: Input | None) -> tuple[Path, Decoded]:
     """Where a clip or sound of the brief is, and what is in it."""
     assert source is not None, "a job's brief has what its mode starts from"
     path = work.order.path(source)
