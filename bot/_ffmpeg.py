@@ -86,6 +86,11 @@ class FfmpegError(Exception):
         lacking = code in _LACKING and not confined
         self.ours = code is None or code == -signal.SIGKILL or lacking
 
+    @property
+    def reason(self) -> str:
+        """All that the operator's log should have: how it ended, and what it said."""
+        return f"{self}\n{self.stderr}".strip()
+
 
 class MediaError(Exception):
     """The file cannot be read, or what was asked cannot be made of it. The message is a sentence.

@@ -10,7 +10,7 @@ from pathlib import Path
 from bot._ffmpeg import MediaError
 from bot._sniff import sniff
 
-__all__ = ["FORMATS", "Format", "demuxer", "type_word", "types"]
+__all__ = ["FORMATS", "Format", "demuxer", "type_word", "types", "wanted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,33 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
+#: What is known by name, to be refused by it.
+_OTHERS: Mapping[str, str] = {
+    "image/bmp": "BMP",
+    "image/tiff": "TIFF",
+    "image/x-exr": "EXR",
+    "image/heic": "HEIC",
+    "image/avif": "AVIF",
+    "audio/aiff": "AIFF",
+    "audio/amr": "AMR",
+    "audio/midi": "MIDI",
+    "video/x-flv": "FLV",
+    "video/x-ms-wmv": "WMV",
+    "video/x-msvideo": "AVI",
+    "video/mpeg": "MPEG",
+    "text/html": "a web page",
+    "application/zip": "ZIP",
+    "application/pdf": "PDF",
+}
+_NOUNS = {"image": "image", "audio": "sound", "video": "video"}
+
+
+def wanted(kind: str) -> str:
+    """What to give where a brief wants an "image", an "audio" or a "video", for a sentence."""
+    words = [each.word for each in FORMATS.values() if each.kind == kind]
+    return f"{', '.join(words[:-1])} or {words[-1]} {_NOUNS[kind]}"
+
+
 def types(kind: str) -> tuple[str, ...]:
     """The types that are taken where a brief wants an "image", an "audio" or a "video"."""
     return tuple(name for name, each in FORMATS.items() if each.kind == kind)
@@ -52,7 +79,7 @@ def types(kind: str) -> tuple[str, ...]:
 def type_word(type: str) -> str:
     """What people call a media type: "MP3" for audio/mpeg."""
     found = FORMATS.get(type)
-    return found.word if found else type.rpartition("/")[2].upper()
+    return found.word if found else _OTHERS.get(type) or type.rpartition("/")[2].upper()
 
 
 def demuxer(path: Path) -> tuple[str, str]:

@@ -16,11 +16,11 @@ from bot.media import (
     demuxer,
     first_frame,
     last_frame,
-    picture_size,
     poster,
     probe,
 )
 from bot.models import pixels
+from bot.pictures import read
 from bot.providers import Order
 from bot.providers._look import CAMERA, Frame, Move, crossed, light, still, tone
 from bot.providers._typeset import cleaned, layout, paint, write_face
@@ -28,7 +28,6 @@ from storage import Input, Mode
 
 __all__ = ["SCENES", "Work", "render"]
 
-_MOST_PIXELS = 64_000_000
 _TIMEOUT = 1700.0  #: seconds for one run of ffmpeg; 20 s of 4K at 50 fps need a tenth of that
 _NEARER = Move(zoom=(1.0, 1.1))  #: how a still picture is looked at where nobody chose a motion
 _DIMMED = [round(value * 0.55) for value in range(256)] * 3
@@ -265,7 +264,13 @@ async def _clip(work: Work) -> tuple[Path, Clip]:
     try:
         return path, info.moving
     except MediaError as error:
-        raise Refusal(str(error), failure=Failure.INPUT) from error
+        raise _unusable(error) from error
+
+
+def _unusable(error: MediaError) -> Refusal:
+    """What is said of an input that cannot be worked on: its fault, or this machine's."""
+    failure = Failure.DOWN if error.ours else Failure.INPUT
+    return Refusal(str(error), failure=failure, raw=error.reason)
 
 
 async def _input(work: Work, source: Input | None) -> tuple[Path, Decoded]:
@@ -275,7 +280,7 @@ async def _input(work: Work, source: Input | None) -> tuple[Path, Decoded]:
     try:
         return path, await probe(path)
     except MediaError as error:
-        raise Refusal(str(error), failure=Failure.INPUT, raw=error.stderr) from error
+        raise _unusable(error) from error
 
 
 def _picture(work: Work, source: Input | None, frame: Frame, name: str) -> Path:
@@ -284,21 +289,9 @@ def _picture(work: Work, source: Input | None, frame: Frame, name: str) -> Path:
     assert source is not None, "a job's brief has what its mode starts from"
     path = work.order.path(source)
     try:
-        size = picture_size(path)
-        if size is None or size[0] * size[1] > _MOST_PIXELS:
-            raise Refusal(
-                "The picture must be a PNG, JPEG, WebP or GIF of at most 64 megapixels.",
-                failure=Failure.INPUT,
-            )
-        with Image.open(path) as opened:
-            opened.draft("RGB", (frame.width, frame.height))
-            image = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
-        raise Refusal(
-            "The picture is damaged and cannot be shown; please send another.",
-            failure=Failure.INPUT,
-            raw=str(error),
-        ) from error
+        image = read(path, near=(frame.width, frame.height))
+    except MediaError as error:
+        raise _unusable(error) from error
     whole = (frame.width, frame.height)
     filled = ImageOps.fit(image, whole, Image.Resampling.LANCZOS)
     stretch = (image.width / image.height) / (frame.width / frame.height)
