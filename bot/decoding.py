@@ -159,6 +159,11 @@ class Clip(Decoded):
         """Seconds from its first frame to the beginning of its sound; less than 0 where earlier."""
         return self.sound.start - self.picture.start if self.sound else 0.0
 
+    @property
+    def lead(self) -> float:
+        """Seconds from the beginning of the file to its first frame: its sound may come first."""
+        return max(0.0, -self.sound_after)
+
 
 _known: OrderedDict[tuple[int, ...], Decoded] = OrderedDict()
 
@@ -263,6 +268,7 @@ class _Frames:
         self.total = 0  #: of their durations
         self.first = self.last = self.end = 0
         self.steps: Counter[int] = Counter()
+        self.times: list[int] = []  #: of the first frames
         self.timeless = 0  #: frames without a time
 
     def add(self, pts: int | None, duration: int) -> None:
@@ -276,9 +282,12 @@ class _Frames:
             self.steps[pts - self.last] += 1
         self.count += 1
         self.last = pts
+        if len(self.times) < _TIMES:
+            self.times.append(pts)
         self.end = max(self.end, pts + max(0, duration)) if self.count > 1 else pts + duration
 
 
+_TIMES = 1000  #: frames whose times tell one rate from another that is near
 _UNKNOWN = "Something about this file is not understood."
 
 
@@ -301,7 +310,8 @@ async def _run(
             *("-fps_mode", "passthrough", "-enc_time_base", "demux", "-f", "framecrc", "pipe:1"),
             # The first frame, small. The other input is there so that a sound has an output, too.
             *("-map", "1:v:0", "-map", "0:V:0?", "-frames:v", "1"),
-            *("-vf", "crop='min(2,iw)':'min(2,ih)':0:0", "-c:v", "ffv1", "-f", "matroska"),
+            *("-vf", "crop='min(2,iw)':'min(2,ih)':0:0", "-c:v", "rawvideo"),
+            *("-allow_raw_vfw", "1", "-f", "matroska"),
             f"pipe:{writing}",
             timeout=timeout,
             listen=report,
@@ -426,12 +436,21 @@ def _rate(frames: _Frames, tick: Fraction) -> tuple[Fraction, bool]:
         measured = count / span
         # Each end of the span is off by half a tick at most.
         off = measured * tick / span if len(regular) > 1 or usual < 100 else Fraction(0)
-        nearest = min(_RATES, key=lambda rate: abs(rate - measured))
-        fits = abs(nearest - measured) <= max(off, measured / 20_000)
-        return (nearest if fits else measured.limit_denominator(1001)), True
+        most = max(off, measured / 20_000)
+        near_by = [rate for rate in _RATES if abs(rate - measured) <= most]
+        if not near_by:
+            return measured.limit_denominator(1001), True
+        return min(near_by, key=lambda rate: (_stray(frames.times, rate, tick), -rate)), True
     if length <= 0:
         raise MediaError(_UNKNOWN, stderr="all frames have the same time")
     return (frames.count / length).limit_denominator(1001), False
+
+
+def _stray(times: list[int], rate: Fraction, tick: Fraction) -> float:
+    """By how many ticks the times of frames stray from a rate: by one at most if it is theirs."""
+    step = 1 / (rate * tick)
+    strays = [float(time - index * step) for index, time in enumerate(times)]
+    return max(strays) - min(strays)
 
 
 # Matroska's ids of what is read: the way to the second track's picture, and its fields.

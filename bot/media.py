@@ -12,6 +12,7 @@ from bot._sniff import picture_size, sniff
 from bot.decoding import Clip, Decoded, decode
 from bot.formats import demuxer
 from bot.landing import whole
+from bot.looks import fitted, screen, still
 
 __all__ = [
     "Clip",
@@ -47,9 +48,9 @@ async def last_frame(clip: Path, to: Path) -> None:
     info = await with_picture(clip)
     # A little before the last frame begins; where the rate is uneven nothing may come after
     # that, so then the last second is looked through for the last picture in it.
-    near = max(0.0, info.seconds - 1.5 / info.fps) if info.fps else 0.0
+    near = info.lead + max(0.0, info.picture.seconds - 1.5 / info.fps)
     for options in (("-ss", f"{near:.6f}"), ("-sseof", "-1"), ()):
-        if await _picture(clip, to, *options, last=True):
+        if await _picture(clip, to, *options, last=True, filters=_whole(info)):
             return
     raise MediaError("This clip has no last picture that can be read.")
 
@@ -59,9 +60,9 @@ async def poster(clip: Path, to: Path, at: float) -> None:
     info = await with_picture(clip)
     # ffmpeg looks for the first picture that begins then or later; the one that is shown began
     # up to a frame earlier.
-    begins = max(0.0, at - 1 / info.fps + 0.0001)
+    begins = max(0.0, info.lead + at - 1 / info.fps + 0.0001)
     for options in (("-ss", f"{begins:.6f}"), ()):
-        if await _picture(clip, to, *options, last=False):
+        if await _picture(clip, to, *options, last=False, filters=_whole(info)):
             return
     raise MediaError("This clip has no picture that can be read.")
 
@@ -77,17 +78,14 @@ async def portrait(clip: Path, to: Path) -> None:
     # the one whose colours are nearest to their average.
     count = _LOOKED_AT * _LOOKS
     looked = f"fps={_LOOKS},trim=end_frame={count}," if info.frames > 1 else ""
-    small = (
-        f"scale=w='min({_SIDE},iw)':h='min({_SIDE},ih)':force_original_aspect_ratio=decrease,"
-        "setsar=1,format=yuv420p"
-    )
+    side = min(_SIDE, max(info.width, info.height))
+    small = screen(info.picture, *fitted(info.picture, side, side))
     bright = "signalstats,metadata=mode=select:key=lavfi.signalstats.YAVG:value=32:function=greater"
     for quality in _QUALITIES:
         for chosen in (f"{bright},", ""):
-            filters = f"{looked}{small},{chosen}thumbnail=n={count}"
-            options = ("-vf", filters, "-q:v", str(quality))
+            filters = f"{looked}{small},{chosen}thumbnail=n={count},{_JPEG}"
             try:
-                if await _picture(clip, to, last=False, options=options):
+                if await _picture(clip, to, last=False, filters=filters, quality=quality):
                     break
             except MediaError:
                 if not chosen:
@@ -110,7 +108,8 @@ async def _picture(
     to: Path,
     *since: str,
     last: bool,
-    options: tuple[str, ...] = ("-q:v", "3"),
+    filters: str,
+    quality: int = 3,
 ) -> bool:
     """Whether there was one to write: the first, or the *last*, from where *since* says."""
     graph = Graph()
@@ -120,13 +119,19 @@ async def _picture(
         await run(
             *graph.inputs,
             *("-map", "0:V:0", *which, "-fps_mode", "passthrough"),
-            *options,
+            *("-vf", filters, "-q:v", str(quality)),
             *("-update", "1", "-f", "image2", "-c:v", _PICTURES[to.suffix], part),
             timeout=_QUICK,
         )
         return part.exists()
 
 
+def _whole(info: Clip) -> str:
+    return still(info.picture, info.width, info.height)
+
+
+#: Pictures of this kind have colours of their own, and the whole range of values.
+_JPEG = "scale=out_color_matrix=bt601:out_range=pc,format=yuvj420p"
 _PICTURES = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg"}
 
 

@@ -9,8 +9,10 @@ from PIL import Image, ImageFilter, ImageOps
 
 from bot._ffmpeg import H264_AAC, QUALITY, Graph, ffmpeg, rate
 from bot.decoding import Clip, Decoded
+from bot.encoding import heard
 from bot.errors import Failure, Refusal
 from bot.joining import join, replace_part
+from bot.looks import screen
 from bot.media import (
     MediaError,
     demuxer,
@@ -139,8 +141,9 @@ async def _retake(work: Work) -> Path:
     """The clip, with a part of it made again; as long as it was."""
     brief = work.order.brief
     path, info = await _clip(work)
-    start = min(brief.start or 0.0, info.seconds - 1 / info.fps)
-    frame = _frame_of(info, seconds=min(brief.duration or info.seconds, info.seconds - start))
+    length = info.picture.seconds
+    start = max(0.0, min(brief.start or 0.0, length - 1 / info.fps))
+    frame = _frame_of(info, seconds=min(brief.duration or length, length - start))
     edge = work.room / "edge.png"
     await poster(path, edge, start)
     since = round(start * info.fps)
@@ -161,11 +164,12 @@ async def _retake(work: Work) -> Path:
 async def _hdr(work: Work) -> Path:
     """The clip in a vivid grade: deeper shadows, richer colours, lights that glow."""
     path, info = await _clip(work)
-    frame = replace(_frame_of(info, seconds=info.seconds), count=info.frames)
+    frame = replace(_frame_of(info, seconds=1.0), count=info.frames)
     graph = Graph()
     number = graph.read(path, *demuxer(path))
     picture = graph.apply(
-        f"setpts=PTS-STARTPTS,fps={rate(frame.fps)},scale={frame.width}:{frame.height},setsar=1,"
+        f"setpts=PTS-STARTPTS,fps={rate(frame.fps)},"
+        f"{screen(info.picture, frame.width, frame.height)},"
         "format=gbrp,curves=all='0/0 0.2/0.13 0.5/0.52 0.8/0.9 1/1',vibrance=intensity=0.45",
         f"{number}:V:0",
     )
@@ -180,7 +184,10 @@ async def _hdr(work: Work) -> Path:
     ]
     if info.audio_codec:
         streams.append(
-            graph.apply(f"aresample=48000,apad,atrim=duration={frame.seconds:.6f}", f"{number}:a:0")
+            graph.apply(
+                f"{heard(info, after=info.sound_after)},apad,atrim=duration={frame.seconds:.6f}",
+                f"{number}:a:0",
+            )
         )
     return await _shoot(graph, frame, streams, work)
 
