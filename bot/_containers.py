@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["Element", "boxes", "elements", "is_cut"]
+__all__ = ["Element", "Index", "boxes", "elements", "index", "is_cut"]
 
 _MOST = 100_000  #: parts of one file that are walked
 #: ISO 14496-12: a file that ends within one of these has lost some of it.
@@ -107,4 +107,72 @@ def _riff_is_cut(file: BinaryIO, size: int, *, long: bool) -> bool:
                 return at + 8 + data > size
             return int(length) not in _LIVE and at + 8 + int(length) > size
         at += 8 + length + length % 2
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """What the index of an MP4 says about how it is to be played."""
+
+    first: bool  #: before the pictures, so that a player need not have the whole file
+    whole: bool  #: one index, and not one in each of many fragments
+    tracks: int
+    said: bool  #: whether it holds words of whoever made it: titles, places, prompts
+    profile: int | None  #: of H.264, as its standard counts them
+    level: int | None  #: ten times the level of H.264
+
+
+def index(path: Path) -> Index | None:
+    """The index of an MP4; None where it has none that can be read."""
+    found = list(boxes(path))
+    kinds = [kind for kind, _, _ in found]
+    if b"moov" not in kinds:
+        return None
+    _, start, end = found[kinds.index(b"moov")]
+    if end - start > _LARGEST_INDEX:
+        return None
+    with path.open("rb") as file:
+        file.seek(start)
+        moov = file.read(end - start)
+    inner = list(_inside(moov, 8, len(moov)))
+    at = moov.find(b"avcC") + 4
+    return Index(
+        first=b"mdat" in kinds and kinds.index(b"moov") < kinds.index(b"mdat"),
+        whole=b"moof" not in kinds,
+        tracks=sum(kind == b"trak" for kind, _, _ in inner),
+        said=bool(_WORDS & set(kinds)) or _said(moov, 8, len(moov)),
+        profile=moov[at + 1] if at > 3 and at + 3 < len(moov) else None,
+        level=moov[at + 3] if at > 3 and at + 3 < len(moov) else None,
+    )
+
+
+_LARGEST_INDEX = 64 * 2**20
+_WORDS = frozenset({b"meta", b"uuid", b"udta"})
+
+
+def _inside(content: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Type, beginning and end of the body of each box between two places."""
+    at = start
+    while at + 8 <= end:
+        length, kind = struct.unpack_from(">I4s", content, at)
+        if length < 8 or at + length > end:
+            return
+        yield kind, at + 8, at + length
+        at += length
+
+
+def _said(moov: bytes, start: int, end: int) -> bool:
+    """Whether there are words in an index besides the name of the program that wrote it."""
+    for kind, begins, ends in _inside(moov, start, end):
+        if kind == b"trak" and _said(moov, begins, ends):
+            return True
+        if kind in {b"meta", b"uuid"}:
+            return True
+        if kind == b"udta":
+            for inner, _, _ in _inside(moov, begins, ends):
+                if inner != b"meta":
+                    return True
+            at = moov.find(b"ilst", begins, ends)
+            if at < 0 or any(name != b"\xa9too" for name, _, _ in _inside(moov, at + 4, ends)):
+                return True
     return False
