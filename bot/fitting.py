@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot._ffmpeg import H264_AAC, Graph, rate
-from bot.encoding import Canvas, patience, turn
+from bot.decoding import Clip
+from bot.encoding import Canvas, heard, patience, turn
 from bot.landing import whole
-from bot.media import Clip, MediaError, demuxer, run, with_picture
+from bot.media import MediaError, demuxer, run, with_picture
 
 __all__ = ["fit"]
 
@@ -129,9 +130,14 @@ class _Encoder:
     def _read(self, canvas: Canvas, *, sound: bool = False) -> tuple[Graph, list[str]]:
         graph = Graph()
         number = graph.read(self._clip, *demuxer(self._clip))
-        streams = [graph.apply(canvas.filters, f"{number}:V:0")]
+        picture, after = canvas.filters(self.info.picture), self.info.sound_after
+        if after < -0.5 / canvas.fps:
+            # The sound begins first: nothing of it is lost, the first frame waits.
+            picture += f",tpad=start_duration={-after:.6f}:start_mode=clone"
+            after = 0.0
+        streams = [graph.apply(picture, f"{number}:V:0")]
         if sound:
-            streams.append(graph.apply("aresample=48000", f"{number}:a:0"))
+            streams.append(graph.apply(heard(self.info, after=after), f"{number}:a:0"))
         return graph, streams
 
     async def _run(self, canvas: Canvas, *arguments: str | Path) -> str:
