@@ -11,14 +11,27 @@ HOMES = {
     "aiosqlite": ("storage/",),
     "httpx": ("bot/providers/", "bot/fetch.py"),
     "httpx_aiohttp": ("bot/providers/", "bot/fetch.py"),
-    "discord": ("bot/board.py", "bot/client.py", "bot/delivery.py", "bot/messages.py", "cogs/"),
+    "discord": (
+        "bot/board.py",
+        "bot/client.py",
+        "bot/delivery.py",
+        "bot/discord_login.py",
+        "bot/messages.py",
+        "cogs/",
+    ),
     "pydantic_settings": ("bot/settings.py",),
     "imageio_ffmpeg": ("bot/_ffmpeg.py",),
     "obstore": ("bot/bucket.py",),
     "simcord": ("playground/",),
 }
 #: The only files that may know everything: what is typed, what is put together, what is played.
-COMPOSITION_ROOT = {"bot/cli.py", "bot/deployment.py", "bot/playing.py", "bot/stand_in.py"}
+COMPOSITION_ROOT = {
+    "bot/cli.py",
+    "bot/deployment.py",
+    "bot/doctor.py",
+    "bot/playing.py",
+    "bot/stand_in.py",
+}
 PLACES = sorted(
     place
     for layer in [*LAYERS, "playground"]
