@@ -61,7 +61,7 @@ def only_json(api_url: str) -> aiohttp.TraceConfig:
         if not 200 <= answer.status < 300 or answer.status == 204:
             return
         if str(ended.url).startswith(f"{api_url.rstrip('/')}/") and (
-            answer.content_type != "application/json"
+            answer.headers.get("Content-Type") != "application/json"  # just as discord.py asks
         ):
             answer.close()
             raise NotDiscord(f"{answer.content_type} came from {ended.url.host}")

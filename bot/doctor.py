@@ -4,6 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import aiohttp
 import discord
 import imageio_ffmpeg
 
@@ -130,7 +131,7 @@ async def _look_at_discord(settings: Settings, report: Report) -> None:
             report("Discord", f"logged in as {client.user}; invite: {invitation}")
     except Exit as error:
         _not_well(report, error)
-    except (discord.DiscordException, OSError) as error:
+    except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
         _not_well(report, explained(error, api_url=where))
 
 
