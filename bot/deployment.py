@@ -48,6 +48,24 @@ _ANSWERING = (
 _HANDLING = (*_ANSWERING, "discord.py: ")  #: every task in which it calls us
 
 
+class Deadline:
+    """When the process has to be gone: from the signal on, everything shares what is left."""
+
+    def __init__(self) -> None:
+        self._at: float | None = None
+
+    def begin(self) -> None:
+        """The signal came."""
+        if self._at is None:
+            self._at = asyncio.get_running_loop().time() + STOPPING
+
+    def left(self, *, but: float = 0.0) -> float:
+        """Seconds that are left, *but* so many for what comes after."""
+        if self._at is None:
+            return STOPPING - but
+        return max(0.2, self._at - asyncio.get_running_loop().time() - but)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """A bot that is put together and not yet connected."""
@@ -62,6 +80,7 @@ class Deployment:
     audit: Audit
     shelf: Shelf
     archive: Archive | None
+    deadline: Deadline
 
     async def run(self, stop: asyncio.Event) -> None:
         """Connect and work until *stop*; then finish what is under way, within `STOPPING`.
@@ -124,20 +143,19 @@ class Deployment:
 
     async def _stop(self, *working: asyncio.Task[Any]) -> None:
         """The gateway first, so that nothing new comes; then what is under way; then the rest."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + STOPPING - CLOSING
+        self.deadline.begin()
         if working:
             worker, gateway = working
             await _cancelled(gateway)
             if self.bot.ws is not None:
                 await _within(CLOSING, self.bot.ws.close(code=1000))
+            within = self.deadline.left(but=CLOSING)
             await asyncio.gather(
-                self.worker.stop(within=until - loop.time()),
-                _end_of(_ANSWERING, within=until - loop.time()),
+                self.worker.stop(within=within), _end_of(_ANSWERING, within=within)
             )
             await asyncio.wait({worker}, timeout=CLOSING)
             await _cancelled(*_tasks(_HANDLING))
-        await _within(CLOSING, self.bot.close())
+        await _within(self.deadline.left(), self.bot.close())
 
     async def _explain(self, task: asyncio.Task[Any]) -> None:
         """Why a task that should never end has ended."""
@@ -175,6 +193,7 @@ async def deploy(
     for, changed by their *sections* of dailies.toml, unless given; *opened* opens the store.
     """
     data = settings.dailies_data
+    deadline = Deadline()
     async with opened(data, defaults=defaults_of(settings), wall=clock, ticks=steady) as store:
         now = store.clock.now
 
@@ -266,15 +285,16 @@ async def deploy(
                 audit=audit,
                 shelf=shelf,
                 archive=archive,
+                deadline=deadline,
             )
         finally:
             for task in running:
                 task.cancel()
-            await asyncio.wait(running, timeout=CLOSING)
-            await _within(CLOSING, shelf.close())
-            await _within(CLOSING, web.stop())
-            for provider in providers.values():
-                await _within(CLOSING, provider.close())
+            deadline.begin()
+            await asyncio.wait(running, timeout=deadline.left())
+            parts: list[Shelf | Web | Provider] = [shelf, web, *providers.values()]
+            for closing in parts:
+                await _within(deadline.left(), closing.close())
 
 
 def bucket_of(settings: Settings) -> "Bucket | None":
@@ -340,7 +360,7 @@ async def _listen(web: Web, settings: Settings) -> None:
         try:
             await start(host, port)
         except OSError as error:
-            await web.stop()
+            await web.close()
             raise Exit(
                 f"DAILIES_{name}_PORT {port} cannot be listened on at {host} "
                 f"({error.strerror or 'there is no such address'}); choose another.",

@@ -55,7 +55,7 @@ class Web:
         """Listen for providers that call back. Raises OSError when the address is taken."""
         self.callback_port = await _listen(self._public, host, port)
 
-    async def stop(self) -> None:
+    async def close(self) -> None:
         """Stop listening."""
         await self._public.cleanup()
         await self._health.cleanup()
