@@ -31,8 +31,8 @@ bench: install
 
 # Rewrites the pinned files from pyproject.toml: every version and hash, and no index's address.
 requirements: install
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal --extra playground --output-file requirements.txt pyproject.toml
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal --extra playground --extra dev --output-file requirements-dev.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal --output-file requirements.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal --extra dev --output-file requirements-dev.txt pyproject.toml
 
 # The pictures of the README. They are never taken by hand.
 screenshots: install

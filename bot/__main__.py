@@ -1,5 +1,18 @@
-"""`python -m bot` is `dailies`."""
+"""`dailies`, and `python -m bot`: a health check at once, anything else through `bot.cli`."""
 
-from bot.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Run what was typed. A container asks for its health every 30 s, so that loads nothing."""
+    if sys.argv[1:] == ["health"]:
+        from bot.health import main as health
+
+        sys.exit(health())
+    from bot.cli import main as command
+
+    command()
+
+
+if __name__ == "__main__":
+    main()

@@ -2,216 +2,119 @@
 
 import argparse
 import asyncio
-import json
 import logging
-import shutil
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-import aiohttp
 import discord
-import imageio_ffmpeg
 
+from bot import __version__
 from bot.catalogue import companies, markdown, state
-from bot.client import invite_url, point_at
-from bot.deployment import (
-    FAILED,
-    LOCKED,
-    OK,
-    TOKEN,
-    USAGE,
-    Exit,
-    bucket_of,
-    defaults_of,
-    deploy,
-    stop_signal,
-)
-from bot.errors import Busy, Failure
-from bot.playing import Options, play
-from bot.providers import Connection, connect_all
-from bot.redaction import Redaction, redact
-from bot.settings import BadSetting, Settings, environment, provider_sections
-from storage import CannotOpen, Locked, Total, open_store
+from bot.client import point_at
+from bot.configuration import Configuration, configured, playground_configured
+from bot.deployment import deploy, stop_signal
+from bot.discord_login import check_token
+from bot.doctor import check, doctor
+from bot.exits import FAILED, LOCKED, OK, USAGE, Exit
+from bot.health import main as health
+from bot.log_words import Spoken
+from bot.redaction import Redaction
+from bot.settings import BadSetting, Settings
+from storage import CannotOpen, DiskTrouble, Locked
 
-DISCORD = "https://discord.com/api/v10"
+PLAYED = ("none", "simulated", "real")
 
 
-async def run(settings: Settings) -> int:
-    """`dailies run`: be the bot, until SIGTERM or Ctrl-C."""
-    token = settings.discord_token
-    if settings.discord_api_url == DISCORD and token is not None:
-        _check_token(token.get_secret_value())
-    point_at(settings.discord_api_url, settings.discord_gateway_url)
-    async with deploy(settings, environ=environment()) as deployment:
+async def run(configuration: Configuration) -> int:
+    """`dailies run`: be the bot, until SIGTERM, SIGHUP or Ctrl-C."""
+    settings = configuration.settings
+    _reach(settings)
+    async with deploy(
+        settings, environ=configuration.environ, sections=configuration.sections
+    ) as deployment:
         await deployment.run(stop_signal())
     return OK
 
 
 async def sync(settings: Settings) -> int:
-    """`dailies sync`: tell Discord the commands, whether they changed or not."""
-    point_at(settings.discord_api_url, settings.discord_gateway_url)
-    async with deploy(settings, environ=environment()) as deployment:
-        await deployment.login()
-        print(f"Discord knows {await deployment.bot.register()} commands now.")
-        await deployment.bot.close()
+    """`dailies sync`: tell Discord the commands, whether they changed or not.
+
+    The commands need no data, and a running Dailies may be using them: they are put together over
+    an empty directory.
+    """
+    _reach(settings)
+    with tempfile.TemporaryDirectory(prefix="dailies-sync-") as folder:
+        nowhere = {
+            "dailies_data": Path(folder),
+            "dailies_web_port": 0,
+            "dailies_s3_bucket": None,
+            "public_url": None,
+        }
+        async with deploy(
+            settings.model_copy(update=nowhere), environ={}, providers={}
+        ) as deployment:
+            try:
+                await deployment.login()
+                print(f"Discord knows {await deployment.register()} commands now.")
+            finally:
+                await deployment.bot.close()
     return OK
 
 
-async def check(settings: Settings) -> int:
-    """`dailies check`: whether every rule of the books holds, in all of history."""
-    try:
-        async with open_store(settings.dailies_data) as store:
-            broken = await store.check(thorough=True)
-            files = await store.accounting.needed_files()
-    except Locked:
-        print("A running Dailies is using the data; it checks the books every minute and says:")
-        return health(settings)
-    for sentence in broken:
-        print(f"✗ {sentence}")
-    if not broken:
-        print("✓ The books add up.")
-    data = settings.dailies_data
-    lost = [(number, file) for number, file in files if not (data / file).is_file()]
-    for number, file in lost:
-        print(f"✗ {file}, which #{number} needs, is not in {data}.")
-    if not lost:
-        print(f"✓ Every file that a clip needs is there ({len(files):,}).")
-    return FAILED if broken or lost else OK
-
-
-async def doctor(settings: Settings) -> int:
-    """`dailies doctor`: look at every part, and say how to mend what is not well."""
-    trouble = 0
-
-    def report(part: str, found: str, mend: str = "") -> None:
-        nonlocal trouble
-        trouble += bool(mend)
-        print(f"{'✗' if mend else '✓'} {part}: {found}{f' → {mend}' if mend else ''}")
-
-    total = None
-    report("Python", sys.version.split()[0])
-    report("ffmpeg", Path(imageio_ffmpeg.get_ffmpeg_exe()).name)
-    data = settings.dailies_data
-    try:
-        async with open_store(data, defaults=defaults_of(settings)) as store:
-            free = shutil.disk_usage(data).free / 2**30
-            report("data", f"{data}, {free:.0f} GiB free", "make room" if free < 1 else "")
-            total = await store.policy.total()
-    except Locked:
-        report("data", f"{data}, in use by a running Dailies")
-    except CannotOpen as error:
-        report("data", str(error), "mend or move it")
-    report("servers", _served(settings, total))
-    sections = provider_sections()
-    names = connect_all(
-        lambda name: Connection(data=data, toml=sections.get(name, {}), environ=environment()),
-        keep_last_resort=settings.dailies_local,
-    )
-    report("providers", ", ".join(provider.title for provider in names.values()))
-    await _look_at_bucket(settings, report)
+def _reach(settings: Settings) -> None:
+    """Make discord.py speak to the Discord of the settings. Raises `Exit` for a wrong token."""
     token = settings.discord_token
-    if token is None:
-        report("Discord", "no token", "set DISCORD_TOKEN, or use `dailies playground`")
-        return FAILED
-    try:
-        if settings.discord_api_url == DISCORD:
-            _check_token(token.get_secret_value())
-        point_at(settings.discord_api_url, settings.discord_gateway_url)
-        client = discord.Client(intents=discord.Intents.none())
-        async with client:
-            await client.login(token.get_secret_value())
-            application = client.application_id or 0
-            report("Discord", f"logged in as {client.user}; invite: {invite_url(application)}")
-    except (Exit, discord.LoginFailure):
-        report("Discord", "the token is refused", "copy it anew into DISCORD_TOKEN")
-    except (aiohttp.ClientError, OSError):
-        report("Discord", f"not reached at {settings.discord_api_url}", "check the network")
-    return FAILED if trouble else OK
-
-
-async def _look_at_bucket(settings: Settings, report: Callable[..., None]) -> None:
-    """Put a small object into the bucket, get it back and delete it."""
-    bucket = bucket_of(settings)
-    if bucket is None:
-        report("bucket", "none; originals are kept on the disk alone")
-        return
-    try:
-        await bucket.check()
-    except Busy as busy:
-        mend = {
-            Failure.KEY: "check DAILIES_S3_ACCESS_KEY and DAILIES_S3_SECRET_KEY; the keys must be "
-            "allowed to put, get and delete",
-            Failure.INPUT: "make it, or correct DAILIES_S3_BUCKET",
-        }
-        report(
-            "bucket",
-            str(busy),
-            mend.get(busy.failure, f"check DAILIES_S3_…: {redact(busy.raw[:300])}"),
-        )
-        return
-    kept = settings.dailies_s3_keep_days
-    report("bucket", f"{bucket.name}, originals stay {f'{kept} days' if kept else 'for good'}")
-
-
-def _served(settings: Settings, total: Total | None) -> str:
-    """Who may order, and how much in all."""
-    only = len(settings.dailies_servers)
-    who = f"the {only} of DAILIES_SERVERS" if only else "every one that invites the bot"
-    if settings.dailies_budget_all is None:
-        return f"{who}, each with a budget of its own (DAILIES_BUDGET_ALL sets one for all)"
-    spent = f", {total.used:,} used" if total is not None else ""
-    each = settings.dailies_budget_all_period
-    return f"{who}; {settings.dailies_budget_all:,} credits a {each} in all{spent}"
-
-
-def providers(settings: Settings, *, as_markdown: bool) -> int:
-    """`dailies providers`: which are connected here, or all that any of them can make."""
-    data = settings.dailies_data
-    if as_markdown:
-        print(markdown(companies(data)))
-        return OK
-    sections, environ = provider_sections(), environment()
-    lines, well = state(
-        lambda name: Connection(data=data, toml=sections.get(name, {}), environ=environ)
+    check_token(
+        token.get_secret_value() if token is not None else None, api_url=settings.discord_api_url
     )
+    point_at(settings.discord_api_url, settings.discord_gateway_url)
+
+
+def providers(configuration: Configuration, *, as_markdown: bool) -> int:
+    """`dailies providers`: which are connected here, or all that any of them can make."""
+    if as_markdown:
+        print(markdown(companies(configuration.settings.dailies_data)))
+        return OK
+    lines, well = state(configuration.connection)
     print("\n".join(lines))
     return OK if well else USAGE
 
 
-def health(settings: Settings) -> int:
-    """`dailies health`: ask the running bot whether it is well; for a container's healthcheck."""
-    host = settings.dailies_web_host
-    host = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  # compared, not bound
-    url = f"http://{host}:{settings.dailies_web_port}/healthz"
+async def play(options: argparse.Namespace) -> int:
+    """`dailies playground`: what it needs is loaded only where it is asked for."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # our own address
-            body = json.load(answer)
-    except urllib.error.HTTPError as error:
-        body = json.load(error)
-    except OSError:
-        print(f"Nothing answers at {url}.")
-        return FAILED
-    said = body["trouble"] or ["well"]
-    print("; ".join([*said, *body.get("remarks", [])]))
-    return OK if body["ok"] else FAILED
-
-
-def _check_token(token: str) -> None:
-    """Refuse what cannot be a bot's token without asking Discord: three parts, the first an id."""
-    if len(token.split(".")) != 3 or not token.isascii() or any(c.isspace() for c in token):
+        from bot.playing import Options, play
+    except ModuleNotFoundError as error:
+        if error.name != "simcord":
+            raise
         raise Exit(
-            "DISCORD_TOKEN is not a bot token: it has three parts with dots between them; copy it "
-            "from your application's Bot page in Discord's developer portal.",
-            TOKEN,
-        )
+            "The playground needs the package simcord, which is not installed; install Dailies "
+            "with everything it requires: pip install .",
+            FAILED,
+        ) from None
+    configuration = playground_configured(real=options.providers == "real")
+    _log(configuration.settings.dailies_log_level, quiet=bool(options.say))
+    return await play(
+        configuration,
+        Options(
+            port=options.port,
+            data=options.data,
+            say=tuple(options.say or ()),
+            out=options.out,
+            names=tuple(options.name or ()),
+            providers=options.providers,
+        ),
+    )
 
 
 def parser() -> argparse.ArgumentParser:
     """What can be typed behind `dailies`."""
-    words = argparse.ArgumentParser(prog="dailies", description=__doc__)
+    words = argparse.ArgumentParser(
+        prog="dailies", description="A Discord bot for teams that make video with LTX-2."
+    )
+    words.add_argument("--version", action="version", version=f"dailies {__version__}")
     commands = words.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("run", help="be the bot on Discord")
     playground = commands.add_parser("playground", help="a Discord on this machine; needs no token")
@@ -229,12 +132,12 @@ def parser() -> argparse.ArgumentParser:
         help="the page may be asked for by this name, besides those of this machine",
     )
     playground.add_argument("--out", type=Path, metavar="DIR", help="save the clips of --say here")
-    play_with = ("none", "simulated")
     playground.add_argument(
         "--providers",
-        choices=play_with,
+        choices=PLAYED,
         default="none",
-        help="with all four companies, imitated on this machine",
+        help="none: clips are made on this machine; simulated: all four companies, imitated here; "
+        "real: those that you have keys for, who charge you for each clip",
     )
     commands.add_parser("sync", help="tell Discord the commands")
     commands.add_parser("doctor", help="look at every part of this deployment")
@@ -247,42 +150,15 @@ def parser() -> argparse.ArgumentParser:
     return words
 
 
-def _played(options: argparse.Namespace) -> Options:
-    """What was typed behind `playground`; nothing, where `dailies` alone was typed."""
-    if options.command is None:
-        return Options()
-    return Options(
-        port=options.port,
-        data=options.data,
-        say=tuple(options.say or ()),
-        out=options.out,
-        simulated=options.providers == "simulated",
-        names=tuple(options.name or ()),
-    )
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 well, 2 a setting, 3 the data is in use, 4 the token."""
-    options = parser().parse_args(arguments)
+    words = parser()
+    options = words.parse_args(arguments)
+    if options.command is None:
+        words.print_help(sys.stderr)
+        sys.exit(USAGE)
     try:
-        settings = Settings.load()
-        _log(settings.dailies_log_level, quiet=bool(getattr(options, "say", None)))
-        command = options.command or ("run" if settings.discord_token else "playground")
-        match command:
-            case "run":
-                code = asyncio.run(run(settings))
-            case "playground":
-                code = asyncio.run(play(settings, _played(options)))
-            case "sync":
-                code = asyncio.run(sync(settings))
-            case "check":
-                code = asyncio.run(check(settings))
-            case "doctor":
-                code = asyncio.run(doctor(settings))
-            case "providers":
-                code = providers(settings, as_markdown=options.markdown)
-            case _:
-                code = health(settings)
+        code = _done(options)
     except Exit as error:
         print(error, file=sys.stderr)
         code = error.code
@@ -292,14 +168,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (BadSetting, CannotOpen) as error:
         print(error, file=sys.stderr)
         code = USAGE
+    except DiskTrouble as error:
+        print(error, file=sys.stderr)
+        code = FAILED
     except KeyboardInterrupt:
         code = OK
     sys.stdout.flush()
     sys.exit(code)
 
 
+def _done(options: argparse.Namespace) -> int:
+    """Do what was typed; the exit code."""
+    if options.command == "health":
+        return health()
+    if options.command == "playground":
+        return asyncio.run(play(options))
+    configuration = configured(providers=options.command not in {"check", "providers"})
+    settings = configuration.settings
+    _log(settings.dailies_log_level, quiet=False)
+    match options.command:
+        case "run":
+            return asyncio.run(run(configuration))
+        case "sync":
+            return asyncio.run(sync(settings))
+        case "check":
+            return asyncio.run(check(settings))
+        case "doctor":
+            return asyncio.run(doctor(configuration))
+        case _:
+            return providers(configuration, as_markdown=options.markdown)
+
+
 def _log(level: str, *, quiet: bool) -> None:
     handler = logging.StreamHandler()
+    handler.addFilter(Spoken())
     handler.addFilter(Redaction())
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # there is no voice here
@@ -309,7 +211,3 @@ def _log(level: str, *, quiet: bool) -> None:
     if level != "DEBUG":
         for name in ("discord", "discord.gateway", "discord.client"):
             logging.getLogger(name).setLevel(logging.WARNING)
-
-
-if __name__ == "__main__":
-    main()

@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
@@ -125,6 +126,7 @@ class Dailies(commands.Bot):
         self.helps = None
         self.watchers: list[Callable[[Job], None]] = []  #: told of every job that moved
         self._tokens: dict[int, tuple[float, discord.Interaction[Any]]] = {}
+        self._identified: deque[float] = deque()  # sessions of the last hour, by when they began
         self.pacer = Pacer()
         self._late: set[asyncio.Task[None]] = set()  # cards that wait for their posters
         self._answering: set[asyncio.Task[Any]] = set()  # orders, and the cards that they get
@@ -147,7 +149,15 @@ class Dailies(commands.Bot):
     async def setup_hook(self) -> None:
         for extension in self._extensions:
             await self.load_extension(extension)
-        await self._register_if_changed()
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Wait before a new session: Discord takes back the token of who begins too many a day."""
+        now = time.monotonic()
+        while self._identified and now - self._identified[0] > 3600:
+            self._identified.popleft()
+        if not initial:
+            await asyncio.sleep(identify_pause(len(self._identified)))
+        self._identified.append(time.monotonic())
 
     async def on_ready(self) -> None:
         """Connected: what could not be posted is tried again."""
@@ -539,7 +549,7 @@ class Dailies(commands.Bot):
 
     # Commands.
 
-    async def _register_if_changed(self) -> None:
+    async def register_if_changed(self) -> None:
         """Tell Discord our commands, if they are not those it was told last."""
         payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
         told = json.dumps([self.application_id, payload], sort_keys=True, default=str)
@@ -550,7 +560,8 @@ class Dailies(commands.Bot):
             if len(there) == len(payload):
                 return
         await self.register()
-        note.write_text(digest)
+        with suppress(OSError):  # then they are told again at the next start
+            note.write_text(digest)
 
     async def register(self) -> int:
         """Tell Discord our commands; return how many there are."""
@@ -623,6 +634,14 @@ def point_at(api_url: str, gateway_url: str | None) -> None:
     discord.http.Route.BASE = api_url.rstrip("/")
     if gateway_url is not None:
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+
+
+def identify_pause(recent: int) -> float:
+    """Seconds before another session, after *recent* ones in an hour.
+
+    Discord allows one in 5 s and 1,000 a day; this comes to 700 a day at most.
+    """
+    return 5.0 if recent < 10 else 200.0
 
 
 def invite_url(application_id: int) -> str:

@@ -4,22 +4,24 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import discord
 
 import cogs
 from bot.archive import Archive
 from bot.auditing import Audit
 from bot.client import Dailies
+from bot.discord_login import check_token, only_json, patiently
+from bot.exits import FAILED, TOKEN, Exit
 from bot.fetch import Fetcher
 from bot.inputs import Inputs
+from bot.probes import gateway_check, storage_check
 from bot.providers import CallsBack, Connection, Provider, connect_all
-from bot.settings import Settings, provider_sections
+from bot.settings import Settings
 from bot.shelf import Shelf
 from bot.studio import Studio
 from bot.web import Web
@@ -32,16 +34,36 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OK, FAILED, USAGE, LOCKED, TOKEN = 0, 1, 2, 3, 4  # exit codes; 2 is also argparse's own
-QUIET = 60.0  #: seconds without a heartbeat after which the gateway counts as lost
+STOPPING = 25.0  #: seconds from the signal to the exit
+CLOSING = 2.0  #: of those, what is left for closing when work is cut off
+RECONNECT = 5.0  #: seconds between two tries of the first connection to the gateway
+#: How discord.py names the tasks in which somebody waits for an answer of ours.
+_ANSWERING = (
+    "CommandTree-invoker",
+    "discord-ui-",
+    "discord.py: on_interaction",
+    "discord.py: on_message",
+    "discord.py: on_raw_reaction",
+)
+_HANDLING = (*_ANSWERING, "discord.py: ")  #: every task in which it calls us
 
 
-class Exit(Exception):
-    """The command ends here. The message is a sentence for the operator."""
+class Deadline:
+    """When the process has to be gone: from the signal on, everything shares what is left."""
 
-    def __init__(self, sentence: str, code: int) -> None:
-        super().__init__(sentence)
-        self.code = code
+    def __init__(self) -> None:
+        self._at: float | None = None
+
+    def begin(self) -> None:
+        """The signal came."""
+        if self._at is None:
+            self._at = asyncio.get_running_loop().time() + STOPPING
+
+    def left(self, *, but: float = 0.0) -> float:
+        """Seconds that are left, *but* so many for what comes after."""
+        if self._at is None:
+            return STOPPING - but
+        return max(0.2, self._at - asyncio.get_running_loop().time() - but)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,55 +80,82 @@ class Deployment:
     audit: Audit
     shelf: Shelf
     archive: Archive | None
+    deadline: Deadline
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Connect and work until *stop*; then finish what is under way.
+        """Connect and work until *stop*; then finish what is under way, within `STOPPING`.
 
         Raises `Exit` where Discord does not take the token.
         """
-        try:
-            await self.login()
-        except Exit:
-            await self.bot.close()
-            raise
-        worker = asyncio.create_task(self.worker.run(), name="worker")
-        connection = asyncio.create_task(self.bot.connect(), name="gateway")
         stopping = asyncio.create_task(stop.wait(), name="stop")
+        working: list[asyncio.Task[Any]] = []
         try:
-            done, _ = await asyncio.wait(
-                {worker, connection, stopping}, return_when=asyncio.FIRST_COMPLETED
-            )
+            login = asyncio.create_task(self.login(), name="login")
+            await asyncio.wait({login, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not login.done():
+                await _cancelled(login)
+                return
+            await login
+            working = [
+                asyncio.create_task(self.worker.run(), name="worker"),
+                asyncio.create_task(self._connect(), name="gateway"),
+            ]
+            done, _ = await asyncio.wait({*working, stopping}, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopping}:
                 await self._explain(task)
         finally:
-            await self.worker.stop()
-            await asyncio.wait({worker})
-            await self.bot.close()
             stopping.cancel()
-            await asyncio.wait({connection, stopping})
+            await self._stop(*working)
 
     async def login(self) -> None:
-        """Show Discord the token. Raises `Exit` where it is not taken."""
-        token = self.settings.discord_token
-        if token is None:
-            raise Exit(
-                "DISCORD_TOKEN is not set; set it to your bot's token, or run "
-                "`dailies playground`, which needs none.",
-                TOKEN,
+        """Show Discord the token, and our commands if they changed.
+
+        Raises `Exit` where it does not take them.
+        """
+        given, where = self.settings.discord_token, self.settings.discord_api_url
+        token = check_token(given.get_secret_value() if given is not None else None, api_url=where)
+
+        async def once() -> None:
+            try:
+                await self.bot.login(token)
+            except BaseException:
+                await self.bot.http.close()  # the next try opens connections of its own
+                self.bot.http.connector = discord.utils.MISSING
+                raise
+
+        await patiently(once, api_url=where)
+        await patiently(self.bot.register_if_changed, api_url=where)
+
+    async def register(self) -> int:
+        """Tell Discord our commands; how many there are. Raises `Exit` where it refuses them."""
+        return await patiently(self.bot.register, api_url=self.settings.discord_api_url)
+
+    async def _connect(self) -> None:
+        """Be connected to the gateway, whatever becomes of connections, until it is final."""
+        while True:
+            try:
+                return await self.bot.connect()
+            except AttributeError:
+                # discord.py means to go on, and trips over there never having been a connection.
+                if self.bot.ws is not None:
+                    raise
+                await asyncio.sleep(RECONNECT)
+
+    async def _stop(self, *working: asyncio.Task[Any]) -> None:
+        """The gateway first, so that nothing new comes; then what is under way; then the rest."""
+        self.deadline.begin()
+        if working:
+            worker, gateway = working
+            await _cancelled(gateway)
+            if self.bot.ws is not None:
+                await _within(CLOSING, self.bot.ws.close(code=1000))
+            within = self.deadline.left(but=CLOSING)
+            await asyncio.gather(
+                self.worker.stop(within=within), _end_of(_ANSWERING, within=within)
             )
-        try:
-            await self.bot.login(token.get_secret_value())
-        except discord.LoginFailure as error:
-            raise Exit(
-                "Discord refuses DISCORD_TOKEN; copy the token anew from your application's "
-                "Bot page in Discord's developer portal.",
-                TOKEN,
-            ) from error
-        except (aiohttp.ClientError, OSError) as error:
-            where = self.settings.discord_api_url
-            raise Exit(
-                f"Discord cannot be reached at {where} (DISCORD_API_URL).", FAILED
-            ) from error
+            await asyncio.wait({worker}, timeout=CLOSING)
+            await _cancelled(*_tasks(_HANDLING))
+        await _within(self.deadline.left(), self.bot.close())
 
     async def _explain(self, task: asyncio.Task[Any]) -> None:
         """Why a task that should never end has ended."""
@@ -127,7 +176,8 @@ class Deployment:
 async def deploy(
     settings: Settings,
     *,
-    environ: dict[str, str],
+    environ: Mapping[str, str],
+    sections: Mapping[str, Mapping[str, Any]] | None = None,
     clock: Callable[[], float] = time.time,
     loopback: frozenset[str] = frozenset(),
     ready_timeout: float = 2.0,
@@ -139,18 +189,18 @@ async def deploy(
     """Everything a bot needs, opened, and closed again in the right order.
 
     *clock* is the wall's, in seconds since 1970, *steady* one that nobody sets: the store makes
-    of the two the one that everything here goes by. *providers* are those of the settings unless
-    given; *opened* opens the store.
+    of the two the one that everything here goes by. *providers* are those that *environ* has keys
+    for, changed by their *sections* of dailies.toml, unless given; *opened* opens the store.
     """
     data = settings.dailies_data
-    sections = provider_sections()
+    deadline = Deadline()
     async with opened(data, defaults=defaults_of(settings), wall=clock, ticks=steady) as store:
         now = store.clock.now
 
         def connection(name: str) -> Connection:
             return Connection(
                 data=data,
-                toml=sections.get(name, {}),
+                toml=(sections or {}).get(name, {}),
                 environ=environ,
                 public_url=settings.public_url,
                 loopback=loopback,
@@ -194,6 +244,7 @@ async def deploy(
             usd_per_credit=settings.dailies_usd_per_credit,
             clock=now,
             guild_ready_timeout=ready_timeout,
+            http_trace=only_json(settings.discord_api_url),
         )
         worker = Worker(
             store,
@@ -209,20 +260,13 @@ async def deploy(
         studio.has_room, studio.at_hand = shelf.check, shelf.at_hand
         await studio.rules.load()
         audit = Audit(studio, usd_per_credit=settings.dailies_usd_per_credit)
-        checks = [_gateway_check(bot), _storage_check(store), audit.trouble]
+        checks = [gateway_check(bot), storage_check(store, data), audit.trouble]
         remarks = [audit.remark]
         if archive is not None:
             bot.watchers.append(archive.moved)
             remarks.append(_archive_remark(archive))
         web = Web(checks, remarks=remarks, called_back=worker.callbacks.hear, clock=clock)
-        try:
-            await web.start(settings.dailies_web_host, settings.dailies_web_port)
-        except OSError as error:
-            raise Exit(
-                f"DAILIES_WEB_PORT {settings.dailies_web_port} is taken on "
-                f"{settings.dailies_web_host}; choose another.",
-                FAILED,
-            ) from error
+        await _listen(web, settings)
         running = [
             asyncio.create_task(shelf.run(), name="shelf"),
             asyncio.create_task(audit.run(), name="audit"),
@@ -241,15 +285,16 @@ async def deploy(
                 audit=audit,
                 shelf=shelf,
                 archive=archive,
+                deadline=deadline,
             )
         finally:
             for task in running:
                 task.cancel()
-            await asyncio.wait(running)
-            await shelf.close()
-            await web.stop()
-            for provider in providers.values():
-                await provider.close()
+            deadline.begin()
+            await asyncio.wait(running, timeout=deadline.left())
+            parts: list[Shelf | Web | Provider] = [shelf, web, *providers.values()]
+            for closing in parts:
+                await _within(deadline.left(), closing.close())
 
 
 def bucket_of(settings: Settings) -> "Bucket | None":
@@ -298,28 +343,6 @@ def _callbacks(public_url: str | None) -> Callable[[Provider, str], str | None]:
     return where
 
 
-def _gateway_check(bot: Dailies) -> Callable[[], Any]:
-    async def check() -> str | None:
-        if bot.is_closed() or not bot.is_ready():
-            return "not connected to Discord"
-        latency = bot.latency
-        return None if latency < QUIET else "Discord has not answered for a minute"
-
-    return check
-
-
-def _storage_check(store: Store) -> Callable[[], Any]:
-    async def check() -> str | None:
-        try:
-            async with asyncio.timeout(5):
-                await store.writer.write(lambda db: db.execute("PRAGMA user_version").fetchone())
-        except (TimeoutError, OSError):
-            return "the database does not answer"
-        return None
-
-    return check
-
-
 def _archive_remark(archive: Archive) -> Callable[[], Any]:
     async def remark() -> str | None:
         return archive.trouble
@@ -327,10 +350,58 @@ def _archive_remark(archive: Archive) -> Callable[[], Any]:
     return remark
 
 
+async def _listen(web: Web, settings: Settings) -> None:
+    """Open the ports. Raises `Exit` where one is taken."""
+    ports = [("WEB", settings.dailies_web_host, settings.dailies_web_port, web.start)]
+    if settings.public_url is not None:
+        host, port = settings.dailies_callback_host, settings.dailies_callback_port
+        ports.append(("CALLBACK", host, port, web.start_callbacks))
+    for name, host, port, start in ports:
+        try:
+            await start(host, port)
+        except OSError as error:
+            await web.close()
+            raise Exit(
+                f"DAILIES_{name}_PORT {port} cannot be listened on at {host} "
+                f"({error.strerror or 'there is no such address'}); choose another.",
+                FAILED,
+            ) from error
+
+
+def _tasks(names: tuple[str, ...]) -> set[asyncio.Task[Any]]:
+    """The tasks whose names begin with one of *names*, but for the one that asks."""
+    found = {task for task in asyncio.all_tasks() if task.get_name().startswith(names)}
+    return found - {asyncio.current_task()}
+
+
+async def _end_of(names: tuple[str, ...], *, within: float) -> None:
+    """Wait for those tasks, also for those that they begin."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + within
+    while (tasks := _tasks(names)) and loop.time() < until:
+        await asyncio.wait(tasks, timeout=until - loop.time())
+
+
+async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=CLOSING)
+
+
+async def _within(seconds: float, closing: Awaitable[None]) -> None:
+    """Wait for *closing*, but no longer: the process ends anyway."""
+    try:
+        async with asyncio.timeout(seconds):
+            await closing
+    except TimeoutError:
+        log.warning("Something took over %g s to close", seconds)
+
+
 def stop_signal() -> asyncio.Event:
-    """Set when the process is asked to end: `docker stop`, Ctrl-C."""
+    """Set when the process is asked to end: `docker stop`, Ctrl-C, a terminal that closes."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
+    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(each, stop.set)
     return stop

@@ -15,7 +15,9 @@ from storage import PromptRule, Store
 WORD_MAX = 100  #: characters of a word or phrase
 PATTERN_MAX = 200  #: characters of a pattern
 RULES_MAX = 100  #: rules of one server
-MEMORY = 1 << 20  #: bytes that a compiled pattern may take; RE2 refuses what needs more
+MEMORY = 8 << 20  #: bytes that a compiled pattern may take; RE2 refuses what needs more
+
+re2.set_fallback_notification(re2.FALLBACK_EXCEPTION)  # never Python's own `re`, which may hang
 
 
 class Asking(Protocol):
@@ -123,9 +125,7 @@ def accepted(kind: str, text: str) -> str:
         try:
             found = _compiled(text).search("")
         except re2.error as error:
-            why = error.args[0] if error.args else error
-            why = why.decode("utf-8", "replace") if isinstance(why, bytes) else why
-            raise Refusal(f"This pattern cannot be used: {why}.") from None
+            raise Refusal(f"This pattern cannot be used: {error}.") from None
         if found:
             raise Refusal("This pattern fits every prompt, even an empty one.")
     return text
@@ -158,10 +158,6 @@ def _alone(text: str, begin: int, end: int) -> bool:
     return not text[begin - 1 : begin].isalnum() and not text[end : end + 1].isalnum()
 
 
-@lru_cache(maxsize=1000)
+@lru_cache(maxsize=250)
 def _compiled(pattern: str) -> Any:
-    options = re2.Options()
-    options.max_mem = MEMORY
-    options.log_errors = False
-    options.case_sensitive = False
-    return re2.compile(pattern, options)
+    return re2.compile(pattern, re2.IGNORECASE, max_mem=MEMORY)

@@ -14,14 +14,17 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from bot.client import point_at
-from bot.deployment import FAILED, OK, Deployment, Exit, deploy, stop_signal
-from bot.settings import Settings, environment
+from bot.configuration import Configuration
+from bot.deployment import Deployment, deploy, stop_signal
+from bot.exits import FAILED, OK, USAGE, Exit
+from bot.settings import Settings
 from bot.stand_in import StandIn
 from playground import Playground, open_playground
 from playground.providers.simulated import simulated
 from playground.say import say
 
 PORT = 8765
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +35,24 @@ class Options:
     data: Path | None = None
     say: tuple[str, ...] = ()
     out: Path | None = None
-    simulated: bool = False
+    providers: str = "none"  #: none, simulated or real
     names: tuple[str, ...] = ()  #: further names that the page may be asked for by
 
 
-async def play(settings: Settings, options: Options) -> int:
-    """Open the playground; until Ctrl-C, or until what `--say` asked for is there."""
+async def play(
+    configuration: Configuration, options: Options, *, loopback: frozenset[str] = frozenset()
+) -> int:
+    """Open the playground; until Ctrl-C, or until what `--say` asked for is there.
+
+    *loopback* are hosts of real providers that may be reached over plain http. Raises `Exit`.
+    """
+    settings = configuration.settings
+    if options.providers == "real":
+        _only_here(settings, options)
     # The world behind the playground makes a Discord client of its own, without any intents.
     logging.getLogger("discord.state").setLevel(logging.ERROR)
     async with contextlib.AsyncExitStack() as stack:
-        data = options.data
+        data = options.data.expanduser().absolute() if options.data is not None else None
         if data is None:
             folder = tempfile.TemporaryDirectory(prefix="dailies-", ignore_cleanup_errors=True)
             data = Path(stack.enter_context(folder))
@@ -58,34 +69,57 @@ async def play(settings: Settings, options: Options) -> int:
         except OSError as error:
             raise Exit(_no_port(settings.dailies_playground_host, port, error), FAILED) from error
         point_at(place.api_url, place.gateway_url)
-        hosts = frozenset({urlsplit(place.api_url).netloc})
-        environ = environment()
+        hosts = loopback | {urlsplit(place.api_url).netloc}
+        environ = configuration.environ
         changes = {
             "discord_token": SecretStr(place.token),
             "discord_api_url": place.api_url,
             "dailies_data": data / "dailies",
-            "dailies_web_host": "127.0.0.1",
-            "dailies_web_port": _free_port(),
+            "discord_gateway_url": place.gateway_url,
+            "dailies_callback_port": 0,
         }
-        if options.simulated:
+        if "dailies_web_port" not in settings.model_fields_set:
+            changes["dailies_web_port"] = 0  # the bot itself may be running beside it
+        if options.providers == "simulated":
             stand_in = StandIn(data / "simulated", loopback=hosts)
             stack.push_async_callback(stand_in.close)
             paid = await stack.enter_async_context(simulated(stand_in))
-            environ |= paid.environ
+            environ = {**environ, **paid.environ}
             hosts |= paid.hosts
-            changes["public_url"] = f"http://127.0.0.1:{changes['dailies_web_port']}"
+            changes["dailies_callback_port"] = port = _free_port()
+            changes["public_url"] = f"http://127.0.0.1:{port}"
             changes["dailies_local"] = True
         deployment = await stack.enter_async_context(
             deploy(
                 settings.model_copy(update=changes),
                 environ=environ,
+                sections=configuration.sections,
                 clock=place.clock.now,
                 steady=place.clock.now,
                 loopback=hosts,
                 ready_timeout=0.1,
             )
         )
+        if options.providers == "real":
+            titles = ", ".join(each.title for each in deployment.providers.values())
+            print(f"Clips are ordered from {titles}, and charged to you.", flush=True)
         return await _with_people(deployment, place, options)
+
+
+def _only_here(settings: Settings, options: Options) -> None:
+    """Refuse to spend money where it could be lost, or spent by others. Raises `Exit`."""
+    if options.data is None:
+        raise Exit(
+            "With --providers real clips cost money, and without --data they are gone when the "
+            "playground closes; name a directory with --data.",
+            USAGE,
+        )
+    if settings.dailies_playground_host not in LOOPBACK:
+        raise Exit(
+            "With --providers real whoever opens the page spends your money, so it listens on "
+            f"this machine alone; set DAILIES_PLAYGROUND_HOST to {LOOPBACK[0]}.",
+            USAGE,
+        )
 
 
 async def _with_people(deployment: Deployment, place: Playground, options: Options) -> int:

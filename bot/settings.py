@@ -1,4 +1,4 @@
-"""What a deployment decides. Read once, in `cli.py`, and passed down by value.
+"""What a deployment decides. Read once, by `bot.configuration`, and passed down by value.
 
 A setting comes from the environment, else from a file named by the same setting with `_FILE`
 behind it, else from `.env`, else from `dailies.toml`. A provider's own settings are declared in
@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -27,9 +27,9 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
+from bot.setting_words import said_of
 from storage import Period
 from storage.periods import zone_named
 
@@ -38,13 +38,27 @@ DOTENV = ".env"
 
 
 class BadSetting(Exception):
-    """A setting cannot be used. The message names it and says what is allowed."""
+    """Settings cannot be used. The message names each and says what is allowed, a line each."""
 
 
 def environment(environ: Mapping[str, str] = os.environ, dotenv: str = DOTENV) -> dict[str, str]:
-    """The environment over `.env`: what every setting, also a provider's, is looked up in."""
-    values = {name: value for name, value in dotenv_values(dotenv).items() if value is not None}
-    return {**values, **environ}
+    """The environment over `.env`: what every setting, also a provider's, is looked up in.
+
+    Raises `BadSetting` where `.env` cannot be read.
+    """
+    return {**dotenv_settings(dotenv), **environ}
+
+
+def dotenv_settings(path: str = DOTENV) -> dict[str, str]:
+    """What `.env` sets; nothing where there is none. Raises `BadSetting` if it is unreadable."""
+    if not Path(path).exists():
+        return {}
+    try:
+        # An editor's byte order mark is no part of the first name.
+        values = dotenv_values(path, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{path} cannot be read: {_why(error)}.") from error
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def from_file(name: str, values: Mapping[str, str]) -> str | None:
@@ -56,9 +70,27 @@ def from_file(name: str, values: Mapping[str, str]) -> str | None:
     if not path:
         return None
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        return Path(path).read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError, ValueError) as error:
         raise BadSetting(f"{name}_FILE names a file that cannot be read: {path}") from error
+
+
+def toml_settings(path: str = CONFIG) -> dict[str, Any]:
+    """What `dailies.toml` sets; nothing where there is none. Raises `BadSetting`."""
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{path} is not valid TOML: {error}.") from error
+    except OSError as error:
+        raise BadSetting(f"{path} cannot be read: {_why(error)}.") from error
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or "it is not a file"
+    return "it is not UTF-8 text"
 
 
 def _zone(name: str) -> str:
@@ -77,6 +109,27 @@ def _ids(value: object) -> object:
     return frozenset(int(part) for part in found)
 
 
+def _directory(path: Path) -> Path:
+    """*path* from the root, so that a program which runs elsewhere finds the same files."""
+    if "\0" in str(path):
+        raise ValueError("Write the path of a directory")
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:  # there is no such user
+        raise ValueError(f"There is no home directory for {path}") from error
+
+
+def _shaped(pattern: str, sentence: str) -> AfterValidator:
+    """Text of that shape; *sentence* says which."""
+
+    def check(value: str) -> str:
+        if re.fullmatch(pattern, value) is None:
+            raise ValueError(sentence)
+        return value
+
+    return AfterValidator(check)
+
+
 def _address(*schemes: str) -> AfterValidator:
     shape = re.compile(rf"(?:{'|'.join(schemes)})://[^\s/?#]+[^\s?#]*")
 
@@ -88,34 +141,56 @@ def _address(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+_BUCKET = (
+    r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}",
+    "Write a bucket's name: 3 to 255 letters, digits, dots, dashes or underscores",
+)
+_PREFIX = (
+    r"[A-Za-z0-9._/-]*",
+    "Write a folder's name of letters, digits, dots, dashes, underscores and slashes",
+)
+
 Credits = Annotated[int, Field(ge=0, le=10**9)]
 Days = Annotated[int, Field(ge=0, le=36_500)]
 Gibibytes = Annotated[float, Field(ge=0, le=10**6)]
 
 
-class _Files(PydanticBaseSettingsSource):
-    """Settings from the environment, `.env`, and the files that `…_FILE` names."""
+class _Given(PydanticBaseSettingsSource):
+    """Settings from the environment, the files that `…_FILE` names, `.env` and `dailies.toml`."""
 
-    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+    def __init__(self, settings_cls: "type[Settings]") -> None:
         super().__init__(settings_cls)
+        self._read = settings_cls.read
         self._values = environment()
+        self._toml = toml_settings()
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         name = field_name.upper()
-        return self._values.get(name) or from_file(name, self._values), field_name, False
+        value = self._values.get(name, "").strip() or from_file(name, self._values)
+        return value or self._toml.get(field_name), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        found = {
-            name: self.get_field_value(field, name)[0]
-            for name, field in self.settings_cls.model_fields.items()
-        }
+        found, wrong = {}, []
+        for name, field in self.settings_cls.model_fields.items():
+            if self._read is not None and name not in self._read:
+                continue
+            try:
+                found[name] = self.get_field_value(field, name)[0]
+            except BadSetting as error:
+                wrong.append(str(error))
+        if wrong:
+            raise BadSetting("\n".join(wrong))
         return {name: value for name, value in found.items() if value is not None}
 
 
 class Settings(BaseSettings):
     """Every setting of the bot itself; the name in the environment is the upper-case name."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", toml_file=CONFIG)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True
+    )
+
+    read: ClassVar[frozenset[str] | None] = None  #: the fields that are looked up; None: all
 
     discord_token: SecretStr | None = Field(None, description="The bot's token.")
     discord_api_url: Annotated[str, _address("https", "http")] = Field(
@@ -125,7 +200,7 @@ class Settings(BaseSettings):
     discord_gateway_url: Annotated[str, _address("wss", "ws")] | None = Field(
         None, description="Where Discord's gateway is; by default, where the API says."
     )
-    dailies_data: Path = Field(
+    dailies_data: Annotated[Path, AfterValidator(_directory)] = Field(
         Path("data"), description="The data directory: the database and every take."
     )
     dailies_usd_per_credit: Annotated[Decimal, Field(ge=Decimal("0.0001"), le=100)] = Field(
@@ -179,14 +254,12 @@ class Settings(BaseSettings):
     dailies_spare_gb: Gibibytes = Field(
         1, description="GiB that must be free on the disk for new clips to be taken."
     )
-    dailies_s3_bucket: str | None = Field(
+    dailies_s3_bucket: Annotated[str, _shaped(*_BUCKET)] | None = Field(
         None,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$",
         description="An S3-compatible bucket that every original is copied to.",
     )
-    dailies_s3_endpoint: str | None = Field(
+    dailies_s3_endpoint: Annotated[str, _address("https", "http")] | None = Field(
         None,
-        pattern=r"^https?://[^\s/?#][^\s?#]*$",
         description="Where the bucket's service is, unless it is Amazon's.",
     )
     dailies_s3_region: str = Field("us-east-1", description="The bucket's region.")
@@ -196,9 +269,8 @@ class Settings(BaseSettings):
     dailies_s3_secret_key: SecretStr | None = Field(
         None, description="The secret that belongs to the access key."
     )
-    dailies_s3_prefix: str = Field(
+    dailies_s3_prefix: Annotated[str, _shaped(*_PREFIX)] = Field(
         "dailies",
-        pattern=r"^[A-Za-z0-9._/-]*$",
         description="The folder of the bucket; each Dailies needs one of its own.",
     )
     dailies_s3_keep_days: Days = Field(
@@ -210,11 +282,15 @@ class Settings(BaseSettings):
     dailies_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="How much is logged."
     )
-    dailies_web_host: str = Field(
-        "127.0.0.1", description="The address that /healthz and callbacks listen on."
-    )
+    dailies_web_host: str = Field("127.0.0.1", description="The address that /healthz listens on.")
     dailies_web_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8766, description="Its port; 0 lets the system choose one."
+    )
+    dailies_callback_host: str = Field(
+        "127.0.0.1", description="The address that callbacks of providers come to."
+    )
+    dailies_callback_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8767, description="Its port, for your https proxy; open only where `PUBLIC_URL` is set."
     )
     dailies_playground_host: str = Field(
         "127.0.0.1", description="The address that the playground's page listens on."
@@ -247,50 +323,65 @@ class Settings(BaseSettings):
     def load(cls, **given: Any) -> Self:
         """The settings of this process; *given* ones win.
 
-        Raises `BadSetting` naming the first that cannot be used.
+        Raises `BadSetting` naming each that cannot be used.
         """
         try:
             return cls(**given)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            name = str(first["loc"][0]).upper() if first["loc"] else CONFIG
-            said = first["msg"]
-            if first["type"] == "value_error":  # a sentence of ours
-                said = str(first["ctx"]["error"])
-            raise BadSetting(f"{name} cannot be used: {_lower(said).rstrip('.')}.") from None
-        except tomllib.TOMLDecodeError as error:
-            raise BadSetting(f"{CONFIG} is not valid TOML: {error}.") from None
+            raise BadSetting("\n".join(wrong_settings(error))) from None
 
     @classmethod
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # `_Files` reads it too
+        env_settings: PydanticBaseSettingsSource,  # `_Given` reads it too
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, _Files(settings_cls), TomlConfigSettingsSource(settings_cls)
+        return init_settings, _Given(cls)
 
 
-def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
+class PlaygroundSettings(Settings):
+    """Those of a playground: no token, key, bucket, or address of anything real is looked up."""
+
+    read: ClassVar[frozenset[str] | None] = frozenset(
+        {
+            "dailies_usd_per_credit",
+            "dailies_quota",
+            "dailies_quota_period",
+            "dailies_budget",
+            "dailies_budget_period",
+            "dailies_jobs_per_user",
+            "dailies_jobs_per_server",
+            "dailies_orders_per_minute",
+            "dailies_orders_at_once",
+            "dailies_time_zone",
+            "dailies_keep_days",
+            "dailies_disk_gb",
+            "dailies_spare_gb",
+            "dailies_log_level",
+            "dailies_web_host",
+            "dailies_web_port",
+            "dailies_playground_host",
+        }
+    )
 
 
-def provider_sections(path: str = CONFIG) -> dict[str, dict[str, Any]]:
-    """The `[providers.<name>]` sections of `dailies.toml`.
+def wrong_settings(error: ValidationError, prefix: str = "") -> list[str]:
+    """A sentence for each setting that *error* is about; *prefix* stands before their names."""
+    found: dict[str, str] = {}
+    for each in error.errors(include_url=False, include_input=False):
+        name = f"{prefix}{each['loc'][0]}".upper() if each["loc"] else CONFIG
+        found.setdefault(name, f"{name} cannot be used: {said_of(each)}.")
+    return list(found.values())
 
-    Raises `BadSetting` where the file is not TOML.
-    """
-    try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSetting(f"{path} is not valid TOML: {error}") from error
-    sections = data.get("providers", {})
+
+def provider_sections(toml: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The `[providers.<name>]` sections of `dailies.toml`. Raises `BadSetting`."""
+    sections = toml.get("providers", {})
     if not isinstance(sections, dict) or not all(
         isinstance(each, dict) for each in sections.values()
     ):
-        raise BadSetting(f"In {path}, providers must be sections such as [providers.ltx].")
+        raise BadSetting(f"In {CONFIG}, providers must be sections such as [providers.ltx].")
     return sections

@@ -17,12 +17,14 @@ Check = Callable[[], Awaitable[str | None]]
 
 
 class Web:
-    """A small HTTP server. `/healthz` answers 200 when every check passes, 503 with why not.
-    Remarks are for its operator: the bot works all the same.
+    """Two small HTTP servers: one for the operator, one that the internet may reach.
 
-    `/callbacks/<provider>/<token>` takes a provider's callback. It answers 200 whatever it is
-    given, so that whoever guesses tokens learns nothing; and 503 to one that has to be sent
-    again, which takes a token that is known.
+    `/healthz` answers 200 when every check passes, 503 with why not. Remarks are for its
+    operator: the bot works all the same.
+
+    `/callbacks/<provider>/<token>`, on a port of its own and alone there, takes a provider's
+    callback. It answers 200 whatever it is given, so that whoever guesses tokens learns nothing;
+    and 503 to one that has to be sent again, which takes a token that is known.
     """
 
     def __init__(
@@ -37,25 +39,26 @@ class Web:
         self._remarks = remarks
         self._clock = clock
         self._called_back = called_back
-        app = web.Application(client_max_size=LARGEST)
-        app.add_routes(
-            [
-                web.get("/healthz", self._healthz),
-                web.post("/callbacks/{provider}/{token}", self._callback),
-            ]
-        )
-        self._runner = web.AppRunner(app, access_log=None)
-        self.port = 0
+        health = web.Application()
+        health.add_routes([web.get("/healthz", self._healthz)])
+        public = web.Application(client_max_size=LARGEST)
+        public.add_routes([web.post("/callbacks/{provider}/{token}", self._callback)])
+        self._health = web.AppRunner(health, access_log=None, shutdown_timeout=1.0)
+        self._public = web.AppRunner(public, access_log=None, shutdown_timeout=1.0)
+        self.port = self.callback_port = 0
 
     async def start(self, host: str, port: int) -> None:
-        """Listen. Raises OSError when the address is taken."""
-        await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-        self.port = self._runner.addresses[0][1]
+        """Listen for whoever asks how it is. Raises OSError when the address is taken."""
+        self.port = await _listen(self._health, host, port)
 
-    async def stop(self) -> None:
+    async def start_callbacks(self, host: str, port: int) -> None:
+        """Listen for providers that call back. Raises OSError when the address is taken."""
+        self.callback_port = await _listen(self._public, host, port)
+
+    async def close(self) -> None:
         """Stop listening."""
-        await self._runner.cleanup()
+        await self._public.cleanup()
+        await self._health.cleanup()
 
     async def _healthz(self, _: web.Request) -> web.Response:
         found = [each for check in self._checks if (each := await check()) is not None]
@@ -78,3 +81,10 @@ class Web:
             except Exception:  # a boundary: whoever calls back is told nothing
                 log.exception("A callback of %s could not be taken", request.match_info["provider"])
         return web.Response(status=200)
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    listening: int = runner.addresses[0][1]
+    return listening

@@ -158,16 +158,21 @@ class Worker:
         for job in await self._jobs.without_card(before=now - CARD_WITHIN):
             self._screen.ensure_card(job)
 
-    async def stop(self) -> None:
-        """Begin nothing more; let what is under way finish, above all a POST that costs money."""
+    async def stop(self, *, within: float = STOPPING) -> None:
+        """Begin nothing more; let what is under way finish, above all a POST that costs money.
+
+        What takes more than *within* seconds is cut off.
+        """
         self._stopping = self._steps.stopping = True
         self._schedule.wake()
         if not self._tasks:
             return
-        _, late = await asyncio.wait(set(self._tasks), timeout=STOPPING)
+        _, late = await asyncio.wait(set(self._tasks), timeout=within)
         for task in late:
             log.warning("%s was cut off at the stop", task.get_name())
             task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=1)  # the storage is closed next
 
     async def step(self) -> bool:
         """Advance one job that is due; False when none is. For tests, in place of `run`."""

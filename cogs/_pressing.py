@@ -18,6 +18,10 @@ from bot.errors import Refusal
 from bot.office import require
 from bot.studio import Place
 
+#: What is said of a custom id that this Dailies never wrote.
+UNKNOWN = "This button is not one of this version's; use the command instead."
+_NUMBER = re.compile(r"[0-9]{1,18}(?::|$)")  # what stands first in every id that has a number
+
 Act = Callable[[Interaction, str, Sequence[str]], Awaitable[None]]
 
 
@@ -83,7 +87,9 @@ class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-
         try:
             if interaction.guild_id is None:
                 raise discord.app_commands.NoPrivateMessage
-            verb = VERBS[self.verb]
+            verb = VERBS.get(self.verb)
+            if verb is None:
+                raise Refusal(UNKNOWN)
             if verb.moderators:
                 require(standing_at(interaction))
             if verb.waits is not Waits.NOT:
@@ -91,6 +97,9 @@ class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-
                 await answering.acknowledge(interaction, thinking=private, private=private)
             data: Mapping[str, Any] = interaction.data or {}
             await verb.act(interaction, self.about, [str(each) for each in data.get("values", ())])
+        except (ValueError, OverflowError) as error:
+            unknown = _NUMBER.match(self.about) is None
+            await messages.apologise(interaction, Refusal(UNKNOWN) if unknown else error)
         except Exception as error:  # noqa: BLE001  # a boundary: the apology is right here
             await messages.apologise(interaction, error)
 

@@ -5,6 +5,7 @@ from .files import Copy, Files, Holder
 from .job import ENDED, MOVES, IllegalMove, Job, Lane, Stale, State
 from .jobs import Due, Event, Jobs
 from .ledger import Bill
+from .looking import NotThere, look_into
 from .moderation import Block, By, Change, Grant, Moderation
 from .opening import CannotOpen, Damaged, Locked, NewerSchema, Store, open_store
 from .parking import Parking, Parkings
@@ -58,6 +59,7 @@ __all__ = [
     "Mode",
     "Moderation",
     "NewerSchema",
+    "NotThere",
     "Offer",
     "Parking",
     "Parkings",
@@ -89,5 +91,6 @@ __all__ = [
     "Total",
     "Use",
     "Whose",
+    "look_into",
     "open_store",
 ]

@@ -117,7 +117,7 @@ async def imitated(
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        settings |= {"dailies_web_port": port, "public_url": f"http://127.0.0.1:{port}"}
+        settings |= {"dailies_callback_port": port, "public_url": f"http://127.0.0.1:{port}"}
     async with contextlib.AsyncExitStack() as stack:
         paid = await stack.enter_async_context(simulated(render or media.render))
         playground = await stack.enter_async_context(open_playground(rate_limits=False))

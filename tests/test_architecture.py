@@ -16,6 +16,7 @@ HOMES = {
         "bot/board.py",
         "bot/client.py",
         "bot/delivery.py",
+        "bot/discord_login.py",
         "bot/lookback.py",
         "bot/messages.py",
         "bot/trouble.py",
@@ -27,7 +28,13 @@ HOMES = {
     "simcord": ("playground/",),
 }
 #: The only files that may know everything: what is typed, what is put together, what is played.
-COMPOSITION_ROOT = {"bot/cli.py", "bot/deployment.py", "bot/playing.py", "bot/stand_in.py"}
+COMPOSITION_ROOT = {
+    "bot/cli.py",
+    "bot/deployment.py",
+    "bot/doctor.py",
+    "bot/playing.py",
+    "bot/stand_in.py",
+}
 PLACES = sorted(
     place
     for layer in [*LAYERS, "playground"]

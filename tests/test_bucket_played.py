@@ -14,6 +14,7 @@ import pytest
 
 from bot.cli import doctor
 from bot.cli import health as health_command
+from bot.configuration import Configuration
 from bot.settings import Settings
 from bot.shelf import DAY, FRESH, GIB
 from storage import State
@@ -156,7 +157,7 @@ async def test_what_lies_in_a_bucket_that_is_down_is_said_and_told_of(
 
 
 async def test_a_bucket_that_is_down_delays_nobody_and_is_filled_later(
-    playground, mira, house, tmp_path, s3, capsys
+    playground, mira, house, tmp_path, s3, capsys, monkeypatch
 ):
     s3.down = True
     await first_clip(mira)
@@ -166,8 +167,8 @@ async def test_a_bucket_that_is_down_delays_nobody_and_is_filled_later(
     health = json.loads(body)
     assert (status, health["ok"]) == (200, True), "the bot is well without it"
     assert health["remarks"] == ["The bucket “originals/studio” cannot be reached."]
-    settings = house.settings.model_copy(update={"dailies_web_port": house.web.port})
-    assert await asyncio.to_thread(health_command, settings) == 0
+    monkeypatch.setenv("DAILIES_WEB_PORT", str(house.web.port))
+    assert await asyncio.to_thread(health_command) == 0
     assert capsys.readouterr().out == f"well; {health['remarks'][0]}\n"
     playground.clock.advance(2 * FRESH)
     assert await house.shelf.tidy() == 0
@@ -239,5 +240,6 @@ async def look():
     """Both, in a process of its own."""
     async with imitation.s3() as server:
         for changes in ({}, {"secret_key": "wrong"}):
-            await doctor(Settings.load(**server.settings(**changes)))
+            settings = Settings.load(**server.settings(**changes))
+            await doctor(Configuration(settings=settings, environ={}, sections={}))
         assert server.objects == {}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot import __version__
 from bot.media import probe
 from tests.test_kill import process
 
@@ -104,6 +105,27 @@ def test_say_ends_with_the_reason_when_there_is_no_clip(tmp_path, line, reason):
     done = dailies("playground", "--say", line, cwd=tmp_path)
     assert done.returncode == 1
     assert reason in done.stdout.splitlines()[-1]
+
+
+def test_plain_dailies_says_what_can_be_typed_and_starts_nothing(tmp_path):
+    done = dailies(cwd=tmp_path, LTX_API_KEY="a-key", DAILIES_DATA=str(tmp_path / "data"))
+    assert done.returncode == 2
+    assert "playground" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["DISCORD_TOKEN", "DISCORD_TOKN"])
+def test_run_without_a_token_ends_with_a_sentence_and_makes_nothing(tmp_path, name):
+    done = dailies("run", cwd=tmp_path, LTX_API_KEY="a-key", **{name: ""})
+    [line] = done.stderr.splitlines()
+    assert done.returncode == (4 if name == "DISCORD_TOKEN" else 2)
+    assert "DISCORD_TOKEN" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_says_its_version(tmp_path):
+    done = dailies("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"dailies {__version__}\n")
 
 
 def test_doctor_says_what_is_there_and_what_is_missing(tmp_path):

@@ -123,14 +123,14 @@ def test_a_new_model_is_like_one_that_is_known() -> None:
             ),
             (
                 "providers.ltx.models.ltx-2-pro.text.price.per_second.* in dailies.toml cannot "
-                "be used: it should be greater than or equal to 0."
+                "be used: write 0 or more."
             ),
         ),
         (
             '[ltx.models."ltx-2-pro".text]\nshapes = [{ fps = [0] }]',
             (
                 "providers.ltx.models.ltx-2-pro.text.shapes.0.fps.0 in dailies.toml cannot be "
-                "used: it should be greater than or equal to 1."
+                "used: write 1 or more."
             ),
         ),
         (

@@ -1,9 +1,12 @@
 """A setting that cannot be used ends the command with one sentence, before anything is ordered."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 
+from bot.configuration import configured
 from bot.deployment import defaults_of
 from bot.settings import BadSetting, Settings
 from storage import Defaults, Period
@@ -23,6 +26,10 @@ WRONG = {
     "DAILIES_KEEP_DAYS": ["-1", "9" * 30],
     "DAILIES_DISK_GB": ["-1", "nan", "inf", "1e300"],
     "DAILIES_SPARE_GB": ["-1", "nan", "inf", "1e300"],
+    "DAILIES_S3_BUCKET": ["a b", "ab", "-bucket", "x" * 256, "bucket\n"],
+    "DAILIES_S3_ENDPOINT": ["s3.example.org", "ftp://s3.example.org", "https://a b"],
+    "DAILIES_S3_PREFIX": ["a b", "../ä", "a?b"],
+    "DAILIES_DATA": ["~nobody-at-all/data", "a\0b"],
     "DAILIES_S3_KEEP_DAYS": ["-1", "9" * 30],
     "DAILIES_S3_LINK_DAYS": ["-1", "8", "nan"],
     "DAILIES_WEB_PORT": ["-1", "65536", "http"],
@@ -50,6 +57,7 @@ def test_what_cannot_be_used_is_named_in_one_sentence(name, value):
     assert sentence.startswith(f"{name} cannot be used: ")
     assert sentence.endswith(".")
     assert "\n" not in sentence
+    assert not re.search("(?i)valid|input|should|pattern|pydantic|none is not", sentence), sentence
 
 
 RIGHT = {
@@ -123,3 +131,121 @@ def test_doctor_says_who_may_order_and_how_much(tmp_path):
     done = dailies("doctor", cwd=tmp_path, **limits, DAILIES_BUDGET_ALL_PERIOD="month")
     said = "✓ servers: the 2 of DAILIES_SERVERS; 9,000 credits a month in all, 0 used"
     assert said in done.stdout
+
+
+# Names that do not exist.
+
+SLIPS = {
+    "DAILIES_BUGDET_ALL": "DAILIES_BUDGET_ALL",
+    "DAILES_QUOTA": "DAILIES_QUOTA",
+    "dailies_quota": "DAILIES_QUOTA",
+    "DISCORD_TOKN": "DISCORD_TOKEN",
+    "DISCROD_TOKEN": "DISCORD_TOKEN",
+    "Discord_Token": "DISCORD_TOKEN",
+    "LTX_APIKEY": "LTX_API_KEY",
+    "LXT_API_KEY": "LTX_API_KEY",
+    "LTX_KEY": "LTX_API_KEY",
+    "APIXO_USD_PER_SECONDS": "APIXO_USD_PER_SECOND",
+    "LTX2API_KEY": "LTX2API_API_KEY",
+    "PIXAZO_API_KEY_FLE": "PIXAZO_API_KEY_FILE",
+    "PUBLIC_URI": "PUBLIC_URL",
+}
+
+
+@pytest.mark.parametrize("where", ["environment", "dotenv"])
+@pytest.mark.parametrize(("slip", "name"), SLIPS.items())
+def test_a_name_that_was_meant_for_a_setting_ends_the_start(
+    tmp_path, monkeypatch, where, slip, name
+):
+    monkeypatch.chdir(tmp_path)
+    if where == "dotenv":
+        Path(".env").write_text(f"{slip}=secret-value\n")
+    else:
+        monkeypatch.setenv(slip, "secret-value")
+    with pytest.raises(BadSetting) as refused:
+        configured()
+    place = ".env" if where == "dotenv" else "the environment"
+    said = f"{slip}, in {place}, is no setting of Dailies; did you mean {name}?"
+    assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(
+    "name", ["PUBLIC_IP", "PUBLIC_HOSTNAME", "AWS_ACCESS_KEY_ID", "OPENAI_API_KEY", "LTXYZ", "PATH"]
+)
+def test_a_name_of_others_is_none_of_our_business(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(name, "x")
+    assert configured().settings.dailies_quota == 500
+
+
+TOML_SLIPS = {
+    'discord_tokn = "x"': "discord_tokn, in dailies.toml, is no setting of Dailies; did you mean "
+    "discord_token?",
+    "[providers.lxt]\nmodels = {}": "[providers.lxt], in dailies.toml, is no provider that Dailies "
+    "knows; did you mean ltx?",
+    "[provider.ltx]\nmodels = {}": "[provider], in dailies.toml, is no setting of Dailies; did you "
+    "mean providers?",
+    "[providers.ltx]\nmodel = {}": "providers.ltx.model in dailies.toml cannot be used: there is "
+    "no such entry.",
+    "dailies_quota = [1]": "DAILIES_QUOTA cannot be used: write a whole number.",
+    "dailies_local = 7": "DAILIES_LOCAL cannot be used: write true or false.",
+    "providers = 3": "In dailies.toml, providers must be sections such as [providers.ltx].",
+}
+
+
+@pytest.mark.parametrize(("toml", "sentence"), TOML_SLIPS.items())
+def test_an_entry_of_the_file_that_does_not_exist_ends_the_start(
+    tmp_path, monkeypatch, toml, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    Path("dailies.toml").write_text(toml)
+    with pytest.raises(BadSetting) as refused:
+        configured()
+    assert str(refused.value) == sentence
+
+
+def test_all_that_is_wrong_is_said_at_once(tmp_path):
+    (tmp_path / ".env").write_text("DAILIES_BUGDET=5\n")
+    (tmp_path / "dailies.toml").write_text("[providers.lxt]\n\n[providers.ltx.models.new]\nx = 1\n")
+    given = {
+        "DAILIES_QUOTA": "many",
+        "DAILIES_WEB_PORT": "70000",
+        "LTX_CONCURRENCY": "0",
+        "LTX_PER_MINUTE": "some",
+        "DISCORD_TOKEN_FILE": "/nowhere",
+    }
+    done = dailies("run", cwd=tmp_path, **given)
+    assert done.returncode == 2
+    begins = [
+        "DAILIES_BUGDET, in .env, is no setting of Dailies",
+        "[providers.lxt], in dailies.toml, is no provider",
+        "DISCORD_TOKEN_FILE names a file that cannot be read",
+        "LTX_CONCURRENCY cannot be used: write 1 or more.",
+        "LTX_PER_MINUTE cannot be used: write a number.",
+    ]
+    lines = done.stderr.splitlines()
+    for begin in begins:
+        assert any(line.startswith(begin) for line in lines), (begin, lines)
+    assert not [
+        line for line in lines if not re.match(r"\[?[\w.]+\]?(, in| names| cannot| in) ", line)
+    ]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00bad", b"\xef\xbb\xbfDAILIES_QUOTA=7\n"])
+def test_a_dotenv_of_another_editor_is_read_or_refused_in_a_sentence(
+    tmp_path, monkeypatch, content
+):
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_bytes(content)
+    if content.startswith(b"\xef"):
+        assert configured().settings.dailies_quota == 7
+        return
+    with pytest.raises(BadSetting, match=r"^\.env cannot be read: it is not UTF-8 text\.$"):
+        configured()
+
+
+@pytest.mark.parametrize("value", ["data", "./a/../b", "~/dailies"])
+def test_the_data_directory_is_named_from_the_root(tmp_path, monkeypatch, value):
+    monkeypatch.chdir(tmp_path)
+    assert Settings.load(dailies_data=value).dailies_data.is_absolute()
+    assert Settings.load().dailies_data == tmp_path / "data", "the default, too"

@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.models import Capability, Model, Price, Shape
+from bot.setting_words import said_of
 from bot.settings import BadSetting
 
 __all__ = ["overridden"]
@@ -82,14 +83,18 @@ def overridden(
 ) -> tuple[Model, ...]:
     """*models* as the provider's *section* of dailies.toml wants them, new ones last.
 
-    Raises `BadSetting` naming the entry and what is wrong with it.
+    Raises `BadSetting` naming each entry that is wrong, and what is wrong with it.
     """
     try:
         wanted = _Section.model_validate(section).models
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(["providers", provider, *(str(step) for step in first["loc"])])
-        raise BadSetting(f"{where} in dailies.toml cannot be used: {_said(first)}.") from None
+        raise BadSetting(
+            "\n".join(
+                f"{'.'.join(['providers', provider, *(str(step) for step in each['loc'])])} "
+                f"in dailies.toml cannot be used: {said_of(each)}."
+                for each in error.errors(include_url=False, include_input=False)
+            )
+        ) from None
     known = {model.name: model for model in models}
     for name, table in wanted.items():
         where = f"providers.{provider}.models.{name}"
@@ -140,14 +145,3 @@ def _capability(capability: Capability, table: _Mode) -> Capability | None:
         price = Price(**table.price.model_dump(), frames_cap=capability.price.frames_cap)
         capability = replace(capability, price=price)
     return capability
-
-
-def _said(error: Any) -> str:
-    """Pydantic's finding in our words."""
-    match error["type"]:
-        case "extra_forbidden":
-            return "there is no such entry"
-        case "missing":
-            return "it is missing"
-        case _:
-            return str(error["msg"]).replace("Input should be", "it should be", 1)

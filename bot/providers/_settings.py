@@ -5,12 +5,11 @@ A provider declares them as a pydantic model with `model_config = SETTINGS` and 
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bot.settings import BadSetting
+from bot.settings import BadSetting, from_file, wrong_settings
 
 __all__ = ["SETTINGS", "read"]
 
@@ -23,12 +22,12 @@ def read(model: type[T], prefix: str, environ: Mapping[str, str]) -> T | None:
     """The settings named `PREFIX_FIELD`, or the files named by `PREFIX_FIELD_FILE`.
 
     None where `api_key` is not set: a provider without a key does not exist. An empty value
-    counts as not set. Raises `BadSetting` naming the setting and what is allowed.
+    counts as not set. Raises `BadSetting` naming each that is wrong and what is allowed.
     """
     values = {}
     for name in model.model_fields:
         setting = f"{prefix}_{name.upper()}"
-        value = environ.get(setting, "").strip() or _from_file(setting, environ)
+        value = environ.get(setting, "").strip() or from_file(setting, environ)
         if value:
             values[name] = value
     if "api_key" not in values:
@@ -36,22 +35,4 @@ def read(model: type[T], prefix: str, environ: Mapping[str, str]) -> T | None:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        setting = f"{prefix}_{str(first['loc'][0]).upper()}"
-        raise BadSetting(f"{setting} cannot be used: {_said(first['msg'])}.") from None
-
-
-def _from_file(setting: str, environ: Mapping[str, str]) -> str:
-    path = environ.get(f"{setting}_FILE", "")
-    if not path:
-        return ""
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSetting(f"{setting}_FILE names a file that cannot be read: {path}") from error
-
-
-def _said(message: str) -> str:
-    """Pydantic's 'Input should be …' in our words."""
-    message = message.removeprefix("Value error, ").rstrip(".")
-    return message.replace("Input should be", "it should be", 1)
+        raise BadSetting("\n".join(wrong_settings(error, f"{prefix}_"))) from None

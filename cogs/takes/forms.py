@@ -25,7 +25,9 @@ FORM = 1.8  #: the same for a form, all that it says taken together
 PROMPT = 4000  #: characters that a form's field takes
 UNPRICED = "Its price could not be worked out in time; you are asked before it is ordered."
 #: The verb, the clip, and the price that the form showed, in credits.
-_NAME = re.compile(r"form:(?P<verb>retake|extend|animate|sound):(?P<id>\d+)(?::(?P<price>\d+))?")
+_NAME = re.compile(
+    r"form:(?P<verb>retake|extend|animate|sound):(?P<id>[0-9]{1,18})(?::(?P<price>[0-9]{1,18}))?"
+)
 _T = TypeVar("_T")
 _late: set[asyncio.Future[Any]] = set()  #: what a form did not wait for; the next one has it
 

@@ -844,12 +844,12 @@ def test_each_setting_may_be_in_a_file(tmp_path: Path) -> None:
         (
             "LTX_SUBMIT_VERSION",
             "v3",
-            "LTX_SUBMIT_VERSION cannot be used: it should be 'v1' or 'v2'.",
+            "LTX_SUBMIT_VERSION cannot be used: write one of v1 or v2.",
         ),
         (
             "LTX_CONCURRENCY",
             "0",
-            "LTX_CONCURRENCY cannot be used: it should be greater than or equal to 1.",
+            "LTX_CONCURRENCY cannot be used: write 1 or more.",
         ),
         (
             "LTX_BASE_URL",

@@ -1,0 +1,127 @@
+"""Looks into a data directory that is there, and neither makes, migrates nor changes anything."""
+
+import asyncio
+import fcntl
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+from .clock import Clock, mark
+from .opening import DATABASE, LOCK, CannotOpen, Damaged, Locked, Store, migrations
+from .rules import Defaults
+from .writer import Connection, Writer
+
+_DAMAGED = "The database {} is damaged ({}) and was not changed; put a backup in its place."
+
+
+class NotThere(CannotOpen):
+    """There is no database."""
+
+
+@asynccontextmanager
+async def look_into(directory: Path, *, defaults: Defaults | None = None) -> AsyncGenerator[Store]:
+    """The store in *directory*, to be read. *defaults* are as in `open_store`.
+
+    Raises `NotThere`, `Locked` where a running Dailies has it, or `CannotOpen`.
+    """
+    path = directory / DATABASE
+    try:
+        there = path.is_file()
+    except OSError:  # a directory above it may not be searched
+        there = False
+    if not there:
+        raise NotThere(
+            f"There is no database in {directory}; set DAILIES_DATA to the directory of your "
+            "Dailies, or start it once with `dailies run`."
+        )
+    with ExitStack() as stack:
+        stack.enter_context(_held(directory))
+        raw = await asyncio.to_thread(_open, path, stack)
+        db = Connection(lambda: raw, iter_chunk_size=64)
+        async with db:
+            writer = Writer(db)
+            clock = await writer.read(lambda db: Clock(mark(db), wall=time.time))
+            try:
+                yield Store(writer, clock=clock, defaults=defaults or Defaults())
+            finally:
+                await writer.close()
+
+
+@contextmanager
+def _held(directory: Path) -> Generator[None]:
+    """Keep a Dailies from starting meanwhile. Raises `Locked` where one runs."""
+    try:
+        descriptor = os.open(directory / LOCK, os.O_RDONLY)
+    except FileNotFoundError:  # a backup: nobody has run here
+        yield
+        return
+    except OSError as error:
+        raise _unreadable(directory / LOCK, error) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Locked(f"A running Dailies is using the data directory {directory}.") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path, stack: ExitStack) -> sqlite3.Connection:
+    """A connection that cannot write. What a killed Dailies left in the log is read in a copy."""
+    log = path.with_name(f"{path.name}-wal")
+    try:
+        if log.exists() and log.stat().st_size:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dailies-look-")))
+            shutil.copyfile(log, folder / log.name)
+            path = Path(shutil.copyfile(path, folder / path.name))
+            mode = "mode=rw"
+        else:
+            mode = "immutable=1"
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    try:
+        db = sqlite3.connect(
+            f"{path.as_uri()}?{mode}", uri=True, isolation_level=None, check_same_thread=False
+        )
+        try:
+            db.row_factory = sqlite3.Row
+            db.execute("PRAGMA foreign_keys = ON")
+            _look(db, path)
+        except BaseException:
+            db.close()
+            raise
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+            sqlite3.SQLITE_CORRUPT,
+            sqlite3.SQLITE_NOTADB,
+        ):
+            raise Damaged(_DAMAGED.format(path, error)) from error
+        raise CannotOpen(f"The database {path} cannot be read ({error}).") from error
+    return db
+
+
+def _look(db: sqlite3.Connection, path: Path) -> None:
+    [[finding]] = db.execute("PRAGMA quick_check(1)")
+    if finding != "ok":
+        raise Damaged(_DAMAGED.format(path, finding))
+    known, [[seen]] = len(migrations()), db.execute("PRAGMA user_version")
+    if seen > known:
+        raise CannotOpen(
+            f"A newer Dailies wrote the database {path} (schema {seen}; this one knows {known}); "
+            "install that version again to look at it."
+        )
+    if seen < known:
+        raise CannotOpen(
+            f"An older Dailies wrote the database {path} (schema {seen}; this one knows {known}); "
+            "back it up and start `dailies run` once, which brings it up."
+        )
+
+
+def _unreadable(path: Path, error: OSError) -> CannotOpen:
+    return CannotOpen(f"{path} cannot be read ({error.strerror}); check who may read it.")
