@@ -6,11 +6,12 @@ from .job import ENDED, MOVES, IllegalMove, Job, Lane, Stale, State
 from .jobs import Due, Event, Jobs
 from .ledger import Bill
 from .moderation import Block, By, Change, Grant, Moderation
-from .opening import CannotOpen, Damaged, Locked, NewerSchema, Store, open_store
+from .opening import Damaged, Locked, Store, open_store
 from .periods import Period
 from .policy import Admitted, Limit, Policy, Refused, Standing, Total
 from .privacy import Forgotten, Privacy
 from .rules import NO_LIMIT, ChangedBy, Defaults, Rule, Server, Whose
+from .schema import CannotOpen, NewerSchema, WrongSchema
 from .servers import (
     Offer,
     PromptHit,
@@ -84,5 +85,6 @@ __all__ = [
     "Total",
     "Use",
     "Whose",
+    "WrongSchema",
     "open_store",
 ]

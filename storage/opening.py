@@ -14,7 +14,6 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from importlib import resources
 from pathlib import Path
 
 from .accounting import Accounting
@@ -26,6 +25,7 @@ from .moderation import Moderation
 from .policy import Policy
 from .privacy import Privacy
 from .rules import Defaults
+from .schema import CannotOpen, migrate, migrations, recognize
 from .servers import Servers
 from .takes import Takes
 from .writer import Connection, DiskTrouble, Writer
@@ -34,16 +34,8 @@ DATABASE = "dailies.db"
 LOCK = "dailies.lock"
 
 
-class CannotOpen(Exception):
-    """The data directory cannot be used. The message is a sentence for the operator."""
-
-
 class Locked(CannotOpen):
     """Another Dailies is using the data directory."""
-
-
-class NewerSchema(CannotOpen):
-    """A newer Dailies wrote this database; this one might ruin it."""
 
 
 class Damaged(CannotOpen):
@@ -134,33 +126,6 @@ async def _started(
     return clock
 
 
-def migrations() -> list[str]:
-    """The SQL of every migration; the first one makes schema 1."""
-    folder = resources.files("storage") / "migrations"
-    scripts = [script for script in folder.iterdir() if script.name.endswith(".sql")]
-    return [script.read_text("utf-8") for script in sorted(scripts, key=lambda each: each.name)]
-
-
-def migrate(db: sqlite3.Connection, path: Path, scripts: Sequence[str]) -> None:
-    """Apply the *scripts* that this database has not seen, each in a transaction of its own."""
-    [[seen]] = db.execute("PRAGMA user_version")
-    if seen > len(scripts):
-        raise NewerSchema(
-            f"A newer Dailies wrote the database {path} (schema {seen}; this one knows "
-            f"{len(scripts)}); install that version again, or put an older backup in its place."
-        )
-    for version, script in enumerate(scripts[seen:], start=seen + 1):
-        try:
-            # executescript commits nothing by itself here: the script holds its own transaction.
-            db.executescript(
-                f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {version};\nCOMMIT;"
-            )
-        except sqlite3.Error:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
-
-
 @contextmanager
 def _lock(directory: Path) -> Generator[None]:
     """Hold the data directory. The kernel lets go of it when the process ends, however it ends."""
@@ -201,8 +166,9 @@ def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
         ) from error
     try:
         db.row_factory = sqlite3.Row
-        _set_up(db)
         _check(db, path)
+        recognize(db, path, scripts)
+        _set_up(db)
         migrate(db, path, scripts)
     except sqlite3.DatabaseError as error:
         db.close()
