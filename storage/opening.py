@@ -28,10 +28,11 @@ from .rules import Defaults
 from .schema import CannotOpen, migrate, migrations, recognize
 from .servers import Servers
 from .takes import Takes
-from .writer import Connection, DiskTrouble, Writer
+from .writer import Connection, DiskTrouble, Writer, checkpoint
 
 DATABASE = "dailies.db"
 LOCK = "dailies.lock"
+SCRUBBED = 3600.0  #: seconds after which nothing that was deleted stands in the log of writes
 
 
 class Locked(CannotOpen):
@@ -48,6 +49,7 @@ class Store:
     def __init__(self, writer: Writer, *, clock: Clock, defaults: Defaults) -> None:
         self.writer = writer
         self._seen = Seen()
+        self._scrubbed = clock.now()
         self.clock = clock  #: what everything here is timed by
         self.jobs = Jobs(writer)
         self.policy = Policy(writer, clock=clock, defaults=defaults)
@@ -78,9 +80,12 @@ class Store:
 
         Raises `DiskTrouble`.
         """
+        now = self.clock.now()
         if self.clock.sure:
-            now = self.clock.now()
             await self.writer.write(lambda db: advance(db, now))
+        if self.writer.unscrubbed or now - self._scrubbed >= SCRUBBED:
+            await self.writer.scrub()
+            self._scrubbed = now
 
 
 @asynccontextmanager
@@ -156,10 +161,11 @@ def _lock(directory: Path) -> Generator[None]:
 def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
     """A connection that is safe to use, to a whole database of the newest schema."""
     try:
+        _for_its_owner_alone(path)
         # isolation_level=None: Python begins no transaction by itself; the writer does.
         # Only one thread at a time ever uses it: this one, then the writer's.
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise CannotOpen(
             f"The database {path} cannot be opened ({error}); "
             "set DAILIES_DATA to a directory that Dailies may write to."
@@ -170,6 +176,7 @@ def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
         recognize(db, path, scripts)
         _set_up(db)
         migrate(db, path, scripts)
+        checkpoint(db)
     except sqlite3.DatabaseError as error:
         db.close()
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
@@ -184,12 +191,27 @@ def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
     return db
 
 
+def _for_its_owner_alone(path: Path) -> None:
+    """Make the database if it is not there, and let nobody else read it: it holds prompts.
+
+    SQLite gives its other files the rights of this one. Those that an earlier Dailies left may
+    have others.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    for each in (path, *(path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm"))):
+        with suppress(FileNotFoundError):
+            if each.stat().st_mode & 0o077:
+                each.chmod(0o600)
+
+
 def _set_up(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA busy_timeout = 5000")
     db.execute("PRAGMA journal_mode = WAL")
     # FULL: what was answered survives a power cut. NORMAL loses the last commits.
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
+    # What is deleted is overwritten: a person who deletes their prompts means it.
+    db.execute("PRAGMA secure_delete = ON")
 
 
 def _check(db: sqlite3.Connection, path: Path) -> None:
