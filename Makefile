@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install playground test lint types requirements bench clean readme screenshots
+.PHONY: install playground test lint types requirements bench clean readme screenshots migration
 
 install: .venv/installed
 
@@ -41,6 +41,10 @@ screenshots: install
 # Rewrites the README's section about providers from their own data.
 readme: install
 	$(BIN)/python -m tests.readme
+
+# Writes down the hashes of new migrations. What has landed is never edited.
+migration: install
+	$(BIN)/python -m tests.landed
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache

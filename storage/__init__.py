@@ -7,13 +7,14 @@ from .jobs import Due, Event, Jobs
 from .ledger import Bill
 from .looking import NotThere, look_into
 from .moderation import Block, By, Change, Grant, Moderation
-from .opening import CannotOpen, Damaged, Locked, NewerSchema, Store, open_store
+from .opening import Damaged, Locked, Store, open_store
 from .parking import Parking, Parkings
 from .periods import Period
 from .policy import Admitted, Limit, Policy, Refused, Standing, Total
 from .privacy import Forgotten, Privacy
 from .rules import NO_LIMIT, ChangedBy, Defaults, Rule, Server, Whose
 from .schedule import Schedule
+from .schema import CannotOpen, NewerSchema, WrongSchema
 from .servers import (
     Offer,
     PromptHit,
@@ -91,6 +92,7 @@ __all__ = [
     "Total",
     "Use",
     "Whose",
+    "WrongSchema",
     "look_into",
     "open_store",
 ]

@@ -12,8 +12,10 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from .clock import Clock, mark
-from .opening import DATABASE, LOCK, CannotOpen, Damaged, Locked, Store, migrations
+from .opening import DATABASE, LOCK, Damaged, Locked, Store
 from .rules import Defaults
+from .schedule import Schedule
+from .schema import CannotOpen, migrations, recognize
 from .writer import Connection, Writer
 
 _DAMAGED = "The database {} is damaged ({}) and was not changed; put a backup in its place."
@@ -47,7 +49,9 @@ async def look_into(directory: Path, *, defaults: Defaults | None = None) -> Asy
             writer = Writer(db)
             clock = await writer.read(lambda db: Clock(mark(db), wall=time.time))
             try:
-                yield Store(writer, clock=clock, defaults=defaults or Defaults())
+                yield Store(
+                    writer, clock=clock, defaults=defaults or Defaults(), schedule=Schedule()
+                )
             finally:
                 await writer.close()
 
@@ -110,16 +114,13 @@ def _look(db: sqlite3.Connection, path: Path) -> None:
     [[finding]] = db.execute("PRAGMA quick_check(1)")
     if finding != "ok":
         raise Damaged(_DAMAGED.format(path, finding))
-    known, [[seen]] = len(migrations()), db.execute("PRAGMA user_version")
-    if seen > known:
+    scripts = migrations()
+    recognize(db, path, scripts)
+    [[seen]] = db.execute("PRAGMA user_version")
+    if seen < len(scripts):
         raise CannotOpen(
-            f"A newer Dailies wrote the database {path} (schema {seen}; this one knows {known}); "
-            "install that version again to look at it."
-        )
-    if seen < known:
-        raise CannotOpen(
-            f"An older Dailies wrote the database {path} (schema {seen}; this one knows {known}); "
-            "back it up and start `dailies run` once, which brings it up."
+            f"An older Dailies wrote the database {path} (schema {seen}; this one knows "
+            f"{len(scripts)}); back it up and start `dailies run` once, which brings it up."
         )
 
 

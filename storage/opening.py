@@ -14,7 +14,6 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from importlib import resources
 from pathlib import Path
 
 from .accounting import Accounting
@@ -28,24 +27,18 @@ from .policy import Policy
 from .privacy import Privacy
 from .rules import Defaults
 from .schedule import Schedule
+from .schema import CannotOpen, migrate, migrations, recognize
 from .servers import Servers
 from .takes import Takes
-from .writer import Connection, DiskTrouble, Writer
+from .writer import Connection, DiskTrouble, Writer, checkpoint
 
 DATABASE = "dailies.db"
 LOCK = "dailies.lock"
-
-
-class CannotOpen(Exception):
-    """The data directory cannot be used. The message is a sentence for the operator."""
+SCRUBBED = 3600.0  #: seconds after which nothing that was deleted stands in the log of writes
 
 
 class Locked(CannotOpen):
     """Another Dailies is using the data directory."""
-
-
-class NewerSchema(CannotOpen):
-    """A newer Dailies wrote this database; this one might ruin it."""
 
 
 class Damaged(CannotOpen):
@@ -61,6 +54,7 @@ class Store:
         self.writer = writer
         self.schedule = schedule  #: when jobs are due: every commit that changes one feeds it
         self._seen = Seen()
+        self._scrubbed = clock.now()
         self.clock = clock  #: what everything here is timed by
         self.jobs = Jobs(writer)
         self.policy = Policy(writer, clock=clock, defaults=defaults)
@@ -92,9 +86,12 @@ class Store:
 
         Raises `DiskTrouble`.
         """
+        now = self.clock.now()
         if self.clock.sure:
-            now = self.clock.now()
             await self.writer.write(lambda db: advance(db, now))
+        if self.writer.unscrubbed or now - self._scrubbed >= SCRUBBED:
+            await self.writer.scrub()
+            self._scrubbed = now
 
 
 @asynccontextmanager
@@ -144,33 +141,6 @@ async def _started(
     return clock
 
 
-def migrations() -> list[str]:
-    """The SQL of every migration; the first one makes schema 1."""
-    folder = resources.files("storage") / "migrations"
-    scripts = [script for script in folder.iterdir() if script.name.endswith(".sql")]
-    return [script.read_text("utf-8") for script in sorted(scripts, key=lambda each: each.name)]
-
-
-def migrate(db: sqlite3.Connection, path: Path, scripts: Sequence[str]) -> None:
-    """Apply the *scripts* that this database has not seen, each in a transaction of its own."""
-    [[seen]] = db.execute("PRAGMA user_version")
-    if seen > len(scripts):
-        raise NewerSchema(
-            f"A newer Dailies wrote the database {path} (schema {seen}; this one knows "
-            f"{len(scripts)}); install that version again, or put an older backup in its place."
-        )
-    for version, script in enumerate(scripts[seen:], start=seen + 1):
-        try:
-            # executescript commits nothing by itself here: the script holds its own transaction.
-            db.executescript(
-                f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {version};\nCOMMIT;"
-            )
-        except sqlite3.Error:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
-
-
 @contextmanager
 def _lock(directory: Path) -> Generator[None]:
     """Hold the data directory. The kernel lets go of it when the process ends, however it ends."""
@@ -201,19 +171,22 @@ def _lock(directory: Path) -> Generator[None]:
 def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
     """A connection that is safe to use, to a whole database of the newest schema."""
     try:
+        _for_its_owner_alone(path)
         # isolation_level=None: Python begins no transaction by itself; the writer does.
         # Only one thread at a time ever uses it: this one, then the writer's.
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise CannotOpen(
             f"The database {path} cannot be opened ({error}); "
             "set DAILIES_DATA to a directory that Dailies may write to."
         ) from error
     try:
         db.row_factory = sqlite3.Row
-        _set_up(db)
         _check(db, path)
+        recognize(db, path, scripts)
+        _set_up(db)
         migrate(db, path, scripts)
+        checkpoint(db)
     except sqlite3.DatabaseError as error:
         db.close()
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
@@ -228,12 +201,27 @@ def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
     return db
 
 
+def _for_its_owner_alone(path: Path) -> None:
+    """Make the database if it is not there, and let nobody else read it: it holds prompts.
+
+    SQLite gives its other files the rights of this one. Those that an earlier Dailies left may
+    have others.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    for each in (path, *(path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm"))):
+        with suppress(FileNotFoundError):
+            if each.stat().st_mode & 0o077:
+                each.chmod(0o600)
+
+
 def _set_up(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA busy_timeout = 5000")
     db.execute("PRAGMA journal_mode = WAL")
     # FULL: what was answered survives a power cut. NORMAL loses the last commits.
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
+    # What is deleted is overwritten: a person who deletes their prompts means it.
+    db.execute("PRAGMA secure_delete = ON")
 
 
 def _check(db: sqlite3.Connection, path: Path) -> None:

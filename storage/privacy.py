@@ -11,6 +11,7 @@ from .job import ENDED
 from .jobs import of
 from .periods import Period, day_at, span, starts, zone_named
 from .rules import Defaults, server_of
+from .servers import KEPT as REFUSED_LASTS
 from .writer import Writer
 
 EXPORTED = 100_000  #: jobs in an export; nobody has that many
@@ -46,19 +47,25 @@ class Privacy:
         moderator's decisions about them (block, own quota, grants) are the server's, and stay.
         """
         now = self._clock.now()
-        return await self._writer.write(
+        return await self._writer.erase(
             lambda db: forget(db, user_id, defaults=self._defaults, now=advance(db, now))
         )
 
     async def tidy(self) -> int:
-        """Cut the last tie to those whose time has come; how many they were."""
+        """Cut the last tie to those whose time has come; how many they were.
+
+        Refused orders whose time is over go, too: they hold prompts.
+        """
         now = self._clock.now()
         due = await self._writer.read(
-            lambda db: db.execute("SELECT 1 FROM leaving WHERE until <= ?", (now,)).fetchone()
+            lambda db: db.execute(
+                "SELECT 1 FROM leaving WHERE until <= ? UNION SELECT 1 FROM refused WHERE at < ?",
+                (now, now - REFUSED_LASTS),
+            ).fetchone()
         )
         if due is None:
             return 0
-        return await self._writer.write(lambda db: tidy(db, advance(db, now)))
+        return await self._writer.erase(lambda db: tidy(db, advance(db, now)))
 
 
 def export(db: sqlite3.Connection, user_id: int) -> dict[str, Any]:
@@ -177,6 +184,7 @@ def forget(
 
 def tidy(db: sqlite3.Connection, now: float) -> int:
     """See `Privacy.tidy`."""
+    db.execute("DELETE FROM refused WHERE at < ?", (now - REFUSED_LASTS,))
     gone = db.execute("DELETE FROM leaving WHERE until <= ? RETURNING user_id", (now,)).fetchall()
     for [user_id] in gone:
         # Somebody who came back since has jobs that this number still has to belong to.

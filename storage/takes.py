@@ -370,7 +370,7 @@ class Takes:
                 record(db, by, "preset", before=before, now=at)
             return gone is not None
 
-        return await self._writer.write(act)
+        return await self._writer.erase(act)
 
     # Threads and limits.
 

@@ -82,6 +82,7 @@ class Writer:
         self._waiting: deque[_Call] = deque()
         self._turns: asyncio.Task[None] | None = None
         self._closed = False
+        self.unscrubbed = False  #: something that was erased still stands in the log of writes
 
     async def write(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         """What *fn* returns, once everything it wrote is on the disk.
@@ -108,6 +109,24 @@ class Writer:
         except sqlite3.Error as error:
             raise _translated(error, "so this could not be read") from error
 
+    async def erase(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+        """As `write`; what *fn* deletes is then nowhere in the files either, unless another
+        program is reading them: `unscrubbed` says so, and `scrub` tries again."""
+        done = await self.write(fn)
+        await self.scrub()
+        return done
+
+    async def scrub(self) -> None:
+        """Move the log of writes into the database and cut it to nothing.
+
+        The database overwrites what is deleted (`secure_delete`); its log would keep every page
+        as it once was. Where that cannot be done now, `unscrubbed` is set.
+        """
+        try:
+            self.unscrubbed = await self._db.run(checkpoint)
+        except sqlite3.Error:  # the disk, mostly; whoever writes next will hear of it
+            self.unscrubbed = True
+
     async def close(self) -> None:
         """Finish every write that waits; take no more."""
         self._closed = True
@@ -133,6 +152,12 @@ class Writer:
                 raise
             for call, outcome in zip(batch, outcomes, strict=True):
                 _answer(call.answer, outcome)
+
+
+def checkpoint(db: sqlite3.Connection) -> bool:
+    """Cut the log of writes to nothing; whether that has to wait, because somebody reads it."""
+    [busy, _, _] = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return bool(busy)
 
 
 def _answer(answer: asyncio.Future[Any], outcome: _Outcome) -> None:
