@@ -34,6 +34,7 @@ from bot.playing import Options, play
 from bot.providers import Connection, connect_all
 from bot.redaction import Redaction, redact
 from bot.settings import BadSetting, Settings, environment, provider_sections
+from playground.providers.mishaps import Mishap
 from storage import CannotOpen, Locked, Total, open_store
 
 DISCORD = "https://discord.com/api/v10"
@@ -236,6 +237,13 @@ def parser() -> argparse.ArgumentParser:
         default="none",
         help="with all four companies, imitated on this machine",
     )
+    playground.add_argument(
+        "--fail",
+        type=Mishap,
+        choices=[*Mishap],
+        metavar=f"{{{','.join(Mishap)}}}",
+        help="what goes wrong with the first clip of an imitated company",
+    )
     commands.add_parser("sync", help="tell Discord the commands")
     commands.add_parser("doctor", help="look at every part of this deployment")
     commands.add_parser("check", help="make sure that the books add up")
@@ -258,6 +266,7 @@ def _played(options: argparse.Namespace) -> Options:
         out=options.out,
         simulated=options.providers == "simulated",
         names=tuple(options.name or ()),
+        mishap=options.fail,
     )
 
 

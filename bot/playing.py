@@ -18,6 +18,7 @@ from bot.deployment import FAILED, OK, Deployment, Exit, deploy, stop_signal
 from bot.settings import Settings, environment
 from bot.stand_in import StandIn
 from playground import Playground, open_playground
+from playground.providers.mishaps import Mishap, Mishaps
 from playground.providers.simulated import simulated
 from playground.say import say
 
@@ -33,6 +34,7 @@ class Options:
     say: tuple[str, ...] = ()
     out: Path | None = None
     simulated: bool = False
+    mishap: Mishap | None = None  #: what goes wrong with the first clip
     names: tuple[str, ...] = ()  #: further names that the page may be asked for by
 
 
@@ -46,6 +48,7 @@ async def play(settings: Settings, options: Options) -> int:
             folder = tempfile.TemporaryDirectory(prefix="dailies-", ignore_cleanup_errors=True)
             data = Path(stack.enter_context(folder))
         port = options.port if options.port is not None else 0 if options.say else PORT
+        mishaps = Mishaps() if options.simulated else None
         try:
             place = await stack.enter_async_context(
                 open_playground(
@@ -53,6 +56,7 @@ async def play(settings: Settings, options: Options) -> int:
                     data / "playground",
                     host=settings.dailies_playground_host,
                     names=options.names,
+                    mishaps=mishaps,
                 )
             )
         except OSError as error:
@@ -70,11 +74,13 @@ async def play(settings: Settings, options: Options) -> int:
         if options.simulated:
             stand_in = StandIn(data / "simulated", loopback=hosts)
             stack.push_async_callback(stand_in.close)
-            paid = await stack.enter_async_context(simulated(stand_in))
+            paid = await stack.enter_async_context(simulated(stand_in, mishaps))
+            if mishaps is not None:
+                mishaps.ask(options.mishap)
             environ |= paid.environ
             hosts |= paid.hosts
             changes["public_url"] = f"http://127.0.0.1:{changes['dailies_web_port']}"
-            changes["dailies_local"] = True
+            changes["dailies_local"] = False  # it is free: nobody would ever choose a company
         deployment = await stack.enter_async_context(
             deploy(
                 settings.model_copy(update=changes),
