@@ -1,4 +1,4 @@
-"""In a playground with imitated companies: they are what is chosen, and the next clip goes wrong."""
+"""Imitated companies are what is chosen, and their next clip goes wrong as somebody asked."""
 
 import pytest
 
@@ -114,21 +114,23 @@ async def test_the_last_word_counts(stage):
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
 async def test_the_switch_stands_on_the_page_of_whoever_imitates(tmp_path):
-    arguments = ("--providers", "simulated")
-    async with playground_process(*arguments, log=tmp_path / "log") as url, browser() as chromium:
-        async with tab(chromium, url) as page, tab(chromium, url + "#/ada") as other:
-            switch = page.get_by_label("The next clip")
-            await switch.select_option("refuse")
-            await until(lambda: _is(other, "refuse"), 20)
-            await run(page, "/video text prompt:a red fox")
-            await page.locator(".message", has_text="Failed").first.wait_for(timeout=60_000)
-            await until(lambda: _is(page, ""), 20)
-            await until(lambda: _is(other, ""), 20)
-            assert page.complaints == []
-    async with playground_process(log=tmp_path / "plain") as url, browser() as chromium:
-        async with tab(chromium, url) as page:
-            await page.locator(".person.me").wait_for()
-            assert not await page.locator("#mishap").is_visible()
+    async with (
+        playground_process("--providers", "simulated", log=tmp_path / "log") as url,
+        open_playground() as plain,
+        browser() as chromium,
+        tab(chromium, url) as page,
+        tab(chromium, url + "#/ada") as other,
+        tab(chromium, plain.page_url) as without,
+    ):
+        await page.get_by_label("The next clip").select_option("refuse")
+        await until(lambda: _is(other, "refuse"), 20)
+        await run(page, "/video text prompt:a red fox")
+        await page.locator(".message", has_text="Failed").first.wait_for(timeout=60_000)
+        await until(lambda: _is(page, ""), 20)
+        await until(lambda: _is(other, ""), 20)
+        assert page.complaints == []
+        await without.locator(".person.me").wait_for()
+        assert not await without.locator("#mishap").is_visible()
 
 
 async def _is(page, value):
