@@ -25,6 +25,13 @@ from bot.settings import BadSetting, Settings
 from storage import CannotOpen, DiskTrouble, Locked
 
 PLAYED = ("none", "simulated", "real")
+MISHAPS = (
+    "fail",
+    "stall",
+    "refuse",
+    "lose",
+    "unclear",
+)  #: those of the playground
 
 
 async def run(configuration: Configuration) -> int:
@@ -105,6 +112,7 @@ async def play(options: argparse.Namespace) -> int:
             out=options.out,
             names=tuple(options.name or ()),
             providers=options.providers,
+            mishap=options.fail,
         ),
     )
 
@@ -138,6 +146,11 @@ def parser() -> argparse.ArgumentParser:
         default="none",
         help="none: clips are made on this machine; simulated: all four companies, imitated here; "
         "real: those that you have keys for, who charge you for each clip",
+    )
+    playground.add_argument(
+        "--fail",
+        choices=MISHAPS,
+        help="what goes wrong with the first clip of an imitated company",
     )
     commands.add_parser("sync", help="tell Discord the commands")
     commands.add_parser("doctor", help="look at every part of this deployment")

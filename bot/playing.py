@@ -20,6 +20,7 @@ from bot.exits import FAILED, OK, USAGE, Exit
 from bot.settings import Settings
 from bot.stand_in import StandIn
 from playground import Playground, open_playground
+from playground.providers.mishaps import Mishap, Mishaps
 from playground.providers.simulated import simulated
 from playground.say import say
 
@@ -36,6 +37,7 @@ class Options:
     say: tuple[str, ...] = ()
     out: Path | None = None
     providers: str = "none"  #: none, simulated or real
+    mishap: str | None = None  #: what goes wrong with the first clip of an imitated company
     names: tuple[str, ...] = ()  #: further names that the page may be asked for by
 
 
@@ -49,6 +51,8 @@ async def play(
     settings = configuration.settings
     if options.providers == "real":
         _only_here(settings, options)
+    if options.mishap is not None and options.providers != "simulated":
+        raise Exit("--fail is for --providers simulated: nothing else is made to fail.", USAGE)
     # The world behind the playground makes a Discord client of its own, without any intents.
     logging.getLogger("discord.state").setLevel(logging.ERROR)
     async with contextlib.AsyncExitStack() as stack:
@@ -57,6 +61,7 @@ async def play(
             folder = tempfile.TemporaryDirectory(prefix="dailies-", ignore_cleanup_errors=True)
             data = Path(stack.enter_context(folder))
         port = options.port if options.port is not None else 0 if options.say else PORT
+        mishaps = Mishaps() if options.providers == "simulated" else None
         try:
             place = await stack.enter_async_context(
                 open_playground(
@@ -64,6 +69,7 @@ async def play(
                     data / "playground",
                     host=settings.dailies_playground_host,
                     names=options.names,
+                    mishaps=mishaps,
                 )
             )
         except OSError as error:
@@ -83,12 +89,14 @@ async def play(
         if options.providers == "simulated":
             stand_in = StandIn(data / "simulated", loopback=hosts)
             stack.push_async_callback(stand_in.close)
-            paid = await stack.enter_async_context(simulated(stand_in))
+            paid = await stack.enter_async_context(simulated(stand_in, mishaps))
+            if mishaps is not None and options.mishap is not None:
+                mishaps.ask(Mishap(options.mishap))
             environ = {**environ, **paid.environ}
             hosts |= paid.hosts
             changes["dailies_callback_port"] = port = _free_port()
             changes["public_url"] = f"http://127.0.0.1:{port}"
-            changes["dailies_local"] = True
+            changes["dailies_local"] = False  # it is free: nobody would ever choose a company
         deployment = await stack.enter_async_context(
             deploy(
                 settings.model_copy(update=changes),

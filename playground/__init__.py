@@ -30,6 +30,7 @@ from playground.gateway import Gateway
 from playground.journal import Journal
 from playground.memory import made_at
 from playground.people import Choice, Interaction, Person, PersonCannot
+from playground.providers.mishaps import Mishaps
 from playground.rest import Call, Rest
 from playground.trouble import Trouble, Way, limited, refused
 from playground.views import Message, Modal
@@ -65,8 +66,12 @@ class Playground:
         doors: Doors,
         privileged_intents: Iterable[str],
         rate_limits: bool,
+        mishaps: Mishaps | None,
     ) -> None:
         self.doors = doors
+        self.mishaps = mishaps  #: of imitated companies, where there are any
+        if mishaps is not None:
+            mishaps.on_change.append(self._tell_mishap)
         self._journal = Journal(data / "world.jsonl" if data is not None else None)
         remembered = list(self._journal.entries())
         newest = max((made_at(int(key.split("/")[-1])) for key in _ids(remembered)), default=0.0)
@@ -227,6 +232,10 @@ class Playground:
             self._was_online = online
             self.feeds.tell_all("BOT", {"online": online})
 
+    def _tell_mishap(self) -> None:
+        if self.mishaps is not None:
+            self.feeds.tell_all("MISHAP", {"next": self.mishaps.next})
+
     def _begin(self) -> None:
         """A fresh world: one server, three people, the bot as its invite makes it."""
         world = self.world
@@ -265,6 +274,7 @@ async def open_playground(
     names: Iterable[str] = (),
     privileged_intents: Iterable[str] = (),
     rate_limits: bool = True,
+    mishaps: Mishaps | None = None,
 ) -> AsyncIterator[Playground]:
     """Run a playground on this machine. *host* is where it listens, inside a container 0.0.0.0.
 
@@ -273,7 +283,8 @@ async def open_playground(
     *port* 0 takes any free one. With *data*, a directory, the world is still there next time.
     *privileged_intents* are those switched on in the developer portal ("members", "presences",
     "message_content"); a bot that asks for another is closed with 4014. *rate_limits* False is
-    for measuring how fast the wire itself is.
+    for measuring how fast the wire itself is. *mishaps* are those of companies that are imitated
+    besides; people may ask for one on the page.
     """
     with tempfile.TemporaryDirectory(prefix="playground-") as scratch:
         if data is not None:
@@ -284,6 +295,7 @@ async def open_playground(
             doors=Doors(host, names),
             privileged_intents=privileged_intents,
             rate_limits=rate_limits,
+            mishaps=mishaps,
         )
         try:
             await playground.start(port)

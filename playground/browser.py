@@ -18,6 +18,7 @@ from simcord.backend import serializers
 from simcord.enums import AppCommandType, ChannelType
 
 from playground.people import Interaction, Person, PersonCannot
+from playground.providers.mishaps import Mishap
 
 if TYPE_CHECKING:
     from playground import Playground
@@ -194,6 +195,7 @@ class Seat:
             "say": self._say,
             "delete": self._delete,
             "typing": self._typing,
+            "mishap": self._mishap,
         }
 
     async def serve(self, limit: int) -> None:
@@ -254,10 +256,16 @@ class Seat:
                 "user": dict(serializers.user_payload(world.bot_user)),
                 "online": playground.online,
             },
+            "mishaps": self._mishaps(),
             "limit": limit,
             "now": playground.clock.now(),
             "origin": playground.cdn.base_url,
         }
+
+    def _mishaps(self) -> dict[str, Any] | None:
+        """What may go wrong with the next clip; None where no companies are imitated."""
+        mishaps = self._playground.mishaps
+        return None if mishaps is None else {"choices": [*Mishap], "next": mishaps.next}
 
     def _portrait(self, name: str) -> dict[str, Any]:
         person = self._playground.person(name)
@@ -375,6 +383,12 @@ class Seat:
 
     async def _delete(self, asked: Mapping[str, Any]) -> Any:
         await self._person.delete(int(asked["message"]))
+
+    async def _mishap(self, asked: Mapping[str, Any]) -> Any:
+        mishaps = self._playground.mishaps
+        if mishaps is None:
+            raise PersonCannot("No companies are imitated here; start with --providers simulated.")
+        mishaps.ask(Mishap(asked["next"]) if asked.get("next") else None)
 
     async def _typing(self, _: Mapping[str, Any]) -> Any:
         self._person.type_on()

@@ -4,6 +4,7 @@ import { connectActions, loseOutcomes } from "./actions.js";
 import { Composer } from "./composer.js";
 import { el, icon } from "./dom.js";
 import { Log } from "./log.js";
+import { drawMishap } from "./mishap.js";
 import {
   firstPlace,
   fromAddress,
@@ -212,6 +213,7 @@ state.on("placeGone", ({ place: gone }) => {
 });
 state.on("typing", drawTyping);
 state.on("bot", drawBanner);
+state.on("mishap", () => drawMishap(part("mishap"), socket));
 
 addEventListener("popstate", () => {
   const wanted = fromAddress();

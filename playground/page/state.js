@@ -48,6 +48,7 @@ class State extends EventTarget {
     this.commands = [];
     this.limit = 10 * 1024 * 1024;
     this.origin = location.origin;
+    this.mishaps = null;
     this.bot = { online: true, name: "The bot" };
     this.rooms = new Map();
     this.unread = new Map(); // place -> how many mentions of this person (0: unread, none)
@@ -154,6 +155,7 @@ class State extends EventTarget {
     this.channels = new Map(data.channels.map((channel) => [channel.id, channel]));
     this.commands = data.commands;
     this.limit = data.limit;
+    this.mishaps = data.mishaps ?? null;
     this.origin = data.origin ?? location.origin;
     this.users.set(data.you.id, data.you);
     for (const person of data.people) {
@@ -180,6 +182,12 @@ class State extends EventTarget {
     this.#tell("channels");
     this.#tell("commands");
     this.#tell("bot");
+    this.#tell("mishap");
+  }
+
+  on_MISHAP(data) {
+    this.mishaps = this.mishaps && { ...this.mishaps, next: data.next };
+    this.#tell("mishap");
   }
 
   on_CLOCK(data) {

@@ -117,6 +117,7 @@ class Job:
     polls: int = 0
     words: deque[str] = field(default_factory=deque)  #: status words to answer with, in turn
     expired: bool = False  #: its result's link has died
+    stalled: bool = False  #: it is never made
 
     @property
     def stage(self) -> str:
@@ -137,6 +138,7 @@ class Server(ABC):
 
     title: ClassVar[str] = ""
     secret_headers: ClassVar[tuple[str, ...]] = ("Authorization",)
+    broken: ClassVar[str] = ""  #: its word for a job that broke down
 
     def __init__(
         self,
@@ -247,7 +249,7 @@ class Server(ABC):
         self.decide(job)
         if job.failure is not None:
             job.completed = self.wall()
-        else:
+        elif not job.stalled:
             task = asyncio.create_task(self._make(job))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -56,6 +56,7 @@ class ApixoServer(Server):
     """
 
     title = "apixo"
+    broken = "GENERATION_FAILED"
 
     def __init__(
         self,

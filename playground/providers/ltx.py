@@ -114,6 +114,7 @@ class LtxServer(Server):
     """LTX. Scripts name its routes "submit", "status", "upload", "put" and "result"."""
 
     title: ClassVar[str] = "LTX"
+    broken: ClassVar[str] = "api_error"
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from ._server import Render, Server
 from .apixo import ApixoServer
 from .ltx import LtxServer
 from .ltx2api import Ltx2ApiServer
+from .mishaps import Mishaps
 from .pixazo import PixazoServer
 
 __all__ = ["SERVERS", "Simulated", "simulated"]
@@ -31,8 +32,8 @@ class Simulated:
 
 
 @asynccontextmanager
-async def simulated(render: Render) -> AsyncIterator[Simulated]:
-    """Run every provider; *render* makes the clip of a wish."""
+async def simulated(render: Render, mishaps: Mishaps | None = None) -> AsyncIterator[Simulated]:
+    """Run every provider; *render* makes the clip of a wish, *mishaps* may spoil the next one."""
     async with AsyncExitStack() as stack:
         servers: dict[str, Server] = {}
         environ: dict[str, str] = {}
@@ -41,5 +42,7 @@ async def simulated(render: Render) -> AsyncIterator[Simulated]:
             servers[prefix] = server
             environ[f"{prefix}_API_KEY"] = server.key
             environ[f"{prefix}_BASE_URL"] = server.url
+        if mishaps is not None:
+            mishaps.watch(servers.values())
         hosts = frozenset(server.host for server in servers.values())
         yield Simulated(servers=servers, environ=environ, hosts=hosts)
