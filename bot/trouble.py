@@ -156,7 +156,7 @@ def translated() -> Generator[None]:
     """Raise `Denied`, `Busy` or `Lost` in place of what Discord or the connection raises."""
     try:
         yield
-    except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+    except (discord.DiscordException, aiohttp.ClientError, OSError, RuntimeError) as error:
         known = translation(error)
         if known is None:
             raise
@@ -178,6 +178,8 @@ def translation(error: BaseException) -> Denied | Busy | None:
             return Busy(_UNREACHED, raw=str(error))
         # Nothing was sent where no connection was made.
         case aiohttp.ClientConnectorError() | ConnectionRefusedError():
+            return Busy(_UNREACHED, raw=str(error))
+        case RuntimeError() if str(error) == "Session is closed":  # aiohttp's, at a stop
             return Busy(_UNREACHED, raw=str(error))
         case aiohttp.ClientError() | TimeoutError():
             return Lost(_UNREACHED, raw=str(error))

@@ -14,6 +14,7 @@ from bot.trouble import translated
 from storage import Job
 
 AT_ONCE = 2  #: comparisons that are made at the same time
+SAME = "Those are the same clip; choose two."
 STOPPED = "Dailies was stopped meanwhile; press once more."
 SHARED = 300.0  #: seconds for which an answer is shown to who asks for the same
 KNOWN = 200
@@ -70,7 +71,7 @@ async def compare(interaction: Interaction, what: str, pair: Pair) -> None:
 async def _compared(interaction: Interaction, first: Job, second: Job) -> discord.Message:
     """Answer with both clips in one gallery, and side by side in one clip made here."""
     if first.id == second.id:
-        raise Refusal("Those are the same clip; choose two.")
+        raise Refusal(SAME)
     bot = interaction.client
     together = await bot.versions.compare(first, second)
     takes = bot.studio.store.takes

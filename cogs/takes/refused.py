@@ -19,7 +19,7 @@ from bot.client import Dailies, Interaction
 from bot.delivery import nonce
 from bot.errors import Busy, Private, Refusal
 from bot.studio import Costly, Limited, Place
-from bot.trouble import Denied, translated
+from bot.trouble import Denied, Gone, translated
 from cogs._pressing import Waits, button, pressed
 from cogs.refusals import Helping, next_steps
 from storage import DiskTrouble, Limit, RefusedOrder
@@ -59,6 +59,11 @@ class Line:
     message_id: int
     place: Place
     emoji: str
+
+    @property
+    def asks(self) -> tuple[int, int, str]:
+        """Whose reaction it is about."""
+        return self.message_id, self.place.user_id, self.emoji
 
     @property
     def mark(self) -> str:
@@ -118,7 +123,8 @@ class Lines:
         if message is None:
             message = self._open[line.place.channel_id] = _Message()
             self._begin(self._keep(line.place.channel_id, message))
-        message.lines.append(line)
+        message.lines = [each for each in message.lines if each.asks != line.asks]
+        message.lines.append(line)  # who reacts again is told what holds now
         message.news.set()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
@@ -174,6 +180,9 @@ class Lines:
                         **extra,
                     )
             except Denied as error:
+                if isinstance(error, Gone) and sent is not None:
+                    sent = None  # somebody deleted it; what is new is said all the same
+                    continue
                 log.info("Refusals cannot be said in %s: %s", channel_id, error.raw)
                 return sent
             except Busy as busy:
@@ -215,7 +224,7 @@ def text(lines: Sequence[Line]) -> str:
     for (emoji, why), people in [*groups.items()][:REASONS]:
         named = ", ".join(f"<@{each}>" for each in people[:NAMED])
         more = f" and {len(people) - NAMED:,} more" if len(people) > NAMED else ""
-        shown.append(f"-# {emoji} {named}{more}: {messages.elide(why, 1500 // REASONS)}")
+        shown.append(f"-# {emoji} {named}{more}: {messages.elide(why, 1200 // REASONS)}")
     if len(groups) == 1:
         [(emoji, why)] = groups
         named = shown[0].partition(": ")[0]

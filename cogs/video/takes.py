@@ -125,6 +125,9 @@ class Taking(commands.Cog):
         """
         place = place_of(interaction)
         versions, names = interaction.client.versions, (number(a), number(b))
+        if names[0] == names[1]:
+            await versions.finished(names[0], place=place)
+            raise Refusal(comparing.SAME)
 
         async def pair() -> tuple[Job, Job]:
             first, second = [await versions.finished(each, place=place) for each in names]
