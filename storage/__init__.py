@@ -8,7 +8,7 @@ from .ledger import Bill
 from .moderation import Block, By, Change, Grant, Moderation
 from .opening import CannotOpen, Damaged, Locked, NewerSchema, Store, open_store
 from .periods import Period
-from .policy import Admitted, Limit, Policy, Refused, Standing, Total
+from .policy import Admitted, Changed, Limit, Policy, Refused, Standing, Total
 from .privacy import Forgotten, Privacy
 from .rules import NO_LIMIT, ChangedBy, Defaults, Rule, Server, Whose
 from .schedule import Schedule
@@ -22,6 +22,7 @@ from .servers import (
     Use,
 )
 from .takes import Post, Preset, Reaction, Take, Takes, Tally, Thread
+from .terms import Terms
 from .writer import DiskTrouble
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "By",
     "CannotOpen",
     "Change",
+    "Changed",
     "ChangedBy",
     "Copy",
     "Damaged",
@@ -82,6 +84,7 @@ __all__ = [
     "Take",
     "Takes",
     "Tally",
+    "Terms",
     "Thread",
     "Total",
     "Use",

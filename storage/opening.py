@@ -12,7 +12,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
@@ -29,6 +29,7 @@ from .rules import Defaults
 from .schedule import Schedule
 from .servers import Servers
 from .takes import Takes
+from .terms import Terms, terms
 from .writer import Connection, DiskTrouble, Writer
 
 DATABASE = "dailies.db"
@@ -58,6 +59,7 @@ class Store:
         self, writer: Writer, *, clock: Clock, defaults: Defaults, schedule: Schedule
     ) -> None:
         self.writer = writer
+        self._defaults = defaults
         self.schedule = schedule  #: when jobs are due: every commit that changes one feeds it
         self._seen = Seen()
         self.clock = clock  #: what everything here is timed by
@@ -84,6 +86,10 @@ class Store:
         if not found:
             self._seen = seen
         return found
+
+    async def terms(self, guild_id: int, *, built_on: Collection[int]) -> Terms:
+        """What holds now for an order in a server that builds on these clips."""
+        return await self.writer.read(lambda db: terms(db, guild_id, built_on, self._defaults))
 
     async def keep_time(self) -> None:
         """Note the moment: wherever the wall clock is set, the next start begins no earlier.
