@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -58,6 +59,7 @@ INVITED = discord.Permissions(
     NEEDED.value | discord.Permissions(manage_messages=True, pin_messages=True).value
 )
 
+_UNKNOWN_MEMBER = 10007
 _THINKING = discord.InteractionResponseType.deferred_channel_message
 _T = TypeVar("_T")
 
@@ -601,7 +603,42 @@ def place_of(interaction: Interaction) -> Place:
         roles=frozenset(role.id for role in getattr(member, "roles", ())),
         moderator=interaction.permissions.manage_guild,
         sees=sight(member),
+        now=standing_of(member),
     )
+
+
+def standing_of(person: object) -> Callable[[Place], Awaitable[Place]] | None:
+    """Asks Discord who a member is by now, and whether we and they can still work there.
+
+    Roles are not told to bots without a privileged intent, so they are asked for.
+    """
+    if not isinstance(person, discord.Member):
+        return None
+    guild = person.guild
+
+    async def now(place: Place) -> Place:
+        try:
+            with translated():
+                current = await guild.fetch_member(person.id)
+        except (Denied, Busy) as error:
+            if isinstance(error, Gone) and error.code == _UNKNOWN_MEMBER:
+                raise Refusal("You are not in this server any more; nothing was ordered.") from None
+            log.info("The roles of %s cannot be asked for: %s", person.id, error.raw)
+            current = person
+        channel = guild.get_channel_or_thread(place.channel_id)
+        if isinstance(channel, discord.Thread) and channel.locked:
+            raise Refusal("This thread is locked; ask in another one.")
+        sees = sight(current)
+        if sees(place.home_id) is False:
+            raise Refusal("You cannot read that channel any more; nothing was ordered.")
+        return replace(
+            place,
+            roles=frozenset(role.id for role in current.roles),
+            moderator=current.guild_permissions.manage_guild,
+            sees=sees,
+        )
+
+    return now
 
 
 def sight(person: object) -> Callable[[int], bool | None]:

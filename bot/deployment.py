@@ -232,7 +232,7 @@ async def deploy(
         studio = Studio(
             store,
             providers,
-            inputs=Inputs(data, Fetcher(loopback=loopback)),
+            inputs=Inputs(data, Fetcher(loopback=loopback), unnamed=store.files.unnamed),
             usd_per_credit=settings.dailies_usd_per_credit,
             clock=now,
         )

@@ -1,7 +1,7 @@
 """What a server's moderators decided about orders: where, with whom, which words, how dear."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ import re2
 
 from bot.errors import Private, Refusal
 from bot.models import listed
-from storage import PromptRule, Store
+from storage import PromptRule, Store, Terms
 
 WORD_MAX = 100  #: characters of a word or phrase
 PATTERN_MAX = 200  #: characters of a pattern
@@ -63,18 +63,28 @@ class HouseRules:
         return self._off.get(guild_id, frozenset())
 
     async def check(
-        self, place: Asking, prompt: str, *, provider: str | None, model: str | None
+        self,
+        place: Asking,
+        prompt: str,
+        *,
+        provider: str | None,
+        model: str | None,
+        terms: Terms | None = None,
     ) -> Choice:
         """Refuse an order that may not be made there, or with these words, or by them; else
-        who makes it: what was chosen, or the channel's default, or the server's."""
-        server = await self._policy.server(place.guild_id)
+        who makes it: what was chosen, or the channel's default, or the server's.
+
+        *terms* are what holds in the server, where that was read already.
+        """
+        server = terms.server if terms is not None else await self._policy.server(place.guild_id)
         here = await self._channels(place)
         if server.channels and server.channels.isdisjoint(here):
             where = listed([f"<#{each}>" for each in sorted(server.channels)][:10])
             raise Refusal(f"Clips are not ordered in this channel; use {where}.")
         if provider in server.providers_off:
             raise Refusal(f"{provider} is switched off in this server; choose another provider.")
-        await self._read(place, prompt)
+        rules = terms.prompt_rules if terms is not None else None
+        await self._read(place, prompt, rules)
         if provider is None and model is None:
             usual = (server.provider, server.model)
             own = (server.channel_models.get(each) for each in here)
@@ -98,8 +108,11 @@ class HouseRules:
             parent = known.parent_id if known is not None else None
         return [each for each in (place.channel_id, parent) if each is not None]
 
-    async def _read(self, place: Asking, prompt: str) -> None:
-        rules = await self._servers.prompt_rules(place.guild_id)
+    async def _read(
+        self, place: Asking, prompt: str, rules: Sequence[PromptRule] | None = None
+    ) -> None:
+        if rules is None:
+            rules = await self._servers.prompt_rules(place.guild_id)
         if not rules:
             return
         text = plain(prompt)

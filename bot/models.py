@@ -5,7 +5,7 @@ Nothing here knows a company: refusing, completing and pricing are generic over 
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -199,6 +199,44 @@ def complete(model: Model, wish: Brief, *, seed: int) -> Brief:
             default = getattr(capability.default, name) or choices[0]
             brief = brief.but(**{name: default})
     return brief
+
+
+def outline(model: Model, wish: Brief, *, given: Collection[str]) -> Brief:
+    """*wish* as far as it can be judged before its inputs are there: *given*, by field name.
+
+    Raises `Unfit` for what no such input can make right.
+    """
+    capability = model.capability(wish.mode)
+    if capability is None:
+        return complete(model, wish, seed=0)  # says what it does
+    _check_prompt(model, capability, wish)
+    wish = _check_extras(model, capability, wish)
+    for name, words in _INPUT_WORDS.items():
+        if name in given:
+            if name == "last_image" and not capability.last_image:
+                raise Unfit(f"{model.name} has no last frame; leave it out.")
+            if name not in capability.inputs:
+                raise Unfit(f"{model.name} takes no {words.split(' ', 1)[1]} here; leave it out.")
+        elif getattr(wish, name) is None and name == REQUIRED_INPUTS.get(wish.mode):
+            raise Unfit(f"Give {words}: attach it, or give a link or the number of a clip.")
+    return _choose_shape(model, capability, wish)
+
+
+def least_usd(capability: Capability, brief: Brief) -> Decimal:
+    """The least that an `outline` can cost, whatever its inputs are, in US dollars."""
+    price = capability.price
+    seconds = Decimal(brief.duration or 0)
+    if brief.mode not in (Mode.TEXT, Mode.IMAGE):  # it is billed by its input, which has a length
+        accepts = capability.inputs.get(REQUIRED_INPUTS[brief.mode])
+        shortest = accepts.min_seconds if accepts is not None else None
+        seconds = Decimal(str(shortest or 0.1))
+
+    def least(of: Mapping[str, Decimal]) -> Decimal:
+        if brief.resolution is not None:
+            return of.get(brief.resolution, of.get(ANY, Decimal(0)))
+        return min(of.values(), default=Decimal(0))
+
+    return (least(price.base) + least(price.per_second) * seconds) * price.usd_per_unit
 
 
 def billed_seconds(capability: Capability, brief: Brief) -> float:

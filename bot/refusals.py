@@ -35,6 +35,8 @@ class Refusals:
     async def keep(self, error: Limited | Costly, place: Place) -> RefusedOrder | None:
         """Keep an order that a moderator, or its person, can still do something about."""
         quote, fits = error.quote, None
+        if quote is None:
+            return None
         if isinstance(error, Costly):
             why = "confirm"
         elif error.refused.limit in {Limit.QUOTA, Limit.BUDGET}:
@@ -76,6 +78,7 @@ class Refusals:
             place=place,
             provider=offer.provider,
             model=offer.model,
+            sources=self._studio.lost(offer.brief),  # what it had fetched went when it was refused
             confirmed=True,
         )
 

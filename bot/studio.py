@@ -5,21 +5,33 @@ import math
 import time
 import unicodedata
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Protocol
 
-from bot.errors import Refusal
-from bot.houserules import HouseRules
-from bot.inputs import Inputs, Source
+from bot.errors import Busy, Refusal
+from bot.houserules import Choice, HouseRules
+from bot.inputs import KINDS, LARGEST, Inputs, Source
 from bot.limits import said
-from bot.models import Capability, Model, Unfit, complete, in_credits, listed, usd
+from bot.models import (
+    Capability,
+    Model,
+    Unfit,
+    complete,
+    in_credits,
+    least_usd,
+    listed,
+    outline,
+    usd,
+)
 from bot.providers import Provider
 from bot.screen import Glimpse
 from storage import (
     Admitted,
     Brief,
     By,
+    Changed,
     ChangedBy,
     IllegalMove,
     Job,
@@ -31,6 +43,7 @@ from storage import (
     Standing,
     State,
     Store,
+    Terms,
     Whose,
 )
 
@@ -40,6 +53,8 @@ HALTED = (
     "No orders are taken at the moment: the books of this bot do not add up. "
     "Its operator has been told; nothing was charged."
 )
+CHANGES = 5  #: times that the rules may change while an order is checked, before it is refused
+LONG = 2.0  #: seconds after which what is known of a person is asked again
 SEARCHED = 1000  #: jobs under way among which those that a person may see are looked for
 LIVE = frozenset(
     {
@@ -86,6 +101,15 @@ class Place:
     moderator: bool = False  #: whether they may manage the server
     #: Whether the person may read a channel; None where Discord has not told us of it.
     sees: Callable[[int], bool | None] = field(default=_unknown, repr=False, compare=False)
+    #: Asks Discord who they are by now; None where it is not known how. Raises `Refusal` for
+    #: who may not order there any more.
+    now: Callable[["Place"], Awaitable["Place"]] | None = field(
+        default=None, repr=False, compare=False
+    )
+
+    async def as_of_now(self) -> "Place":
+        """The same person with the roles and rights that they have by now."""
+        return await self.now(self) if self.now is not None else self
 
     @property
     def home_id(self) -> int:
@@ -94,10 +118,14 @@ class Place:
 
 
 class Limited(Refusal):
-    """A limit says no. *refused* is which, *quote* what was asked for."""
+    """A limit says no. *refused* is which, *quote* what was asked for; None where its inputs
+    were not even fetched, and *least* is what it costs at least, in credits."""
 
-    def __init__(self, refused: Refused, quote: Quote, *, more: str = "") -> None:
-        super().__init__(f"{said(refused, quote.price)} {more}".strip())
+    def __init__(
+        self, refused: Refused, quote: Quote | None, *, least: int = 0, more: str = ""
+    ) -> None:
+        price = quote.price if quote is not None else least
+        super().__init__(f"{said(refused, price)} {more}".strip())
         self.refused = refused
         self.quote = quote
 
@@ -138,6 +166,19 @@ class Crew(Protocol):
     def typical(self, provider: str, model: str) -> float | None:
         """Seconds that a clip of this model typically took here; None before there were some."""
         ...
+
+
+class _Moved(Exception):
+    """What an order was checked by does not hold any more: it is checked again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Checked:
+    """An order that may be made, as things stood when it was checked."""
+
+    choice: Choice
+    terms: Terms
+    sights: Mapping[int, bool | None]  #: which channels its person was found to read
 
 
 #: How a clip that is made from another one comes from it.
@@ -262,56 +303,206 @@ class Studio:
         model: str | None = None,
         sources: Mapping[str, Source] | None = None,
         confirmed: bool = False,
+        before_long: Callable[[], object] = lambda: None,
     ) -> tuple[Job, bool]:
         """Promise a clip: once this returns, the job ends in a message, whatever happens.
 
         *request* identifies what asked for it; the same request twice is the same job, and
         the second value says whether it is new. *sources* are the inputs, by the brief's field.
-        *confirmed* says that the person knows the price, however high.
+        *confirmed* says that the person knows the price, however high. *before_long* is called
+        when all that says no at once has not, and what follows may take long.
         """
+        known = await self.store.takes.asked(request)
+        if known is not None:
+            return known, False
+        self._open()
+        sources, built_on = sources or {}, _built_on(wish, sources or {})
+        chosen = provider, model
+        paced = False
+        async with AsyncExitStack() as holding:
+            if sources:
+                # What is cheap and can say no comes before anything is fetched.
+                checked = await self._check(wish, place, chosen, built_on)
+                paced, most = await self._attempt(wish, place, request, checked.choice, sources)
+                before_long()
+                held = await self._holding(place, sources, holding)
+                wish = await self.with_inputs(wish, sources, place=place, most=most, held=held)
+            draft = _draft(wish, place=place, request=request, provider=provider, at=self._clock())
+            return await self._commit(
+                draft,
+                place,
+                chosen,
+                built_on=built_on,
+                confirmed=confirmed,
+                paced=paced,
+                long=bool(sources),
+            )
+
+    async def _holding(
+        self, place: Place, sources: Mapping[str, Source], holding: AsyncExitStack
+    ) -> set[str] | None:
+        if self._inputs is None:
+            return None
+        fetches = any(each.url is not None for each in sources.values())
+        return await holding.enter_async_context(self._inputs.order(place.user_id, fetches=fetches))
+
+    def _open(self) -> None:
+        """Refuse every order while none can be taken."""
         if self.halted:
             raise Refusal(HALTED)
         self.has_room()
-        who = await self.rules.check(place, wish.prompt, provider=provider, model=model)
-        provider, model = who.provider, who.model
-        for take in _built_on(wish, sources or {}):
-            await self.may_build(take, place)
-        wish = await self.with_inputs(wish, sources or {}, place=place)
-        quote = self.quote(
-            wish, provider=provider, model=model, request=request, without=who.without
+
+    async def _check(
+        self,
+        wish: Brief,
+        place: Place,
+        chosen: tuple[str | None, str | None],
+        built_on: Sequence[int],
+    ) -> _Checked:
+        """Refuse an order that a rule of the server, or of whose clip it is, forbids."""
+        sights: dict[int, bool | None] = {}
+
+        def sees(channel_id: int) -> bool | None:
+            sights[channel_id] = seen = place.sees(channel_id)
+            return seen
+
+        terms = await self.store.terms(place.guild_id, built_on=built_on)
+        looking = replace(place, sees=sees)
+        provider, model = chosen
+        choice = await self.rules.check(
+            looking, wish.prompt, provider=provider, model=model, terms=terms
         )
-        if who.confirm_above is not None and quote.price > who.confirm_above and not confirmed:
-            raise Costly(quote, who.confirm_above)
-        for file in _starts_from(quote.brief):
-            await self.at_hand(file)
-        now = self._clock()
-        draft = Job(
-            id=0,
-            request=request,
-            guild_id=place.guild_id,
-            channel_id=place.channel_id,
-            user_id=place.user_id,
-            provider=quote.provider.name,
-            model=quote.model.name,
-            brief=quote.brief,
-            price=quote.price,
-            chooser=(provider or AUTO) if provider in (None, *CHOOSERS) else None,
-            created_at=now,
-            since=now,
-            due_at=now,
+        for take in built_on:
+            await self.may_build(take, looking)
+        return _Checked(choice=choice, terms=terms, sights=sights)
+
+    async def _attempt(
+        self,
+        wish: Brief,
+        place: Place,
+        request: str,
+        choice: Choice,
+        sources: Mapping[str, Source],
+    ) -> tuple[bool, Mapping[str, int]]:
+        """Refuse what a limit or every model refuses, whatever the inputs turn out to be.
+
+        Whether the try was counted against the pace, and how many bytes of each may be fetched.
+        """
+        most, least = self._outlined(wish, choice, sources)
+        counts = any(each.url is not None for each in sources.values())
+        draft = _draft(
+            wish, place=place, request=request, provider=None, at=self._clock(), price=least
         )
-        match await self._policy.admit(draft, roles=place.roles):
-            case Admitted(job=job, created=created, standing=standing):
-                if standing is not None:
-                    self.on_money(place.guild_id, standing)
-                return job, created
-            case Refused() as refused:
-                if refused.limit is Limit.BUDGET:
-                    self.on_spent(place.guild_id)
-                more = ""
-                if refused.limit is Limit.JOBS:
-                    more = await self._next_end(place, refused)
-                raise Limited(refused, quote, more=more)
+        answer = await self._policy.attempt(draft, roles=place.roles, counts=counts)
+        if isinstance(answer, Refused):
+            raise await self._limited(answer, place, None, least)
+        return counts, most
+
+    def _outlined(
+        self, wish: Brief, choice: Choice, sources: Mapping[str, Source]
+    ) -> tuple[Mapping[str, int], int]:
+        """The bytes that each input may have, and the credits that the order costs at least.
+
+        Raises `Unfit` where nobody can make it, whatever the inputs are.
+        """
+        wish = wish.but(prompt=clean(wish.prompt))
+        most: dict[str, int] = {}
+        prices, unfit = [], []
+        for _, model, capability in self._candidates(
+            wish.mode, choice.provider, choice.model, choice.without
+        ):
+            try:
+                brief = outline(model, wish, given=sources)
+            except Unfit as error:
+                unfit.append(error)
+                continue
+            dollars = least_usd(capability, brief)
+            prices.append(in_credits(dollars, self._usd_per_credit))
+            for name in sources:
+                most[name] = max(most.get(name, 0), capability.inputs[name].max_bytes)
+        if not prices:
+            raise next((each for each in unfit if each.nearest is not None), unfit[0])
+        return most, min(prices)
+
+    async def _commit(
+        self,
+        draft: Job,
+        place: Place,
+        chosen: tuple[str | None, str | None],
+        *,
+        built_on: Sequence[int],
+        confirmed: bool,
+        paced: bool,
+        long: bool,
+    ) -> tuple[Job, bool]:
+        """Take the order if every rule and limit allows it in the very transaction.
+
+        Rules are asked before it, and that they still hold is asked in it; where they do not,
+        they are asked again.
+        """
+        for _ in range(CHANGES):
+            began = time.monotonic()
+            checked = await self._check(draft.brief, place, chosen, built_on)
+            choice = checked.choice
+            quote = self.quote(
+                draft.brief,
+                provider=choice.provider,
+                model=choice.model,
+                request=draft.request,
+                without=choice.without,
+            )
+            above = choice.confirm_above
+            if above is not None and quote.price > above and not confirmed:
+                raise Costly(quote, above)
+            for file in _starts_from(quote.brief):
+                await self.at_hand(file)
+            if long or time.monotonic() - began > LONG:
+                before, place = place, await place.as_of_now()
+                if place != before:  # by now they may do more, or less
+                    continue
+            job = replace(
+                draft,
+                provider=quote.provider.name,
+                model=quote.model.name,
+                brief=quote.brief,
+                price=quote.price,
+                chooser=(choice.provider or AUTO) if choice.provider in (None, *CHOOSERS) else None,
+            )
+            try:
+                answer = await self._policy.admit(
+                    job,
+                    roles=place.roles,
+                    terms=checked.terms,
+                    paced=paced,
+                    turn=lambda: self._still(checked, place),  # noqa: B023  # called before the next
+                )
+            except _Moved:
+                continue
+            match answer:
+                case Changed():
+                    continue
+                case Admitted(job=taken, created=created, standing=standing):
+                    if standing is not None:
+                        self.on_money(place.guild_id, standing)
+                    return taken, created
+                case Refused() as refused:
+                    raise await self._limited(refused, place, quote, quote.price)
+        raise Busy("The rules of this server are being changed; nothing was ordered. Order again.")
+
+    def _still(self, checked: _Checked, place: Place) -> None:
+        """What no row knows, asked when the transaction begins."""
+        self._open()
+        for channel_id, seen in checked.sights.items():
+            if place.sees(channel_id) != seen:
+                raise _Moved
+
+    async def _limited(
+        self, refused: Refused, place: Place, quote: Quote | None, price: int
+    ) -> Limited:
+        if refused.limit is Limit.BUDGET:
+            self.on_spent(place.guild_id)
+        more = await self._next_end(place, refused) if refused.limit is Limit.JOBS else ""
+        return Limited(refused, quote, least=price, more=more)
 
     async def _next_end(self, place: Place, refused: Refused) -> str:
         """Which clip makes room for another one, and when, as far as that is known."""
@@ -338,9 +529,18 @@ class Studio:
         return f"{which} should be ready <t:{int(ready_at)}:R> (an estimate)."
 
     async def with_inputs(
-        self, wish: Brief, sources: Mapping[str, Source], *, place: Place
+        self,
+        wish: Brief,
+        sources: Mapping[str, Source],
+        *,
+        place: Place,
+        most: Mapping[str, int] | None = None,
+        held: set[str] | None = None,
     ) -> Brief:
-        """*wish* with its inputs fetched, checked by their content, and kept."""
+        """*wish* with its inputs fetched, checked by their content, and kept.
+
+        *most* is how many bytes each may have; the order that has *held* holds them.
+        """
         for name, source in sources.items():
             if self._inputs is None:
                 raise Refusal("Inputs are not taken here.")
@@ -348,14 +548,34 @@ class Studio:
                 job = await self.show(source.take, place=place)
                 if job.file is not None:
                     await self.at_hand(job.file)
-                given = await self._inputs.of_take(name, job)
+                given = await self._inputs.of_take(name, job, held=held)
                 if wish.parent is None:
                     relation = _RELATIONS.get(wish.mode, Relation.FROM)
                     wish = wish.but(parent=job.id, relation=relation)
             else:
-                given = await self._inputs.fetched(name, source.url or "")
+                self._open()
+                given = await self._inputs.fetched(
+                    name,
+                    source.url or "",
+                    max_bytes=(most or {}).get(name, LARGEST),
+                    held=held,
+                    file=source.file,
+                )
             wish = wish.but(**{name: given})
         return wish
+
+    def lost(self, wish: Brief) -> dict[str, Source]:
+        """Where those inputs of *wish* come from that are not here any more."""
+        found = {}
+        for name in KINDS:
+            given = getattr(wish, name)
+            if given is None or self._inputs is None or self._inputs.has(given.file):
+                continue
+            if given.url is not None:
+                found[name] = Source(url=given.url, file=given.file)
+            elif given.take is not None and wish.plan is None:
+                found[name] = Source(take=given.take)
+        return found
 
     def employ(self, crew: "Crew") -> None:
         """Ask *crew* from now on what is known of a job beyond its row."""
@@ -557,6 +777,32 @@ class Studio:
         """How the provider of *job* writes itself."""
         provider = self.providers.get(job.provider)
         return provider.title if provider else job.provider
+
+
+def _draft(
+    wish: Brief,
+    *,
+    place: Place,
+    request: str,
+    provider: str | None,
+    at: float,
+    price: int = 0,
+) -> Job:
+    """What somebody asks for, before it is decided who makes it and what it costs."""
+    return Job(
+        id=0,
+        request=request,
+        guild_id=place.guild_id,
+        channel_id=place.channel_id,
+        user_id=place.user_id,
+        provider=provider or AUTO,
+        model="",
+        brief=wish,
+        price=price,
+        created_at=at,
+        since=at,
+        due_at=at,
+    )
 
 
 async def _there(_file: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Self
 import discord
 
 from bot import answering, messages
-from bot.client import Interaction, parent_of, sight
+from bot.client import Interaction, parent_of, sight, standing_of
 from bot.errors import Refusal
 from bot.office import require
 from bot.studio import Place
@@ -149,6 +149,7 @@ def standing_at(interaction: discord.Interaction[Any]) -> Place:
         roles=frozenset(role.id for role in getattr(member, "roles", ())),
         moderator=interaction.guild_id is not None and interaction.permissions.manage_guild,
         sees=sight(member),
+        now=standing_of(member),
     )
 
 

@@ -81,7 +81,7 @@ class Quota(
         Parameters
         ----------
         amount:
-            Credits, “unlimited”, or “default” to take the rule back.
+            Credits, 0 for no clips, “unlimited”, or “default” to take the rule back.
         period:
             How often it begins anew.
         who:
@@ -406,6 +406,11 @@ def _set_words(name: str, amount: str, period: Period, *, kept: bool) -> str:
     if typed == UNLIMITED:
         return f"{name}: as many credits as they like."
     digits = "".join(each for each in typed if each.isdigit())
+    if not int(digits):
+        return (
+            f"{name}: no clips that cost credits, and none in the slow lane either, which is "
+            "for a quota that is spent."
+        )
     return f"{name}: {in_words(int(digits))} {office_words.EACH[period]}."
 
 

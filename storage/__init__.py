@@ -10,7 +10,7 @@ from .moderation import Block, By, Change, Grant, Moderation
 from .opening import Damaged, Locked, Store, open_store
 from .parking import Parking, Parkings
 from .periods import Period
-from .policy import Admitted, Limit, Policy, Refused, Standing, Total
+from .policy import Admitted, Changed, Limit, Policy, Refused, Standing, Total
 from .privacy import Forgotten, Privacy
 from .rules import NO_LIMIT, ChangedBy, Defaults, Rule, Server, Whose
 from .schedule import Schedule
@@ -25,6 +25,7 @@ from .servers import (
     Use,
 )
 from .takes import Post, Preset, Reaction, Take, Takes, Tally, Thread
+from .terms import Terms
 from .writer import DiskTrouble
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "By",
     "CannotOpen",
     "Change",
+    "Changed",
     "ChangedBy",
     "Copy",
     "Damaged",
@@ -88,6 +90,7 @@ __all__ = [
     "Take",
     "Takes",
     "Tally",
+    "Terms",
     "Thread",
     "Total",
     "Use",

@@ -71,6 +71,20 @@ class Files:
             lambda db: needless(db, listed, ended=ended, refused=refused, bucket=bucket)
         )
 
+    async def unnamed(self, names: Collection[str]) -> set[str]:
+        """Those of *names* that no job names, once every write asked for before is made."""
+        listed = json.dumps(list(names))
+        return await self._writer.write(
+            lambda db: {
+                name
+                for (name,) in db.execute(
+                    "SELECT value FROM json_each(?)"
+                    " WHERE NOT EXISTS (SELECT 1 FROM needed WHERE file = value)",
+                    (listed,),
+                )
+            }
+        )
+
     async def inputs_of(self, job_id: int) -> list[str]:
         """What a job's brief starts from, other than clips."""
         rows = await self._writer.read(

@@ -12,7 +12,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from .schedule import Schedule
 from .schema import CannotOpen, migrate, migrations, recognize
 from .servers import Servers
 from .takes import Takes
+from .terms import Terms, terms
 from .writer import Connection, DiskTrouble, Writer, checkpoint
 
 DATABASE = "dailies.db"
@@ -52,6 +53,7 @@ class Store:
         self, writer: Writer, *, clock: Clock, defaults: Defaults, schedule: Schedule
     ) -> None:
         self.writer = writer
+        self._defaults = defaults
         self.schedule = schedule  #: when jobs are due: every commit that changes one feeds it
         self._seen = Seen()
         self._scrubbed = clock.now()
@@ -80,6 +82,10 @@ class Store:
         if not found:
             self._seen = seen
         return found
+
+    async def terms(self, guild_id: int, *, built_on: Collection[int]) -> Terms:
+        """What holds now for an order in a server that builds on these clips."""
+        return await self.writer.read(lambda db: terms(db, guild_id, built_on, self._defaults))
 
     async def keep_time(self) -> None:
         """Note the moment: wherever the wall clock is set, the next start begins no earlier.

@@ -1,10 +1,11 @@
 """Who may spend how much: decided in the transaction that creates the job."""
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from typing import Protocol, TypeVar
 
 from . import clock, jobs, ledger
 from .clock import Clock
@@ -12,6 +13,8 @@ from .job import Job, Lane
 from .periods import Period, day_at, span, starts, zone_named
 from .rules import Defaults, Rule, Server, Whose, budget_of, providers_off, rules_for, server_of
 from .writer import Writer
+
+A = TypeVar("A")
 
 QUARTER = 900  #: seconds that a row of `quarter_use` stands for: every zone's days begin with one
 SHOWN = 100  #: jobs at work that a standing counts; more are said to be so many
@@ -95,6 +98,19 @@ class Refused:
     would_fit: int = 0  #: credits that an order may cost right now
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The order was checked by what does not hold any more; nothing was taken."""
+
+
+class Holding(Protocol):
+    """What an order was checked by."""
+
+    def hold(self, db: sqlite3.Connection, defaults: Defaults) -> bool:
+        """Whether it still holds."""
+        ...
+
+
 def admit(
     db: sqlite3.Connection,
     draft: Job,
@@ -102,20 +118,69 @@ def admit(
     roles: Collection[int],
     defaults: Defaults,
     now: float,
-) -> Admitted | Refused:
+    terms: Holding | None = None,
+    paced: bool = False,
+) -> Admitted | Refused | Changed:
     """Take *draft* as a job and hold its price, unless a limit says no; nothing in between.
 
     *roles* are the ids of the person's roles. *now* is `Clock.now`'s; where the database has
-    seen later moments it is the latest of them.
+    seen later moments it is the latest of them. *paced* says that `attempt` counted it already.
+    """
+    known = jobs.requested(db, draft.request)
+    if known is not None:
+        return Admitted(job=known, created=False)
+    if terms is not None and not terms.hold(db, defaults):
+        return Changed()
+    now = clock.advance(db, now)
+    server = server_of(db, draft.guild_id, defaults)
+    found = _judged(db, draft, server, roles=roles, defaults=defaults, now=now, paced=paced)
+    if isinstance(found, Refused):
+        return found
+    draft, stand = found
+    return _taken(db, draft, stand, server, now, paced=paced)
+
+
+def attempt(
+    db: sqlite3.Connection,
+    draft: Job,
+    *,
+    roles: Collection[int],
+    defaults: Defaults,
+    now: float,
+    counts: bool,
+) -> Admitted | Refused | None:
+    """Whether *draft* might be taken, by all that can be known before its inputs are there.
+
+    Its price is the least that it can cost. With *counts* the try counts against the person's
+    pace, whatever becomes of it.
     """
     known = jobs.requested(db, draft.request)
     if known is not None:
         return Admitted(job=known, created=False)
     now = clock.advance(db, now)
     server = server_of(db, draft.guild_id, defaults)
+    found = _judged(db, draft, server, roles=roles, defaults=defaults, now=now, paced=False)
+    if isinstance(found, Refused):
+        return found
+    if counts:
+        _count(db, draft, server, now)
+    return None
+
+
+def _judged(
+    db: sqlite3.Connection,
+    draft: Job,
+    server: Server,
+    *,
+    roles: Collection[int],
+    defaults: Defaults,
+    now: float,
+    paced: bool,
+) -> tuple[Job, Standing] | Refused:
+    """The lane that *draft* gets and where its person stands, unless a limit says no."""
     running = _running(db, draft.guild_id, draft.user_id, upto=server.jobs_per_user or SHOWN)
     refused = _forbidden(db, draft, server, defaults, now) or _too_many(
-        db, draft, server, running, now
+        db, draft, server, running, now, paced=paced
     )
     if refused is not None:
         return refused
@@ -130,14 +195,13 @@ def admit(
         running=running,
     )
     refused = _over_quota(draft.price, stand)
-    if refused is not None and server.slow_lane:
+    # The slow lane is for a quota that is spent, not for one that allows nothing.
+    if refused is not None and server.slow_lane and stand.rule.amount != 0:
         draft, refused = replace(draft, lane=Lane.SLOW), None
     elif server.priority_roles & set(roles):
         draft = replace(draft, lane=Lane.PRIORITY)
     refused = refused or _over_budget(draft.price, stand) or _over_all(draft.price, stand, defaults)
-    if refused is not None:
-        return refused
-    return _taken(db, draft, stand, server, now)
+    return refused if refused is not None else (draft, stand)
 
 
 def standing(
@@ -259,9 +323,9 @@ def _forbidden(
 
 
 def _too_many(
-    db: sqlite3.Connection, draft: Job, server: Server, running: int, now: float
+    db: sqlite3.Connection, draft: Job, server: Server, running: int, now: float, *, paced: bool
 ) -> Refused | None:
-    if server.per_minute is not None:
+    if server.per_minute is not None and not paced:
         frees_at = _paid_at(db, draft, now) - (server.burst - 1) * 60 / server.per_minute
         if frees_at > now:
             return Refused(
@@ -328,8 +392,24 @@ def _over_all(price: int, stand: Standing, defaults: Defaults) -> Refused | None
     return None
 
 
+def _count(db: sqlite3.Connection, draft: Job, server: Server, now: float) -> None:
+    """Count an order against its person's pace."""
+    if server.per_minute is not None:
+        db.execute(
+            "INSERT INTO pace (guild_id, user_id, paid_at) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET paid_at = excluded.paid_at",
+            (draft.guild_id, draft.user_id, _paid_at(db, draft, now) + 60 / server.per_minute),
+        )
+
+
 def _taken(
-    db: sqlite3.Connection, draft: Job, stand: Standing, server: Server, now: float
+    db: sqlite3.Connection,
+    draft: Job,
+    stand: Standing,
+    server: Server,
+    now: float,
+    *,
+    paced: bool,
 ) -> Admitted:
     job = jobs.insert_new(db, draft)
     house = job.price if job.lane is Lane.SLOW else 0
@@ -350,12 +430,8 @@ def _taken(
         house=house,
         at=now,
     )
-    if server.per_minute is not None:
-        db.execute(
-            "INSERT INTO pace (guild_id, user_id, paid_at) VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET paid_at = excluded.paid_at",
-            (job.guild_id, job.user_id, _paid_at(db, job, now) + 60 / server.per_minute),
-        )
+    if not paced:
+        _count(db, job, server, now)
     after = replace(
         stand,
         used=stand.used + quota,
@@ -429,16 +505,55 @@ class Policy:
         self._clock = clock
         self._defaults = defaults
 
-    async def admit(self, draft: Job, *, roles: Collection[int]) -> Admitted | Refused:
+    async def admit(
+        self,
+        draft: Job,
+        *,
+        roles: Collection[int],
+        terms: Holding | None = None,
+        paced: bool = False,
+        turn: Callable[[], object] = lambda: None,
+    ) -> Admitted | Refused | Changed:
         """Take *draft* as a job and hold its price, in one transaction, or say which limit not.
 
-        *roles* are the ids of the roles of the person who orders. The times of a `Refused` are
-        by the wall clock: fit to be shown.
+        *roles* are the ids of the roles of the person who orders. It is only taken while
+        *terms*, which it was checked by, hold: else `Changed`. *turn* is called right before,
+        and may raise; *paced* says that `attempt` has counted it against the pace. The times of
+        a `Refused` are by the wall clock: fit to be shown.
         """
         now = self._clock.now()
         answer = await self._writer.write(
-            lambda db: admit(db, draft, roles=roles, defaults=self._defaults, now=now)
+            lambda db: admit(
+                db,
+                draft,
+                roles=roles,
+                defaults=self._defaults,
+                now=now,
+                terms=terms,
+                paced=paced,
+            ),
+            turn=turn,
         )
+        return self._shown(answer)
+
+    async def attempt(
+        self, draft: Job, *, roles: Collection[int], counts: bool
+    ) -> Admitted | Refused | None:
+        """Whether *draft*, priced with the least it can cost, might be taken. Holds nothing.
+
+        With *counts*, the try counts against its person's pace. What was ordered before is
+        `Admitted`. The times of a `Refused` are by the wall clock.
+        """
+        now = self._clock.now()
+        answer = await self._writer.write(
+            lambda db: attempt(
+                db, draft, roles=roles, defaults=self._defaults, now=now, counts=counts
+            )
+        )
+        return self._shown(answer)
+
+    def _shown(self, answer: A) -> A:
+        """*answer* with its times by the wall clock."""
         if isinstance(answer, Refused) and answer.frees_at is not None:
             return replace(answer, frees_at=self._clock.on_the_wall(answer.frees_at))
         return answer

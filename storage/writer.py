@@ -67,6 +67,7 @@ class _Outcome:
 class _Call:
     fn: Callable[[sqlite3.Connection], Any]
     answer: asyncio.Future[Any]
+    turn: Callable[[], object]
 
 
 class Writer:
@@ -84,12 +85,17 @@ class Writer:
         self._closed = False
         self.unscrubbed = False  #: something that was erased still stands in the log of writes
 
-    async def write(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+    async def write(
+        self, fn: Callable[[sqlite3.Connection], T], *, turn: Callable[[], object] = lambda: None
+    ) -> T:
         """What *fn* returns, once everything it wrote is on the disk.
 
         *fn* runs on the database's thread inside a savepoint of its own. If it raises, only
         what it wrote is undone, and only this caller hears of it. It must not begin, commit or
         roll back, nor swallow an error of SQLite's, nor return a cursor.
+
+        *turn* is called on the event loop when the transaction is about to begin, to ask what
+        only memory knows; what it raises, the caller hears, and *fn* is not run.
 
         A caller that stops waiting does not undo its write: once asked for, it is made.
         Raises `DiskTrouble` when the transaction as a whole could not be kept.
@@ -97,7 +103,7 @@ class Writer:
         if self._closed:
             raise DiskTrouble("Dailies is shutting down, so this was not saved.")
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Call(fn=fn, answer=answer))
+        self._waiting.append(_Call(fn=fn, answer=answer, turn=turn))
         if self._turns is None or self._turns.done():
             self._turns = asyncio.create_task(self._work(), name="storage writer")
         return await answer
@@ -136,6 +142,9 @@ class Writer:
     async def _work(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
+            batch = [call for call in batch if _has_its_turn(call)]
+            if not batch:
+                continue
             fns = [call.fn for call in batch]
             try:
                 outcomes, changes = await self._db.run(
@@ -158,6 +167,15 @@ def checkpoint(db: sqlite3.Connection) -> bool:
     """Cut the log of writes to nothing; whether that has to wait, because somebody reads it."""
     [busy, _, _] = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return bool(busy)
+
+
+def _has_its_turn(call: _Call) -> bool:
+    try:
+        call.turn()
+    except Exception as error:  # noqa: BLE001  # its caller gets it
+        _answer(call.answer, _Outcome(error=error))
+        return False
+    return True
 
 
 def _answer(answer: asyncio.Future[Any], outcome: _Outcome) -> None:

@@ -187,18 +187,22 @@ class Books:
         assert DEFAULTS.budget_all is not None
         return max(0, DEFAULTS.budget_all - used)
 
-    def left(self, guild: int, user: int, held_roles: frozenset[int], now: float) -> int | None:
+    def quotas(
+        self, guild: int, user: int, held_roles: frozenset[int]
+    ) -> list[tuple[int | None, Period]]:
         rules = [self.rules[key] for key in [(guild, Whose.USER, user)] if key in self.rules]
         rules = rules or [
             self.rules[guild, Whose.ROLE, role]
             for role in held_roles
             if (guild, Whose.ROLE, role) in self.rules
         ]
-        rules = rules or [
+        return rules or [
             self.rules.get((guild, Whose.MEMBER, 0), (DEFAULTS.amount, DEFAULTS.period))
         ]
+
+    def left(self, guild: int, user: int, held_roles: frozenset[int], now: float) -> int | None:
         lefts = []
-        for amount, period in rules:
+        for amount, period in self.quotas(guild, user, held_roles):
             if amount is None:
                 return None
             first, after = span(period, self.today(guild, now))
@@ -234,7 +238,10 @@ class Books:
             return Limit.JOBS
         left = self.left(guild, user, held_roles, now)
         granted = sum(self.grants[number].left for number in self.usable(guild, user, now))
-        if left is not None and price > left + granted and not self.setting(guild, "slow_lane"):
+        slow = self.setting(guild, "slow_lane") and any(
+            amount for amount, _ in self.quotas(guild, user, held_roles)
+        )  # a quota of nothing is not a quota that is spent
+        if left is not None and price > left + granted and not slow:
             return Limit.QUOTA
         budget, period = self.rules.get(
             (guild, Whose.SERVER, 0), (DEFAULTS.budget, DEFAULTS.budget_period)

@@ -79,7 +79,7 @@ async def test_the_slow_lane_is_free_for_its_person_and_not_for_the_server(store
 
 async def test_a_slow_clip_that_fails_gives_the_house_its_money_back(store):
     await store.moderation.set_server(BY, slow_lane=1)
-    await store.moderation.set_rule(BY, Whose.MEMBER, 0, Period.DAY)
+    await store.moderation.set_rule(BY, Whose.MEMBER, 1, Period.DAY)
     slow = await taken(store, 1)
     await advance(store.jobs, slow, State.SUBMITTING, State.FAILED)
     stand = await standing(store)
@@ -87,6 +87,22 @@ async def test_a_slow_clip_that_fails_gives_the_house_its_money_back(store):
     [use] = await store.servers.use(10, TODAY, date(2027, 1, 16))
     assert (use.held, use.spent, use.house) == (0, 0, 0)
     assert await store.check(thorough=True) == []
+
+
+@pytest.mark.parametrize("whose", [Whose.MEMBER, Whose.USER, Whose.ROLE])
+async def test_a_quota_of_nothing_is_not_a_quota_that_is_spent(store, whose):
+    await store.moderation.set_server(BY, slow_lane=1)
+    target = {Whose.USER: {"user_id": 30}, Whose.ROLE: {"role_id": 77}}.get(whose, {})
+    await store.moderation.set_rule(BY, whose, 0, Period.DAY, **target)
+    refused = await store.policy.admit(draft(1), roles={77})
+    assert isinstance(refused, Refused)
+    assert refused.limit is Limit.QUOTA
+    assert isinstance(await store.policy.admit(draft(2, price=0), roles={77}), Admitted)
+    await store.moderation.grant(BY, 30, 5)
+    granted = await store.policy.admit(draft(3), roles={77})
+    assert isinstance(granted, Admitted), "what was given by name counts"
+    assert granted.job.lane is Lane.FAIR
+    assert isinstance(await store.policy.admit(draft(4), roles={77}), Refused)
 
 
 async def test_the_budget_holds_in_the_slow_lane_too(store):

@@ -203,13 +203,15 @@ class Forms(commands.Cog):
 
     async def _begin(self, interaction: Interaction, verb: str, prompt: str, link: str) -> None:
         mode, field = (Mode.IMAGE, "image") if verb == "animate" else (Mode.AUDIO, "audio")
+        long = asyncio.Event()
         order = self._bot.studio.order(
             Brief(mode=mode, prompt=prompt),
             request=f"interaction:{interaction.id}",
             place=place_of(interaction),
             sources={field: Source(url=link.strip())},
+            before_long=long.set,
         )
-        await self._bot.answer(interaction, order)
+        await self._bot.answer(interaction, order, long=long)
 
 
 async def _soon(work: Coroutine[Any, Any, _T], until: float) -> _T | None:

@@ -10,7 +10,7 @@ import discord
 from discord.ext import commands
 
 from bot import board, messages
-from bot.client import NEEDED, Dailies, parent_of, sight
+from bot.client import NEEDED, Dailies, parent_of, sight, standing_of
 from bot.errors import Busy, Refusal
 from bot.studio import Asks, Costly, Place, Quote
 from bot.takes import Part
@@ -395,6 +395,7 @@ def place_at(member: discord.Member, channel_id: int) -> Place:
         roles=frozenset(role.id for role in member.roles),
         moderator=member.guild_permissions.manage_guild,
         sees=sight(member),
+        now=standing_of(member),
     )
 
 

@@ -1,5 +1,6 @@
 """What makes a clip: /video text, image, audio, extend, retake, hdr."""
 
+import asyncio
 import math
 from typing import Literal
 
@@ -272,6 +273,7 @@ class Making(commands.Cog):
                 provider=provider,
                 model=model,
             )
+        long = asyncio.Event()
         order = self.studio.order(
             wish,
             request=f"interaction:{interaction.id}",
@@ -279,8 +281,9 @@ class Making(commands.Cog):
             provider=provider,
             model=model,
             sources={name: given for name, given in (sources or {}).items() if given is not None},
+            before_long=long.set,
         )
-        await interaction.client.answer(interaction, order)
+        await interaction.client.answer(interaction, order, long=long)
 
     async def _change(
         self,

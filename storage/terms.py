@@ -1,0 +1,50 @@
+"""What an order was checked by, so that it is taken only while all of that still holds."""
+
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from .rules import Defaults, Server, server_of
+from .servers import PromptRule, prompt_rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """A server's settings and prompt rules, and what is known of the clips an order builds on."""
+
+    guild_id: int
+    server: Server
+    prompt_rules: tuple[PromptRule, ...]
+    clips: tuple[tuple[object, ...], ...]  #: of each: its row, who hid it, where it was posted
+    built_on: tuple[int, ...]
+
+    def hold(self, db: sqlite3.Connection, defaults: Defaults) -> bool:
+        """Whether they are the same now."""
+        return terms(db, self.guild_id, self.built_on, defaults) == self
+
+
+def terms(
+    db: sqlite3.Connection, guild_id: int, built_on: Collection[int], defaults: Defaults
+) -> Terms:
+    """What holds now for an order in a server that builds on these clips."""
+    clips = [
+        tuple(row)
+        for number in built_on
+        for row in db.execute(
+            """
+            SELECT job.id, guild_id, user_id, channel_id, thread_id, card_channel_id,
+                state IN ('delivering', 'done', 'undelivered'), file, hidden_by, dropped,
+                (SELECT group_concat(channel_id)
+                 FROM (SELECT DISTINCT channel_id FROM post WHERE job_id = job.id ORDER BY 1))
+            FROM job LEFT JOIN take ON take.job_id = job.id WHERE job.id = ?
+            """,
+            (number,),
+        )
+    ]
+    return Terms(
+        guild_id=guild_id,
+        server=server_of(db, guild_id, defaults),
+        prompt_rules=tuple(prompt_rules(db, guild_id)),
+        clips=tuple(clips),
+        built_on=tuple(built_on),
+    )
