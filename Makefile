@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install playground test lint types requirements bench clean readme screenshots migration
+.PHONY: install playground test lint types doors requirements bench clean readme screenshots migration
 
 install: .venv/installed
 
@@ -25,6 +25,10 @@ lint: install
 
 types: install
 	$(BIN)/mypy
+
+# Each way in, tried as a stranger would: the wheel in an empty environment, the image's own steps.
+doors: install
+	$(BIN)/python -m pytest -m doors tests/doors
 
 bench: install
 	$(BIN)/python -m tests.bench

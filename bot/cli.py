@@ -94,7 +94,7 @@ async def play(options: argparse.Namespace) -> int:
     try:
         from bot.playing import Options, play
     except ModuleNotFoundError as error:
-        if error.name != "simcord":
+        if (error.name or "").partition(".")[0] != "simcord":
             raise
         raise Exit(
             "The playground needs the package simcord, which is not installed; install Dailies "

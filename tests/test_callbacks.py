@@ -247,3 +247,21 @@ async def test_without_a_public_url_apixo_is_asked_not_to_call(media, tmp_path):
         body = json.loads(place.servers["apixo"].seen[0].body)
         assert body["request_type"] == "async"
         assert "callback_url" not in body
+
+
+async def test_where_callbacks_come_nothing_else_is_answered(place):
+    web = place.deployment.web
+    assert web.port != web.callback_port
+    async with aiohttp.ClientSession() as session:
+        for path in ("/healthz", "/", "/callbacks/", "/callbacks/apixo", "//healthz", "/healthz/x"):
+            async with session.get(f"http://127.0.0.1:{web.callback_port}{path}") as answer:
+                assert answer.status in {404, 405}, path
+                assert "ok" not in await answer.text()
+        url = f"http://127.0.0.1:{web.port}/callbacks/apixo/{'x' * 32}"
+        async with session.post(url, data=b"{}") as answer:
+            assert answer.status == 404
+
+
+async def test_without_a_public_address_no_port_is_opened(paid_house):
+    assert paid_house.web.port
+    assert paid_house.web.callback_port == 0

@@ -42,6 +42,7 @@ def test_the_container_obeys():
     assert re.search(r"^VOLUME /data$", text, re.MULTILINE)
     assert re.search(r'^ENTRYPOINT \["', text, re.MULTILINE), "process 1 must be the bot itself"
     assert 'CMD ["python", "-m", "bot", "health"]' in text
+    assert re.search(r'^CMD \["run"\]$', text, re.MULTILINE), "no token, no playground"
     assert "--require-hashes" in text
     for source in re.findall(r"^COPY (?!--from)([^\n]+) \S+$", text, re.MULTILINE):
         for each in source.split():
@@ -54,8 +55,17 @@ def test_each_setting_is_in_the_readme_and_the_example(name):
     assert name.upper() in (ROOT / ".env.example").read_text()
 
 
+def test_what_others_wrote_is_named_with_its_license():
+    notice = (ROOT / "NOTICE").read_text()
+    for word in ("ffmpeg", "GPL-3.0-or-later", "Open Font License", "Mozilla"):
+        assert word in notice
+    label = re.search(r'licenses="([^"]+)"', (ROOT / "Dockerfile").read_text())[1]
+    assert label == "MIT AND GPL-3.0-or-later AND OFL-1.1"
+
+
 def test_ci_calls_the_test_command_of_the_readme():
     assert "make test" in (ROOT / ".ci/run").read_text()
+    assert "make doors" in (ROOT / ".ci/run").read_text()
     assert "make test" in (ROOT / "README.md").read_text()
     assert "make playground" in (ROOT / "README.md").read_text()
 

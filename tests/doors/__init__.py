@@ -1,0 +1,1 @@
+"""Each way in, tried as a stranger would, outside this checkout: `make doors`."""
