@@ -55,7 +55,7 @@ async def _stretches(
     graph = Graph()
     number = graph.read(clip, "-threads", "4", *demuxer(clip))
     picture = graph.apply(
-        f"{canvas.filters(info.picture)},trim=start_frame={skip},setpts=PTS-STARTPTS",
+        f"{canvas.filters(info.picture)},trim=start_frame={skip}:end_frame={info.frames},setpts=PTS-STARTPTS",
         f"{number}:V:0",
     )
     alone = ("-g", str(count), "-keyint_min", str(count), "-sc_threshold", "0")

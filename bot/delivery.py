@@ -261,7 +261,7 @@ class Delivery:
     async def _way(self, job: Job, clip: Path, limit: int, *, original: bool) -> Way:
         packed = sniff(clip) == "application/zip"
         source = clip
-        if not packed:
+        if not packed and (original or clip.stat().st_size <= limit):
             clip = await self._playable(clip, original=original)
         size = clip.stat().st_size
         name = f"dailies-{job.id}{'.zip' if packed else '.mp4'}"
@@ -433,7 +433,8 @@ class Delivery:
     async def fitting(self, clip: Path, limit: int) -> Path:
         """*clip*, or an encode of it of at most *limit* bytes; else raises `Refusal`."""
         try:
-            shown = await self._playable(clip)
+            too_large = clip.stat().st_size > limit  # what is made smaller plays
+            shown = clip if too_large else await self._playable(clip)
             return shown if shown.stat().st_size <= limit else await self._smaller(clip, limit)
         except MediaError as error:
             raise Refusal(f"It cannot be made small enough: {error}") from error

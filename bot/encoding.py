@@ -11,7 +11,7 @@ from bot.decoding import Clip, Decoded, Picture
 from bot.looks import fitted, screen
 from bot.media import run
 
-__all__ = ["Canvas", "Progress", "encode", "heard", "patience", "turn"]
+__all__ = ["Canvas", "Progress", "all_of", "encode", "heard", "patience", "turn"]
 
 Progress = Callable[[float], None]
 
@@ -58,6 +58,27 @@ def heard(info: Decoded, *, after: float) -> str:
         "asetpts=PTS-STARTPTS,aresample=48000:async=1,"
         f"aformat=sample_fmts=fltp:channel_layouts=stereo{shift}"
     )
+
+
+#: Seconds that a sound may begin earlier by the way in which encoders begin; they are left out.
+_UNHEARD = 0.1
+
+
+def all_of(graph: Graph, number: int, info: Clip, canvas: Canvas) -> list[str]:
+    """The whole of input *number*, a picture and perhaps a sound, from one origin.
+
+    Where the sound begins long before the first frame, that frame waits, and nothing is lost.
+    """
+    early = round(-info.sound_after * canvas.fps) if info.sound_after < -_UNHEARD else 0
+    picture = canvas.filters(info.picture)
+    if early:
+        picture += f",tpad=start={early}:start_mode=clone"
+    count = early + max(1, round(info.frames / info.fps * canvas.fps))
+    streams = [graph.apply(f"{picture},{canvas.exactly(count)}", f"{number}:V:0")]
+    if info.sound is not None:
+        after = info.sound_after + early / canvas.fps
+        streams.append(graph.apply(heard(info, after=after), f"{number}:a:0"))
+    return streams
 
 
 async def encode(

@@ -2,12 +2,12 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot._ffmpeg import H264_AAC, Graph, rate
 from bot.decoding import Clip
-from bot.encoding import Canvas, heard, patience, turn
+from bot.encoding import Canvas, all_of, patience, turn
 from bot.landing import whole
 from bot.media import MediaError, demuxer, run, with_picture
 
@@ -130,15 +130,8 @@ class _Encoder:
     def _read(self, canvas: Canvas, *, sound: bool = False) -> tuple[Graph, list[str]]:
         graph = Graph()
         number = graph.read(self._clip, *demuxer(self._clip))
-        picture, after = canvas.filters(self.info.picture), self.info.sound_after
-        if after < -0.5 / canvas.fps:
-            # The sound begins first: nothing of it is lost, the first frame waits.
-            picture += f",tpad=start_duration={-after:.6f}:start_mode=clone"
-            after = 0.0
-        streams = [graph.apply(picture, f"{number}:V:0")]
-        if sound:
-            streams.append(graph.apply(heard(self.info, after=after), f"{number}:a:0"))
-        return graph, streams
+        info = self.info if sound else replace(self.info, sound=None)
+        return graph, all_of(graph, number, info, canvas)
 
     async def _run(self, canvas: Canvas, *arguments: str | Path) -> str:
         async with turn():

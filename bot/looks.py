@@ -51,6 +51,7 @@ def _converted(picture: Picture, width: int, height: int) -> str:
     linear = f"zscale={':'.join(source)}:t=linear:npl={_WHITE if picture.hdr else 100}"
     bent = "tonemap=mobius:param=0.6:desat=0:peak=5" if picture.hdr else "tonemap=clip"
     return (
-        f"{scale},{linear},format=gbrpf32le,zscale=p=bt709,{bent},"
+        # Not in 4:2:0, which has no odd sizes.
+        f"{scale},format=yuv444p16|gbrp16,{linear},format=gbrpf32le,zscale=p=bt709,{bent},"
         "zscale=t=bt709:m=bt709:r=limited,format=yuv444p"
     )

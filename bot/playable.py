@@ -10,7 +10,7 @@ from pathlib import Path
 from bot._containers import Index, index
 from bot._ffmpeg import QUALITY, Graph
 from bot.decoding import Clip
-from bot.encoding import Canvas, encode, heard
+from bot.encoding import Canvas, all_of, encode
 from bot.landing import whole
 from bot.media import demuxer, run, with_picture
 
@@ -70,12 +70,6 @@ def _plays(info: Clip, found: Index | None) -> bool:
 async def _encoded(clip: Path, info: Clip, to: Path) -> None:
     graph, canvas = Graph(), Canvas.of(info)
     number = graph.read(clip, *demuxer(clip))
-    picture, after = canvas.filters(info.picture), info.sound_after
-    if after < -0.5 / canvas.fps:
-        # The sound begins first: nothing of it is lost, the first frame waits.
-        picture, after = f"{picture},tpad=start_duration={-after:.6f}:start_mode=clone", 0.0
-    streams = [graph.apply(picture, f"{number}:V:0")]
-    if info.sound is not None:
-        streams.append(graph.apply(heard(info, after=after), f"{number}:a:0"))
+    streams = all_of(graph, number, info, canvas)
     with whole(to) as part:
         await encode(graph, streams, part, info.seconds, canvas, *QUALITY)
