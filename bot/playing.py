@@ -18,6 +18,7 @@ from bot.stand_in import StandIn
 from playground import Playground, open_playground
 from playground.providers.simulated import simulated
 from playground.say import say
+from storage import By
 
 PORT = 8765
 
@@ -77,7 +78,17 @@ async def play(settings: Settings, options: Options) -> int:
                 ready_timeout=0.1,
             )
         )
+        await _choose_channel(deployment, place)
         return await _with_people(deployment, place, options)
+
+
+async def _choose_channel(deployment: Deployment, place: Playground) -> None:
+    """Have moderators asked in #moderators, unless somebody chose otherwise before."""
+    policy, guild_id = deployment.store.policy, place.guild.id
+    if (await policy.server(guild_id)).moderators is None:
+        by = By(guild_id=guild_id, actor_id=place.person("ada").id, why="set by the playground")
+        channel = place.channel("moderators")
+        await deployment.store.moderation.set_server(by, moderators=channel.id)
 
 
 async def _with_people(deployment: Deployment, place: Playground, options: Options) -> int:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from bot.errors import Refusal
 from bot.models import listed
-from bot.studio import Place, Quote, Studio, clean
+from bot.studio import Place, Quote, Studio
+from bot.text import clean, typed
 from storage import Brief, By, Job, Mode, Preset
 
 PRESETS = 25  #: of one person, and of one server
@@ -61,8 +62,8 @@ class Presets:
         wanted = " ".join(name.split()).casefold()
         found = next((each for each in there if each.name.casefold() == wanted), None)
         if found is None:
-            names = listed([f"“{each.name}”" for each in there] or ["none yet"])
-            raise Refusal(f"There is no preset “{name[:40]}”; choose {names}.")
+            names = listed([typed(each.name) for each in there] or ["none yet"])
+            raise Refusal(f"There is no preset {typed(name)}; choose {names}.")
         return found
 
     async def delete(self, name: str, *, place: Place, server: bool) -> None:
@@ -79,12 +80,14 @@ class Presets:
             guild_id=place.guild_id, user_id=owner, name=found, by=by, at=self._clock()
         ):
             whose = "The server has" if server else "You have"
-            raise Refusal(f"{whose} no preset “{name[:40]}”.")
+            raise Refusal(f"{whose} no preset {typed(name)}.")
 
     async def quote(self, preset: Preset, prompt: str, *, request: str) -> Quote:
         """A new clip with a preset's settings."""
         if preset.brief.mode is not Mode.TEXT:
-            raise Refusal(f"“{preset.name}” is for clips from an input; use it with /video again.")
+            raise Refusal(
+                f"{typed(preset.name)} is for clips from an input; use it with /video again."
+            )
         return self._studio.quote(
             preset.brief.but(prompt=prompt),
             provider=preset.provider,

@@ -54,7 +54,16 @@ class Helping(commands.Cog):
         if not isinstance(error, Limited | Costly):
             return None
         kept = await self.keep(error, standing_at(interaction))
-        return None if kept is None else next_steps(kept)
+        return None if kept is None else await self.next_steps(kept)
+
+    async def next_steps(self, kept: RefusedOrder) -> ui.View | None:
+        """The buttons for what can still be done about a refused order; None without any.
+
+        Moderators can be asked where they chose a channel for it.
+        """
+        server = await self.bot.studio.store.policy.server(kept.guild_id)
+        view = next_steps(kept, asks=server.moderators is not None)
+        return view if view.children else None
 
     async def keep(self, error: Limited | Costly, place: Place) -> RefusedOrder | None:
         """Keep a refused order for its person, if something can still be done about it."""
@@ -82,8 +91,11 @@ class Helping(commands.Cog):
         await bot.refusals.asked(kept)
         self._asked[kept.id] = bot.clock(), interaction
 
-    async def tell(self, answered: Answered, by: discord.abc.User) -> None:
-        """Tell the person what a moderator answered: privately while that can be done."""
+    async def tell(self, answered: Answered, by: discord.abc.User) -> bool:
+        """Tell the person what a moderator answered: privately while that can be done.
+
+        False where Discord let nobody tell them.
+        """
         kept, bot = answered.order, self.bot
         view = ui.View(timeout=None)
         if kept.answer == "denied":
@@ -109,14 +121,19 @@ class Helping(commands.Cog):
             except discord.HTTPException:
                 pass  # the token is of no more use; there is another way
             else:
-                return
+                return True
         ping = discord.AllowedMentions(users=[discord.Object(kept.user_id)])
         channel = bot.get_partial_messageable(kept.channel_id, guild_id=kept.guild_id)
         try:
-            await channel.send(f"<@{kept.user_id}> {text}", view=view, allowed_mentions=ping)
-        except (discord.Forbidden, discord.NotFound):
-            dm = await bot.create_dm(discord.Object(kept.user_id))
-            await dm.send(text, allowed_mentions=messages.SILENT)
+            try:
+                await channel.send(f"<@{kept.user_id}> {text}", view=view, allowed_mentions=ping)
+            except (discord.Forbidden, discord.NotFound):
+                dm = await bot.create_dm(discord.Object(kept.user_id))
+                await dm.send(text, allowed_mentions=messages.SILENT)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            log.info("Nobody could tell %s of an answer: %s", kept.user_id, error)
+            return False
+        return True
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
@@ -179,8 +196,9 @@ class Helping(commands.Cog):
         return True
 
 
-def next_steps(kept: RefusedOrder) -> ui.View:
-    """The buttons for what a person can still do about a refused order."""
+def next_steps(kept: RefusedOrder, *, asks: bool) -> ui.View:
+    """The buttons for what a person can still do about a refused order. *asks*: whether there is
+    a channel in which moderators are asked."""
     view = ui.View(timeout=None)
     if kept.fits is not None:
         label = f"Order {described(kept.fits)}"
@@ -188,7 +206,7 @@ def next_steps(kept: RefusedOrder) -> ui.View:
     if kept.why == "confirm":
         cost = "for " + in_words(kept.wanted.price) if kept.wanted.price else "free of charge"
         view.add_item(button(f"Order it {cost}", "all", kept.id, style=discord.ButtonStyle.primary))
-    else:
+    elif asks:
         view.add_item(button("Ask a moderator", "ask", kept.id, emoji="🙋"))
     return view
 
@@ -281,7 +299,13 @@ async def _settled(interaction: Interaction, answered: Answered, line: str) -> N
     await interaction.response.edit_message(
         view=panel(f"{text}\n{line}"), allowed_mentions=messages.SILENT
     )
-    await helping(interaction).tell(answered, interaction.user)
+    if not await helping(interaction).tell(answered, interaction.user):
+        await interaction.followup.send(
+            f"That stands, but I could not tell <@{answered.order.user_id}>: they cannot be "
+            "reached where they asked, nor by direct message. Please tell them.",
+            ephemeral=True,
+            allowed_mentions=messages.SILENT,
+        )
 
 
 def helping(interaction: Interaction) -> Helping:

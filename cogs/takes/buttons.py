@@ -10,6 +10,7 @@ from bot import board, messages
 from bot.client import Interaction
 from bot.errors import Busy, Refusal
 from bot.studio import Place, Quote
+from bot.takes import Verb
 from cogs._pressing import button, pressed
 from cogs.takes import acting, forms
 from storage import Job
@@ -18,28 +19,28 @@ from storage import Job
 @pressed("take-retake", moderators=False)
 async def retake(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Open the form that asks which part, and with which words."""
-    place, job = await _changed(interaction, about)
+    place, job = await _changed(interaction, about, Verb.RETAKE)
     await forms.retake(interaction, job, place)
 
 
 @pressed("take-extend", moderators=False)
 async def extend(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Open the form that asks for how long, and at which end."""
-    place, job = await _changed(interaction, about)
+    place, job = await _changed(interaction, about, Verb.EXTEND)
     await forms.extend(interaction, job, place)
 
 
 @pressed("take-variation", moderators=False)
 async def variation(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Order the same with another seed; what is dear is asked about once more."""
-    place, job = await _changed(interaction, about)
+    place, job = await _changed(interaction, about, Verb.VARIATION)
     await _make(interaction, "take-variation-yes", job, place)
 
 
 @pressed("take-hdr", moderators=False)
 async def hdr(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Order a wider dynamic range; what is dear is asked about once more."""
-    place, job = await _changed(interaction, about)
+    place, job = await _changed(interaction, about, Verb.HDR)
     await _make(interaction, "take-hdr-yes", job, place)
 
 
@@ -58,14 +59,14 @@ async def hdr_all_the_same(interaction: Interaction, about: str, _: Sequence[str
 @pressed("take-favourite", moderators=False)
 async def favourite(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Mark a clip, or no longer."""
-    _place, job = await acting.pressed(interaction, int(about))
+    _place, job = await acting.pressed(interaction, int(about), Verb.FAVOURITE)
     await _favourite(interaction, job)
 
 
 @pressed("take-send", moderators=False)
 async def send(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Send a clip to the direct messages of whoever pressed."""
-    _place, job = await acting.pressed(interaction, int(about))
+    _place, job = await acting.pressed(interaction, int(about), Verb.SEND)
     await acting.think(interaction)
     await interaction.client.delivery.send_to(job, interaction.user.id)
     await interaction.followup.send("It is in your direct messages.", ephemeral=True)
@@ -74,27 +75,27 @@ async def send(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 @pressed("take-compare", moderators=False)
 async def compare(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Show a clip beside the one it came from."""
-    place, job = await acting.pressed(interaction, int(about))
+    place, job = await acting.pressed(interaction, int(about), Verb.COMPARE)
     await _compare(interaction, job, place)
 
 
 @pressed("take-details", moderators=False)
 async def tell(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Say everything about a clip."""
-    _place, job = await acting.pressed(interaction, int(about))
+    _place, job = await acting.pressed(interaction, int(about), Verb.DETAILS)
     await details(interaction, job)
 
 
 @pressed("take-remove", moderators=False)
 async def remove(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Take a clip down."""
-    place, job = await acting.pressed(interaction, int(about))
+    place, job = await acting.pressed(interaction, int(about), Verb.REMOVE)
     await _remove(interaction, job, place)
 
 
-async def _changed(interaction: Interaction, about: str) -> tuple[Place, Job]:
+async def _changed(interaction: Interaction, about: str, verb: Verb) -> tuple[Place, Job]:
     """The clip that somebody wants to build on, who may."""
-    place, job = await acting.pressed(interaction, int(about))
+    place, job = await acting.pressed(interaction, int(about), verb)
     await interaction.client.versions.may_change(job, place)
     return place, job
 
@@ -127,7 +128,7 @@ async def _make(interaction: Interaction, yes: str, job: Job, place: Place) -> N
 
 async def _make_confirmed(interaction: Interaction, what: str, about: str) -> None:
     number, _, price = about.partition(":")
-    place, job = await _changed(interaction, number)
+    place, job = await _changed(interaction, number, Verb(what))
     quote = await _quote(interaction, what, job, place)
     seen = int(price) if price else 0
     await acting.order(interaction, quote, place, confirmed=quote.price <= seen)
@@ -167,7 +168,7 @@ async def _compare(interaction: Interaction, job: Job, place: Place) -> None:
         other = await bot.studio.store.takes.beside(job.id, thread_id=job.thread_id or 0)
     if other is None:
         raise Refusal(f"There is no other take to compare #{job.id} with yet.")
-    first = await bot.versions.finished(other, place=place)
+    first = await bot.versions.ready(other, Verb.COMPARE, place=place)
     await acting.compare(interaction, first, job)
 
 
@@ -178,6 +179,7 @@ async def _remove(interaction: Interaction, job: Job, place: Place) -> None:
     await acting.take_down(bot, await bot.studio.store.takes.posts_of(job.id))
     acting.refresh_board(bot, job)
     await interaction.followup.send(
-        f"#{job.id} is deleted. `/video show clip:{job.id}` brings it back while its file is kept.",
+        f"#{job.id} is deleted. `/video show clip:#{job.id} public:True` brings it back while its "
+        "file is kept.",
         ephemeral=True,
     )

@@ -18,7 +18,7 @@ from bot.delivery import nonce
 from bot.errors import Private, Refusal
 from bot.studio import Costly, Limited, Place
 from cogs._pressing import button, pressed
-from cogs.refusals import Helping, next_steps
+from cogs.refusals import Helping, helping, next_steps
 from storage import DiskTrouble, Limit, RefusedOrder
 
 #: What a thread reads of limits that are somebody's own affair.
@@ -70,7 +70,7 @@ async def tell(bot: Dailies, said: Said, *, message_id: int, place: Place, emoji
             return
         view = discord.ui.View(timeout=None)
         if said.kept is not None and said.kept.why == "confirm":
-            view = next_steps(said.kept)
+            view = next_steps(said.kept, asks=False)
         elif said.answer != said.line:
             view.add_item(button("Why, and what fits", "take-why", f"{message_id}:{emoji}"))
         view.stop()
@@ -104,7 +104,8 @@ async def why(interaction: Interaction, about: str, _: Sequence[str]) -> None:
         kept = await bot.studio.store.servers.refused(
             known.refused_id, guild_id=interaction.guild_id
         )
-    extra: dict[str, Any] = {} if kept is None else {"view": next_steps(kept)}
+    view = None if kept is None else await helping(interaction).next_steps(kept)
+    extra: dict[str, Any] = {} if view is None else {"view": view}
     await interaction.response.send_message(
         known.answer, ephemeral=True, allowed_mentions=messages.SILENT, **extra
     )

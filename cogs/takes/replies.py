@@ -8,7 +8,7 @@ import discord
 from bot import messages
 from bot.client import Dailies
 from bot.errors import Busy, Refusal
-from bot.studio import clean
+from bot.text import clean
 from storage import Post
 
 SEARCHED = 1000  #: messages, the newest first, in which a reply to a clip is looked for
