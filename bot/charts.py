@@ -110,7 +110,7 @@ def _draw_columns(axes: "Axes", columns: _Columns, *, above: float) -> None:
     places = range(len(columns.days))
     floor = [0] * len(columns.days)
     for colour, (maker, heights) in zip(COLOURS, columns.stacks.items(), strict=False):
-        axes.bar(places, heights, bottom=floor, color=colour, width=0.82, label=_cut(maker, MAKER))
+        axes.bar(places, heights, bottom=floor, color=colour, width=0.82, label=_labelled(maker))
         floor = [below + height for below, height in zip(floor, heights, strict=True)]
     each = "a day" if columns.width == 1 else f"each {columns.width} days"
     _dress(axes, f"Credits {each}", pad=9 + 72 * above)
@@ -195,11 +195,24 @@ def _columns(uses: Sequence[Use], first: date, last: date) -> _Columns:
     return _Columns(days=starts, stacks=stacks, width=width)
 
 
-def _drawn(names: Sequence[str]) -> str:
-    """The first name that the font has all shapes of, not longer than fits."""
+def _shapes() -> Mapping[int, int]:
     from matplotlib.font_manager import findfont, get_font
 
-    shapes = get_font(findfont("DejaVu Sans")).get_charmap()
+    shapes: Mapping[int, int] = get_font(findfont("DejaVu Sans")).get_charmap()
+    return shapes
+
+
+def _labelled(name: str) -> str:
+    """A name for the legend, with a question mark for each letter that the font has no shape of."""
+    shapes = _shapes()
+    drawn = "".join(each if ord(each) in shapes else "?" for each in name)
+    # matplotlib leaves out of a legend what begins with an underscore.
+    return _cut(f" {drawn}" if drawn.startswith("_") else drawn, MAKER)
+
+
+def _drawn(names: Sequence[str]) -> str:
+    """The first name that the font has all shapes of, not longer than fits."""
+    shapes = _shapes()
     known = (name for name in names if name.strip() and all(ord(each) in shapes for each in name))
     return _cut(next(known, "somebody").strip(), LONGEST)
 

@@ -11,7 +11,7 @@ from bot.errors import Refusal
 from bot.houserules import RULES_MAX
 from bot.prompt_rules import accepted
 from bot.studio import LIVE, PARKED, Place, Studio
-from bot.text import number, one_line, typed
+from bot.text import inert, number, one_line, typed
 from storage import (
     NO_LIMIT,
     Block,
@@ -150,7 +150,7 @@ class Office:
         try:
             server = await self._moderation.set_server(_by(place, why), **changes)
         except ValueError as error:
-            raise Refusal(str(error)) from None
+            raise Refusal(inert(str(error))) from None
         await self._studio.rules.load()
         return server
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from bot.errors import Refusal
 from bot.models import listed
 from bot.studio import Place, Quote, Studio
-from bot.text import clean, typed
+from bot.text import one_line, typed
 from storage import Brief, By, Job, Mode, Preset
 
 PRESETS = 25  #: of one person, and of one server
@@ -34,7 +34,7 @@ class Presets:
         """Keep the settings of a clip under a name."""
         if server and not place.moderator:
             raise Refusal("Only moderators save presets for the whole server.")
-        name = " ".join(clean(name).split())
+        name = one_line(name)
         if not 1 <= len(name) <= 40:
             raise Refusal("A preset's name has 1 to 40 characters.")
         owner = 0 if server else place.user_id
@@ -59,7 +59,7 @@ class Presets:
     async def find(self, name: str, *, place: Place) -> Preset:
         """The preset of that name: a person's own, else the server's."""
         there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
-        wanted = " ".join(name.split()).casefold()
+        wanted = one_line(name).casefold()
         found = next((each for each in there if each.name.casefold() == wanted), None)
         if found is None:
             names = listed([typed(each.name) for each in there] or ["none yet"])
@@ -72,7 +72,7 @@ class Presets:
             raise Refusal("Only moderators delete presets of the server.")
         owner = 0 if server else place.user_id
         there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
-        wanted = " ".join(name.split()).casefold()
+        wanted = one_line(name).casefold()
         names = [each.name for each in there if each.user_id == owner]
         found = next((each for each in names if each.casefold() == wanted), None)
         by = By(guild_id=place.guild_id, actor_id=place.user_id) if server else None

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 from bot._ffmpeg import H264_AAC, QUALITY, FfmpegError, ffmpeg
@@ -21,12 +22,18 @@ _TONES = "format=gbrpf32le,tonemap=mobius:param=0.7,format=gbrp16le,lutrgb=" + "
 )
 
 
-async def preview(frames: Path, to: Path, *, fps: float) -> None:
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+async def preview(
+    frames: Path, to: Path, *, fps: float, free: Callable[[Path], int] = _free
+) -> None:
     """Write the frames of the ZIP at *frames*, in the order of their names, to *to*.
 
     Raises `MediaError` where there are none that can be read.
     """
-    _ask_for_room(frames, to.parent)
+    _ask_for_room(frames, free(to.parent))
     with tempfile.TemporaryDirectory(dir=to.parent, prefix="frames-") as folder:
         try:
             count = await _pictures(frames, Path(folder))
@@ -57,16 +64,16 @@ def _frames_of(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     return sorted(found, key=lambda each: each.filename)
 
 
-def _ask_for_room(frames: Path, folder: Path) -> None:
-    """Raises `MediaError` where *folder* has no room for what is unpacked at a time, and for the
-    pictures that are made of it, each smaller than `_PICTURE`."""
+def _ask_for_room(frames: Path, free: int) -> None:
+    """Raises `MediaError` where *free* bytes are no room for what is unpacked at a time and for
+    the pictures that are made of it, each smaller than `_PICTURE`."""
     try:
         with zipfile.ZipFile(frames) as archive:
             sizes = sorted((each.file_size for each in _frames_of(archive)), reverse=True)
     except (zipfile.BadZipFile, OSError) as error:
         raise MediaError("The frames cannot be shown.") from error
     needed = sum(sizes[:BATCH]) + len(sizes) * _PICTURE
-    if shutil.disk_usage(folder).free < needed + SPARE:
+    if free < needed + SPARE:
         raise MediaError("The disk has no room to unpack the frames.")
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import re2
 
 from bot.errors import Refusal
-from bot.text import clean, one_line
+from bot.text import clean, inert, one_line
 from storage import PromptRule
 
 WORD_MAX = 100  #: characters of a word or phrase
@@ -100,7 +100,7 @@ async def accepted(kind: str, text: str) -> str:
         except re2.error as error:
             why = error.args[0] if error.args else error
             why = why.decode("utf-8", "replace") if isinstance(why, bytes) else why
-            raise Refusal(f"This pattern cannot be used: {why}.") from None
+            raise Refusal(f"This pattern cannot be used: {inert(str(why))}.") from None
         if found:
             raise Refusal("This pattern fits every prompt, even an empty one.")
         took = await asyncio.to_thread(cost, text)

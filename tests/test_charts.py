@@ -159,5 +159,5 @@ async def test_a_name_is_a_name_whatever_it_looks_like(name):
 
 
 async def test_a_chart_that_cannot_be_drawn_is_missing_and_nothing_else(caplog):
-    assert await charts.own([], LAST, FIRST - timedelta(days=400)) is None
+    assert await charts.own([None], FIRST, LAST) is None
     assert "A chart could not be drawn" in caplog.text
