@@ -7,6 +7,7 @@ the half second and the memory that it takes.
 
 import asyncio
 import io
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from storage import Use
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+log = logging.getLogger(__name__)
 
 WIDTH, DPI = 8.0, 125  #: inches, and dots an inch: 1000 pixels
 #: Points. A telephone shows the picture 390 pixels wide: the letters have to bear that.
@@ -47,8 +50,8 @@ class _Columns:
 
 async def report(
     uses: Sequence[Use], first: date, last: date, *, names: Mapping[int | None, Sequence[str]]
-) -> bytes:
-    """Credits by day and model above, by person below.
+) -> bytes | None:
+    """Credits by day and model above, by person below; None if it could not be drawn.
 
     *names* are those each person goes by, the best first: the first that the font can draw is
     shown (the last one, an account's own name, is always of plain letters).
@@ -58,18 +61,30 @@ async def report(
         people[each.user_id] += each.spent + each.held
     ranked = sorted(people.items(), key=lambda each: -each[1])[:PEOPLE]
     bars = [(names.get(who, ()), amount) for who, amount in ranked]
-    return await asyncio.to_thread(_picture, _columns(uses, first, last), bars)
+    return await _drawing(uses, first, last, bars)
 
 
-async def own(uses: Sequence[Use], first: date, last: date) -> bytes:
-    """One person's credits by day and model."""
-    return await asyncio.to_thread(_picture, _columns(uses, first, last), [])
+async def own(uses: Sequence[Use], first: date, last: date) -> bytes | None:
+    """One person's credits by day and model; None as in `report`."""
+    return await _drawing(uses, first, last, [])
+
+
+async def _drawing(
+    uses: Sequence[Use], first: date, last: date, bars: Sequence[tuple[Sequence[str], int]]
+) -> bytes | None:
+    try:
+        return await asyncio.to_thread(_picture, _columns(uses, first, last), bars)
+    except Exception:  # a boundary: the figures are worth more than their picture
+        log.exception("A chart could not be drawn")
+        return None
 
 
 def _picture(columns: _Columns, bars: Sequence[tuple[Sequence[str], int]]) -> bytes:
+    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    mpl.rcParams["text.parse_math"] = False  # a name like $$ is a name
     legend = ROW * -(-len(columns.stacks) // LEGEND)
     people = len(bars) * BAR + 1.4 * TITLE if bars else 0.0
     height = TITLE + legend + COLUMNS + FOOT + people
@@ -95,7 +110,7 @@ def _draw_columns(axes: "Axes", columns: _Columns, *, above: float) -> None:
     places = range(len(columns.days))
     floor = [0] * len(columns.days)
     for colour, (maker, heights) in zip(COLOURS, columns.stacks.items(), strict=False):
-        axes.bar(places, heights, bottom=floor, color=colour, width=0.82, label=_cut(maker, MAKER))
+        axes.bar(places, heights, bottom=floor, color=colour, width=0.82, label=_labelled(maker))
         floor = [below + height for below, height in zip(floor, heights, strict=True)]
     each = "a day" if columns.width == 1 else f"each {columns.width} days"
     _dress(axes, f"Credits {each}", pad=9 + 72 * above)
@@ -180,12 +195,25 @@ def _columns(uses: Sequence[Use], first: date, last: date) -> _Columns:
     return _Columns(days=starts, stacks=stacks, width=width)
 
 
-def _drawn(names: Sequence[str]) -> str:
-    """The first name that the font has all shapes of, not longer than fits."""
+def _shapes() -> Mapping[int, int]:
     from matplotlib.font_manager import findfont, get_font
 
-    shapes = get_font(findfont("DejaVu Sans")).get_charmap()
-    known = (name for name in names if name and all(ord(each) in shapes for each in name))
+    shapes: Mapping[int, int] = get_font(findfont("DejaVu Sans")).get_charmap()
+    return shapes
+
+
+def _labelled(name: str) -> str:
+    """A name for the legend, with a question mark for each letter that the font has no shape of."""
+    shapes = _shapes()
+    drawn = "".join(each if ord(each) in shapes else "?" for each in name)
+    # matplotlib leaves out of a legend what begins with an underscore.
+    return _cut(f" {drawn}" if drawn.startswith("_") else drawn, MAKER)
+
+
+def _drawn(names: Sequence[str]) -> str:
+    """The first name that the font has all shapes of, not longer than fits."""
+    shapes = _shapes()
+    known = (name for name in names if name.strip() and all(ord(each) in shapes for each in name))
     return _cut(next(known, "somebody").strip(), LONGEST)
 
 

@@ -291,7 +291,7 @@ class Delivery:
             return Way(note=_listed(f"it is {too_big}", given), file=None, name=name)
         note = f"compressed from {_mb(size)} MB"
         if given or self._shelf.link_comes(job):
-            note += f"; `/video show clip:{job.id} quality:original` gives the original"
+            note += f"; `/video show clip:#{job.id} quality:original` gives the original"
         return Way(note=note, file=smaller, name=name)
 
     def _wait_for_link(self, job: Job) -> None:

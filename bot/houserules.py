@@ -1,23 +1,18 @@
 """What a server's moderators decided about orders: where, with whom, which words, how dear."""
 
-import unicodedata
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Protocol
-
-import re2
+from typing import Protocol
 
 from bot.errors import Private, Refusal
 from bot.models import listed
+from bot.prompt_rules import PromptRules, TooSlow
 from storage import PromptRule, Store, Terms
 
-WORD_MAX = 100  #: characters of a word or phrase
-PATTERN_MAX = 200  #: characters of a pattern
-RULES_MAX = 100  #: rules of one server
-MEMORY = 8 << 20  #: bytes that a compiled pattern may take; RE2 refuses what needs more
+log = logging.getLogger(__name__)
 
-re2.set_fallback_notification(re2.FALLBACK_EXCEPTION)  # never Python's own `re`, which may hang
+RULES_MAX = 100  #: rules of one server
 
 
 class Asking(Protocol):
@@ -52,6 +47,7 @@ class HouseRules:
         self._policy = store.policy
         self._servers = store.servers
         self._takes = store.takes
+        self._prompt_rules = PromptRules()
         self._off: dict[int, frozenset[str]] = {}
 
     async def load(self) -> None:
@@ -113,64 +109,23 @@ class HouseRules:
     ) -> None:
         if rules is None:
             rules = await self._servers.prompt_rules(place.guild_id)
-        if not rules:
-            return
-        text = plain(prompt)
-        for rule in rules:
-            if meets(rule, text):
-                await self._servers.met(
-                    place.guild_id, user_id=place.user_id, channel_id=place.channel_id, rule=rule
-                )
-                raise Private(
-                    "This prompt meets one of this server's rules about words, so it was not "
-                    "ordered and cost nothing; write it another way, or ask a moderator if you "
-                    "think that is a mistake."
-                )
-
-
-def accepted(kind: str, text: str) -> str:
-    """*text* as a rule keeps it. Raises `Refusal` for what cannot be one."""
-    text = " ".join(text.split()) if kind == "word" else text.strip()
-    most = WORD_MAX if kind == "word" else PATTERN_MAX
-    if not 1 <= len(text) <= most:
-        raise Refusal(f"A {kind} has 1 to {most} characters.")
-    if kind == "pattern":
         try:
-            found = _compiled(text).search("")
-        except re2.error as error:
-            raise Refusal(f"This pattern cannot be used: {error}.") from None
-        if found:
-            raise Refusal("This pattern fits every prompt, even an empty one.")
-    return text
-
-
-def meets(rule: PromptRule, text: str) -> bool:
-    """Whether *text*, made `plain`, holds what *rule* forbids. Takes time linear in *text*."""
-    if rule.kind == "pattern":
-        return _compiled(rule.text).search(text) is not None
-    word = plain(rule.text)
-    return any(_alone(text, at, at + len(word)) for at in _places(text, word))
-
-
-def plain(text: str) -> str:
-    """*text* as rules read it: one form of each letter, no case, no invisible characters."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    visible = (each for each in folded if unicodedata.category(each) not in {"Cf", "Mn"})
-    return " ".join("".join(visible).split())
-
-
-def _places(text: str, word: str) -> Iterator[int]:
-    at = text.find(word)
-    while at >= 0:
-        yield at
-        at = text.find(word, at + 1)
-
-
-def _alone(text: str, begin: int, end: int) -> bool:
-    """Whether no letter or digit stands right before or behind this part of *text*."""
-    return not text[begin - 1 : begin].isalnum() and not text[end : end + 1].isalnum()
-
-
-@lru_cache(maxsize=250)
-def _compiled(pattern: str) -> Any:
-    return re2.compile(pattern, re2.IGNORECASE, max_mem=MEMORY)
+            rule = await self._prompt_rules.met(place.guild_id, rules, prompt)
+        except TooSlow as slow:
+            log.warning(
+                "Prompt rule %s of server %s is too slow: an order was not taken. It is: %s",
+                *(slow.rule.id, place.guild_id, slow.rule.text),
+            )
+            raise Refusal(
+                "Your prompt could not be checked by this server's rules about words in time, so "
+                "nothing was ordered; try again in a minute."
+            ) from None
+        if rule is not None:
+            await self._servers.met(
+                place.guild_id, user_id=place.user_id, channel_id=place.channel_id, rule=rule
+            )
+            raise Private(
+                "This prompt meets one of this server's rules about words, so it was not "
+                "ordered and cost nothing; write it another way, or ask a moderator if you "
+                "think that is a mistake."
+            )

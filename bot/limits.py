@@ -1,5 +1,6 @@
 """Which limit said no to an order, as a sentence that helps."""
 
+from bot.text import inert, number, one_line
 from storage import Limit, Period, Refused, Whose
 
 _EACH = {Period.DAY: "a day", Period.WEEK: "a week", Period.MONTH: "a month"}
@@ -22,18 +23,20 @@ def said(refused: Refused, price: int) -> str:
         case Limit.PAUSED:
             return _with_reason("Orders are paused in this server", refused.why)
         case Limit.BLOCKED:
-            return _with_reason("You may not order clips in this server", refused.why) + frees
+            until = f" until <t:{int(refused.frees_at)}:f>" if refused.frees_at else ""
+            return _with_reason(f"A moderator blocked you from ordering clips{until}", refused.why)
         case Limit.PACE:
-            return f"You may order {refused.amount:g} clips a minute; slow down a little.{frees}"
+            pace = number(refused.amount or 0)
+            return f"You may order {pace} clips a minute; slow down a little.{frees}"
         case Limit.JOBS if refused.whose is Whose.SERVER:
             return (
                 f"This server has {refused.used} clips under way, which is its limit of "
-                f"{refused.amount:g}; wait for one to finish."
+                f"{number(refused.amount or 0)}; wait for one to finish."
             )
         case Limit.JOBS:
             return (
                 f"You have {refused.used} clips under way, which is the limit of "
-                f"{refused.amount:g}; wait for one of them or cancel it."
+                f"{number(refused.amount or 0)}; wait for one of them or cancel it."
             )
         case Limit.ALL:
             left = f"{in_words(refused.would_fit)} are" if refused.would_fit else "nothing is"
@@ -69,4 +72,8 @@ def _whose(refused: Refused) -> str:
 
 
 def _with_reason(sentence: str, why: str) -> str:
-    return f"{sentence}: {why}" if why else f"{sentence}."
+    """'Orders are paused in this server. Reason: the card expired.'"""
+    reason = inert(one_line(why))
+    if reason and not why.rstrip().endswith((".", "!", "?", "…")):
+        reason += "."
+    return f"{sentence}. Reason: {reason}" if reason else f"{sentence}."

@@ -1,7 +1,6 @@
 """Everything the bot says: the card of a job, its result, and the sentence for an error."""
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -17,6 +16,9 @@ from bot.ledger_words import price as price
 from bot.models import MODE_WORDS, Capability, Model, listed
 from bot.providers import Provider
 from bot.screen import Glimpse
+from bot.text import elide as elide
+from bot.text import inert as inert
+from bot.text import number, whole_lines
 from bot.trouble import AlreadyDone, Denied, translated, translation
 from storage import Bill, Brief, DiskTrouble, Job, Mode, Relation, State
 
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 PROMPT_ON_CARD = 350  #: characters; `/video show` has the whole
 ALT_TEXT = 1024  #: characters that Discord keeps of a description
 THREAD_NAME = 100
+EXPIRED = 10062  #: Discord's code for an interaction that it waited for too long
 SILENT = discord.AllowedMentions.none()
 #: What an extension at the start is that is made here, wherever it is offered or shown.
 BACKWARDS = "made from the first frame, played backwards, no sound of its own"
@@ -150,11 +153,13 @@ def made_from(job: Job, name: str | None = None) -> str:
     words = f"{_RELATIONS[Relation(brief.relation)]} {name or f'#{brief.parent}'}"
     plan = brief.plan
     if plan is not None and plan.place == "part":
-        return f"{words} ({plan.start:g}–{plan.start + (plan.seconds or 0):g} s)"
+        return f"{words} ({number(plan.start)}–{number(plan.start + (plan.seconds or 0))} s)"
     if brief.mode is Mode.RETAKE and brief.duration is not None:
         start = brief.start or 0.0
         length = brief.video.seconds if brief.video and brief.video.seconds else brief.duration
-        return f"{words} ({start:g}–{min(start + brief.duration, round(length, 1)):g} s)"
+        return (
+            f"{words} ({number(start)}–{number(min(start + brief.duration, round(length, 1)))} s)"
+        )
     if brief.duration and (plan is not None or brief.mode is Mode.EXTEND):
         if brief.relation != Relation.EXTEND:
             return f"{words} ({added(brief)})"
@@ -304,7 +309,7 @@ def queue(jobs: Sequence[Job], glimpses: Mapping[int, Glimpse]) -> str:
         words = inert(elide(" ".join(job.brief.prompt.split()), 60))
         stands = headline(job, glimpses.get(job.id, Glimpse()))
         lines.append(f"**#{job.id}** {stands} · {words} · <@{job.user_id}> {place}".rstrip())
-    return _within("\n".join(lines), 4000)
+    return whole_lines("\n".join(lines), 4000)
 
 
 def models(offers: Sequence[tuple[Provider, Model]], *, usd_per_credit: Decimal) -> list[str]:
@@ -328,7 +333,7 @@ def settings_line(job: Job, seconds: float | None = None) -> str:
     if size := " ".join(each for each in (brief.resolution, brief.aspect) if each):
         parts.append(size)
     if seconds := seconds or length(job):
-        parts.append(f"{round(seconds, 1):g} s")
+        parts.append(f"{number(round(seconds, 1))} s")
     if brief.fps:
         parts.append(f"{brief.fps} fps")
     if brief.seed is not None:
@@ -346,23 +351,6 @@ def quoted(job: Job, *, limit: int = PROMPT_ON_CARD) -> str:
         return f"> *{MODE_WORDS[job.brief.mode]}*"
     lines = inert(elide(job.brief.prompt, limit)).split("\n")
     return "\n".join(f"> {line}" for line in lines[:12])
-
-
-_MARKDOWN = re.compile(r"([\\`*_~|<>\[\]()#+\-:.!])")
-
-
-def inert(text: str) -> str:
-    """*text* as it was written: no markdown, no mention, no ping, no link."""
-    # A zero-width space behind an @ keeps it from being a mention even where one is allowed.
-    return _MARKDOWN.sub(r"\\\1", text).replace("@", "@\u200b")
-
-
-def elide(text: str, limit: int) -> str:
-    """*text* in at most *limit* characters, with an ellipsis where it was cut."""
-    if len(text) <= limit:
-        return text
-    cut = text[: limit - 1].rstrip("\u200d")
-    return f"{cut.rstrip()}…"
 
 
 def explain(error: BaseException) -> str:
@@ -528,10 +516,3 @@ def _jump(guild_id: int, channel_id: int | None, message_id: int | None) -> str:
     if channel_id is None or message_id is None:
         return ""
     return f"https://discord.com/channels/{guild_id}/{channel_id}/{message_id}"
-
-
-def _within(text: str, limit: int) -> str:
-    """Whole lines of *text* that fit into *limit* characters."""
-    if len(text) <= limit:
-        return text
-    return text[: text.rfind("\n", 0, limit)]

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from bot.errors import Refusal
 from bot.formats import type_word
+from bot.text import number, typed
 from storage import Brief, Input, Mode
 
 #: What people call a size, and the pixels of its short side.
@@ -375,7 +376,7 @@ def _check_extras(model: Model, capability: Capability, wish: Brief) -> Brief:
     ):
         chosen = getattr(wish, name)
         if chosen is not None and chosen not in choices:
-            raise Unfit(f"{name.capitalize()} can be {listed(choices)}, not “{chosen[:40]}”.")
+            raise Unfit(f"{name.capitalize()} can be {listed(choices)}, not {typed(chosen)}.")
     return wish
 
 
@@ -425,12 +426,12 @@ def _check_input(model: Model, what: str, given: Input, accepts: Accepts) -> Non
         if accepts.min_seconds is not None and seconds < accepts.min_seconds - 0.05:
             raise Unfit(
                 f"The {what} lasts {seconds:.1f} s; "
-                f"{model.name} takes {accepts.min_seconds:g} s or more."
+                f"{model.name} takes {number(accepts.min_seconds)} s or more."
             )
         if accepts.max_seconds is not None and seconds > accepts.max_seconds + 0.05:
             raise Unfit(
                 f"The {what} lasts {seconds:.1f} s; "
-                f"{model.name} takes up to {accepts.max_seconds:g} s."
+                f"{model.name} takes up to {number(accepts.max_seconds)} s."
             )
     if accepts.min_frames is not None or accepts.max_frames:
         _check_frames(model, what, given, accepts)
@@ -485,13 +486,13 @@ def _check_part(model: Model, capability: Capability, wish: Brief) -> None:
             )
         if length is not None and length < capability.min_part:
             raise Unfit(
-                f"{model.name} makes parts of {capability.min_part:g} s or more.",
+                f"{model.name} makes parts of {number(capability.min_part)} s or more.",
                 nearest=wish.but(duration=math.ceil(capability.min_part)),
             )
         if video.seconds - start < capability.min_part:
             raise Unfit(
                 f"Only {video.seconds - start:.1f} s are left from there; {model.name} makes "
-                f"parts of {capability.min_part:g} s or more.",
+                f"parts of {number(capability.min_part)} s or more.",
                 nearest=wish.but(start=max(0.0, video.seconds - capability.min_part)),
             )
     elif wish.mode is Mode.EXTEND and capability.max_context_and_extension is not None:

@@ -8,8 +8,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from bot.errors import Refusal
-from bot.houserules import RULES_MAX, accepted
+from bot.houserules import RULES_MAX
+from bot.prompt_rules import accepted
 from bot.studio import LIVE, PARKED, Place, Studio
+from bot.text import inert, number, one_line, typed
 from storage import (
     NO_LIMIT,
     Block,
@@ -148,7 +150,7 @@ class Office:
         try:
             server = await self._moderation.set_server(_by(place, why), **changes)
         except ValueError as error:
-            raise Refusal(str(error)) from None
+            raise Refusal(inert(str(error))) from None
         await self._studio.rules.load()
         return server
 
@@ -345,7 +347,7 @@ class Office:
     async def forbid(self, place: Place, kind: str, text: str) -> PromptRule:
         """Refuse prompts that hold a word or a pattern."""
         by = _by(place)
-        text = accepted(kind, text)
+        text = await accepted(kind, text)
         if len(await self._servers.prompt_rules(place.guild_id)) >= RULES_MAX:
             raise Refusal(f"A server has at most {RULES_MAX} prompt rules; remove one first.")
         rule = await self._servers.add_prompt_rule(by, kind, text)
@@ -392,30 +394,35 @@ def limit_of(
 
     Raises `Refusal` for anything else.
     """
-    typed = text.strip().casefold().replace(",", ".")
-    if typed in {UNLIMITED, DEFAULT}:
-        return NO_LIMIT if typed == UNLIMITED else None
+    wanted = text.strip().casefold().replace(",", ".")
+    if wanted in {UNLIMITED, DEFAULT}:
+        return NO_LIMIT if wanted == UNLIMITED else None
     pattern = r"\d{1,6}" if whole else r"\d{1,6}(\.\d{1,3})?"
-    if not re.fullmatch(pattern, typed, re.ASCII) or not least <= float(typed) <= most:
+    if not re.fullmatch(pattern, wanted, re.ASCII) or not least <= float(wanted) <= most:
         raise Refusal(
-            f"“{text[:40]}” cannot be this limit; write a {'whole ' if whole else ''}number from "
-            f"{least:g} to {most:,.0f}, “{UNLIMITED}”, or “{DEFAULT}”."
+            f"{typed(text)} cannot be this limit; write a {'whole ' if whole else ''}number from "
+            f"{number(least)} to {most:,.0f}, “{UNLIMITED}”, or “{DEFAULT}”."
         )
-    return int(typed) if whole else float(typed)
+    return int(wanted) if whole else float(wanted)
 
 
 def credits_of(text: str) -> int | None:
     """The credits that somebody typed; None for "unlimited". Raises `Refusal`."""
-    typed = text.strip().casefold().replace(",", "").replace(" ", "").replace("_", "")
-    typed = typed.removesuffix("credits")
-    if typed == UNLIMITED:
+    wanted = text.strip().casefold().replace(",", "").replace(" ", "").replace("_", "")
+    wanted = wanted.removesuffix("credits")
+    if wanted == UNLIMITED:
         return None
-    if not typed.isascii() or not typed.isdigit() or len(typed) > 10 or int(typed) > CREDITS_MAX:
+    if (
+        not wanted.isascii()
+        or not wanted.isdigit()
+        or len(wanted) > 10
+        or int(wanted) > CREDITS_MAX
+    ):
         raise Refusal(
-            f"“{text[:40]}” is not an amount; write a number of credits up to {CREDITS_MAX:,}, "
+            f"{typed(text)} is not an amount; write a number of credits up to {CREDITS_MAX:,}, "
             f"“{UNLIMITED}”, or “{DEFAULT}”."
         )
-    return int(typed)
+    return int(wanted)
 
 
 PERIODS = ("today", "this week", "this month", "last month", "30 days", "12 months")
@@ -437,7 +444,7 @@ def between(period: str, today: date) -> tuple[date, date]:
             return tomorrow - timedelta(30), tomorrow
         case "12 months":
             return tomorrow - timedelta(365), tomorrow
-    raise Refusal(f"“{period[:40]}” is not a period; choose {', '.join(PERIODS)}.")
+    raise Refusal(f"{typed(period)} is not a period; choose {', '.join(PERIODS)}.")
 
 
 def dated(text: str) -> date:
@@ -445,9 +452,9 @@ def dated(text: str) -> date:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
-        raise Refusal(f"“{text[:40]}” is not a date; write it like 2026-11-21.") from None
+        raise Refusal(f"{typed(text)} is not a date; write it like 2026-11-21.") from None
 
 
 def _by(place: Place, why: str = "") -> By:
     require(place)
-    return By(guild_id=place.guild_id, actor_id=place.user_id, why=why.strip())
+    return By(guild_id=place.guild_id, actor_id=place.user_id, why=one_line(why))

@@ -12,11 +12,12 @@ from decimal import Decimal
 from typing import Any
 
 from bot.limits import in_words
-from bot.messages import TITLES, inert
+from bot.messages import TITLES
 from bot.models import MODE_WORDS
-from bot.office import AUDITED, Overview, Person, Report, Trouble
+from bot.office import Overview, Person, Report, Trouble
+from bot.text import elide, inert, number, whole_lines
 from storage import (
-    Change,
+    Grant,
     Job,
     Lane,
     Parking,
@@ -104,12 +105,20 @@ def person(user_id: int, found: Person, *, usd_per_credit: Decimal) -> str:
     if found.block is not None:
         until = f" until <t:{int(found.block.until)}:f>" if found.block.until else ""
         lines.append(f"**Blocked{until}**: {plain(found.block.why) or 'no reason given'}")
-    for grant in found.grants[:5]:
-        ends = f", until <t:{int(grant.expires_at)}:f>" if grant.expires_at else ""
-        lines.append(
-            f"Grant of {in_words(grant.amount)} <t:{int(grant.at)}:R>: {grant.left:,} left{ends}"
-        )
+    lines += [
+        f"Grant of {in_words(grant.amount)} <t:{int(grant.at)}:R>: {_end_of(grant)}"
+        for grant in found.grants[:5]
+    ]
     return "\n".join(lines)
+
+
+def _end_of(grant: Grant) -> str:
+    """What is left of a grant and until when; or that it is over."""
+    if not grant.ended:
+        ends = f", until <t:{int(grant.expires_at)}:f>" if grant.expires_at else ""
+        return f"{grant.left:,} left{ends}"
+    how = "withdrawn" if grant.withdrawn else "ended"
+    return f"{how} <t:{int(grant.expires_at or 0)}:R>, 0 left"
 
 
 # Limits.
@@ -199,21 +208,6 @@ def rule_in_words(rule: Rule) -> str:
 # Records.
 
 
-def audit(changes: Sequence[Change]) -> str:
-    """A page of the audit."""
-    if not changes:
-        return "Nothing has been changed here yet."
-    lines = ["### Who changed what"]
-    for change in changes[:AUDITED]:
-        actor = f"<@{change.actor_id}>" if change.actor_id else "somebody since forgotten"
-        whom = f" <@{change.user_id}>" if change.user_id else ""
-        whom += f" <@&{change.role_id}>" if change.role_id else ""
-        what = _changed(change.before, change.after)
-        why = f" — {plain(change.why)}" if change.why else ""
-        lines.append(f"<t:{int(change.at)}:f> {actor} **{change.what}**{whom}{what}{why}"[:320])
-    return "\n".join(lines)
-
-
 def report(found: Report, *, usd_per_credit: Decimal) -> str:
     """A report's totals and who spent most."""
     uses = found.uses
@@ -245,7 +239,7 @@ def report(found: Report, *, usd_per_credit: Decimal) -> str:
         makers[each.provider, each.model] = clips + each.made, spent + each.spent + each.held
     for (provider, model), (clips, spent) in sorted(makers.items(), key=lambda each: -each[1][1]):
         lines.append(f"-# {provider} · {plain(model)}: {in_words(spent)} · {_clips(clips)}")
-    return "\n".join(lines)[:1900]
+    return whole_lines("\n".join(lines), 1900)
 
 
 def by(uses: Iterable[Use], field: str) -> list[tuple[Any, int, int]]:
@@ -306,10 +300,16 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return text.getvalue().encode("utf-8-sig")  # a spreadsheet takes UTF-8 for granted only so
 
 
+#: What a spreadsheet takes for the beginning of a formula, also in its wide forms.
+_FORMULA = frozenset("=+-@|%＝＋－＠−")
+
+
 def _cell(value: Any) -> Any:
     """*value* as a spreadsheet shows it: what begins like a formula must not become one."""
-    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
-        return f"'{value}"
+    if isinstance(value, str):
+        value = value.replace("\t", " ").replace("\r", "")
+        if value.lstrip()[:1] in _FORMULA:
+            return f"'{value}"
     return "" if value is None else value
 
 
@@ -334,7 +334,7 @@ def request(refused: RefusedOrder, *, usd_per_credit: Decimal) -> str:
                 f"<@{refused.user_id}> asks for {in_words(wanted.price)} (≈ ${money:,.2f}) "
                 f"in <#{refused.channel_id}>: {plain(wanted.model)} · {size}"
             ),
-            f"> {plain(' '.join(brief.prompt.split())[:300])}",
+            f"> {plain(elide(' '.join(brief.prompt.split()), 300))}",
         ]
     )
 
@@ -359,7 +359,7 @@ def alarm(percent: int, stand: Standing, *, usd_per_credit: Decimal) -> str:
 def waiting_line(job: Job, stands: str) -> str:
     """One job of the moderators' queue."""
     lane = "" if job.lane is Lane.FAIR else f" · {job.lane} lane"
-    words = plain(" ".join(job.brief.prompt.split())[:60])
+    words = plain(elide(" ".join(job.brief.prompt.split()), 60))
     return f"**#{job.id}** {stands}{lane} · {job.price:,} credits · <@{job.user_id}>\n-# {words}"
 
 
@@ -513,41 +513,7 @@ def _clips(count: int) -> str:
 
 
 def _some(limit: float | None) -> str:
-    return "any number of" if limit is None else f"{limit:g}"
-
-
-def _changed(before: Any, after: Any) -> str:
-    """': 100 → 200', from what the audit holds."""
-    old, new = _said(before), _said(after)
-    if not old and not new:
-        return ""
-    return f": {old or 'nothing'} → {new or 'nothing'}" if old else f": {new}"
-
-
-def _said(value: Any) -> str:
-    if not isinstance(value, dict):
-        return "" if value is None else plain(str(value))
-    shown = ((str(name), each) for name, each in value.items() if each is not None)
-    return ", ".join(
-        f"{plain(name.replace('_', ' '))} {_setting(name, each)}" for name, each in shown
-    )
-
-
-def _setting(name: str, value: Any) -> str:
-    """A value of the audit as people read it: moments, channels and roles by their names."""
-    match name:
-        case "expires_at" | "until":
-            return f"<t:{int(value)}:f>"
-        case "moderators" | "favourites":
-            return f"<#{value}>"
-        case "channels":
-            return ", ".join(f"<#{each}>" for each in json.loads(value)) or "everywhere"
-        case "priority_roles":
-            return ", ".join(f"<@&{each}>" for each in json.loads(value)) or "nobody"
-        case "reviewers":
-            return f"<@&{value}>"
-        case _:
-            return plain(str(value))
+    return "any number of" if limit is None else number(limit)
 
 
 def _when(moment: float) -> str:

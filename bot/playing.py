@@ -23,6 +23,7 @@ from playground import Playground, open_playground
 from playground.providers.mishaps import Mishap, Mishaps
 from playground.providers.simulated import simulated
 from playground.say import say
+from storage import By
 
 PORT = 8765
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -111,6 +112,7 @@ async def play(
         if options.providers == "real":
             titles = ", ".join(each.title for each in deployment.providers.values())
             print(f"Clips are ordered from {titles}, and charged to you.", flush=True)
+        await _choose_channel(deployment, place)
         return await _with_people(deployment, place, options)
 
 
@@ -128,6 +130,15 @@ def _only_here(settings: Settings, options: Options) -> None:
             f"this machine alone; set DAILIES_PLAYGROUND_HOST to {LOOPBACK[0]}.",
             USAGE,
         )
+
+
+async def _choose_channel(deployment: Deployment, place: Playground) -> None:
+    """Have moderators asked in #moderators, unless somebody chose otherwise before."""
+    policy, guild_id = deployment.store.policy, place.guild.id
+    if (await policy.server(guild_id)).moderators is None:
+        by = By(guild_id=guild_id, actor_id=place.person("ada").id, why="set by the playground")
+        channel = place.channel("moderators")
+        await deployment.store.moderation.set_server(by, moderators=channel.id)
 
 
 async def _with_people(deployment: Deployment, place: Playground, options: Options) -> int:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from bot.errors import Refusal
 from bot.models import listed
-from bot.studio import Place, Quote, Studio, clean
+from bot.studio import Place, Quote, Studio
+from bot.text import one_line, typed
 from storage import Brief, By, Job, Mode, Preset
 
 PRESETS = 25  #: of one person, and of one server
@@ -33,7 +34,7 @@ class Presets:
         """Keep the settings of a clip under a name."""
         if server and not place.moderator:
             raise Refusal("Only moderators save presets for the whole server.")
-        name = " ".join(clean(name).split())
+        name = one_line(name)
         if not 1 <= len(name) <= 40:
             raise Refusal("A preset's name has 1 to 40 characters.")
         owner = 0 if server else place.user_id
@@ -58,11 +59,11 @@ class Presets:
     async def find(self, name: str, *, place: Place) -> Preset:
         """The preset of that name: a person's own, else the server's."""
         there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
-        wanted = " ".join(name.split()).casefold()
+        wanted = one_line(name).casefold()
         found = next((each for each in there if each.name.casefold() == wanted), None)
         if found is None:
-            names = listed([f"“{each.name}”" for each in there] or ["none yet"])
-            raise Refusal(f"There is no preset “{name[:40]}”; choose {names}.")
+            names = listed([typed(each.name) for each in there] or ["none yet"])
+            raise Refusal(f"There is no preset {typed(name)}; choose {names}.")
         return found
 
     async def delete(self, name: str, *, place: Place, server: bool) -> None:
@@ -71,7 +72,7 @@ class Presets:
             raise Refusal("Only moderators delete presets of the server.")
         owner = 0 if server else place.user_id
         there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
-        wanted = " ".join(name.split()).casefold()
+        wanted = one_line(name).casefold()
         names = [each.name for each in there if each.user_id == owner]
         found = next((each for each in names if each.casefold() == wanted), None)
         by = By(guild_id=place.guild_id, actor_id=place.user_id) if server else None
@@ -79,12 +80,14 @@ class Presets:
             guild_id=place.guild_id, user_id=owner, name=found, by=by, at=self._clock()
         ):
             whose = "The server has" if server else "You have"
-            raise Refusal(f"{whose} no preset “{name[:40]}”.")
+            raise Refusal(f"{whose} no preset {typed(name)}.")
 
     async def quote(self, preset: Preset, prompt: str, *, request: str) -> Quote:
         """A new clip with a preset's settings."""
         if preset.brief.mode is not Mode.TEXT:
-            raise Refusal(f"“{preset.name}” is for clips from an input; use it with /video again.")
+            raise Refusal(
+                f"{typed(preset.name)} is for clips from an input; use it with /video again."
+            )
         return self._studio.quote(
             preset.brief.but(prompt=prompt),
             provider=preset.provider,

@@ -37,6 +37,18 @@ _RULES = (
 )
 
 
+#: What breaks a line, moves the cursor or turns the direction of writing: in what others wrote it
+#: would forge lines of a log, or hide them.
+_UNSAFE = re.compile(
+    "[\\x00-\\x08\\x0a-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]"
+)
+
+
+def on_one_line(text: str) -> str:
+    """*text* with such characters written out: a line break is \\\\n."""
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def redact(text: str) -> str:
     """*text* without what looks like a secret. Harmless to apply twice."""
     for pattern, replacement in _RULES:
@@ -48,9 +60,11 @@ class Redaction(logging.Filter):
     """Redacts every record that passes. Belongs on handlers: they see all loggers' records."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redact(record.getMessage()), None
+        record.msg, record.args = on_one_line(redact(record.getMessage())), None
         if record.exc_info and not record.exc_text:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
+            # Set in, so that no line of it looks like one of the log's own.
+            lines = logging.Formatter().formatException(record.exc_info).split("\n")
+            record.exc_text = "\n".join(f"  {on_one_line(each)}" for each in lines)
         if record.exc_text:
             record.exc_text = redact(record.exc_text)
         if record.stack_info:

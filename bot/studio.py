@@ -3,8 +3,7 @@
 import hashlib
 import math
 import time
-import unicodedata
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -27,6 +26,7 @@ from bot.models import (
 )
 from bot.providers import Provider
 from bot.screen import Glimpse
+from bot.text import clean, typed
 from storage import (
     Admitted,
     Brief,
@@ -740,7 +740,7 @@ class Studio:
         """Whoever may make this; a name that is not there is refused with those that are."""
         if provider not in (None, *CHOOSERS) and provider not in self.providers:
             names = listed([*CHOOSERS, *self.providers])
-            raise Refusal(f"There is no provider “{provider[:40]}” here; choose {names}.")
+            raise Refusal(f"There is no provider {typed(provider)} here; choose {names}.")
         matching = self._matching(mode, provider, model)
         candidates = [each for each in matching if each[0].name not in without]
         if candidates:
@@ -756,7 +756,7 @@ class Studio:
             for _, choice in offered:
                 complete(choice, Brief(mode=mode, prompt="-"), seed=0)
         names = listed([choice.name for each, choice in self.offers(mode)] or ["none"])
-        raise Refusal(f"There is no model “{(model or '')[:40]}” for this here; choose {names}.")
+        raise Refusal(f"There is no model {typed(model or '')} for this here; choose {names}.")
 
     def _matching(
         self, mode: Mode, provider: str | None, model: str | None
@@ -834,42 +834,6 @@ def _built_on(wish: Brief, sources: Mapping[str, Source]) -> list[int]:
     whole = wish.plan.clip if wish.plan is not None else None
     takes = [each.take for each in (*given, whole, *sources.values()) if each is not None]
     return [*dict.fromkeys(each for each in (wish.parent, *takes) if each is not None)]
-
-
-def clean(prompt: str) -> str:
-    """*prompt* without what can only do harm: control and direction-changing characters,
-    lone surrogates, and blank edges. Line breaks stay."""
-    text = prompt.replace("\r\n", "\n").replace("\r", "\n")
-    kept = "".join(
-        character
-        for character in text
-        if character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cs", "Co", "Cn"}
-        if character not in _DIRECTIONS
-    )
-    # A prompt of only invisible characters is an empty prompt.
-    visible = any(
-        unicodedata.category(each) not in {"Cf", "Zs", "Zl", "Zp"} for each in kept.strip()
-    )
-    return _calm(kept.strip()) if visible else ""
-
-
-_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_MARKS_IN_A_ROW = 4  #: no script needs more combining marks on one letter than Thai and Hebrew do
-
-
-def _calm(text: str) -> str:
-    """*text* without towers of combining marks, which would cover the lines around them."""
-    calm: list[str] = []
-    marks = 0
-    for character in _composed(text):
-        marks = marks + 1 if unicodedata.combining(character) else 0
-        if marks <= _MARKS_IN_A_ROW:
-            calm.append(character)
-    return "".join(calm)
-
-
-def _composed(text: str) -> Iterable[str]:
-    return unicodedata.normalize("NFC", text)
 
 
 async def _nobody_told(_job: Job, _amount: int) -> bool:

@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, StrEnum
 from pathlib import Path
 
 from bot import messages
@@ -20,7 +21,8 @@ from bot.media import MediaError, last_frame, picture_size, poster
 from bot.models import Model, Unfit, listed
 from bot.presets import CHOICES, Presets
 from bot.shelf import Shelf
-from bot.studio import CHOOSERS, Place, Quote, Studio, clean
+from bot.studio import CHOOSERS, Place, Quote, Studio
+from bot.text import clean, number
 from storage import (
     ENDED,
     Brief,
@@ -38,6 +40,46 @@ from storage import (
 SHORTEST = 0.5  #: seconds of a part that can be made again here
 KEPT = frozenset({State.DELIVERING, State.DONE, State.UNDELIVERED})
 READ = 500  #: clips whose length and size are remembered
+
+
+class Need(Enum):
+    """What of a clip must be there for something to be done with it."""
+
+    ROW = "what is known of it"
+    CLIP = "that it was made, and not taken down by a moderator"
+    FILE = "its file, here or in the bucket, as well"
+
+
+class Verb(StrEnum):
+    """What can be done with a clip, by whatever reaction, button, menu or command."""
+
+    REMOVE = "remove"
+    DETAILS = "details"
+    APPROVE = "approve"
+    FAVOURITE = "favourite"
+    VARIATION = "variation"
+    RETAKE = "retake"
+    EXTEND = "extend"
+    HDR = "hdr"
+    SEND = "send"
+    COMPARE = "compare"
+    SHOW = "show"
+
+
+#: None of them needs its post: where that was deleted, the verb works all the same.
+NEEDS: Mapping[Verb, Need] = {
+    Verb.REMOVE: Need.ROW,
+    Verb.DETAILS: Need.ROW,
+    Verb.APPROVE: Need.ROW,
+    Verb.FAVOURITE: Need.CLIP,
+    Verb.VARIATION: Need.CLIP,
+    Verb.RETAKE: Need.FILE,
+    Verb.EXTEND: Need.FILE,
+    Verb.HDR: Need.FILE,
+    Verb.SEND: Need.FILE,
+    Verb.COMPARE: Need.FILE,
+    Verb.SHOW: Need.FILE,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +125,27 @@ class Versions:
         return take
 
     async def finished(self, id: int, *, place: Place) -> Job:
-        """A clip of this server that is there to be worked with, by who may know of it."""
+        """A clip of this server whose file is there to be worked with, by who may know of it."""
+        return await self.ready(id, Verb.SHOW, place=place)
+
+    async def ready(self, id: int, verb: Verb, *, place: Place) -> Job:
+        """A clip of this server that has what *verb* needs, for who may know of it.
+
+        Raises `Refusal` for any other.
+        """
         take = await self.find(id, guild_id=place.guild_id)
         job = take.job
         if not await self._studio.may_see(job, place):
             raise Refusal(f"There is no clip #{id} here.")
+        need = NEEDS[verb]
+        if need is Need.ROW:
+            return job
         if job.state not in KEPT or job.file is None:
             raise Refusal(f"#{id} has no clip yet; this works once it has.")
         if take.hidden_by is not None and not self._may_revive(take, place):
             raise Refusal(f"#{id} was taken down by a moderator.")
-        if not await self._shelf.has(job.file):
-            raise Refusal(f"The file of #{id} is not kept any more.")
+        if need is Need.FILE and not await self._shelf.has(job.file):
+            raise Refusal(f"The file of #{id} is not kept any more; 🎲 makes it anew.")
         return job
 
     async def may_change(self, job: Job, place: Place) -> None:
@@ -571,7 +623,7 @@ def _retaken(brief: Brief) -> str:
     """What of a clip *brief* makes again."""
     plan = brief.plan
     if plan is not None and plan.place == "part":
-        return f"its part at {plan.start:g}–{plan.start + (plan.seconds or 0):g} s"
+        return f"its part at {number(plan.start)}–{number(plan.start + (plan.seconds or 0))} s"
     if brief.duration and (plan is not None or brief.mode is Mode.EXTEND):
         return messages.added(brief)
     return "it all"

@@ -2,11 +2,14 @@
 
 import logging
 import time
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
 
-from aiohttp import web
+from aiohttp import ClientError, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.errors import Busy
+from bot.text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -14,6 +17,13 @@ LARGEST = 256 * 1024  #: bytes of a callback
 
 Check = Callable[[], Awaitable[str | None]]
 """Looks at one part; returns what is wrong with it in a few words, or None."""
+
+
+#: What somebody sent is not whole, or not what its headers say; or they left in the middle.
+_BROKEN = (
+    *(web.HTTPException, web.RequestPayloadError, HttpProcessingError, ClientError),
+    *(ConnectionError, ValueError, zlib.error),
+)
 
 
 class Web:
@@ -44,7 +54,14 @@ class Web:
         public = web.Application(client_max_size=LARGEST)
         public.add_routes([web.post("/callbacks/{provider}/{token}", self._callback)])
         self._health = web.AppRunner(health, access_log=None, shutdown_timeout=1.0)
-        self._public = web.AppRunner(public, access_log=None, shutdown_timeout=1.0)
+        # What is packed is unpacked here: whole or not at all, and never more than `LARGEST`.
+        self._public = web.AppRunner(
+            public,
+            access_log=None,
+            shutdown_timeout=1.0,
+            auto_decompress=False,
+            logger=_logger_of_edges(),
+        )
         self.port = self.callback_port = 0
 
     async def start(self, host: str, port: int) -> None:
@@ -68,9 +85,14 @@ class Web:
 
     async def _callback(self, request: web.Request) -> web.Response:
         try:
-            body = await request.read()
+            body = _unpacked(
+                await request.read(), request.headers.get("content-encoding", "identity")
+            )
         except web.HTTPRequestEntityTooLarge:
             return web.Response(status=413)
+        except _BROKEN as error:
+            log.info("A callback could not be read: %s", _why(error))
+            return web.Response(status=400)
         token = request.match_info["token"]
         if 16 <= len(token) <= 128:
             try:
@@ -88,3 +110,43 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
     await web.TCPSite(runner, host, port).start()
     listening: int = runner.addresses[0][1]
     return listening
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """*body* without its content encoding.
+
+    Raises ValueError or `zlib.error` for what is cut short, too large or of an unknown kind.
+    """
+    kind = encoding.strip().lower()
+    if kind in {"identity", ""}:
+        return body
+    if kind not in {"gzip", "deflate"}:
+        raise ValueError("it is packed in a way that is not known here")
+    stream = zlib.decompressobj(wbits=31 if kind == "gzip" else 15)
+    whole = stream.decompress(body, LARGEST + 1)
+    if len(whole) > LARGEST or not stream.eof:
+        raise ValueError("it is cut short or too large")
+    return whole
+
+
+def _why(error: BaseException) -> str:
+    return one_line(str(error))[:200] or type(error).__name__
+
+
+class _Edges(logging.Filter):
+    """Makes one line of what aiohttp tells with a traceback: that a request made no sense."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, _BROKEN):
+            record.msg, record.args = "A request could not be read: %s", (_why(error),)
+            record.exc_info, record.levelno, record.levelname = None, logging.INFO, "INFO"
+            return not isinstance(error, ConnectionError)
+        return True
+
+
+def _logger_of_edges() -> logging.Logger:
+    logger = logging.getLogger(f"{__name__}.requests")
+    if not logger.filters:
+        logger.addFilter(_Edges())
+    return logger

@@ -9,7 +9,7 @@ from discord import app_commands, ui
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
-from bot import answering, charts, messages, office_words
+from bot import answering, audit_words, charts, messages, office_words
 from bot.client import Dailies, Interaction
 from bot.errors import Refusal
 from bot.limits import in_words
@@ -383,7 +383,7 @@ async def _audit(interaction: Interaction, before: int | None) -> None:
     older = []
     if len(changes) > AUDITED:
         older = [button("Older", "audit", changes[AUDITED - 1].seq)]
-    await _say(interaction, office_words.audit(changes), older)
+    await _say(interaction, audit_words.audit(changes), older)
 
 
 def _whose(who: Who | None, interaction: Interaction) -> tuple[Whose, int | None]:
@@ -432,11 +432,14 @@ async def _names(
     return names
 
 
-def _files(found: Report, chart: bytes) -> list[discord.File]:
+def _files(found: Report, chart: bytes | None) -> list[discord.File]:
     span = f"{found.first}-{found.last}"
     alt = f"Credits by day and model, and by person, from {found.first} to {found.last}"
+    picture = []
+    if chart is not None:
+        picture.append(discord.File(io.BytesIO(chart), f"report-{span}.png", description=alt))
     return [
-        discord.File(io.BytesIO(chart), f"report-{span}.png", description=alt),
+        *picture,
         discord.File(io.BytesIO(office_words.uses_csv(found.uses)), f"report-{span}.csv"),
         discord.File(io.BytesIO(office_words.uses_json(found)), f"report-{span}.json"),
     ]

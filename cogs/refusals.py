@@ -56,7 +56,16 @@ class Helping(commands.Cog):
         if not isinstance(error, Limited | Costly):
             return None
         kept = await self.keep(error, standing_at(interaction))
-        return None if kept is None else next_steps(kept)
+        return None if kept is None else await self.next_steps(kept)
+
+    async def next_steps(self, kept: RefusedOrder) -> ui.View | None:
+        """The buttons for what can still be done about a refused order; None without any.
+
+        Moderators can be asked where they chose a channel for it.
+        """
+        server = await self.bot.studio.store.policy.server(kept.guild_id)
+        view = next_steps(kept, asks=server.moderators is not None)
+        return view if view.children else None
 
     async def keep(self, error: Limited | Costly, place: Place) -> RefusedOrder | None:
         """Keep a refused order for its person, if something can still be done about it."""
@@ -84,8 +93,11 @@ class Helping(commands.Cog):
         await bot.refusals.asked(kept)
         self._asked[kept.id] = bot.clock(), interaction
 
-    async def tell(self, answered: Answered, by: discord.abc.User) -> None:
-        """Tell the person what a moderator answered: privately while that can be done."""
+    async def tell(self, answered: Answered, by: discord.abc.User) -> bool:
+        """Tell the person what a moderator answered: privately while that can be done.
+
+        False where Discord let nobody tell them.
+        """
         kept, bot = answered.order, self.bot
         view = ui.View(timeout=None)
         if kept.answer == "denied":
@@ -112,7 +124,7 @@ class Helping(commands.Cog):
             except (Denied, Busy):
                 pass  # the token is of no more use; there is another way
             else:
-                return
+                return True
         ping = discord.AllowedMentions(users=[discord.Object(kept.user_id)])
         channel = bot.get_partial_messageable(kept.channel_id, guild_id=kept.guild_id)
         try:
@@ -121,13 +133,15 @@ class Helping(commands.Cog):
         except Denied as error:
             log.info("The answer to a request cannot be posted there: %s", error.raw)
         else:
-            return
+            return True
         try:
             with translated():
                 dm = await bot.create_dm(discord.Object(kept.user_id))
                 await dm.send(text, allowed_mentions=messages.SILENT)
-        except Denied as error:  # the grant holds all the same
-            log.info("Nobody could tell a person of an answer: %s", error.raw)
+        except (Denied, Busy) as error:  # the grant holds all the same
+            log.info("Nobody could tell %s of an answer: %s", kept.user_id, error.raw)
+            return False
+        return True
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
@@ -191,8 +205,9 @@ class Helping(commands.Cog):
         return True
 
 
-def next_steps(kept: RefusedOrder) -> ui.View:
-    """The buttons for what a person can still do about a refused order."""
+def next_steps(kept: RefusedOrder, *, asks: bool) -> ui.View:
+    """The buttons for what a person can still do about a refused order. *asks*: whether there is
+    a channel in which moderators are asked."""
     view = ui.View(timeout=None)
     if kept.fits is not None:
         label = f"Order {described(kept.fits)}"
@@ -200,7 +215,7 @@ def next_steps(kept: RefusedOrder) -> ui.View:
     if kept.why == "confirm":
         cost = "for " + in_words(kept.wanted.price) if kept.wanted.price else "free of charge"
         view.add_item(button(f"Order it {cost}", "all", kept.id, style=discord.ButtonStyle.primary))
-    else:
+    elif asks:
         view.add_item(button("Ask a moderator", "ask", kept.id, emoji="🙋"))
     return view
 
@@ -291,7 +306,12 @@ async def _deny(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 async def _settled(interaction: Interaction, answered: Answered, line: str) -> None:
     text = office_words.request(answered.order, usd_per_credit=interaction.client.usd_per_credit)
     await answering.change(interaction, view=panel(f"{text}\n{line}"))
-    await helping(interaction).tell(answered, interaction.user)
+    if not await helping(interaction).tell(answered, interaction.user):
+        await answering.tell(
+            interaction,
+            f"That stands, but I could not tell <@{answered.order.user_id}>: they cannot be "
+            "reached where they asked, nor by direct message. Please tell them.",
+        )
 
 
 def helping(interaction: Interaction) -> Helping:

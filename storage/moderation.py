@@ -65,9 +65,11 @@ class Grant:
     id: int
     user_id: int
     amount: int
-    left: int
+    left: int  #: 0 once it ended: what is on its account then is for nobody
     expires_at: float | None
     at: float
+    ended: bool = False
+    withdrawn: bool = False  #: by a moderator; else it ended by itself
 
 
 class Moderation:
@@ -224,7 +226,8 @@ class Moderation:
 
     async def grants(self, guild_id: int, *, user_id: int | None = None) -> list[Grant]:
         """The grants of a server or of one person there, newest first."""
-        return await self._writer.read(lambda db: grants(db, guild_id, user_id))
+        now = self._clock.now()
+        return await self._writer.read(lambda db: grants(db, guild_id, user_id, now))
 
     async def audit(
         self, guild_id: int, *, limit: int = 20, before: int | None = None
@@ -403,10 +406,8 @@ def withdraw(
     """See `Moderation.withdraw`. A grant that ended is never counted again."""
     standing = [
         each
-        for each in grants(db, by.guild_id, user_id)
-        if each.left
-        and (each.expires_at is None or each.expires_at > now)
-        and grant_id in (None, each.id)
+        for each in grants(db, by.guild_id, user_id, now)
+        if each.left and grant_id in (None, each.id)
     ]
     for each in standing:
         db.execute("UPDATE allowance SET expires_at = ? WHERE id = ?", (now, each.id))
@@ -495,18 +496,30 @@ def blocks(db: sqlite3.Connection, guild_id: int, now: float) -> list[Block]:
     return [Block(user_id=user_id, why=why, until=until) for user_id, why, until in rows]
 
 
-def grants(db: sqlite3.Connection, guild_id: int, user_id: int | None) -> list[Grant]:
-    """See `Moderation.grants`."""
+def grants(db: sqlite3.Connection, guild_id: int, user_id: int | None, now: float) -> list[Grant]:
+    """See `Moderation.grants`. Withdrawing ends one at that moment, and is on record."""
     sql = (
-        "SELECT id, user_id, amount, balance, expires_at, at"
+        "SELECT id, user_id, amount, iif(expires_at <= :now, 0, balance), expires_at, at,"
+        " coalesce(expires_at <= :now, 0), EXISTS (SELECT 1 FROM audit"
+        " WHERE audit.guild_id = allowance.guild_id AND what = 'withdraw'"
+        " AND audit.at = allowance.expires_at)"
         " FROM allowance JOIN account ON name = 'grant:' || id WHERE guild_id = :guild"
     )
     if user_id is not None:
         sql += " AND user_id = :user"
-    rows = db.execute(sql + " ORDER BY id DESC", {"guild": guild_id, "user": user_id})
+    rows = db.execute(sql + " ORDER BY id DESC", {"guild": guild_id, "user": user_id, "now": now})
     return [
-        Grant(id=number, user_id=user, amount=amount, left=left, expires_at=expires_at, at=at)
-        for number, user, amount, left, expires_at, at in rows
+        Grant(
+            id=number,
+            user_id=user,
+            amount=amount,
+            left=left,
+            expires_at=expires_at,
+            at=at,
+            ended=bool(ended),
+            withdrawn=bool(ended and withdrawn),
+        )
+        for number, user, amount, left, expires_at, at, ended, withdrawn in rows
     ]
 
 

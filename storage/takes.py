@@ -108,6 +108,26 @@ class Takes:
         )
         return None if row is None else int(row[0])
 
+    async def numbered(self, number: int, *, place_id: int, guild_id: int) -> Take | None:
+        """The take that has this number in a thread, or in a channel that has no threads."""
+        found = await self._writer.read(
+            lambda db: sql.takes(
+                db,
+                "take.place_id = ? AND take.number = ? AND job.guild_id = ?",
+                (place_id, number, guild_id),
+                limit=1,
+            )
+        )
+        return found[0] if found else None
+
+    async def of_person(self, *, guild_id: int, user_id: int, limit: int) -> list[Take]:
+        """What a person ordered last in a server, whatever became of it, oldest first."""
+        return await self._writer.read(
+            lambda db: sql.takes(
+                db, "job.user_id = ? AND job.guild_id = ?", (user_id, guild_id), limit=limit
+            )
+        )
+
     async def latest(self, *, guild_id: int, user_id: int) -> Job | None:
         """What a person ordered last."""
         found = await self._writer.read(

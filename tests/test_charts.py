@@ -148,3 +148,16 @@ async def test_an_empty_chart_says_so_and_a_long_time_is_shown_in_weeks():
     assert len(colours(empty)) > 2
     year = picture(await charts.report(USES, date(2026, 1, 1), date(2026, 12, 31), names={}))
     assert year.width == empty.width == 1000
+
+
+@pytest.mark.parametrize("name", ["$$", r"$\frac{$", "_nolegend_", "\U0001f98a\u0378", "a\nb", " "])
+async def test_a_name_is_a_name_whatever_it_looks_like(name):
+    """What matplotlib would take for a formula, leave out, or has no shape for."""
+    uses = [use(0, 1, (name, name), 10)]
+    drawn = await charts.report(uses, FIRST, LAST, names={1: (name, "plain")})
+    assert picture(drawn).size[0] == 1000
+
+
+async def test_a_chart_that_cannot_be_drawn_is_missing_and_nothing_else(caplog):
+    assert await charts.own([None], FIRST, LAST) is None
+    assert "A chart could not be drawn" in caplog.text

@@ -48,7 +48,8 @@ async def test_grants_resets_blocks_and_their_ends_hold_at_once(playground, ada,
 
     await said(ada, "/quota block", person="mira", reason="spam", days=1)
     refused = await ordered(mira)
-    assert "You may not order clips in this server: spam" in refused.message.text
+    assert "A moderator blocked you from ordering clips until <t:" in refused.message.text
+    assert refused.message.text.endswith(":f>. Reason: spam.")
     await said(ada, "/quota unblock", person="mira")
     await said(ada, "/quota set", amount="default", who="mira")
     assert not (await ordered(mira)).ephemeral
@@ -59,7 +60,10 @@ async def test_the_audit_has_who_did_what_to_whom_and_why(ada, mira, paid_house)
         await said(ada, "/quota set", amount=str(amount), who="mira", reason=f"step {amount}")
     page = await said(ada, "/quota audit")
     assert "step 13" in page.text
-    assert f"<@{ada.id}> **rule** <@{mira.id}>: amount 12, period day → amount 13" in page.text
+    assert (
+        f"<@{ada.id}> **set a quota** <@{mira.id}>: 12 credits a day → 13 credits a day"
+        in page.text
+    )
     assert "step 1\n" not in page.text + "\n"
     older = await pressed(ada, page, "Older")
     assert "step 0" in older.message.text
@@ -141,7 +145,7 @@ async def test_limits_are_taken_back_and_taken_away(playground, ada, mira, paid_
     assert f"{usual.jobs_per_user} clips a person" in back.text
     assert await policy.server(guild) == usual
     page = (await said(ada, "/quota audit")).text
-    assert "jobs per user 1, per minute 0.5 → jobs per user unlimited" in page.replace("\\", "")
+    assert "orders a minute: 0.5 → clips at once for a person: unlimited" in page
     for options, sentence in (
         ({"clips_per_person": "lots"}, "write a whole number from 1 to 1,000"),
         ({"clips_per_person": "0"}, "write a whole number from 1 to 1,000"),
@@ -172,7 +176,7 @@ async def test_a_grant_can_be_withdrawn(playground, ada, mira, paid_house):
     assert "has no such grant with anything left" in again.text
     await said(ada, "/quota withdraw", person="mira")
     assert (await ordered(mira)).ephemeral
-    assert "**withdraw** <@" in (await said(ada, "/quota audit")).text
+    assert "**withdrew a grant** <@" in (await said(ada, "/quota audit")).text
     assert await paid_house.store.check(thorough=True) == []
 
 

@@ -205,7 +205,10 @@ async def test_a_moderators_cancel_is_on_record_however_it_is_done(ada, mira, pa
     await (await ada.type("/video cancel", clip="1")).answered
     await until(lambda: _rendering(paid_house, 2))
     await (await mira.type("/video cancel", clip="2")).answered
-    assert await lines(ada) == [f"cancel <@{mira.id}>: job 1", f"cancel <@{mira.id}>: job 3"]
+    assert await lines(ada) == [
+        f"cancelled <@{mira.id}>: clip #1",
+        f"cancelled <@{mira.id}>: clip #3",
+    ]
 
 
 async def _rendering(house, number):
@@ -225,7 +228,7 @@ async def test_taking_down_and_bringing_back_somebody_elses_clip_are_on_record(
         assert refused.text == "#1 was taken down by a moderator."
         await (await ada.type("/video show", clip="1", public=True)).answered
         again = await mira.wait_for(lambda each: "**#1** · take 1" in each.text)
-        found = [f"bring back <@{mira.id}>: job 1", f"take down <@{mira.id}>: job 1"]
+        found = [f"brought back <@{mira.id}>: clip #1", f"took down <@{mira.id}>: clip #1"]
         await until(lambda: _are(ada, found))
         await mira.react(again, "❌")
         await until(lambda: mira.message(again.id) is None)
@@ -247,8 +250,8 @@ async def test_the_servers_presets_are_on_record_and_found_in_any_case(
         await said(ada, "/video presets", save="Loud One", clip="1", for_server=True)
         await said(ada, "/video presets", delete="loud  one", for_server=True)
         assert await lines(ada) == [
-            "preset: preset Loud One, model plain\\-1 → nothing",
-            "preset: preset Loud One, model plain\\-1",
+            "changed the presets: preset Loud One, model plain\\-1 → nothing",
+            "changed the presets: preset Loud One, model plain\\-1",
         ]
         gone = await said(mira, "/video presets", delete="quiet one")
         assert "is deleted" in gone.text

@@ -23,10 +23,8 @@ async def test_what_would_fit_is_ordered_with_one_button(ada, mira, paid, paid_h
     await said(ada, "/quota set", amount="7", who="mira")
     refused = (await ordered(mira, duration=10)).message
     assert "This clip costs 10 credits" in refused.text
-    assert [each.label for each in refused.buttons] == [
-        "Order 6 s at 720p for 6 credits (held)",
-        "🙋 Ask a moderator",
-    ]
+    # There is no channel in which moderators could be asked.
+    assert [each.label for each in refused.buttons] == ["Order 6 s at 720p for 6 credits (held)"]
     await pressed(mira, refused, "Order 6 s")
     card = await mira.wait_for(lambda each: "Rendering" in each.text or "Sent" in each.text)
     assert "6 s" in card.text
@@ -93,16 +91,47 @@ async def test_a_moderator_denies_after_the_token_died_and_the_person_is_pinged(
     assert told.mentions == (mira.id,)
     assert not told.ephemeral
     page = await said(ada, "/quota audit")
-    assert f"<@{ada.id}> **deny** <@{mira.id}>" in page.text
+    assert f"<@{ada.id}> **said no to a clip** <@{mira.id}>" in page.text
 
 
-async def test_without_a_channel_the_person_hears_whom_to_ask(ada, mira, paid, paid_house):
+async def test_without_a_channel_nobody_is_offered_to_ask_in_it(ada, mira, paid, paid_house):
     await said(ada, "/quota set", amount="0", who="mira")
     refused = (await ordered(mira)).message
+    assert "your own limit is 0 a day" in refused.text
+    assert refused.buttons == ()
+
+
+async def test_a_button_from_before_the_channel_went_says_whom_to_ask(
+    playground, ada, mira, paid, paid_house, asked_in
+):
+    await said(ada, "/quota set", amount="0", who="mira")
+    refused = (await ordered(mira)).message
+    by = By(guild_id=playground.guild.id, actor_id=ada.id)
+    await paid_house.store.moderation.set_server(by, moderators=None)
     done = await pressed(mira, refused, "Ask a moderator")
     found = await mira.wait_for("No channel for requests has been chosen")
     assert found.ephemeral
     assert done.state == "answered"
+
+
+async def test_a_moderator_reads_about_the_grant_where_nobody_could_be_told(
+    playground, ada, mira, paid, paid_house, asked_in
+):
+    """The channel does not take the answer, and direct messages are closed."""
+    await said(ada, "/quota set", amount="0", who="mira")
+    refused = (await ordered(mira)).message
+    await pressed(mira, refused, "Ask a moderator")
+    card = await ada.wait_for("A clip over their quota")
+    playground.clock.advance(20 * 60)
+    playground.refuse("POST", r"^/channels/\d+/messages$", 403, 50013)
+    playground.refuse("POST", r"^/users/@me/channels$", 403, 50007)
+    await pressed(ada, card, "Grant 1")
+    told = await ada.wait_for("That stands, but I could not tell")
+    assert told.ephemeral
+    assert f"<@{mira.id}>" in told.text
+    assert not [each for each in ada.everything() if "Discord does not let me" in each.text]
+    card = ada.message(card.id)
+    assert "granted 6 credits" in card.text
 
 
 async def test_a_used_up_budget_is_told_once_and_resumed_with_one_click(

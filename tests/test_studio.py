@@ -5,7 +5,7 @@ import time
 import pytest
 
 from bot.errors import Refusal, Unclear
-from bot.houserules import meets, plain
+from bot.prompt_rules import meets, plain
 from bot.studio import Place
 from cogs.video.look import paged
 from storage import By, Lane, PromptRule, State, Thread
@@ -49,7 +49,7 @@ async def test_a_server_is_set_up_in_one_panel(playground, ada, mira, paid, paid
     assert server.slow_lane
     assert server.priority_roles == {role.id}
     audit = await said(ada, "/quota audit")
-    assert audit.text.count("**server**") == 5
+    assert audit.text.count("**changed settings**") == 5
 
 
 async def test_the_panel_has_favourites_reviewers_budget_and_time_zone(
@@ -110,7 +110,7 @@ async def test_providers_and_defaults_are_the_servers_choice(playground, tmp_pat
 async def test_a_pause_takes_no_orders_and_says_why(ada, mira, paid_house):
     await said(ada, "/studio pause", reason="the card expired")
     refused = await ordered(mira)
-    assert refused.message.text == "Orders are paused in this server: the card expired"
+    assert refused.message.text == "Orders are paused in this server. Reason: the card expired."
     await said(ada, "/studio resume")
     assert not (await ordered(mira)).ephemeral
 
@@ -133,8 +133,8 @@ async def test_the_queue_is_live_and_moderators_move_and_cancel(ada, mira, paid,
     await until(lambda: len(paid.submitted) == 5, 20)
     assert [job for job, _ in paid.submitted][2] == 5
     audit = await said(ada, "/quota audit")
-    assert "**cancel**" in audit.text
-    assert "**lane**" in audit.text
+    assert "**cancelled**" in audit.text
+    assert "**changed the order of the queue**" in audit.text
 
 
 async def test_people_take_turns_and_the_card_says_so(playground, mira, paid, paid_house):

@@ -20,6 +20,7 @@ from bot.errors import Failure, Refusal, Unclear
 from bot.fetch import Fetcher
 from bot.models import Accepts, Capability, Model, Price, Shape, listed
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
+from bot.text import typed
 from storage import Brief, Lora, Mode
 
 from ._envelope import answered, explain, taken
@@ -257,7 +258,7 @@ def request(
     Raises Refusal for a routing or a LoRA that apixo has no way to take.
     """
     if routing is not None and routing not in ROUTES:
-        raise Refusal(f"The routing of {TITLE} can be {listed(ROUTES)}, not “{routing[:40]}”.")
+        raise Refusal(f"The routing of {TITLE} can be {listed(ROUTES)}, not {typed(routing)}.")
     mode = "text-to-video" if image is None else "image-to-video"
     fields = {
         "mode": f"{mode}-LoRA" if brief.loras else mode,

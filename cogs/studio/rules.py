@@ -8,7 +8,7 @@ from discord import ui
 
 from bot import messages, office_words
 from bot.client import Interaction
-from bot.houserules import PATTERN_MAX, WORD_MAX
+from bot.prompt_rules import PATTERN_MAX, WORD_MAX
 from cogs._pressing import Form, Waits, button, marked, moderating, pressed
 from cogs.studio.views import Part, page, renew
 from storage import PromptRule

@@ -10,7 +10,9 @@ import discord
 from bot import answering, board, messages
 from bot.client import Dailies, Interaction, place_of
 from bot.errors import Busy, Refusal
+from bot.readers import may_all_read
 from bot.studio import Place, Quote
+from bot.takes import Verb
 from bot.trouble import Denied, translated
 from cogs._pressing import standing_at
 from cogs.takes.boards import Boards
@@ -21,13 +23,13 @@ log = logging.getLogger(__name__)
 _CLIP = re.compile(r"dailies-(\d{1,18})\.(?:mp4|zip)")
 
 
-async def pressed(interaction: Interaction, job_id: int) -> tuple[Place, Job]:
-    """Where a button or menu was used, and the finished clip that it is about.
+async def pressed(interaction: Interaction, job_id: int, verb: Verb) -> tuple[Place, Job]:
+    """Where a button or menu was used, and the clip that it is about.
 
-    Raises `Refusal` for a clip of another server, or one that is not there.
+    Raises `Refusal` for a clip of another server, and for one that lacks what *verb* needs.
     """
     place = place_of(interaction)
-    return place, await interaction.client.versions.finished(job_id, place=place)
+    return place, await interaction.client.versions.ready(job_id, verb, place=place)
 
 
 def carried(message: discord.Message) -> int | None:
@@ -88,17 +90,15 @@ async def too_dear(bot: Dailies, quote: Quote, place: Place) -> bool:
 async def gather(bot: Dailies, job: Job) -> None:
     """Post a favourite in the channel where this server gathers them, once, if that can be done.
 
-    What was made where not everybody reads stays there, if everybody reads that channel. It is
-    a favourite all the same: where the channel is gone, moderators are told so once.
+    What was made stays where it is unless it is certain that all who read that channel may read
+    it here, too. It is a favourite all the same: where the channel is gone, moderators are told
+    so once.
     """
     server = await bot.studio.store.policy.server(job.guild_id)
     where, takes = server.favourites, bot.studio.store.takes
     if where is None or any(post.channel_id == where for post in await takes.posts_of(job.id)):
         return
-    made_in = job.thread_id or job.channel_id
-    if (thread := await takes.thread(made_in)) is not None and thread.parent_id is not None:
-        made_in = thread.parent_id
-    if _is_open(bot, where) and not _is_open(bot, made_in):
+    if not await _may_be_read_by_all(bot, job, where):
         return
     place = bot.get_partial_messageable(where, guild_id=job.guild_id)
     try:
@@ -118,14 +118,14 @@ async def gather(bot: Dailies, job: Job) -> None:
         await takes.out_of_reach(where, at=None)
 
 
-def _is_open(bot: Dailies, channel_id: int) -> bool:
-    """Whether everybody in the server may read a channel; not where that is not known."""
-    channel = bot.get_channel(channel_id)
-    if isinstance(channel, discord.Thread):
-        channel = None if channel.is_private() else channel.parent
-    if not isinstance(channel, discord.abc.GuildChannel):
-        return False
-    return channel.permissions_for(channel.guild.default_role).view_channel
+async def _may_be_read_by_all(bot: Dailies, job: Job, where: int) -> bool:
+    """Whether all who read the channel *where* may read a clip, by where it was made."""
+    made_in: object = bot.get_channel(job.thread_id or job.channel_id)
+    if made_in is None:  # a thread that was archived, of which Discord has not told
+        thread = await bot.studio.store.takes.thread(job.thread_id or job.channel_id)
+        parent_id = thread.parent_id if thread is not None else None
+        made_in = bot.get_channel(parent_id or job.channel_id)
+    return may_all_read(bot.get_channel(where), made_in)
 
 
 def _reaches(bot: Dailies, channel_id: int) -> bool:
@@ -145,13 +145,16 @@ async def _tell_moderators(bot: Dailies, channel_id: int, text: str) -> None:
 async def said_of(job: Job, bot: Dailies) -> str:
     """Everything about a clip."""
     take = await bot.studio.store.takes.get(job.id, guild_id=job.guild_id)
-    return messages.details(
+    text = messages.details(
         job,
         title=bot.studio.title(job),
         bill=await bot.studio.store.policy.bill(job.id),
         usd_per_credit=bot.usd_per_credit,
         seconds=take.seconds if take is not None else None,
     )
+    if take is not None and take.number is not None and job.thread_id is not None:
+        text += f"\n-# Take {take.number} of <#{job.thread_id}>"
+    return text
 
 
 async def lineage_of(job: Job, bot: Dailies) -> str:

@@ -9,6 +9,7 @@ from bot import answering, board, messages
 from bot.client import Interaction
 from bot.errors import Refusal
 from bot.studio import Place, Quote
+from bot.takes import Verb
 from cogs._pressing import Question, Waits, button, pressed
 from cogs.takes import acting, comparing, forms, removing
 from storage import Job
@@ -17,28 +18,28 @@ from storage import Job
 @pressed("take-retake", moderators=False)
 async def retake(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Open the form that asks which part, and with which words."""
-    place, job = await _changed(interaction, about)
+    place, job = await _changed(interaction, about, Verb.RETAKE)
     await forms.retake(interaction, job, place)
 
 
 @pressed("take-extend", moderators=False)
 async def extend(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Open the form that asks for how long, and at which end."""
-    place, job = await _changed(interaction, about)
+    place, job = await _changed(interaction, about, Verb.EXTEND)
     await forms.extend(interaction, job, place)
 
 
 @pressed("take-variation", moderators=False)
 async def variation(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Order the same with another seed; what is dear is asked about once more."""
-    place, job = await _changed(interaction, about)
+    place, job = await _changed(interaction, about, Verb.VARIATION)
     await _make(interaction, "take-variation-yes", job, place)
 
 
 @pressed("take-hdr", moderators=False)
 async def hdr(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Order a wider dynamic range; what is dear is asked about once more."""
-    place, job = await _changed(interaction, about)
+    place, job = await _changed(interaction, about, Verb.HDR)
     await _make(interaction, "take-hdr-yes", job, place)
 
 
@@ -57,14 +58,14 @@ async def hdr_all_the_same(interaction: Interaction, about: str, _: Sequence[str
 @pressed("take-favourite", moderators=False, waits=Waits.PRIVATE)
 async def favourite(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Mark a clip, or no longer."""
-    _place, job = await acting.pressed(interaction, int(about))
+    _place, job = await acting.pressed(interaction, int(about), Verb.FAVOURITE)
     await _favourite(interaction, job)
 
 
 @pressed("take-send", moderators=False, waits=Waits.PRIVATE)
 async def send(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Send a clip to the direct messages of whoever pressed."""
-    _place, job = await acting.pressed(interaction, int(about))
+    _place, job = await acting.pressed(interaction, int(about), Verb.SEND)
     await interaction.client.delivery.send_to(job, interaction.user.id)
     await answering.tell(interaction, "It is in your direct messages.")
 
@@ -75,14 +76,14 @@ async def compare(interaction: Interaction, about: str, _: Sequence[str]) -> Non
 
     async def pair() -> tuple[Job, Job]:
         """With what it was made from, else with the take before it."""
-        place, job = await acting.pressed(interaction, int(about))
+        place, job = await acting.pressed(interaction, int(about), Verb.COMPARE)
         other = job.brief.parent
         if other is None:
             takes = interaction.client.studio.store.takes
             other = await takes.beside(job.id, thread_id=job.thread_id or 0)
         if other is None:
             raise Refusal(f"There is no other take to compare #{job.id} with yet.")
-        return await interaction.client.versions.finished(other, place=place), job
+        return await interaction.client.versions.ready(other, Verb.COMPARE, place=place), job
 
     await comparing.compare(interaction, about, pair)
 
@@ -90,20 +91,20 @@ async def compare(interaction: Interaction, about: str, _: Sequence[str]) -> Non
 @pressed("take-details", moderators=False, waits=Waits.PRIVATE)
 async def tell(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Say everything about a clip."""
-    _place, job = await acting.pressed(interaction, int(about))
+    _place, job = await acting.pressed(interaction, int(about), Verb.DETAILS)
     await details(interaction, job)
 
 
 @pressed("take-remove", moderators=False, waits=Waits.PRIVATE)
 async def remove(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Take a clip down."""
-    place, job = await acting.pressed(interaction, int(about))
+    place, job = await acting.pressed(interaction, int(about), Verb.REMOVE)
     await _remove(interaction, job, place)
 
 
-async def _changed(interaction: Interaction, about: str) -> tuple[Place, Job]:
+async def _changed(interaction: Interaction, about: str, verb: Verb) -> tuple[Place, Job]:
     """The clip that somebody wants to build on, who may."""
-    place, job = await acting.pressed(interaction, int(about))
+    place, job = await acting.pressed(interaction, int(about), verb)
     await interaction.client.versions.may_change(job, place)
     return place, job
 
@@ -134,7 +135,7 @@ async def _make(interaction: Interaction, yes: str, job: Job, place: Place) -> N
 
 async def _make_confirmed(interaction: Interaction, what: str, about: str) -> None:
     number, _, price = about.partition(":")
-    place, job = await _changed(interaction, number)
+    place, job = await _changed(interaction, number, Verb(what))
     seen = int(price) if price else 0
     await acting.order(interaction, _quote(interaction, what, job, place), place, seen=seen)
 
@@ -171,5 +172,6 @@ async def _remove(interaction: Interaction, job: Job, place: Place) -> None:
         raise Refusal(removing.words(job.id, stays))
     await answering.tell(
         interaction,
-        f"#{job.id} is deleted. `/video show clip:{job.id}` brings it back while its file is kept.",
+        f"#{job.id} is deleted. `/video show clip:#{job.id} public:True` brings it back while its "
+        "file is kept.",
     )

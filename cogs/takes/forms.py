@@ -15,8 +15,9 @@ from bot import messages
 from bot.client import Dailies, Interaction, place_of
 from bot.errors import Busy, Refusal
 from bot.inputs import Source
-from bot.studio import Asks, Place, Quote, clean
-from bot.takes import Part, made_part
+from bot.studio import Asks, Place, Quote
+from bot.takes import Part, Verb, made_part
+from bot.text import clean, typed
 from cogs.takes import acting
 from storage import Brief, Job, Mode
 
@@ -148,7 +149,7 @@ class Forms(commands.Cog):
         if verb in {"animate", "sound"}:
             await self._begin(interaction, verb, given.get("prompt", ""), given.get("link", ""))
             return
-        place, job = await acting.pressed(interaction, job_id)
+        place, job = await acting.pressed(interaction, job_id, Verb(verb))
         versions = self._bot.versions
         await versions.may_change(job, place)
         quoting = self._retake if verb == "retake" else self._extend
@@ -314,5 +315,5 @@ def _number(text: str) -> float | None:
         return None
     found = re.fullmatch(r"(?:(\d{1,3}):)?(\d{1,4}(?:\.\d{1,3})?)", plain, re.ASCII)
     if found is None:
-        raise Refusal(f"“{messages.inert(text[:20])}” is no number of seconds, such as 3.5.")
+        raise Refusal(f"{typed(text, 20)} is no number of seconds, such as 3.5.")
     return int(found[1] or 0) * 60 + float(found[2])

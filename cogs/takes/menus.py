@@ -5,19 +5,20 @@ from discord import app_commands
 
 from bot.client import Interaction, place_of
 from bot.errors import Refusal
+from bot.takes import Verb
 from cogs.takes import acting, buttons, forms
 
 
 async def _retake(interaction: Interaction, message: discord.Message) -> None:
     job_id = await acting.clip_of(interaction, message)
-    place, job = await acting.pressed(interaction, job_id)
+    place, job = await acting.pressed(interaction, job_id, Verb.RETAKE)
     await interaction.client.versions.may_change(job, place)
     await forms.retake(interaction, job, place)
 
 
 async def _extend(interaction: Interaction, message: discord.Message) -> None:
     job_id = await acting.clip_of(interaction, message)
-    place, job = await acting.pressed(interaction, job_id)
+    place, job = await acting.pressed(interaction, job_id, Verb.EXTEND)
     await interaction.client.versions.may_change(job, place)
     await forms.extend(interaction, job, place)
 

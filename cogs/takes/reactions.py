@@ -13,7 +13,7 @@ from bot import board, messages
 from bot.client import NEEDED, Dailies, parent_of, sight, standing_of
 from bot.errors import Busy, Refusal
 from bot.studio import Asks, Costly, Place, Quote
-from bot.takes import Part
+from bot.takes import Part, Verb
 from bot.trouble import Denied, translated
 from cogs.takes import acting, refused, removing, replies
 from storage import ENDED, DiskTrouble, Job, Post, Reaction, State
@@ -179,15 +179,16 @@ class Reactions(commands.Cog):
         take = await bot.versions.find(job_id, guild_id=place.guild_id)
         match given.emoji:
             case board.RETAKE | board.EXTEND:
-                job = await bot.versions.finished(job_id, place=place)
+                verb = Verb.RETAKE if given.emoji == board.RETAKE else Verb.EXTEND
+                job = await bot.versions.ready(job_id, verb, place=place)
                 await self._order(given, job, target, _request(given, count))
             case board.FAVOURITE:
-                job = await bot.versions.finished(job_id, place=place)
+                job = await bot.versions.ready(job_id, Verb.FAVOURITE, place=place)
                 await bot.versions.favourite(job, place.user_id, on=True)
                 await acting.gather(bot, job)
                 acting.refresh_board(bot, job)
             case board.SEND:
-                job = await bot.versions.finished(job_id, place=place)
+                job = await bot.versions.ready(job_id, Verb.SEND, place=place)
                 await bot.delivery.send_to(job, place.user_id)
             case board.REMOVE:
                 taken = await bot.versions.remove(job_id, place=place)

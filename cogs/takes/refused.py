@@ -21,7 +21,7 @@ from bot.errors import Busy, Private, Refusal
 from bot.studio import Costly, Limited, Place
 from bot.trouble import Denied, Gone, translated
 from cogs._pressing import Waits, button, pressed
-from cogs.refusals import Helping, next_steps
+from cogs.refusals import Helping, helping, next_steps
 from storage import DiskTrouble, Limit, RefusedOrder
 
 log = logging.getLogger(__name__)
@@ -239,7 +239,7 @@ def _buttons(lines: Sequence[Line]) -> discord.ui.View | None:
     """What can be done about it: of one refusal all that can be, of more a button that asks why."""
     view = discord.ui.View(timeout=None)
     if len(lines) == 1 and lines[0].said.kept is not None and lines[0].said.kept.why == "confirm":
-        view = next_steps(lines[0].said.kept)
+        view = next_steps(lines[0].said.kept, asks=False)
     else:
         asked = {
             (line.message_id, line.emoji)
@@ -269,5 +269,6 @@ async def why(interaction: Interaction, about: str, _: Sequence[str]) -> None:
         kept = await bot.studio.store.servers.refused(
             known.refused_id, guild_id=interaction.guild_id
         )
-    extra: dict[str, Any] = {} if kept is None else {"view": next_steps(kept)}
+    view = None if kept is None else await helping(interaction).next_steps(kept)
+    extra: dict[str, Any] = {} if view is None else {"view": view}
     await answering.tell(interaction, known.answer, **extra)

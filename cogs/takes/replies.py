@@ -8,7 +8,7 @@ import discord
 from bot import messages
 from bot.client import Dailies
 from bot.errors import Refusal
-from bot.studio import clean
+from bot.text import clean
 from bot.trouble import Denied, translated
 from storage import Post
 

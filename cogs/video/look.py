@@ -11,8 +11,9 @@ from bot import messages
 from bot.client import Interaction, place_of
 from bot.studio import LIVE, SEARCHED, Studio
 from cogs._pressing import button, pressed
-from cogs.video.words import choices, named, number, say
-from storage import Job
+from cogs.video import words
+from cogs.video.words import choices, say, suggested
+from storage import Job, Take
 
 PAGE = 3900  #: characters of a page of models; Discord takes 4000
 QUEUED = 15  #: clips of the queue that are listed
@@ -41,9 +42,9 @@ class Looking(commands.Cog):
         Parameters
         ----------
         clip:
-            Its number, such as 42.
+            Its number: #42, or its take in this thread.
         """
-        job = await _cancel(self.studio, interaction, number(clip))
+        job = await _cancel(self.studio, interaction, await words.clip(interaction, clip))
         word = "is being stopped" if job.due_at is not None else "is cancelled"
         await say(interaction, f"#{job.id} {word}.")
 
@@ -59,14 +60,15 @@ class Looking(commands.Cog):
         mine = await self.studio.store.jobs.of(
             guild_id=interaction.guild_id or 0, user_id=interaction.user.id, states=LIVE, limit=25
         )
-        return choices([named(job) for job in mine], typed.removeprefix("#"))
+        found = [suggested(Take(job=job), place_id=0) for job in mine]
+        return choices(found, typed)
 
 
 @pressed("models", moderators=False)
 async def _turn(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Another page of the models."""
     await interaction.response.edit_message(
-        view=_models(interaction, number(about)), allowed_mentions=messages.SILENT
+        view=_models(interaction, int(about)), allowed_mentions=messages.SILENT
     )
 
 
@@ -111,7 +113,7 @@ def paged(texts: Sequence[str]) -> list[list[str]]:
 async def _pressed(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """The Cancel button of a card; its number stands on it."""
     await interaction.response.defer()
-    await _cancel(interaction.client.studio, interaction, number(about))
+    await _cancel(interaction.client.studio, interaction, int(about))
 
 
 async def _cancel(studio: Studio, interaction: Interaction, job_id: int) -> Job:

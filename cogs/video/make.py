@@ -13,7 +13,7 @@ from bot.client import Interaction, place_of
 from bot.errors import Refusal
 from bot.inputs import Source
 from bot.studio import CHOOSERS, Place, Studio
-from bot.takes import Part
+from bot.takes import Part, Verb
 from cogs.video.words import loras_of, options, source
 from storage import Brief, Job, Mode
 
@@ -117,7 +117,10 @@ class Making(commands.Cog):
             camera=camera,
             loras=loras_of(loras),
         )
-        sources = {"image": source(image, link), "last_image": source(last_image, last_link)}
+        sources = {
+            "image": await source(interaction, image, link),
+            "last_image": await source(interaction, last_image, last_link),
+        }
         await self._order(interaction, wish, provider, model, sources, preset=preset)
 
     @app_commands.command()
@@ -163,7 +166,10 @@ class Making(commands.Cog):
             seed=seed,
             camera=camera,
         )
-        sources = {"audio": source(sound, link), "image": source(image, image_link)}
+        sources = {
+            "audio": await source(interaction, sound, link),
+            "image": await source(interaction, image, image_link),
+        }
         await self._order(interaction, wish, provider, model, sources, preset=preset)
 
     @app_commands.command()
@@ -198,7 +204,9 @@ class Making(commands.Cog):
             direction=direction,
             seed=seed,
         )
-        await self._change(interaction, wish, provider, model, source(video, clip))
+        await self._change(
+            interaction, wish, provider, model, await source(interaction, video, clip)
+        )
 
     @app_commands.command()
     @options(Mode.RETAKE)
@@ -239,7 +247,9 @@ class Making(commands.Cog):
             replace=replace,
             seed=seed,
         )
-        await self._change(interaction, wish, provider, model, source(video, clip))
+        await self._change(
+            interaction, wish, provider, model, await source(interaction, video, clip)
+        )
 
     @app_commands.command()
     @options(Mode.HDR)
@@ -253,7 +263,9 @@ class Making(commands.Cog):
     ) -> None:
         """Give a clip a wider dynamic range."""
         wish = Brief(mode=Mode.HDR)
-        await self._order(interaction, wish, provider, model, {"video": source(video, clip)})
+        await self._order(
+            interaction, wish, provider, model, {"video": await source(interaction, video, clip)}
+        )
 
     async def _order(
         self,
@@ -297,7 +309,7 @@ class Making(commands.Cog):
         versions = interaction.client.versions
         if given is not None and given.take is not None:
             place = place_of(interaction)
-            job = await versions.finished(given.take, place=place)
+            job = await versions.ready(given.take, Verb(wish.mode), place=place)
             await versions.may_change(job, place)
             named = None if provider in CHOOSERS else provider
             there = named is None or named in self.studio.providers

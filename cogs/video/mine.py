@@ -38,12 +38,12 @@ class Mine(commands.Cog):
         table = await bot.own.table(place)
         words = office_words.usage(found.standing, usd_per_credit=bot.usd_per_credit)
         alt = f"Credits a day by model, from {found.first} to {found.last}"
+        files = [discord.File(io.BytesIO(table), "my-clips.csv")]
+        if chart is not None:
+            files.insert(0, discord.File(io.BytesIO(chart), "usage.png", description=alt))
         await interaction.followup.send(
             f"{words}\n{office_words.spending(found.uses, DAYS)}",
-            files=[
-                discord.File(io.BytesIO(chart), "usage.png", description=alt),
-                discord.File(io.BytesIO(table), "my-clips.csv"),
-            ],
+            files=files,
             ephemeral=True,
             allowed_mentions=messages.SILENT,
         )

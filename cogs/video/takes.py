@@ -1,19 +1,20 @@
 """What lists, compares and repeats clips: /video takes, show, compare, again, presets."""
 
-import asyncio
 from typing import Literal
 
 from discord import app_commands
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
-from bot import board, messages
+from bot import answering, board, messages
 from bot.client import Interaction, place_of
+from bot.clip_names import name_of
 from bot.errors import Busy, Refusal
 from bot.studio import Place, Studio
-from bot.takes import KEPT
+from bot.takes import KEPT, Verb
 from cogs.takes import acting, comparing
-from cogs.video.words import choices, loras_of, named, number, options, say
+from cogs.video import words
+from cogs.video.words import choices, loras_of, options, say
 from storage import Job, Mode, Preset
 
 PAGE = 20  #: takes on one page of a list
@@ -77,7 +78,7 @@ class Taking(commands.Cog):
         Parameters
         ----------
         clip:
-            Its number, such as 42.
+            Its number: 2 is take 2 of this thread, #42 any clip of the server.
         quality:
             As it fits here, or the original, by a link where it is too large.
         public:
@@ -85,7 +86,7 @@ class Taking(commands.Cog):
         """
         place = place_of(interaction)
         bot = interaction.client
-        job = await self.studio.show(number(clip), place=place)
+        job = await self.studio.show(await words.clip(interaction, clip), place=place)
         if public:
             job = await bot.versions.revive(job.id, place=place)
             await acting.think(interaction)
@@ -119,18 +120,21 @@ class Taking(commands.Cog):
         Parameters
         ----------
         a:
-            The number of the one on the left.
+            The one on the left: 2 is take 2 of this thread, #42 any clip of the server.
         b:
-            The number of the one on the right.
+            The one on the right.
         """
         place = place_of(interaction)
-        versions, names = interaction.client.versions, (number(a), number(b))
+        versions = interaction.client.versions
+        names = [await words.clip(interaction, each) for each in (a, b)]
         if names[0] == names[1]:
-            await versions.finished(names[0], place=place)
+            await versions.ready(names[0], Verb.COMPARE, place=place)
             raise Refusal(comparing.SAME)
 
         async def pair() -> tuple[Job, Job]:
-            first, second = [await versions.finished(each, place=place) for each in names]
+            first, second = [
+                await versions.ready(each, Verb.COMPARE, place=place) for each in names
+            ]
             return first, second
 
         await comparing.compare(interaction, f"{names[0]} {names[1]}", pair)
@@ -159,7 +163,7 @@ class Taking(commands.Cog):
         Parameters
         ----------
         clip:
-            The number of another one.
+            Another one: 2 is take 2 of this thread, #42 any clip of the server.
         prompt:
             Other words.
         preset:
@@ -182,7 +186,7 @@ class Taking(commands.Cog):
             Another model; left out, the same.
         """
         place = place_of(interaction)
-        job = await self._last(clip, place)
+        job = await self._last(interaction, clip, place)
         await self.studio.may_build(job.id, place)
         versions = interaction.client.versions
         asked = {
@@ -206,6 +210,8 @@ class Taking(commands.Cog):
             model=model,
         )
         await acting.order(interaction, quoting, place)
+        name = await self._name(job, place)
+        await answering.tell(interaction, f"That is {name} once more.")
 
     @app_commands.command()
     async def presets(
@@ -247,9 +253,10 @@ class Taking(commands.Cog):
             )
             await acting.order(interaction, quoting, place)
         elif save is not None:
-            job = await self._last(clip, place)
+            job = await self._last(interaction, clip, place)
             kept = await versions.presets.save(save, job, place=place, server=for_server)
-            await say(interaction, f"Saved: {_preset_line(kept)}")
+            name = await self._name(job, place)
+            await say(interaction, f"Saved from {name}: {_preset_line(kept)}")
         elif delete is not None:
             await versions.presets.delete(delete, place=place, server=for_server)
             await say(interaction, f"The preset “{messages.inert(delete)}” is deleted.")
@@ -261,9 +268,14 @@ class Taking(commands.Cog):
                 raise Refusal("There are no presets yet; `/video presets save:name` keeps one.")
             await say(interaction, "\n".join(["### Presets", *map(_preset_line, there)]))
 
-    async def _last(self, clip: str | None, place: Place) -> Job:
+    async def _name(self, job: Job, place: Place) -> str:
+        """What a clip is called where somebody is."""
+        take = await self.studio.store.takes.get(job.id, guild_id=place.guild_id)
+        return f"#{job.id}" if take is None else name_of(take, place_id=place.channel_id)
+
+    async def _last(self, interaction: Interaction, clip: str | None, place: Place) -> Job:
         if clip is not None:
-            return await self.studio.show(number(clip), place=place)
+            return await self.studio.show(await words.clip(interaction, clip), place=place)
         takes = self.studio.store.takes
         job = await takes.latest(guild_id=place.guild_id, user_id=place.user_id)
         if job is None:
@@ -276,14 +288,7 @@ class Taking(commands.Cog):
     @compare.autocomplete("b")
     @presets.autocomplete("clip")
     async def _clips(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
-        guild_id = interaction.guild_id or 0
-        mine, here = await asyncio.gather(
-            self.studio.latest(guild_id=guild_id, user_id=interaction.user.id),
-            self.studio.store.takes.of_thread(interaction.channel_id or 0, limit=25),
-        )
-        jobs = {take.job.id: take.job for take in reversed(here)}
-        jobs |= {job.id: job for job in mine}
-        return choices([named(job) for job in jobs.values()], typed.removeprefix("#"))
+        return await words.clips(interaction, typed)
 
     @presets.autocomplete("use")
     @presets.autocomplete("delete")

@@ -1,5 +1,6 @@
 """How options become values, and values suggestions, in the /video commands."""
 
+import asyncio
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,10 +12,12 @@ from discord.app_commands import Choice
 
 from bot import messages
 from bot.client import Interaction
+from bot.clip_names import clip_named, looks_like_one
 from bot.errors import Refusal
 from bot.inputs import Source
 from bot.studio import CHOOSERS
-from storage import Job, Lora, Mode
+from cogs._pressing import standing_at
+from storage import Lora, Mode, Take
 
 CHOICES = 25  #: suggestions that Discord shows
 Suggest = Callable[[Interaction, Any], Awaitable[list[Choice[Any]]]]
@@ -35,10 +38,13 @@ SAID: Mapping[str, str] = {
     "camera": "How the camera moves.",
     "loras": "Links to LoRAs, each perhaps with its strength: https://…safetensors@0.8",
     "preset": "Settings that were saved; what is chosen here counts before them.",
-    "clip": "The number of a clip made here, such as #42, or a link to one.",
+    "clip": "Its number: 2 is take 2 of this thread, #42 any clip of the server; or a link.",
     "video": "A clip of your own instead.",
 }
-SUGGESTED = ("provider", "model", "resolution", "aspect", "duration", "fps", "camera", "preset")
+SUGGESTED = (
+    *("provider", "model", "resolution", "aspect", "duration", "fps", "camera", "preset"),
+    "clip",
+)
 
 
 def options(mode: Mode) -> Callable[[Any], Any]:
@@ -88,11 +94,13 @@ def _suggest(mode: Mode, option: str) -> Suggest:
         )
         return choices([(each.name, each.name) for each in there], typed)
 
-    named = {"provider": providers, "model": models, "preset": presets}
+    named = {"provider": providers, "model": models, "preset": presets, "clip": clips}
     return named.get(option, values)
 
 
-def source(attachment: discord.Attachment | None, link: str | None) -> Source | None:
+async def source(
+    interaction: Interaction, attachment: discord.Attachment | None, link: str | None
+) -> Source | None:
     """The input that an attachment, a link or the number of a clip names, if any.
 
     Raises `Refusal` where both are given or neither can be told.
@@ -103,8 +111,8 @@ def source(attachment: discord.Attachment | None, link: str | None) -> Source | 
         return Source(url=attachment.url)
     if not link:
         return None
-    if (take := number(link)) > 0:
-        return Source(take=take)
+    if looks_like_one(link):
+        return Source(take=await clip(interaction, link))
     if "://" in link:
         return Source(url=link.strip())
     raise Refusal("Give a link that begins with https:// or the number of a clip, such as #42.")
@@ -139,16 +147,39 @@ async def say(interaction: Interaction, text: str) -> None:
     )
 
 
-def number(typed: str) -> int:
-    """The job that '#42' or '42' names; 0, which no job has, for anything else."""
-    digits = typed.strip().removeprefix("#")
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else 0
+async def clip(interaction: Interaction, name: str) -> int:
+    """The number of the clip that somebody names where they are: see `clip_named`."""
+    takes = interaction.client.studio.store.takes
+    return await clip_named(name, place=standing_at(interaction), takes=takes)
 
 
-def named(job: Job) -> tuple[str, str]:
-    """A job as a suggestion: what is shown, and what is sent."""
-    words = " ".join(job.brief.prompt.split())
-    return f"#{job.id} · {messages.TITLES[job.state]} · {words}", str(job.id)
+def suggested(take: Take, *, place_id: int) -> tuple[str, str]:
+    """A clip as a suggestion: both its names are shown, and the one that is sent means it
+    everywhere."""
+    job, words = take.job, " ".join(take.job.brief.prompt.split())
+    names = [f"#{job.id}"]
+    if take.number is not None and job.thread_id == place_id:
+        names.insert(0, f"take {take.number}")
+    return " · ".join([*names, messages.TITLES[job.state], words]), f"#{job.id}"
+
+
+async def clips(interaction: Interaction, typed: str) -> list[Choice[str]]:
+    """The takes of this thread, newest first, then one's own latest clips elsewhere.
+
+    A plain number finds the take of that number first: so it is read, too.
+    """
+    takes, here_id = interaction.client.studio.store.takes, interaction.channel_id or 0
+    mine, here = await asyncio.gather(
+        takes.of_person(
+            guild_id=interaction.guild_id or 0, user_id=interaction.user.id, limit=CHOICES
+        ),
+        takes.of_thread(here_id, limit=CHOICES),
+    )
+    known = {take.job.id: take for take in [*reversed(here), *reversed(mine)]}
+    found = [suggested(take, place_id=here_id) for take in known.values()]
+    if typed.strip().isdigit():
+        found.sort(key=lambda each: not each[0].startswith(f"take {typed.strip()} "))
+    return choices(found, typed)
 
 
 def choices(pairs: list[tuple[str, str]], typed: str) -> list[Choice[Any]]:
