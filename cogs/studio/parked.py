@@ -1,6 +1,7 @@
 """/studio undelivered and /studio unclear: what only a moderator can decide."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import discord
@@ -9,7 +10,8 @@ from discord import ui
 from bot import office_words
 from bot.client import Interaction
 from bot.limits import in_words
-from cogs._pressing import Form, button, moderating, pressed
+from cogs._forms import form, sent
+from cogs._pressing import button, moderating, pressed
 from cogs.studio.views import Part, renew, show
 
 TWICE = (
@@ -89,7 +91,21 @@ async def _check(interaction: Interaction, about: str, _: Sequence[str]) -> None
 
 @pressed("retry", moderators=True)
 async def _retry(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await interaction.response.send_modal(Retry(int(about)))
+    asking = form("Order it again?", "retry", int(about))
+    why: ui.TextInput[Any] = ui.TextInput(custom_id="why", max_length=200)
+    asking.add_item(ui.TextDisplay(TWICE))
+    asking.add_item(ui.Label(text="Why", component=why))
+    await interaction.response.send_modal(asking)
+
+
+@sent("retry", about=r"\d{1,18}", moderators=True)
+async def _retry_sent(
+    interaction: Interaction, about: re.Match[str], given: Mapping[str, str]
+) -> None:
+    """A reason is asked for, and so nobody pays twice by a slip."""
+    office = interaction.client.office
+    await office.retry(moderating(interaction), int(about[0]), why=given.get("why", ""))
+    await _renew_trouble(interaction)
 
 
 @pressed("close", moderators=True)
@@ -104,19 +120,3 @@ async def _billed(interaction: Interaction, about: str, _: Sequence[str]) -> Non
     place = moderating(interaction)
     await interaction.client.office.clear(place, int(job_id), int(attempt), billed=answer == "yes")
     await _renew_trouble(interaction)
-
-
-class Retry(Form, title="Order it again?"):
-    """Asks for a reason, and so makes sure that nobody pays twice by a slip."""
-
-    def __init__(self, job_id: int) -> None:
-        super().__init__()
-        self.job_id = job_id
-        self.why: ui.TextInput[Any] = ui.TextInput(custom_id="why", max_length=200)
-        self.add_item(ui.TextDisplay(TWICE))
-        self.add_item(ui.Label(text="Why", component=self.why))
-
-    async def on_submit(self, interaction: Interaction, /) -> None:  # type: ignore[override]  # our client's
-        office = interaction.client.office
-        await office.retry(moderating(interaction), self.job_id, why=self.why.value)
-        await _renew_trouble(interaction)

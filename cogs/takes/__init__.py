@@ -1,9 +1,9 @@
 """Acting on clips: reactions, buttons, message menus, and the board of a thread."""
 
 from bot.client import Dailies
+from cogs import _forms
 from cogs._pressing import Pressed
 from cogs.takes.boards import Boards
-from cogs.takes.forms import Forms
 from cogs.takes.menus import MENUS
 from cogs.takes.reactions import Reactions
 from cogs.takes.readback import ReadBack
@@ -17,7 +17,7 @@ async def setup(bot: Dailies) -> None:
     bot.watchers.append(boards.touch)
     bot.delivery.posted = boards.touch
     await bot.add_cog(boards)
-    await bot.add_cog(Forms(bot))
+    await _forms.add_to(bot)
     reactions = Reactions(bot)
     await bot.add_cog(reactions)
     read_back = ReadBack(bot, reactions)
