@@ -20,7 +20,7 @@ from bot.places import Places
 from bot.providers import Provider
 from bot.screen import Glimpse, Screen
 from bot.steps import Steps
-from storage import ENDED, IllegalMove, Input, Job, Stale, State, Store
+from storage import IllegalMove, Input, Job, Stale, State, Store
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,7 @@ AT_ONCE = 64  #: steps under way at once; each provider bounds its own work besi
 LOOK_AGAIN = 1.0  #: seconds; a machine that slept is up to date within this time
 STOPPING = 25.0  #: seconds that steps under way are given to finish at a stop
 SOON = 60.0  #: seconds within which every job is looked at that a start takes up
-REFRESHED = 50  #: jobs whose cards are looked after at a start, if they ended within …
-FRESH = 600.0  #: … these seconds
+FRESH = 600.0  #: seconds since its end within which a job's card is looked after at a start
 
 
 class Worker:
@@ -108,10 +107,9 @@ class Worker:
             if job.state in {State.SUBMITTING, State.RENDERING}:
                 self._places.keep(job.provider, job.id)
             self._plan(job.id, min(job.due_at, latest))
-        for ended in await self._jobs.newest(limit=REFRESHED):
+        for ended in await self._jobs.ended(since=self._clock() - FRESH):
             # Whoever ran before may have died between an ending and its card.
-            if ended.state in ENDED and self._clock() - ended.since < FRESH:
-                self._screen.show(ended, Glimpse())
+            self._screen.show(ended, Glimpse())
 
     async def run(self) -> None:
         """Work until `stop`. A step that fails unexpectedly hurts only its own job."""

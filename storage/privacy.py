@@ -13,8 +13,6 @@ from .periods import Period, day_at, span, starts, zone_named
 from .rules import Defaults, server_of
 from .writer import Writer
 
-EXPORTED = 100_000  #: jobs in an export; nobody has that many
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
@@ -134,7 +132,7 @@ def forget(
 ) -> Forgotten | None:
     """See `Privacy.forget`."""
     mine = of(
-        db, user_id=user_id, guild_id=None, states=(), limit=EXPORTED, before=None,
+        db, user_id=user_id, guild_id=None, states=(), limit=None, before=None,
         oldest_first=True,
     )  # fmt: skip
     if any(job.state not in ENDED or job.due_at is not None for job in mine):
