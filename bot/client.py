@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import importlib
 import json
 import logging
 import time
@@ -135,8 +136,9 @@ class Dailies(commands.Bot):
         )
 
     async def setup_hook(self) -> None:
+        # Not `load_extension`: that runs the code of its module anew for every bot.
         for extension in self._extensions:
-            await self.load_extension(extension)
+            await importlib.import_module(extension).setup(self)
         await self._register_if_changed()
 
     async def close(self) -> None:

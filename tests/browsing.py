@@ -40,7 +40,7 @@ async def playground_process(*arguments, log, **environ):
             stderr=out,
         )
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (found := re.search(r"open: (\S+)", log.read_text())) is None:
                 assert process.returncode is None, log.read_text()
                 await asyncio.sleep(0.05)
@@ -48,7 +48,7 @@ async def playground_process(*arguments, log, **environ):
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(process.wait(), 30)
+            await asyncio.wait_for(process.wait(), 60)
 
 
 @asynccontextmanager

@@ -1,7 +1,10 @@
 """What more than one test file needs."""
 
+import os
+import sys
 from collections.abc import AsyncIterator
 
+import hypothesis
 import pytest
 
 from playground import Person, Playground, open_playground
@@ -9,15 +12,15 @@ from tests.footage import Media
 from tests.house import working
 from tests.makers import PLAIN, Maker
 from tests.paid import paid_provider
+from tests.proving import Proof
 
-#: Files of few tests that take minutes each: begun first, they do not hold up the end.
-LONG = ("test_races_counted", "test_races", "test_storage_machine")
+# Many tests start processes: compiling everything anew would be most of what each of them does.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the files: several of them are done at a time, one after the other."""
-    rank = {name: place for place, name in enumerate(LONG)}
-    items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
+# No example fails for taking long: that would be about the machine.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture
@@ -25,6 +28,12 @@ async def playground() -> AsyncIterator[Playground]:
     """A Discord on loopback, fresh for this test, with nothing connected to it."""
     async with open_playground() as running:
         yield running
+
+
+@pytest.fixture
+def proof(request: pytest.FixtureRequest) -> Proof:
+    """Where a test marked `prove` notes what it tried."""
+    return Proof(request.node)
 
 
 @pytest.fixture(scope="session")

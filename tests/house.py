@@ -13,6 +13,8 @@ from bot.settings import Settings
 
 #: Seconds for a first answer: what Discord's three are worth on a machine busy with other tests.
 PATIENT = 20.0
+#: Seconds after which something will never come. No test waits so long unless it fails.
+HANGS = 60.0
 
 
 def settings_for(playground, data, **more):
@@ -50,7 +52,7 @@ async def working(
         ) as deployment:
             task = asyncio.create_task(deployment.run(stop))
             try:
-                await asyncio.wait_for(ready(deployment.bot, task), 15)
+                await asyncio.wait_for(ready(deployment.bot, task), HANGS)
                 yield deployment
             finally:
                 stop.set()
@@ -66,13 +68,13 @@ def unlinked(message):
 
 async def ready(bot, task):
     """Until the bot is connected; if its task dies first, why."""
-    while not bot.is_ready():
+    while not bot.is_ready() or any(guild.unavailable for guild in bot.guilds):
         if task.done():
             await task
         await asyncio.sleep(0.01)
 
 
-async def until(condition, timeout=10):
+async def until(condition, timeout=HANGS):
     """Wait until *condition*, a function, gives something true (an awaitable is awaited)."""
     async with asyncio.timeout(timeout):
         while True:
