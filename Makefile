@@ -1,9 +1,9 @@
 # The two commands of the README are `make playground` and `make test`; each stands alone on a fresh clone.
 PYTHON ?= python3
 BIN := .venv/bin
-# Many tests wait for something: two of them at a time keep two cores at work.
-WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+# Many tests wait for something: three at a time keep two cores at work.
+WORKERS ?= 3
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 SEED ?=
 
 .DEFAULT_GOAL := help

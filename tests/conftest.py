@@ -23,6 +23,16 @@ hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 
+#: Files that take longest are begun first, so that they do not hold up the end.
+LONG = ("test_provider_matrix", "test_kill", "test_page", "test_races_counted", "test_races")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files: several of them are done at a time, one after the other."""
+    rank = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
+
+
 @pytest.fixture
 async def playground() -> AsyncIterator[Playground]:
     """A Discord on loopback, fresh for this test, with nothing connected to it."""

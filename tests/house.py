@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from bot.cli import deploy
 from bot.client import point_at
 from bot.settings import Settings
+from tests.databases import fresh
 
 #: Seconds for a first answer: what Discord's three are worth on a machine busy with other tests.
 PATIENT = 20.0
@@ -42,7 +43,7 @@ async def working(
     stop = asyncio.Event()
     try:
         async with deploy(
-            settings_for(playground, data, **more),
+            settings_for(playground, fresh(data), **more),
             environ=environ or {},
             clock=wall or playground.clock.now,
             steady=playground.clock.now,

@@ -23,6 +23,7 @@ from storage import (
     Whose,
     open_store,
 )
+from tests.databases import fresh
 from tests.drafts import advance, draft
 from tests.proving import Proof, scaled
 
@@ -52,7 +53,7 @@ def time() -> Time:
 @pytest.fixture
 def opened(tmp_path: Path, time: Time) -> Callable[..., AbstractAsyncContextManager[Store]]:
     return lambda defaults=None: open_store(
-        tmp_path, defaults=defaults, wall=lambda: time.wall, ticks=lambda: time.ticks
+        fresh(tmp_path), defaults=defaults, wall=lambda: time.wall, ticks=lambda: time.ticks
     )
 
 

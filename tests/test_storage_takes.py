@@ -17,6 +17,7 @@ from storage import (
     Thread,
     open_store,
 )
+from tests.databases import fresh
 from tests.drafts import advance, draft
 
 CLIP = Input(file="takes/1.mp4", type="video/mp4", size=10, seconds=6.0, fps=24.0, take=1)
@@ -25,7 +26,7 @@ TO_DONE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, 
 
 @pytest.fixture
 async def store(tmp_path):
-    async with open_store(tmp_path) as opened:
+    async with open_store(fresh(tmp_path)) as opened:
         yield opened
 
 

@@ -12,6 +12,7 @@ from bot.steps import PATIENCE
 from bot.studio import Place, Studio
 from bot.worker import Worker
 from storage import Brief, Defaults, State, open_store
+from tests.databases import fresh
 from tests.doubles import PRICE, Clock, FakeProvider, Screen, model
 from tests.drafts import draft
 
@@ -84,7 +85,7 @@ def provider():
 @pytest.fixture
 async def store(tmp_path, clock):
     unlimited = Defaults(per_minute=None, jobs_per_user=None, budget=None, amount=None)
-    async with open_store(tmp_path, defaults=unlimited, wall=clock, ticks=clock) as store:
+    async with open_store(fresh(tmp_path), defaults=unlimited, wall=clock, ticks=clock) as store:
         yield store
 
 
