@@ -25,12 +25,26 @@ hypothesis.settings.load_profile("patient")
 
 #: Files that take longest are begun first, so that they do not hold up the end.
 LONG = ("test_provider_matrix", "test_kill", "test_page", "test_races_counted", "test_races")
+#: What makes a test slow: a Discord with a bot in it, ffmpeg, a process of ours.
+SLOW_FIXTURES = frozenset({"playground", "media", "place", "stage"})
+SLOW_FILES = frozenset(
+    {
+        *("test_kill", "test_kill_joined", "test_cli", "test_settings", "test_readme"),
+        *("test_seams", "test_fitting", "test_media", "test_local_provider", "test_posters"),
+        *("test_playground_memory", "test_callbacks", "test_adding_one", "test_auditing"),
+        *("test_charts", "test_bucket_played"),
+    }
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the files: several of them are done at a time, one after the other."""
+    """Order the files, several of which are done at a time; mark what `make check` leaves out."""
     rank = {name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
+    for item in items:
+        uses = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+        if uses or item.path.stem in SLOW_FILES:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture
