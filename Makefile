@@ -1,10 +1,18 @@
 # The two commands of the README are `make playground` and `make test`; each stands alone on a fresh clone.
 PYTHON ?= python3
 BIN := .venv/bin
+# Many tests wait for something: three at a time keep two cores at work.
+WORKERS ?= 3
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+SEED ?=
 
-.PHONY: install playground test lint types doors requirements bench clean readme screenshots migration
+.DEFAULT_GOAL := help
+.PHONY: help install playground test check doors fmt lint types prove bench requirements readme screenshots migration clean
 
-install: .venv/installed
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: .venv/installed ## make .venv, with everything pinned
 
 .venv/installed: requirements-dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Dailies needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'
@@ -13,42 +21,48 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-playground: install
+playground: install ## open a Discord on this machine with the bot in it
 	$(BIN)/dailies playground
 
-test: install lint types
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+test: install lint types ## lint, types and every test
+	$(PYTEST)
 
-lint: install
+check: install lint types ## lint, types and the fast tests: what to run after each change
+	$(PYTEST) -m "not slow and not browser and not prove"
+
+fmt: install ## format the code, and mend what ruff can mend
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+lint: install ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: install
+types: install ## mypy
 	$(BIN)/mypy
 
 # Each way in, tried as a stranger would: the wheel in an empty environment, the image's own steps.
-doors: install
+doors: install ## go through each way in as a stranger would
 	$(BIN)/python -m pytest -m doors tests/doors
 
-bench: install
+prove: install ## repeat the proofs in full, and write docs/proofs.md (SEED=1 repeats that run)
+	$(BIN)/python -m tests.prove $(SEED)
+
+bench: install ## measure what the design counts on
 	$(BIN)/python -m tests.bench
 
-# Rewrites the pinned files from pyproject.toml: every version and hash, and no index's address.
-requirements: install
+requirements: install ## rewrite the pinned files: every version and hash, and no index's address
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal --output-file requirements.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal --extra dev --output-file requirements-dev.txt pyproject.toml
 
-# The pictures of the README. They are never taken by hand.
-screenshots: install
+screenshots: install ## take the pictures of the README, which are never taken by hand
 	$(BIN)/python -m tests.screenshots docs
 
-# Rewrites the README's section about providers from their own data.
-readme: install
+readme: install ## rewrite the README's section about providers from their own data
 	$(BIN)/python -m tests.readme
 
-# Writes down the hashes of new migrations. What has landed is never edited.
-migration: install
+migration: install ## write down the hashes of new migrations; what has landed is never edited
 	$(BIN)/python -m tests.landed
 
-clean:
+clean: ## delete what the targets made
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache

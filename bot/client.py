@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import importlib
 import json
 import logging
 import time
@@ -149,8 +150,9 @@ class Dailies(commands.Bot):
         )
 
     async def setup_hook(self) -> None:
+        # Not `load_extension`: that runs the code of its module anew for every bot.
         for extension in self._extensions:
-            await self.load_extension(extension)
+            await importlib.import_module(extension).setup(self)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Wait before a new session: Discord takes back the token of who begins too many a day."""

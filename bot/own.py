@@ -14,7 +14,6 @@ from storage import Forgotten, IllegalMove, Stale, Standing, State, Use
 from storage.periods import day_at, zone_named
 
 DAYS = 30  #: days that /video usage looks back
-ROWS = 5_000  #: clips in the table of one's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +54,7 @@ class Own:
 
     async def table(self, place: Place) -> bytes:
         """One's own clips in this server as CSV, with what the ledger says each cost."""
-        jobs = await self._store.jobs.of(guild_id=place.guild_id, user_id=place.user_id, limit=ROWS)
+        jobs = await self._store.jobs.of(guild_id=place.guild_id, user_id=place.user_id, limit=None)
         spent = await self._store.servers.spent(place.guild_id, user_id=place.user_id)
         return office_words.jobs_csv(jobs, spent)
 
@@ -78,7 +77,7 @@ class Own:
         return done
 
     async def _cancel_waiting(self, user_id: int) -> None:
-        waiting = await self._store.jobs.of(user_id=user_id, states={State.QUEUED}, limit=1000)
+        waiting = await self._store.jobs.of(user_id=user_id, states={State.QUEUED}, limit=None)
         for job in waiting:
             ended = job.to(State.CANCELLED, now=self._clock(), cancelled_by=user_id)
             try:

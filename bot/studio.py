@@ -55,7 +55,6 @@ HALTED = (
 )
 CHANGES = 5  #: times that the rules may change while an order is checked, before it is refused
 LONG = 2.0  #: seconds after which what is known of a person is asked again
-SEARCHED = 1000  #: jobs under way among which those that a person may see are looked for
 LIVE = frozenset(
     {
         State.QUEUED,
@@ -510,7 +509,7 @@ class Studio:
             guild_id=place.guild_id,
             user_id=None if refused.whose is Whose.SERVER else place.user_id,
             states=LIVE - PARKED,
-            limit=SEARCHED,
+            limit=None,
             oldest_first=True,
         )
         if not jobs:
@@ -645,14 +644,17 @@ class Studio:
             raise Refusal(f"There is no clip #{id} here.")
         return job
 
-    async def queue(self, *, place: Place, limit: int = 25) -> list[Job]:
-        """What is under way in this server, as far as who asks may see it, oldest first."""
+    async def queue(self, *, place: Place, limit: int | None = 25) -> list[Job]:
+        """What is under way in this server, as far as who asks may see it, oldest first; of all
+        that the first *limit* (None: all)."""
         found: list[Job] = []
         jobs = await self._jobs.of(
-            guild_id=place.guild_id, states=LIVE, limit=SEARCHED, oldest_first=True
+            guild_id=place.guild_id, states=LIVE, limit=None, oldest_first=True
         )
         for job in jobs:
-            if len(found) < limit and await self.may_see(job, place):
+            if len(found) == limit:
+                break
+            if await self.may_see(job, place):
                 found.append(job)
         return found
 

@@ -19,7 +19,7 @@ from bot.places import Places
 from bot.providers import Provider
 from bot.screen import Glimpse, Screen
 from bot.steps import CARD_WITHIN, POSTED, Steps
-from storage import ENDED, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
+from storage import DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,9 @@ LOOK_AGAIN = 1.0  #: seconds; a machine that slept is up to date within this tim
 STOPPING = 25.0  #: seconds that steps under way are given to finish at a stop
 REREAD = 60.0  #: seconds after which the rows are asked again what is due
 SOON = 60.0  #: seconds within which every job is looked at that a start takes up
-REFRESHED = 50  #: jobs whose cards are looked after at a start, if they ended within …
+FRESH = 600.0  #: seconds since its end within which a job's card is looked after at a start
 APART = 60.0  #: seconds between two tries of an owed post, though Discord takes others
 RECONNECTED = 5.0  #: the same, when we connect anew
-FRESH = 600.0  #: … these seconds
 
 
 class Worker:
@@ -118,10 +117,9 @@ class Worker:
             if job.state in OWED:
                 self._owed[job.id] = self._clock()
             self._schedule.plan(job.id, min(job.due_at, latest))
-        for ended in await self._jobs.newest(limit=REFRESHED):
+        for ended in await self._jobs.ended(since=self._clock() - FRESH):
             # Whoever ran before may have died between an ending and its card.
-            if ended.state in ENDED and self._clock() - ended.since < FRESH:
-                self._screen.show(ended, Glimpse())
+            self._screen.show(ended, Glimpse())
 
     async def run(self) -> None:
         """Work until `stop`. A step that fails unexpectedly hurts only its own job."""

@@ -104,15 +104,6 @@ class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-
             await messages.apologise(interaction, error)
 
 
-class Form(discord.ui.Modal):
-    """A form that apologises by itself."""
-
-    async def on_error(  # type: ignore[override]  # as Modal itself has it
-        self, interaction: discord.Interaction[Any], error: Exception, /
-    ) -> None:
-        await messages.apologise(interaction, error)
-
-
 def button(
     label: str,
     verb: str,

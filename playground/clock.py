@@ -4,7 +4,8 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -23,13 +24,26 @@ class Clock:
 
     def __init__(self, *, not_before: float = 0.0) -> None:
         """*not_before* keeps ids in order after a restart of a world whose clock was turned."""
-        self._start = max(time.time(), not_before) - time.monotonic()
+        self._ticks: Callable[[], float] = time.monotonic
+        self._start = max(time.time(), not_before) - self._ticks()
         self._alarms: list[tuple[float, int, Alarm]] = []
         self._order = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
 
     def now(self) -> float:
-        return self._start + time.monotonic()
+        return self._start + self._ticks()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Let no time pass but what `advance` turns, however slow the machine is."""
+        before, at = self._ticks, self._ticks()
+        self._ticks = lambda: at
+        try:
+            yield
+        finally:
+            self._start += at - before()
+            self._ticks = before
+            self._arm()
 
     def advance(self, seconds: float) -> None:
         """Turn the clock forward. What was due in between is done before this returns."""

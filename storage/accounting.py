@@ -58,7 +58,7 @@ class Accounting:
 def overruns(db: sqlite3.Connection) -> list[Overrun]:
     """See `Accounting.overruns`."""
     rows = db.execute(
-        "SELECT job_id, amount FROM overrun WHERE told = 0 ORDER BY job_id LIMIT 100"
+        "SELECT job_id, amount FROM overrun WHERE told = 0 ORDER BY job_id"
     ).fetchall()
     jobs = [(get(db, number), amount) for number, amount in rows]
     return [Overrun(job=job, amount=amount) for job, amount in jobs if job is not None]

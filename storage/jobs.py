@@ -115,14 +115,14 @@ class Jobs:
         user_id: int | None = None,
         guild_id: int | None = None,
         states: Collection[State] = (),
-        limit: int = 10,
+        limit: int | None = 10,
         before: int | None = None,
         oldest_first: bool = False,
     ) -> list[Job]:
         """The latest jobs of a person, of a server, or of a person there; newest first.
 
-        *states*, unless empty, are the only ones wanted; *before* is the last number of the
-        page that came earlier. *oldest_first* begins at the other end.
+        *limit* None gives all of them. *states*, unless empty, are the only ones wanted; *before*
+        is the last number of the page that came earlier. *oldest_first* begins at the other end.
         """
         return await self._writer.read(
             lambda db: of(
@@ -194,6 +194,18 @@ class Jobs:
         """The jobs accepted last, everywhere, newest first."""
         return await self._writer.read(
             lambda db: _many(db, "SELECT * FROM job ORDER BY id DESC LIMIT :limit", limit=limit)
+        )
+
+    async def ended(self, *, since: float) -> list[Job]:
+        """The jobs that ended since a time, everywhere, newest first."""
+        return await self._writer.read(
+            lambda db: _many(
+                db,
+                "SELECT * FROM job WHERE since >= :since"
+                " AND state IN (SELECT value FROM json_each(:states)) ORDER BY id DESC",
+                since=since,
+                states=json.dumps(sorted(ENDED)),
+            )
         )
 
     async def queue(self, provider: str) -> list[Job]:
@@ -356,7 +368,7 @@ def of(
     user_id: int | None,
     guild_id: int | None,
     states: Collection[State],
-    limit: int,
+    limit: int | None,
     before: int | None,
     oldest_first: bool,
 ) -> list[Job]:
@@ -380,7 +392,7 @@ def of(
         guild=guild_id,
         before=before,
         states=json.dumps(sorted(states)),
-        limit=limit,
+        limit=-1 if limit is None else limit,
     )
 
 

@@ -14,8 +14,6 @@ from .rules import Defaults, server_of
 from .servers import KEPT as REFUSED_LASTS
 from .writer import Writer
 
-EXPORTED = 100_000  #: jobs in an export; nobody has that many
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
@@ -141,7 +139,7 @@ def forget(
 ) -> Forgotten | None:
     """See `Privacy.forget`."""
     mine = of(
-        db, user_id=user_id, guild_id=None, states=(), limit=EXPORTED, before=None,
+        db, user_id=user_id, guild_id=None, states=(), limit=None, before=None,
         oldest_first=True,
     )  # fmt: skip
     # What is only owed a post that failed is under way no more.

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from .brief import Brief
@@ -270,13 +270,11 @@ def _pair(post: str | None) -> tuple[int, int] | None:
     return channel, message
 
 
-def posts(
-    db: sqlite3.Connection, where: str, values: Collection[float], *, limit: int
-) -> list[Post]:
+def posts(db: sqlite3.Connection, where: str, values: Sequence[float]) -> list[Post]:
     rows = db.execute(
         f"SELECT message_id, channel_id, job_id, at FROM post WHERE {where}"  # noqa: S608
-        " ORDER BY message_id DESC LIMIT ?",
-        (*values, limit),
+        " ORDER BY message_id DESC",
+        values,
     )
     return [Post(**dict(row)) for row in rows]
 

@@ -196,25 +196,23 @@ class Takes:
     async def post(self, message_id: int) -> Post | None:
         """The post that a message is."""
         found = await self._writer.read(
-            lambda db: sql.posts(db, "message_id = ? AND gone = 0", (message_id,), limit=1)
+            lambda db: sql.posts(db, "message_id = ? AND gone = 0", (message_id,))
         )
         return found[0] if found else None
 
     async def posts_of(self, job_id: int) -> list[Post]:
         """Where a take stands, newest first."""
         return await self._writer.read(
-            lambda db: sql.posts(db, "job_id = ? AND gone = 0", (job_id,), limit=sql.ALL)
+            lambda db: sql.posts(db, "job_id = ? AND gone = 0", (job_id,))
         )
 
     async def to_remove(self) -> list[Post]:
         """The posts that stand although their take was taken down, newest first."""
-        return await self._writer.read(lambda db: sql.posts(db, sql.HIDDEN, (), limit=sql.ALL))
+        return await self._writer.read(lambda db: sql.posts(db, sql.HIDDEN, ()))
 
-    async def recent_posts(self, *, since: float, limit: int) -> list[Post]:
-        """The posts that stand, newest first."""
-        return await self._writer.read(
-            lambda db: sql.posts(db, "at >= ? AND gone = 0", (since,), limit=limit)
-        )
+    async def recent_posts(self, *, since: float) -> list[Post]:
+        """All posts that stand, newest first."""
+        return await self._writer.read(lambda db: sql.posts(db, "at >= ? AND gone = 0", (since,)))
 
     # Marks.
 

@@ -1,7 +1,10 @@
 """What more than one test file needs."""
 
+import os
+import sys
 from collections.abc import AsyncIterator
 
+import hypothesis
 import pytest
 
 from playground import Person, Playground, open_playground
@@ -9,15 +12,39 @@ from tests.footage import Media
 from tests.house import working
 from tests.makers import PLAIN, Maker
 from tests.paid import paid_provider
+from tests.proving import Proof
 
-#: Files of few tests that take minutes each: begun first, they do not hold up the end.
-LONG = ("test_races_counted", "test_races", "test_storage_machine")
+# Many tests start processes: compiling everything anew would be most of what each of them does.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# No example fails for taking long: that would be about the machine.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
+
+
+#: Files that take longest are begun first, so that they do not hold up the end.
+LONG = ("test_provider_matrix", "test_kill", "test_page", "test_races_counted", "test_races")
+#: What makes a test slow: a Discord with a bot in it, ffmpeg, a process of ours.
+SLOW_FIXTURES = frozenset({"playground", "media", "place", "stage"})
+SLOW_FILES = frozenset(
+    {
+        *("test_kill", "test_kill_joined", "test_cli", "test_settings", "test_readme"),
+        *("test_seams", "test_fitting", "test_media", "test_local_provider", "test_posters"),
+        *("test_playground_memory", "test_callbacks", "test_adding_one", "test_auditing"),
+        *("test_charts", "test_bucket_played"),
+    }
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the files: several of them are done at a time, one after the other."""
+    """Order the files, several of which are done at a time; mark what `make check` leaves out."""
     rank = {name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
+    for item in items:
+        uses = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+        if uses or item.path.stem in SLOW_FILES:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture
@@ -25,6 +52,12 @@ async def playground() -> AsyncIterator[Playground]:
     """A Discord on loopback, fresh for this test, with nothing connected to it."""
     async with open_playground() as running:
         yield running
+
+
+@pytest.fixture
+def proof(request: pytest.FixtureRequest) -> Proof:
+    """Where a test marked `prove` notes what it tried."""
+    return Proof(request.node)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,10 @@ from pydantic import SecretStr
 from bot.cli import deploy
 from bot.client import point_at
 from bot.settings import Settings
+from tests.databases import fresh
+
+#: Seconds after which something will never come. No test waits so long unless it fails.
+HANGS = 60.0
 
 
 def settings_for(playground, data, **more):
@@ -37,7 +41,7 @@ async def working(
     stop = asyncio.Event()
     try:
         async with deploy(
-            settings_for(playground, data, **more),
+            settings_for(playground, fresh(data), **more),
             environ=environ or {},
             clock=wall or playground.clock.now,
             steady=playground.clock.now,
@@ -47,7 +51,7 @@ async def working(
         ) as deployment:
             task = asyncio.create_task(deployment.run(stop))
             try:
-                await asyncio.wait_for(ready(deployment.bot, task), 15)
+                await asyncio.wait_for(ready(deployment.bot, task), HANGS)
                 yield deployment
             finally:
                 stop.set()
@@ -63,13 +67,13 @@ def unlinked(message):
 
 async def ready(bot, task):
     """Until the bot is connected; if its task dies first, why."""
-    while not bot.is_ready():
+    while not bot.is_ready() or any(guild.unavailable for guild in bot.guilds):
         if task.done():
             await task
         await asyncio.sleep(0.01)
 
 
-async def until(condition, timeout=10):
+async def until(condition, timeout=HANGS):
     """Wait until *condition*, a function, gives something true (an awaitable is awaited)."""
     async with asyncio.timeout(timeout):
         while True:

@@ -55,7 +55,7 @@ class Place:
 
     async def _job_of(self, asked, wait=True):
         request = f"interaction:{asked.id}"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 job = await self.store.writer.read(lambda db: requested(db, request))
                 if job is not None and (job.card_id is not None or not wait):

@@ -1,23 +1,23 @@
 """Two hundred orders at once over the wire, of which a limit of one lets exactly one through.
 
-Real orders, typed into a Discord on loopback, through discord.py, to SQLite: a hundred rounds,
-or as many as RACE_ROUNDS says.
+Real orders, typed into a Discord on loopback, through discord.py, to SQLite: ten rounds, and a
+hundred in `make prove`.
 """
 
 import asyncio
-import os
 from dataclasses import replace
 
 from playground import open_playground
 from storage import State
 from tests.house import until, working
 from tests.paid import paid_provider, said
+from tests.proving import scaled
 
-ROUNDS = int(os.environ.get("RACE_ROUNDS", "100"))
+ROUNDS = scaled(10, 100)
 ORDERS = 200
 
 
-async def race(folder, command, options, too_late):
+async def race(folder, proof, command, options, too_late):
     """Let *command*, with *options*, set the limit; who is refused hears *too_late*."""
     async with (
         open_playground(rate_limits=False) as playground,
@@ -51,6 +51,7 @@ async def race(folder, command, options, too_late):
             await _make_room(house, newest, mira, playground)
         assert len(await house.store.jobs.newest(limit=1000)) == ROUNDS
         assert await house.store.check(thorough=True) == []
+    proof.tried(ROUNDS, f"rounds of {ORDERS} orders at once", independent=True)
 
 
 def _deciding():

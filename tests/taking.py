@@ -8,16 +8,16 @@ from tests.house import until
 RETAKE, EXTEND, FAVOURITE, SEND, REMOVE = "🔁", "⏩", "⭐", "✉️", "❌"
 
 
-async def clip_of(person, number=1, timeout=20):
+async def clip_of(person, number=1):
     """The message that carries clip *number*, once its reactions are there."""
     return await person.wait_for(
-        lambda each: f"#{number}** is ready" in each.text and bool(each.attachments), timeout
+        lambda each: f"#{number}** is ready" in each.text and bool(each.attachments)
     )
 
 
-async def first_clip(person, prompt="a red fox", timeout=20, **options):
+async def first_clip(person, prompt="a red fox", **options):
     await (await person.type("/video text", prompt=prompt, **options)).answered
-    return await clip_of(person, timeout=timeout)
+    return await clip_of(person)
 
 
 async def done(house, number):
@@ -25,7 +25,7 @@ async def done(house, number):
         job = await house.store.jobs.get(number)
         return job if job is not None and job.state is State.DONE else None
 
-    return await until(ended, 20)
+    return await until(ended)
 
 
 async def saved(message, path):

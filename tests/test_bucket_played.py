@@ -53,7 +53,7 @@ async def house(playground, tmp_path, able, s3):
 
 async def copied(house, number):
     """The copy of a clip, once it is in the bucket."""
-    return await until(lambda: house.store.files.copy_of(f"takes/{number}.mp4"), 20)
+    return await until(lambda: house.store.files.copy_of(f"takes/{number}.mp4"))
 
 
 async def make_room(house, playground, tmp_path, *numbers):
@@ -76,7 +76,7 @@ async def test_a_clip_that_made_room_is_shown_sent_compared_and_built_on(
 
     asked = await mira.type("/video show", clip="1")
     await asked.answered
-    shown = await until(lambda: (m := asked.message) and m.attachments and m, 20)
+    shown = await until(lambda: (m := asked.message) and m.attachments and m)
     original = s3.objects[f"studio/{(await copied(house, 1)).key}"]
     assert (await fetched(shown.attachments[0])) == original
     await make_room(house, playground, tmp_path, 1)
@@ -87,12 +87,12 @@ async def test_a_clip_that_made_room_is_shown_sent_compared_and_built_on(
 
     asked = await mira.type("/video compare", a="1", b="2")
     await asked.answered
-    await until(lambda: (m := asked.message) and len(m.attachments) == 3, 30)
+    await until(lambda: (m := asked.message) and len(m.attachments) == 3)
     await make_room(house, playground, tmp_path, 1, 2)
 
     await mira.react(clip, "✉️")
     private = mira.go_to_dm()
-    await mira.wait_for(lambda each: each.channel_id == private and bool(each.attachments), 20)
+    await mira.wait_for(lambda each: each.channel_id == private and bool(each.attachments))
     await make_room(house, playground, tmp_path, 1)
 
     await mira.react(clip, "🔁")
@@ -114,7 +114,7 @@ async def test_the_link_to_an_original_is_ours_and_opens(
         await copied(house, 1)
         asked = await mira.type("/video show", clip="1", quality="original")
         await asked.answered
-        shown = await until(lambda: (m := asked.message) and "[the original](" in m.text and m, 20)
+        shown = await until(lambda: (m := asked.message) and "[the original](" in m.text and m)
         link = re.search(r"\[the original\]\((\S+)\) until <t:(\d+):f>", shown.text)
         assert link[1].startswith(f"{s3.endpoint}/originals/studio/takes/1-")
         assert int(link[2]) == pytest.approx(playground.clock.now() + 7 * DAY, abs=60)
@@ -131,12 +131,12 @@ async def test_what_only_a_link_can_deliver_waits_for_the_bucket(
     s3.held = asyncio.Event()
     async with working(playground, tmp_path, providers={"able": able}, **s3.settings()) as house:
         await (await mira.type("/video text", prompt="a fox")).answered
-        await until(lambda: s3.puts(), 20)
+        await until(lambda: s3.puts())
         assert (await house.store.jobs.get(1)).state is State.DELIVERING
         s3.held.set()
         await copied(house, 1)
         playground.clock.advance(60)
-        message = await mira.wait_for(lambda each: "**#1** is ready" in each.text, 30)
+        message = await mira.wait_for(lambda each: "**#1** is ready" in each.text)
         link = re.search(r"\[the original\]\((\S+)\)", message.text)[1]
         assert await read(link) == (200, able.made.read_bytes())
 
@@ -149,11 +149,11 @@ async def test_what_lies_in_a_bucket_that_is_down_is_said_and_told_of(
     s3.down = True
     asked = await mira.type("/video show", clip="1")
     await asked.answered
-    shown = await until(lambda: (m := asked.message) and "a red fox" in m.text and m, 20)
+    shown = await until(lambda: (m := asked.message) and "a red fox" in m.text and m)
     assert "The file of #1 lies in the bucket, which cannot be reached now" in shown.text
     asked = await mira.type("/video show", clip="1", public=True)
     await asked.answered
-    await until(lambda: (m := asked.message) and "cannot be reached now" in m.text, 20)
+    await until(lambda: (m := asked.message) and "cannot be reached now" in m.text)
 
 
 async def test_a_bucket_that_is_down_delays_nobody_and_is_filled_later(
@@ -162,7 +162,7 @@ async def test_a_bucket_that_is_down_delays_nobody_and_is_filled_later(
     s3.down = True
     await first_clip(mira)
     await done(house, 1)
-    await until(lambda: house.archive.trouble, 20)
+    await until(lambda: house.archive.trouble)
     status, body = await read(f"http://127.0.0.1:{house.web.port}/healthz")
     health = json.loads(body)
     assert (status, health["ok"]) == (200, True), "the bot is well without it"
@@ -190,7 +190,7 @@ async def test_delete_mine_leaves_nothing_on_the_disk_or_in_the_bucket(
     await until(lambda: len(s3.named()) == 3)
     asked = await mira.type("/video compare", a="1", b="2")
     await asked.answered
-    await until(lambda: (m := asked.message) and len(m.attachments) == 3, 30)
+    await until(lambda: (m := asked.message) and len(m.attachments) == 3)
     asked = await mira.type("/video privacy")
     await asked.answered
     sure = await pressed(mira, await until(lambda: asked.message), "Delete mine…")
@@ -210,12 +210,12 @@ async def test_killed_between_the_copy_and_its_note_nothing_is_sent_twice(
     mortal += [playground.token, str(data), "copied"]
     async with process(*mortal, log=log, environ=environ) as bot:
         await order(playground, mira, **SMALL)
-        assert await asyncio.wait_for(bot.wait(), 40) == -signal.SIGKILL, log.read_text()[-2000:]
+        assert await asyncio.wait_for(bot.wait(), 60) == -signal.SIGKILL, log.read_text()[-2000:]
     [before] = s3.named()
     sent = len(s3.puts())
     async with run(playground, data, log, **environ):
         await exactly_one_clip(playground, mira, log)
-        await until(lambda: s3.calls[-1] == ("HEAD", before), 20)
+        await until(lambda: s3.calls[-1] == ("HEAD", before))
     assert s3.named() == [before]
     assert len(s3.puts()) == sent
 

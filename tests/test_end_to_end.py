@@ -62,7 +62,7 @@ async def test_an_order_becomes_a_card_a_thread_progress_a_clip_and_one_ping(
             card = asked.message
             assert "a red fox" in card.text
             assert "free" in card.text, "the price is said before it is spent"
-            clip = await mira.wait_for(lambda each: bool(each.attachments), 30)
+            clip = await mira.wait_for(lambda each: bool(each.attachments))
             await mira.wait_for(lambda each: "Done" in each.text and each.id == card.id)
             while not feed._queue.empty():
                 event, data = await feed.get()
@@ -156,11 +156,11 @@ async def test_a_dropped_gateway_resumes_and_misses_nothing(playground, mira, he
     await mira.wait_for("Rendering")
     await playground.gateway.drop()
     held.finished = True
-    await mira.wait_for(lambda each: MINE in each.text, 20)
+    await mira.wait_for(lambda each: MINE in each.text)
     await until(lambda: playground.online)
     asked = await mira.type("/video text", prompt="after")
     await asked.answered
-    await mira.wait_for(lambda each: MINE in each.text and "#2" in each.text, 20)
+    await mira.wait_for(lambda each: MINE in each.text and "#2" in each.text)
 
 
 async def test_a_clip_that_takes_16_minutes_is_delivered_all_the_same(

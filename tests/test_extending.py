@@ -149,7 +149,7 @@ async def test_a_native_extension_runs_on_at_both_ends(playground, tmp_path, mir
     """The provider that comes with Dailies: what it joins itself is looked at, too."""
     environ = {"LOCAL_SECONDS": "0.1"}
     async with working(playground, tmp_path, environ=environ) as house:
-        clip = await first_clip(mira, duration=2, resolution="480p", timeout=60)
+        clip = await first_clip(mira, duration=2, resolution="480p")
         mira.go(clip.channel_id)
         for number, direction in ((2, "end"), (3, "start")):
             asked = await mira.type(

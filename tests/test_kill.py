@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from playground import open_playground
 from tests.house import until
+from tests.proving import SEED, scaled
 
 ROOT = Path(__file__).parent.parent
 INSTANTS = [
@@ -57,7 +59,7 @@ def run(playground, data, log, **more):
 
 
 async def order(playground, mira, **options):
-    await until(lambda: playground.online and mira.commands(), 20)
+    await until(lambda: playground.online and mira.commands())
     asked = await mira.type("/video text", prompt="a red fox", **options)
     await asked.answered
 
@@ -65,8 +67,8 @@ async def order(playground, mira, **options):
 async def exactly_one_clip(playground, mira, log, *, after=1.0):
     """One clip is there, and no second one comes."""
     try:
-        await mira.wait_for(lambda each: bool(each.attachments), 40)
-        await mira.wait_for(lambda each: "Done" in each.text, 20)
+        await mira.wait_for(lambda each: bool(each.attachments))
+        await mira.wait_for(lambda each: "Done" in each.text)
     except TimeoutError:
         pytest.fail(log.read_text()[-4000:])
     await asyncio.sleep(after)
@@ -76,6 +78,7 @@ async def exactly_one_clip(playground, mira, log, *, after=1.0):
 
 
 SMALL = {"duration": 2, "resolution": "480p"}
+CLIPS, KILLS = scaled(1, 25), 4  #: while each is made
 
 
 @pytest.mark.parametrize("instant", INSTANTS)
@@ -85,25 +88,35 @@ async def test_killed_at_a_named_instant(playground, tmp_path, instant):
     mortal = ["-m", "tests.mortal_bot", *arguments, str(tmp_path / "data"), instant]
     async with process(*mortal, log=log) as bot:
         await order(playground, mira, **SMALL)
-        assert await asyncio.wait_for(bot.wait(), 30) == -signal.SIGKILL, log.read_text()[-2000:]
+        assert await asyncio.wait_for(bot.wait(), 60) == -signal.SIGKILL, log.read_text()[-2000:]
     if instant == "posted":
         playground.clock.advance(600)  # Discord has forgotten the nonce: history is all there is
     async with run(playground, tmp_path / "data", log):
         await exactly_one_clip(playground, mira, log)
 
 
-async def test_killed_again_and_again_at_any_time(playground, tmp_path):
-    mira, log, dice = playground.person("mira"), tmp_path / "log", random.Random(5)
+@pytest.mark.prove
+async def test_killed_again_and_again_at_any_time(tmp_path, proof):
+    dice = random.Random(SEED)
+    for number in range(CLIPS):
+        async with open_playground() as playground:
+            await _killed_while_it_makes_one(playground, tmp_path / str(number), dice)
+    proof.tried(CLIPS * KILLS, "kills at a random moment", independent=True)
+
+
+async def _killed_while_it_makes_one(playground, folder, dice):
+    folder.mkdir()
+    mira, log = playground.person("mira"), folder / "log"
     ordered = False
-    for _ in range(4):
-        async with run(playground, tmp_path / "data", log, LOCAL_SECONDS="2"):
+    for _ in range(KILLS):
+        async with run(playground, folder / "data", log, LOCAL_SECONDS="2"):
             if not ordered:
                 await order(playground, mira, **SMALL)
                 ordered = True
             else:
-                await until(lambda: playground.online, 20)
+                await until(lambda: playground.online)
             await asyncio.sleep(dice.uniform(0.0, 1.5))
-    async with run(playground, tmp_path / "data", log):
+    async with run(playground, folder / "data", log):
         await exactly_one_clip(playground, mira, log)
 
 
@@ -113,7 +126,7 @@ async def test_sigterm_ends_cleanly_and_the_clip_comes_after_the_restart(playgro
         await order(playground, mira, **SMALL)
         await mira.wait_for("Rendering")
         bot.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(bot.wait(), 15) == 0, log.read_text()[-2000:]
+        assert await asyncio.wait_for(bot.wait(), 60) == 0, log.read_text()[-2000:]
     assert "Traceback" not in log.read_text()
     async with run(playground, tmp_path / "data", log):
         await exactly_one_clip(playground, mira, log)
@@ -122,9 +135,9 @@ async def test_sigterm_ends_cleanly_and_the_clip_comes_after_the_restart(playgro
 async def test_a_second_instance_leaves_with_a_sentence(playground, tmp_path):
     log, second = tmp_path / "log", tmp_path / "second"
     async with run(playground, tmp_path / "data", log):
-        await until(lambda: playground.online, 20)
+        await until(lambda: playground.online)
         async with run(playground, tmp_path / "data", second) as bot:
-            assert await asyncio.wait_for(bot.wait(), 20) == 3
+            assert await asyncio.wait_for(bot.wait(), 60) == 3
     [line] = second.read_text().splitlines()
     assert line.startswith("Another Dailies (pid ")
     assert "DAILIES_DATA" in line

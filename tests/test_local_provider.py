@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -503,18 +504,19 @@ async def test_no_more_are_rendered_at_once_than_the_limit_says(local):
 async def test_the_event_loop_hardly_notices_a_render(local):
     wanted = order(SMALL.but(resolution="720p", prompt="word " * 1000))
     await local.submit(wanted)
-    loop, worst = asyncio.get_running_loop(), 0.0
+    # What this thread computes at a stretch: other processes' turns are not in it.
+    worst = 0.0
     async with asyncio.timeout(60):
         while (await local.poll(wanted, wanted.attempt)).stage is not Stage.READY:
-            before = loop.time()
+            before = time.thread_time()
             await asyncio.sleep(0.005)
-            worst = max(worst, loop.time() - before - 0.005)
-    assert worst < 0.7
+            worst = max(worst, time.thread_time() - before)
+    assert worst < 0.5
 
 
 async def running(provider: Local, wanted: Order) -> None:
     """Wait until its ffmpeg is at work."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             report = await provider.poll(wanted, wanted.attempt)
             assert report.stage is not Stage.READY, "it was too quick to be stopped"
@@ -608,7 +610,7 @@ async def test_a_killed_bot_takes_its_renders_with_it_and_loses_nothing(tmp_path
         sys.executable, "-c", BOT, tmp_path / "local", stdout=asyncio.subprocess.PIPE
     )
     try:
-        assert await asyncio.wait_for(bot.stdout.readline(), 30) == b"rendering\n"
+        assert await asyncio.wait_for(bot.stdout.readline(), 60) == b"rendering\n"
         [child] = children_of(bot.pid)
         bot.kill()
         await bot.wait()
@@ -616,7 +618,7 @@ async def test_a_killed_bot_takes_its_renders_with_it_and_loses_nothing(tmp_path
         if bot.returncode is None:
             bot.kill()
             await bot.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while Path(f"/proc/{child}/stat").exists():
             await asyncio.sleep(0.01)
     left = list((tmp_path / "local/attempt-1").glob("room-*"))
@@ -682,7 +684,7 @@ async def test_a_disk_that_takes_nothing_is_said_to_the_operator(tmp_path):
 
 async def refused(provider: Local, wanted: Order) -> Refusal:
     await provider.submit(wanted)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             try:
                 report = await provider.poll(wanted, wanted.attempt)
@@ -710,11 +712,11 @@ async def test_a_slowed_render_shows_its_time_as_progress(tmp_path):
     local = Local(tmp_path / "local", pace=3600, steady=clock)
     wanted = order()
     await local.submit(wanted)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await local.poll(wanted, wanted.attempt)).stage is Stage.WAITING:
             await asyncio.sleep(0.01)
     clock.now += 360
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await local.poll(wanted, wanted.attempt)).fraction != pytest.approx(0.1):
             await asyncio.sleep(0.01)
     assert not list((tmp_path / "local/attempt-1").glob("clip.mp4"))

@@ -33,10 +33,10 @@ async def test_a_newcomer_types_one_line_and_watches_the_clip(tmp_path, size):
         await page.wait_for_selector("#composer-input")
         await run(page, f"{COMMAND} duration:2 resolution:480p")
         card = page.locator(".log .message").filter(has_text="Dailies").last
-        await card.wait_for(timeout=5000)
-        await page.locator(".log").get_by_text("Open", exact=True).last.click(timeout=15_000)
+        await card.wait_for(timeout=60_000)
+        await page.locator(".log").get_by_text("Open", exact=True).last.click(timeout=60_000)
         video = page.locator(".log video")
-        await video.wait_for(timeout=30_000)
+        await video.wait_for(timeout=60_000)
         seconds, width, height, ended = await page.evaluate(PLAYED)
         assert seconds == pytest.approx(2, abs=0.1)
         assert (width, height) == (854, 480)

@@ -111,7 +111,7 @@ def expect(what):
     return playwright.expect(what)
 
 
-playwright.expect.set_options(timeout=15_000)  # other tests run beside these
+playwright.expect.set_options(timeout=60_000)  # other tests run beside these
 
 
 @dataclass

@@ -274,7 +274,7 @@ async def test_the_bot_is_told_the_limit_of_its_server(playground: Playground) -
         updated = asyncio.create_task(bot.wait_for("guild_update"))
         await asyncio.sleep(0)
         playground.world.set_boost(2)
-        await asyncio.wait_for(updated, 5)
+        await asyncio.wait_for(updated, 60)
         assert bot.guilds[0].filesize_limit == 50 * MIB
         channel = bot.get_channel(playground.channel("videos").id)
         assert isinstance(channel, discord.TextChannel)
@@ -287,11 +287,12 @@ async def test_the_bot_is_told_the_limit_of_its_server(playground: Playground) -
 
 
 async def test_a_sixth_message_in_five_seconds_is_one_too_many(raw: Raw) -> None:
-    answers = [await raw("POST", raw.videos + "/messages", SMALL) for _ in range(6)]
+    with raw.playground.clock.stopped():
+        answers = [await raw("POST", raw.videos + "/messages", SMALL) for _ in range(6)]
     assert [answer.status for answer in answers] == [200] * 5 + [429]
     assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == list("432100")
     assert answers[0].headers["X-RateLimit-Limit"] == "5"
-    assert 4 < float(answers[0].headers["X-RateLimit-Reset-After"]) <= 5
+    assert float(answers[0].headers["X-RateLimit-Reset-After"]) == 5
     assert answers[0].headers["X-RateLimit-Bucket"] == answers[5].headers["X-RateLimit-Bucket"]
     limited = answers[5]
     assert limited.body["message"] == "You are being rate limited."
@@ -322,9 +323,10 @@ async def test_discord_py_never_meets_a_429(playground: Playground) -> None:
 async def test_fifty_requests_a_second_are_the_most(raw: Raw) -> None:
     paths = [raw.videos, "/users/@me", f"/guilds/{raw.playground.guild.id}"] * 17
     statuses = []
-    for path in paths:
-        answer = await raw("GET", path)
-        statuses.append(answer.status)
+    with raw.playground.clock.stopped():
+        for path in paths:
+            answer = await raw("GET", path)
+            statuses.append(answer.status)
     assert statuses == [200] * 50 + [429]
     assert answer.body["global"] is True
     assert answer.headers["X-RateLimit-Scope"] == "global"
@@ -397,7 +399,7 @@ class Keeper(ToyBot):
 
     async def asked(self, playground: Playground) -> discord.Interaction:
         await playground.person("mira").type("/keep")
-        return await asyncio.wait_for(self.kept.get(), 5)
+        return await asyncio.wait_for(self.kept.get(), 60)
 
 
 async def test_an_interaction_is_acknowledged_once_and_within_three_seconds(

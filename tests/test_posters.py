@@ -38,8 +38,7 @@ async def card_of(person, number, *, poster=True):
             f"Done · #{number}\n" in f"{each.text}\n"
             and bool(each.flags & 1 << 15)
             and bool(shown(each)) is poster
-        ),
-        20,
+        )
     )
 
 

@@ -12,6 +12,7 @@ LIMITS = {
 }
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("limit", LIMITS)
-async def test_of_200_orders_at_once_over_the_wire_exactly_one_is_taken(tmp_path, limit):
-    await race(tmp_path, *LIMITS[limit])
+async def test_of_200_orders_at_once_over_the_wire_exactly_one_is_taken(tmp_path, proof, limit):
+    await race(tmp_path, proof, *LIMITS[limit])

@@ -1,5 +1,6 @@
 """Every figure of a report, however it is cut, is what the jobs and the ledger say."""
 
+import asyncio
 import csv
 import io
 import json
@@ -8,6 +9,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +17,9 @@ from bot import charts, office_words
 from bot.office import Report
 from storage import By, Defaults, State, Whose, open_store
 from storage.periods import Period
+from tests.databases import fresh
 from tests.drafts import NEEDS, draft
+from tests.proving import scaled
 
 NOON = 1_800_014_400.0  #: Friday 2027-01-15, 12:00 UTC
 DAY = 86_400.0
@@ -72,14 +76,30 @@ async def _moved(store, number, order, time):
     return job
 
 
-@settings(max_examples=60, deadline=None)
-@given(ORDERS)
-async def test_whatever_was_ordered_the_figures_agree(orders):
+EXAMPLES = scaled(25, 1_000)
+
+
+@pytest.mark.prove
+async def test_whatever_was_ordered_the_figures_agree(proof):
+    tried = 0
+
+    @settings(max_examples=EXAMPLES, deadline=None)
+    @given(ORDERS)
+    def agree(orders):
+        nonlocal tried
+        asyncio.run(figures_agree(orders))
+        tried += 1
+
+    await asyncio.to_thread(agree)
+    proof.tried(tried, "histories of up to 12 orders")
+
+
+async def figures_agree(orders):
     limits = Defaults(amount=None, budget=None, jobs_per_user=None, jobs_per_server=None)
     limits = replace(limits, per_minute=None)
     time = Time()
     with tempfile.TemporaryDirectory() as folder:
-        async with open_store(Path(folder), defaults=limits, wall=time, ticks=time) as store:
+        async with open_store(fresh(Path(folder)), defaults=limits, wall=time, ticks=time) as store:
             by = By(guild_id=10, actor_id=1)
             await store.moderation.set_rule(by, Whose.USER, 5, Period.DAY, user_id=31)
             await store.moderation.set_server(by, slow_lane=1)

@@ -18,6 +18,7 @@ from bot._ffmpeg import H264_AAC, ffmpeg
 from bot.assembly import PIECE, assemble
 from bot.backwards import backwards
 from storage import Input, Plan
+from tests.proving import SEED, scaled
 from tests.seams import apart, loudness, moving, no_gap, pictures, runs_on, same_pictures
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -180,7 +181,8 @@ async def test_turning_a_clip_round_takes_little_memory_however_long_it_is(tmp_p
     assert await largest("all_at_once", held) > 140 * picture > bounded
 
 
-async def test_an_assembly_that_is_killed_is_begun_again_and_leaves_nothing(long, tmp_path):
+@pytest.mark.prove
+async def test_an_assembly_that_is_killed_is_begun_again_and_leaves_nothing(long, tmp_path, proof):
     """kill -9 at any moment, as often as one likes: what comes out is the same clip."""
     clip = await part_of(long, tmp_path / "clip.mp4", 32, 72)
     piece = await part_of(long, tmp_path / f"2{PIECE}", 0, 33, turned=True)
@@ -196,9 +198,9 @@ print("begins", flush=True)
 asyncio.run(assemble(Plan(place="start", clip=given), Path({str(piece)!r}), Path({str(to)!r}),
                      data=Path({str(tmp_path)!r})))
 """
-    dice = random.Random(7)
-    left = 0
-    for _ in range(6):
+    dice = random.Random(SEED)
+    left, kills = 0, scaled(6, 100)
+    for _ in range(kills):
         process = subprocess.Popen(  # noqa: ASYNC220  # it is killed, not waited for
             [sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True
         )
@@ -220,3 +222,4 @@ asyncio.run(assemble(Plan(place="start", clip=given), Path({str(piece)!r}), Path
     same_pictures(await pictures(to), await pictures(long))
     assert piece.read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4", "2.mp4", f"2{PIECE}"}
+    proof.tried(kills, "kills of a join at a random moment", independent=True)

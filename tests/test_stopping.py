@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot import deployment as deploying
-from tests.house import PATIENT, until, working
+from tests.house import until, working
 from tests.paid import paid_provider
 from tests.test_kill import SMALL, order, run
 
@@ -24,7 +24,6 @@ def crashes(caplog):
 
 
 async def test_a_stop_in_a_burst_answers_everybody_whom_it_heard(playground, tmp_path, caplog):
-    playground.world.ack_within = PATIENT
     people = [playground.person(name) for name in ("mira", "jonas", "ada")] * (MANY // 3)
     limits = {"dailies_quota": 10**6, "dailies_budget": 10**6}
     pace = {"dailies_jobs_per_user": 100, "dailies_orders_at_once": 100}

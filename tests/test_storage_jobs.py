@@ -29,12 +29,13 @@ from storage import (
     open_store,
 )
 from storage.jobs import _columns, _job
+from tests.databases import fresh
 from tests.drafts import NEEDS, advance, draft
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncGenerator[Store]:
-    async with open_store(tmp_path) as store:
+    async with open_store(fresh(tmp_path)) as store:
         yield store
 
 

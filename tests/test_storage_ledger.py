@@ -22,6 +22,7 @@ from storage import (
     ledger,
     open_store,
 )
+from tests.databases import fresh
 from tests.drafts import NEEDS, advance, draft
 
 S = State
@@ -31,7 +32,7 @@ BY = By(guild_id=10, actor_id=1, why="because")
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncGenerator[Store]:
     defaults = Defaults(amount=10, budget=1000, per_minute=None)
-    async with open_store(tmp_path, defaults=defaults, wall=lambda: 1.8e9) as store:
+    async with open_store(fresh(tmp_path), defaults=defaults, wall=lambda: 1.8e9) as store:
         yield store
         assert await store.check(thorough=True) == []
 
@@ -303,7 +304,7 @@ AGAIN = "INSERT INTO event (job_id, rev, from_state, to_state, why, at) VALUES "
 async def test_a_check_finds_books_that_were_cooked(
     tmp_path: Path, harm: str, said: str, first: bool
 ) -> None:
-    async with open_store(tmp_path) as store:
+    async with open_store(fresh(tmp_path)) as store:
         await order(store)
         await store.jobs.add(draft(2))
         await store.moderation.grant(BY, 30, 4)
@@ -333,7 +334,7 @@ async def test_a_check_finds_books_that_were_cooked(
 async def test_what_was_changed_long_ago_is_found_from_the_beginning(
     tmp_path: Path, harm: str, said: str
 ) -> None:
-    async with open_store(tmp_path) as store:
+    async with open_store(fresh(tmp_path)) as store:
         await end(store, await order(store), *MADE, S.DONE, billed="yes")
         assert await store.check() == []
         await unguarded(store)
@@ -343,7 +344,7 @@ async def test_what_was_changed_long_ago_is_found_from_the_beginning(
 
 
 async def test_a_job_that_two_providers_took_is_found(tmp_path: Path) -> None:
-    async with open_store(tmp_path) as store:
+    async with open_store(fresh(tmp_path)) as store:
         job = await advance(store.jobs, await order(store), S.SUBMITTING, S.RENDERING)
         assert await store.check() == []
         await unguarded(store)

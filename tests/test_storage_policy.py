@@ -23,7 +23,9 @@ from storage import (
     Whose,
     open_store,
 )
+from tests.databases import fresh
 from tests.drafts import advance, draft
+from tests.proving import Proof, scaled
 
 NOON = 1_800_014_400.0  #: Friday 2027-01-15, 12:00 UTC
 DAY = 86_400.0
@@ -51,7 +53,7 @@ def time() -> Time:
 @pytest.fixture
 def opened(tmp_path: Path, time: Time) -> Callable[..., AbstractAsyncContextManager[Store]]:
     return lambda defaults=None: open_store(
-        tmp_path, defaults=defaults, wall=lambda: time.wall, ticks=lambda: time.ticks
+        fresh(tmp_path), defaults=defaults, wall=lambda: time.wall, ticks=lambda: time.ticks
     )
 
 
@@ -534,7 +536,7 @@ async def test_clocks_that_jump_free_nobody_and_freeze_nobody(
 
 # Races.
 
-ROUNDS, AT_ONCE = 100, 200
+ROUNDS, AT_ONCE = scaled(10, 100), 200
 
 Setting = Callable[[Store, By], Awaitable[object]]
 KINDS: dict[str, tuple[Setting, dict[str, Any], Limit]] = {
@@ -583,8 +585,11 @@ KINDS: dict[str, tuple[Setting, dict[str, Any], Limit]] = {
 }
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("kind", KINDS)
-async def test_of_two_hundred_at_once_exactly_one_is_taken(store: Store, kind: str) -> None:
+async def test_of_two_hundred_at_once_exactly_one_is_taken(
+    store: Store, kind: str, proof: Proof
+) -> None:
     set_up, options, limit = KINDS[kind]
     for guild in range(1, ROUNDS + 1):
         await set_up(store, replace(BY, guild_id=guild))
@@ -597,3 +602,4 @@ async def test_of_two_hundred_at_once_exactly_one_is_taken(store: Store, kind: s
         refused = [each for each in answers if isinstance(each, Refused)]
         assert len(refused) == AT_ONCE - 1
         assert {each.limit for each in refused} == {limit}
+    proof.tried(ROUNDS, f"rounds of {AT_ONCE} orders at once", independent=True)

@@ -22,6 +22,7 @@ from storage import (
     Whose,
     open_store,
 )
+from tests.databases import fresh
 from tests.drafts import advance, draft
 
 NOON = 1_800_014_400.0  #: Friday 2027-01-15, 12:00 UTC
@@ -48,7 +49,7 @@ async def store(tmp_path, time):
     limits = Defaults(
         amount=10, budget=40, jobs_per_user=None, jobs_per_server=None, per_minute=None
     )
-    async with open_store(tmp_path, defaults=limits, wall=time, ticks=time) as store:
+    async with open_store(fresh(tmp_path), defaults=limits, wall=time, ticks=time) as store:
         yield store
 
 

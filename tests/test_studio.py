@@ -130,7 +130,7 @@ async def test_the_queue_is_live_and_moderators_move_and_cancel(ada, mira, paid,
     await ordered(mira, prompt="one more")
     await ada.wait_for(lambda each: each.id == queue.id and "5 under way" in each.text)
     paid.finished = True
-    await until(lambda: len(paid.submitted) == 5, 20)
+    await until(lambda: len(paid.submitted) == 5)
     assert [job for job, _ in paid.submitted][2] == 5
     audit = await said(ada, "/quota audit")
     assert "**cancelled**" in audit.text
@@ -166,7 +166,7 @@ async def test_with_the_slow_lane_a_spent_quota_waits_and_costs_nothing(
     mine = await said(mira, "/video usage")
     assert "**0 credits left**" in mine.text
     paid.finished = True
-    await until(lambda: len(paid.submitted) == 5, 20)
+    await until(lambda: len(paid.submitted) == 5)
     assert [job for job, _ in paid.submitted][-1] == 4
     await mira.wait_for(lambda each: each.id == card.id and "Done" in each.text)
     stand = await store.policy.standing(guild_id=guild, user_id=mira.id, roles=())
@@ -183,13 +183,13 @@ async def test_an_undelivered_clip_is_posted_again_where_a_moderator_is(
         playground.refuse("POST", rf"/channels/{place}/messages$", 403, 50001, times=50)
     playground.refuse("POST", r"/users/@me/channels$", 403, 50007, times=50)
     paid.finished = True
-    await until(lambda: _is(paid_house, 1, State.UNDELIVERED), 30)
+    await until(lambda: _is(paid_house, 1, State.UNDELIVERED))
     ada.go("storyboards")
     found = await said(ada, "/studio undelivered")
     assert "**#1**" in found.text
     done = await pressed(ada, found, "Post it here")
     assert done.state == "answered"
-    clip = await ada.wait_for(lambda each: bool(each.attachments), 20)
+    clip = await ada.wait_for(lambda each: bool(each.attachments))
     assert clip.channel_id == playground.channel("storyboards").id
     await until(lambda: _is(paid_house, 1, State.DONE))
     assert (await paid_house.store.policy.bill(1)).spent == 6
@@ -231,7 +231,7 @@ async def test_a_retry_says_that_it_may_be_paid_twice_and_the_ledger_remembers(
     assert "both are paid" in form.modal.text
     paid.finished = True
     await (await ada.fill(form, why="not in their list")).answered
-    await until(lambda: _is(paid_house, 1, State.DONE), 20)
+    await until(lambda: _is(paid_house, 1, State.DONE))
     assert (await store.policy.bill(1)).spent == 6
     again = await said(ada, "/studio unclear")
     assert "6 credits in suspense (attempt 1)" in again.text
@@ -309,9 +309,9 @@ async def test_what_cannot_be_a_rule_is_said(ada, paid_house, kind, typed, sente
 def test_no_pattern_can_hang_the_bot():
     """What makes a backtracking engine take years takes RE2 a moment."""
     rule = PromptRule(id=1, kind="pattern", text="(a+)+(a+)+(a+)+$")
-    begun = time.perf_counter()
+    begun = time.thread_time()
     assert not meets(rule, plain("a" * 6000 + "!"))
-    assert time.perf_counter() - begun < 1
+    assert time.thread_time() - begun < 10
 
 
 async def test_what_holds_in_a_channel_holds_in_its_threads(playground, tmp_path, ada, mira):
@@ -415,11 +415,11 @@ async def test_an_estimate_says_when_there_is_room_again(playground, ada, mira, 
         await until(lambda number=number: _is(paid_house, number, State.RENDERING))
         playground.clock.advance(60)
         paid.finished = True
-        await until(lambda number=number: _is(paid_house, number, State.DONE), 20)
+        await until(lambda number=number: _is(paid_house, number, State.DONE))
         paid.finished = False
     await said(ada, "/quota limits", clips_per_person="1")
     await ordered(mira)
-    await until(lambda: _estimated(paid_house, 4), 20)
+    await until(lambda: _estimated(paid_house, 4))
     refused = (await ordered(mira)).message
     assert "#4 should be ready <t:" in refused.text
     assert refused.text.endswith("(an estimate).")

@@ -221,7 +221,7 @@ async def test_where_replies_cannot_all_be_read_the_old_prompt_is_not_paid_for(
     for number in range(1001):
         await jonas.say(f"chat {number}")
     await mira.react(clip, RETAKE)
-    asked = await mira.wait_for("so I cannot see whether you replied to it", 20)
+    asked = await mira.wait_for("so I cannot see whether you replied to it")
     await nothing_ordered(house, 2)
     assert [button.label for button in asked.buttons] == ["Order it for 100 credits"]
     await mira.react(mine, RETAKE)

@@ -25,7 +25,7 @@ async def test_the_newest_clip_of_a_busy_thread_is_read_back_first(playground, t
     await mira.react(oldest, EXTEND)
     async with working(playground, tmp_path, providers={"plain": plain}) as house:
         jobs = house.store.jobs
-        await until(lambda: jobs.get(4), 20)
+        await until(lambda: jobs.get(4))
         made = {(await jobs.get(number)).brief.relation for number in (3, 4)}
         assert made == {"retake", "extend"}, "an old one is fetched by itself"
         await clip_of(mira, 3)

@@ -1,7 +1,7 @@
 """Buttons, message menus, forms and commands of a take; all of them again after a restart."""
 
 import asyncio
-import time
+import sys
 from dataclasses import replace
 from decimal import Decimal
 from urllib.parse import urlsplit
@@ -224,7 +224,7 @@ async def test_any_sound_in_a_message_becomes_the_sound_of_a_clip(
         [link] = [field for field in opened.modal.fields if field.custom_id == "link"]
         assert "drums.m4a" in link.component["value"]
         await answered(await mira.fill(opened, prompt="a drummer"))
-        clip = await clip_of(mira, 1, 40)
+        clip = await clip_of(mira, 1)
         brief = (await house.store.jobs.get(1)).brief
         assert (brief.mode, brief.prompt) == (Mode.AUDIO, "a drummer")
         made = await probe(await saved(clip, tmp_path / "clip.mp4"))
@@ -239,7 +239,7 @@ async def test_two_takes_are_compared_in_one_message(mira, house, tmp_path):
     second = await clip_of(mira, 2)
     mira.go(clip.channel_id)
     await mira.click(second, "Compare")
-    shown = await mira.wait_for(lambda each: len(each.attachments) == 3, 20)
+    shown = await mira.wait_for(lambda each: len(each.attachments) == 3)
     assert "take 1 (#1) and take 2 (#2)" in shown.text
     together = tmp_path / "together.mp4"
     async with aiohttp.ClientSession() as web, web.get(shown.attachments[2].url) as answer:
@@ -265,7 +265,7 @@ async def test_takes_of_a_thread_are_listed_with_their_parents(mira, house):
     assert "(#2) · retake of take 1 · a red fox" in lines[2]
     assert lines[3].startswith("[**take 1**](https://discord.com/channels/")
     assert lines[3].endswith(f"/{clip.id}) (#1) · a red fox · <@{mira.id}>")
-    board = await mira.wait_for(lambda each: "3 takes" in each.text, 15)
+    board = await mira.wait_for(lambda each: "3 takes" in each.text)
     assert board.channel_id == clip.channel_id
     asked = await answered(await mira.type("/video takes", favourites=True))
     assert asked.message.text == "You have no favourites yet; ⭐ marks one."
@@ -303,7 +303,6 @@ async def test_twelve_hundred_takes_are_counted_listed_and_added_up(playground, 
                 and "take 1200" in each.text
                 and "under way" not in each.text
             ),
-            20,
         )
         listed = sum("**take " in each for each in shown.text.split("\n"))
         assert f"and {1200 - listed} earlier ones" in shown.text
@@ -313,13 +312,26 @@ async def test_twelve_hundred_takes_are_counted_listed_and_added_up(playground, 
             takes = await store.takes.of_thread(clip.channel_id, limit=40, standing=True)
             tally = await store.takes.tally(clip.channel_id)
             parents = await store.takes.parents(takes, guild_id=playground.guild.id)
-            began = time.process_time()
-            board(
-                takes, parents, tally=tally, approved=[], liked=[], usd_per_credit=Decimal("0.01")
-            )
-            return time.process_time() - began
+            calls = 0
 
-        assert await board_made() < 0.3
+            def counted(*_):
+                nonlocal calls
+                calls += 1
+
+            sys.setprofile(counted)
+            try:
+                board(
+                    *(takes, parents),
+                    tally=tally,
+                    approved=[],
+                    liked=[],
+                    usd_per_credit=Decimal("0.01"),
+                )
+            finally:
+                sys.setprofile(None)
+            return calls
+
+        assert await board_made() < 10_000, "calls, not seconds: as many on every machine"
 
 
 async def test_settings_are_kept_under_a_name_and_used_again(playground, mira, jonas, house, plain):

@@ -38,7 +38,7 @@ async def test_a_clip_of_60_mb_is_made_to_fit_a_server_of_10(mira, house, plain,
     plain.made = await dense(tmp_path / "dense.mp4")
     before = await probe(plain.made)
     assert before.size > 60 * MIB
-    clip = await first_clip(mira, timeout=90)
+    clip = await first_clip(mira)
     assert f"compressed from {before.size / MIB:.0f} MB" in clip.text
     assert 8.5 * MIB < clip.attachments[0].size <= 10 * MIB
     assert clip.attachments[0].description == "A clip made from: a red fox"
@@ -125,7 +125,7 @@ async def test_hdr_is_frames_with_a_clip_to_look_at(playground, mira, tmp_path, 
             archive.writestr("../../outside.exr", frames.read(frames.namelist()[0]))
         able.made = packed
         await (await mira.type("/video text", prompt="another")).answered
-        message = await mira.wait_for(lambda each: "**#2** is ready" in each.text, 20)
+        message = await mira.wait_for(lambda each: "**#2** is ready" in each.text)
         [shown] = message.attachments
         assert shown.filename == "dailies-2-preview.mp4"
         assert "a ZIP of EXR frames, for grading · [the original](" in message.text

@@ -69,7 +69,7 @@ async def test_a_joined_clip_says_how_long_it_is_and_what_is_retaken(playground,
         assert (order.duration, order.plan.place, order.plan.start) == (3, "part", 0.0)
         assert "retake of take 2 (0\u2013" in unlinked(whole)
         shown = await answered(await mira.type("/video compare", a="1", b="2"))
-        compared = await mira.wait_for(lambda each: len(each.attachments) == 3, 20)
+        compared = await mira.wait_for(lambda each: len(each.attachments) == 3)
         assert "take 1 (#1): plain" in compared.text.replace("\\", "")
         assert "· 1 s ·" in compared.text
         assert "· 3 s ·" in compared.text
@@ -87,11 +87,14 @@ async def test_what_a_form_waits_for_shares_one_deadline_and_goes_on_without_it(
         asked.append(f"{name} came")
 
     assert FORM < 2, "Discord waits for 3 s, and the way there and back is in them"
-    began = time.monotonic()
-    until = began + 1.0
+    until = time.monotonic() + 0.05
     assert await _soon(slow("clip"), until) is None
-    assert await _soon(slow("price"), until) is None
-    assert time.monotonic() - began < 1.8, "the second did not wait for a second of its own"
+    second = asyncio.create_task(_soon(slow("price"), until))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert second.done(), "the second has no time of its own"
+    assert second.result() is None
     given.set()
-    await asyncio.sleep(0.01)
+    for _ in range(20):
+        await asyncio.sleep(0)
     assert asked == ["clip", "price", "clip came", "price came"]

@@ -169,7 +169,7 @@ async def test_favourites_gather_where_moderators_say_and_reviewers_approve(
     )
     await jonas.react(clip, FAVOURITE)
     await jonas.react(clip, "✅")
-    await mira.wait_for(lambda each: "approved: take 1" in each.text, 15)
+    await mira.wait_for(lambda each: "approved: take 1" in each.text)
     gathered = [each for each in mira.messages(boards.id) if each.attachments]
     assert [each.id for each in gathered] == [there.id]
     with pytest.raises(PersonCannot):
@@ -182,7 +182,7 @@ async def test_a_favourite_of_a_closed_channel_is_not_shown_to_everybody(playgro
     ada.go("moderators")
     clip = await first_clip(ada)
     await ada.react(clip, FAVOURITE)
-    await ada.wait_for(lambda each: "favourites: take 1" in each.text, 15)
+    await ada.wait_for(lambda each: "favourites: take 1" in each.text)
     assert not [each for each in ada.messages(boards.id) if each.attachments]
     assert (await house.store.takes.get(1, guild_id=playground.guild.id)).favourites == 1
 
@@ -216,7 +216,7 @@ async def test_a_favourite_is_counted_and_taken_back(playground, mira, jonas, ho
         return await count() == number
 
     await until(lambda: is_count(2))
-    await mira.wait_for(lambda each: "### Takes" in each.text and "⭐ 2" in each.text, 15)
+    await mira.wait_for(lambda each: "### Takes" in each.text and "⭐ 2" in each.text)
     await jonas.unreact(clip, FAVOURITE)
     await until(lambda: is_count(1))
 
@@ -269,7 +269,7 @@ async def test_a_reviewer_signs_a_take_off(playground, mira, house):
     clip = await first_clip(mira)
     await mira.react(clip, "✅")
     await ada.react(clip, "✅")
-    await mira.wait_for(lambda each: "approved: take 1" in each.text, 15)
+    await mira.wait_for(lambda each: "approved: take 1" in each.text)
     take = await house.store.takes.get(1, guild_id=playground.guild.id)
     assert take.approved_by == (ada.id,)
     assert "✅" in own_reactions(mira, clip), "from anyone else it is just a reaction"

@@ -12,7 +12,9 @@ from bot.steps import PATIENCE
 from bot.studio import Place, Studio
 from bot.worker import Worker
 from storage import Brief, Defaults, State, open_store
+from tests.databases import fresh
 from tests.doubles import PRICE, Clock, FakeProvider, Screen, model
+from tests.drafts import draft
 
 RUNNING = Report(stage=Stage.RUNNING, fraction=0.5)
 
@@ -82,7 +84,7 @@ def provider():
 @pytest.fixture
 async def store(tmp_path, clock):
     unlimited = Defaults(per_minute=None, jobs_per_user=None, budget=None, amount=None)
-    async with open_store(tmp_path, defaults=unlimited, wall=clock, ticks=clock) as store:
+    async with open_store(fresh(tmp_path), defaults=unlimited, wall=clock, ticks=clock) as store:
         yield store
 
 
@@ -627,3 +629,26 @@ async def test_a_card_that_stands_lets_its_job_go_on_at_once(house, store):
     await house.studio.placed(job, card_channel_id=2, card_id=5, thread_id=None)
     await house.run_now()
     assert (await house.get(job)).state is State.RENDERING
+
+
+async def test_after_a_start_every_card_of_a_late_ending_is_looked_after(house, screen, clock):
+    for user in range(60):
+        job = await house.get(await house.order(user=user))
+        await house.store.jobs.save(job.to(State.CANCELLED, now=clock(), cancelled_by=user))
+    early = await house.get(await house.order(user=99))
+    clock.advance(-3600)
+    await house.store.jobs.save(early.to(State.CANCELLED, now=clock(), cancelled_by=99))
+    clock.advance(3600)
+    screen.shown.clear()
+    await house.worker.load()
+    assert {number for number, _, _ in screen.shown} == set(range(1, 61))
+
+
+async def test_who_asks_for_all_jobs_gets_all(house):
+    for number in range(30):
+        await house.store.jobs.add(draft(number, guild_id=1, user_id=7))
+    assert len(await house.store.jobs.of(guild_id=1, limit=None)) == 30
+    assert len(await house.store.jobs.of(guild_id=1, states={State.QUEUED}, limit=None)) == 30
+    place = Place(guild_id=1, channel_id=2, user_id=7)
+    assert len(await house.studio.queue(place=place)) == 25
+    assert len(await house.studio.queue(place=place, limit=None)) == 30

@@ -7,6 +7,7 @@ from discord.ext import commands
 
 from bot import office_words
 from bot.client import Dailies, Interaction
+from cogs import _forms
 from cogs._pressing import moderating
 from cogs.studio import parked, rules, setting
 from cogs.studio.alerts import Alerts
@@ -112,5 +113,6 @@ class Desk(
 
 
 async def setup(bot: Dailies) -> None:
+    await _forms.add_to(bot)
     await bot.add_cog(Desk(bot))
     await bot.add_cog(Alerts(bot))

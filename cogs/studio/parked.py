@@ -4,7 +4,8 @@ The same buttons stand in the message that told moderators of a job, see `alerts
 then ends with the job's revision, and that message is written anew by whoever wrote it.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import discord
@@ -13,7 +14,8 @@ from discord import ui
 from bot import answering, office_words
 from bot.client import Interaction
 from bot.limits import in_words
-from cogs._pressing import Form, Waits, button, moderating, pressed
+from cogs._forms import form, sent
+from cogs._pressing import Waits, button, moderating, pressed
 from cogs.studio.views import Part, renew, show
 
 TWICE = (
@@ -96,8 +98,23 @@ async def _check(interaction: Interaction, about: str, _: Sequence[str]) -> None
 
 @pressed("retry", moderators=True)
 async def _retry(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    job_id, *told = about.split(":")
-    await interaction.response.send_modal(Retry(int(job_id), told=bool(told)))
+    asking = form("Order it again?", "retry", about)
+    why: ui.TextInput[Any] = ui.TextInput(custom_id="why", max_length=200)
+    asking.add_item(ui.TextDisplay(TWICE))
+    asking.add_item(ui.Label(text="Why", component=why))
+    await interaction.response.send_modal(asking)
+
+
+@sent("retry", about=r"(\d{1,18})(:\d{1,18})?", moderators=True)
+async def _retry_sent(
+    interaction: Interaction, about: re.Match[str], given: Mapping[str, str]
+) -> None:
+    """A reason is asked for, and so nobody pays twice by a slip."""
+    place, office = moderating(interaction), interaction.client.office
+    await answering.acknowledge(interaction, thinking=False)
+    await office.retry(place, int(about[1]), why=given.get("why", ""))
+    if about[2] is None:  # else it is asked from the message that told moderators of the job
+        await _renew_trouble(interaction)
 
 
 @pressed("close", moderators=True, waits=Waits.CHANGE)
@@ -114,23 +131,3 @@ async def _billed(interaction: Interaction, about: str, _: Sequence[str]) -> Non
     place = moderating(interaction)
     await interaction.client.office.clear(place, int(job_id), int(attempt), billed=answer == "yes")
     await _renew_trouble(interaction)
-
-
-class Retry(Form, title="Order it again?"):
-    """Asks for a reason, and so makes sure that nobody pays twice by a slip."""
-
-    def __init__(self, job_id: int, *, told: bool) -> None:
-        """*told*: it is asked from the message that told moderators of the job."""
-        super().__init__()
-        self.job_id = job_id
-        self.told = told
-        self.why: ui.TextInput[Any] = ui.TextInput(custom_id="why", max_length=200)
-        self.add_item(ui.TextDisplay(TWICE))
-        self.add_item(ui.Label(text="Why", component=self.why))
-
-    async def on_submit(self, interaction: Interaction, /) -> None:  # type: ignore[override]  # our client's
-        place, office = moderating(interaction), interaction.client.office
-        await answering.acknowledge(interaction, thinking=False)
-        await office.retry(place, self.job_id, why=self.why.value)
-        if not self.told:
-            await _renew_trouble(interaction)

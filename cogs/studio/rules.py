@@ -1,6 +1,7 @@
 """/studio rules: what prompts may not hold."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import discord
@@ -9,11 +10,17 @@ from discord import ui
 from bot import messages, office_words
 from bot.client import Interaction
 from bot.prompt_rules import PATTERN_MAX, WORD_MAX
-from cogs._pressing import Form, Waits, button, marked, moderating, pressed
+from cogs._forms import form, sent
+from cogs._pressing import Waits, button, marked, moderating, pressed
 from cogs.studio.views import Part, page, renew
 from storage import PromptRule
 
 REMOVABLE = 25  #: rules that a menu can offer, the newest
+#: What stands above the field of each kind of rule.
+HELP = {
+    "word": "A word or phrase, met as whole words in any case.",
+    "pattern": "An RE2 regular expression; case does not matter.",
+}
 
 
 async def show(interaction: Interaction) -> None:
@@ -48,30 +55,24 @@ def _menu(rules: Sequence[PromptRule]) -> ui.Select[Any]:
 
 @pressed("forbid", moderators=True)
 async def _forbid(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await interaction.response.send_modal(Forbid("pattern" if about == "pattern" else "word"))
+    kind = "pattern" if about == "pattern" else "word"
+    typed: ui.TextInput[Any] = ui.TextInput(
+        custom_id="text", max_length=PATTERN_MAX if kind == "pattern" else WORD_MAX
+    )
+    asking = form(f"Refuse prompts with a {kind}", "forbid", kind)
+    asking.add_item(ui.Label(text=kind.title(), description=HELP[kind], component=typed))
+    await interaction.response.send_modal(asking)
+
+
+@sent("forbid", about="word|pattern", moderators=True)
+async def _forbid_sent(
+    interaction: Interaction, about: re.Match[str], given: Mapping[str, str]
+) -> None:
+    await interaction.client.office.forbid(moderating(interaction), about[0], given.get("text", ""))
+    await renew(interaction, await _parts(interaction))
 
 
 @pressed("allow", moderators=True, waits=Waits.CHANGE)
 async def _allow(interaction: Interaction, _about: str, picked: Sequence[str]) -> None:
     await interaction.client.office.allow(moderating(interaction), int(picked[0]))
     await renew(interaction, await _parts(interaction))
-
-
-class Forbid(Form):
-    """Asks for a word or a pattern."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(title=f"Refuse prompts with a {kind}")
-        self.kind = kind
-        most = PATTERN_MAX if kind == "pattern" else WORD_MAX
-        self.typed: ui.TextInput[Any] = ui.TextInput(custom_id="text", max_length=most)
-        help_ = (
-            "An RE2 regular expression; case does not matter."
-            if kind == "pattern"
-            else "A word or phrase, met as whole words in any case."
-        )
-        self.add_item(ui.Label(text=kind.title(), description=help_, component=self.typed))
-
-    async def on_submit(self, interaction: Interaction, /) -> None:  # type: ignore[override]  # our client's
-        await interaction.client.office.forbid(moderating(interaction), self.kind, self.typed.value)
-        await renew(interaction, await _parts(interaction))

@@ -1,6 +1,7 @@
 """/studio setup: one panel that shows how a server works, and changes it as it is touched."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import discord
@@ -11,9 +12,10 @@ from bot.client import Interaction
 from bot.errors import Refusal
 from bot.office import UNLIMITED, Overview, credits_of
 from bot.trouble import Denied, translated
-from cogs._pressing import Form, Waits, button, marked, moderating, pressed
+from cogs._forms import form, sent
+from cogs._pressing import Waits, button, marked, moderating, pressed
 from cogs.refusals import helping
-from storage import ChangedBy, Period, Rule, Server, Whose
+from storage import ChangedBy, Period, Server, Whose
 
 CHEAPEST = "-"  #: the value of "nobody in particular" in a menu of models
 #: What stands above each menu, in their order.
@@ -189,94 +191,75 @@ async def _slow(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 
 @pressed("confirm", moderators=True)
 async def _confirm(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
-    await interaction.response.send_modal(Above())
+    asking = form("Ask once more before dear orders", "confirm")
+    typed: ui.TextInput[Any] = ui.TextInput(custom_id="credits", max_length=20, required=False)
+    asking.add_item(
+        ui.Label(text="Above how many credits", description="Left empty: never.", component=typed)
+    )
+    await interaction.response.send_modal(asking)
 
 
-class Above(Form, title="Ask once more before dear orders"):
-    """Asks from which price on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.typed: ui.TextInput[Any] = ui.TextInput(
-            custom_id="credits", max_length=20, required=False
-        )
-        self.add_item(
-            ui.Label(
-                text="Above how many credits",
-                description="Left empty: never.",
-                component=self.typed,
-            )
-        )
-
-    async def on_submit(self, interaction: Interaction, /) -> None:  # type: ignore[override]  # our client's
-        moderating(interaction)
-        typed = self.typed.value.strip()
-        await _change(interaction, {"confirm_above": credits_of(typed) if typed else None})
+@sent("confirm", moderators=True)
+async def _confirm_sent(
+    interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
+) -> None:
+    typed = given.get("credits", "").strip()
+    await _change(interaction, {"confirm_above": credits_of(typed) if typed else None})
 
 
 @pressed("budget", moderators=True)
 async def _budget(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
-    found = await interaction.client.office.overview(moderating(interaction))
-    await interaction.response.send_modal(Budget(found.standing.budget))
+    rule = (await interaction.client.office.overview(moderating(interaction))).standing.budget
+    known = UNLIMITED if rule.amount is None else str(rule.amount)
+    amount: ui.TextInput[Any] = ui.TextInput(custom_id="amount", max_length=20, default=known)
+    period: ui.Select[Any] = ui.Select(
+        custom_id="period",
+        options=[
+            discord.SelectOption(
+                label=office_words.EACH[each], value=each, default=each is rule.period
+            )
+            for each in Period
+        ],
+    )
+    asking = form("What all members may spend together", "budget")
+    asking.add_item(
+        ui.Label(text="Credits", description="Or “unlimited”, or “default”.", component=amount)
+    )
+    asking.add_item(ui.Label(text="How often it begins anew", component=period))
+    await interaction.response.send_modal(asking)
+
+
+@sent("budget", moderators=True)
+async def _budget_sent(
+    interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
+) -> None:
+    place, period = moderating(interaction), Period(given.get("period") or Period.DAY)
+    await interaction.client.office.set_quota(place, Whose.SERVER, given.get("amount", ""), period)
+    await _renew(interaction)
 
 
 @pressed("zone", moderators=True)
 async def _zone(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
     found = await interaction.client.office.overview(moderating(interaction))
-    await interaction.response.send_modal(Clock(found.server.zone))
-
-
-class Budget(Form, title="What all members may spend together"):
-    """Asks for the server's budget and how often it begins anew."""
-
-    def __init__(self, rule: Rule) -> None:
-        super().__init__()
-        known = UNLIMITED if rule.amount is None else str(rule.amount)
-        self.amount: ui.TextInput[Any] = ui.TextInput(
-            custom_id="amount", max_length=20, default=known
+    typed: ui.TextInput[Any] = ui.TextInput(
+        custom_id="zone", max_length=60, required=False, default=found.server.zone
+    )
+    asking = form("By which clock days begin", "zone")
+    asking.add_item(
+        ui.Label(
+            text="Time zone",
+            description="Such as Europe/Paris; left empty: the deployment's.",
+            component=typed,
         )
-        self.period: ui.Select[Any] = ui.Select(
-            custom_id="period",
-            options=[
-                discord.SelectOption(
-                    label=office_words.EACH[each], value=each, default=each is rule.period
-                )
-                for each in Period
-            ],
-        )
-        self.add_item(
-            ui.Label(
-                text="Credits",
-                description="Or “unlimited”, or “default”.",
-                component=self.amount,
-            )
-        )
-        self.add_item(ui.Label(text="How often it begins anew", component=self.period))
-
-    async def on_submit(self, interaction: Interaction, /) -> None:  # type: ignore[override]  # our client's
-        place, period = moderating(interaction), Period(next(iter(self.period.values), Period.DAY))
-        await interaction.client.office.set_quota(place, Whose.SERVER, self.amount.value, period)
-        await _renew(interaction)
+    )
+    await interaction.response.send_modal(asking)
 
 
-class Clock(Form, title="By which clock days begin"):
-    """Asks for a time zone."""
-
-    def __init__(self, zone: str) -> None:
-        super().__init__()
-        self.typed: ui.TextInput[Any] = ui.TextInput(
-            custom_id="zone", max_length=60, required=False, default=zone
-        )
-        self.add_item(
-            ui.Label(
-                text="Time zone",
-                description="Such as Europe/Paris; left empty: the deployment's.",
-                component=self.typed,
-            )
-        )
-
-    async def on_submit(self, interaction: Interaction, /) -> None:  # type: ignore[override]  # our client's
-        await _change(interaction, {"zone": self.typed.value.strip() or None})
+@sent("zone", moderators=True)
+async def _zone_sent(
+    interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
+) -> None:
+    await _change(interaction, {"zone": given.get("zone", "").strip() or None})
 
 
 async def _change(interaction: Interaction, changes: dict[str, Any]) -> None:

@@ -1,10 +1,12 @@
 """Acting on clips: reactions, buttons, message menus, and the board of a thread."""
 
+from bot.cards import Pacer
 from bot.client import Dailies
+from cogs import _forms
 from cogs._pressing import Pressed
 from cogs.takes.boards import Boards
 from cogs.takes.comparing import Comparisons
-from cogs.takes.forms import Forms
+from cogs.takes.lists import PER_SECOND, Lists
 from cogs.takes.menus import MENUS
 from cogs.takes.reactions import Reactions
 from cogs.takes.readback import ReadBack
@@ -19,11 +21,11 @@ async def setup(bot: Dailies) -> None:
     bot.watchers.append(boards.touch)
     bot.delivery.posted = boards.touch
     await bot.add_cog(boards)
-    await bot.add_cog(Forms(bot))
+    await _forms.add_to(bot)
     await bot.add_cog(Comparisons())
     await bot.add_cog(Removing(bot))
     reactions = Reactions(bot)
     await bot.add_cog(reactions)
-    read_back = ReadBack(bot, reactions)
+    read_back = ReadBack(bot, reactions, Lists(bot, Pacer(per_second=PER_SECOND)))
     bot.delivery.found_again = read_back.read_found
     await bot.add_cog(read_back)

@@ -1,23 +1,22 @@
-"""The forms of a take. What is filled in is read by the form's own name, so a form that was
-opened before a restart can still be sent off after it."""
+"""The forms of a take: retake it, extend it, begin with a picture or a sound."""
 
 import asyncio
 import re
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import discord
 from discord import ui
-from discord.ext import commands
 
 from bot import messages
-from bot.client import Dailies, Interaction, place_of
+from bot.client import Interaction, place_of
 from bot.errors import Busy, Refusal
 from bot.inputs import Source
 from bot.studio import Asks, Place, Quote
 from bot.takes import Part, Verb, made_part
 from bot.text import clean, typed
+from cogs._forms import form, sent
 from cogs.takes import acting
 from storage import Brief, Job, Mode
 
@@ -25,10 +24,8 @@ PATIENCE = 1.5  #: seconds that a button may take to work something out; Discord
 FORM = 1.8  #: the same for a form, all that it says taken together
 PROMPT = 4000  #: characters that a form's field takes
 UNPRICED = "Its price could not be worked out in time; you are asked before it is ordered."
-#: The verb, the clip, and the price that the form showed, in credits.
-_NAME = re.compile(
-    r"form:(?P<verb>retake|extend|animate|sound):(?P<id>[0-9]{1,18})(?::(?P<price>[0-9]{1,18}))?"
-)
+#: What stands on a form: the clip, and the price that the form showed, in credits.
+_CLIP = r"(?P<id>\d{1,18})(?::(?P<price>\d{1,18}))?"
 _T = TypeVar("_T")
 _late: set[asyncio.Future[Any]] = set()  #: what a form did not wait for; the next one has it
 
@@ -50,13 +47,13 @@ async def retake(interaction: Interaction, job: Job, place: Place) -> None:
         said = str(no)
     if quote is not None:
         said = f"{what}: {messages.price(quote.price, interaction.client.usd_per_credit)}"
-    form = ui.Modal(title=f"Retake #{job.id}", custom_id=_name("retake", job, quote), timeout=900)
-    form.add_item(_text("From (seconds)", "from", f"{start:.1f}" if start else "0"))
-    form.add_item(_text("To (seconds)", "to", f"{end:.1f}" if end else ""))
-    form.add_item(_text("Prompt", "prompt", job.brief.prompt, long=True))
-    form.add_item(_choice("Make again", "replace", ("both", "picture", "sound"), "both"))
-    form.add_item(ui.TextDisplay(said + _cut(job)))
-    await interaction.response.send_modal(form)
+    asking = form(f"Retake #{job.id}", "retake", _about(job, quote))
+    asking.add_item(_text("From (seconds)", "from", f"{start:.1f}" if start else "0"))
+    asking.add_item(_text("To (seconds)", "to", f"{end:.1f}" if end else ""))
+    asking.add_item(_text("Prompt", "prompt", job.brief.prompt, long=True))
+    asking.add_item(_choice("Make again", "replace", ("both", "picture", "sound"), "both"))
+    asking.add_item(ui.TextDisplay(said + _cut(job)))
+    await interaction.response.send_modal(asking)
 
 
 async def extend(interaction: Interaction, job: Job, place: Place) -> None:
@@ -66,12 +63,12 @@ async def extend(interaction: Interaction, job: Job, place: Place) -> None:
     length = str((quote.brief.duration if quote is not None else None) or 6)
     said = "\n".join(_offer(interaction, *each) for each in quotes.items()) or UNPRICED
     ways = {end: _way(each) for end, each in quotes.items()}
-    form = ui.Modal(title=f"Extend #{job.id}", custom_id=_name("extend", job, quote), timeout=900)
-    form.add_item(_text("Seconds to add", "seconds", length))
-    form.add_item(_choice("At the", "direction", ("end", "start"), first, said=ways))
-    form.add_item(_text("What happens there", "prompt", job.brief.prompt, long=True))
-    form.add_item(ui.TextDisplay(said + _cut(job)))
-    await interaction.response.send_modal(form)
+    asking = form(f"Extend #{job.id}", "extend", _about(job, quote))
+    asking.add_item(_text("Seconds to add", "seconds", length))
+    asking.add_item(_choice("At the", "direction", ("end", "start"), first, said=ways))
+    asking.add_item(_text("What happens there", "prompt", job.brief.prompt, long=True))
+    asking.add_item(ui.TextDisplay(said + _cut(job)))
+    await interaction.response.send_modal(asking)
 
 
 async def _at_both_ends(interaction: Interaction, job: Job, place: Place) -> dict[str, Quote]:
@@ -115,104 +112,120 @@ async def begin(interaction: Interaction, verb: str, link: str) -> None:
     """Ask with which words a picture ("animate") or a sound ("sound") becomes a clip."""
     what = "image" if verb == "animate" else "sound"
     title = "Animate this image" if verb == "animate" else "Use this sound"
-    form = ui.Modal(title=title, custom_id=f"form:{verb}:0", timeout=900)
-    form.add_item(_text("Prompt", "prompt", "", long=True, required=False))
-    form.add_item(_text(f"The {what} (a link)", "link", link))
-    await interaction.response.send_modal(form)
+    asking = form(title, verb, 0)
+    asking.add_item(_text("Prompt", "prompt", "", long=True, required=False))
+    asking.add_item(_text(f"The {what} (a link)", "link", link))
+    await interaction.response.send_modal(asking)
 
 
-class Forms(commands.Cog):
-    """Takes what was filled in."""
+@sent("retake", about=_CLIP, moderators=False)
+async def _retake_sent(
+    interaction: Interaction, about: re.Match[str], given: Mapping[str, str]
+) -> None:
+    await _order(interaction, about, given, _retake_quote, Verb.RETAKE)
 
-    def __init__(self, bot: Dailies) -> None:
-        self._bot = bot
 
-    @commands.Cog.listener()
-    async def on_interaction(self, interaction: Interaction) -> None:
-        """A form was sent off, perhaps one that was opened before a restart."""
-        if interaction.type is not discord.InteractionType.modal_submit:
-            return
-        data: Mapping[str, Any] = interaction.data or {}
-        named = _NAME.fullmatch(str(data.get("custom_id", "")))
-        if named is None:
-            return
-        try:
-            seen = int(named["price"]) if named["price"] is not None else None
-            await self._sent(interaction, named["verb"], int(named["id"]), seen)
-        except Exception as error:  # noqa: BLE001  # a boundary: the apology is right here
-            await messages.apologise(interaction, error)
+@sent("extend", about=_CLIP, moderators=False)
+async def _extend_sent(
+    interaction: Interaction, about: re.Match[str], given: Mapping[str, str]
+) -> None:
+    await _order(interaction, about, given, _extend_quote, Verb.EXTEND)
 
-    async def _sent(
-        self, interaction: Interaction, verb: str, job_id: int, seen: int | None
-    ) -> None:
-        given = _given(interaction.data or {})
-        if verb in {"animate", "sound"}:
-            await self._begin(interaction, verb, given.get("prompt", ""), given.get("link", ""))
-            return
-        place, job = await acting.pressed(interaction, job_id, Verb(verb))
-        versions = self._bot.versions
-        await versions.may_change(job, place)
-        quoting = self._retake if verb == "retake" else self._extend
 
-        async def ordering() -> tuple[Job, bool]:
-            # All that may take long is in here: meanwhile the answer is "thinking…".
-            quote = await quoting(interaction, job, place, given)
-            if seen is None and quote.price:
-                price = messages.price(quote.price, self._bot.usd_per_credit)
-                raise Asks(quote, f"This costs {price}.")
-            return await versions.order(
-                quote,
-                request=f"interaction:{interaction.id}",
-                place=place,
-                confirmed=seen is not None and quote.price <= seen,
-            )
+@sent("animate", about=_CLIP, moderators=False)
+async def _animate_sent(
+    interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
+) -> None:
+    await _begin(interaction, Mode.IMAGE, "image", given)
 
-        await self._bot.answer(interaction, ordering())
 
-    async def _retake(
-        self, interaction: Interaction, job: Job, place: Place, given: Mapping[str, str]
-    ) -> Quote:
-        start, end = _number(given.get("from", "")), _number(given.get("to", ""))
-        seconds = (await self._bot.versions.clip(job, place)).seconds
-        if end is not None and seconds and abs(end - seconds) < 0.06:
-            end = None
-        # From edge to edge a clip is the same request again, unless that made only a part of it.
-        alone = made_part(job.brief, seconds) == (0.0, seconds)
-        start = (start or None) if alone else (start or 0.0)
-        return await self._bot.versions.retake(
-            job,
+@sent("sound", about=_CLIP, moderators=False)
+async def _sound_sent(
+    interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
+) -> None:
+    await _begin(interaction, Mode.AUDIO, "audio", given)
+
+
+Quoting = Callable[[Interaction, Job, Place, Mapping[str, str]], Awaitable[Quote]]
+
+
+async def _order(
+    interaction: Interaction,
+    about: re.Match[str],
+    given: Mapping[str, str],
+    quoting: Quoting,
+    verb: Verb,
+) -> None:
+    """Order what was filled in, at no more than the price that the form showed."""
+    seen = int(about["price"]) if about["price"] is not None else None
+    place, job = await acting.pressed(interaction, int(about["id"]), verb)
+    bot, versions = interaction.client, interaction.client.versions
+    await versions.may_change(job, place)
+
+    async def ordering() -> tuple[Job, bool]:
+        # All that may take long is in here: meanwhile the answer is "thinking…".
+        quote = await quoting(interaction, job, place, given)
+        if seen is None and quote.price:
+            price = messages.price(quote.price, bot.usd_per_credit)
+            raise Asks(quote, f"This costs {price}.")
+        return await versions.order(
+            quote,
             request=f"interaction:{interaction.id}",
             place=place,
-            part=Part(start=start, end=end, replace=given.get("replace")),
-            prompt=_prompt(given, job),
+            confirmed=seen is not None and quote.price <= seen,
         )
 
-    async def _extend(
-        self, interaction: Interaction, job: Job, place: Place, given: Mapping[str, str]
-    ) -> Quote:
-        seconds = _number(given.get("seconds", ""))
-        if seconds is None or seconds != int(seconds):
-            raise Refusal("The seconds to add are a whole number.")
-        return await self._bot.versions.extend(
-            job,
-            request=f"interaction:{interaction.id}",
-            place=place,
-            seconds=int(seconds),
-            direction=given.get("direction"),
-            prompt=_prompt(given, job),
-        )
+    await bot.answer(interaction, ordering())
 
-    async def _begin(self, interaction: Interaction, verb: str, prompt: str, link: str) -> None:
-        mode, field = (Mode.IMAGE, "image") if verb == "animate" else (Mode.AUDIO, "audio")
-        long = asyncio.Event()
-        order = self._bot.studio.order(
-            Brief(mode=mode, prompt=prompt),
-            request=f"interaction:{interaction.id}",
-            place=place_of(interaction),
-            sources={field: Source(url=link.strip())},
-            before_long=long.set,
-        )
-        await self._bot.answer(interaction, order, long=long)
+
+async def _retake_quote(
+    interaction: Interaction, job: Job, place: Place, given: Mapping[str, str]
+) -> Quote:
+    versions = interaction.client.versions
+    start, end = _number(given.get("from", "")), _number(given.get("to", ""))
+    seconds = (await versions.clip(job, place)).seconds
+    if end is not None and seconds and abs(end - seconds) < 0.06:
+        end = None
+    # From edge to edge a clip is the same request again, unless that made only a part of it.
+    alone = made_part(job.brief, seconds) == (0.0, seconds)
+    start = (start or None) if alone else (start or 0.0)
+    return await versions.retake(
+        job,
+        request=f"interaction:{interaction.id}",
+        place=place,
+        part=Part(start=start, end=end, replace=given.get("replace")),
+        prompt=_prompt(given, job),
+    )
+
+
+async def _extend_quote(
+    interaction: Interaction, job: Job, place: Place, given: Mapping[str, str]
+) -> Quote:
+    seconds = _number(given.get("seconds", ""))
+    if seconds is None or seconds != int(seconds):
+        raise Refusal("The seconds to add are a whole number.")
+    return await interaction.client.versions.extend(
+        job,
+        request=f"interaction:{interaction.id}",
+        place=place,
+        seconds=int(seconds),
+        direction=given.get("direction"),
+        prompt=_prompt(given, job),
+    )
+
+
+async def _begin(
+    interaction: Interaction, mode: Mode, field: str, given: Mapping[str, str]
+) -> None:
+    long = asyncio.Event()
+    order = interaction.client.studio.order(
+        Brief(mode=mode, prompt=given.get("prompt", "")),
+        request=f"interaction:{interaction.id}",
+        place=place_of(interaction),
+        sources={field: Source(url=given.get("link", "").strip())},
+        before_long=long.set,
+    )
+    await interaction.client.answer(interaction, order, long=long)
 
 
 async def _soon(work: Coroutine[Any, Any, _T], until: float) -> _T | None:
@@ -238,8 +251,8 @@ def _forgotten(task: asyncio.Future[Any]) -> None:
         task.exception()  # whoever asks next hears of it
 
 
-def _name(verb: str, job: Job, quote: Quote | None) -> str:
-    return f"form:{verb}:{job.id}" + (f":{quote.price}" if quote is not None else "")
+def _about(job: Job, quote: Quote | None) -> str:
+    return f"{job.id}" + (f":{quote.price}" if quote is not None else "")
 
 
 def _cut(job: Job) -> str:
@@ -292,17 +305,6 @@ def _choice(
         for each in values
     ]
     return ui.Label(text=label, component=ui.Select(custom_id=name, options=options))
-
-
-def _given(data: Mapping[str, Any]) -> dict[str, str]:
-    """What a form's fields hold, by their names."""
-    found = {}
-    for part in data.get("components", ()):
-        field = part.get("component") or {}
-        value = field.get("value") or next(iter(field.get("values") or ()), "")
-        if field.get("custom_id"):
-            found[field["custom_id"]] = str(value)
-    return found
 
 
 def _number(text: str) -> float | None:

@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from bot import messages
 from bot.client import Interaction, place_of
-from bot.studio import LIVE, SEARCHED, Studio
+from bot.studio import LIVE, Studio
 from cogs._pressing import button, pressed
 from cogs.video import words
 from cogs.video.words import choices, say, suggested
@@ -28,7 +28,7 @@ class Looking(commands.Cog):
     @app_commands.command()
     async def queue(self, interaction: Interaction) -> None:
         """What is under way in this server, and where it stands."""
-        jobs = await self.studio.queue(place=place_of(interaction), limit=SEARCHED)
+        jobs = await self.studio.queue(place=place_of(interaction), limit=None)
         shown = jobs[:QUEUED]
         text = messages.queue(shown, {job.id: self.studio.glimpse(job) for job in shown})
         if len(jobs) > text.count("\n"):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.doors import bare
 from tests.doors.test_wheel import free_port
-from tests.house import PATIENT, until
+from tests.house import until
 
 pytestmark = pytest.mark.skipif(
     not bare.possible(), reason="Only root can carry out the image's steps here; they were not."
@@ -88,7 +88,6 @@ def test_without_a_token_it_ends_with_a_sentence_and_pays_nobody(image, data):
 
 
 async def test_with_a_token_it_is_the_bot(image, data, playground, mira, tmp_path):
-    playground.world.ack_within = PATIENT
     environ = {
         "DISCORD_TOKEN": playground.token,
         "DISCORD_API_URL": playground.api_url,

@@ -1,0 +1,106 @@
+"""Forms that outlive a restart: what is filled in is read by the form's own name.
+
+What a form is for is written on it: `form:<name>:<about>`. Who registers a name with `sent` says
+what sending it off does, and whether it is for moderators alone. No form is held in memory.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+from discord import ui
+from discord.ext import commands
+
+from bot import messages
+from bot.client import Dailies, Interaction
+from bot.errors import Refusal
+from bot.office import require
+from cogs._pressing import standing_at
+
+#: What sending a form off does: the interaction, what the form is about, what its fields hold.
+Act = Callable[[Interaction, re.Match[str], Mapping[str, str]], Awaitable[None]]
+
+_NAMED = re.compile(r"form:([a-z-]+)(?::(.*))?", re.DOTALL)
+UNKNOWN = "This form is not known any more. Nothing was changed; please open it again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What becomes of a form."""
+
+    act: Act
+    about: re.Pattern[str]
+    moderators: bool
+
+
+FORMS: dict[str, Sent] = {}
+
+
+def sent(name: str, *, about: str = "", moderators: bool) -> Callable[[Act], Act]:
+    """Register what happens when the form *name* is sent off.
+
+    *about* is the pattern of what stands behind the name; another one is refused.
+    """
+
+    def register(act: Act) -> Act:
+        FORMS[name] = Sent(act=act, about=re.compile(about, re.ASCII), moderators=moderators)
+        return act
+
+    return register
+
+
+def form(title: str, name: str, about: object = "") -> ui.Modal:
+    """An empty form called *name*, to which fields are added.
+
+    discord.py does not keep it: it is answered by its name alone, so that a restart is no loss.
+    """
+    assert FORMS[name].about.fullmatch(str(about)), (name, about)
+    custom_id = f"form:{name}:{about}" if str(about) else f"form:{name}"
+    made = ui.Modal(title=title, custom_id=custom_id)
+    made.stop()
+    return made
+
+
+class Forms(commands.Cog):
+    """Takes what was filled in."""
+
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: Interaction) -> None:
+        """A form was sent off, perhaps one that was opened before a restart."""
+        if interaction.type is not discord.InteractionType.modal_submit:
+            return
+        try:
+            await self._sent(interaction, interaction.data or {})
+        except Exception as error:  # noqa: BLE001  # a boundary: the apology is right here
+            await messages.apologise(interaction, error)
+
+    async def _sent(self, interaction: Interaction, data: Mapping[str, Any]) -> None:
+        if interaction.guild_id is None:
+            raise discord.app_commands.NoPrivateMessage
+        named = _NAMED.fullmatch(str(data.get("custom_id", "")))
+        known = FORMS.get(named[1]) if named is not None else None
+        about = known.about.fullmatch(named[2] or "") if named and known else None
+        if known is None or about is None:
+            raise Refusal(UNKNOWN)
+        if known.moderators:
+            require(standing_at(interaction))
+        await known.act(interaction, about, _given(data))
+
+
+def _given(data: Mapping[str, Any]) -> dict[str, str]:
+    """What a form's fields hold, by their names."""
+    found = {}
+    for part in data.get("components", ()):
+        field = part.get("component") or {}
+        value = field.get("value") or next(iter(field.get("values") or ()), "")
+        if field.get("custom_id"):
+            found[field["custom_id"]] = str(value)
+    return found
+
+
+async def add_to(bot: Dailies) -> None:
+    """Answer forms. An extension that shows some asks for this; once is enough."""
+    if bot.get_cog("Forms") is None:
+        await bot.add_cog(Forms())

@@ -1,0 +1,25 @@
+"""A database of the newest schema, copied: to migrate for each test costs more than the test."""
+
+import functools
+import tempfile
+from pathlib import Path
+
+from storage.opening import DATABASE, _open, migrations
+
+
+@functools.cache
+def _migrated() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / DATABASE
+        _open(path, migrations()).close()
+        return path.read_bytes()
+
+
+def fresh(directory: Path) -> Path:
+    """*directory*, made, with an empty database of the newest schema, unless it has one."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = directory / DATABASE
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(_migrated())
+    return directory

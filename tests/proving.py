@@ -1,0 +1,44 @@
+"""How often a proof is repeated: a little in the ordinary run, in full in `make prove`.
+
+`DAILIES_PROVE=1` is the one switch; `DAILIES_SEED` is what a proof with dice begins from.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+
+import pytest
+
+PROVING = os.environ.get("DAILIES_PROVE") == "1"
+SEED = int(os.environ.get("DAILIES_SEED", "5"))
+
+#: The name under which a test's report holds what was tried.
+PROPERTY = "tried"
+
+
+def scaled(usual: int, proof: int) -> int:
+    """How often something is done: *usual* in `make test`, *proof* in `make prove`."""
+    return proof if PROVING else usual
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What a proof did, and found nothing wrong with: a line of `docs/proofs.md`."""
+
+    count: int
+    unit: str  #: what was counted, as in "kills at a random moment"
+    #: Each try may fail on its own, so 3/count bounds how often one does, with 95 % confidence.
+    independent: bool
+
+
+class Proof:
+    """Notes in the report of a test what it tried."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._item = item
+
+    def tried(self, count: int, unit: str, *, independent: bool = False) -> None:
+        """Note *count* tries of *unit* that went well, at the end of the test."""
+        assert count > 0, "a proof that tried nothing proves nothing"
+        tried = Tried(count=count, unit=unit, independent=independent)
+        self._item.user_properties.append((PROPERTY, json.dumps(asdict(tried))))
