@@ -52,7 +52,7 @@ def cards(person, number=1):
 async def test_an_answer_that_comes_too_late_ends_no_order(playground, mira, bot, host):
     host.hold()
     await mira.type("/video image", prompt="a fox", link=host.url)
-    playground.clock.turn(4)  # "thinking…" is said after a second, and Discord waits three
+    playground.clock.advance(4)  # "thinking…" is said after a second, and Discord waits three
     await until(lambda: any(each.status == 404 for each in playground.requests))
     host.release()
     await told_once(mira, bot)
