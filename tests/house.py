@@ -1,6 +1,7 @@
 """A bot that is put together as in production and works in a playground."""
 
 import asyncio
+import os
 import re
 from contextlib import asynccontextmanager
 
@@ -10,6 +11,11 @@ from pydantic import SecretStr
 from bot.cli import deploy
 from bot.client import point_at
 from bot.settings import Settings
+
+#: A share of Discord's answers that are lost after their work was done, and which ones: any test
+#: of the whole bot can be run under it, as `DAILIES_TEST_LOST=0.2 DAILIES_TEST_SEED=7 pytest …`.
+LOST = float(os.environ.get("DAILIES_TEST_LOST", "0"))
+SEED = int(os.environ.get("DAILIES_TEST_SEED", "0"))
 
 
 def settings_for(playground, data, **more):
@@ -47,9 +53,11 @@ async def working(
         ) as deployment:
             task = asyncio.create_task(deployment.run(stop))
             try:
-                await asyncio.wait_for(ready(deployment.bot, task), 15)
+                await asyncio.wait_for(ready(deployment.bot, task), 60)
+                playground.lose(LOST, seed=SEED)
                 yield deployment
             finally:
+                playground.lose(0)
                 stop.set()
                 await task
     finally:

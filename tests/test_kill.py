@@ -45,6 +45,7 @@ async def process(*arguments, log, environ=None):
 
 def run(playground, data, log, **more):
     """`dailies run` in this playground."""
+    playground.gateway.starts.rest()  # a killed bot is followed at once
     environ = {
         "DISCORD_TOKEN": playground.token,
         "DISCORD_API_URL": playground.api_url,
@@ -57,7 +58,7 @@ def run(playground, data, log, **more):
 
 
 async def order(playground, mira, **options):
-    await until(lambda: playground.online and mira.commands(), 20)
+    await until(lambda: playground.online and mira.commands(), STARTS)
     asked = await mira.type("/video text", prompt="a red fox", **options)
     await asked.answered
 
@@ -65,8 +66,8 @@ async def order(playground, mira, **options):
 async def exactly_one_clip(playground, mira, log, *, after=1.0):
     """One clip is there, and no second one comes."""
     try:
-        await mira.wait_for(lambda each: bool(each.attachments), 40)
-        await mira.wait_for(lambda each: "Done" in each.text, 20)
+        await mira.wait_for(lambda each: bool(each.attachments), STARTS)
+        await mira.wait_for(lambda each: "Done" in each.text, STARTS)
     except TimeoutError:
         pytest.fail(log.read_text()[-4000:])
     await asyncio.sleep(after)
@@ -75,6 +76,7 @@ async def exactly_one_clip(playground, mira, log, *, after=1.0):
     assert len([each for each in mira.everything() if each.mentions]) == 1
 
 
+STARTS = 90.0  #: seconds that a process may take to start, and a clip to come, on a busy machine
 SMALL = {"duration": 2, "resolution": "480p"}
 
 
@@ -85,7 +87,9 @@ async def test_killed_at_a_named_instant(playground, tmp_path, instant):
     mortal = ["-m", "tests.mortal_bot", *arguments, str(tmp_path / "data"), instant]
     async with process(*mortal, log=log) as bot:
         await order(playground, mira, **SMALL)
-        assert await asyncio.wait_for(bot.wait(), 30) == -signal.SIGKILL, log.read_text()[-2000:]
+        assert await asyncio.wait_for(bot.wait(), STARTS) == -signal.SIGKILL, log.read_text()[
+            -2000:
+        ]
     if instant == "posted":
         playground.clock.advance(600)  # Discord has forgotten the nonce: history is all there is
     async with run(playground, tmp_path / "data", log):
@@ -101,7 +105,7 @@ async def test_killed_again_and_again_at_any_time(playground, tmp_path):
                 await order(playground, mira, **SMALL)
                 ordered = True
             else:
-                await until(lambda: playground.online, 20)
+                await until(lambda: playground.online, STARTS)
             await asyncio.sleep(dice.uniform(0.0, 1.5))
     async with run(playground, tmp_path / "data", log):
         await exactly_one_clip(playground, mira, log)
@@ -122,9 +126,9 @@ async def test_sigterm_ends_cleanly_and_the_clip_comes_after_the_restart(playgro
 async def test_a_second_instance_leaves_with_a_sentence(playground, tmp_path):
     log, second = tmp_path / "log", tmp_path / "second"
     async with run(playground, tmp_path / "data", log):
-        await until(lambda: playground.online, 20)
+        await until(lambda: playground.online, STARTS)
         async with run(playground, tmp_path / "data", second) as bot:
-            assert await asyncio.wait_for(bot.wait(), 20) == 3
+            assert await asyncio.wait_for(bot.wait(), STARTS) == 3
     [line] = second.read_text().splitlines()
     assert line.startswith("Another Dailies (pid ")
     assert "DAILIES_DATA" in line

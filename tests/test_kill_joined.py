@@ -8,7 +8,7 @@ import pytest
 from bot.media import probe
 from tests.house import unlinked
 from tests.taking import EXTEND, clip_of, saved
-from tests.test_kill import order, process
+from tests.test_kill import STARTS, order, process
 
 
 @pytest.mark.parametrize("instant", ["before:delivering", "after:delivering", "posted"])
@@ -17,20 +17,23 @@ async def test_killed_while_an_extension_is_joined(playground, tmp_path, instant
 
     def bot(instant):
         arguments = [playground.api_url, playground.gateway_url, playground.token]
+        playground.gateway.starts.rest()  # a killed bot is followed at once
         mortal = ["-m", "tests.mortal_bot", *arguments, str(tmp_path / "data"), instant]
         return process(*mortal, log=log, environ={"MORTAL_JOB": "2", "MORTAL_PLAIN": "1"})
 
     async with bot(instant) as first:
         await order(playground, mira, duration=1)
-        clip = await clip_of(mira, 1, 40)
-        await mira.wait_for("Done", 20)
+        clip = await clip_of(mira, 1, STARTS)
+        await mira.wait_for("Done", STARTS)
         await mira.react(clip, EXTEND)
-        assert await asyncio.wait_for(first.wait(), 40) == -signal.SIGKILL, log.read_text()[-2000:]
+        assert await asyncio.wait_for(first.wait(), STARTS) == -signal.SIGKILL, log.read_text()[
+            -2000:
+        ]
     if instant == "posted":
         playground.clock.advance(600)  # the nonce is forgotten
     async with bot("never"):
-        longer = await clip_of(mira, 2, 40)
-        await mira.wait_for(lambda each: "Done" in each.text and "· #2" in each.text, 20)
+        longer = await clip_of(mira, 2, STARTS)
+        await mira.wait_for(lambda each: "Done" in each.text and "· #2" in each.text, STARTS)
         await asyncio.sleep(0.5)
     assert "extends take 1 by 2 s at the end" in unlinked(longer)
     assert "joined here" in longer.text
