@@ -1,6 +1,7 @@
 """A bot that is put together as in production and works in a playground."""
 
 import asyncio
+import os
 import re
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,11 @@ from tests.databases import fresh
 
 #: Seconds after which something will never come. No test waits so long unless it fails.
 HANGS = 60.0
+
+#: A share of Discord's answers that are lost after their work was done, and which ones: any test
+#: of the whole bot can be run under it, as `DAILIES_TEST_LOST=0.2 DAILIES_TEST_SEED=7 pytest …`.
+LOST = float(os.environ.get("DAILIES_TEST_LOST", "0"))
+SEED = int(os.environ.get("DAILIES_TEST_SEED", "0"))
 
 
 def settings_for(playground, data, **more):
@@ -52,8 +58,10 @@ async def working(
             task = asyncio.create_task(deployment.run(stop))
             try:
                 await asyncio.wait_for(ready(deployment.bot, task), HANGS)
+                playground.lose(LOST, seed=SEED)
                 yield deployment
             finally:
+                playground.lose(0)
                 stop.set()
                 await task
     finally:

@@ -47,6 +47,7 @@ async def process(*arguments, log, environ=None):
 
 def run(playground, data, log, **more):
     """`dailies run` in this playground."""
+    playground.gateway.starts.rest()  # a killed bot is followed at once
     environ = {
         "DISCORD_TOKEN": playground.token,
         "DISCORD_API_URL": playground.api_url,

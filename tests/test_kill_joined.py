@@ -17,6 +17,7 @@ async def test_killed_while_an_extension_is_joined(playground, tmp_path, instant
 
     def bot(instant):
         arguments = [playground.api_url, playground.gateway_url, playground.token]
+        playground.gateway.starts.rest()  # a killed bot is followed at once
         mortal = ["-m", "tests.mortal_bot", *arguments, str(tmp_path / "data"), instant]
         return process(*mortal, log=log, environ={"MORTAL_JOB": "2", "MORTAL_PLAIN": "1"})
 
