@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from bot.screen import Glimpse
 from bot.shelf import Shelf
 from bot.studio import Place, Studio
 from bot.takes import Versions
-from bot.trouble import AlreadyDone, Denied, Gone, Lost, translated
+from bot.trouble import AlreadyDone, Denied, Gone, Lost, Rejected, translated
 from storage import ENDED, Input, Job, State, Take
 
 log = logging.getLogger(__name__)
@@ -219,7 +220,12 @@ class Dailies(commands.Bot):
     async def _present(self, interaction: "Interaction", job: Job) -> None:
         self._tokens[job.id] = self.clock(), interaction
         view = await self._view(job, self.studio.glimpse(job))
-        card_id = await answering.show(interaction, view)
+        try:
+            card_id = await answering.show(interaction, view)
+        except Rejected as error:
+            log.info("The card of job %s is not taken as it was: %s", job.id, error.raw)
+            view = await self._view(_wordless(job), self.studio.glimpse(job))
+            card_id = await answering.show(interaction, view)
         channel = interaction.channel
         thread_id = None
         if isinstance(channel, discord.Thread):
@@ -365,6 +371,8 @@ class Dailies(commands.Bot):
                 )
         except Denied as error:  # deleted, archived, or out of reach
             log.info("The card of job %s cannot be edited: %s", job.id, error.raw)
+            if isinstance(error, Rejected) and poster is None and _wordless(job) != job:
+                return await self._written(_wordless(job), glimpse, None)
             return isinstance(error, Gone)
         return True
 
@@ -416,6 +424,11 @@ class Dailies(commands.Bot):
 
 
 Interaction = discord.Interaction[Dailies]
+
+
+def _wordless(job: Job) -> Job:
+    """*job* without any words but ours, where Discord does not take those that others wrote."""
+    return replace(job, brief=job.brief.but(prompt=""), error=None, note=None)
 
 
 def place_of(interaction: Interaction) -> Place:

@@ -123,6 +123,4 @@ class Buckets:
     def spent(self, key: str, limit: Limit) -> bool:
         """Whether nothing is left of a limit; counts nothing."""
         window = self._windows.get(key)
-        return (
-            window is not None and window.ends > self._clock.now() and window.used >= limit.calls
-        )
+        return window is not None and window.ends > self._clock.now() and window.used >= limit.calls

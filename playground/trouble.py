@@ -1,9 +1,9 @@
 """What goes wrong on the way: a request turned away before its work, an answer lost after it.
 
-    playground.trouble("POST", r"/messages$", LOST_502)                # once, anywhere
-    playground.trouble("POST", r"/callback$", RESET, place=channel.id) # only what leads there
-    playground.trouble("*", r"", limited(2.5, "global"), times=3)
-    playground.lose(0.2, seed=7)                                       # every fifth answer
+playground.trouble("POST", r"/messages$", LOST_502)                # once, anywhere
+playground.trouble("POST", r"/callback$", RESET, place=channel.id) # only what leads there
+playground.trouble("*", r"", limited(2.5, "global"), times=3)
+playground.lose(0.2, seed=7)                                       # every fifth answer
 """
 
 import json

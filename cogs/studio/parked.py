@@ -14,6 +14,7 @@ from bot import answering, office_words
 from bot.client import Interaction
 from bot.limits import in_words
 from cogs._pressing import Form, Waits, button, moderating, pressed
+from cogs.studio.alerts import Alerts
 from cogs.studio.views import Part, renew, show
 
 TWICE = (
@@ -81,6 +82,7 @@ async def _post(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     job_id, where, *told = about.split(":")
     place = moderating(interaction)
     await interaction.client.office.post(place, int(job_id), here=where == "here")
+    _decided(interaction)
     if not told:
         parts, beyond = await _undelivered(interaction)
         await renew(interaction, parts, beyond=beyond)
@@ -90,6 +92,7 @@ async def _post(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 async def _check(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     job_id, *told = about.split(":")
     await interaction.client.office.look_again(moderating(interaction), int(job_id))
+    _decided(interaction)
     if not told:
         await _renew_trouble(interaction)
 
@@ -104,6 +107,7 @@ async def _retry(interaction: Interaction, about: str, _: Sequence[str]) -> None
 async def _close(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     job_id, *told = about.split(":")
     await interaction.client.office.close(moderating(interaction), int(job_id))
+    _decided(interaction)
     if not told:
         await _renew_trouble(interaction)
 
@@ -114,6 +118,12 @@ async def _billed(interaction: Interaction, about: str, _: Sequence[str]) -> Non
     place = moderating(interaction)
     await interaction.client.office.clear(place, int(job_id), int(attempt), billed=answer == "yes")
     await _renew_trouble(interaction)
+
+
+def _decided(interaction: Interaction) -> None:
+    alerts = interaction.client.get_cog("Alerts")
+    if isinstance(alerts, Alerts):
+        alerts.look_soon()
 
 
 class Retry(Form, title="Order it again?"):
@@ -132,5 +142,6 @@ class Retry(Form, title="Order it again?"):
         place, office = moderating(interaction), interaction.client.office
         await answering.acknowledge(interaction, thinking=False)
         await office.retry(place, self.job_id, why=self.why.value)
+        _decided(interaction)
         if not self.told:
             await _renew_trouble(interaction)
