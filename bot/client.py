@@ -32,7 +32,7 @@ from bot.screen import Glimpse
 from bot.shelf import Shelf
 from bot.studio import Place, Studio
 from bot.takes import Versions
-from bot.trouble import AlreadyDone, Denied, Gone, Lost, translated
+from bot.trouble import AlreadyDone, Denied, Gone, Lost, Rejected, translated
 from storage import ENDED, DiskTrouble, Input, Job, State, Take
 
 log = logging.getLogger(__name__)
@@ -348,8 +348,14 @@ class Dailies(commands.Bot):
                         everyone=False, roles=False, users=[discord.Object(job.user_id)]
                     )
                 }
-            with translated():
-                card = await place.send(view=view, nonce=nonce(job.id, "card"), **extra)
+            try:
+                with translated():
+                    card = await place.send(view=view, nonce=nonce(job.id, "card"), **extra)
+            except Rejected as error:
+                log.info("The card of job %s is not taken as it was: %s", job.id, error.raw)
+                view = await self._view(_wordless(job), self.studio.glimpse(job))
+                with translated():
+                    card = await place.send(view=view, nonce=nonce(job.id, "plain"), **extra)
         with translated():
             channel = self.get_channel(channel_id) or await self.fetch_channel(channel_id)
         await self._placed(job, channel, card.id)
@@ -376,16 +382,23 @@ class Dailies(commands.Bot):
 
     async def _present(self, interaction: "Interaction", job: Job) -> None:
         """Answer with the card; where that cannot be, post it with the bot's own token."""
-        view = await self._view(job, self.studio.glimpse(job))
         try:
             async with asyncio.timeout(TOO_LATE):
-                card_id = await answering.show(interaction, view)
+                card_id = await self._shown(interaction, job)
         except (Denied, Busy, TimeoutError) as error:
             log.info("An order could not be answered with its card: %s", error)
             await self._post_card(job, job.channel_id, again=True, ping=True)
             return
         self._tokens[job.id] = self.clock(), interaction
         await self._placed(job, interaction.channel, card_id)
+
+    async def _shown(self, interaction: "Interaction", job: Job) -> int:
+        glimpse = self.studio.glimpse(job)
+        try:
+            return await answering.show(interaction, await self._view(job, glimpse))
+        except Rejected as error:
+            log.info("The card of job %s is not taken as it was: %s", job.id, error.raw)
+            return await answering.show(interaction, await self._view(_wordless(job), glimpse))
 
     async def _start_thread(
         self, channel: discord.TextChannel, card_id: int, job: Job
@@ -521,6 +534,8 @@ class Dailies(commands.Bot):
                 )
         except Denied as error:  # deleted, archived, or out of reach
             log.info("The card of job %s cannot be edited: %s", job.id, error.raw)
+            if isinstance(error, Rejected) and poster is None and _wordless(job) != job:
+                return await self._written(_wordless(job), glimpse, None)
             return isinstance(error, Gone)
         return True
 
@@ -573,6 +588,11 @@ class Dailies(commands.Bot):
 
 
 Interaction = discord.Interaction[Dailies]
+
+
+def _wordless(job: Job) -> Job:
+    """*job* without any words but ours, where Discord does not take those that others wrote."""
+    return replace(job, brief=job.brief.but(prompt=""), error=None, note=None)
 
 
 def place_of(interaction: Interaction) -> Place:

@@ -4,8 +4,10 @@ What one does is written on it: `do:<verb>:<about>`. A verb is registered with `
 also says whether it is for moderators alone.
 """
 
+import asyncio
+import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Self
@@ -13,24 +15,28 @@ from typing import Any, Self
 import discord
 
 from bot import answering, messages
-from bot.client import Interaction, parent_of, sight, standing_of
-from bot.errors import Refusal
+from bot.client import ACKNOWLEDGE, Interaction, parent_of, sight, standing_of
+from bot.errors import Busy, Refusal
 from bot.office import require
 from bot.studio import Place
+from bot.trouble import Denied
+
+log = logging.getLogger(__name__)
 
 #: What is said of a custom id that this Dailies never wrote.
 UNKNOWN = "This button is not one of this version's; use the command instead."
 _NUMBER = re.compile(r"[0-9]{1,18}(?::|$)")  # what stands first in every id that has a number
 
-Act = Callable[[Interaction, str, Sequence[str]], Awaitable[None]]
+Act = Callable[[Interaction, str, Sequence[str]], Coroutine[Any, Any, None]]
 
 
 class Waits(Enum):
-    """What is answered before any work: Discord waits 3 seconds, and much may be under way."""
+    """What is answered while the work is done: Discord waits 3 seconds."""
 
     NOT = "not"  #: nothing: the verb answers at once, with a form or by `Dailies.answer`
-    PRIVATE = "private"  #: "thinking…" to its person alone
-    CHANGE = "change"  #: nothing to be seen: the message of the button changes in a while
+    FIRST = "first"  #: "thinking…" to its person alone, before the work is begun
+    PRIVATE = "private"  #: the same, once the work takes over a second
+    CHANGE = "change"  #: nothing to be seen, then, too: the message of the button changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,16 +98,46 @@ class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-
                 raise Refusal(UNKNOWN)
             if verb.moderators:
                 require(standing_at(interaction))
-            if verb.waits is not Waits.NOT:
-                private = verb.waits is Waits.PRIVATE
-                await answering.acknowledge(interaction, thinking=private, private=private)
             data: Mapping[str, Any] = interaction.data or {}
-            await verb.act(interaction, self.about, [str(each) for each in data.get("values", ())])
+            picked = [str(each) for each in data.get("values", ())]
+            await _acknowledged(interaction, verb.waits, verb.act(interaction, self.about, picked))
         except (ValueError, OverflowError) as error:
             unknown = _NUMBER.match(self.about) is None
             await messages.apologise(interaction, Refusal(UNKNOWN) if unknown else error)
         except Exception as error:  # noqa: BLE001  # a boundary: the apology is right here
             await messages.apologise(interaction, error)
+
+
+async def _acknowledged(
+    interaction: Interaction, waits: Waits, work: Coroutine[Any, Any, None]
+) -> None:
+    """Do the *work* of a verb, and see to it that Discord has an answer in time."""
+    if waits is Waits.NOT:
+        await work
+        return
+    task = asyncio.ensure_future(work if waits is not Waits.FIRST else _thinking(interaction, work))
+    try:
+        done, _ = await asyncio.wait({task}, timeout=ACKNOWLEDGE)
+        if not done and not interaction.response.is_done() and waits is not Waits.FIRST:
+            private = waits is Waits.PRIVATE
+            try:
+                await answering.acknowledge(interaction, thinking=private, private=private)
+            except (Denied, Busy) as error:  # the work goes on, and says so if it cannot answer
+                log.info("A button was not answered in time: %s", error.raw)
+        await task
+        if waits is Waits.CHANGE and not interaction.response.is_done():
+            await answering.acknowledge(interaction, thinking=False)  # it changes by itself
+    finally:
+        task.cancel()
+
+
+async def _thinking(interaction: Interaction, work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await answering.acknowledge(interaction, private=True)
+    except BaseException:
+        work.close()
+        raise
+    await work
 
 
 def button(

@@ -2,17 +2,19 @@
 
 import logging
 
+import discord
 from discord.ext import commands
 
-from bot import messages
 from bot.client import Dailies
 from bot.delivery import nonce
 from bot.errors import Busy
 from bot.limits import in_words
-from bot.trouble import Denied, translated
+from cogs import _moderators
 from storage import Job
 
 log = logging.getLogger(__name__)
+
+EVERY = 3600.0  #: seconds between two tries where nobody is reached
 
 
 class Overruns(commands.Cog):
@@ -20,30 +22,29 @@ class Overruns(commands.Cog):
 
     def __init__(self, bot: Dailies) -> None:
         self.bot = bot
+        self._again: dict[int, float] = {}  # when nobody was reached: when to try again
 
     async def cog_load(self) -> None:
         self.bot.studio.on_overrun = self.tell
 
     async def tell(self, job: Job, amount: int) -> bool:
-        """See `Studio.on_overrun`. True also where nobody can be told: the log has it."""
-        server = await self.bot.studio.store.policy.server(job.guild_id)
-        if server.moderators is None:
-            return True
-        if not self.bot.is_ready():
+        """See `Studio.on_overrun`. Where nobody is reached it is tried again, once an hour."""
+        if not self.bot.is_ready() or self.bot.clock() < self._again.get(job.id, 0.0):
             return False
-        channel = self.bot.get_partial_messageable(server.moderators, guild_id=job.guild_id)
+        view = discord.ui.LayoutView(timeout=None)
+        view.add_item(discord.ui.TextDisplay(said(job, amount, self.bot.studio.title(job))))
+        view.stop()
         try:
-            with translated():
-                await channel.send(
-                    said(job, amount, self.bot.studio.title(job)),
-                    nonce=nonce(job.id, "overrun"),
-                    allowed_mentions=messages.SILENT,
-                )
-        except Denied as error:
-            log.info("Nobody was told that job %s cost more: %s", job.id, error.raw)
+            message = await _moderators.tell(
+                self.bot, job.guild_id, lambda _buttons: view, nonce(job.id, "overrun")
+            )
         except Busy as busy:
             log.warning("Nobody was told yet that job %s cost more: %s", job.id, busy.raw)
             return False
+        if message is None:
+            self._again[job.id] = self.bot.clock() + EVERY
+            return False
+        self._again.pop(job.id, None)
         return True
 
 

@@ -1,6 +1,7 @@
 """After a refusal: order what fits, say yes to a price, ask a moderator, and their answer."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,7 @@ from storage import DiskTrouble, Offer, RefusedOrder, Standing
 log = logging.getLogger(__name__)
 
 AGAIN = (0.0, 1.0, 10.0, 60.0, 600.0)  #: seconds before each try to tell moderators of the budget
+THEN = 3600.0  #: seconds before each try after those
 
 NO_CHANNEL = (
     "No channel for requests has been chosen here yet, so ask a moderator directly: they choose "
@@ -166,7 +168,7 @@ class Helping(commands.Cog):
     async def _ring(self, guild_id: int) -> None:
         try:
             while (at_least := self._due.pop(guild_id, None)) is not None:
-                for pause in AGAIN:
+                for pause in itertools.chain(AGAIN, itertools.repeat(THEN)):
                     await asyncio.sleep(pause)
                     if await self._told(guild_id, at_least):
                         break

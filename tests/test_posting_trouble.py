@@ -173,3 +173,15 @@ async def test_a_card_is_written_once_discord_takes_edits_again(playground, mira
     plain.holds = False
     await clip_of(mira)
     await mira.wait_for(lambda each: each.id == asked.message.id and "Done" in each.text, 60)
+
+
+async def test_a_card_that_discord_does_not_take_is_shown_without_words(playground, mira, house):
+    playground.refuse("POST", r"/callback$", 400, 200000)
+    playground.refuse("PATCH", r"/messages/@original$", 400, 200000, times=1)
+    playground.refuse("PATCH", r"/channels/\d+/messages/\d+$", 400, 200000, times=1)
+    asked = await mira.type("/video text", prompt=WORDS)
+    await asked.answered
+    assert "fox" not in asked.message.text
+    await clip_of(mira)
+    await done(house, 1)
+    await mira.wait_for(lambda each: each.id == asked.message.id and "Done · #1" in each.text)

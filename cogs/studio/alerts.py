@@ -51,6 +51,10 @@ class Alerts(commands.Cog):
         if job.state in WAITING or job.id in self._open:
             self._news.set()
 
+    def look_soon(self) -> None:
+        """Somebody decided: the message about it is not true any more."""
+        self._news.set()
+
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         self._unheard.clear()

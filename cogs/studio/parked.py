@@ -16,6 +16,7 @@ from bot.client import Interaction
 from bot.limits import in_words
 from cogs._forms import form, sent
 from cogs._pressing import Waits, button, moderating, pressed
+from cogs.studio.alerts import Alerts
 from cogs.studio.views import Part, renew, show
 
 TWICE = (
@@ -83,6 +84,7 @@ async def _post(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     job_id, where, *told = about.split(":")
     place = moderating(interaction)
     await interaction.client.office.post(place, int(job_id), here=where == "here")
+    _decided(interaction)
     if not told:
         parts, beyond = await _undelivered(interaction)
         await renew(interaction, parts, beyond=beyond)
@@ -92,6 +94,7 @@ async def _post(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 async def _check(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     job_id, *told = about.split(":")
     await interaction.client.office.look_again(moderating(interaction), int(job_id))
+    _decided(interaction)
     if not told:
         await _renew_trouble(interaction)
 
@@ -113,6 +116,7 @@ async def _retry_sent(
     place, office = moderating(interaction), interaction.client.office
     await answering.acknowledge(interaction, thinking=False)
     await office.retry(place, int(about[1]), why=given.get("why", ""))
+    _decided(interaction)
     if about[2] is None:  # else it is asked from the message that told moderators of the job
         await _renew_trouble(interaction)
 
@@ -121,6 +125,7 @@ async def _retry_sent(
 async def _close(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     job_id, *told = about.split(":")
     await interaction.client.office.close(moderating(interaction), int(job_id))
+    _decided(interaction)
     if not told:
         await _renew_trouble(interaction)
 
@@ -131,3 +136,9 @@ async def _billed(interaction: Interaction, about: str, _: Sequence[str]) -> Non
     place = moderating(interaction)
     await interaction.client.office.clear(place, int(job_id), int(attempt), billed=answer == "yes")
     await _renew_trouble(interaction)
+
+
+def _decided(interaction: Interaction) -> None:
+    alerts = interaction.client.get_cog("Alerts")
+    if isinstance(alerts, Alerts):
+        alerts.look_soon()

@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Awaitable
-from contextlib import suppress
 
 import discord
 
@@ -108,12 +107,14 @@ async def gather(bot: Dailies, job: Job) -> None:
         if _reaches(bot, where):
             return  # it is about this clip, or will pass
         if await takes.out_of_reach(where, at=bot.clock()) and server.moderators is not None:
-            await _tell_moderators(
+            told = await _tell_moderators(
                 bot,
                 server.moderators,
                 f"Favourites cannot be gathered in <#{where}> any more: it is gone, or I may not "
                 "post there. They stay marked; choose another channel with `/studio takes`.",
             )
+            if not told:
+                await takes.out_of_reach(where, at=None)  # the next favourite tells of it
     else:
         await takes.out_of_reach(where, at=None)
 
@@ -137,9 +138,16 @@ def _reaches(bot: Dailies, channel_id: int) -> bool:
     return allowed.view_channel and allowed.send_messages and allowed.attach_files
 
 
-async def _tell_moderators(bot: Dailies, channel_id: int, text: str) -> None:
-    with suppress(Denied, Busy), translated():
-        await bot.get_partial_messageable(channel_id).send(text, allowed_mentions=messages.SILENT)
+async def _tell_moderators(bot: Dailies, channel_id: int, text: str) -> bool:
+    """Whether it could be said."""
+    place = bot.get_partial_messageable(channel_id)
+    try:
+        with translated():
+            await place.send(text, allowed_mentions=messages.SILENT)
+    except (Denied, Busy) as error:
+        log.info("Moderators cannot be told in %s: %s", channel_id, error.raw)
+        return False
+    return True
 
 
 async def said_of(job: Job, bot: Dailies) -> str:

@@ -55,14 +55,14 @@ async def hdr_all_the_same(interaction: Interaction, about: str, _: Sequence[str
     await _make_confirmed(interaction, "hdr", about)
 
 
-@pressed("take-favourite", moderators=False, waits=Waits.PRIVATE)
+@pressed("take-favourite", moderators=False, waits=Waits.FIRST)
 async def favourite(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Mark a clip, or no longer."""
     _place, job = await acting.pressed(interaction, int(about), Verb.FAVOURITE)
     await _favourite(interaction, job)
 
 
-@pressed("take-send", moderators=False, waits=Waits.PRIVATE)
+@pressed("take-send", moderators=False, waits=Waits.FIRST)
 async def send(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Send a clip to the direct messages of whoever pressed."""
     _place, job = await acting.pressed(interaction, int(about), Verb.SEND)
@@ -95,7 +95,7 @@ async def tell(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     await details(interaction, job)
 
 
-@pressed("take-remove", moderators=False, waits=Waits.PRIVATE)
+@pressed("take-remove", moderators=False, waits=Waits.FIRST)
 async def remove(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Take a clip down."""
     place, job = await acting.pressed(interaction, int(about), Verb.REMOVE)

@@ -60,7 +60,7 @@ class Mine(commands.Cog):
         await interaction.response.send_message(view=view, ephemeral=True)
 
 
-@pressed("export", moderators=False, waits=Waits.PRIVATE)
+@pressed("export", moderators=False, waits=Waits.FIRST)
 async def _export(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
     body = await interaction.client.own.export(interaction.user.id)
     await interaction.followup.send(
