@@ -15,7 +15,7 @@ from bot.takes import Verb
 from bot.trouble import Denied, translated
 from cogs._pressing import standing_at
 from cogs.takes.boards import Boards
-from storage import Job
+from storage import Job, Server
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +97,9 @@ async def gather(bot: Dailies, job: Job) -> None:
     where, takes = server.favourites, bot.studio.store.takes
     if where is None or any(post.channel_id == where for post in await takes.posts_of(job.id)):
         return
+    if bot.get_channel(where) is None:
+        await _cannot_gather(bot, server)
+        return
     if not await _may_be_read_by_all(bot, job, where):
         return
     place = bot.get_partial_messageable(where, guild_id=job.guild_id)
@@ -106,17 +109,26 @@ async def gather(bot: Dailies, job: Job) -> None:
         log.info("Favourite %s could not be gathered: %s", job.id, error)
         if _reaches(bot, where):
             return  # it is about this clip, or will pass
-        if await takes.out_of_reach(where, at=bot.clock()) and server.moderators is not None:
-            told = await _tell_moderators(
-                bot,
-                server.moderators,
-                f"Favourites cannot be gathered in <#{where}> any more: it is gone, or I may not "
-                "post there. They stay marked; choose another channel with `/studio takes`.",
-            )
-            if not told:
-                await takes.out_of_reach(where, at=None)  # the next favourite tells of it
+        await _cannot_gather(bot, server)
     else:
         await takes.out_of_reach(where, at=None)
+
+
+async def _cannot_gather(bot: Dailies, server: Server) -> None:
+    """Tell moderators, once, that the channel where favourites gather is gone."""
+    where = server.favourites or 0
+    if not await bot.studio.store.takes.out_of_reach(where, at=bot.clock()):
+        return
+    if server.moderators is None:
+        return
+    told = await _tell_moderators(
+        bot,
+        server.moderators,
+        f"Favourites cannot be gathered in <#{where}> any more: it is gone, or I may not "
+        "post there. They stay marked; choose another channel with `/studio takes`.",
+    )
+    if not told:
+        await bot.studio.store.takes.out_of_reach(where, at=None)  # the next favourite tells of it
 
 
 async def _may_be_read_by_all(bot: Dailies, job: Job, where: int) -> bool:
