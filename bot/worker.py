@@ -152,6 +152,8 @@ class Worker:
         """Begin nothing more; let what is under way finish, above all a POST that costs money."""
         self._stopping = self._steps.stopping = True
         self._schedule.wake()
+        if self._rereading is not None:
+            self._rereading.cancel()
         if not self._tasks:
             return
         _, late = await asyncio.wait(set(self._tasks), timeout=STOPPING)
