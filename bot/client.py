@@ -427,6 +427,8 @@ class Dailies(commands.Bot):
     def show(self, job: Job, glimpse: Glimpse) -> None:
         """See `Screen.show`."""
         self._tell_watchers(job)
+        if job.state in ENDED:
+            self._no_card.pop(job.id, None)
         if job.card_id is not None:
             self._cards.show(job, glimpse)
 

@@ -100,7 +100,6 @@ class Steps:
             self.glimpses.pop(job.id, None)
             self._unheard.pop(job.id, None)
             self._failover.forget(job)
-            self.without_card.discard(job.id)
 
     async def advance(self, job: Job, save: Save) -> Job | float | None:
         """Do what *job*'s state calls for: the job as it then is, or when to look again.
@@ -182,6 +181,7 @@ class Steps:
         wait = CARD_WITHIN - self._awake(job.created_at)
         if wait > 0 and job.id not in self.without_card:
             return wait
+        self.without_card.discard(job.id)
         self._screen.ensure_card(job)
         return 0.0
 

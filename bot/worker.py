@@ -163,6 +163,8 @@ class Worker:
         """
         self._stopping = self._steps.stopping = True
         self._schedule.wake()
+        if self._rereading is not None:
+            self._rereading.cancel()
         if not self._tasks:
             return
         _, late = await asyncio.wait(set(self._tasks), timeout=within)

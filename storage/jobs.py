@@ -1,7 +1,6 @@
 """The table of jobs, and the record of every move they made."""
 
 import json
-import math
 import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
@@ -11,6 +10,8 @@ from . import ledger
 from .brief import Brief
 from .job import ENDED, LIVE, MOVES, IllegalMove, Job, Lane, Stale, State
 from .writer import Writer
+
+NEVER = 1e18  #: seconds; later than anything is due
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -410,7 +411,7 @@ def live(db: sqlite3.Connection, *, upto: float | None = None) -> list[Due]:
     rows = db.execute(
         "SELECT id, provider, state, due_at FROM job"
         " WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at",
-        (math.inf if upto is None else upto,),
+        (NEVER if upto is None else upto,),
     )
     return [
         Due(id=number, provider=provider, state=State(state), due_at=due_at)

@@ -346,6 +346,8 @@ async def test_no_search_reads_the_whole_table(store: Store) -> None:
     await store.jobs.of(guild_id=2, states={State.QUEUED, State.REVIEW}, oldest_first=True)
     await store.jobs.of(user_id=2, states={State.RENDERING}, before=7)
     await store.jobs.live()
+    await store.jobs.due(5.0)
+    await store.jobs.without_card(before=5.0)
     await store.jobs.queue("local")
     await store.jobs.ahead_of(job)
     await store.jobs.counts()
@@ -353,8 +355,8 @@ async def test_no_search_reads_the_whole_table(store: Store) -> None:
     await store.jobs.history(1)
     await store.writer.read(lambda db: db.set_trace_callback(None))
     searches = [sql for sql in searches if "SELECT" in sql]
-    assert len(searches) == 13
-    assert sum("INDEXED BY" in sql for sql in searches) == 2
+    assert len(searches) == 15
+    assert sum("INDEXED BY" in sql for sql in searches) == 3
     for sql in searches:
         plan = await store.writer.read(
             lambda db, sql=sql: [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
