@@ -58,7 +58,7 @@ def run(playground, data, log, **more):
 
 async def order(playground, mira, **options):
     playground.world.ack_within = PATIENT
-    await until(lambda: playground.online and mira.commands(), 20)
+    await until(lambda: playground.online and mira.commands(), 60)
     asked = await mira.type("/video text", prompt="a red fox", **options)
     await asked.answered
 
@@ -112,9 +112,9 @@ async def test_sigterm_ends_cleanly_and_the_clip_comes_after_the_restart(playgro
     mira, log = playground.person("mira"), tmp_path / "log"
     async with run(playground, tmp_path / "data", log, LOCAL_SECONDS="5") as bot:
         await order(playground, mira, **SMALL)
-        await mira.wait_for("Rendering")
+        await mira.wait_for("Rendering", 60)
         bot.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(bot.wait(), 15) == 0, log.read_text()[-2000:]
+        assert await asyncio.wait_for(bot.wait(), 60) == 0, log.read_text()[-2000:]
     assert "Traceback" not in log.read_text()
     async with run(playground, tmp_path / "data", log):
         await exactly_one_clip(playground, mira, log)
