@@ -293,7 +293,7 @@ async def test_a_forbidden_word_is_private_free_and_logged(ada, mira, paid, paid
         ("pattern", "(a+)+$" + "(" * 3, "This pattern cannot be used: missing )"),
         ("pattern", "a*", "fits every prompt"),
         ("pattern", "((a{100}){100}){100}", "This pattern cannot be used"),
-        ("pattern", "(a)\\1", "This pattern cannot be used: invalid escape sequence"),
+        ("pattern", "(a)\\1", "This pattern cannot be used: Backreferences"),
         ("word", "   ", "A word has 1 to 100 characters."),
     ],
 )
