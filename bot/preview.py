@@ -45,7 +45,9 @@ async def preview(
                 timeout=120 + count,
             )
         except (FfmpegError, zipfile.BadZipFile, OSError) as error:
-            raise MediaError("The frames cannot be shown.") from error
+            ours = isinstance(error, OSError) or (isinstance(error, FfmpegError) and error.ours)
+            reason = error.reason if isinstance(error, FfmpegError) else str(error)
+            raise MediaError("The frames cannot be shown.", stderr=reason, ours=ours) from error
         part.replace(to)
 
 
