@@ -15,7 +15,7 @@ from tests.databases import fresh
 #: Seconds for a first answer: what Discord's three are worth on a machine busy with other tests.
 PATIENT = 20.0
 #: Seconds after which something will never come. No test waits so long unless it fails.
-HANGS = 60.0
+HANGS = 120.0
 
 
 def settings_for(playground, data, **more):

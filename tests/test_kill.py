@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from playground import open_playground
-from tests.house import PATIENT, until
+from tests.house import until
 from tests.proving import SEED, scaled
 
 ROOT = Path(__file__).parent.parent
@@ -59,7 +59,7 @@ def run(playground, data, log, **more):
 
 
 async def order(playground, mira, **options):
-    playground.world.ack_within = PATIENT
+    playground.world.ack_within = 60
     await until(lambda: playground.online and mira.commands())
     asked = await mira.type("/video text", prompt="a red fox", **options)
     await asked.answered
@@ -89,7 +89,7 @@ async def test_killed_at_a_named_instant(playground, tmp_path, instant):
     mortal = ["-m", "tests.mortal_bot", *arguments, str(tmp_path / "data"), instant]
     async with process(*mortal, log=log) as bot:
         await order(playground, mira, **SMALL)
-        assert await asyncio.wait_for(bot.wait(), 60) == -signal.SIGKILL, log.read_text()[-2000:]
+        assert await asyncio.wait_for(bot.wait(), 180) == -signal.SIGKILL, log.read_text()[-2000:]
     if instant == "posted":
         playground.clock.advance(600)  # Discord has forgotten the nonce: history is all there is
     async with run(playground, tmp_path / "data", log):
@@ -127,7 +127,7 @@ async def test_sigterm_ends_cleanly_and_the_clip_comes_after_the_restart(playgro
         await order(playground, mira, **SMALL)
         await mira.wait_for("Rendering")
         bot.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(bot.wait(), 60) == 0, log.read_text()[-2000:]
+        assert await asyncio.wait_for(bot.wait(), 180) == 0, log.read_text()[-2000:]
     assert "Traceback" not in log.read_text()
     async with run(playground, tmp_path / "data", log):
         await exactly_one_clip(playground, mira, log)
@@ -138,7 +138,7 @@ async def test_a_second_instance_leaves_with_a_sentence(playground, tmp_path):
     async with run(playground, tmp_path / "data", log):
         await until(lambda: playground.online)
         async with run(playground, tmp_path / "data", second) as bot:
-            assert await asyncio.wait_for(bot.wait(), 60) == 3
+            assert await asyncio.wait_for(bot.wait(), 180) == 3
     [line] = second.read_text().splitlines()
     assert line.startswith("Another Dailies (pid ")
     assert "DAILIES_DATA" in line
