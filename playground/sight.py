@@ -90,7 +90,7 @@ class Sight:
         """The commands Discord's client would offer this person where they look."""
         return self._world.visible_commands(user_id=self.id, channel_id=self.at, type=kind)
 
-    async def wait_for(self, what: What, timeout: float = 60) -> Message:
+    async def wait_for(self, what: What, timeout: float = 120) -> Message:
         """The newest message this person can see that fits: a text in it, or a predicate.
 
         Looks at old ones, new ones and edits, everywhere. Raises TimeoutError with what was there.

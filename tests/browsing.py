@@ -48,7 +48,7 @@ async def playground_process(*arguments, log, **environ):
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(process.wait(), 90)
+            await asyncio.wait_for(process.wait(), 180)
 
 
 @asynccontextmanager

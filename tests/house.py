@@ -14,7 +14,7 @@ from bot.settings import Settings
 from tests.databases import fresh
 
 #: Seconds after which something will never come. No test waits so long unless it fails.
-HANGS = 60.0
+HANGS = 120.0
 
 #: A share of Discord's answers that are lost after their work was done, and which ones: any test
 #: of the whole bot can be run under it, as `DAILIES_TEST_LOST=0.2 DAILIES_TEST_SEED=7 pytest …`.

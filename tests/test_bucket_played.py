@@ -210,7 +210,7 @@ async def test_killed_between_the_copy_and_its_note_nothing_is_sent_twice(
     mortal += [playground.token, str(data), "copied"]
     async with process(*mortal, log=log, environ=environ) as bot:
         await order(playground, mira, **SMALL)
-        assert await asyncio.wait_for(bot.wait(), 60) == -signal.SIGKILL, log.read_text()[-2000:]
+        assert await asyncio.wait_for(bot.wait(), 180) == -signal.SIGKILL, log.read_text()[-2000:]
     [before] = s3.named()
     sent = len(s3.puts())
     async with run(playground, data, log, **environ):

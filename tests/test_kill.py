@@ -89,7 +89,7 @@ async def test_killed_at_a_named_instant(playground, tmp_path, instant):
     mortal = ["-m", "tests.mortal_bot", *arguments, str(tmp_path / "data"), instant]
     async with process(*mortal, log=log) as bot:
         await order(playground, mira, **SMALL)
-        assert await asyncio.wait_for(bot.wait(), 60) == -signal.SIGKILL, log.read_text()[-2000:]
+        assert await asyncio.wait_for(bot.wait(), 180) == -signal.SIGKILL, log.read_text()[-2000:]
     if instant == "posted":
         playground.clock.advance(600)  # Discord has forgotten the nonce: history is all there is
     async with run(playground, tmp_path / "data", log):
@@ -127,7 +127,7 @@ async def test_sigterm_ends_cleanly_and_the_clip_comes_after_the_restart(playgro
         await order(playground, mira, **SMALL)
         await mira.wait_for("Rendering", 60)
         bot.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(bot.wait(), 60) == 0, log.read_text()[-2000:]
+        assert await asyncio.wait_for(bot.wait(), 180) == 0, log.read_text()[-2000:]
     assert "Traceback" not in log.read_text()
     async with run(playground, tmp_path / "data", log):
         await exactly_one_clip(playground, mira, log)
@@ -138,7 +138,7 @@ async def test_a_second_instance_leaves_with_a_sentence(playground, tmp_path):
     async with run(playground, tmp_path / "data", log):
         await until(lambda: playground.online)
         async with run(playground, tmp_path / "data", second) as bot:
-            assert await asyncio.wait_for(bot.wait(), 60) == 3
+            assert await asyncio.wait_for(bot.wait(), 180) == 3
     [line] = second.read_text().splitlines()
     assert line.startswith("Another Dailies (pid ")
     assert "DAILIES_DATA" in line
