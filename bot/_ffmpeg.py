@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,6 +11,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import imageio_ffmpeg
+
+from bot.errors import Trouble
+from bot.trouble import trouble_said
 
 __all__ = ["H264_AAC", "QUALITY", "FfmpegError", "Graph", "ffmpeg", "rate"]
 
@@ -40,6 +44,10 @@ if sys.platform == "linux":
 os.nice(19)
 os.execv(command[0], command)
 """
+
+
+#: Signals that somebody else sends: whoever stops it, or the kernel when memory or time is over.
+_KILLED = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGXCPU, signal.SIGXFSZ})
 
 
 class FfmpegError(Exception):
@@ -105,29 +113,34 @@ async def ffmpeg(
     timeout: float,
     seconds: float | None = None,
     progress: Callable[[float], None] | None = None,
+    program: Path | None = None,
 ) -> str:
     """Run ffmpeg with *arguments* in *cwd* at nice 19; return what it wrote to stderr.
 
     *progress* is called with 0 to 1, measured in the *seconds* that the output will have. Raises
-    `FfmpegError` when it fails or takes more than *timeout* seconds. Cancelling the call kills
-    it; when this returns or raises there is no process left.
+    `FfmpegError` when it fails, and `Trouble` where that is this machine's fault: it could not be
+    begun, took more than *timeout* seconds, was killed, or found no room. Cancelling the call
+    kills it; when this returns or raises there is no process left. *program* is run in its place.
     """
     command = [
-        imageio_ffmpeg.get_ffmpeg_exe(),
+        str(program or imageio_ffmpeg.get_ffmpeg_exe()),
         *("-hide_banner", "-nostdin", "-y"),
         *(("-progress", "pipe:1", "-stats_period", "0.1") if progress else ()),
         *map(str, arguments),
     ]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-I", "-S", "-c", _BECOME, str(os.getpid())),
-        *command,
-        cwd=cwd,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,  # a Ctrl-C in our terminal is for us, not for it
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-I", "-S", "-c", _BECOME, str(os.getpid())),
+            *command,
+            cwd=cwd,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # a Ctrl-C in our terminal is for us, not for it
+        )
+    except OSError as error:
+        raise Trouble("ffmpeg cannot be begun just now.", kind="ffmpeg", raw=str(error)) from error
     assert process.stdout is not None and process.stderr is not None, "both were asked for"
     words: deque[str] = deque(maxlen=None if progress is None else _KEPT_LINES)
     try:
@@ -136,8 +149,10 @@ async def ffmpeg(
             group.create_task(_read(process.stdout, _follow(progress, seconds)))
             code = await process.wait()
     except TimeoutError:
-        raise FfmpegError(
-            f"ffmpeg was not ready after {timeout:.0f} s.", stderr="\n".join(words)
+        raise Trouble(
+            "ffmpeg takes too long just now.",
+            kind="ffmpeg",
+            raw=f"not ready after {timeout:.0f} s: {' '.join(list(words)[-2:])}",
         ) from None
     finally:
         if process.returncode is None:
@@ -147,6 +162,10 @@ async def ffmpeg(
             # second cancellation leaves no zombie either.
             await asyncio.shield(process.communicate())
     if code != 0:
+        if -code in _KILLED:
+            raise Trouble("ffmpeg was killed.", kind="ffmpeg", raw=f"ended by signal {-code}")
+        if (trouble := trouble_said("\n".join(words))) is not None:
+            raise trouble
         raise FfmpegError(
             f"ffmpeg stopped with code {code}.",
             stderr="\n".join(list(words)[-_KEPT_LINES:]),

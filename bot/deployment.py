@@ -204,13 +204,14 @@ async def deploy(
             callback=_callbacks(settings.public_url),
             alternative=studio.alternative,
             usd_per_credit=settings.dailies_usd_per_credit,
+            make_room=shelf.make_room,
         )
         studio.employ(worker)
         studio.has_room, studio.at_hand = shelf.check, shelf.at_hand
         await studio.rules.load()
         audit = Audit(studio, usd_per_credit=settings.dailies_usd_per_credit)
         checks = [_gateway_check(bot), _storage_check(store), audit.trouble]
-        remarks = [audit.remark]
+        remarks = [audit.remark, worker.trouble]
         if archive is not None:
             bot.watchers.append(archive.moved)
             remarks.append(_archive_remark(archive))

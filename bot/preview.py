@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bot._ffmpeg import H264_AAC, QUALITY, FfmpegError, ffmpeg
 from bot.media import MediaError
+from bot.trouble import trouble_of
 
 BATCH = 16  #: frames that are unpacked at once, each some 25 MB
 MOST_FRAMES = 2000
@@ -34,6 +35,8 @@ async def preview(frames: Path, to: Path, *, fps: float) -> None:
                 timeout=120 + count,
             )
         except (FfmpegError, zipfile.BadZipFile, OSError) as error:
+            if (trouble := trouble_of(error)) is not None:
+                raise trouble from error
             raise MediaError("The frames cannot be shown.") from error
         part.replace(to)
 

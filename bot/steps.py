@@ -8,22 +8,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
-from bot.assembly import PIECE, assemble
-from bot.errors import Busy, Failure, Refusal, Unclear
+from bot.billing import understood
+from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
 from bot.estimates import Estimates
 from bot.failover import Alternative, Failover, Offer, nobody
-from bot.media import MediaError, sniff
 from bot.models import Model
+from bot.pace import Pace
 from bot.places import Places
 from bot.providers import Order, Provider, Receipt, Report, Stage
+from bot.results import Results, piece, refused, take
 from bot.screen import Glimpse, Screen, Undeliverable
-from storage import ENDED, IllegalMove, Input, Job, Stale, State, Store
+from bot.trouble import Troubles, trouble_of
+from storage import ENDED, MOVES, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
 
 log = logging.getLogger(__name__)
 
 QUEUE_LASTS = 24 * 3600.0  #: seconds that a job waits for a provider before it is given up
 TRIES = 6  #: tries of a step that fails for a reason nobody knows, before a person must look
 PATIENCE = 12  #: tries of a step whose failure may pass, such as a download
+REPEATS = 10  #: times that an order is sent again which its provider answered with “not now”
+HANGS = 8  #: times in a row that a job waits for a program that hangs, before a person must look
+HELD_UP = 300.0  #: seconds, at most, until work that trouble of ours holds up is tried again
 UNHEARD = 3600.0  #: seconds past its deadline that a provider which does not answer is asked
 
 #: States whose step posts a message.
@@ -38,6 +43,10 @@ POSTED = frozenset(
         State.REVIEW,
     }
 )
+
+
+async def no_room() -> None:
+    """The room of a deployment whose files nobody keeps."""
 
 
 class Steps:
@@ -56,7 +65,10 @@ class Steps:
         callback: Callable[[Provider, str], str | None] = lambda _provider, _token: None,
         alternative: Alternative = nobody,
         new_token: Callable[[], str] = lambda: secrets.token_urlsafe(24),
+        make_room: Callable[[], Awaitable[None]] = no_room,
+        results: Callable[..., Results] = Results,
     ) -> None:
+        """*make_room* is asked for when the disk is full; *results* makes what fetches clips."""
         self._jobs = store.jobs
         self._providers = providers
         self._screen = screen
@@ -72,6 +84,10 @@ class Steps:
         self._new_token = new_token
         self._intended: dict[int, str] = {}  # attempts that this process wrote down and not sent
         self._unposted: set[int] = set()  # jobs of which nobody has tried to post the end
+        self._make_room = make_room
+        self.troubles = Troubles()
+        self.pace = Pace(self._clock)
+        self.results = results(store, providers, data=data, order=self.order, pace=self.pace)
         self._unheard: dict[int, float] = {}  # since when overdue jobs' providers do not answer
         self.glimpses: dict[int, Glimpse] = {}  #: of jobs that a provider is working on
         self.named: dict[str, str] = {}  #: what a callback called an attempt that is being sent
@@ -81,10 +97,14 @@ class Steps:
         """A step was written down: *job* is what became of *before*."""
         if job.state is not before.state and job.due_at is not None and job.state in POSTED:
             self._unposted.add(job.id)
+        self.troubles.over(job.id)
+        if before.state is State.EXPIRED and job.state is not before.state:
+            self.results.forget(job)
         if before.state is State.SUBMITTING:
             self.named.pop(before.token or "", None)
         if job.state in ENDED:
             self.glimpses.pop(job.id, None)
+            self.pace.forget(job)
             self._unheard.pop(job.id, None)
             self._failover.forget(job)
 
@@ -100,12 +120,14 @@ class Steps:
                 case State.RENDERING:
                     return await self._poll(job)
                 case State.FETCHING:
-                    return await self._fetch(job)
+                    return await self.results.fetch(job)
                 case State.DELIVERING:
                     return await self._deliver(job)
                 case State.DONE | State.UNDELIVERED:
                     return replace(job, due_at=None)
-                case State.FAILED | State.CANCELLED | State.EXPIRED | State.CLOSED:
+                case State.EXPIRED:
+                    return await self._given_up(job)
+                case State.FAILED | State.CANCELLED | State.CLOSED:
                     return await self._tell(job)
                 case State.UNCLEAR | State.REVIEW:
                     return await self._tell(job)
@@ -113,7 +135,10 @@ class Steps:
                     assert_never(job.state)
         except (Stale, IllegalMove):
             raise
-        except Exception:  # a bug: the log remembers it, the job outlives it
+        except Exception as error:  # a bug: the log remembers it, the job outlives it
+            trouble = trouble_of(error)
+            if trouble is not None and job.state is not State.SUBMITTING:
+                return await self._held_up(job, trouble)
             log.exception("Job %s could not be advanced", job.id)
             if job.state in ENDED or job.state in {State.UNCLEAR, State.REVIEW}:
                 return replace(job, due_at=None) if job.tries >= TRIES else job.again(now + 60)
@@ -183,8 +208,16 @@ class Steps:
         now = self._clock()
         try:
             receipt = await provider.submit(self.order(job, provider))
+        except Trouble as trouble:
+            pause, now = await self._pause(job, trouble), self._clock()
+            return replace(job.to(State.QUEUED, now=now, due_at=now + pause), tries=job.tries)
         except Busy as busy:
             log.info("Job %s was not taken: %s %s", job.id, busy, busy.raw)
+            if busy.answered:
+                if job.repeats >= REPEATS:
+                    sentence = f"{busy} It was asked {job.repeats + 1} times."
+                    return self._failed(job, sentence, failure=busy.failure)
+                job = replace(job, repeats=job.repeats + 1)
             elsewhere = self._failover.busy(job, provider, busy)
             now = self._clock()
             again = now if elsewhere else self._later(job, busy)
@@ -206,18 +239,17 @@ class Steps:
         # Where it called back already, there is no need to wait before asking.
         called = self.named.get(job.token or "") == receipt.remote_id
         if receipt.file is not None:
-            kept = self._data / self._piece(job)
+            kept = self._data / piece(job)
             kept.parent.mkdir(parents=True, exist_ok=True)
             receipt.file.replace(kept)
-            return job.to(
-                State.FETCHING, now=now, due_at=now, cost=receipt.cost, file=self._piece(job)
-            )
+            cost = understood(receipt.cost, of=f"job {job.id}")
+            return job.to(State.FETCHING, now=now, due_at=now, cost=cost, file=piece(job))
         return job.to(
             State.RENDERING,
             now=now,
             due_at=now if called else now + provider.limits.first_poll,
             remote_id=receipt.remote_id,
-            cost=receipt.cost,
+            cost=understood(receipt.cost, of=f"job {job.id}"),
         )
 
     async def _poll(self, job: Job) -> Job | float:
@@ -229,11 +261,19 @@ class Steps:
         if job.cancelled_by is not None and provider.cancels:
             await provider.cancel(order, job.remote_id)
             return job.to(State.CANCELLED, now=now, due_at=None)
+        if (soonest := self.pace.soonest(job, provider)) > now:
+            return soonest
         try:
             report = await provider.poll(order, job.remote_id)
         except Refusal as refusal:
             log.warning("Job %s failed there: %s %s", job.id, refusal, refusal.raw)
+            now = self._clock()
+            if refusal.failure is Failure.BAD_RESULT:
+                # It is finished, and the answer did not say where: the next one may.
+                return job.to(State.FETCHING, now=now, due_at=now + provider.limits.poll_every)
             return self._refused(job, refusal)
+        except Trouble:
+            raise
         except (Busy, Unclear) as error:
             # The provider did not say. It is asked again, and nothing is ordered anew.
             log.info("Job %s could not be asked about: %s %s", job.id, error, error.raw)
@@ -242,56 +282,34 @@ class Steps:
             if late and now - self._unheard.setdefault(job.id, now) > UNHEARD:
                 return self._expired(job, provider)
             wait = error.retry_after if isinstance(error, Busy) else None
-            return now + (wait or provider.limits.poll_every)
+            return self._clock() + max(wait or 0.0, provider.limits.poll_every)
+        finally:
+            self.pace.answered(job)
+        now = self._clock()
         self._unheard.pop(job.id, None)
         if report.stage is Stage.READY:
-            cost = report.cost if report.cost is not None else job.cost
+            cost = understood(report.cost, of=f"job {job.id}")
+            cost = cost if cost is not None else job.cost
             return job.to(State.FETCHING, now=now, due_at=now, result_url=report.url, cost=cost)
         if self._overdue(job, provider):
             return self._expired(job, provider)
         await self._look_at_progress(job, report)
-        # Spread the questions, so that jobs that began together are not asked about together.
-        return now + provider.limits.poll_every * random.uniform(0.9, 1.1)  # noqa: S311
+        # Spread the questions, so that jobs that began together are not asked about together; and
+        # never sooner than the document says, counted from the answer.
+        return self._clock() + provider.limits.poll_every * random.uniform(1.0, 1.2)  # noqa: S311
 
-    async def _fetch(self, job: Job) -> Job:
-        now = self._clock()
-        provider = self._providers.get(job.provider)
-        if provider is None:
-            return job.again(now + 60, tries=job.tries)
-        kept = self._data / self._piece(job)
-        if job.file is None:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                order = self.order(job, provider)
-                await provider.fetch(order, job.remote_id, job.result_url, kept)
-            except (Busy, Unclear) as error:
-                log.info("Job %s could not be fetched: %s %s", job.id, error, error.raw)
-                if job.tries >= PATIENCE:
-                    return self._failed(
-                        job,
-                        f"{provider.title} made it, and it could not be downloaded: {error}",
-                        failure=Failure.BAD_RESULT,
-                        billed="yes",
-                    )
-                return job.again(self._later(job, error if isinstance(error, Busy) else None))
-            except Refusal as refusal:
-                log.warning("Job %s: no usable result: %s %s", job.id, refusal, refusal.raw)
-                return self._failed(
-                    job, str(refusal), failure=refusal.failure or Failure.BAD_RESULT, billed="yes"
-                )
-        file = self._take(job)
-        if job.brief.plan is not None:
-            try:
-                await assemble(job.brief.plan, kept, self._data / file, data=self._data)
-            except MediaError as error:
-                # What was paid for is posted all the same, and the message says what it is.
-                log.warning("Job %s could not be put together: %s %s", job.id, error, error.stderr)
-                file = self._piece(job)
-        elif kept.exists() and sniff(kept) == "application/zip":  # HDR's frames
-            file = f"takes/{job.id}.zip"
-            kept.replace(self._data / file)
-        now = self._clock()
-        return job.to(State.DELIVERING, now=now, due_at=now, file=file, billed="yes")
+    async def _given_up(self, job: Job) -> Job | float | None:
+        """Ask whether a job that was given up has come after all; else tell that it was."""
+        if (came := await self.results.late(job)) is not None:
+            return came
+        if job.due_at is not None and job.due_at <= self._clock():
+            return await self._tell(job)
+        return self.next_look(job)
+
+    def next_look(self, job: Job) -> float | None:
+        """When to look at *job* next, as it is now."""
+        times = [at for at in (job.due_at, self.results.late_at(job)) if at is not None]
+        return min(times, default=None)
 
     async def _deliver(self, job: Job) -> Job:
         now = self._clock()
@@ -299,8 +317,10 @@ class Steps:
             return job.again(now + 1, tries=job.tries)  # the card is on its way; it says where
         again = self._tried(job)
         try:
-            clip = self._data / (job.file or self._take(job))
+            clip = self._data / (job.file or take(job))
             message = await self._screen.deliver(job, clip, again=again)
+        except Trouble:
+            raise
         except Busy as busy:
             if job.tries >= PATIENCE:
                 return job.to(State.UNDELIVERED, now=now, due_at=None, error=str(busy))
@@ -314,6 +334,8 @@ class Steps:
         again = self._tried(job)
         try:
             message = await self._screen.tell(job, again=again)
+        except Trouble:
+            raise
         except Busy as busy:
             if job.tries >= PATIENCE:
                 return replace(job, due_at=None)
@@ -325,10 +347,7 @@ class Steps:
     # Ends.
 
     def _refused(self, job: Job, refusal: Refusal) -> Job:
-        billed = {True: "yes", False: "no", None: "unknown"}[refusal.billed]
-        return self._failed(
-            job, str(refusal), failure=refusal.failure or Failure.REFUSED, billed=billed
-        )
+        return refused(job, refusal, now=self._clock())
 
     def _failed(self, job: Job, sentence: str, *, failure: Failure, billed: str = "no") -> Job:
         now = self._clock()
@@ -358,6 +377,27 @@ class Steps:
             billed="unknown",
         )
 
+    # Trouble of ours.
+
+    async def _held_up(self, job: Job, trouble: Trouble) -> Job | float:
+        """Wait with *job* until this machine can; nothing is written, and no try is counted."""
+        pause = await self._pause(job, trouble)
+        hangs = trouble.kind == "ffmpeg" and self.troubles.times(job.id) >= HANGS
+        if hangs and State.REVIEW in MOVES[job.state]:
+            now, sentence = self._clock(), f"{trouble} A moderator must look at it."
+            return job.to(State.REVIEW, now=now, due_at=now, error=sentence)
+        return self._clock() + pause
+
+    async def _pause(self, job: Job, trouble: Trouble) -> float:
+        """Note *trouble*, ask for room where that is it; seconds until *job* is tried again."""
+        times = self.troubles.met(job.id, trouble)
+        if trouble.kind == "room":
+            try:
+                await self._make_room()
+            except (Busy, OSError, DiskTrouble) as error:
+                log.info("No room could be made: %s", error)
+        return min(HELD_UP, 5.0 * 2.0 ** min(times, 10))
+
     # Small things.
 
     def order(self, job: Job, provider: Provider) -> Order:
@@ -379,13 +419,6 @@ class Steps:
             self._unposted.discard(job.id)
             return False
         return True
-
-    def _take(self, job: Job) -> str:
-        return f"takes/{job.id}.mp4"
-
-    def _piece(self, job: Job) -> str:
-        """What the provider makes: the take itself, or what becomes a part of it here."""
-        return self._take(job) if job.brief.plan is None else f"takes/{job.id}{PIECE}"
 
     def _later(self, job: Job, busy: Busy | None) -> float:
         """When to try again: when we were told to, else after a growing, random while."""

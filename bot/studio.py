@@ -22,6 +22,7 @@ from storage import (
     By,
     ChangedBy,
     IllegalMove,
+    Incident,
     Job,
     Limit,
     Mode,
@@ -169,6 +170,8 @@ class Studio:
         #: Called with a job that cost more than its price, and with how much more, until it is
         #: true that those whom it concerns know.
         self.on_overrun: Callable[[Job, int], Awaitable[bool]] = _nobody_told
+        #: Told of what moderators have to know of a clip; False where they could not be told yet.
+        self.on_incident: Callable[[Incident], Awaitable[bool]] = _nobody_heard
         self._jobs = store.jobs
         self._policy = store.policy
         self._inputs = inputs
@@ -617,6 +620,10 @@ def _calm(text: str) -> str:
 
 def _composed(text: str) -> Iterable[str]:
     return unicodedata.normalize("NFC", text)
+
+
+async def _nobody_heard(_incident: Incident) -> bool:
+    return True  # the log has it
 
 
 async def _nobody_told(_job: Job, _amount: int) -> bool:

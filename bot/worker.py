@@ -9,6 +9,7 @@ import heapq
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,14 +19,26 @@ from bot.estimates import Estimates
 from bot.failover import Alternative, nobody
 from bot.places import Places
 from bot.providers import Provider
+from bot.results import Results
 from bot.screen import Glimpse, Screen
-from bot.steps import Steps
-from storage import ENDED, IllegalMove, Input, Job, Stale, State, Store
+from bot.steps import Steps, no_room
+from storage import (
+    ENDED,
+    MOVES,
+    DiskTrouble,
+    IllegalMove,
+    Input,
+    Job,
+    Stale,
+    State,
+    Store,
+)
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 64  #: steps under way at once; each provider bounds its own work besides
 LOOK_AGAIN = 1.0  #: seconds; a machine that slept is up to date within this time
+SAVES = 5  #: times that a save which the row makes impossible is tried, before a person must look
 STOPPING = 25.0  #: seconds that steps under way are given to finish at a stop
 SOON = 60.0  #: seconds within which every job is looked at that a start takes up
 REFRESHED = 50  #: jobs whose cards are looked after at a start, if they ended within …
@@ -46,6 +59,8 @@ class Worker:
         callback: Callable[[Provider, str], str | None] = lambda _provider, _token: None,
         alternative: Alternative = nobody,
         usd_per_credit: Decimal = Decimal("0.01"),
+        make_room: Callable[[], Awaitable[None]] = no_room,
+        results: Callable[..., Results] = Results,
     ) -> None:
         self._jobs = store.jobs
         self._providers = providers
@@ -64,7 +79,10 @@ class Worker:
             link=link,
             callback=callback,
             alternative=alternative,
+            make_room=make_room,
+            results=results,
         )
+        self.trouble = self._steps.troubles.remark  #: what holds jobs up here, for /healthz
         self.callbacks = Callbacks(
             store, providers, screen, steps=self._steps, places=self._places, wake=self.wake
         )
@@ -74,6 +92,8 @@ class Worker:
         self._stepping: set[int] = set()
         self._woken_while_stepping: set[int] = set()
         self._unsaved: dict[int, Job] = {}  # what happened, and could not be written down yet
+        self._unsavable: dict[int, int] = {}  # how often that was refused, and not by the disk
+        self._set_aside: set[int] = set()  # jobs that nothing can be written down of
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._wake = asyncio.Event()
@@ -85,6 +105,7 @@ class Worker:
         """Look at *job* now: it is new, or a person changed it."""
         if job.state is not State.QUEUED:
             self._places.leave(job)
+        self._set_aside.discard(job.id)
         self._plan(job.id, self._clock())
 
     def glimpse(self, job: Job) -> Glimpse:
@@ -108,6 +129,8 @@ class Worker:
             if job.state in {State.SUBMITTING, State.RENDERING}:
                 self._places.keep(job.provider, job.id)
             self._plan(job.id, min(job.due_at, latest))
+        for late in await self._jobs.late(self._clock() - self._kept_longest()):
+            self._plan(late.id, latest)
         for ended in await self._jobs.newest(limit=REFRESHED):
             # Whoever ran before may have died between an ending and its card.
             if ended.state in ENDED and self._clock() - ended.since < FRESH:
@@ -148,7 +171,13 @@ class Worker:
         self._tasks.discard(task)
         self._wake.set()
 
+    def _kept_longest(self) -> float:
+        """Seconds that some provider keeps what it made."""
+        return max((each.limits.keeps_for for each in self._providers.values()), default=0.0)
+
     def _plan(self, id: int, at: float) -> None:
+        if id in self._set_aside:
+            return
         if id in self._stepping:
             self._woken_while_stepping.add(id)
             return
@@ -194,7 +223,7 @@ class Worker:
     async def _look(self, id: int) -> float | None:
         """One look, one action, one save. When to look again, or None."""
         job = await self._jobs.get(id)
-        if job is None or job.due_at is None:
+        if job is None or self._steps.next_look(job) is None:
             if job is not None:
                 self._places.let_go(job)
                 self._screen.show(job, Glimpse())
@@ -211,13 +240,54 @@ class Worker:
             except (Stale, IllegalMove):
                 del self._unsaved[job.id]
                 raise
+            except (DiskTrouble, OSError):
+                raise  # it is not the row's fault, and passes
+            except Exception:
+                if not self._too_often(job.id):
+                    raise
+                log.exception("What became of job %s cannot be written down: %r", id, outcome)
+                return await self._park(job, outcome)
             del self._unsaved[job.id]
+            self._unsavable.pop(job.id, None)
             self._after(before, job)
             if before.state is State.FETCHING:
                 await self._estimates.learn(job.provider, job.model)
             if job.state is not State.SUBMITTING:
-                return job.due_at
+                return self._steps.next_look(job)
             # What was just written down is done at once: a stop never comes between the two.
+
+    def _too_often(self, id: int) -> bool:
+        """Count a save that the row itself makes impossible; whether there were enough."""
+        self._unsavable[id] = self._unsavable.get(id, 0) + 1
+        return self._unsavable[id] >= SAVES
+
+    async def _park(self, job: Job, outcome: Job) -> float | None:
+        """Give *job* to a moderator, with as much of *outcome* as can be written down."""
+        del self._unsaved[job.id], self._unsavable[job.id]
+        if State.REVIEW in MOVES[job.state]:
+            now = self._clock()
+            parked = job.to(
+                State.REVIEW,
+                now=now,
+                due_at=now,
+                error="What became of it could not be written down; a moderator must look at it.",
+                billed="unknown" if job.attempt and job.billed == "no" else job.billed,
+            )
+            fuller = replace(parked, remote_id=outcome.remote_id, file=outcome.file)
+            for change in (fuller, parked):
+                try:
+                    saved = await self._jobs.save(change)
+                except (Stale, IllegalMove, DiskTrouble, OSError):
+                    raise
+                except Exception:
+                    log.exception("Job %s could not be parked", job.id)
+                    continue
+                self._after(job, saved)
+                return saved.due_at
+        log.critical("Job %s is left alone until a person or a restart takes it up", job.id)
+        self._set_aside.add(job.id)
+        self._places.let_go(job)
+        return None
 
     def _after(self, before: Job, saved: Job) -> None:
         """What follows from a move, all of it in memory."""

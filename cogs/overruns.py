@@ -1,4 +1,4 @@
-"""Tells moderators, once, of a clip that cost more than its price."""
+"""Tells moderators, once, of a clip that cost more than its price, or is not what was ordered."""
 
 import logging
 
@@ -10,7 +10,7 @@ from bot import messages
 from bot.client import Dailies
 from bot.delivery import nonce
 from bot.limits import in_words
-from storage import Job
+from storage import Incident, Job
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +23,18 @@ class Overruns(commands.Cog):
 
     async def cog_load(self) -> None:
         self.bot.studio.on_overrun = self.tell
+        self.bot.studio.on_incident = self.tell_of
 
     async def tell(self, job: Job, amount: int) -> bool:
         """See `Studio.on_overrun`. True also where nobody can be told: the log has it."""
+        return await self._say(job, said(job, amount, self.bot.studio.title(job)), "overrun")
+
+    async def tell_of(self, incident: Incident) -> bool:
+        """See `Studio.on_incident`."""
+        text = f"⚠️ **#{incident.job.id}** {messages.inert(incident.text)}"
+        return await self._say(incident.job, text, incident.kind)
+
+    async def _say(self, job: Job, text: str, about: str) -> bool:
         server = await self.bot.studio.store.policy.server(job.guild_id)
         if server.moderators is None:
             return True
@@ -34,14 +43,14 @@ class Overruns(commands.Cog):
         channel = self.bot.get_partial_messageable(server.moderators, guild_id=job.guild_id)
         try:
             await channel.send(
-                said(job, amount, self.bot.studio.title(job)),
-                nonce=nonce(job.id, "overrun"),
+                text,
+                nonce=nonce(job.id, about),
                 allowed_mentions=messages.SILENT,
             )
         except (discord.Forbidden, discord.NotFound) as error:
-            log.info("Nobody was told that job %s cost more: %s", job.id, error)
+            log.info("Nobody was told of the %s of job %s: %s", about, job.id, error)
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-            log.warning("Nobody was told yet that job %s cost more: %s", job.id, error)
+            log.warning("Nobody was told yet of the %s of job %s: %s", about, job.id, error)
             return False
         return True
 
@@ -49,10 +58,16 @@ class Overruns(commands.Cog):
 def said(job: Job, amount: int, title: str) -> str:
     """What happened, who pays, and what helps."""
     return (
-        f"💸 {title} billed {in_words(job.price + amount)} for #{job.id}, {amount:,} more than its "
-        f"price of {job.price:,}. Its person pays the price; the rest counts against this server's "
+        f"{_repeats(job, title)}💸 {title} billed {in_words(job.price + amount)} for #{job.id}, "
+        f"{amount:,} more than its price of {job.price:,}. Its person pays the price; the rest counts against this server's "
         "budget. The operator can correct the price in `dailies.toml`."
     )
+
+
+def _repeats(job: Job, title: str) -> str:
+    """A line before the bill, where the order was sent again after an answer."""
+    words = messages.repeats(job, title)
+    return f"🔁 **#{job.id}** {words}\n" if words else ""
 
 
 async def setup(bot: Dailies) -> None:

@@ -8,13 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.settings import BadSetting
 
-__all__ = ["SETTINGS", "read"]
+__all__ = ["RETRY_SUBMIT", "SETTINGS", "read"]
 
 SETTINGS = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+#: Each company's own switch: nobody but its operator knows how its errors are to be believed.
+RETRY_SUBMIT: bool = Field(
+    True,
+    description="Whether an order is sent again that it answered, in its own form and within "
+    "10 s, with 429 or 503; false asks a moderator instead.",
+)
 
 T = TypeVar("T", bound=BaseModel)
 

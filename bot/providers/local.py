@@ -18,7 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from bot._ffmpeg import FfmpegError
-from bot.errors import Failure, Refusal
+from bot.errors import Busy, Failure, Refusal
 from bot.media import MediaError
 from bot.models import ANY, ASPECTS, RESOLUTIONS, Accepts, Capability, Model, Price, Shape
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
@@ -26,6 +26,7 @@ from bot.providers._look import CAMERA
 from bot.providers._render import Work
 from bot.providers._render import render as scene
 from bot.settings import BadSetting
+from bot.trouble import trouble_of
 from storage import Brief, Mode
 
 __all__ = ["LAST_RESORT", "MODEL", "Local", "connect"]
@@ -165,7 +166,7 @@ def connect(connection: Connection) -> "Local":
 class _Render:
     """One render of this process: in line, running, or ended."""
 
-    task: asyncio.Task[Refusal | None]  #: its result says why there is no clip
+    task: asyncio.Task[Refusal | Busy | None]  #: its result says why there is no clip
     began: float | None = None  #: None while it waits for its turn
     share: float = 0.0  #: of the work that is done
 
@@ -233,6 +234,9 @@ class Local:
             self._renders.pop(remote_id, None)
             return Report(stage=Stage.READY, fraction=1.0)
         render = self._begun(order)
+        if render.task.done() and isinstance(trouble := render.task.result(), Busy):
+            self._renders.pop(remote_id, None)  # it begins again when it is asked for next
+            raise trouble
         if render.task.done() and (refusal := render.task.result()) is not None:
             raise refusal
         if render.began is None:
@@ -281,7 +285,7 @@ class Local:
             render = self._renders[order.attempt] = _Render(task=task)
         return render
 
-    async def _run(self, order: Order) -> Refusal | None:
+    async def _run(self, order: Order) -> Refusal | Busy | None:
         """Render the clip in a room of its own; it gets its name when it is complete.
 
         Returns the refusal that `poll` raises, as nobody may be asking when it happens.
@@ -297,9 +301,11 @@ class Local:
                 shot = await scene(work)
                 await asyncio.sleep(render.began + self._pace - self._steady())
                 shot.replace(clip)
-        except Refusal as refusal:
-            return refusal
+        except (Refusal, Busy) as no:
+            return no
         except (FfmpegError, MediaError, OSError) as error:
+            if (trouble := trouble_of(error)) is not None:
+                return trouble
             return Refusal(
                 "The local preview could not be rendered; the operator's log says why.",
                 failure=Failure.DOWN,
@@ -329,7 +335,7 @@ def _prepare(room: Path, order: Order) -> None:
     (attempt / "order.json").write_text(json.dumps(note, ensure_ascii=True, indent=1))
 
 
-async def _stop(tasks: Sequence[asyncio.Task[Refusal | None]]) -> None:
+async def _stop(tasks: Sequence[asyncio.Task[Refusal | Busy | None]]) -> None:
     """Cancel the tasks and wait until they, and their processes, are gone."""
     for task in tasks:
         task.cancel()
