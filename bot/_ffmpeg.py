@@ -1,6 +1,8 @@
 """Runs ffmpeg: as a child that is polite, watched, and never outlives us."""
 
 import asyncio
+import errno
+import json
 import os
 import signal
 import sys
@@ -12,10 +14,16 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from bot.errors import Trouble
-from bot.trouble import trouble_said
+__all__ = ["H264_AAC", "QUALITY", "FfmpegError", "Graph", "MediaError", "ffmpeg", "rate"]
 
-__all__ = ["H264_AAC", "QUALITY", "FfmpegError", "Graph", "ffmpeg", "rate"]
+#: Exit codes that say what this machine lacks: ffmpeg ends with the low byte of `-errno`.
+_LACKING = frozenset(
+    -number & 0xFF
+    for number in (
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM, errno.EAGAIN),
+        *(errno.EMFILE, errno.ENFILE, errno.EROFS, errno.EACCES, errno.EPERM),
+    )
+)
 
 #: Lines of ffmpeg's own words that are kept for an error. Its last ones name the cause.
 _KEPT_LINES = 40
@@ -29,12 +37,21 @@ H264_AAC = (
 #: How good, where no size is asked for.
 QUALITY = ("-crf", "20", "-b:a", "160k")
 
+#: What a run may take that only looks at a stranger's file: it writes nothing but pipes.
+_CONFINED = {
+    "RLIMIT_AS": 6 * 2**30,  # a 4K picture is 12 MB, and a decoder holds some thirty
+    "RLIMIT_CPU": 1200,
+    "RLIMIT_FSIZE": 0,
+    "RLIMIT_NOFILE": 64,
+    "RLIMIT_CORE": 0,
+}
+
 # What runs before ffmpeg, in the child: ask the kernel to kill it when this process dies (only
-# Linux can), give way to everything else, become ffmpeg. A Python of its own and not a
-# `preexec_fn`, which may deadlock in a process that has threads.
+# Linux can), give way to everything else, take less where it is confined, become ffmpeg. A Python
+# of its own and not a `preexec_fn`, which may deadlock in a process that has threads.
 _BECOME = """
-import os, sys
-parent, *command = sys.argv[1:]
+import json, os, sys
+parent, limits, *command = sys.argv[1:]
 if sys.platform == "linux":
     import ctypes, signal
     PR_SET_PDEATHSIG = 1
@@ -42,20 +59,55 @@ if sys.platform == "linux":
     if os.getppid() != int(parent):
         sys.exit(1)
 os.nice(19)
+if limits != "{}":
+    import resource
+    for name, most in json.loads(limits).items():
+        _, hard = resource.getrlimit(getattr(resource, name))
+        low = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(getattr(resource, name), (low, low))
 os.execv(command[0], command)
 """
 
 
-#: Signals that somebody else sends: whoever stops it, or the kernel when memory or time is over.
-_KILLED = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGXCPU, signal.SIGXFSZ})
-
-
 class FfmpegError(Exception):
-    """ffmpeg did not do it. *stderr* is the last of what it said, for the operator."""
+    """ffmpeg did not do it. *stderr* is the last of what it said, for the operator.
 
-    def __init__(self, sentence: str, *, stderr: str) -> None:
+    *code* is its exit code, negative where a signal ended it, None where its time was up. *ours*
+    says that this machine is to blame (room, memory, time), and not what is in the file.
+    """
+
+    def __init__(
+        self, sentence: str, *, stderr: str, code: int | None = None, confined: bool = False
+    ) -> None:
         super().__init__(sentence)
         self.stderr = stderr
+        self.code = code
+        # What a confined run lacks, its file asked too much of.
+        lacking = code in _LACKING and not confined
+        self.ours = code is None or code == -signal.SIGKILL or lacking
+
+    @property
+    def reason(self) -> str:
+        """All that the operator's log should have: how it ended, and what it said."""
+        return f"{self}\n{self.stderr}".strip()
+
+
+class MediaError(Exception):
+    """The file cannot be read, or what was asked cannot be made of it. The message is a sentence.
+
+    *stderr* is the last of what ffmpeg said, for the operator. *ours* says that this machine is
+    to blame (no room, no memory, no time) and not the file: the same may work later.
+    """
+
+    def __init__(self, sentence: str, *, stderr: str = "", ours: bool = False) -> None:
+        super().__init__(sentence)
+        self.stderr = stderr
+        self.ours = ours
+
+    @property
+    def reason(self) -> str:
+        """All that the operator's log should have: the sentence, and what ffmpeg said."""
+        return f"{self}\n{self.stderr}".strip()
 
 
 class Graph:
@@ -114,45 +166,48 @@ async def ffmpeg(
     seconds: float | None = None,
     progress: Callable[[float], None] | None = None,
     program: Path | None = None,
+    listen: Callable[[str], None] | None = None,
+    confined: bool = False,
+    pass_fds: Sequence[int] = (),
 ) -> str:
     """Run ffmpeg with *arguments* in *cwd* at nice 19; return what it wrote to stderr.
 
-    *progress* is called with 0 to 1, measured in the *seconds* that the output will have. Raises
-    `FfmpegError` when it fails, and `Trouble` where that is this machine's fault: it could not be
-    begun, took more than *timeout* seconds, was killed, or found no room. Cancelling the call
-    kills it; when this returns or raises there is no process left. *program* is run in its place.
+    *progress* is called with 0 to 1, measured in the *seconds* that the output will have; *listen*
+    with each line that it writes to `pipe:1`. *confined*: for a look at a stranger's file, with
+    limits on memory and CPU and no file to write. It inherits the descriptors *pass_fds*. Raises
+    `FfmpegError` when it fails or takes more than *timeout* seconds. Cancelling the call kills
+    it; when this returns or raises there is no process left. *program* is run in ffmpeg's place.
     """
     command = [
         str(program or imageio_ffmpeg.get_ffmpeg_exe()),
         *("-hide_banner", "-nostdin", "-y"),
+        *(("-loglevel", "error") if confined else ()),
         *(("-progress", "pipe:1", "-stats_period", "0.1") if progress else ()),
         *map(str, arguments),
     ]
-    try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-I", "-S", "-c", _BECOME, str(os.getpid())),
-            *command,
-            cwd=cwd,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # a Ctrl-C in our terminal is for us, not for it
-        )
-    except OSError as error:
-        raise Trouble("ffmpeg cannot be begun just now.", kind="ffmpeg", raw=str(error)) from error
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-I", "-S", "-c", _BECOME, str(os.getpid())),
+        json.dumps(_CONFINED if confined else {}),
+        *command,
+        cwd=cwd,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        pass_fds=pass_fds,
+        start_new_session=True,  # a Ctrl-C in our terminal is for us, not for it
+    )
     assert process.stdout is not None and process.stderr is not None, "both were asked for"
-    words: deque[str] = deque(maxlen=None if progress is None else _KEPT_LINES)
+    quiet = progress is not None or confined
+    words: deque[str] = deque(maxlen=_KEPT_LINES if quiet else None)
     try:
         async with asyncio.timeout(timeout), asyncio.TaskGroup() as group:
             group.create_task(_read(process.stderr, words.append))
-            group.create_task(_read(process.stdout, _follow(progress, seconds)))
+            group.create_task(_read(process.stdout, listen or _follow(progress, seconds)))
             code = await process.wait()
     except TimeoutError:
-        raise Trouble(
-            "ffmpeg takes too long just now.",
-            kind="ffmpeg",
-            raw=f"not ready after {timeout:.0f} s: {' '.join(list(words)[-2:])}",
+        raise FfmpegError(
+            f"ffmpeg was not ready after {timeout:.0f} s.", stderr="\n".join(words)
         ) from None
     finally:
         if process.returncode is None:
@@ -162,13 +217,11 @@ async def ffmpeg(
             # second cancellation leaves no zombie either.
             await asyncio.shield(process.communicate())
     if code != 0:
-        if -code in _KILLED:
-            raise Trouble("ffmpeg was killed.", kind="ffmpeg", raw=f"ended by signal {-code}")
-        if (trouble := trouble_said("\n".join(words))) is not None:
-            raise trouble
         raise FfmpegError(
             f"ffmpeg stopped with code {code}.",
             stderr="\n".join(list(words)[-_KEPT_LINES:]),
+            code=code,
+            confined=confined,
         )
     return "\n".join(words)
 
@@ -198,7 +251,7 @@ def _follow(
     return follow
 
 
-def rate(fps: float) -> str:
+def rate(fps: float | Fraction) -> str:
     """*fps* as ffmpeg takes it exactly: '24/1', '30000/1001'."""
     exact = Fraction(fps).limit_denominator(1001)
     return f"{exact.numerator}/{exact.denominator}"

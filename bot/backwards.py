@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from bot._ffmpeg import Graph, rate
+from bot.decoding import Clip
 from bot.encoding import Canvas, patience, turn
 from bot.landing import whole
 from bot.media import demuxer, run, with_picture
@@ -34,7 +35,7 @@ async def backwards(clip: Path, to: Path, *, skip: int = 0, held: int = HELD) ->
     count = max(1, held // (canvas.width * canvas.height * 3 // 2))
     with whole(to) as part:
         # Stretches are numbered from the start; each begins with a picture that stands alone.
-        await _stretches(clip, part, canvas, min(skip, info.frames - 1), count, info.seconds)
+        await _stretches(clip, part, canvas, min(skip, info.frames - 1), count, info)
         stretches = sorted(part.parent.glob(f"{part.name}.*.mkv"), reverse=True)
         turned = part.with_name(f"{part.name}.h264")
         for stretch in stretches:
@@ -48,13 +49,14 @@ async def backwards(clip: Path, to: Path, *, skip: int = 0, held: int = HELD) ->
 
 
 async def _stretches(
-    clip: Path, part: Path, canvas: Canvas, skip: int, count: int, seconds: float
+    clip: Path, part: Path, canvas: Canvas, skip: int, count: int, info: Clip
 ) -> None:
     """Write *clip* from picture *skip* on, as files of *count* pictures each."""
     graph = Graph()
     number = graph.read(clip, "-threads", "4", *demuxer(clip))
     picture = graph.apply(
-        f"{canvas.filters},trim=start_frame={skip},setpts=PTS-STARTPTS", f"{number}:V:0"
+        f"{canvas.filters(info.picture)},trim=start_frame={skip}:end_frame={info.frames},setpts=PTS-STARTPTS",
+        f"{number}:V:0",
     )
     alone = ("-g", str(count), "-keyint_min", str(count), "-sc_threshold", "0")
     async with turn():
@@ -64,7 +66,7 @@ async def _stretches(
             # Where the next picture may begin a file, it does: each that stands alone.
             *("-f", "segment", "-segment_time", "0.000001", "-segment_format", "matroska"),
             f"{part}.%06d.mkv",
-            timeout=patience(canvas, seconds),
+            timeout=patience(canvas, info.seconds),
         )
 
 

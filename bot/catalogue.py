@@ -12,7 +12,8 @@ from types import ModuleType
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bot.models import ANY, MODE_WORDS, Accepts, Capability, Price, Shape, listed, type_word
+from bot.formats import type_word
+from bot.models import ANY, MODE_WORDS, Accepts, Capability, Price, Shape, listed
 from bot.providers import Connection, Provider, modules
 from bot.settings import BadSetting
 from storage import Mode

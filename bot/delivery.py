@@ -20,11 +20,13 @@ from bot.cards import Pacer
 from bot.errors import Busy, Refusal
 from bot.fitting import fit
 from bot.media import MediaError, probe, sniff
+from bot.playable import playable
 from bot.posters import Posters
 from bot.preview import preview
 from bot.screen import Undeliverable
 from bot.shelf import Shelf
 from bot.studio import Studio
+from bot.trouble import trouble_of
 from storage import Job, Post, State, Store
 
 log = logging.getLogger(__name__)
@@ -227,9 +229,11 @@ class Delivery:
         raise Undeliverable("This server takes no file of its size.")
 
     async def _way(self, job: Job, clip: Path, limit: int, *, original: bool) -> Way:
+        packed = sniff(clip) == "application/zip"
+        source = clip
+        if not packed and (original or clip.stat().st_size <= limit):
+            clip = await self._playable(clip, original=original)
         size = clip.stat().st_size
-        kind = sniff(clip)
-        packed = kind == "application/zip"
         name = f"dailies-{job.id}{'.zip' if packed else '.mp4'}"
         note = "a ZIP of EXR frames, for grading" if packed else ""
         beside = await self._preview(job, clip, limit // 2) if packed else None
@@ -249,8 +253,10 @@ class Delivery:
             kept = "" if given else "it is too large for this server, and is kept"
             return Way(note=_listed(note, given, kept), file=None, name=name, beside=beside)
         try:
-            smaller = await self._smaller(clip, limit)
+            smaller = await self._smaller(source, limit)
         except MediaError as error:
+            if (trouble := trouble_of(error)) is not None:
+                raise trouble from error
             if not given:
                 self._wait_for_link(job)
                 raise Undeliverable(f"It is {too_big}, and cannot be made smaller.") from error
@@ -337,6 +343,8 @@ class Delivery:
                 await preview(frames, to, fps=video.fps if video and video.fps else 24.0)
             return await self.fitting(to, limit)
         except (MediaError, Refusal) as error:
+            if (trouble := trouble_of(error)) is not None:
+                raise trouble from error
             log.info("Job %s has no preview: %s", job.id, error)
             return None
 
@@ -353,9 +361,30 @@ class Delivery:
     async def fitting(self, clip: Path, limit: int) -> Path:
         """*clip*, or an encode of it of at most *limit* bytes; else raises `Refusal`."""
         try:
-            return clip if clip.stat().st_size <= limit else await self._smaller(clip, limit)
+            too_large = clip.stat().st_size > limit  # what is made smaller plays
+            shown = clip if too_large else await self._playable(clip)
+            return shown if shown.stat().st_size <= limit else await self._smaller(clip, limit)
         except MediaError as error:
+            if (trouble := trouble_of(error)) is not None:
+                raise trouble from error
             raise Refusal(f"It cannot be made small enough: {error}") from error
+
+    async def _playable(self, clip: Path, *, original: bool = False) -> Path:
+        """*clip*, or the copy of it that is posted: it plays in Discord, without foreign words.
+
+        The *original* is never encoded anew. Our file of it stays as it came in any case.
+        """
+        to = clip.with_name(f"{clip.stem}.{'bare' if original else 'play'}.mp4")
+        async with self._fitting.setdefault(to, asyncio.Lock()):
+            if to.exists():
+                return to
+            try:
+                return await playable(clip, to, encoded=not original)
+            except MediaError as error:
+                log.warning("%s is posted as it is: %s", clip.name, error.reason)
+                if (trouble := trouble_of(error)) is not None:
+                    raise trouble from error
+                return clip
 
     async def _smaller(self, clip: Path, limit: int) -> Path:
         to = clip.with_name(f"{clip.stem}.{limit}.mp4")

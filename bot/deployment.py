@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -16,9 +17,11 @@ import cogs
 from bot.archive import Archive
 from bot.auditing import Audit
 from bot.client import Dailies
+from bot.decoding import decode
 from bot.fetch import Fetcher
 from bot.inputs import Inputs
 from bot.providers import CallsBack, Connection, Provider, connect_all
+from bot.results import Results
 from bot.settings import Settings, provider_sections
 from bot.shelf import Shelf
 from bot.studio import Studio
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OK, FAILED, USAGE, LOCKED, TOKEN = 0, 1, 2, 3, 4  # exit codes; 2 is also argparse's own
+#: What fetches clips, and reads each to its end before it counts.
+VERIFIED = partial(Results, decode=decode)
 QUIET = 60.0  #: seconds without a heartbeat after which the gateway counts as lost
 
 
@@ -135,12 +140,13 @@ async def deploy(
     providers: dict[str, Provider] | None = None,
     opened: Callable[..., AbstractAsyncContextManager[Store]] = open_store,
     bot_class: type[Dailies] = Dailies,
+    results: Callable[..., Results] = VERIFIED,
 ) -> AsyncGenerator[Deployment]:
     """Everything a bot needs, opened, and closed again in the right order.
 
     *clock* is the wall's, in seconds since 1970, *steady* one that nobody sets: the store makes
     of the two the one that everything here goes by. *providers* are those of the settings unless
-    given; *opened* opens the store.
+    given; *opened* opens the store. *results* makes what fetches clips.
     """
     data = settings.dailies_data
     sections = provider_sections()
@@ -205,6 +211,7 @@ async def deploy(
             alternative=studio.alternative,
             usd_per_credit=settings.dailies_usd_per_credit,
             make_room=shelf.make_room,
+            results=results,
         )
         studio.employ(worker)
         studio.has_room, studio.at_hand = shelf.check, shelf.at_hand

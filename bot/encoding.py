@@ -7,9 +7,11 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from bot._ffmpeg import H264_AAC, Graph, rate
-from bot.media import Clip, run
+from bot.decoding import Clip, Decoded, Picture
+from bot.looks import fitted, screen
+from bot.media import run
 
-__all__ = ["Canvas", "Progress", "encode", "patience", "turn"]
+__all__ = ["Canvas", "Progress", "all_of", "encode", "heard", "patience", "turn"]
 
 Progress = Callable[[float], None]
 
@@ -27,21 +29,56 @@ class Canvas:
         """The size and rate of a clip; smaller where its short side is more than *short*."""
         scale = min(1.0, short / min(info.width, info.height)) if short else 1.0
         width, height = (max(2, 2 * round(side * scale / 2)) for side in (info.width, info.height))
-        return cls(width=width, height=height, fps=info.fps)
+        return cls(width=width, height=height, fps=float(info.fps))
 
-    @property
-    def filters(self) -> str:
-        """What brings any picture to this size and rate, with bars where its shape is another."""
-        size = f"{self.width}:{self.height}"
+    def filters(self, picture: Picture) -> str:
+        """What brings *picture* to this size and rate, with bars where its shape is another."""
+        shown = screen(picture, *fitted(picture, self.width, self.height))
         return (
-            f"setpts=PTS-STARTPTS,fps={rate(self.fps)},"
-            f"scale={size}:force_original_aspect_ratio=decrease:flags=bicubic,"
-            f"pad={size}:-1:-1,setsar=1,format=yuv420p"
+            f"setpts=PTS-STARTPTS,fps={rate(self.fps)},{shown},pad={self.width}:{self.height}:-1:-1"
         )
 
     def exactly(self, count: int) -> str:
         """What makes a stream *count* frames long: cut, or its last one repeated."""
         return f"tpad=stop=-1:stop_mode=clone,trim=end_frame={count},setpts=PTS-STARTPTS"
+
+
+def heard(info: Decoded, *, after: float) -> str:
+    """The filters that make a sound of *info* stereo in 48 kHz, its gaps filled with silence.
+
+    It begins *after* seconds; where that is less than 0, what comes too early is left out.
+    """
+    shift = ""
+    if after > 0.0005:
+        shift = f",adelay={after * 1000:.3f}:all=1"
+    elif after < -0.0005:
+        shift = f",atrim=start={-after:.6f},asetpts=PTS-STARTPTS"
+    assert info.sound is not None, "there is something to hear"
+    return (
+        "asetpts=PTS-STARTPTS,aresample=48000:async=1,"
+        f"aformat=sample_fmts=fltp:channel_layouts=stereo{shift}"
+    )
+
+
+#: Seconds that a sound may begin earlier by the way in which encoders begin; they are left out.
+_UNHEARD = 0.1
+
+
+def all_of(graph: Graph, number: int, info: Clip, canvas: Canvas) -> list[str]:
+    """The whole of input *number*, a picture and perhaps a sound, from one origin.
+
+    Where the sound begins long before the first frame, that frame waits, and nothing is lost.
+    """
+    early = round(-info.sound_after * canvas.fps) if info.sound_after < -_UNHEARD else 0
+    picture = canvas.filters(info.picture)
+    if early:
+        picture += f",tpad=start={early}:start_mode=clone"
+    count = early + max(1, round(info.frames / info.fps * canvas.fps))
+    streams = [graph.apply(f"{picture},{canvas.exactly(count)}", f"{number}:V:0")]
+    if info.sound is not None:
+        after = info.sound_after + early / canvas.fps
+        streams.append(graph.apply(heard(info, after=after), f"{number}:a:0"))
+    return streams
 
 
 async def encode(

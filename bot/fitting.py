@@ -2,13 +2,14 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot._ffmpeg import H264_AAC, Graph, rate
-from bot.encoding import Canvas, patience, turn
+from bot.decoding import Clip
+from bot.encoding import Canvas, all_of, patience, turn
 from bot.landing import whole
-from bot.media import Clip, MediaError, demuxer, run, with_picture
+from bot.media import MediaError, demuxer, run, with_picture
 
 __all__ = ["fit"]
 
@@ -129,10 +130,8 @@ class _Encoder:
     def _read(self, canvas: Canvas, *, sound: bool = False) -> tuple[Graph, list[str]]:
         graph = Graph()
         number = graph.read(self._clip, *demuxer(self._clip))
-        streams = [graph.apply(canvas.filters, f"{number}:V:0")]
-        if sound:
-            streams.append(graph.apply("aresample=48000", f"{number}:a:0"))
-        return graph, streams
+        info = self.info if sound else replace(self.info, sound=None)
+        return graph, all_of(graph, number, info, canvas)
 
     async def _run(self, canvas: Canvas, *arguments: str | Path) -> str:
         async with turn():

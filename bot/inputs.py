@@ -6,15 +6,21 @@ die within a day. What they are is told by their content, never by their name.
 
 import asyncio
 import hashlib
+import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bot.decoding import decode
 from bot.errors import Busy, Refusal
 from bot.fetch import Fetcher
-from bot.media import MediaError, last_frame, picture_size, probe, sniff, soundtrack
+from bot.formats import FORMATS, type_word, types, wanted
+from bot.media import MediaError, last_frame, picture_size, sniff, soundtrack, with_picture
+from bot.pictures import stand_upright
 from storage import Input, Job
+
+log = logging.getLogger(__name__)
 
 LARGEST = 200 * 1024 * 1024  #: bytes of any input; a model's own limit is usually smaller
 DEADLINE = 90.0  #: seconds that fetching one may take
@@ -25,24 +31,6 @@ KINDS: Mapping[str, str] = {
     "last_image": "image",
     "audio": "audio",
     "video": "video",
-}
-_WANTED = {
-    "image": "a PNG, JPEG or WebP image",
-    "audio": "an MP3, WAV, OGG or M4A sound",
-    "video": "an MP4, MOV or MKV video",
-}
-_SUFFIXES = {
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/webp": ".webp",
-    "audio/mpeg": ".mp3",
-    "audio/wav": ".wav",
-    "audio/ogg": ".ogg",
-    "audio/mp4": ".m4a",
-    "video/mp4": ".mp4",
-    "video/quicktime": ".mov",
-    "video/x-matroska": ".mkv",
-    "video/webm": ".webm",
 }
 PIXELS = 40_000_000  #: of an image; more is a trap rather than a picture
 
@@ -71,9 +59,7 @@ class Inputs:
         part = self._folder() / f"{secrets.token_hex(8)}.part"
 
         def check(head: bytes) -> None:
-            found = sniff(head)
-            if found is None or not _fits(kind, found):
-                raise Refusal(f"That is not {_WANTED[kind]}.")
+            _check_kind(kind, sniff(head))
 
         try:
             await self._fetcher.download(
@@ -91,7 +77,7 @@ class Inputs:
         kind = KINDS[field]
         try:
             if kind == "video":
-                made = await probe(clip)
+                made = await with_picture(clip)
                 return Input(
                     file=job.file,
                     type="video/mp4",
@@ -99,7 +85,8 @@ class Inputs:
                     width=made.width,
                     height=made.height,
                     seconds=made.seconds,
-                    fps=made.fps,
+                    fps=float(made.fps),
+                    frames=made.frames,
                     take=job.id,
                 )
             suffix = ".png" if kind == "image" else ".m4a"
@@ -115,45 +102,77 @@ class Inputs:
     async def kept(
         self, field: str, part: Path, *, url: str | None = None, take: int | None = None
     ) -> Input:
-        """Name the file by its content, so that the same input is kept once."""
+        """Name the file by its content, so that the same input is kept once.
+
+        What it is, its content says. A picture is stood upright; of a clip that is given as a
+        sound, or a sound in a box of another kind, the sound is kept.
+
+        Raises `Refusal` for what is not such an input, `Busy` where it may work later.
+        """
         kind = KINDS[field]
-        found = sniff(part)
-        if found is None or not _fits(kind, found):
-            raise Refusal(f"That is not {_WANTED[kind]}.")
-        digest = await asyncio.to_thread(_digest, part)
-        kept = self._folder() / f"{digest}{_SUFFIXES.get(found, '')}"
-        width = height = seconds = fps = None
+        found = await asyncio.to_thread(sniff, part)
+        _check_kind(kind, found)
         try:
-            if kind == "image":
-                pixels = picture_size(part)
-                if pixels is None:
-                    raise Refusal(f"That is not {_WANTED[kind]} that can be read.")
-                width, height = pixels
-                if width * height > PIXELS:
-                    raise Refusal(f"The image is over {PIXELS // 1_000_000} megapixels.")
-            else:
-                made = await probe(part)
-                seconds = made.seconds
-                if kind == "video":
-                    width, height, fps = made.width, made.height, made.fps
+            made = await (self._pictured if kind == "image" else self._decoded)(kind, part)
         except MediaError as error:
-            raise Refusal(str(error)) from error
-        size = part.stat().st_size
+            log.info("An input cannot be read: %s", error.reason)
+            if error.ours:
+                raise Busy(str(error), raw=error.reason) from error
+            raise Refusal(str(error), raw=error.reason) from error
+        digest = await asyncio.to_thread(_digest, part)
+        kept = self._folder() / f"{digest}{FORMATS[made.type].suffix}"
         try:
             part.replace(kept)
         except OSError as error:
             raise Busy("The input could not be kept: the disk cannot be written to.") from error
-        return Input(
-            file=str(kept.relative_to(self._data)),
-            type=found,
-            size=size,
-            width=width,
-            height=height,
-            seconds=seconds,
-            fps=fps,
-            url=url,
-            take=take,
-        )
+        return replace(made, file=str(kept.relative_to(self._data)), url=url, take=take)
+
+    async def _pictured(self, kind: str, part: Path) -> Input:
+        """What the picture at *part* is, once it stands upright."""
+        pixels = picture_size(part)
+        if pixels is None:
+            raise Refusal(f"That is not {_a(wanted(kind))} that can be read.")
+        if pixels[0] * pixels[1] > PIXELS:
+            raise Refusal(f"The image is over {PIXELS // 1_000_000} megapixels.")
+        await asyncio.to_thread(stand_upright, part)
+        found = await asyncio.to_thread(sniff, part)
+        assert found is not None, "it was one of them before it was turned"
+        width, height = picture_size(part) or pixels
+        return Input(file="", type=found, size=part.stat().st_size, width=width, height=height)
+
+    async def _decoded(self, kind: str, part: Path) -> Input:
+        """What the clip or sound at *part* is; a sound comes out of the box of a clip."""
+        made = await decode(part)
+        if not made.complete:
+            raise MediaError("This file is damaged, or its end is missing.", stderr=made.trouble)
+        found = await asyncio.to_thread(sniff, part)
+        if kind == "video":
+            clip = made.moving
+            return Input(
+                file="",
+                # An M4A by its label, and a clip by its content.
+                type="video/mp4" if found == "audio/mp4" else found or "",
+                size=made.size,
+                width=clip.width,
+                height=clip.height,
+                seconds=clip.seconds,
+                fps=float(clip.fps),
+                frames=clip.frames,
+            )
+        if made.sound is None:
+            raise MediaError("There is no sound in this file.")
+        if found == "video/mp4" and not made.has_picture and made.sound.codec == "aac":
+            found = "audio/mp4"  # recorders of phones label it as any MP4
+        if made.has_picture or found not in types("audio"):
+            sound = part.with_name(f"{part.name}.m4a")
+            try:
+                await soundtrack(part, sound)
+                sound.replace(part)
+            finally:
+                sound.unlink(missing_ok=True)
+            found, made = "audio/mp4", await decode(part)
+        assert found is not None, "it was decoded as what it is"
+        return Input(file="", type=found, size=made.size, seconds=made.seconds)
 
     def _folder(self) -> Path:
         folder = self._data / "inputs"
@@ -161,11 +180,17 @@ class Inputs:
         return folder
 
 
-def _fits(kind: str, found: str) -> bool:
-    # A sound may come in the same box as a video: M4A is MP4, and Ogg holds both.
-    return found in _SUFFIXES and (
-        found.startswith(f"{kind}/") or (kind == "audio" and found == "video/mp4")
-    )
+def _check_kind(kind: str, found: str | None) -> None:
+    """Refuse by its name what cannot be an input of this *kind*, whatever is in it."""
+    holds = FORMATS.get(found or "")
+    # A box for sounds may hold a clip, and one for clips a sound alone: MP4 and Ogg are both.
+    if holds is None or (holds.kind == "image") != (kind == "image"):
+        named = "That cannot be read" if found is None else f"That is {type_word(found)}"
+        raise Refusal(f"{named}. Give {_a(wanted(kind))}.")
+
+
+def _a(words: str) -> str:
+    return f"an {words}" if words[0] in "AEIOM" else f"a {words}"
 
 
 def _digest(path: Path) -> str:

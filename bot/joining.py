@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot._ffmpeg import QUALITY, Graph
-from bot.encoding import Canvas, Progress, encode
+from bot.encoding import Canvas, Progress, encode, heard
 from bot.landing import whole
 from bot.media import Clip, MediaError, demuxer, with_picture
 
@@ -40,7 +40,7 @@ async def join(
         total += count
         streams.append(
             graph.apply(
-                f"{canvas.filters},trim=start_frame={skipped},setpts=PTS-STARTPTS,"
+                f"{canvas.filters(info.picture)},trim=start_frame={skipped},setpts=PTS-STARTPTS,"
                 f"{canvas.exactly(count)}",
                 f"{number}:V:0",
             )
@@ -63,7 +63,8 @@ async def cut(clip: Path, to: Path, *, start: float, seconds: float) -> None:
     number = graph.read(clip, *demuxer(clip))
     streams = [
         graph.apply(
-            f"{canvas.filters},trim=start_frame={first},setpts=PTS-STARTPTS,{canvas.exactly(count)}",
+            f"{canvas.filters(info.picture)},trim=start_frame={first},setpts=PTS-STARTPTS,"
+            f"{canvas.exactly(count)}",
             f"{number}:V:0",
         )
     ]
@@ -101,11 +102,12 @@ async def replace_part(
         if length < 1:
             continue
         new = index == 1
+        shown = other if new and picture else info
         source = f"{inserted if new and picture else whole}:V:0"
         begins = 0 if new and picture else begin
         streams.append(
             graph.apply(
-                f"{canvas.filters},trim=start_frame={begins},setpts=PTS-STARTPTS,"
+                f"{canvas.filters(shown.picture)},trim=start_frame={begins},setpts=PTS-STARTPTS,"
                 f"{canvas.exactly(length)}",
                 source,
             )
@@ -126,7 +128,7 @@ async def side_by_side(left: Path, right: Path, to: Path) -> None:
     """
     infos = [await with_picture(clip) for clip in (left, right)]
     height = 2 * round(min(720, infos[0].height) / 2)
-    fps = max(infos[0].fps, infos[1].fps)
+    fps = float(max(infos[0].fps, infos[1].fps))
     count = max(round(info.frames / info.fps * fps) for info in infos)
     graph = Graph()
     streams = []
@@ -134,7 +136,9 @@ async def side_by_side(left: Path, right: Path, to: Path) -> None:
         width = 2 * round(info.width * height / info.height / 2)
         canvas = Canvas(width=width, height=height, fps=fps)
         number = graph.read(clip, *demuxer(clip))
-        streams.append(graph.apply(f"{canvas.filters},{canvas.exactly(count)}", f"{number}:V:0"))
+        streams.append(
+            graph.apply(f"{canvas.filters(info.picture)},{canvas.exactly(count)}", f"{number}:V:0")
+        )
     streams = [graph.apply("hstack=inputs=2", *streams)]
     if infos[0].audio_codec:
         streams.append(_sound(graph, 0, infos[0], count / fps))
@@ -143,13 +147,17 @@ async def side_by_side(left: Path, right: Path, to: Path) -> None:
 
 
 def _sound(graph: Graph, number: int, info: Clip, seconds: float, *, start: float = 0.0) -> str:
-    """Exactly *seconds* of the sound of input *number* from *start* on, or of silence."""
-    if info.audio_codec is None:
+    """Exactly *seconds* of the sound of input *number*, or of silence.
+
+    It is what is heard *start* seconds after the clip's first frame: picture and sound have one
+    origin, whichever of them begins first.
+    """
+    if info.sound is None:
         return graph.apply(f"anullsrc=r=48000:cl=stereo,atrim=duration={seconds:.6f}")
     # Half a hundredth of a second up and down, or every seam would click.
     edge = min(0.005, seconds / 2)
     return graph.apply(
-        f"asetpts=PTS-STARTPTS,aresample=48000,aformat=sample_fmts=fltp:channel_layouts=stereo,"
+        f"{heard(info, after=info.sound_after)},"
         f"atrim=start={start:.6f},asetpts=PTS-STARTPTS,apad,atrim=duration={seconds:.6f},"
         f"afade=t=in:d={edge:.4f},afade=t=out:st={seconds - edge:.6f}:d={edge:.4f}",
         f"{number}:a:0",

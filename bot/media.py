@@ -4,14 +4,15 @@ Nothing here trusts a name or a header that an uploader wrote: what a file is, i
 say; and ffmpeg is told to read it as that, and to open no other file or address.
 """
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from bot._ffmpeg import FfmpegError, Graph, ffmpeg
+from bot._ffmpeg import FfmpegError, Graph, MediaError, ffmpeg
 from bot._sniff import picture_size, sniff
+from bot.decoding import Clip, Decoded, decode
+from bot.formats import demuxer
 from bot.landing import whole
+from bot.looks import fitted, screen, still
 
 __all__ = [
     "Clip",
@@ -30,134 +31,11 @@ __all__ = [
 ]
 
 _QUICK = 60.0  #: seconds that a look into a file may take
-#: Which reader of ffmpeg takes which type. A type that is not here is no clip and no sound;
-#: above all nothing that is a list of other files.
-_DEMUXERS = {
-    "video/mp4": "mov",
-    "video/quicktime": "mov",
-    "audio/mp4": "mov",
-    "video/webm": "matroska",
-    "video/x-matroska": "matroska",
-    "audio/mpeg": "mp3",
-    "audio/wav": "wav",
-    "audio/ogg": "ogg",
-    "video/ogg": "ogg",
-    "audio/aac": "aac",
-    "audio/flac": "flac",
-    "image/gif": "gif",
-}
-#: Rates that ffmpeg prints rounded, and what they are.
-_NTSC = {"23.98": 24000 / 1001, "29.97": 30000 / 1001, "59.94": 60000 / 1001}
 
 
-class MediaError(Exception):
-    """The file cannot be read, or what was asked cannot be made of it. The message is a sentence.
-
-    *stderr* is the last of what ffmpeg said, for the operator.
-    """
-
-    def __init__(self, sentence: str, *, stderr: str = "") -> None:
-        super().__init__(sentence)
-        self.stderr = stderr
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clip:
-    """What is in a clip or a sound. Without a picture, its size, rate and frames are 0."""
-
-    seconds: float
-    width: int  #: pixels, as it is shown: a phone's clip may be stored lying down
-    height: int
-    fps: float  #: on average
-    video_codec: str | None
-    audio_codec: str | None
-    frames: int
-    size: int  #: bytes
-
-
-def demuxer(path: Path) -> tuple[str, str]:
-    """The ffmpeg options that make it read *path* as what its bytes say, and as nothing else.
-
-    Raises `MediaError` where it is neither a clip nor a sound.
-    """
-    try:
-        kind = sniff(path)
-    except OSError as error:
-        raise MediaError("This file is not there any more.") from error
-    if kind not in _DEMUXERS:
-        raise MediaError("This file is neither a clip nor a sound that can be read.")
-    return "-f", _DEMUXERS[kind]
-
-
-async def probe(path: Path) -> Clip:
-    """Read the whole file, without decoding it, and say what is in it.
-
-    Raises `MediaError` where it cannot be read to its end.
-    """
-    graph = Graph()
-    graph.read(path, *demuxer(path))
-    # Capital V: a picture of a sound's cover is not a picture stream.
-    streams = ("-map", "0:V:0?", "-map", "0:a:0?", "-c", "copy", "-f", "null", "-")
-    try:
-        said = await ffmpeg(*graph.inputs, *streams, timeout=_QUICK)
-    except FfmpegError as error:
-        raise MediaError(
-            "This file is not a clip that can be read.", stderr=error.stderr
-        ) from error
-    if "partial file" in said:
-        raise MediaError("This clip is cut off: its end is missing.", stderr=said)
-    return _clip(said, path.stat().st_size)
-
-
-# Only ffmpeg itself writes lines with this indentation: what a file's metadata say, it writes
-# further to the right. So a title cannot pretend to be a stream.
-_STREAM = re.compile(r"^  Stream #0:\d+\S*: (Video|Audio): (\w+)(.*)$", re.MULTILINE)
-_DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.MULTILINE)
-_WRITTEN = re.compile(
-    r"^(?:frame= *(\d+) .*)?size=.*? time=(\d+):(\d\d):(\d\d(?:\.\d+)?)", re.MULTILINE
-)
-_ROTATED = re.compile(r"^ +(?:displaymatrix|Display Matrix): rotation of (-?\d+)", re.MULTILINE)
-
-
-def _clip(said: str, size: int) -> Clip:
-    read, _, _ = said.partition("\nOutput #0")
-    codecs: dict[str, str] = {}
-    width = height = 0
-    fps = 0.0
-    for kind, codec, rest in _STREAM.findall(read):
-        if kind in codecs or "attached pic" in rest:
-            continue
-        codecs[kind] = codec
-        if kind == "Video" and (shape := re.search(r", (\d{1,6})x(\d{1,6})\b", rest)):
-            width, height = int(shape[1]), int(shape[2])
-            fps = _fps(rest)
-    turned = _ROTATED.search(read)
-    if turned and int(turned[1]) % 180:
-        width, height = height, width
-    written = [*_WRITTEN.finditer(said)]
-    length = _DURATION.search(read)
-    parts = length.groups() if length else written[-1].groups()[1:] if written else ("0", "0", "0")
-    seconds = int(parts[0]) * 3600 + int(parts[1]) * 60 + float(parts[2])
-    frames = int(written[-1][1] or 0) if written else 0
-    if not codecs or seconds <= 0:
-        raise MediaError("There is neither picture nor sound in this file.", stderr=said)
-    return Clip(
-        seconds=seconds,
-        width=width,
-        height=height,
-        fps=fps or (frames / seconds if "Video" in codecs else 0.0),
-        video_codec=codecs.get("Video"),
-        audio_codec=codecs.get("Audio"),
-        frames=frames,
-        size=size,
-    )
-
-
-def _fps(stream: str) -> float:
-    found = re.search(r"([\d.]+)(k?) fps", stream)
-    if found is None:
-        return 0.0
-    return _NTSC.get(found[1]) or float(found[1]) * (1000 if found[2] else 1)
+async def probe(path: Path) -> Decoded:
+    """Say what is in a clip or a sound, as `bot.decoding.decode` does."""
+    return await decode(path)
 
 
 async def first_frame(clip: Path, to: Path) -> None:
@@ -170,9 +48,9 @@ async def last_frame(clip: Path, to: Path) -> None:
     info = await with_picture(clip)
     # A little before the last frame begins; where the rate is uneven nothing may come after
     # that, so then the last second is looked through for the last picture in it.
-    near = max(0.0, info.seconds - 1.5 / info.fps) if info.fps else 0.0
+    near = info.lead + max(0.0, info.picture.seconds - 1.5 / info.fps)
     for options in (("-ss", f"{near:.6f}"), ("-sseof", "-1"), ()):
-        if await _picture(clip, to, *options, last=True):
+        if await _picture(clip, to, *options, last=True, filters=_whole(info)):
             return
     raise MediaError("This clip has no last picture that can be read.")
 
@@ -182,9 +60,9 @@ async def poster(clip: Path, to: Path, at: float) -> None:
     info = await with_picture(clip)
     # ffmpeg looks for the first picture that begins then or later; the one that is shown began
     # up to a frame earlier.
-    begins = max(0.0, at - 1 / info.fps + 0.0001)
+    begins = max(0.0, info.lead + at - 1 / info.fps + 0.0001)
     for options in (("-ss", f"{begins:.6f}"), ()):
-        if await _picture(clip, to, *options, last=False):
+        if await _picture(clip, to, *options, last=False, filters=_whole(info)):
             return
     raise MediaError("This clip has no picture that can be read.")
 
@@ -200,17 +78,14 @@ async def portrait(clip: Path, to: Path) -> None:
     # the one whose colours are nearest to their average.
     count = _LOOKED_AT * _LOOKS
     looked = f"fps={_LOOKS},trim=end_frame={count}," if info.frames > 1 else ""
-    small = (
-        f"scale=w='min({_SIDE},iw)':h='min({_SIDE},ih)':force_original_aspect_ratio=decrease,"
-        "setsar=1,format=yuv420p"
-    )
+    side = min(_SIDE, max(info.width, info.height))
+    small = screen(info.picture, *fitted(info.picture, side, side))
     bright = "signalstats,metadata=mode=select:key=lavfi.signalstats.YAVG:value=32:function=greater"
     for quality in _QUALITIES:
         for chosen in (f"{bright},", ""):
-            filters = f"{looked}{small},{chosen}thumbnail=n={count}"
-            options = ("-vf", filters, "-q:v", str(quality))
+            filters = f"{looked}{small},{chosen}thumbnail=n={count},{_JPEG}"
             try:
-                if await _picture(clip, to, last=False, options=options):
+                if await _picture(clip, to, last=False, filters=filters, quality=quality):
                     break
             except MediaError:
                 if not chosen:
@@ -233,7 +108,8 @@ async def _picture(
     to: Path,
     *since: str,
     last: bool,
-    options: tuple[str, ...] = ("-q:v", "3"),
+    filters: str,
+    quality: int = 3,
 ) -> bool:
     """Whether there was one to write: the first, or the *last*, from where *since* says."""
     graph = Graph()
@@ -243,13 +119,19 @@ async def _picture(
         await run(
             *graph.inputs,
             *("-map", "0:V:0", *which, "-fps_mode", "passthrough"),
-            *options,
+            *("-vf", filters, "-q:v", str(quality)),
             *("-update", "1", "-f", "image2", "-c:v", _PICTURES[to.suffix], part),
             timeout=_QUICK,
         )
         return part.exists()
 
 
+def _whole(info: Clip) -> str:
+    return still(info.picture, info.width, info.height)
+
+
+#: Pictures of this kind have colours of their own, and the whole range of values.
+_JPEG = "scale=out_color_matrix=bt601:out_range=pc,format=yuvj420p"
 _PICTURES = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg"}
 
 
@@ -283,7 +165,4 @@ async def run(
 
 async def with_picture(path: Path) -> Clip:
     """As `probe`, of a clip that has to have a picture; else raises `MediaError`."""
-    info = await probe(path)
-    if info.video_codec is None or not (info.width and info.height and info.frames and info.fps):
-        raise MediaError("There is no moving picture in this file.")
-    return info
+    return (await decode(path)).moving

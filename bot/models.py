@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from bot.errors import Refusal
+from bot.formats import type_word
 from storage import Brief, Input, Mode
 
 #: What people call a size, and the pixels of its short side.
@@ -85,11 +87,20 @@ class Price:
 
     def units(self, brief: Brief, seconds: float) -> Decimal:
         """What the provider bills for *seconds* of work, in its own unit."""
-        tier = brief.resolution or _tier(brief)
+        tier = brief.resolution or self._tier(brief)
+        if not {tier, ANY} & {*self.base, *self.per_second}:
+            raise Unfit(f"What a clip of {tier} costs is not known here.")
         base = self.base.get(tier, self.base.get(ANY, Decimal(0)))
         rate = self.per_second.get(tier, self.per_second.get(ANY, Decimal(0)))
         units = base + rate * Decimal(str(seconds))
         return Decimal(math.ceil(units)) if self.whole_units else units
+
+    def _tier(self, brief: Brief) -> str:
+        """The price tier of an input video: the smallest size that holds it."""
+        if brief.video is None or {*self.base, *self.per_second} <= {ANY}:
+            return ANY
+        _measured("clip", _area(brief.video))
+        return _size(brief.video)
 
     def usd(self, brief: Brief, seconds: float) -> Decimal:
         """The same in US dollars."""
@@ -200,21 +211,23 @@ def billed_seconds(capability: Capability, brief: Brief) -> float:
         case Mode.TEXT | Mode.IMAGE:
             return float(brief.duration or 0)
         case Mode.AUDIO:
-            return (brief.audio and brief.audio.seconds) or 0.0
+            return _measured("sound", brief.audio.seconds if brief.audio else None)
         case Mode.RETAKE | Mode.HDR:
-            return (brief.video and brief.video.seconds) or 0.0
+            return _measured("clip", brief.video.seconds if brief.video else None)
         case Mode.EXTEND:
             source = brief.video
             length = float(brief.duration or 0)
             if source is None or capability.price.frames_cap is None:
                 return length
-            together = length + min(source.seconds or 0.0, 20.0)
-            return min(together, capability.price.frames_cap / (source.fps or 24.0))
+            together = length + min(_measured("clip", source.seconds), 20.0)
+            return min(together, capability.price.frames_cap / _measured("clip", source.fps))
 
 
 def usd(capability: Capability, brief: Brief) -> Decimal:
     """What making *brief* costs at most, in US dollars."""
-    return capability.price.usd(brief, billed_seconds(capability, brief))
+    price = capability.price
+    # What does not depend on a length needs none to be known.
+    return price.usd(brief, billed_seconds(capability, brief) if price.per_second else 0.0)
 
 
 def in_credits(dollars: Decimal, usd_per_credit: Decimal) -> int:
@@ -254,14 +267,6 @@ _INPUT_WORDS: Mapping[str, str] = {
     "last_image": "a last frame",
     "audio": "a sound",
     "video": "a clip",
-}
-_TYPE_WORDS: Mapping[str, str] = {
-    "audio/mpeg": "MP3",
-    "audio/mp4": "M4A",
-    "image/webp": "WebP",
-    "video/quicktime": "MOV",
-    "video/x-matroska": "MKV",
-    "video/webm": "WebM",
 }
 _EXTRAS: Mapping[str, str] = {
     "seed": "a seed",
@@ -372,30 +377,60 @@ def _check_input(model: Model, what: str, given: Input, accepts: Accepts) -> Non
             f"The {what} has {given.size / 1e6:,.1f} MB; "
             f"{model.name} takes up to {accepts.max_bytes / 1e6:,.0f}."
         )
-    area = (given.width or 0) * (given.height or 0)
-    if accepts.max_pixels is not None and area > accepts.max_pixels:
+    if accepts.max_pixels is not None and _measured(what, _area(given)) > accepts.max_pixels:
         raise Unfit(
             f"The {what} is {given.width} × {given.height}; {model.name} takes up to "
             f"{accepts.max_pixels / 1e6:,.1f} megapixels."
         )
-    seconds = given.seconds or 0.0
-    if accepts.min_seconds is not None and seconds < accepts.min_seconds - 0.05:
-        raise Unfit(
-            f"The {what} lasts {seconds:.1f} s; "
-            f"{model.name} takes {accepts.min_seconds:g} s or more."
-        )
-    if accepts.max_seconds is not None and seconds > accepts.max_seconds + 0.05:
-        raise Unfit(
-            f"The {what} lasts {seconds:.1f} s; {model.name} takes up to {accepts.max_seconds:g} s."
-        )
-    frames = round(seconds * (given.fps or 0.0))
+    if accepts.min_seconds is not None or accepts.max_seconds is not None:
+        seconds = _measured(what, given.seconds)
+        if accepts.min_seconds is not None and seconds < accepts.min_seconds - 0.05:
+            raise Unfit(
+                f"The {what} lasts {seconds:.1f} s; "
+                f"{model.name} takes {accepts.min_seconds:g} s or more."
+            )
+        if accepts.max_seconds is not None and seconds > accepts.max_seconds + 0.05:
+            raise Unfit(
+                f"The {what} lasts {seconds:.1f} s; "
+                f"{model.name} takes up to {accepts.max_seconds:g} s."
+            )
+    if accepts.min_frames is not None or accepts.max_frames:
+        _check_frames(model, what, given, accepts)
+
+
+def _check_frames(model: Model, what: str, given: Input, accepts: Accepts) -> None:
+    frames = _measured(what, _frames(given))
     if accepts.min_frames is not None and frames < accepts.min_frames:
         raise Unfit(
             f"The {what} has {frames} frames; {model.name} takes {accepts.min_frames} or more."
         )
-    most = accepts.max_frames.get(_size(given), accepts.max_frames.get(ANY))
-    if most is not None and frames > most:
+    if not accepts.max_frames:
+        return
+    _measured(what, _area(given))
+    most = accepts.max_frames.get(_size(given), accepts.max_frames.get(ANY, 0))
+    if frames > most:
         raise Unfit(f"The {what} has {frames} frames; {model.name} takes up to {most} at its size.")
+
+
+Figure = TypeVar("Figure", int, float)
+
+
+def _measured(what: str, figure: Figure | None) -> Figure:
+    """A figure of an input that a limit or a price depends on: what is not known is no 0."""
+    if not figure or figure < 0:
+        raise Unfit(f"The {what} could not be measured; please give it again, or another one.")
+    return figure
+
+
+def _area(given: Input) -> int | None:
+    return given.width * given.height if given.width and given.height else None
+
+
+def _frames(given: Input) -> int | None:
+    """Counted as they were decoded; of an input from before they were, from its length."""
+    if given.frames is not None or not given.seconds or not given.fps:
+        return given.frames
+    return math.ceil(given.seconds * given.fps)
 
 
 def _check_part(model: Model, capability: Capability, wish: Brief) -> None:
@@ -422,7 +457,7 @@ def _check_part(model: Model, capability: Capability, wish: Brief) -> None:
                 nearest=wish.but(start=max(0.0, video.seconds - capability.min_part)),
             )
     elif wish.mode is Mode.EXTEND and capability.max_context_and_extension is not None:
-        fps = video.fps or 24.0
+        fps = _measured("clip", video.fps)
         longest = int(capability.max_context_and_extension / fps) - 1  # a second of context
         if wish.duration is not None and wish.duration > longest:
             raise Unfit(
@@ -543,22 +578,12 @@ def _rank(name: str) -> Callable[[str | int], float]:
             return float
 
 
-def type_word(type: str) -> str:
-    """What people call a media type: "MP3" for audio/mpeg."""
-    return _TYPE_WORDS.get(type, type.rpartition("/")[2].upper())
-
-
-def _tier(brief: Brief) -> str:
-    """The price tier of an input video: the smallest size that holds it."""
-    return _size(brief.video) if brief.video is not None else ANY
-
-
 def _size(video: Input) -> str:
     """The smallest size that holds *video*."""
     if video.width is None or video.height is None:
         return ANY
-    short = min(video.width, video.height)
+    short, long = sorted((video.width, video.height))
     for name, side in RESOLUTIONS.items():
-        if short <= side:
+        if short <= side and long <= pixels(name, "16:9")[0]:
             return name
     return "4K"

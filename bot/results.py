@@ -13,6 +13,8 @@ from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
 from bot.media import MediaError, sniff
 from bot.pace import Pace
 from bot.providers import Order, Provider, Report, Stage
+from bot.trouble import trouble_of
+from bot.verifying import Decode, differences
 from storage import Job, Plan, State, Store
 
 __all__ = ["Results", "piece", "refused", "take"]
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 #: Seconds that no pause between two tries is longer than; less for what is not kept that long.
 LONGEST = 6 * 3600.0
 SHORTEST_LONGEST = 300.0
+REFETCHED = 2  #: times that a result is fetched again which is not what was ordered
 LATE = 60.0  #: seconds after which a job that was given up is asked about again, at first
 #: Refusals of a question about a finished job that are no verdict: its result may still be there.
 NO_VERDICT = frozenset({None, Failure.LOST, Failure.BAD_RESULT})
@@ -45,8 +48,10 @@ class Results:
         order: Callable[[Job, Provider], Order],
         pace: Pace,
         assemble: Assemble = assemble,
+        decode: Decode | None = None,
     ) -> None:
-        """*order* makes what a provider is told of a job; *assemble* puts a piece into its clip."""
+        """*order* makes what a provider is told of a job; *assemble* puts a piece into its clip.
+        With *decode*, what comes is read to its end and compared with what was ordered."""
         self._accounting = store.accounting
         self._clock = store.clock.now
         self._awake = store.clock.awake
@@ -55,6 +60,9 @@ class Results:
         self._order = order
         self._pace = pace
         self._assemble = assemble
+        self._decode = decode
+        self._refetched: dict[int, int] = {}  # how often what came was not what was ordered
+        self._judged: set[int] = set()  # jobs whose result was compared with its order
         self._began = self._clock()
         self._asked: dict[int, float] = {}  # when jobs that were given up were last asked about
         self._settled: set[int] = set()  # of them, those that will never come
@@ -68,17 +76,26 @@ class Results:
         if provider is None:
             return now + 60  # its key may come back
         kept = self._data / piece(job)
-        if job.file is None:
-            if (later := await self._download(job, provider, kept)) is not None:
-                return later
-            if job.brief.plan is not None:
-                # Written down, so that it is not fetched again for what goes wrong after this.
-                return replace(job, file=piece(job), due_at=self._clock(), tries=0)
+        if job.file is None and (later := await self._download(job, provider, kept)) is not None:
+            return later
+        if job.id not in self._judged:
+            wrong = await self._wrong(job, kept)
+            if wrong and job.file is None and (again := self._once_more(job, provider)) is not None:
+                log.warning("Job %s is not what was ordered: %s", job.id, "; ".join(wrong))
+                return again
+            if wrong:
+                job = await self._accepted(job, provider, wrong)
+            self._judged.add(job.id)
+        if job.file is None and job.brief.plan is not None:
+            # Written down, so that it is not fetched again for what goes wrong after this.
+            return replace(job, file=piece(job), due_at=self._clock(), tries=0)
         file = take(job)
         if job.brief.plan is not None:
             try:
                 await self._assemble(job.brief.plan, kept, self._data / file, data=self._data)
             except MediaError as error:
+                if (trouble := trouble_of(error)) is not None:
+                    raise trouble from error
                 # What was paid for is posted all the same, and the message says what it is.
                 log.warning("Job %s could not be put together: %s %s", job.id, error, error.stderr)
                 file = piece(job)
@@ -87,6 +104,39 @@ class Results:
             kept.replace(self._data / file)
         now = self._clock()
         return job.to(State.DELIVERING, now=now, due_at=now, file=file, billed="yes")
+
+    async def _wrong(self, job: Job, kept: Path) -> list[str]:
+        """How what came differs from what was ordered."""
+        if self._decode is None or not kept.exists():
+            return []
+        try:
+            return await differences(job.brief, kept, decode=self._decode)
+        except MediaError as error:
+            raise trouble_of(error) or error from error
+
+    def _once_more(self, job: Job, provider: Provider) -> Job | None:
+        """*job*, to be fetched again by a fresh link; None where that was tried enough."""
+        times = self._refetched.get(job.id, 0)
+        if times >= REFETCHED:
+            return None
+        self._refetched[job.id] = times + 1
+        self._pace.answered(job)
+        at = self._clock() + provider.limits.poll_every * 2**times
+        # An odd number of tries begins with a fresh link.
+        return replace(job, due_at=at, tries=2 * times + 1)
+
+    async def _accepted(self, job: Job, provider: Provider, wrong: list[str]) -> Job:
+        """*job* with a sentence that says what its clip is; moderators are told, too."""
+        what = "; ".join(wrong)
+        note = f"It is not what was ordered: {what}. {provider.title} gave it so again and again."
+        await self._accounting.note(
+            job,
+            "content",
+            f"is not what was ordered: {what}. {provider.title} charges for it all the same; "
+            "its support may give that back.",
+            at=self._clock(),
+        )
+        return replace(job, note=added(job.note, note))
 
     async def _download(self, job: Job, provider: Provider, to: Path) -> Job | float | None:
         """None once the result is at *to*; else when to look again, or how it ended."""
@@ -218,6 +268,8 @@ class Results:
     def forget(self, job: Job) -> None:
         """It is on its way to its end, or at it."""
         self._asked.pop(job.id, None)
+        self._refetched.pop(job.id, None)
+        self._judged.discard(job.id)
 
 
 def refused(job: Job, refusal: Refusal, *, now: float) -> Job:

@@ -98,7 +98,7 @@ class Steps:
         if job.state is not before.state and job.due_at is not None and job.state in POSTED:
             self._unposted.add(job.id)
         self.troubles.over(job.id)
-        if before.state is State.EXPIRED and job.state is not before.state:
+        if before.state in {State.EXPIRED, State.FETCHING} and job.state is not before.state:
             self.results.forget(job)
         if before.state is State.SUBMITTING:
             self.named.pop(before.token or "", None)

@@ -6,12 +6,11 @@ operator is told once, in the log and by /healthz, for as long as it lasts.
 
 import errno
 import logging
-import re
 
 from bot.errors import Trouble
 from storage import DiskTrouble
 
-__all__ = ["Troubles", "trouble_of", "trouble_said"]
+__all__ = ["Troubles", "trouble_of"]
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +25,6 @@ _SENTENCES = {
     "disk": "The disk of this Dailies cannot be read or written just now.",
     "memory": "The machine of this Dailies has no memory or no files to spare just now.",
 }
-#: The same in ffmpeg's words. A line of its own begins at the left; what a file's metadata say,
-#: it indents.
-_SAID = re.compile(
-    r"(?m)^(?=\S).*(No space left on device|Disk quota exceeded|File too large|Input/output error"
-    r"|Cannot allocate memory|Too many open files)\s*$"
-)
-_KINDS = {
-    "Input/output error": "disk",
-    "Cannot allocate memory": "memory",
-    "Too many open files": "memory",
-}
 
 
 def trouble_of(error: BaseException) -> Trouble | None:
@@ -49,16 +37,13 @@ def trouble_of(error: BaseException) -> Trouble | None:
         return Trouble(_SENTENCES["memory"], kind="memory", raw=repr(error))
     if isinstance(error, OSError) and (kind := _ERRNOS.get(error.errno or 0)):
         return Trouble(_SENTENCES[kind], kind=kind, raw=str(error))
+    if getattr(error, "ours", False):  # an FfmpegError, or the MediaError that it became
+        cause = error.__cause__ or error
+        # ffmpeg ends with the low byte of what the system told it, below zero.
+        kind = _ERRNOS.get(256 - code if (code := getattr(cause, "code", None)) else 0, "ffmpeg")
+        sentence = _SENTENCES.get(kind, "ffmpeg cannot do its work just now.")
+        return Trouble(sentence, kind=kind, raw=getattr(error, "reason", str(error)))
     return None
-
-
-def trouble_said(stderr: str) -> Trouble | None:
-    """The trouble of ours that ffmpeg ended for, by its last words; None where it is another."""
-    found = _SAID.search("\n".join(stderr.splitlines()[-10:]))
-    if found is None:
-        return None
-    kind = _KINDS.get(found[1], "room")
-    return Trouble(_SENTENCES[kind], kind=kind, raw=found[1])
 
 
 class Troubles:

@@ -32,6 +32,7 @@ class Input:
     height: int | None = None
     seconds: float | None = None
     fps: float | None = None
+    frames: int | None = None  #: of a clip, counted as it was decoded
     url: str | None = None
     take: int | None = None
 

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from bot.cli import deploy
 from bot.client import point_at
+from bot.results import Results
 from bot.settings import Settings
 
 #: Seconds for a first answer: what Discord's three are worth on a machine busy with other tests.
@@ -27,12 +28,21 @@ def settings_for(playground, data, **more):
 
 @asynccontextmanager
 async def working(
-    playground, data, *, providers=None, environ=None, loopback=frozenset(), wall=None, **more
+    playground,
+    data,
+    *,
+    providers=None,
+    environ=None,
+    loopback=frozenset(),
+    wall=None,
+    results=Results,
+    **more,
 ):
     """The whole bot, connected and ready; it is stopped cleanly at the end.
 
     Its clocks are the playground's, which go on when that is turned, as if time passed. *wall* is
-    a clock that somebody sets.
+    a clock that somebody sets. Clips are not compared with their orders unless *results* does that:
+    most tests make do with tiny ones.
     """
     playground.world.ack_within = PATIENT
     before = discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY
@@ -47,6 +57,7 @@ async def working(
             loopback=loopback,
             ready_timeout=0.1,
             providers=providers,
+            results=results,
         ) as deployment:
             task = asyncio.create_task(deployment.run(stop))
             try:

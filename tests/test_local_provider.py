@@ -133,7 +133,8 @@ async def source(to: Path, *, seconds: float = 2, sound: bool = True, fps: str =
         width=found.width,
         height=found.height,
         seconds=found.seconds,
-        fps=found.fps,
+        fps=float(found.fps),
+        frames=found.frames,
     )
 
 
@@ -143,7 +144,8 @@ def photo(to: Path, size=(640, 360), colours=("navy", "gold")) -> Input:
     quarter = min(size) // 4
     image.paste(colours[1], (quarter, quarter, 2 * quarter, 2 * quarter))
     image.save(to)
-    return Input(file=str(to), type="image/png", size=to.stat().st_size)
+    width, height = size
+    return Input(file=str(to), type="image/png", size=to.stat().st_size, width=width, height=height)
 
 
 # What was asked is what comes
@@ -296,7 +298,9 @@ async def test_a_picture_may_lie_on_its_side(local, tmp_path):
     exif[0x0112] = 6  # to be turned by 90 degrees
     path = tmp_path / "picture"
     image.save(path, "JPEG", exif=exif)
-    given = Input(file=str(path), type="image/jpeg", size=path.stat().st_size)
+    given = Input(
+        file=str(path), type="image/jpeg", size=path.stat().st_size, width=480, height=270
+    )
     wish = SMALL.but(mode=Mode.IMAGE, image=given, prompt="", sound=False)
     shown = await picture(await clip_of(local, wish, tmp_path), 0)
     assert shown.getpixel((5, 240))[0] > 235 > 200 > shown.getpixel((240, 5))[0]
@@ -642,7 +646,9 @@ async def test_a_render_gives_way_to_everything_else(local):
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 200])
 async def test_a_damaged_picture_is_refused_in_a_sentence(local, tmp_path, content):
     (tmp_path / "p.png").write_bytes(content)
-    given = Input(file=str(tmp_path / "p.png"), type="image/png", size=len(content))
+    given = Input(
+        file=str(tmp_path / "p.png"), type="image/png", size=len(content), width=9, height=9
+    )
     refusal = await refused(local, order(SMALL.but(mode=Mode.IMAGE, image=given)))
     assert refusal.failure is Failure.INPUT
     assert str(refusal).endswith(".")
@@ -651,7 +657,15 @@ async def test_a_damaged_picture_is_refused_in_a_sentence(local, tmp_path, conte
 async def test_a_missing_or_damaged_clip_is_refused_in_a_sentence(local, tmp_path):
     (tmp_path / "bad.mp4").write_bytes(b"\0\0\0\x20ftypisom" + b"\0" * 500)
     for number, name in enumerate(("bad.mp4", "none.mp4")):
-        given = Input(file=str(tmp_path / name), type="video/mp4", size=1, seconds=2, fps=24)
+        given = Input(
+            file=str(tmp_path / name),
+            type="video/mp4",
+            size=1,
+            width=64,
+            height=36,
+            seconds=2,
+            fps=24,
+        )
         wish = Brief(mode=Mode.EXTEND, video=given, duration=2)
         refusal = await refused(local, order(wish, f"attempt-{number}"))
         assert refusal.failure is Failure.INPUT
@@ -748,3 +762,27 @@ async def test_fetching_twice_gives_the_clip_twice(local, tmp_path):
 async def test_an_attempt_cannot_name_another_directory(local):
     with pytest.raises(AssertionError):
         await local.submit(replace(order(), attempt="../x"))
+
+
+async def test_an_error_that_nobody_foresaw_fails_free_and_is_logged(tmp_path, caplog):
+    def lost(given: Input) -> Path:
+        raise LookupError(f"{given.file} is in no book")
+
+    provider = Local(tmp_path / "local")
+    wish = SMALL.but(mode=Mode.IMAGE, image=photo(tmp_path / "p.png"))
+    refusal = await refused(provider, replace(order(wish), path=lost))
+    assert (refusal.failure, refusal.billed) == (Failure.DOWN, False)
+    assert "could not be rendered" in str(refusal) and "in no book" in refusal.raw
+    assert "LookupError" in caplog.text
+    await provider.close()
+
+
+async def test_a_sentence_without_ffmpegs_words_still_reaches_the_log(tmp_path, caplog):
+    path = tmp_path / "still.mp4"
+    await ffmpeg("-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac", path, timeout=30)
+    figures = {"width": 64, "height": 36, "seconds": 1.0, "fps": 24.0}
+    given = Input(file=str(path), type="video/mp4", size=1, **figures)
+    provider = Local(tmp_path / "local")
+    refusal = await refused(provider, order(Brief(mode=Mode.EXTEND, video=given, duration=2)))
+    assert "no moving picture" in str(refusal) and "no moving picture" in refusal.raw
+    await provider.close()

@@ -13,6 +13,9 @@ from PIL import Image
 
 from bot import joining, media
 from bot._ffmpeg import H264_AAC, QUALITY, ffmpeg
+from bot.errors import Refusal
+from bot.fetch import Fetcher
+from bot.inputs import Inputs
 from bot.media import MediaError
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -95,7 +98,7 @@ async def test_a_probe_of_a_sound_says_how_long_it_is(tmp_path):
         await ffmpeg("-f", "lavfi", "-i", "sine=d=2", tmp_path / name, timeout=30)
         sound = await media.probe(tmp_path / name)
         assert sound.seconds == pytest.approx(2, abs=0.12), name
-        assert (sound.width, sound.frames, sound.video_codec) == (0, 0, None)
+        assert (sound.width, sound.frames, sound.video_codec) == (None, None, None)
 
 
 async def test_a_clip_in_another_container_is_read_too(tmp_path):
@@ -145,8 +148,9 @@ async def test_what_is_no_clip_is_refused_in_a_sentence(tmp_path, content):
 async def test_a_clip_whose_end_is_missing_is_refused(tmp_path):
     whole = (await make(tmp_path / "clip.mp4", seconds=2)).read_bytes()
     (tmp_path / "half.mp4").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(MediaError, match="end is missing"):
-        await media.probe(tmp_path / "half.mp4")
+    kept = Inputs(tmp_path, Fetcher())
+    with pytest.raises(Refusal, match="end is missing"):
+        await kept.kept("video", tmp_path / "half.mp4")
 
 
 async def test_a_missing_file_is_refused_in_a_sentence(tmp_path):

@@ -203,7 +203,11 @@ asyncio.run(assemble(Plan(place="start", clip=given), Path({str(piece)!r}), Path
             [sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True
         )
         await asyncio.to_thread(process.stdout.readline)
-        await asyncio.sleep(dice.uniform(0.02, 0.9))
+        for _ in range(3000):  # it looks at both clips before it writes
+            if len([*tmp_path.iterdir()]) > 2 or process.poll() is not None:
+                break
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(dice.uniform(0.0, 0.6))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close()

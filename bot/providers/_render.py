@@ -8,19 +8,21 @@ from pathlib import Path
 from PIL import Image, ImageFilter, ImageOps
 
 from bot._ffmpeg import H264_AAC, QUALITY, Graph, ffmpeg, rate
+from bot.decoding import Clip, Decoded
+from bot.encoding import heard
 from bot.errors import Failure, Refusal
 from bot.joining import join, replace_part
+from bot.looks import screen
 from bot.media import (
-    Clip,
     MediaError,
     demuxer,
     first_frame,
     last_frame,
-    picture_size,
     poster,
     probe,
 )
 from bot.models import pixels
+from bot.pictures import read
 from bot.providers import Order
 from bot.providers._look import CAMERA, Frame, Move, crossed, light, still, tone
 from bot.providers._typeset import cleaned, layout, paint, write_face
@@ -28,7 +30,6 @@ from storage import Input, Mode
 
 __all__ = ["SCENES", "Work", "render"]
 
-_MOST_PIXELS = 64_000_000
 _TIMEOUT = 1700.0  #: seconds for one run of ffmpeg; 20 s of 4K at 50 fps need a tenth of that
 _NEARER = Move(zoom=(1.0, 1.1))  #: how a still picture is looked at where nobody chose a motion
 _DIMMED = [round(value * 0.55) for value in range(256)] * 3
@@ -123,7 +124,7 @@ async def _audio(work: Work) -> Path:
 async def _extend(work: Work) -> Path:
     """The clip, and what comes after its last picture or before its first."""
     brief = work.order.brief
-    path, info = await _input(work, brief.video)
+    path, info = await _clip(work)
     backwards = brief.direction == "start"
     edge = work.room / "edge.png"
     await (first_frame if backwards else last_frame)(path, edge)
@@ -139,9 +140,10 @@ async def _extend(work: Work) -> Path:
 async def _retake(work: Work) -> Path:
     """The clip, with a part of it made again; as long as it was."""
     brief = work.order.brief
-    path, info = await _input(work, brief.video)
-    start = min(brief.start or 0.0, info.seconds - 1 / info.fps)
-    frame = _frame_of(info, seconds=min(brief.duration or info.seconds, info.seconds - start))
+    path, info = await _clip(work)
+    length = info.picture.seconds
+    start = max(0.0, min(brief.start or 0.0, length - 1 / info.fps))
+    frame = _frame_of(info, seconds=min(brief.duration or length, length - start))
     edge = work.room / "edge.png"
     await poster(path, edge, start)
     since = round(start * info.fps)
@@ -161,12 +163,13 @@ async def _retake(work: Work) -> Path:
 
 async def _hdr(work: Work) -> Path:
     """The clip in a vivid grade: deeper shadows, richer colours, lights that glow."""
-    path, info = await _input(work, work.order.brief.video)
-    frame = replace(_frame_of(info, seconds=info.seconds), count=info.frames)
+    path, info = await _clip(work)
+    frame = replace(_frame_of(info, seconds=1.0), count=info.frames)
     graph = Graph()
     number = graph.read(path, *demuxer(path))
     picture = graph.apply(
-        f"setpts=PTS-STARTPTS,fps={rate(frame.fps)},scale={frame.width}:{frame.height},setsar=1,"
+        f"setpts=PTS-STARTPTS,fps={rate(frame.fps)},"
+        f"{screen(info.picture, frame.width, frame.height)},"
         "format=gbrp,curves=all='0/0 0.2/0.13 0.5/0.52 0.8/0.9 1/1',vibrance=intensity=0.45",
         f"{number}:V:0",
     )
@@ -181,7 +184,10 @@ async def _hdr(work: Work) -> Path:
     ]
     if info.audio_codec:
         streams.append(
-            graph.apply(f"aresample=48000,apad,atrim=duration={frame.seconds:.6f}", f"{number}:a:0")
+            graph.apply(
+                f"{heard(info, after=info.sound_after)},apad,atrim=duration={frame.seconds:.6f}",
+                f"{number}:a:0",
+            )
         )
     return await _shoot(graph, frame, streams, work)
 
@@ -254,17 +260,34 @@ def _frame(work: Work) -> Frame:
 def _frame_of(info: Clip, *, seconds: float) -> Frame:
     """A frame as large and as fast as a clip; *seconds* long."""
     width, height = (2 * max(1, round(side / 2)) for side in (info.width, info.height))
-    return Frame(width=width, height=height, fps=info.fps, count=max(1, round(seconds * info.fps)))
+    return Frame(
+        width=width, height=height, fps=float(info.fps), count=max(1, round(seconds * info.fps))
+    )
 
 
-async def _input(work: Work, source: Input | None) -> tuple[Path, Clip]:
+async def _clip(work: Work) -> tuple[Path, Clip]:
+    """Where the clip of the brief is, and what is in it."""
+    path, info = await _input(work, work.order.brief.video)
+    try:
+        return path, info.moving
+    except MediaError as error:
+        raise _unusable(error) from error
+
+
+def _unusable(error: MediaError) -> Refusal:
+    """What is said of an input that cannot be worked on: its fault, or this machine's."""
+    failure = Failure.DOWN if error.ours else Failure.INPUT
+    return Refusal(str(error), failure=failure, raw=error.reason)
+
+
+async def _input(work: Work, source: Input | None) -> tuple[Path, Decoded]:
     """Where a clip or sound of the brief is, and what is in it."""
     assert source is not None, "a job's brief has what its mode starts from"
     path = work.order.path(source)
     try:
         return path, await probe(path)
     except MediaError as error:
-        raise Refusal(str(error), failure=Failure.INPUT, raw=error.stderr) from error
+        raise _unusable(error) from error
 
 
 def _picture(work: Work, source: Input | None, frame: Frame, name: str) -> Path:
@@ -273,21 +296,9 @@ def _picture(work: Work, source: Input | None, frame: Frame, name: str) -> Path:
     assert source is not None, "a job's brief has what its mode starts from"
     path = work.order.path(source)
     try:
-        size = picture_size(path)
-        if size is None or size[0] * size[1] > _MOST_PIXELS:
-            raise Refusal(
-                "The picture must be a PNG, JPEG, WebP or GIF of at most 64 megapixels.",
-                failure=Failure.INPUT,
-            )
-        with Image.open(path) as opened:
-            opened.draft("RGB", (frame.width, frame.height))
-            image = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
-        raise Refusal(
-            "The picture is damaged and cannot be shown; please send another.",
-            failure=Failure.INPUT,
-            raw=str(error),
-        ) from error
+        image = read(path, near=(frame.width, frame.height))
+    except MediaError as error:
+        raise _unusable(error) from error
     whole = (frame.width, frame.height)
     filled = ImageOps.fit(image, whole, Image.Resampling.LANCZOS)
     stretch = (image.width / image.height) / (frame.width / frame.height)

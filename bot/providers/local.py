@@ -6,6 +6,7 @@ It is what answers when no company's key is set.
 import asyncio
 import itertools
 import json
+import logging
 import math
 import os
 import re
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from bot._ffmpeg import FfmpegError
 from bot.errors import Busy, Failure, Refusal
+from bot.formats import types
 from bot.media import MediaError
 from bot.models import ANY, ASPECTS, RESOLUTIONS, Accepts, Capability, Model, Price, Shape
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
@@ -30,6 +32,8 @@ from bot.trouble import trouble_of
 from storage import Brief, Mode
 
 __all__ = ["LAST_RESORT", "MODEL", "Local", "connect"]
+
+log = logging.getLogger(__name__)
 
 LAST_RESORT = True
 
@@ -45,18 +49,18 @@ _LORAS = 3  #: accepted, and named on the slate; a preview has nothing to apply 
 _SEEDS = range(1, 2**31)
 _MIB = 1024 * 1024
 _PICTURE = Accepts(
-    types=("image/png", "image/jpeg", "image/webp", "image/gif"),
+    types=types("image"),
     max_bytes=50 * _MIB,
     max_pixels=64_000_000,
 )
 _SOUND = Accepts(
-    types=("audio/mpeg", "audio/wav", "audio/ogg", "audio/mp4", "audio/aac", "audio/flac"),
+    types=types("audio"),
     max_bytes=100 * _MIB,
     min_seconds=1,
     max_seconds=60,
 )
 _CLIP = Accepts(
-    types=("video/mp4", "video/quicktime", "video/webm", "video/x-matroska"),
+    types=types("video"),
     max_bytes=500 * _MIB,
     max_pixels=3840 * 2160,
     min_seconds=0.5,
@@ -303,14 +307,17 @@ class Local:
                 shot.replace(clip)
         except (Refusal, Busy) as no:
             return no
-        except (FfmpegError, MediaError, OSError) as error:
+        except (FfmpegError, MediaError) as error:
             if (trouble := trouble_of(error)) is not None:
                 return trouble
-            return Refusal(
-                "The local preview could not be rendered; the operator's log says why.",
-                failure=Failure.DOWN,
-                raw=str(error) if isinstance(error, OSError) else error.stderr,
-            )
+            log.warning("The render of job %s failed: %s", order.job, error.reason)
+            return _broken(error.reason)
+        except Exception as error:
+            if (trouble := trouble_of(error)) is not None:
+                return trouble
+            # Whatever it is, nothing was paid and nobody has to decide anything.
+            log.exception("The render of job %s broke", order.job)
+            return _broken(repr(error))
         finally:
             shutil.rmtree(room, ignore_errors=True)
         return None
@@ -323,6 +330,14 @@ class Local:
             old = self._clock() - attempt.stat().st_mtime > self.limits.keeps_for
             if old and attempt.name not in self._renders:
                 shutil.rmtree(attempt, ignore_errors=True)
+
+
+def _broken(reason: str) -> Refusal:
+    return Refusal(
+        "The local preview could not be rendered; the operator's log says why.",
+        failure=Failure.DOWN,
+        raw=reason,
+    )
 
 
 def _prepare(room: Path, order: Order) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bot._ffmpeg import H264_AAC, ffmpeg
 from bot.fitting import fit
+from bot.looks import TAGGED
 from bot.media import probe
 
 #: A slow drift through a fractal, then a still; grain over all of it, as cameras have.
@@ -50,10 +51,11 @@ async def one_pass(clip: Path, to: Path, limit: int) -> None:
 async def likeness(clip: Path, original: Path) -> tuple[float, float]:
     """SSIM (0 to 1) and PSNR (dB) of *clip*, scaled to the size of *original*."""
     size = await probe(original)
-    scaled = f"[0:v]scale={size.width}:{size.height}:flags=bicubic,split[a][b]"
+    # Both in the same words, or ffmpeg takes them for different colours and converts one.
+    scaled = f"[0:v]scale={size.width}:{size.height}:flags=bicubic,{TAGGED},split[a][b]"
     said = await ffmpeg(
         *("-i", clip, "-i", original, "-lavfi"),
-        f"{scaled};[1:v]split[c][d];[a][c]ssim,nullsink;[b][d]psnr",
+        f"{scaled};[1:v]{TAGGED},split[c][d];[a][c]ssim,nullsink;[b][d]psnr",
         *("-an", "-f", "null", "-"),
         timeout=300,
     )

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -422,7 +423,7 @@ def test_prices_are_those_of_the_price_list(model: str, wish: Brief, dollars: st
 
 
 def test_an_extension_is_never_billed_beyond_505_frames() -> None:
-    long = Input(file="a", type="video/mp4", size=1, seconds=60.0, fps=24.0)
+    long = replace(VIDEO, seconds=60.0, frames=1440)
     brief = complete(
         MODELS["ltx-2-3-pro"], Brief(mode=Mode.EXTEND, video=long, duration=20), seed=1
     )
@@ -769,7 +770,7 @@ async def test_where_uploads_are_refused_a_small_input_goes_into_the_order(
 async def test_where_uploads_are_refused_a_large_input_is_linked_to(on: Opens) -> None:
     async with on() as here:
         here.server.script("upload", Answer(status=404, body=b""))
-        large = Input(file=VIDEO.file, type="video/mp4", size=30_000_000, seconds=7.0, fps=24.0)
+        large = replace(VIDEO, size=30_000_000)
         await here.ltx.submit(here.order(Brief(mode=Mode.HDR, video=large)))
         assert here.sent()["video_uri"] == "https://clips.example.com/inputs/a.mp4"
         assert here.linked == [large]

@@ -1,0 +1,110 @@
+"""Odd clips, whose figures are known by their making, through all that is done to clips."""
+
+import os
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from bot.backwards import backwards
+from bot.decoding import Clip, decode
+from bot.errors import Refusal
+from bot.fetch import Fetcher
+from bot.fitting import fit
+from bot.inputs import Inputs
+from bot.joining import cut, join, replace_part, side_by_side
+from bot.media import first_frame, last_frame
+from tests.odd_media import COUNT, FLASH, LENGTH, Odd, beats, drawn
+
+#: A few in the ordinary run, a hundred in full; DAILIES_SEED says from where on.
+FROM = int(os.environ.get("DAILIES_SEED", "0"))
+SEEDS = range(FROM, FROM + (100 if os.environ.get("DAILIES_PROVE") else 3))
+PLAIN = Odd(rate="24")
+
+
+async def through(odd: Odd, folder: Path) -> None:
+    """Give the clip to all that takes clips; it stays what it is, and in step."""
+    made = odd.make(folder)
+    beat = beats(made) if odd.cut is None else None
+    kept = Inputs(folder, Fetcher())
+    try:
+        given = await kept.kept("video", made)
+    except Refusal as refusal:
+        assert odd.cut is not None, (odd, refusal.raw)
+        assert str(refusal).endswith(".")
+        return
+    assert odd.cut is None, odd
+    assert (given.width, given.height) == odd.shown, odd
+    assert (given.frames, given.fps) == (COUNT, float(odd.fps)), odd
+    assert given.seconds == pytest.approx(odd.seconds, abs=0.08), odd
+    assert beat is not None and beat[0] is not None
+    if odd.sound:
+        assert beat[1] == pytest.approx(beat[0], abs=0.03), "it was made in step"
+    clip = folder / given.file
+    base = PLAIN.make(folder, "base")
+
+    await join([base, clip], folder / "joined.mp4", like=1)
+    added = round(COUNT / PLAIN.fps * odd.fps)
+    await in_step(
+        folder / "joined.mp4", odd, count=COUNT + added, flash=round(FLASH / PLAIN.fps * odd.fps)
+    )
+    await cut(
+        folder / "joined.mp4", folder / "cut.mp4", start=float(added / odd.fps), seconds=odd.seconds
+    )
+    await in_step(folder / "cut.mp4", odd, count=COUNT, flash=FLASH)
+
+    await replace_part(clip, base, folder / "part.mp4", start=float((FLASH + LENGTH) / odd.fps))
+    await in_step(folder / "part.mp4", odd, count=COUNT, flash=FLASH)
+
+    await fit(clip, folder / "fit.mp4", 400_000)
+    assert (folder / "fit.mp4").stat().st_size <= 400_000
+    await in_step(folder / "fit.mp4", odd, count=COUNT, flash=FLASH, size=False)
+
+    await backwards(clip, folder / "back.mp4")
+    back = replace(odd, sound=None)
+    await in_step(folder / "back.mp4", back, count=COUNT, flash=COUNT - FLASH - LENGTH)
+    await side_by_side(clip, base, folder / "both.mp4")
+    assert (await decode(folder / "both.mp4")).complete
+    for frame in (first_frame, last_frame):
+        await frame(clip, folder / "frame.png")
+
+
+async def in_step(made: Path, odd: Odd, *, count: int, flash: int, size: bool = True) -> Clip:
+    """It is as large, as fast and as long as it has to be; its flash and its beep are together."""
+    info = (await decode(made)).moving
+    assert info.complete, (odd, info.trouble)
+    even = tuple(max(2, 2 * round(side / 2)) for side in odd.shown)
+    if size:
+        assert (info.width, info.height) == even, odd
+    assert (info.fps, info.frames) == (odd.fps, count), odd
+    assert (info.picture.transfer, info.picture.primaries, info.picture.matrix) == (1, 1, 1), odd
+    assert not info.picture.full and info.picture.rotation == 0
+    seen, heard = beats(made)
+    frame = float(1 / odd.fps)
+    assert seen is not None and seen - info.picture.start == pytest.approx(
+        flash / odd.fps, abs=1.01 * frame
+    ), odd
+    if odd.sound:
+        assert heard is not None and heard == pytest.approx(seen, abs=max(frame, 0.022)), odd
+    return info
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_odd_clips_stay_what_they_are(tmp_path, seed):
+    await through(drawn(seed), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        Odd(container="mov", late=0.25, timecode=True),
+        Odd(container="mkv", late=0.25, sound="pcm_s16le", rate="30000/1001"),
+        Odd(rotation=90, aspect=Fraction(4, 3), late=0.1),
+        Odd(container="mov", codec="libx265", light="hlg", sound="alac"),
+    ],
+    ids=["late and timecode", "late in MKV", "turned and oblong", "a phone's HDR"],
+)
+async def test_kinds_of_odd_clips_stay_what_they_are(tmp_path, odd):
+    await through(odd, tmp_path)
