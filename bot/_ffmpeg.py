@@ -165,6 +165,7 @@ async def ffmpeg(
     timeout: float,
     seconds: float | None = None,
     progress: Callable[[float], None] | None = None,
+    program: Path | None = None,
     listen: Callable[[str], None] | None = None,
     confined: bool = False,
     pass_fds: Sequence[int] = (),
@@ -175,10 +176,10 @@ async def ffmpeg(
     with each line that it writes to `pipe:1`. *confined*: for a look at a stranger's file, with
     limits on memory and CPU and no file to write. It inherits the descriptors *pass_fds*. Raises
     `FfmpegError` when it fails or takes more than *timeout* seconds. Cancelling the call kills
-    it; when this returns or raises there is no process left.
+    it; when this returns or raises there is no process left. *program* is run in ffmpeg's place.
     """
     command = [
-        imageio_ffmpeg.get_ffmpeg_exe(),
+        str(program or imageio_ffmpeg.get_ffmpeg_exe()),
         *("-hide_banner", "-nostdin", "-y"),
         *(("-loglevel", "error") if confined else ()),
         *(("-progress", "pipe:1", "-stats_period", "0.1") if progress else ()),

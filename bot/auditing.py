@@ -19,6 +19,14 @@ COMPARED = 7 * 86_400.0  #: seconds back to which providers' bills are compared 
 SHARE, DOLLARS = Decimal("0.005"), Decimal("0.50")
 
 
+def _said(repeats: int) -> str:
+    """' Orders were sent again 3 times …': where a bill may come from that no job has."""
+    if not repeats:
+        return ""
+    times = "once" if repeats == 1 else f"{repeats} times"
+    return f" Orders were sent again {times} after it answered “not now”; look at its own list."
+
+
 class Audit:
     """The bot's own bookkeeper."""
 
@@ -49,6 +57,7 @@ class Audit:
         if thorough:
             await self.compare()
         await self._tell_of_overruns()
+        await self._tell_of_incidents()
         await self._look_at_windows()
         return found
 
@@ -56,6 +65,7 @@ class Audit:
         """The days of the last week on which providers billed something else than was booked."""
         reported: dict[tuple[str, str], int] = {}
         booked: dict[tuple[str, str], int] = {}
+        repeats: dict[tuple[str, str], int] = {}
         since = self._store.clock.now() - COMPARED
         for each in await self._store.accounting.settled(since=since):
             provider = self._studio.providers.get(each.job.provider)
@@ -64,6 +74,7 @@ class Audit:
                 key = each.day, provider.title
                 reported[key] = reported.get(key, 0) + cost
                 booked[key] = booked.get(key, 0) + each.booked
+                repeats[key] = repeats.get(key, 0) + each.job.repeats
         self.differences = []
         for key, amount in sorted(reported.items()):
             allowed = max(SHARE * amount, DOLLARS / self._usd_per_credit)
@@ -71,6 +82,7 @@ class Audit:
                 day, title = key
                 self.differences.append(
                     f"On {day} {title} billed {amount:,} credits, and {booked[key]:,} were booked."
+                    + _said(repeats[key])
                 )
         for sentence in self.differences[:SAID]:
             log.error("%s", sentence)
@@ -108,6 +120,12 @@ class Audit:
             if await self._studio.on_overrun(job, overrun.amount):
                 await self._store.accounting.told(overrun)
                 self._logged.discard(job.id)
+
+    async def _tell_of_incidents(self) -> None:
+        for incident in await self._store.accounting.incidents():
+            log.warning("Job %s: %s", incident.job.id, incident.text)
+            if await self._studio.on_incident(incident):
+                await self._store.accounting.told_of(incident)
 
     async def _look_at_windows(self) -> None:
         """No more may be on their way to a provider than it takes at once."""

@@ -49,9 +49,13 @@ class Callbacks:
         named = provider.callback(body)
         if named is None:
             return
-        if job.state is State.RENDERING:
+        if job.state in {State.RENDERING, State.EXPIRED}:
             self._called(job, named)
             return
+        if job.state is State.SUBMITTING and self._steps.named.get(token) == named:
+            raise Busy("It is just being sent.")  # the provider knows it, as was asked before
+        if self._steps.pace.soonest(job, provider) > self._clock():
+            raise Busy("It was asked about just now.")
         known = await self._jobs.by_remote(job.provider, named)
         if known is not None and known.id != job.id:
             return  # that clip is another job's
@@ -62,6 +66,8 @@ class Callbacks:
                 return  # it does not know that id: the callback was forged
         except Unclear as error:
             raise Busy(str(error)) from error
+        finally:
+            self._steps.pace.answered(job)
         job = await self._jobs.by_token(token)  # asking took a while
         if job is None:
             return
@@ -77,6 +83,8 @@ class Callbacks:
     def _called(self, job: Job, named: str) -> None:
         """Ask about *job* now, if that is what its provider calls it."""
         if job.remote_id == named:
+            if job.state is State.EXPIRED:
+                self._steps.results.hurry(job)
             self._wake(job)
 
     async def _adopt(self, job: Job, named: str) -> None:

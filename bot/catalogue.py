@@ -281,6 +281,7 @@ def _setting_rows(found: Sequence[Company]) -> Iterable[Sequence[str]]:
     for company in found:
         for name, info in company.settings.items():
             default = "" if info.is_required() or info.default is None else f"`{info.default}`"
+            default = default.lower() if isinstance(info.default, bool) else default
             yield f"`{name}`", default, info.description or ""
 
 

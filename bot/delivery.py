@@ -19,6 +19,7 @@ from bot.cards import Pacer
 from bot.errors import Busy, Refusal
 from bot.fitting import fit
 from bot.lookback import Lookback
+from bot.machine_trouble import trouble_of
 from bot.media import MediaError, probe, sniff
 from bot.playable import playable
 from bot.posters import Posters
@@ -285,6 +286,8 @@ class Delivery:
         try:
             smaller = await self._smaller(source, limit)
         except MediaError as error:
+            if (trouble := trouble_of(error)) is not None:
+                raise trouble from error
             if not given:
                 self._wait_for_link(job)
                 raise Undeliverable(f"It is {too_big}, and cannot be made smaller.") from error
@@ -417,6 +420,8 @@ class Delivery:
                 await preview(frames, to, fps=video.fps if video and video.fps else 24.0)
             return await self.fitting(to, limit)
         except (MediaError, Refusal) as error:
+            if (trouble := trouble_of(error)) is not None:
+                raise trouble from error
             log.info("Job %s has no preview: %s", job.id, error)
             return None
 
@@ -437,6 +442,8 @@ class Delivery:
             shown = clip if too_large else await self._playable(clip)
             return shown if shown.stat().st_size <= limit else await self._smaller(clip, limit)
         except MediaError as error:
+            if (trouble := trouble_of(error)) is not None:
+                raise trouble from error
             raise Refusal(f"It cannot be made small enough: {error}") from error
 
     async def _playable(self, clip: Path, *, original: bool = False) -> Path:
@@ -452,8 +459,8 @@ class Delivery:
                 return await playable(clip, to, encoded=not original)
             except MediaError as error:
                 log.warning("%s is posted as it is: %s", clip.name, error.reason)
-                if error.ours:
-                    raise Busy("The clip could not be made ready to post just now.") from error
+                if (trouble := trouble_of(error)) is not None:
+                    raise trouble from error
                 return clip
 
     async def _smaller(self, clip: Path, limit: int) -> Path:

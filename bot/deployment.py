@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -15,12 +16,14 @@ import cogs
 from bot.archive import Archive
 from bot.auditing import Audit
 from bot.client import Dailies
+from bot.decoding import decode
 from bot.discord_login import check_token, only_json, patiently
 from bot.exits import FAILED, TOKEN, Exit
 from bot.fetch import Fetcher
 from bot.inputs import Inputs
 from bot.probes import gateway_check, storage_check
 from bot.providers import CallsBack, Connection, Provider, connect_all
+from bot.results import Results
 from bot.settings import Settings
 from bot.shelf import Shelf
 from bot.studio import Studio
@@ -46,6 +49,8 @@ _ANSWERING = (
     "discord.py: on_raw_reaction",
 )
 _HANDLING = (*_ANSWERING, "discord.py: ")  #: every task in which it calls us
+#: What fetches clips, and reads each to its end before it counts.
+VERIFIED = partial(Results, decode=decode)
 
 
 class Deadline:
@@ -185,12 +190,14 @@ async def deploy(
     providers: dict[str, Provider] | None = None,
     opened: Callable[..., AbstractAsyncContextManager[Store]] = open_store,
     bot_class: type[Dailies] = Dailies,
+    results: Callable[..., Results] = VERIFIED,
 ) -> AsyncGenerator[Deployment]:
     """Everything a bot needs, opened, and closed again in the right order.
 
     *clock* is the wall's, in seconds since 1970, *steady* one that nobody sets: the store makes
     of the two the one that everything here goes by. *providers* are those that *environ* has keys
-    for, changed by their *sections* of dailies.toml, unless given; *opened* opens the store.
+    for, changed by their *sections* of dailies.toml, unless given; *opened* opens the
+    store. *results* makes what fetches clips.
     """
     data = settings.dailies_data
     deadline = Deadline()
@@ -255,13 +262,15 @@ async def deploy(
             callback=_callbacks(settings.public_url),
             alternative=studio.alternative,
             usd_per_credit=settings.dailies_usd_per_credit,
+            make_room=shelf.make_room,
+            results=results,
         )
         studio.employ(worker)
         studio.has_room, studio.at_hand = shelf.check, shelf.at_hand
         await studio.rules.load()
         audit = Audit(studio, usd_per_credit=settings.dailies_usd_per_credit)
         checks = [gateway_check(bot), storage_check(store, data), audit.trouble]
-        remarks = [audit.remark]
+        remarks = [audit.remark, worker.trouble]
         if archive is not None:
             bot.watchers.append(archive.moved)
             remarks.append(_archive_remark(archive))

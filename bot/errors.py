@@ -2,6 +2,7 @@
 
 * Refusal   nobody will do this; tell the person, try nothing again
 * Busy      it did not happen; the same work may be tried later
+* Trouble   the same, for a reason of this machine's: it says nothing about the work, and is no try
 * Unclear   it may have happened; find out before trying again
 
 Anything else is a bug.
@@ -53,7 +54,12 @@ class Private(Refusal):
 
 
 class Busy(Exception):
-    """Proven not to have happened; the same may be tried again in *retry_after* seconds."""
+    """Proven not to have happened; the same may be tried again in *retry_after* seconds.
+
+    *answered* says what the proof is: the provider had the order and answered, in the form that
+    its document gives to errors, that it did not take it. Sending it again then relies on that
+    document, and is counted.
+    """
 
     def __init__(
         self,
@@ -62,11 +68,24 @@ class Busy(Exception):
         retry_after: float | None = None,
         failure: Failure = Failure.DOWN,
         raw: str = "",
+        answered: bool = False,
     ) -> None:
         super().__init__(sentence)
         self.retry_after = retry_after
         self.failure = failure
         self.raw = raw
+        self.answered = answered
+
+
+class Trouble(Busy):
+    """This machine could not: no room, no memory, a program that hangs. See `bot.trouble`.
+
+    *kind* is "room", "disk", "memory" or "ffmpeg"; *raw* is what the system said.
+    """
+
+    def __init__(self, sentence: str, *, kind: str, raw: str = "") -> None:
+        super().__init__(sentence, raw=raw)
+        self.kind = kind
 
 
 class Unclear(Exception):

@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
@@ -17,8 +18,10 @@ from pathlib import Path
 
 import httpx
 
-from bot.errors import Busy, Refusal
+from bot.errors import Busy, Refusal, Trouble
 from bot.landing import landing
+from bot.machine_trouble import trouble_of
+from bot.retrying import retry_after
 
 __all__ = ["Fetcher", "Gone", "addresses", "public", "tls"]
 
@@ -76,7 +79,12 @@ NOT_PUBLIC = "That address is not public."
 
 
 class Gone(Refusal):
-    """The host answers, and does not give the file: the link has expired or is wrong."""
+    """The host answers, and does not give the file: the link has expired or is wrong.
+
+    *retry_after* is how many seconds it asks to be left alone, where it does.
+    """
+
+    retry_after: float | None = None
 
 
 def public(address: str) -> bool:
@@ -156,7 +164,11 @@ class Fetcher:
         except httpx.HTTPError as error:
             raise Busy("The link could not be read to its end.", raw=type(error).__name__) from None
         except OSError as error:
-            raise Busy("This bot's disk cannot be written to just now.", raw=str(error)) from error
+            raise trouble_of(error) or Trouble(
+                "The disk of this Dailies cannot be written to just now.",
+                kind="disk",
+                raw=str(error),
+            ) from error
 
     async def upload(
         self, url: str, file: Path, *, headers: Mapping[str, str], deadline: float = 60.0
@@ -171,7 +183,12 @@ class Fetcher:
                     if response.status_code in (200, 201, 204):
                         return
                     if response.status_code == 429 or response.status_code >= 500:
-                        raise Busy("The upload was not taken.", raw=str(response.status_code))
+                        said = response.headers.get("retry-after")
+                        raise Busy(
+                            "The upload was not taken.",
+                            raw=str(response.status_code),
+                            retry_after=retry_after(said, now=time.time()),
+                        )
                     raise Refusal("The upload was refused.")
         except TimeoutError:
             raise Busy(f"Upload took over {deadline:.0f} s.") from None
@@ -271,10 +288,13 @@ class Fetcher:
 def _judge(response: httpx.Response, max_bytes: int) -> None:
     """Raise unless *response* promises the file itself, within bounds."""
     status = response.status_code
+    wait = retry_after(response.headers.get("retry-after"), now=time.time())
     if status == 429 or status >= 500:
-        raise Busy("The link's host is busy or broken just now.", raw=str(status))
+        raise Busy("The link's host is busy or broken just now.", raw=str(status), retry_after=wait)
     if status in (401, 403, 404, 410):
-        raise Gone("The link does not lead to a file; it may have expired.", raw=str(status))
+        gone = Gone("The link does not lead to a file; it may have expired.", raw=str(status))
+        gone.retry_after = wait
+        raise gone
     if status != 200:
         raise Refusal("The link does not lead to a file.", raw=str(status))
     if response.headers.get("content-encoding", "identity").lower() != "identity":

@@ -159,7 +159,7 @@ async def run(
     seconds: float | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> str:
-    """Run ffmpeg as `bot._ffmpeg.ffmpeg` does; what fails is a `MediaError`."""
+    """Run ffmpeg as `bot._ffmpeg.ffmpeg` does; what fails is a `MediaError`, or `Trouble`."""
     try:
         return await ffmpeg(*arguments, timeout=timeout, seconds=seconds, progress=progress)
     except FfmpegError as error:

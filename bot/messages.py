@@ -217,7 +217,8 @@ def result(
     parts = [f"<@{job.user_id}> **#{job.id}** is ready", on_card(job, bill, usd_per_credit)]
     if note:
         parts.append(note)
-    return f"{' · '.join(parts)}\n-# {inert(title)} · {settings_line(job, seconds)}"
+    more = f"\n{inert(job.note)}" if job.note else ""
+    return f"{' · '.join(parts)}{more}\n-# {inert(title)} · {settings_line(job, seconds)}"
 
 
 def late(job: Job) -> str:
@@ -291,6 +292,10 @@ def details(
     ]
     if job.error:
         lines.insert(2, inert(job.error))
+    if job.note:
+        lines.insert(2, inert(job.note))
+    if sent := repeats(job, title):
+        lines.append(f"-# #{job.id} {inert(sent)}")
     if job.card_id and job.card_channel_id:
         lines.append(f"Card: {_jump(job.guild_id, job.card_channel_id, job.card_id)}")
     if job.result_id:
@@ -321,6 +326,17 @@ def models(offers: Sequence[tuple[Provider, Model]], *, usd_per_credit: Decimal)
         lines += [_capability_line(each, usd_per_credit) for each in model.capabilities]
         texts.append("\n".join(lines))
     return texts
+
+
+def repeats(job: Job, title: str) -> str:
+    """'was sent 3 times: …'; "" where its provider took it, or refused it, at once."""
+    if not job.repeats:
+        return ""
+    first = "the first" if job.repeats == 1 else f"the first {job.repeats}"
+    return (
+        f"was sent {job.repeats + 1} times: {title} answered {first} with “not now”. By its "
+        "document those cost nothing; its own list of charges says whether that is so."
+    )
 
 
 def settings_line(job: Job, seconds: float | None = None) -> str:

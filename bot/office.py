@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
+from bot.assembly import PIECE
 from bot.errors import Refusal
 from bot.houserules import RULES_MAX
 from bot.prompt_rules import accepted
@@ -302,7 +303,9 @@ class Office:
         by = _by(place)
         job = await self._parked(place, job_id)
         now = self._clock()
-        if job.file is not None and job.state is State.REVIEW:
+        if job.file is not None and job.file.endswith(PIECE) and job.state is State.REVIEW:
+            change = job.to(State.FETCHING, now=now, due_at=now)  # it has yet to be put together
+        elif job.file is not None and job.state is State.REVIEW:
             change = job.to(State.DELIVERING, now=now, due_at=now)
         elif job.remote_id is not None:
             change = job.to(State.RENDERING, now=now, due_at=now, failure=None, billed="no")
@@ -319,7 +322,7 @@ class Office:
         by = _by(place, why)
         job = await self._parked(place, job_id)
         now = self._clock()
-        fresh = job.to(State.QUEUED, now=now, due_at=now, failure=None, billed="no")
+        fresh = job.to(State.QUEUED, now=now, due_at=now, failure=None, billed="no", repeats=0)
         change = replace(fresh, remote_id=None, result_url=None, file=None, cost=None)
         return await self._move(by, job, change, "retry")
 

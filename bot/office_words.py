@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -12,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.limits import in_words
-from bot.messages import TITLES
+from bot.messages import TITLES, repeats
 from bot.models import MODE_WORDS
 from bot.office import Overview, Person, Report, Trouble
 from bot.text import elide, inert, number, whole_lines
@@ -426,8 +427,21 @@ def parked_line(job: Job) -> str:
     """One job that waits for a decision."""
     return (
         f"**#{job.id}** <@{job.user_id}> · {plain(job.provider)} · {job.price:,} credits · "
-        f"<t:{int(job.since)}:R>\n-# {plain(job.error or '')}"
+        f"<t:{int(job.since)}:R>\n-# {plain(job.error or '')}{_link(job)}{_sent(job)}"
     )
+
+
+def _link(job: Job) -> str:
+    """Where the clip of a parked job lies, as its provider said."""
+    url = job.result_url or ""
+    if not url.startswith("https://") or re.search(r"[\s<>)]", url) or len(url) > 500:
+        return ""
+    return f"\n-# [its provider's link](<{url}>)"
+
+
+def _sent(job: Job) -> str:
+    words = repeats(job, job.provider)
+    return f"\n-# It {plain(words)}" if words else ""
 
 
 def trouble_head(found: Trouble) -> str:

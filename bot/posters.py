@@ -4,6 +4,7 @@ import asyncio
 import logging
 from pathlib import Path
 
+from bot.errors import Busy
 from bot.media import MediaError, portrait
 from storage import Job
 
@@ -56,7 +57,7 @@ class Posters:
             clip = clip.with_suffix(".preview.mp4")
         try:
             await portrait(clip, to)
-        except (MediaError, OSError) as error:
+        except (MediaError, Busy, OSError) as error:  # whoever asks next has it made
             log.info("Job %s has no poster: %s", job.id, error)
             return None
         return to

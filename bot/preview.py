@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bot._ffmpeg import H264_AAC, QUALITY, FfmpegError, ffmpeg
+from bot.machine_trouble import trouble_of
 from bot.media import MediaError
 
 BATCH = 16  #: frames that are unpacked at once, each some 25 MB
@@ -45,9 +46,10 @@ async def preview(
                 timeout=120 + count,
             )
         except (FfmpegError, zipfile.BadZipFile, OSError) as error:
-            ours = isinstance(error, OSError) or (isinstance(error, FfmpegError) and error.ours)
+            if (trouble := trouble_of(error)) is not None:
+                raise trouble from error
             reason = error.reason if isinstance(error, FfmpegError) else str(error)
-            raise MediaError("The frames cannot be shown.", stderr=reason, ours=ours) from error
+            raise MediaError("The frames cannot be shown.", stderr=reason) from error
         part.replace(to)
 
 

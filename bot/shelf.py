@@ -15,13 +15,15 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path, PurePosixPath
 
 from bot.archive import Archive, Lost
-from bot.errors import Busy, Refusal
+from bot.errors import Busy, Refusal, Trouble
+from bot.machine_trouble import trouble_of
 from storage import Copy, DiskTrouble, Holder, Job, Store
 from storage.servers import KEPT as REFUSED_LASTS
 
 log = logging.getLogger(__name__)
 
 EVERY = 3600.0  #: seconds between two looks
+ROOM = 256 * 2**20  #: bytes that are made free above what must stay so, for a clip that waits
 FRESH = 3600.0  #: seconds for which what is new, or was asked for, is never dropped
 DAY = 24 * 3600.0
 RETRIED = DAY  #: seconds that the inputs of a job without a clip are kept, to be ordered again
@@ -143,9 +145,11 @@ class Shelf:
         if self._free(self._data) < copy.size + self._spare:
             await self.tidy()
             if self._free(self._data) < copy.size + self._spare:
-                raise Refusal(
+                raise Trouble(
                     f"{_called(copy.file)} lies in the bucket, and the disk of this Dailies has "
-                    "no room to bring it back; tell whoever runs it."
+                    "no room to bring it back; tell whoever runs it.",
+                    kind="room",
+                    raw=f"{copy.size} bytes are wanted",
                 )
         path = self._data / copy.file
         try:
@@ -159,7 +163,11 @@ class Shelf:
                 raw=busy.raw,
             ) from busy
         except OSError as error:
-            raise Busy("This bot's disk cannot be written to just now.", raw=str(error)) from error
+            raise trouble_of(error) or Trouble(
+                "The disk of this Dailies cannot be written to just now.",
+                kind="disk",
+                raw=str(error),
+            ) from error
         # Afterwards: a file whose take is said to have made room is swept away, a take whose file
         # is said to be here and is not would be called lost.
         await self._files.restore(copy.file)
@@ -215,6 +223,22 @@ class Shelf:
                 if used <= self._room:
                     break
         return dropped
+
+    async def make_room(self) -> None:
+        """Drop files until what must stay free is free again: a clip that was paid for has no room.
+
+        What can be made again goes first, then the oldest takes that may go, favourites last.
+        Raises `Busy` where the bucket has to be asked first and cannot be.
+        """
+        await self._sweep()
+        lacking = self._spare + ROOM - self._free(self._data)
+        if lacking <= 0:
+            return
+        lacking -= await self._drop_made(lacking)
+        for job in await self._droppable(before=self._clock() - FRESH) if lacking > 0 else []:
+            lacking -= await self._drop(job) or 0
+            if lacking <= 0:
+                return
 
     async def erase(self, files: Iterable[str]) -> None:
         """Delete files now, with all that was made of them: somebody wants them gone."""

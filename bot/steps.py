@@ -9,16 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
-from bot.assembly import PIECE, assemble
-from bot.errors import Busy, Failure, Refusal, Unclear
+from bot.billing import understood
+from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
 from bot.estimates import Estimates
 from bot.failover import Alternative, Failover, Offer, nobody
-from bot.media import MediaError, sniff
+from bot.machine_trouble import Troubles, trouble_of
 from bot.models import Model
+from bot.pace import Pace
 from bot.places import Places
 from bot.providers import Announces, Order, Provider, Receipt, Report, Stage
+from bot.results import Results, piece, refused, take
 from bot.screen import Glimpse, Screen, Undeliverable
-from storage import ENDED, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
+from storage import ENDED, MOVES, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,9 @@ REJECTED_AGAIN = 24 * 3600.0  #: the same, where Discord does not take what it s
 NOTICE_LASTS = 7 * 24 * 3600.0  #: seconds for which a notice is owed; a clip is while it is kept
 SAVED_LATER = 30.0  #: seconds until a job is looked at whose next step could not be written down
 CARD_WITHIN = 10.0  #: seconds for its card to stand, before a job goes on without one
+REPEATS = 10  #: times that an order is sent again which its provider answered with “not now”
+HANGS = 8  #: times in a row that a job waits for a program that hangs, before a person must look
+HELD_UP = 300.0  #: seconds, at most, until work that trouble of ours holds up is tried again
 UNHEARD = 3600.0  #: seconds past its deadline that a provider which does not answer is asked
 
 Save = Callable[[Job], Awaitable[Job]]  #: writes a job down; gives it as the row is then
@@ -48,6 +53,10 @@ POSTED = frozenset(
 )
 
 
+async def no_room() -> None:
+    """The room of a deployment whose files nobody keeps."""
+
+
 class Steps:
     """The steps, and what is known of jobs between two of them. Saves nothing but a move."""
 
@@ -64,7 +73,10 @@ class Steps:
         callback: Callable[[Provider, str], str | None] = lambda _provider, _token: None,
         alternative: Alternative = nobody,
         new_token: Callable[[], str] = lambda: secrets.token_urlsafe(24),
+        make_room: Callable[[], Awaitable[None]] = no_room,
+        results: Callable[..., Results] = Results,
     ) -> None:
+        """*make_room* is asked for when the disk is full; *results* makes what fetches clips."""
         self._jobs = store.jobs
         self._providers = providers
         self._screen = screen
@@ -80,6 +92,10 @@ class Steps:
         self._new_token = new_token
         self._intended: dict[int, str] = {}  # attempts that this process wrote down and not sent
         self._unposted: set[int] = set()  # jobs of which nobody has tried to post the end
+        self._make_room = make_room
+        self.troubles = Troubles()
+        self.pace = Pace(self._clock)
+        self.results = results(store, providers, data=data, order=self.order, pace=self.pace)
         self._unheard: dict[int, float] = {}  # since when overdue jobs' providers do not answer
         self.glimpses: dict[int, Glimpse] = {}  #: of jobs that a provider is working on
         self.named: dict[str, str] = {}  #: what a callback called an attempt that is being sent
@@ -92,12 +108,16 @@ class Steps:
         """A step was written down: *job* is what became of *before*."""
         if job.state is not before.state and job.due_at is not None and job.state in POSTED:
             self._unposted.add(job.id)
+        self.troubles.over(job.id)
+        if before.state in {State.EXPIRED, State.FETCHING} and job.state is not before.state:
+            self.results.forget(job)
         if before.state is State.SUBMITTING:
             self.named.pop(before.token or "", None)
         if job.due_at is None:
             self.rejected.discard(job.id)
         if job.state in ENDED:
             self.glimpses.pop(job.id, None)
+            self.pace.forget(job)
             self._unheard.pop(job.id, None)
             self._failover.forget(job)
 
@@ -116,12 +136,14 @@ class Steps:
                 case State.RENDERING:
                     return await self._poll(job)
                 case State.FETCHING:
-                    return await self._fetch(job)
+                    return await self.results.fetch(job)
                 case State.DELIVERING | State.UNDELIVERED:
                     return await self._deliver(job)
                 case State.DONE:
                     return replace(job, due_at=None)
-                case State.FAILED | State.CANCELLED | State.EXPIRED | State.CLOSED:
+                case State.EXPIRED:
+                    return await self._given_up(job)
+                case State.FAILED | State.CANCELLED | State.CLOSED:
                     return await self._tell(job)
                 case State.UNCLEAR | State.REVIEW:
                     return await self._tell(job)
@@ -129,7 +151,10 @@ class Steps:
                     assert_never(job.state)
         except (Stale, IllegalMove):
             raise
-        except Exception:  # a bug: the log remembers it, the job outlives it
+        except Exception as error:  # a bug: the log remembers it, the job outlives it
+            trouble = trouble_of(error)
+            if trouble is not None and job.state is not State.SUBMITTING:
+                return await self._held_up(job, trouble)
             log.exception("Job %s could not be advanced", job.id)
             if job.state is State.UNDELIVERED:
                 return self._owed(job)
@@ -218,7 +243,7 @@ class Steps:
         try:
             receipt = await provider.submit(self.order(job, provider))
         except (Busy, Refusal, Unclear) as error:
-            return self._not_taken(job, provider, error)
+            return await self._not_taken(job, provider, error)
         return self._taken(job, provider, receipt)
 
     async def _send(self, job: Job, provider: Provider, save: Save) -> Job | float | None:
@@ -255,7 +280,7 @@ class Steps:
             case Receipt():
                 return self._taken(job, provider, answer)
             case Busy() | Refusal() | Unclear():
-                return self._not_taken(job, provider, answer)
+                return await self._not_taken(job, provider, answer)
             case _ if job.state is State.SUBMITTING:
                 log.error("Job %s may have been sent", job.id, exc_info=answer)
                 return self._unclear(job, "We failed while it was being sent.")
@@ -263,11 +288,21 @@ class Steps:
                 self._places.let_go(job)
                 raise answer
 
-    def _not_taken(self, job: Job, provider: Provider, error: Busy | Refusal | Unclear) -> Job:
+    async def _not_taken(
+        self, job: Job, provider: Provider, error: Busy | Refusal | Unclear
+    ) -> Job:
         """What becomes of *job* after an order that *provider* did not take, as far as is known."""
         match error:
+            case Trouble() as trouble:
+                pause = await self._pause(job, trouble)
+                return replace(self._queued_again(job, self._clock() + pause), tries=job.tries)
             case Busy() as busy:
                 log.info("Job %s was not taken: %s %s", job.id, busy, busy.raw)
+                if busy.answered:
+                    if job.repeats >= REPEATS:
+                        sentence = f"{busy} It was asked {job.repeats + 1} times."
+                        return self._failed(job, sentence, failure=busy.failure)
+                    job = replace(job, repeats=job.repeats + 1)
                 elsewhere = self._failover.busy(job, provider, busy)
                 return self._queued_again(
                     job, self._clock() if elsewhere else self._later(job, busy)
@@ -299,18 +334,17 @@ class Steps:
         # Where it called back already, there is no need to wait before asking.
         called = self.named.get(job.token or "") == receipt.remote_id
         if receipt.file is not None:
-            kept = self._data / self._piece(job)
+            kept = self._data / piece(job)
             kept.parent.mkdir(parents=True, exist_ok=True)
             receipt.file.replace(kept)
-            return job.to(
-                State.FETCHING, now=now, due_at=now, cost=receipt.cost, file=self._piece(job)
-            )
+            cost = understood(receipt.cost, of=f"job {job.id}")
+            return job.to(State.FETCHING, now=now, due_at=now, cost=cost, file=piece(job))
         return job.to(
             State.RENDERING,
             now=now,
             due_at=now if called else now + provider.limits.first_poll,
             remote_id=receipt.remote_id,
-            cost=receipt.cost,
+            cost=understood(receipt.cost, of=f"job {job.id}"),
         )
 
     async def _poll(self, job: Job) -> Job | float:
@@ -322,11 +356,19 @@ class Steps:
         if job.cancelled_by is not None and provider.cancels:
             await provider.cancel(order, job.remote_id)
             return job.to(State.CANCELLED, now=now, due_at=None)
+        if (soonest := self.pace.soonest(job, provider)) > now:
+            return soonest
         try:
             report = await provider.poll(order, job.remote_id)
         except Refusal as refusal:
             log.warning("Job %s failed there: %s %s", job.id, refusal, refusal.raw)
+            now = self._clock()
+            if refusal.failure is Failure.BAD_RESULT:
+                # It is finished, and the answer did not say where: the next one may.
+                return job.to(State.FETCHING, now=now, due_at=now + provider.limits.poll_every)
             return self._refused(job, refusal)
+        except Trouble:
+            raise
         except (Busy, Unclear) as error:
             # The provider did not say. It is asked again, and nothing is ordered anew.
             log.info("Job %s could not be asked about: %s %s", job.id, error, error.raw)
@@ -335,56 +377,34 @@ class Steps:
             if late and now - self._unheard.setdefault(job.id, now) > UNHEARD:
                 return self._expired(job, provider)
             wait = error.retry_after if isinstance(error, Busy) else None
-            return now + (wait or provider.limits.poll_every)
+            return self._clock() + max(wait or 0.0, provider.limits.poll_every)
+        finally:
+            self.pace.answered(job)
+        now = self._clock()
         self._unheard.pop(job.id, None)
         if report.stage is Stage.READY:
-            cost = report.cost if report.cost is not None else job.cost
+            cost = understood(report.cost, of=f"job {job.id}")
+            cost = cost if cost is not None else job.cost
             return job.to(State.FETCHING, now=now, due_at=now, result_url=report.url, cost=cost)
         if self._overdue(job, provider):
             return self._expired(job, provider)
         await self._look_at_progress(job, report)
-        # Spread the questions, so that jobs that began together are not asked about together.
-        return now + provider.limits.poll_every * random.uniform(0.9, 1.1)  # noqa: S311
+        # Spread the questions, so that jobs that began together are not asked about together; and
+        # never sooner than the document says, counted from the answer.
+        return self._clock() + provider.limits.poll_every * random.uniform(1.0, 1.2)  # noqa: S311
 
-    async def _fetch(self, job: Job) -> Job:
-        now = self._clock()
-        provider = self._providers.get(job.provider)
-        if provider is None:
-            return job.again(now + 60, tries=job.tries)
-        kept = self._data / self._piece(job)
-        if job.file is None:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                order = self.order(job, provider)
-                await provider.fetch(order, job.remote_id, job.result_url, kept)
-            except (Busy, Unclear) as error:
-                log.info("Job %s could not be fetched: %s %s", job.id, error, error.raw)
-                if job.tries >= PATIENCE:
-                    return self._failed(
-                        job,
-                        f"{provider.title} made it, and it could not be downloaded: {error}",
-                        failure=Failure.BAD_RESULT,
-                        billed="yes",
-                    )
-                return job.again(self._later(job, error if isinstance(error, Busy) else None))
-            except Refusal as refusal:
-                log.warning("Job %s: no usable result: %s %s", job.id, refusal, refusal.raw)
-                return self._failed(
-                    job, str(refusal), failure=refusal.failure or Failure.BAD_RESULT, billed="yes"
-                )
-        file = self._take(job)
-        if job.brief.plan is not None:
-            try:
-                await assemble(job.brief.plan, kept, self._data / file, data=self._data)
-            except MediaError as error:
-                # What was paid for is posted all the same, and the message says what it is.
-                log.warning("Job %s could not be put together: %s %s", job.id, error, error.stderr)
-                file = self._piece(job)
-        elif kept.exists() and sniff(kept) == "application/zip":  # HDR's frames
-            file = f"takes/{job.id}.zip"
-            kept.replace(self._data / file)
-        now = self._clock()
-        return job.to(State.DELIVERING, now=now, due_at=now, file=file, billed="yes")
+    async def _given_up(self, job: Job) -> Job | float | None:
+        """Ask whether a job that was given up has come after all; else tell that it was."""
+        if (came := await self.results.late(job)) is not None:
+            return came
+        if job.due_at is not None and job.due_at <= self._clock():
+            return await self._tell(job)
+        return self.next_look(job)
+
+    def next_look(self, job: Job) -> float | None:
+        """When to look at *job* next, as it is now."""
+        times = [at for at in (job.due_at, self.results.late_at(job)) if at is not None]
+        return min(times, default=None)
 
     async def _deliver(self, job: Job) -> Job:
         """Post the clip. One that cannot be posted is owed, for as long as it is kept."""
@@ -396,8 +416,10 @@ class Steps:
         if message is None:
             again = self._tried(job) or owed
             try:
-                clip = self._data / (job.file or self._take(job))
+                clip = self._data / (job.file or take(job))
                 message = await self._screen.deliver(job, clip, again=again)
+            except Trouble:
+                raise
             except Busy as busy:
                 if owed:
                     return self._owed(job)
@@ -420,6 +442,8 @@ class Steps:
         over = self._awake(job.since) > NOTICE_LASTS
         try:
             message = await self._screen.tell(job, again=again)
+        except Trouble:
+            raise
         except Busy as busy:
             if over:
                 return self._untold(job, busy)
@@ -446,10 +470,7 @@ class Steps:
     # Ends.
 
     def _refused(self, job: Job, refusal: Refusal) -> Job:
-        billed = {True: "yes", False: "no", None: "unknown"}[refusal.billed]
-        return self._failed(
-            job, str(refusal), failure=refusal.failure or Failure.REFUSED, billed=billed
-        )
+        return refused(job, refusal, now=self._clock())
 
     def _failed(self, job: Job, sentence: str, *, failure: Failure, billed: str = "no") -> Job:
         now = self._clock()
@@ -479,6 +500,27 @@ class Steps:
             billed="unknown",
         )
 
+    # Trouble of ours.
+
+    async def _held_up(self, job: Job, trouble: Trouble) -> Job | float:
+        """Wait with *job* until this machine can; nothing is written, and no try is counted."""
+        pause = await self._pause(job, trouble)
+        hangs = trouble.kind == "ffmpeg" and self.troubles.times(job.id) >= HANGS
+        if hangs and State.REVIEW in MOVES[job.state]:
+            now, sentence = self._clock(), f"{trouble} A moderator must look at it."
+            return job.to(State.REVIEW, now=now, due_at=now, error=sentence)
+        return self._clock() + pause
+
+    async def _pause(self, job: Job, trouble: Trouble) -> float:
+        """Note *trouble*, ask for room where that is it; seconds until *job* is tried again."""
+        times = self.troubles.met(job.id, trouble)
+        if trouble.kind == "room":
+            try:
+                await self._make_room()
+            except (Busy, OSError, DiskTrouble) as error:
+                log.info("No room could be made: %s", error)
+        return min(HELD_UP, 5.0 * 2.0 ** min(times, 10))
+
     # Small things.
 
     def order(self, job: Job, provider: Provider) -> Order:
@@ -500,13 +542,6 @@ class Steps:
             self._unposted.discard(job.id)
             return False
         return True
-
-    def _take(self, job: Job) -> str:
-        return f"takes/{job.id}.mp4"
-
-    def _piece(self, job: Job) -> str:
-        """What the provider makes: the take itself, or what becomes a part of it here."""
-        return self._take(job) if job.brief.plan is None else f"takes/{job.id}{PIECE}"
 
     def _later(self, job: Job, busy: Busy | None) -> float:
         """When to try again: when we were told to, else after a growing, random while."""

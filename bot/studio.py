@@ -34,6 +34,7 @@ from storage import (
     Changed,
     ChangedBy,
     IllegalMove,
+    Incident,
     Job,
     Limit,
     Mode,
@@ -213,6 +214,8 @@ class Studio:
         #: Called with a job that cost more than its price, and with how much more, until it is
         #: true that those whom it concerns know.
         self.on_overrun: Callable[[Job, int], Awaitable[bool]] = _nobody_told
+        #: Told of what moderators have to know of a clip; False where they could not be told yet.
+        self.on_incident: Callable[[Incident], Awaitable[bool]] = _nobody_heard
         self._jobs = store.jobs
         self._policy = store.policy
         self._inputs = inputs
@@ -836,6 +839,10 @@ def _built_on(wish: Brief, sources: Mapping[str, Source]) -> list[int]:
     whole = wish.plan.clip if wish.plan is not None else None
     takes = [each.take for each in (*given, whole, *sources.values()) if each is not None]
     return [*dict.fromkeys(each for each in (wish.parent, *takes) if each is not None)]
+
+
+async def _nobody_heard(_incident: Incident) -> bool:
+    return True  # the log has it
 
 
 async def _nobody_told(_job: Job, _amount: int) -> bool:

@@ -8,6 +8,7 @@ and then, so that nothing depends on memory alone. A step is one look at the row
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,15 +18,17 @@ from bot.estimates import Estimates
 from bot.failover import Alternative, nobody
 from bot.places import Places
 from bot.providers import Provider
+from bot.results import Results
 from bot.screen import Glimpse, Screen
-from bot.steps import CARD_WITHIN, POSTED, Steps
-from storage import DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
+from bot.steps import CARD_WITHIN, POSTED, Save, Steps, no_room
+from storage import MOVES, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
 
 log = logging.getLogger(__name__)
 
 OWED = POSTED | {State.UNDELIVERED}  #: states of which a post may be owed
 AT_ONCE = 64  #: steps under way at once; each provider bounds its own work besides
 LOOK_AGAIN = 1.0  #: seconds; a machine that slept is up to date within this time
+SAVES = 5  #: times that a save which the row makes impossible is tried, before a person must look
 STOPPING = 25.0  #: seconds that steps under way are given to finish at a stop
 REREAD = 60.0  #: seconds after which the rows are asked again what is due
 SOON = 60.0  #: seconds within which every job is looked at that a start takes up
@@ -48,6 +51,8 @@ class Worker:
         callback: Callable[[Provider, str], str | None] = lambda _provider, _token: None,
         alternative: Alternative = nobody,
         usd_per_credit: Decimal = Decimal("0.01"),
+        make_room: Callable[[], Awaitable[None]] = no_room,
+        results: Callable[..., Results] = Results,
     ) -> None:
         self._jobs = store.jobs
         self._schedule = store.schedule
@@ -67,13 +72,18 @@ class Worker:
             link=link,
             callback=callback,
             alternative=alternative,
+            make_room=make_room,
+            results=results,
         )
+        self.trouble = self._steps.troubles.remark  #: what holds jobs up here, for /healthz
         self.callbacks = Callbacks(
             store, providers, screen, steps=self._steps, places=self._places, wake=self.wake
         )
 
         self._unsaved: dict[int, Job] = {}  # what happened, and could not be written down yet
         self._owed: dict[int, float] = {}  # posts that failed, and when they were tried last
+        self._unsavable: dict[int, int] = {}  # how often that was refused, and not by the disk
+        self._set_aside: set[int] = set()  # jobs that nothing can be written down of
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._reread_at = 0.0
@@ -83,6 +93,7 @@ class Worker:
 
     def wake(self, job: Job) -> None:
         """Look at *job* now, though its row may say later: its provider has called back."""
+        self._set_aside.discard(job.id)
         self._schedule.plan(job.id, self._clock())
 
     def without_card(self, job: Job) -> None:
@@ -117,6 +128,8 @@ class Worker:
             if job.state in OWED:
                 self._owed[job.id] = self._clock()
             self._schedule.plan(job.id, min(job.due_at, latest))
+        for late in await self._jobs.late(self._clock() - self._kept_longest()):
+            self._schedule.plan(late.id, latest)
         for ended in await self._jobs.ended(since=self._clock() - FRESH):
             # Whoever ran before may have died between an ending and its card.
             self._screen.show(ended, Glimpse())
@@ -150,9 +163,13 @@ class Worker:
         """Take up what is due by the rows and not planned, and see that every job has a card."""
         now = self._clock()
         for due in await self._jobs.due(now):
-            if due.id not in self._schedule and not self._places.waits(due):
+            known = due.id in self._schedule or due.id in self._set_aside
+            if not known and not self._places.waits(due):
                 log.warning("Job %s was due and nobody had it", due.id)
                 self._schedule.plan(due.id, due.due_at)
+        for late in await self._jobs.late(now - self._kept_longest()):
+            if late.id not in self._schedule:
+                self._schedule.plan(late.id, now)
         for job in await self._jobs.without_card(before=now - CARD_WITHIN):
             self._screen.ensure_card(job)
 
@@ -186,6 +203,10 @@ class Worker:
         self._tasks.discard(task)
         self._schedule.wake()
 
+    def _kept_longest(self) -> float:
+        """Seconds that some provider keeps what it made."""
+        return max((each.limits.keeps_for for each in self._providers.values()), default=0.0)
+
     def _next(self) -> int | None:
         """The job that has been due longest, if one is."""
         return self._schedule.take(self._clock())
@@ -213,7 +234,7 @@ class Worker:
         job = await self._jobs.get(id)
         if job is not None:
             self._schedule.seen(id, job.rev, all_of_it=True)
-        if job is None or job.due_at is None:
+        if job is None or self._steps.next_look(job) is None:
             if job is not None:
                 self._places.let_go(job)
                 self._screen.show(job, Glimpse())
@@ -242,12 +263,51 @@ class Worker:
             except (Stale, IllegalMove):
                 del self._unsaved[id]
                 raise
+            except (DiskTrouble, OSError):
+                raise  # it is not the row's fault, and passes
+            except Exception:
+                if not self._too_often(id):
+                    raise
+                log.exception("What became of job %s cannot be written down: %r", id, outcome)
+                return await self._park(row, outcome, save)
             del self._unsaved[id]
+            self._unsavable.pop(id, None)
             if before.state is State.FETCHING:
                 await self._estimates.learn(row.provider, row.model)
             if row.state is not State.SUBMITTING:
-                return row.due_at
+                return self._steps.next_look(row)
             # What was just written down is done at once: a stop never comes between the two.
+
+    def _too_often(self, id: int) -> bool:
+        """Count a save that the row itself makes impossible; whether there were enough."""
+        self._unsavable[id] = self._unsavable.get(id, 0) + 1
+        return self._unsavable[id] >= SAVES
+
+    async def _park(self, job: Job, outcome: Job, save: Save) -> float | None:
+        """Give *job* to a moderator, with as much of *outcome* as can be written down."""
+        del self._unsaved[job.id], self._unsavable[job.id]
+        if State.REVIEW in MOVES[job.state]:
+            now = self._clock()
+            parked = job.to(
+                State.REVIEW,
+                now=now,
+                due_at=now,
+                error="What became of it could not be written down; a moderator must look at it.",
+                billed="unknown" if job.attempt and job.billed == "no" else job.billed,
+            )
+            fuller = replace(parked, remote_id=outcome.remote_id, file=outcome.file)
+            for change in (fuller, parked):
+                try:
+                    return (await save(change)).due_at
+                except (Stale, IllegalMove, DiskTrouble, OSError):
+                    raise
+                except Exception:
+                    log.exception("Job %s could not be parked", job.id)
+                    continue
+        log.critical("Job %s is left alone until a person or a restart takes it up", job.id)
+        self._set_aside.add(job.id)
+        self._places.let_go(job)
+        return None
 
     def _after(self, before: Job, saved: Job) -> None:
         """What follows from a move, all of it in memory."""

@@ -1,4 +1,4 @@
-"""Tells moderators, once, of a clip that cost more than its price."""
+"""Tells moderators, once, of a clip that cost more than its price, or is not what was ordered."""
 
 import logging
 
@@ -9,8 +9,10 @@ from bot.client import Dailies
 from bot.delivery import nonce
 from bot.errors import Busy
 from bot.limits import in_words
+from bot.messages import repeats
+from bot.text import inert
 from cogs import _moderators
-from storage import Job
+from storage import Incident, Job
 
 log = logging.getLogger(__name__)
 
@@ -18,43 +20,59 @@ EVERY = 3600.0  #: seconds between two tries where nobody is reached
 
 
 class Overruns(commands.Cog):
-    """What a provider billed beyond what a person was told."""
+    """What a provider billed beyond what a person was told, or delivered beside the order."""
 
     def __init__(self, bot: Dailies) -> None:
         self.bot = bot
-        self._again: dict[int, float] = {}  # when nobody was reached: when to try again
+        self._again: dict[tuple[int, str], float] = {}  # where nobody was reached: when to try
 
     async def cog_load(self) -> None:
         self.bot.studio.on_overrun = self.tell
+        self.bot.studio.on_incident = self.tell_of
 
     async def tell(self, job: Job, amount: int) -> bool:
         """See `Studio.on_overrun`. Where nobody is reached it is tried again, once an hour."""
-        if not self.bot.is_ready() or self.bot.clock() < self._again.get(job.id, 0.0):
+        return await self._say(job, said(job, amount, self.bot.studio.title(job)), "overrun")
+
+    async def tell_of(self, incident: Incident) -> bool:
+        """See `Studio.on_incident`. Where nobody is reached it is tried again, once an hour."""
+        text = f"⚠️ **#{incident.job.id}** {inert(incident.text)}"
+        return await self._say(incident.job, text, incident.kind)
+
+    async def _say(self, job: Job, text: str, about: str) -> bool:
+        key = job.id, about
+        if not self.bot.is_ready() or self.bot.clock() < self._again.get(key, 0.0):
             return False
         view = discord.ui.LayoutView(timeout=None)
-        view.add_item(discord.ui.TextDisplay(said(job, amount, self.bot.studio.title(job))))
+        view.add_item(discord.ui.TextDisplay(text))
         view.stop()
         try:
             message = await _moderators.tell(
-                self.bot, job.guild_id, lambda _buttons: view, nonce(job.id, "overrun")
+                self.bot, job.guild_id, lambda _buttons: view, nonce(job.id, about)
             )
         except Busy as busy:
-            log.warning("Nobody was told yet that job %s cost more: %s", job.id, busy.raw)
+            log.warning("Nobody was told yet of the %s of job %s: %s", about, job.id, busy.raw)
             return False
         if message is None:
-            self._again[job.id] = self.bot.clock() + EVERY
+            self._again[key] = self.bot.clock() + EVERY
             return False
-        self._again.pop(job.id, None)
+        self._again.pop(key, None)
         return True
 
 
 def said(job: Job, amount: int, title: str) -> str:
     """What happened, who pays, and what helps."""
     return (
-        f"💸 {title} billed {in_words(job.price + amount)} for #{job.id}, {amount:,} more than its "
-        f"price of {job.price:,}. Its person pays the price; the rest counts against this server's "
-        "budget. The operator can correct the price in `dailies.toml`."
+        f"{_repeats(job, title)}💸 {title} billed {in_words(job.price + amount)} for #{job.id}, "
+        f"{amount:,} more than its price of {job.price:,}. Its person pays the price; the rest "
+        "counts against this server's budget. The operator can correct the price in `dailies.toml`."
     )
+
+
+def _repeats(job: Job, title: str) -> str:
+    """A line before the bill, where the order was sent again after an answer."""
+    words = repeats(job, title)
+    return f"🔁 **#{job.id}** {words}\n" if words else ""
 
 
 async def setup(bot: Dailies) -> None:

@@ -1,5 +1,6 @@
 """What is true: one SQLite file, one connection, one writer."""
 
+from .accounting import Incident
 from .brief import Brief, Input, Lora, Mode, Plan, Relation
 from .files import Copy, Files, Holder
 from .job import ENDED, MOVES, IllegalMove, Job, Lane, Stale, State
@@ -52,6 +53,7 @@ __all__ = [
     "Grant",
     "Holder",
     "IllegalMove",
+    "Incident",
     "Input",
     "Job",
     "Jobs",

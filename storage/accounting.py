@@ -3,6 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
+from . import ledger
 from .job import LIVE, Job
 from .jobs import get
 from .writer import Writer
@@ -25,6 +26,15 @@ class Settled:
     day: str  #: of the settlement, UTC, as YYYY-MM-DD
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """What moderators are to be told of a clip."""
+
+    job: Job
+    kind: str  #: one of each kind a job
+    text: str  #: a sentence
+
+
 class Accounting:
     """What the bot's bookkeeper asks about providers."""
 
@@ -45,6 +55,32 @@ class Accounting:
             )
         )
 
+    async def note(self, job: Job, kind: str, text: str, *, at: float) -> None:
+        """Keep a sentence about *job* that moderators are to be told, once a kind. It must hold no
+        personal data."""
+        await self._writer.write(lambda db: note(db, job, kind, text, at=at))
+
+    async def incidents(self) -> list[Incident]:
+        """Those that nobody was told of yet, oldest first."""
+        return await self._writer.read(incidents)
+
+    async def told_of(self, incident: Incident) -> None:
+        """Note that moderators know of it."""
+        await self._writer.write(
+            lambda db: (
+                db.execute(
+                    "UPDATE incident SET told = 1 WHERE job_id = ? AND kind = ?",
+                    (incident.job.id, incident.kind),
+                ).rowcount
+            )
+        )
+
+    async def clear(self, job: Job, *, billed: bool, at: float) -> bool:
+        """End the suspense of *job*'s attempt, now that the provider itself said what it was."""
+        return await self._writer.write(
+            lambda db: ledger.clear(db, job.id, job.attempt, billed=billed, at=at)
+        )
+
     async def settled(self, *, since: float) -> list[Settled]:
         """Jobs settled from then on which their providers charge for, or may, and said how much."""
         return await self._writer.read(lambda db: settled(db, since=since))
@@ -62,6 +98,23 @@ def overruns(db: sqlite3.Connection) -> list[Overrun]:
     ).fetchall()
     jobs = [(get(db, number), amount) for number, amount in rows]
     return [Overrun(job=job, amount=amount) for job, amount in jobs if job is not None]
+
+
+def note(db: sqlite3.Connection, job: Job, kind: str, text: str, *, at: float) -> None:
+    """See `Accounting.note`."""
+    db.execute(
+        "INSERT OR IGNORE INTO incident (job_id, kind, text, at) VALUES (?, ?, ?, ?)",
+        (job.id, kind, text, at),
+    )
+
+
+def incidents(db: sqlite3.Connection) -> list[Incident]:
+    """See `Accounting.incidents`."""
+    rows = db.execute(
+        "SELECT job_id, kind, text FROM incident WHERE told = 0 ORDER BY at LIMIT 100"
+    ).fetchall()
+    found = [(get(db, number), kind, text) for number, kind, text in rows]
+    return [Incident(job=job, kind=kind, text=text) for job, kind, text in found if job is not None]
 
 
 def settled(db: sqlite3.Connection, *, since: float) -> list[Settled]:

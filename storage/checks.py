@@ -88,12 +88,14 @@ _JOBS = (
     ),
     (
         "Job #{} is under way ({}) although its money was settled.",
-        # An undelivered clip may be delivered again; that costs nothing more.
+        # An undelivered clip may be delivered again, and one that was given up may come late:
+        # neither costs its person anything more.
         f"""
         SELECT job.id, state FROM looked CROSS JOIN job USING (id)
         JOIN txn ON job_id = job.id AND kind IN ('capture', 'release', 'close')
         WHERE state NOT IN {_ENDED} AND NOT EXISTS (
-            SELECT 1 FROM event WHERE event.job_id = job.id AND to_state = 'undelivered'
+            SELECT 1 FROM event
+            WHERE event.job_id = job.id AND to_state IN ('undelivered', 'expired')
         )
         """,  # noqa: S608  # the constant above
     ),

@@ -86,7 +86,8 @@ MOVES: dict[State, frozenset[State]] = {
         }
     ),
     State.UNDELIVERED: frozenset({State.DELIVERING}),  # somebody asked for it again
-    **{state: frozenset[State]() for state in ENDED - {State.UNDELIVERED}},
+    State.EXPIRED: frozenset({State.FETCHING}),  # its provider finished it after all
+    **{state: frozenset[State]() for state in ENDED - {State.UNDELIVERED, State.EXPIRED}},
 }
 
 
@@ -123,6 +124,7 @@ class Job:
     since: float  #: when it came into this state
     tries: int = 0  #: failed tries since the last finished step
     attempt: int = 0  #: submits begun; each may have cost money
+    repeats: int = 0  #: of them, those answered with "not now" by the provider and sent again
     token: str | None = None  #: unguessable name of the attempt under way
     remote_id: str | None = None  #: what the provider calls it
     cost: float | None = None  #: what the provider said it billed, in its own unit
@@ -133,7 +135,7 @@ class Job:
     billed: str = "no"  #: "no", "yes" or "unknown": whether the provider charges for it
     cancelled_by: int | None = None  #: who asked to stop it
     chooser: str | None = None  #: how its provider was chosen; None: its person named it
-    note: str | None = None  #: what is different from what was asked for, as a sentence
+    note: str | None = None  #: what is different from what was asked for, in sentences
     lane: Lane = Lane.FAIR  #: decided when it is admitted; a moderator may change it
 
     thread_id: int | None = None  #: the thread it lives in

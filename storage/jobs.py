@@ -164,14 +164,18 @@ class Jobs:
             )
         )
 
+    async def late(self, since: float) -> list[Due]:
+        """Jobs given up since then, at *due_at*, that a provider took and may yet finish."""
+        return await self._writer.read(lambda db: late(db, since))
+
     async def by_token(self, token: str) -> Job | None:
-        """The job whose attempt under way has this name."""
+        """The job whose attempt has this name: under way, or given up and perhaps yet to come."""
         return await self._writer.read(
             lambda db: _one(
                 db,
                 """
                 SELECT * FROM job WHERE token = :token
-                AND state IN ('submitting', 'unclear', 'rendering')
+                AND state IN ('submitting', 'unclear', 'rendering', 'expired')
                 """,
                 token=token,
             )
@@ -258,12 +262,12 @@ def insert_new(db: sqlite3.Connection, draft: Job) -> Job:
             request, guild_id, channel_id, user_id, provider, model, brief, price, created_at,
             state, rev, due_at, since, tries, attempt, token, remote_id, cost, result_url, file,
             failure, error, billed, cancelled_by, lane, chooser, note, thread_id,
-            card_channel_id, card_id, result_id
+            card_channel_id, card_id, result_id, repeats
         ) VALUES (
             :request, :guild_id, :channel_id, :user_id, :provider, :model, :brief, :price,
             :created_at, :state, :rev, :due_at, :since, :tries, :attempt, :token, :remote_id,
             :cost, :result_url, :file, :failure, :error, :billed, :cancelled_by, :lane, :chooser,
-            :note, :thread_id, :card_channel_id, :card_id, :result_id
+            :note, :thread_id, :card_channel_id, :card_id, :result_id, :repeats
         )
         """,
         _columns(draft),
@@ -292,7 +296,8 @@ def save(db: sqlite3.Connection, job: Job, why: str = "", *, credits: int | None
             state = :state, rev = rev + 1, due_at = :due_at, since = :since, tries = :tries,
             attempt = :attempt, token = :token, remote_id = :remote_id, cost = :cost,
             result_url = :result_url, file = :file, failure = :failure, error = :error,
-            billed = :billed, cancelled_by = :cancelled_by, result_id = :result_id
+            billed = :billed, cancelled_by = :cancelled_by, result_id = :result_id,
+            repeats = :repeats, note = :note
         WHERE id = :id AND rev = :rev
         """,
         _columns(job),
@@ -416,6 +421,21 @@ def live(db: sqlite3.Connection, *, upto: float | None = None) -> list[Due]:
     return [
         Due(id=number, provider=provider, state=State(state), due_at=due_at)
         for number, provider, state, due_at in rows
+    ]
+
+
+def late(db: sqlite3.Connection, since: float) -> list[Due]:
+    """See `Jobs.late`."""
+    rows = db.execute(
+        """
+        SELECT id, provider, since FROM job INDEXED BY job_by_state
+        WHERE state = 'expired' AND remote_id IS NOT NULL AND since > ? AND user_id <> 0
+        """,
+        (since,),
+    )
+    return [
+        Due(id=number, provider=provider, state=State.EXPIRED, due_at=at)
+        for number, provider, at in rows
     ]
 
 

@@ -135,6 +135,9 @@ def settle(
     * closed: the same as failed
     * closed, or ended otherwise, with nobody knowing: the person pays nothing; it is in suspense
 
+    A clip that came after its job was given up is billed, and costs its person nothing, as they
+    were told: what was in suspense for it is lost.
+
     A person's order to try a parked job again keeps the hold for the new attempt. What the old
     one may have cost goes into suspense, and from there to what is lost where that is known.
     """
@@ -143,9 +146,11 @@ def settle(
         return
     if before.state in _PARKED and job.state is State.QUEUED and before.charged != "no":
         _suspend(db, reserved, before, at=at)
+    billed = job.price if credits is None else credits
+    if before.state is State.EXPIRED and job.state is State.FETCHING:
+        _came_late(db, reserved, job, billed, at=at)
     if job.state not in ENDED or _is_settled(db, job.id):
         return
-    billed = job.price if credits is None else credits
     house, lost = f"house:{job.guild_id}", f"lost:{job.guild_id}"
     pays, kind = 0, "release"
     extra = Transfer(source=house, target=lost, amount=0)
@@ -207,6 +212,38 @@ def _suspend(db: sqlite3.Connection, reserved: sqlite3.Row, job: Job, *, at: flo
         _post_for(db, "suspense", reserved, moves, job_id=job.id, attempt=job.attempt, at=at)
         if job.charged == "yes":
             clear(db, job.id, job.attempt, billed=True, at=at)
+
+
+def _came_late(
+    db: sqlite3.Connection, reserved: sqlite3.Row, job: Job, billed: int, *, at: float
+) -> None:
+    """Book *billed* credits as lost for an attempt that was given up and came after all."""
+    house, lost = f"house:{job.guild_id}", f"lost:{job.guild_id}"
+    row = db.execute(SUSPENDED, {"job": job.id, "attempt": job.attempt}).fetchone()
+    if row is not None:
+        suspense, amount = row
+        moves = [
+            Transfer(source=suspense, target=lost, amount=min(billed, amount)),
+            Transfer(source=suspense, target=house, amount=max(0, amount - billed)),
+            Transfer(source=house, target=lost, amount=max(0, billed - amount)),
+        ]
+        _post_for(db, "clear", reserved, moves, job_id=job.id, attempt=job.attempt, at=at)
+        return
+    # Somebody may have said already what it was; if that was “not billed”, the clip says otherwise.
+    [known] = db.execute(
+        """
+        SELECT coalesce(sum(amount), 0) FROM transfer JOIN txn ON txn.id = txn_id
+        WHERE job_id = ? AND coalesce(attempt, ?) = ? AND target GLOB 'lost:*'
+        """,
+        (job.id, job.attempt, job.attempt),
+    ).fetchone()
+    booked = db.execute(
+        "SELECT 1 FROM txn WHERE job_id = ? AND attempt = ? AND kind = 'suspense'",
+        (job.id, job.attempt),
+    ).fetchone()
+    if billed > known and booked is None:
+        moves = [Transfer(source=house, target=lost, amount=billed - known)]
+        _post_for(db, "suspense", reserved, moves, job_id=job.id, attempt=job.attempt, at=at)
 
 
 def _paid_and_returned(db: sqlite3.Connection, reserved: sqlite3.Row, pays: int) -> list[Transfer]:

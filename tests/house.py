@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from bot.cli import deploy
 from bot.client import point_at
+from bot.results import Results
 from bot.settings import Settings
 from tests.databases import fresh
 
@@ -34,12 +35,21 @@ def settings_for(playground, data, **more):
 
 @asynccontextmanager
 async def working(
-    playground, data, *, providers=None, environ=None, loopback=frozenset(), wall=None, **more
+    playground,
+    data,
+    *,
+    providers=None,
+    environ=None,
+    loopback=frozenset(),
+    wall=None,
+    results=Results,
+    **more,
 ):
     """The whole bot, connected and ready; it is stopped cleanly at the end.
 
     Its clocks are the playground's, which go on when that is turned, as if time passed. *wall* is
-    a clock that somebody sets.
+    a clock that somebody sets. Clips are not compared with their orders unless *results* does that:
+    most tests make do with tiny ones.
     """
     before = discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY
     point_at(playground.api_url, playground.gateway_url)
@@ -54,6 +64,7 @@ async def working(
             loopback=loopback,
             ready_timeout=0.1,
             providers=providers,
+            results=results,
         ) as deployment:
             task = asyncio.create_task(deployment.run(stop))
             try:

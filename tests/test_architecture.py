@@ -90,7 +90,7 @@ def test_only_boundaries_catch_everything():
     assert product == {
         "bot/client.py": 2,
         "bot/steps.py": 2,
-        "bot/worker.py": 1,
+        "bot/worker.py": 3,
         "bot/cards.py": 1,
         "bot/charts.py": 1,
         "bot/web.py": 1,

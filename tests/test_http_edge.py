@@ -181,12 +181,21 @@ async def half(request: web.Request) -> web.StreamResponse:
         answering(status=302, headers={"Location": "https://elsewhere.example/"}),
         answering(status=307, headers={"Location": "/y"}),
         answering(status=408),
+        answering(status=429),
+        answering(status=429, body=b"<html>", content_type="text/html"),
+        answering(status=429, body=b'{"detail": "Slow down"}'),
         answering(status=418),
         answering(status=500),
         answering(status=500, body=envelope("nobody knows this word")),
+        answering(status=500, body=envelope("blocked")),
+        answering(status=500, body=envelope("broken")),
         answering(status=502, body=envelope("broken")),
         answering(status=503),
+        answering(status=503, body=b"<html>", content_type="text/html"),
+        answering(status=503, body=b'{"detail": "Down"}'),
+        answering(status=503, body=envelope("blocked")),
         answering(status=504, body=envelope("broken")),
+        answering(status=529, body=envelope("broken")),
     ],
 )
 async def test_what_proves_nothing_is_unclear(handler: Handler) -> None:
@@ -210,17 +219,21 @@ async def test_a_status_that_refuses_by_contract_is_a_refusal(status: int) -> No
         with pytest.raises(Refusal) as refused:
             await acme.edge.order("/x", {})
         assert refused.value.failure is not None
-        assert refused.value.billed is False
+        assert refused.value.billed is None, "nobody knows whose page that is"
         assert refused.value.raw == "<html>"
+    async with company(answering(status=status, body=envelope("nobody knows"))) as acme:
+        with pytest.raises(Refusal) as refused:
+            await acme.edge.order("/x", {})
+        assert refused.value.billed is False
 
 
 @pytest.mark.parametrize(
     ("status", "word", "kind", "failure"),
     [
         (400, "blocked", Refusal, Failure.CONTENT),
-        (500, "blocked", Refusal, Failure.CONTENT),
-        (500, "broken", Busy, Failure.DOWN),
+        (429, "blocked", Refusal, Failure.CONTENT),
         (503, "broken", Busy, Failure.DOWN),
+        (503, "nobody knows this word", Busy, Failure.DOWN),
         (429, "nobody knows this word", Busy, Failure.RATE),
     ],
 )
@@ -231,6 +244,33 @@ async def test_a_documented_word_counts_before_its_status(
         with pytest.raises(kind) as said:
             await acme.edge.order("/x", {})
         assert said.value.failure is failure
+        assert getattr(said.value, "answered", True)
+
+
+LATER = [(429, "nobody knows this word"), (503, "broken")]
+
+
+@pytest.mark.parametrize(("status", "word"), LATER)
+async def test_what_is_answered_late_may_come_from_who_took_it(status: int, word: str) -> None:
+    passed: list[float] = []
+
+    async with company(
+        answering(status=status, body=envelope(word)), ticks=lambda: passed.pop(0) if passed else 0
+    ) as acme:
+        passed[:] = [0.0, 0.0, 10.1]
+        with pytest.raises(Unclear):
+            await acme.edge.order("/x", {})
+        passed[:] = [0.0, 0.0, 9.9]
+        acme.edge.pressure._paused_until = 0.0
+        with pytest.raises(Busy):
+            await acme.edge.order("/x", {})
+
+
+@pytest.mark.parametrize(("status", "word"), LATER)
+async def test_an_operator_may_have_nothing_sent_again(status: int, word: str) -> None:
+    async with company(answering(status=status, body=envelope(word)), retry_submit=False) as acme:
+        with pytest.raises(Unclear):
+            await acme.edge.order("/x", {})
 
 
 async def test_an_mp4_in_the_answer_goes_to_its_file(tmp_path: Path) -> None:
@@ -249,7 +289,8 @@ async def test_an_mp4_in_the_answer_goes_to_its_file(tmp_path: Path) -> None:
 
 
 async def test_an_order_in_a_pause_is_not_sent() -> None:
-    async with company(answering(status=429, headers={"Retry-After": "40"})) as acme:
+    asked = answering(status=429, headers={"Retry-After": "40"}, body=envelope("broken"))
+    async with company(asked) as acme:
         for _ in range(2):
             with pytest.raises(Busy) as busy:
                 await acme.edge.order("/x", {})

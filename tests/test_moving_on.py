@@ -1,6 +1,7 @@
 """Who makes a clip where the provider that was chosen for it does not, and when nobody may."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -55,7 +56,7 @@ async def test_the_fastest_is_whoever_was_quicker_here(twins):
 
 
 async def test_one_that_asked_for_a_pause_is_not_chosen_until_it_is_over(twins):
-    twins.servers["apixo"].script("submit", Answer(status=429, headers={"Retry-After": "300"}))
+    twins.servers["apixo"].script("submit", envelope(429, **{"Retry-After": "300"}))
     named = await twins.order("text", **SHORT, provider="apixo")
     await until(lambda: sent_first(twins, named))
     assert (await twins.order("text", **SHORT)).provider == "ltx2api"
@@ -102,7 +103,7 @@ async def test_where_our_account_is_the_trouble_another_makes_it(twins, answer):
 
 
 async def test_a_long_pause_moves_it_at_once(twins):
-    twins.servers["apixo"].script("submit", Answer(status=429, headers={"Retry-After": "120"}))
+    twins.servers["apixo"].script("submit", envelope(429, **{"Retry-After": "120"}))
     before = twins.playground.clock.now()
     job = await made(twins, **SHORT)
     assert (job.state, job.provider) == (State.DONE, "ltx2api")
@@ -111,9 +112,10 @@ async def test_a_long_pause_moves_it_at_once(twins):
 
 
 async def test_a_short_pause_is_waited_for(twins):
-    twins.servers["apixo"].script("submit", Answer(status=429, headers={"Retry-After": "5"}))
+    twins.servers["apixo"].script("submit", envelope(429, **{"Retry-After": "5"}))
     job = await made(twins, **SHORT)
     assert (job.state, job.provider, job.note) == (State.DONE, "apixo", None)
+    assert (job.repeats, job.attempt) == (1, 2), "and that it was sent again is kept"
 
 
 async def test_one_that_cannot_be_reached_loses_it_to_another(twins):
@@ -136,13 +138,17 @@ async def test_one_that_cannot_be_reached_loses_it_to_another(twins):
 # Staying, whatever else could make it.
 
 
+PAGE = Answer(body=b"<html>Who says so?</html>", content_type="text/html")
 STAYS = {
     "content": (envelope(400, "Blocked by our content policy"), State.FAILED, "content"),
     "odd request": (envelope(400, "The frame is odd"), State.FAILED, "refused"),
     "odd input": (envelope(400, "The image cannot be read"), State.FAILED, "input"),
     "a lost reply": (Answer(dropped=True, carried_out=True), State.UNCLEAR, "unclear"),
     "500": (envelope(500), State.UNCLEAR, "unclear"),
-    "503": (envelope(503), State.UNCLEAR, "unclear"),
+    "a page with 503": (replace(PAGE, status=503), State.UNCLEAR, "unclear"),
+    "a page with 429": (replace(PAGE, status=429), State.UNCLEAR, "unclear"),
+    "a page with 402": (replace(PAGE, status=402), State.FAILED, "credit"),
+    "a page with 403": (replace(PAGE, status=403), State.FAILED, "key"),
 }
 
 
@@ -155,6 +161,7 @@ async def test_what_is_refused_for_itself_or_unclear_is_never_given_to_another(
         job = await made(twins, **SHORT)
     assert (job.state, job.failure, job.provider) == (state, failure, "apixo")
     assert found == {"apixo": 1, "ltx2api": 0}
+    twins.playground.clock.advance(400)  # whatever pause it asked for is over
 
 
 async def test_a_clip_that_fails_over_there_is_never_given_to_another(twins):

@@ -95,10 +95,6 @@ def forgotten(server, job):
     del server.jobs[job.id]
 
 
-def expired(_, job):
-    job.expired = True
-
-
 HTML = Answer(body=b"<html>Sign in</html>", content_type="text/html")
 
 
@@ -107,6 +103,15 @@ def everywhere(title, *, minutes):
     lost = f"{title} may have taken the order: its answer was lost\\."
     unread = f"{title} took the order, and its answer cannot be read or is not complete\\."
     fates = [
+        *(
+            unclear(f"{status} with {name}", odd(title), replace(answer, status=status))
+            for status in (429, 500, 502, 503, 504)
+            for name, answer in (
+                ("a page", HTML),
+                ("nothing", Answer(body=b"")),
+                ("other JSON", Answer(data={"detail": "no"})),
+            )
+        ),
         unclear("the reply is lost", lost, Answer(dropped=True, carried_out=True)),
         unclear("half a reply", unread, Answer(body=b'{"id": "x', carried_out=True)),
         unclear("a page for a reply", unread, Answer(body=HTML.body, carried_out=True)),
@@ -120,21 +125,12 @@ def everywhere(title, *, minutes):
             billed="unknown",
             says=f"{title} no longer knows this job\\.",
         ),
-        Fate(
-            name="the link is dead",
-            decide=expired,
-            failure="bad_result",
-            billed="yes",
-            says=f"{title} made it, and it could not be downloaded: "
-            f"{title}'s link to the result does not work\\.",
-        ),
-        Fate(
-            name="the result is a page",
-            result=(HTML,),
-            failure="bad_result",
-            billed="yes",
-            says=f"{title} finished, but gave no usable clip: it is not an? (MP4|ZIP archive)\\.",
-        ),
+        done("the link is dead for a while", result=(Answer(status=403, body=b"expired"),) * 5),
+        done("the result is a page", result=(HTML,) * 4),
+        done("the result is JSON", result=(Answer(data={"error": "later"}),) * 3),
+        done("the result is empty", result=(Answer(body=b"", content_type="video/mp4"),) * 3),
+        done("the store is broken", result=(Answer(status=500, body=b"x"),) * 3),
+        done("the store does not like it", result=(Answer(status=400, body=b"x"),) * 3),
         Fate(
             name="it never finishes",
             decide=endless("running", "IN_PROGRESS"),
@@ -187,10 +183,10 @@ def ltx_fates():
         no(422, "content_filtered_error", "content"),
         later(429, "rate_limit_error", **{"Retry-After": "7"}),
         later(429, "concurrency_limit_error", **{"Retry-After": "30"}),
-        later(500, "api_error"),
         later(503, "service_unavailable"),
         later(503, "service_unavailable_error"),
-        later(529, "overloaded_error"),
+        unclear("500 api_error", odd("LTX"), ltx_error(500, "api_error", "x")),
+        unclear("529 overloaded_error", odd("LTX"), ltx_error(529, "overloaded_error", "x")),
         unclear("504", odd("LTX"), Answer(status=504, body=b"")),
         unclear(
             "no id",
@@ -215,12 +211,9 @@ def ltx_fates():
             failure="refused",
             says="LTX did not take this: Odd\\.",
         ),
-        Fate(
-            name="finished without a clip",
+        done(
+            "finished without a clip, at first",
             status=(Answer(data={"status": "completed", "id": "x", "result": {}}),),
-            failure="bad_result",
-            billed="yes",
-            says="LTX says that it finished, and gave no clip\\.",
         ),
         done("goes backwards", decide=endless_until("processing", "pending", "thinking")),
         *everywhere("LTX", minutes=30),
@@ -255,7 +248,7 @@ def reseller_errors(title, error):
         done("429", orders=2, submit=(error(429, "Too many", **{"Retry-After": "7"}),)),
         done("429 without a time", orders=2, submit=(error(429, "Too many"),)),
         unclear("500", odd(title), error(500, "Internal Server Error")),
-        unclear("503", odd(title), error(503, "Unavailable")),
+        done("503", orders=2, submit=(error(503, "Unavailable"),)),
     ]
 
 
@@ -358,12 +351,9 @@ def pixazo_fates():
             failure="refused",
             says="Pixazo did not take this: It broke\\.",
         ),
-        Fate(
-            name="finished without a clip",
+        done(
+            "finished without a clip, at first",
             status=(Answer(data={"status": "COMPLETED", "request_id": "x"}),),
-            failure="bad_result",
-            billed="unknown",
-            says="Pixazo says that it finished, and gave no clip\\.",
         ),
         done("goes backwards", decide=endless_until("IN_PROGRESS", "IN_QUEUE", "DREAMING")),
         *everywhere("Pixazo", minutes=20),

@@ -139,6 +139,7 @@ class Order:
     attempt: int = 0
     taken: bool = False  #: the provider gave a number or a clip for this attempt
     billed: str = "no"
+    thought: tuple[int, bool] = (0, True)  #: what its end cost the house, and whether that is known
     given_up: set[int] = field(default_factory=set)  #: attempts that may have cost the house
 
 
@@ -306,6 +307,12 @@ class Books:
         order.billed = "no" if state is State.QUEUED else billed
         order.state = state
 
+    def came_late(self, order: Order, credits: int | None) -> None:
+        """What was given up and came is billed; whatever was thought before."""
+        cost = order.price if credits is None else credits
+        thought, known = order.thought
+        order.house += cost - thought if thought and not known else max(0, cost - thought)
+
     def settle(self, order: Order, billed: str, credits: int | None) -> None:
         if order.settled:
             return
@@ -319,8 +326,10 @@ class Books:
             order.house += cost - pays
         elif billed == "unknown":
             order.house += order.price
+            order.thought = order.price, False
         elif billed == "yes":
             order.house += cost
+            order.thought = cost, True
         order.spent, left = pays, pays
         kept = min(order.quota, left)
         order.quota, left = kept, left - kept
@@ -442,7 +451,12 @@ class Bank(RuleBasedStateMachine):
     def move(self, data: st.DataObject, billed: str, credits: int | None, crashes: bool) -> None:
         number = data.draw(st.sampled_from(self.movable()))
         order = self.books.orders[number]
-        state = data.draw(st.sampled_from(sorted(MOVES[order.state])))
+        ways = set(MOVES[order.state])
+        if order.state is State.EXPIRED and not order.taken:
+            ways.discard(State.FETCHING)  # nobody can finish what nobody took
+        if not ways:
+            return
+        state = data.draw(st.sampled_from(sorted(ways)))
         if not crashes:
             self.go(number, state, billed, credits)
             return
@@ -464,10 +478,13 @@ class Bank(RuleBasedStateMachine):
 
     def go(self, number: int, state: State, billed: str, credits: int | None) -> None:
         order, moved = self.books.orders[number], self.moved(number, state, billed)
+        before = order.state
         saved = self.write(lambda db, now: jobs.save(db, moved, credits=credits))
         assert saved.state is state
         self.touched.add(number)
         self.books.move(order, state, billed)
+        if before is State.EXPIRED and state is State.FETCHING:
+            self.books.came_late(order, credits)
         if state in ENDED:
             self.books.settle(order, billed, credits)
 

@@ -1,14 +1,18 @@
 """The worker: one job, from its order to its message, whatever happens in between."""
 
 import asyncio
+import errno
+import itertools
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
+from bot._ffmpeg import ffmpeg
 from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.providers import Receipt, Report, Stage
 from bot.screen import Undeliverable
-from bot.steps import PATIENCE
+from bot.steps import HANGS, PATIENCE, REPEATS
 from bot.studio import Place, Studio
 from bot.worker import Worker
 from storage import Brief, Defaults, State, open_store
@@ -22,7 +26,7 @@ RUNNING = Report(stage=Stage.RUNNING, fraction=0.5)
 class House:
     """A studio and a worker over one store, as a deployment has them."""
 
-    def __init__(self, store, providers, screen, clock, data):
+    def __init__(self, store, providers, screen, clock, data, **options):
         self.store, self.screen, self.clock, self.data = store, screen, clock, data
         self.studio = Studio(store, providers, clock=clock)
 
@@ -36,6 +40,7 @@ class House:
             data=data,
             link=link,
             alternative=self.studio.alternative,
+            **options,
         )
         self.studio.employ(self.worker)
         self._orders = 0
@@ -325,11 +330,57 @@ async def test_a_download_is_tried_many_times_before_the_clip_is_given_up(house,
     await house.run(steps=100)
     assert (await house.get(job)).state is State.DONE
 
+
+NOT_THE_CLIP = {
+    "cut off": Busy("cut off"),
+    "a page": Refusal("It is no clip.", failure=Failure.BAD_RESULT),
+    "forgotten": Refusal("It does not know it.", failure=Failure.LOST),
+    "nobody says": Unclear("?"),
+}
+
+
+@pytest.mark.parametrize("answer", NOT_THE_CLIP.values(), ids=NOT_THE_CLIP)
+async def test_what_was_paid_for_is_tried_until_its_time_is_over_and_then_parked(
+    house, provider, clock, store, answer
+):
     job = await house.order()
-    provider.fetches.extend([Busy("cut off")] * (PATIENCE + 5))
-    await house.run(steps=100)
+    provider.fetches.extend([answer] * 1000)
+    begun = clock()
+    for _ in range(200):
+        await house.run_now()
+        if (await house.get(job)).state is not State.FETCHING and clock() - begun > 10:
+            break
+        clock.advance(60)
     job = await house.get(job)
-    assert (job.state, job.failure, job.billed) == (State.FAILED, "bad_result", "yes")
+    assert 3600 <= clock() - begun < 4400, "as long as the result is kept"
+    assert (job.state, job.failure, job.billed) == (State.REVIEW, "bad_result", "yes")
+    assert job.result_url == "https://x.test/clip.mp4", "a moderator has the link"
+    assert "it could not be downloaded" in job.error
+    assert len(provider.fetches) > 950, "the pauses grow"
+    assert await store.check() == []
+
+    provider.fetches.clear()
+    again = job.to(State.RENDERING, now=clock(), due_at=clock(), billed="no", error=None)
+    house.worker.wake(await store.jobs.save(again, "check again, by a moderator"))
+    clock.advance(10)
+    await house.run()
+    assert (await house.get(job)).state is State.DONE
+
+
+async def test_a_fetch_ends_only_where_the_provider_itself_says_that_it_failed(house, provider):
+    job = await house.order()
+    provider.fetches.append(Refusal("No foxes.", failure=Failure.CONTENT, billed=False))
+    await house.run()
+    job = await house.get(job)
+    assert (job.state, job.failure, job.billed) == (State.FAILED, "content", "no")
+
+
+async def test_finished_without_a_clip_is_asked_again(house, provider):
+    job = await house.order()
+    provider.polls.append(Refusal("No clip.", failure=Failure.BAD_RESULT, billed=True))
+    await house.run()
+    assert (await house.get(job)).state is State.DONE
+    assert len(provider.submitted) == 1
 
 
 async def test_a_clip_with_nowhere_to_go_is_kept(house, screen, tmp_path):
@@ -652,3 +703,245 @@ async def test_who_asks_for_all_jobs_gets_all(house):
     place = Place(guild_id=1, channel_id=2, user_id=7)
     assert len(await house.studio.queue(place=place)) == 25
     assert len(await house.studio.queue(place=place, limit=None)) == 30
+
+
+# What the provider answered with “not now”, and what that may have cost.
+
+
+async def test_not_now_is_sent_again_so_many_times_and_each_is_counted(house, provider, store):
+    job = await house.order()
+    provider.submits.extend([Busy("Not now.", retry_after=1, answered=True)] * 3)
+    await house.run()
+    job = await house.get(job)
+    assert (job.state, job.repeats, job.attempt) == (State.DONE, 3, 4)
+
+    job = await house.order()
+    provider.submits.extend([Busy("Not now.", retry_after=1, answered=True)] * 100)
+    await house.run(steps=100)
+    job = await house.get(job)
+    assert (job.state, job.failure, job.billed) == (State.FAILED, "down", "no")
+    assert job.error == f"Not now. It was asked {REPEATS + 1} times."
+    assert len(provider.submits) == 100 - REPEATS - 1
+    assert await store.check() == []
+
+
+async def test_what_was_never_sent_is_not_counted(house, provider):
+    job = await house.order()
+    provider.submits.extend([Busy("It cannot be reached.", retry_after=1)] * 12)
+    await house.run(steps=60)
+    job = await house.get(job)
+    assert (job.state, job.repeats) == (State.DONE, 0)
+
+
+# After a job was given up.
+
+
+async def given_up(house, provider, clock):
+    """A job whose time is over and whose person was told."""
+    job = await house.order()
+    provider.polls.extend([RUNNING] * 10_000)
+    await house.run_now()
+    clock.advance(601)
+    await house.run_now()
+    job = await house.get(job)
+    assert (job.state, job.billed, job.due_at) == (State.EXPIRED, "unknown", None)
+    return job
+
+
+async def until_over(house, clock, seconds, stride=10):
+    for _ in range(int(seconds / stride)):
+        clock.advance(stride)
+        await house.run_now()
+
+
+async def test_a_clip_that_comes_late_is_fetched_and_posted_and_says_so(
+    house, provider, clock, store, screen
+):
+    job = await given_up(house, provider, clock)
+    await until_over(house, clock, 300)
+    asked = len(provider.polled)
+    provider.polls.clear()
+    await until_over(house, clock, 1000)
+
+    job = await house.get(job)
+    assert (job.state, job.billed, job.error) == (State.DONE, "yes", None)
+    assert job.note == "It came late: Fake finished it after it had been given up."
+    assert screen.delivered == [(job.id, b"clip", False)]
+    assert len(provider.submitted) == 1
+    assert asked <= 8, "ever more rarely"
+    assert await store.check() == []
+
+
+async def test_so_is_one_of_which_only_the_next_process_hears(
+    house, provider, store, clock, tmp_path
+):
+    job = await given_up(house, provider, clock)
+    provider.polls.clear()
+    again = await restarted(house, store, provider, clock, tmp_path)
+    await until_over(again, clock, 200)
+    assert (await again.get(job)).state is State.DONE
+    assert again.screen.delivered == [(job.id, b"clip", False)]
+
+
+async def test_nobody_asks_longer_than_the_result_is_kept(house, provider, store, clock, tmp_path):
+    job = await given_up(house, provider, clock)
+    before = len(provider.polled)
+    await until_over(house, clock, 3 * 3600, stride=60)
+    assert 5 <= len(provider.polled) - before <= 30
+    asked = len(provider.polled)
+    again = await restarted(house, store, provider, clock, tmp_path)
+    await until_over(again, clock, 3600, stride=60)
+    assert len(provider.polled) == asked
+    assert (await again.get(job)).state is State.EXPIRED
+
+
+async def test_a_job_that_fails_after_all_is_not_asked_about_any_more(
+    house, provider, store, clock
+):
+    job = await given_up(house, provider, clock)
+    provider.polls.clear()
+    provider.polls.append(Refusal("It broke.", failure=Failure.DOWN, billed=False))
+    await until_over(house, clock, 4000, stride=60)
+    assert (await house.get(job)).state is State.EXPIRED
+    assert len([each for each in provider.polls if each is not RUNNING]) == 0
+    assert await store.check() == []
+
+
+# Asked no sooner than the document says.
+
+
+async def test_no_question_comes_sooner_than_the_document_says(store, screen, clock, tmp_path):
+    times = []
+
+    class Slow(FakeProvider):
+        async def poll(self, order, remote_id):
+            times.append((clock(), clock() + 7))
+            clock.advance(7)  # a slow answer
+            return await super().poll(order, remote_id)
+
+    provider = Slow()
+    provider.polls.extend([RUNNING, Busy("x", retry_after=1), Unclear("?")] * 30)
+    house = House(store, {"fake": provider}, screen, clock, tmp_path)
+    job = await house.order()
+    await house.run_now()
+    for _ in range(200):
+        clock.advance(0.5)
+        house.worker.wake(await house.get(job))  # as a callback does
+        await house.run_now()
+    assert len(times) > 5
+    again = await restarted(house, store, provider, clock, tmp_path)
+    for _ in range(60):
+        clock.advance(0.5)
+        await again.run_now()
+    pauses = [begun - ended for (_, ended), (begun, _) in itertools.pairwise(times)]
+    assert min(pauses) >= 5, pauses
+
+
+# Rows that cannot be saved, and bills that cannot be understood.
+
+
+@pytest.mark.parametrize("bill", [1e300, 10**400, 1e18])
+async def test_an_absurd_bill_is_booked_as_far_as_it_can_be(store, screen, clock, tmp_path, bill):
+    price = replace(PRICE, per_second={"*": Decimal("0.01")})
+    provider = FakeProvider(models=(model(price=price),))
+    house = House(store, {"fake": provider}, screen, clock, tmp_path)
+    provider.polls.append(Report(stage=Stage.READY, url="https://x.test/a.mp4", cost=bill))
+    job = await house.order()
+    await house.run()
+    assert (await house.get(job)).state is State.DONE
+    [overrun] = await store.accounting.overruns()
+    assert overrun.amount == 10**12 - job.price, "and moderators are told"
+    assert await store.check() == []
+
+
+@pytest.mark.parametrize("bill", [float("nan"), float("inf"), -1.0, "12", True, [3]])
+async def test_a_bill_that_is_not_understood_was_not_said(
+    store, screen, clock, tmp_path, bill, caplog
+):
+    price = replace(PRICE, per_second={"*": Decimal("0.01")})
+    provider = FakeProvider(models=(model(price=price),))
+    house = House(store, {"fake": provider}, screen, clock, tmp_path)
+    provider.polls.append(Report(stage=Stage.READY, url="https://x.test/a.mp4", cost=bill))
+    job = await house.order()
+    await house.run()
+    job = await house.get(job)
+    assert (job.state, job.cost) == (State.DONE, None)
+    assert (await store.policy.bill(job.id)).spent == job.price > 0
+    assert "bill" in caplog.text
+
+
+async def test_a_row_that_nothing_can_be_written_down_of_is_parked_and_the_rest_goes_on(
+    house, provider, store, clock
+):
+    provider.polls.append(Report(stage=Stage.READY, url="https://x.test/\ud800.mp4"))
+    job, other = await house.order(), await house.order(user=8)
+    for _ in range(12):
+        await house.run_now()
+        clock.advance(31)
+    job = await house.get(job)
+    assert (job.state, job.due_at, job.remote_id) == (State.REVIEW, None, "remote-1")
+    assert (await house.get(other)).state is State.DONE
+    assert not await house.worker.step()
+    assert await store.check() == []
+
+
+# Trouble of ours.
+
+
+def full():
+    return OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    "trouble", [full(), OSError(errno.EIO, "I/O error"), MemoryError(), OSError(errno.EMFILE, "x")]
+)
+async def test_what_this_machine_cannot_do_just_now_ends_nothing(
+    store, provider, screen, clock, tmp_path, trouble, caplog
+):
+    made = []
+
+    async def make_room():
+        made.append(clock())
+
+    house = House(store, {"fake": provider}, screen, clock, tmp_path, make_room=make_room)
+    provider.fetches.extend([trouble] * 1000)
+    job = await house.order()
+    await until_over(house, clock, 6 * 3600, stride=120)
+    held = await house.get(job)
+    assert (held.state, held.tries) == (State.FETCHING, 0), "no try, and no end"
+    assert "1 clip waits" in await house.worker.trouble()
+    assert len([each for each in caplog.records if each.levelname == "ERROR"]) == 1, "said once"
+    assert bool(made) == (getattr(trouble, "errno", 0) == errno.ENOSPC), "it asks for room"
+
+    provider.fetches.clear()
+    await until_over(house, clock, 600)
+    assert (await house.get(job)).state is State.DONE
+    assert await house.worker.trouble() is None
+    assert screen.delivered == [(job.id, b"clip", False)]
+
+
+async def test_a_hanging_ffmpeg_degrades_nothing_and_is_shown_to_a_person_in_the_end(
+    store, provider, clock, tmp_path
+):
+    hanging = tmp_path / "ffmpeg"
+    hanging.write_text("#!/bin/sh\nexec sleep 60\n")
+    hanging.chmod(0o700)
+    tries = []
+
+    class Screened(Screen):
+        async def deliver(self, job, clip, *, again):
+            tries.append(job.tries)
+            if len(tries) <= HANGS:
+                await ffmpeg("-i", clip, timeout=0.2, program=hanging)
+            return await super().deliver(job, clip, again=again)
+
+    screen = Screened()
+    house = House(store, {"fake": provider}, screen, clock, tmp_path)
+    job = await house.order()
+    await until_over(house, clock, 3000, stride=100)
+    job = await house.get(job)
+    assert (job.state, set(tries)) == (State.REVIEW, {0})
+    again = job.to(State.DELIVERING, now=clock(), due_at=clock(), error=None)
+    house.worker.wake(await store.jobs.save(again, "check again, by a moderator"))
+    await house.run()
+    assert (await house.get(job)).state is State.DONE

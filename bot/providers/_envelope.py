@@ -11,7 +11,7 @@ from bot.errors import Unclear
 
 from ._http import Edge, Reply, text
 
-__all__ = ["answered", "explain", "taken"]
+__all__ = ["answered", "explain", "form", "taken"]
 
 
 def explain(data: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -19,12 +19,23 @@ def explain(data: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return None, text(data, "message")
 
 
+def form(status: int, data: Mapping[str, Any]) -> bool:
+    """Whether an error has the form of the document: its code is the status, and it holds no data.
+
+    One that has data may have named the task that it made.
+    """
+    if data.get("data") not in (None, {}) or text(data, "message") is None:
+        return False
+    code = data.get("code")
+    return isinstance(code, int) and not isinstance(code, bool) and code == status
+
+
 def taken(edge: Edge, reply: Reply) -> Mapping[str, Any]:
     """The data of the answer to an order. Raises Busy, Refusal or Unclear by its code."""
     data = (reply.data or {}).get("data")
     if (status := _status(reply)) != 200:
         _weigh(edge, status)
-        raise edge.vocabulary.ordered(replace(reply, status=status))
+        raise edge.judged(replace(reply, status=status))
     if isinstance(data, Mapping):
         return data
     raise Unclear(

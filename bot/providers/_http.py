@@ -21,9 +21,11 @@ one. Else it raises by what is proven (the proof is httpcore's own trace: not on
 request had left):
 
     never sent: address, connection, TLS, our own rate or breaker     Busy
-    429, or a word whose Meaning is retryable (the document says so)   Busy, with Retry-After
-    a word of the vocabulary, or 400-405, 410, 413, 415, 422            Refusal, with failure
-    anything else: lost reply, 3xx, other 5xx, unreadable, no JSON      Unclear, raw kept
+    429 and 503 in the document's own form, promptly                   Busy, answered
+    400-405, 410, 413, 415, 422, with any refusing word                 Refusal, with failure
+    anything else: lost reply, 3xx, other 5xx, any other form, late     Unclear, raw kept
+
+A Refusal in another form than the document's has billed=None: nobody knows who spoke.
 
 `ask` never raises Unclear, and a Refusal only for 404 and 410 (Failure.LOST): asking again is
 free, so whatever else went wrong is Busy, its `failure` saying what (KEY, CREDIT, RATE, DOWN).
@@ -97,7 +99,7 @@ class Meaning:
     """What a status or error word of a provider means here.
 
     *sentence* may use {title}, the provider's name, and {detail}, its own words. *retryable*
-    says that by its document an order so answered was not taken and may be sent again.
+    says that it passes: an order answered so with 429 or 503 was not taken, by its document.
     *billed* is False where nothing is charged, None where its document does not say.
     """
 
@@ -144,8 +146,11 @@ STATUSES: Mapping[int, Meaning] = {
     422: REFUSED,
     429: RATE,
 }
-#: Said by what stands between us and the provider, which knows nothing of the order.
-PROVES_NOTHING = frozenset({408, 502, 504})
+#: With these a provider's own words say that an order was not taken, for now.
+LATER = frozenset({429, 503})
+#: Seconds within which such an answer comes from the door. One that took longer may come from
+#: somebody who took the order and failed over it.
+PROMPT = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +160,7 @@ class Reply:
     status: int
     headers: Mapping[str, str]  #: names in lower case
     raw: str  #: the start of the body, without our key: for the operator
+    took: float = 0.0  #: seconds from sending the request to the end of the answer
     data: Mapping[str, Any] | None = None  #: the body, if it is one sane JSON object
     file: Path | None = None  #: where the body is, if it is an MP4 and was asked for
 
@@ -168,6 +174,8 @@ class Vocabulary:
     """A provider's error words and statuses, and what each means here.
 
     *explain* finds in an error reply's JSON the word and the message, either of them None.
+    *form* is given a status and a JSON body, and says whether that is an error in the form of
+    the document: what is not may be anybody's answer and proves nothing about an order.
     *words* is looked up first, then *statuses*, then `STATUSES`. *plain* finds a word in a
     message, for a provider that has none; it is asked where the status is a refusal of the
     request anyway, so that a message read wrongly changes a sentence and nothing else.
@@ -179,12 +187,14 @@ class Vocabulary:
         *,
         words: Mapping[str, Meaning],
         explain: Callable[[Mapping[str, Any]], tuple[str | None, str | None]],
+        form: Callable[[int, Mapping[str, Any]], bool] | None = None,
         statuses: Mapping[int, Meaning] | None = None,
         plain: Callable[[str | None], str | None] = lambda _: None,
     ) -> None:
         self.title = title
         self._words = words
         self._explain = explain
+        self._form = form or (lambda _, data: any(explain(data)))
         self._plain = plain
         self._statuses = {**STATUSES, **(statuses or {})}
 
@@ -209,18 +219,42 @@ class Vocabulary:
             return self._busy(meaning, reply.raw, None)
         return self._refusal(meaning, message, reply.raw)
 
-    def ordered(self, reply: Reply, wait: float | None = None) -> Busy | Refusal | Unclear:
-        """What an answer other than 2xx proves about an order."""
-        word, message = self._explained(reply)
-        meaning = self.meaning(word) or self._statuses.get(reply.status)
-        if meaning is None or reply.status in PROVES_NOTHING:
+    def ordered(
+        self, reply: Reply, wait: float | None = None, *, again: bool = True
+    ) -> Busy | Refusal | Unclear:
+        """What an answer other than 2xx proves about an order.
+
+        Without *again*, nothing that was answered proves that it may be sent again.
+        """
+        meaning, message = self._proven(reply)
+        if meaning is None or (meaning.retryable and not (again and reply.took <= PROMPT)):
             return Unclear(
                 f"{self.title} answered in a way that does not say whether it took the order.",
                 raw=reply.raw,
             )
         if meaning.retryable:
-            return self._busy(meaning, reply.raw, wait)
+            busy = self._busy(meaning, reply.raw, wait)
+            busy.answered = True
+            return busy
         return self._refusal(meaning, message, reply.raw)
+
+    def _proven(self, reply: Reply) -> tuple[Meaning | None, str | None]:
+        """What an answer to an order means by the document; None where it proves nothing."""
+        if reply.data is None or not self._form(reply.status, reply.data):
+            # Whoever said 4xx did not do it, so nothing is sent again; but who that was, and
+            # what it costs, nobody knows: a page of something in between, perhaps.
+            meaning = self._statuses.get(reply.status) if reply.status not in LATER else None
+            return (None if meaning is None else replace(meaning, billed=None)), None
+        word, message = self._explained(reply)
+        meaning = self.meaning(word)
+        if reply.status in LATER:
+            meaning = meaning or self._statuses.get(reply.status, DOWN)
+            # Who says 503 and a refusal in one contradicts itself.
+            odd = not meaning.retryable and reply.status != 429
+        else:
+            meaning = meaning or self._statuses.get(reply.status)
+            odd = not 400 <= reply.status < 500 or meaning is None or meaning.retryable
+        return (None, None) if odd else (meaning, message)
 
     def asked(self, reply: Reply, wait: float | None = None) -> Busy | Refusal:
         """What an answer other than 2xx to a question means."""
@@ -264,15 +298,22 @@ class Edge:
         base_url: str,
         headers: Mapping[str, str],
         pressure: Pressure,
+        retry_submit: bool = True,
         wall: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        """*base_url* must have passed `base_url`; *wall* is the Unix time, for Retry-After."""
+        """*base_url* must have passed `base_url`. Without *retry_submit*, no answer to an order is
+        taken for a proof that it may be sent again. *wall* is the Unix time, for Retry-After;
+        *ticks* are seconds that measure how long an answer took.
+        """
         self.vocabulary = vocabulary
         self.pressure = pressure
         self._base = base_url
         self._headers = dict(headers)
         self._secrets = _secrets(headers)
+        self._retry_submit = retry_submit
         self._wall = wall
+        self._ticks = ticks
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._client: httpx.AsyncClient | None = None
 
@@ -346,14 +387,14 @@ class Edge:
         self.pressure.admit()
         request = self._request("POST", path, json=json)
         request.headers.update({"Connection": "close", **(headers or {})})
-        sent = False
+        sent, began = False, self._ticks()
 
         async def watch(event: str, _: Mapping[str, Any]) -> None:
-            nonlocal sent
+            nonlocal sent, began
             if not sent and event.endswith("send_request_headers.started"):
                 if sending is not None:
                     await sending()
-                sent = True
+                sent, began = True, self._ticks()
 
         request.extensions["trace"] = watch
         # Connecting gives up before the deadline does: only its own time-out closes the socket.
@@ -370,6 +411,7 @@ class Edge:
                 response.request = request
                 try:
                     reply = await self._read(response, into, max_bytes)
+                    reply = replace(reply, took=self._ticks() - began)
                 finally:
                     await response.aclose()
         except (httpx.HTTPError, OSError, ValueError) as error:
@@ -393,7 +435,11 @@ class Edge:
         wait = self._weigh(reply)
         if reply.status in returned:
             return reply
-        raise self.vocabulary.ordered(reply, wait)
+        raise self.judged(reply, wait)
+
+    def judged(self, reply: Reply, wait: float | None = None) -> Busy | Refusal | Unclear:
+        """The exception for an answer to an order that did not take it, or does not say so."""
+        return self.vocabulary.ordered(reply, wait, again=self._retry_submit)
 
     async def close(self) -> None:
         """Let go of the connections."""

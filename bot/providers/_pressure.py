@@ -9,40 +9,18 @@ How many *jobs* may be under way at once is `Limits.concurrency`: only the worke
 """
 
 import random
-import re
 import time
 from collections.abc import Callable
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 from bot.errors import Busy, Failure
+from bot.retrying import SHORTEST, retry_after
 
 __all__ = ["Pressure", "retry_after"]
 
-SHORTEST, LONGEST = 1.0, 900.0  #: seconds; what a Retry-After is held to
 BACKOFF = 300.0  #: seconds that our own backoff never exceeds
 STREAK = 5  #: troubles in a row that open the breaker
 PROBE_EVERY = 30.0  #: seconds between probes while it is open
 BURST = 10  #: requests that may come at once after a quiet time
-
-
-def retry_after(value: str | None, *, now: float) -> float | None:
-    """Seconds to wait by a Retry-After header (seconds, or an HTTP date), from 1 s to 15 min.
-
-    *now* is the Unix time. None where there is no such header or it makes no sense.
-    """
-    if value is None:
-        return None
-    value = value.strip()
-    if re.fullmatch(r"-?[0-9]{1,40}(\.[0-9]{0,40})?", value):
-        seconds = float(value)
-    else:
-        try:
-            date = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
-    return min(max(seconds, SHORTEST), LONGEST)
 
 
 class Pressure:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bot.errors import Busy, Failure, Refusal
+from bot.errors import Busy, Refusal
 from bot.fetch import Fetcher, Gone
 
 __all__ = ["bring_home", "is_mp4", "is_zip"]
@@ -25,38 +25,34 @@ async def bring_home(
 ) -> None:
     """Save the result at *url* as *to*; where that link has died, at the one *fresh* finds.
 
-    *check* is `is_mp4` unless given. Raises Busy where it may work later, else a Refusal with
-    Failure.BAD_RESULT: the provider finished, and billed, what cannot be used.
+    *check* is `is_mp4` unless given. Raises Busy where it could not be had now, whatever the
+    host gave in its place: what is paid for is not given up for one answer, or for many. What
+    *fresh* raises, the provider says itself.
     """
 
-    async def download(link: str) -> None:
-        await fetcher.download(
-            link, to, max_bytes=max_bytes, check=check or is_mp4, deadline=deadline
-        )
+    async def download(link: str) -> Busy | None:
+        """None once the result is there; else why it is not, where another link may help."""
+        try:
+            await fetcher.download(
+                link, to, max_bytes=max_bytes, check=check or is_mp4, deadline=deadline
+            )
+        except Refusal as error:  # gone, a page, another kind of file, a link that is none
+            wait = error.retry_after if isinstance(error, Gone) else None
+            why = "does not work" if isinstance(error, Gone) else "gives no clip"
+            sentence = f"{title}'s link to the result {why}."
+            return Busy(sentence, raw=f"{error} {error.raw}".strip(), retry_after=wait)
+        return None
 
-    try:
-        if url is not None:
-            try:
-                return await download(url)
-            except Gone:
-                pass  # signed links die; the provider may name a new one
-        link = await fresh()
-        if link is None:
-            raise Busy(f"{title} does not say where the result is.")
-        return await download(link)
-    except Gone as error:
-        # What is paid for is not given up at once: a store may be late, and not only over.
-        raise Busy(f"{title}'s link to the result does not work.", raw=error.raw) from None
-    except Refusal as error:
-        if error.failure is not None:
-            raise
-        why = str(error).rstrip(".")
-        raise Refusal(
-            f"{title} finished, but gave no usable clip: {why[:1].lower()}{why[1:]}.",
-            failure=Failure.BAD_RESULT,
-            raw=error.raw,
-            billed=True,
-        ) from None
+    failed = await download(url) if url is not None else None
+    if url is not None and failed is None:
+        return
+    if failed is not None and failed.retry_after is not None:
+        raise failed  # a new link would lead to the host that asked to be left alone
+    link = await fresh()
+    if link is None:
+        raise failed or Busy(f"{title} does not say where the result is.")
+    if (failed := await download(link)) is not None:
+        raise failed
 
 
 def is_mp4(head: bytes) -> None:

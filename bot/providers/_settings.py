@@ -7,13 +7,20 @@ A provider declares them as a pydantic model with `model_config = SETTINGS` and 
 from collections.abc import Mapping
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.settings import BadSetting, from_file, wrong_settings
 
-__all__ = ["SETTINGS", "read"]
+__all__ = ["RETRY_SUBMIT", "SETTINGS", "read"]
 
 SETTINGS = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+#: Each company's own switch: nobody but its operator knows how its errors are to be believed.
+RETRY_SUBMIT: bool = Field(
+    True,
+    description="Whether an order is sent again that it answered, in its own form and within "
+    "10 s, with 429 or 503; false asks a moderator instead.",
+)
 
 T = TypeVar("T", bound=BaseModel)
 

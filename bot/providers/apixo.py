@@ -23,7 +23,7 @@ from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
 from bot.text import typed
 from storage import Brief, Lora, Mode
 
-from ._envelope import answered, explain, taken
+from ._envelope import answered, explain, form, taken
 from ._http import (
     CONTENT,
     CREDIT,
@@ -41,7 +41,7 @@ from ._overrides import overridden
 from ._patience import Patience
 from ._pressure import Pressure
 from ._results import bring_home
-from ._settings import SETTINGS, read
+from ._settings import RETRY_SUBMIT, SETTINGS, read
 from ._words import Stages, word
 
 DOCUMENT = "https://apixo.ai/docs/models/video/ltx-2-19b"
@@ -87,6 +87,7 @@ VOCABULARY = Vocabulary(
         "INSUFFICIENT_CREDITS": CREDIT,
     },
     explain=explain,
+    form=form,
     plain=word,
 )
 
@@ -106,6 +107,7 @@ class Settings(BaseModel):
     # "10000 / minute, concurrent tasks 1000" is the ceiling; smaller plans have less.
     concurrency: int = Field(10, ge=1, le=1000, description="Clips under way there at once.")
     per_minute: float = Field(120, ge=0.1, le=10_000, description="Requests a minute, of any kind.")
+    retry_submit: bool = RETRY_SUBMIT
     usd_per_second: Decimal | None = Field(
         None,
         gt=0,
@@ -154,6 +156,7 @@ class Apixo:
             ),
             headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
             pressure=Pressure(title=TITLE, per_minute=settings.per_minute, clock=connection.clock),
+            retry_submit=settings.retry_submit,
         )
         self._patience = Patience()
         self._fetcher = Fetcher(loopback=connection.loopback)

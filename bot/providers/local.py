@@ -19,8 +19,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from bot._ffmpeg import FfmpegError
-from bot.errors import Failure, Refusal
+from bot.errors import Busy, Failure, Refusal
 from bot.formats import types
+from bot.machine_trouble import trouble_of
 from bot.media import MediaError
 from bot.models import ANY, ASPECTS, RESOLUTIONS, Accepts, Capability, Model, Price, Shape
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
@@ -169,7 +170,7 @@ def connect(connection: Connection) -> "Local":
 class _Render:
     """One render of this process: in line, running, or ended."""
 
-    task: asyncio.Task[Refusal | None]  #: its result says why there is no clip
+    task: asyncio.Task[Refusal | Busy | None]  #: its result says why there is no clip
     began: float | None = None  #: None while it waits for its turn
     share: float = 0.0  #: of the work that is done
 
@@ -237,6 +238,9 @@ class Local:
             self._renders.pop(remote_id, None)
             return Report(stage=Stage.READY, fraction=1.0)
         render = self._begun(order)
+        if render.task.done() and isinstance(trouble := render.task.result(), Busy):
+            self._renders.pop(remote_id, None)  # it begins again when it is asked for next
+            raise trouble
         if render.task.done() and (refusal := render.task.result()) is not None:
             raise refusal
         if render.began is None:
@@ -285,7 +289,7 @@ class Local:
             render = self._renders[order.attempt] = _Render(task=task)
         return render
 
-    async def _run(self, order: Order) -> Refusal | None:
+    async def _run(self, order: Order) -> Refusal | Busy | None:
         """Render the clip in a room of its own; it gets its name when it is complete.
 
         Returns the refusal that `poll` raises, as nobody may be asking when it happens.
@@ -301,12 +305,16 @@ class Local:
                 shot = await scene(work)
                 await asyncio.sleep(render.began + self._pace - self._steady())
                 shot.replace(clip)
-        except Refusal as refusal:
-            return refusal
+        except (Refusal, Busy) as no:
+            return no
         except (FfmpegError, MediaError) as error:
+            if (trouble := trouble_of(error)) is not None:
+                return trouble
             log.warning("The render of job %s failed: %s", order.job, error.reason)
             return _broken(error.reason)
         except Exception as error:
+            if (trouble := trouble_of(error)) is not None:
+                return trouble
             # Whatever it is, nothing was paid and nobody has to decide anything.
             log.exception("The render of job %s broke", order.job)
             return _broken(repr(error))
@@ -342,7 +350,7 @@ def _prepare(room: Path, order: Order) -> None:
     (attempt / "order.json").write_text(json.dumps(note, ensure_ascii=True, indent=1))
 
 
-async def _stop(tasks: Sequence[asyncio.Task[Refusal | None]]) -> None:
+async def _stop(tasks: Sequence[asyncio.Task[Refusal | Busy | None]]) -> None:
     """Cancel the tasks and wait until they, and their processes, are gone."""
     for task in tasks:
         task.cancel()

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
-from bot.errors import Busy, Failure, Refusal, Unclear
+from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
 from bot.fetch import Fetcher
 from bot.models import ANY, Accepts, Capability, Model, Price, Shape, pixels
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
@@ -41,7 +41,7 @@ from ._overrides import overridden
 from ._patience import Patience
 from ._pressure import Pressure
 from ._results import bring_home, is_mp4, is_zip
-from ._settings import SETTINGS, read
+from ._settings import RETRY_SUBMIT, SETTINGS, read
 from ._words import Stages
 
 __all__ = ["Ltx", "connect", "models", "request"]
@@ -77,6 +77,12 @@ VOCABULARY = Vocabulary(
         "overloaded_error": DOWN,
     },
     explain=lambda data: (text(data, "error", "type"), text(data, "error", "message")),
+    # {"type": "error", "error": {"type": …, "message": …}}, and no id of a job that was taken.
+    form=lambda _, data: (
+        text(data, "type") == "error"
+        and text(data, "error", "type") is not None
+        and "id" not in data
+    ),
 )
 STAGES = Stages(
     TITLE,
@@ -120,6 +126,7 @@ class Settings(BaseModel):
     per_minute: float = Field(  # LTX publishes no number
         120, ge=0.1, le=100_000, description="Requests a minute, of any kind."
     )
+    retry_submit: bool = RETRY_SUBMIT
 
 
 class Ltx:
@@ -149,6 +156,7 @@ class Ltx:
             ),
             headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
             pressure=Pressure(title=TITLE, per_minute=settings.per_minute, clock=connection.clock),
+            retry_submit=settings.retry_submit,
         )
         self._fetcher = Fetcher(loopback=connection.loopback)
         self._folder = connection.data / self.name
@@ -226,10 +234,12 @@ class Ltx:
         )
         if 200 <= reply.status < 300:
             return reply
-        if reply.status in GONE or _RETIRED.search(reply.raw):
+        said = self._edge.judged(reply)
+        gone = reply.status in GONE or (isinstance(said, Refusal) and _RETIRED.search(reply.raw))
+        if gone and "id" not in (reply.data or {}):
             self._version = "v2"
             return None
-        raise VOCABULARY.ordered(reply)
+        raise said
 
     async def _uris(self, order: Order) -> dict[str, str]:
         """How each input of the order is named to LTX, by the brief's field name."""
@@ -269,7 +279,13 @@ class Ltx:
         try:
             await self._fetcher.upload(to, file, headers=headers, deadline=SEND_DEADLINE)
         except Busy as error:
-            raise Busy(f"{TITLE} could not be given an input.", raw=error.raw) from error
+            if isinstance(error, Trouble):
+                raise
+            raise Busy(
+                f"{TITLE} could not be given an input.",
+                raw=error.raw,
+                retry_after=error.retry_after,
+            ) from error
         return uri
 
 

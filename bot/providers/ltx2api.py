@@ -12,19 +12,20 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
+from bot.billing import understood
 from bot.errors import Failure, Refusal, Unclear
 from bot.fetch import Fetcher
 from bot.models import Accepts, Capability, Model, Price, Shape
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
 from storage import Brief, Mode
 
-from ._envelope import answered, explain, taken
+from ._envelope import answered, explain, form, taken
 from ._http import CONTENT, CREDIT, INPUT, Edge, Vocabulary, base_url, remote_id, text
 from ._overrides import overridden
 from ._patience import Patience
 from ._pressure import Pressure
 from ._results import bring_home
-from ._settings import SETTINGS, read
+from ._settings import RETRY_SUBMIT, SETTINGS, read
 from ._words import Stages, word
 
 DOCUMENT = "https://ltx-2api.com/docs"
@@ -39,6 +40,7 @@ VOCABULARY = Vocabulary(
     # messages are plain words; these three are read in them. An empty balance has no code.
     words={"content": CONTENT, "credit": CREDIT, "input": INPUT},
     explain=explain,
+    form=form,
     plain=word,
 )
 
@@ -59,6 +61,7 @@ class Settings(BaseModel):
         2, ge=1, le=1000, description="Clips under way there at once."
     )
     per_minute: float = Field(60, ge=0.1, le=10_000, description="Requests a minute, of any kind.")
+    retry_submit: bool = RETRY_SUBMIT
     usd_per_credit: Decimal | None = Field(
         None,
         gt=0,
@@ -103,6 +106,7 @@ class Ltx2Api:
             ),
             headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
             pressure=Pressure(title=TITLE, per_minute=settings.per_minute, clock=connection.clock),
+            retry_submit=settings.retry_submit,
         )
         self._patience = Patience()
         self._fetcher = Fetcher(loopback=connection.loopback)
@@ -237,7 +241,4 @@ def report(data: Mapping[str, Any], *, raw: str = "") -> Report:
 
 def credits_of(data: Mapping[str, Any]) -> float | None:
     """The credits that the provider says it took."""
-    consumed = data.get("consumed_credits")
-    if isinstance(consumed, bool) or not isinstance(consumed, int | float) or consumed < 0:
-        return None
-    return float(consumed)
+    return understood(data.get("consumed_credits"), of=TITLE)

@@ -5,7 +5,9 @@ result call answers, and the gateway's other models answer in several shapes. So
 read in a fixed order: a link to a clip wherever one may stand, else a status word, else nothing.
 """
 
+import logging
 import re
+import time
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -17,6 +19,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from bot.errors import Failure, Refusal, Unclear
 from bot.fetch import Fetcher
+from bot.landing import whole
 from bot.models import Accepts, Capability, Model, Price, Shape
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
 from storage import Brief, Mode
@@ -26,16 +29,17 @@ from ._overrides import overridden
 from ._patience import Patience
 from ._pressure import Pressure
 from ._results import bring_home
-from ._settings import SETTINGS, read
+from ._settings import RETRY_SUBMIT, SETTINGS, read
 from ._words import Stages, word
+
+log = logging.getLogger(__name__)
 
 DOCUMENT = "https://www.pixazo.ai/models/image-to-video/ltx-2-video-api"
 READ = date(2026, 11, 21)  #: when the document was read
 TITLE = "Pixazo"
 KEY_FROM = "a subscription at https://www.pixazo.ai"
 ROUTE = "/ltx-2-video-api-581/v1/ltx-2-video-api-request"
-NEWER = "/v2/requests/status/"  #: the status call of the gateway's newer queue, by request id
-MAX_REMEMBERED = 10_000  #: status links of jobs, kept while this process lives
+KEPT = 24 * 3600.0  #: seconds that a status link is kept, longer than any job is asked about
 
 #: What the document calls our resolutions.
 RESOLUTIONS: Mapping[str, str] = {"720p": "720p", "1080p": "1080p", "4K": "2160p"}
@@ -51,6 +55,11 @@ VOCABULARY = Vocabulary(
     # newer pages add 402 "Insufficient Balance". They mean what they mean everywhere.
     words={"content": CONTENT, "credit": CREDIT, "input": INPUT},
     explain=lambda data: (None, _message(data)),
+    # {"error": …}; one that names a request may have made it.
+    form=lambda _, data: (
+        (text(data, "error") or text(data, "error", "message")) is not None
+        and "request_id" not in data
+    ),
     plain=word,
 )
 
@@ -79,6 +88,7 @@ class Settings(BaseModel):
         2, ge=1, le=1000, description="Clips under way there at once."
     )
     per_minute: float = Field(60, ge=0.1, le=10_000, description="Requests a minute, of any kind.")
+    retry_submit: bool = RETRY_SUBMIT
     usd_per_clip: Decimal = Field(
         Decimal("0.60"), gt=0, le=1000, description="What a clip costs you."
     )
@@ -121,10 +131,11 @@ class Pixazo:
                 "Cache-Control": "no-cache",
             },
             pressure=Pressure(title=TITLE, per_minute=settings.per_minute, clock=connection.clock),
+            retry_submit=settings.retry_submit,
         )
         self._patience = Patience()
         self._fetcher = Fetcher(loopback=connection.loopback)
-        self._newer: dict[str, str] = {}  # where the newer queue says that a job is asked about
+        self._newer = _Paths(connection.data / self.name)
 
     @property
     def healthy(self) -> bool:
@@ -142,30 +153,21 @@ class Pixazo:
         if task is None:
             raise Unclear(f"{TITLE} took the order and gave it no usable id.", raw=reply.raw)
         path = own_path(text(data, "polling_url"), self._base)
-        if path is not None and len(self._newer) < MAX_REMEMBERED:
-            self._newer[task] = path
+        if path is not None:
+            self._newer.keep(task, path)
         return Receipt(remote_id=task, raw=reply.raw)
 
     async def poll(self, order: Order, remote_id: str) -> Report:
         """POST …/ltx-2-video-api-request-result, or the newer queue's status link."""
         with self._patience.with_job(remote_id):
             reply = await self._ask(remote_id)
-            said = report(reply.data or {}, raw=reply.raw)
-        if said.stage is Stage.READY:
-            self._newer.pop(remote_id, None)
-        return said
+            return report(reply.data or {}, raw=reply.raw)
 
     async def _ask(self, remote_id: str) -> Reply:
-        newer = self._newer.get(remote_id)
+        newer = self._newer.of(remote_id)
         if newer is not None:
             return await self._edge.ask("GET", newer)
-        try:
-            return await self._edge.ask("POST", f"{ROUTE}-result", json={"request_id": remote_id})
-        except Refusal as refusal:
-            if refusal.failure is not Failure.LOST:
-                raise
-            # A job of the newer queue, taken before a restart of ours.
-            return await self._edge.ask("GET", f"{NEWER}{remote_id}")
+        return await self._edge.ask("POST", f"{ROUTE}-result", json={"request_id": remote_id})
 
     async def fetch(self, order: Order, remote_id: str | None, url: str | None, to: Path) -> None:
         """Download the clip."""
@@ -182,6 +184,34 @@ class Pixazo:
     async def close(self) -> None:
         """Let go of connections."""
         await self._edge.close()
+
+
+class _Paths:
+    """Where the gateway said that its newer queue is asked about a job: a file each, so that a
+    restart need not guess. What it did not say is in no document, and is not asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, task: str, path: str) -> None:
+        """Remember it; what is long over is forgotten. A disk that takes nothing loses no job: it
+        is asked by the documented call."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for old in self._folder.glob("*.path"):
+                if time.time() - old.stat().st_mtime > KEPT:
+                    old.unlink(missing_ok=True)
+            with whole(self._folder / f"{task}.path") as part:
+                part.write_text(path, encoding="ascii")
+        except OSError as error:
+            log.warning("Where %s is asked about could not be kept: %s", task, error)
+
+    def of(self, task: str) -> str | None:
+        """The path, where there is one."""
+        try:
+            return (self._folder / f"{task}.path").read_text(encoding="ascii") or None
+        except (OSError, UnicodeDecodeError):
+            return None
 
 
 def models(usd_per_clip: Decimal = Decimal("0.60")) -> tuple[Model, ...]:

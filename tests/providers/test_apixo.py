@@ -327,7 +327,7 @@ def test_an_unknown_fail_code_is_a_refusal_of_which_nobody_knows_whether_it_was_
         (403, Refusal, Failure.KEY),
         (404, Refusal, Failure.REFUSED),
         (500, Unclear, None),  # it may have taken the order
-        (503, Unclear, None),
+        (503, Busy, Failure.DOWN),
         # In no list:
         (402, Refusal, Failure.CREDIT),
         (418, Unclear, None),

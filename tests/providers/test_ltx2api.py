@@ -210,7 +210,7 @@ def test_a_cost_that_is_no_number_is_not_recorded(credits):
         (403, Refusal, Failure.KEY),
         (429, Busy, Failure.RATE),
         (418, Unclear, None),
-        (503, Unclear, None),
+        (503, Busy, Failure.DOWN),
     ],
 )
 async def test_what_each_code_means_for_an_order(there, code, kind, failure, rides_on_200):

@@ -225,13 +225,19 @@ async def test_the_newer_queue_is_asked_where_it_says(tmp_path):
         assert [seen.route for seen in server.seen] == ["submit", "newer"]
         await provider.close()
 
-        # Another process, after a restart, knows the job's id and nothing else.
+        # Another process, after a restart, knows where it was told to ask.
         again = pixazo.connect(connection(server, tmp_path, "PIXAZO"))
         report = await again.poll(order(again, WOMAN), receipt.remote_id)
         assert report.stage is Stage.READY
-        assert [seen.route for seen in server.seen[2:]] == ["result-call", "newer"]
+        assert [seen.route for seen in server.seen[2:]] == ["newer"]
         await again.close()
         assert server.complaints == []
+
+
+async def test_what_it_does_not_know_is_asked_by_the_documented_call_alone(there):
+    provider, server = there
+    assert isinstance(await raised(provider.poll(order(provider, WOMAN), "r-404")), Busy)
+    assert [seen.route for seen in server.seen] == ["result-call"]
 
 
 @pytest.mark.parametrize(
@@ -283,7 +289,7 @@ async def test_a_polling_link_to_elsewhere_is_not_followed(there):
         (404, "Endpoint not found", Refusal, Failure.REFUSED),
         (429, "Rate limit exceeded, please retry later", Busy, Failure.RATE),
         (500, "An unexpected error occurred, please try again later", Unclear, None),
-        (503, "out to lunch", Unclear, None),
+        (503, "out to lunch", Busy, Failure.DOWN),
         (418, "a teapot", Unclear, None),
     ],
 )

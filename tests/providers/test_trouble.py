@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -27,7 +28,8 @@ BRIEF = Brief(mode=Mode.IMAGE, prompt="x", image=IMAGE, resolution="720p", durat
 class There:
     """One provider, its loopback server, and one order."""
 
-    def __init__(self, name, provider, server):
+    def __init__(self, name, provider, server, folder):
+        self.name, self.folder = name, folder
         self.provider, self.server = provider, server
         _, _, self.status, self.running, self.ready = PROVIDERS[name]
         self.order = order(provider, BRIEF)
@@ -57,10 +59,10 @@ class Gate(asyncio.Event):
 
 
 @asynccontextmanager
-async def at(name, folder):
+async def at(name, folder, **settings):
     module, server_class, *_ = PROVIDERS[name]
-    async with line(module, server_class, folder, name.upper()) as (provider, server):
-        yield There(name, provider, server)
+    async with line(module, server_class, folder, name.upper(), **settings) as (provider, server):
+        yield There(name, provider, server, folder)
 
 
 @pytest.fixture(params=PROVIDERS)
@@ -69,7 +71,45 @@ async def there(request, tmp_path):
         yield it
 
 
+def in_its_form(status, **more):
+    """An error of the resellers' documents: each looks at the field that is its own."""
+    return {"code": status, "message": "Not now", "data": None, "error": "Not now", **more}
+
+
 # While ordering.
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_in_the_documents_own_form_it_was_not_taken_and_may_be_sent_again(there, status):
+    there.server.script("submit", Answer(status=status, data=in_its_form(status)))
+    error = await raised(there.provider.submit(there.order))
+    assert (type(error), error.answered) == (Busy, True)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(body=b""),
+        Answer(body=b"<html>Too many requests</html>", content_type="text/html"),
+        Answer(data={"detail": "Slow down"}),
+        Answer(data={"code": 200, "message": "success", "data": None, "request_id": "r"}),
+        Answer(data=in_its_form(429, request_id="r-1", data={"taskId": "r-1", "task_id": "r-1"})),
+    ],
+    ids=["nothing", "HTML", "other JSON", "a success", "one that names a task"],
+)
+async def test_in_any_other_form_nobody_knows_who_says_so(there, status, answer):
+    there.server.script("submit", replace(answer, status=status, carried_out=True))
+    error = await raised(there.provider.submit(there.order))
+    assert type(error) is Unclear
+    assert len([seen for seen in there.server.seen if seen.route == "submit"]) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_an_operator_may_forbid_it(there, status):
+    async with at(there.name, there.folder, RETRY_SUBMIT="false") as cautious:
+        cautious.server.script("submit", Answer(status=status, data=in_its_form(status)))
+        assert type(await raised(cautious.provider.submit(cautious.order))) is Unclear
 
 
 @pytest.mark.parametrize(
@@ -125,7 +165,7 @@ async def test_plain_words_never_outweigh_what_the_status_proves(there, status, 
 
 
 async def test_a_429_is_waited_out_as_long_as_it_says(there):
-    answer = Answer(status=429, data={"code": 429, "error": "x"}, headers={"Retry-After": "77"})
+    answer = Answer(status=429, data=in_its_form(429), headers={"Retry-After": "77"})
     there.server.script("submit", answer)
     error = await raised(there.provider.submit(there.order))
     assert (type(error), error.failure, error.retry_after) == (Busy, Failure.RATE, 77)
@@ -227,18 +267,42 @@ async def test_a_clip_whose_link_was_not_kept_is_fetched_all_the_same(there, tmp
         ),
         Answer(body=b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n", content_type="video/mp4"),
         Answer(body=b"\0\0", content_type="video/mp4"),
+        Answer(data={"error": "try again"}),
+        Answer(body=b""),
+        Answer(status=400, body=b"x"),
+        Answer(status=403, body=b"x"),
+        Answer(status=404, body=b"x"),
+        Answer(status=204, body=b""),
     ],
-    ids=["HTML", "a playlist", "two bytes"],
+    ids=["HTML", "a playlist", "two bytes", "JSON", "nothing", "400", "403", "404", "204"],
 )
-async def test_what_is_not_a_clip_is_a_bad_result_and_leaves_nothing(there, tmp_path, answer):
+async def test_what_is_not_a_clip_is_asked_for_by_a_fresh_link_and_later_again(
+    there, tmp_path, answer
+):
     remote_id = await there.ordered()
     url = (await there.poll(remote_id)).url
-    there.server.script("result", answer)
+    there.server.script("result", answer, answer)
     to = tmp_path / "take.mp4"
     error = await raised(there.fetch(remote_id, url, to))
-    assert (type(error), error.failure) == (Refusal, Failure.BAD_RESULT)
-    assert error.billed is True
+    assert type(error) is Busy
     assert list(tmp_path.glob("take*")) == []
+    assert len([seen for seen in there.server.seen if seen.route == "result"]) == 2
+
+    there.server.script("result", answer)
+    await there.fetch(remote_id, url, to)
+    assert to.read_bytes() == CLIP
+
+
+@pytest.mark.parametrize(("said", "wait"), [("40", 40), ("100000", 900), ("0", 1)])
+@pytest.mark.parametrize("status", [403, 429, 503])
+async def test_a_result_host_is_left_alone_as_long_as_it_says(there, tmp_path, status, said, wait):
+    remote_id = await there.ordered()
+    url = (await there.poll(remote_id)).url
+    there.server.script("result", Answer(status=status, body=b"x", headers={"Retry-After": said}))
+    before = len(there.server.seen)
+    error = await raised(there.fetch(remote_id, url, tmp_path / "take.mp4"))
+    assert (type(error), error.retry_after) == (Busy, wait)
+    assert len(there.server.seen) == before + 1, "also by another link"
 
 
 @pytest.mark.parametrize(
@@ -256,8 +320,10 @@ async def test_a_download_that_breaks_off_is_tried_again_later(there, tmp_path, 
 async def test_a_clip_is_not_fetched_from_an_address_that_is_not_public(there, tmp_path):
     remote_id = await there.ordered()
     for url in ("https://127.0.0.1/a.mp4", "http://169.254.169.254/a", "file:///etc/passwd"):
-        error = await raised(there.fetch(remote_id, url, tmp_path / "take.mp4"))
-        assert (type(error), error.failure) == (Refusal, Failure.BAD_RESULT)
+        error = await raised(there.fetch(None, url, tmp_path / "take.mp4"))
+        assert type(error) is Busy
+        await there.fetch(remote_id, url, tmp_path / "take.mp4")  # by the link that it gives next
+        assert (tmp_path / "take.mp4").read_bytes() == CLIP
 
 
 async def test_what_cannot_be_stopped_says_so(there):
