@@ -2,7 +2,7 @@
 
 An order, its card, its thread, its board, its clip and its reactions: for each request that this
 takes, and for each way to fail, one order is made of which exactly that request fails once. What
-must be there at the end is in `wrong`. What the bot gets wrong as yet is in `KNOWN`.
+must be there at the end is in `wrong`.
 """
 
 import asyncio
@@ -49,33 +49,6 @@ WAYS = {
     "403": trouble.refused(403, 50013, "Missing Permissions"),
     "404": trouble.refused(404, 10008, "Unknown Message"),
 }
-_TAKEN = "an answer that Discord took is not looked up when its reply is lost"
-_TOLD = "its person is told that the order failed, and it goes on"
-_LEFT = "an order whose “thinking…” fails is left where it is until the next start"
-#: Cells that the bot gets wrong, and why. Whoever mends one takes it out here.
-KNOWN = {
-    ("card", "lost 502"): _TAKEN,
-    ("card", "reset"): _TAKEN,
-    ("card", "403"): _TOLD,
-    ("card", "404"): _TOLD,
-    ("thread", "reset"): _TOLD,
-    ("thinking", "lost 502"): _LEFT,
-    ("thinking", "reset"): _LEFT,
-    ("thinking", "403"): _LEFT,
-    ("thinking", "404"): _LEFT,
-    ("card after thinking", "reset"): _TOLD,
-    ("card after thinking", "403"): _TOLD,
-    ("card after thinking", "404"): _TOLD,
-    ("card beside", "reset"): "a card whose reply is lost is not found again",
-}
-#: Cells that it gets wrong where the machine is so busy that "thinking…" comes after 3 s.
-LATE = {
-    (step, way): _LEFT
-    for step in ("thinking", "card after thinking")
-    for way in ("lost 502", "edge page", "429")
-    if (step, way) not in KNOWN
-}
-
 PRICE = 200  #: credits of two seconds at the maker's price
 BROKE = "broke on our side"
 QUIET = 10.0  #: seconds after which what still waits is waiting for time to pass
@@ -281,18 +254,8 @@ def results(way):
     return asyncio.run(run())
 
 
-def cells():
-    for step in STEPS:
-        for way in WAYS:
-            marks = []
-            if (why := KNOWN.get((step, way))) is not None:
-                marks = [pytest.mark.xfail(strict=True, reason=why)]
-            elif (why := LATE.get((step, way))) is not None:
-                marks = [pytest.mark.xfail(strict=False, reason=why)]
-            yield pytest.param(step, way, id=f"{step}-{way}", marks=marks)
-
-
-@pytest.mark.parametrize(("step", "way"), [*cells()])
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("way", WAYS)
 def test_a_request_that_fails_once_costs_neither_clip_nor_credits(step, way):
     found, books = results(way)
     assert found[step] == []
