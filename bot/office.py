@@ -39,6 +39,8 @@ from storage.periods import day_at, span, zone_named
 CREDITS_MAX = 1_000_000_000
 DAY = 86_400.0
 UNLIMITED, DEFAULT = "unlimited", "default"
+TRIES = 5  #: tries of a decision while the job is written to for other reasons
+MOVED_ON = "#{} moved on just now; look again."
 AUDITED = 12  #: lines of the audit on a page
 
 
@@ -377,10 +379,20 @@ class Office:
         if change.state is not State.CLOSED:
             change = replace(change, error=None)
         why = f"{what}, by a moderator"
-        try:
-            saved = await self._servers.move(by, what, change, why, thread_id=thread_id)
-        except (Stale, IllegalMove):
-            raise Refusal(f"#{job.id} moved on just now; look again.") from None
+        for _ in range(TRIES):
+            try:
+                saved = await self._servers.move(by, what, change, why, thread_id=thread_id)
+                break
+            except Stale:
+                # That its person was just told of it is no reason to say no.
+                fresh = await self._jobs.get(job.id)
+                if fresh is None or fresh.state is not job.state:
+                    raise Refusal(MOVED_ON.format(job.id)) from None
+                change = replace(change, rev=fresh.rev, result_id=fresh.result_id)
+            except IllegalMove:
+                raise Refusal(MOVED_ON.format(job.id)) from None
+        else:
+            raise Refusal(MOVED_ON.format(job.id))
         return saved
 
 

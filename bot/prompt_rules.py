@@ -25,7 +25,9 @@ from storage import PromptRule
 WORD_MAX = 100  #: characters of a word or phrase
 PATTERN_MAX = 200  #: characters of a pattern
 PROMPT_MAX = 6000  #: characters of a prompt
-MEMORY = 8 << 20  #: bytes that a compiled pattern may take; with less, RE2 forgets its states and is slow
+MEMORY = (
+    8 << 20
+)  #: bytes that a compiled pattern may take; with less, RE2 forgets its states and is slow
 DEAR = 0.005  #: seconds of the processor that a pattern may take on the worst prompt
 DEADLINE = 2.0  #: seconds for all rules of an order
 AT_ONCE = 4  #: orders that are checked at the same time, each of another server

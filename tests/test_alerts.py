@@ -1,12 +1,14 @@
 """When a job comes to wait for a person, moderators hear of it at once, once, and decide there."""
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
-from bot.errors import Unclear
+from bot.errors import Refusal, Unclear
+from bot.studio import Place
 from playground.trouble import RESET
-from storage import State, open_store
+from storage import By, State, open_store
 from storage.opening import migrations
 from tests.doubles import Clock
 from tests.house import until, working
@@ -228,3 +230,19 @@ async def test_what_waited_before_an_update_is_told_of(tmp_path):
     async with open_store(tmp_path, wall=Clock()) as store:
         [parking] = await store.parkings.open()
         assert (parking.job_id, parking.state, parking.stands) == (1, State.UNCLEAR, True)
+
+
+async def test_a_decision_holds_though_the_job_is_written_to_meanwhile(
+    playground, ada, paid_house, parked
+):
+    """Its person is told just then, which is no reason to say no to a moderator."""
+    office, store = paid_house.bot.office, paid_house.store
+    place = Place(guild_id=playground.guild.id, channel_id=1, user_id=ada.id, moderator=True)
+    old = await store.jobs.get(1)
+    await store.jobs.save(replace(old, result_id=77))  # as the worker does
+    change = old.to(State.CLOSED, now=old.since, due_at=old.since)
+    by = By(guild_id=place.guild_id, actor_id=place.user_id)
+    closed = await office._move(by, old, change, "close")
+    assert closed.state is State.CLOSED
+    with pytest.raises(Refusal, match="moved on just now"):
+        await office._move(by, old, change, "close")

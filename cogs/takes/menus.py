@@ -40,7 +40,6 @@ async def _use_sound(interaction: Interaction, message: discord.Message) -> None
 
 
 async def _details(interaction: Interaction, message: discord.Message) -> None:
-    await acting.think(interaction)
     job_id = await acting.clip_of(interaction, message)
     take = await interaction.client.versions.find(job_id, guild_id=interaction.guild_id or 0)
     await buttons.details(interaction, take.job)
