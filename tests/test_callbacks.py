@@ -247,3 +247,21 @@ async def test_without_a_public_url_apixo_is_asked_not_to_call(media, tmp_path):
         body = json.loads(place.servers["apixo"].seen[0].body)
         assert body["request_type"] == "async"
         assert "callback_url" not in body
+
+
+async def test_a_callback_that_comes_after_the_clip_was_given_up_brings_it(place, oven):
+    job = await ordered(place)
+    place.playground.clock.advance(31 * 60)
+    job = await until(lambda: in_state(place, job, State.EXPIRED))
+    assert (await place.store.policy.bill(job.id)).suspense == job.price
+
+    asked = questions(place)
+    oven.door.set()
+    job = await until(lambda: in_state(place, job, State.DONE))
+    assert questions(place) == asked + 1
+    assert job.note == "It came late: apixo finished it after it had been given up."
+    bill = await place.store.policy.bill(job.id)
+    assert (bill.spent, bill.suspense, bill.lost) == (0, 0, job.price)
+    assert await place.store.check() == []
+    _, notice = await place.notice(job)
+    assert "It came late" in notice
