@@ -7,6 +7,7 @@ same. Nothing is taken from what ffmpeg writes for people.
 """
 
 import asyncio
+import logging
 import os
 import struct
 from collections import Counter, OrderedDict
@@ -19,6 +20,8 @@ from bot._ffmpeg import FfmpegError, MediaError, ffmpeg
 from bot.formats import demuxer
 
 __all__ = ["Clip", "Decoded", "Picture", "Sound", "decode"]
+
+log = logging.getLogger(__name__)
 
 _PATIENCE = 300.0  #: seconds that decoding one file may take
 _PIXELS = 50_000_000  #: of one frame; more is a trap rather than a clip
@@ -209,6 +212,7 @@ def _signature(path: Path) -> tuple[int, ...]:
 
 
 def _refusal(error: FfmpegError) -> MediaError:
+    log.info("A file cannot be decoded: %s", error.reason)
     if error.ours:
         return MediaError(
             "This file could not be looked at just now; please try again.",

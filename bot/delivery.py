@@ -231,7 +231,7 @@ class Delivery:
     async def _way(self, job: Job, clip: Path, limit: int, *, original: bool) -> Way:
         packed = sniff(clip) == "application/zip"
         source = clip
-        if not packed and (original or clip.stat().st_size <= limit):
+        if not packed and clip.stat().st_size <= limit:
             clip = await self._playable(clip, original=original)
         size = clip.stat().st_size
         name = f"dailies-{job.id}{'.zip' if packed else '.mp4'}"

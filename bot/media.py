@@ -4,6 +4,7 @@ Nothing here trusts a name or a header that an uploader wrote: what a file is, i
 say; and ffmpeg is told to read it as that, and to open no other file or address.
 """
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,8 @@ __all__ = [
     "soundtrack",
     "with_picture",
 ]
+
+log = logging.getLogger(__name__)
 
 _QUICK = 60.0  #: seconds that a look into a file may take
 
@@ -160,7 +163,11 @@ async def run(
     try:
         return await ffmpeg(*arguments, timeout=timeout, seconds=seconds, progress=progress)
     except FfmpegError as error:
-        raise MediaError("This clip could not be worked on.", stderr=error.stderr) from error
+        # Here, since not everybody who says the sentence has a log.
+        log.warning("Work on a clip failed: %s", error.reason)
+        raise MediaError(
+            "This clip could not be worked on.", stderr=error.stderr, ours=error.ours
+        ) from error
 
 
 async def with_picture(path: Path) -> Clip:

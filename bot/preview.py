@@ -37,7 +37,9 @@ async def preview(frames: Path, to: Path, *, fps: float) -> None:
         except (FfmpegError, zipfile.BadZipFile, OSError) as error:
             if (trouble := trouble_of(error)) is not None:
                 raise trouble from error
-            raise MediaError("The frames cannot be shown.") from error
+            ours = isinstance(error, OSError) or (isinstance(error, FfmpegError) and error.ours)
+            reason = error.reason if isinstance(error, FfmpegError) else str(error)
+            raise MediaError("The frames cannot be shown.", stderr=reason, ours=ours) from error
         part.replace(to)
 
 

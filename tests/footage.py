@@ -20,7 +20,7 @@ class Media:
             *("-f", "lavfi", "-i", "testsrc=size=192x108:rate=24:duration=4"),
             *("-f", "lavfi", "-i", "sine=frequency=440:duration=4", "-shortest"),
             *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"),
-            str(self.clip),
+            *("-movflags", "+faststart", str(self.clip)),
         )
         _ffmpeg("-i", str(self.clip), "-vn", "-c:a", "copy", "-t", "3", str(self.sound))
         Image.new("RGB", (192, 108), "teal").save(self.picture)

@@ -8,7 +8,7 @@ import pytest
 
 from bot._ffmpeg import ffmpeg
 from bot.decoding import decode
-from bot.media import MediaError
+from bot.media import MediaError, run
 
 _PICTURE = ("-f", "lavfi", "-i", "testsrc2=s=64x36:r=24:d=1")
 _SOUND = ("-f", "lavfi", "-i", "sine=r=48000:d=1")
@@ -145,3 +145,11 @@ async def test_a_file_that_changed_is_decoded_again(tmp_path):
     assert (await decode(clip)).frames == 24
     await made(clip, "-f", "lavfi", "-i", "testsrc2=s=64x36:r=24:d=2", *_CODECS)
     assert (await decode(clip)).frames == 48
+
+
+async def test_room_that_is_lacking_is_our_trouble_and_its_reason_is_in_the_log(tmp_path, caplog):
+    clip = await made(tmp_path / "a.mp4", *_PICTURE, *_CODECS)
+    with pytest.raises(MediaError) as refused:
+        await run("-i", clip, "-c", "copy", "-f", "mp4", "/dev/full", timeout=30)
+    assert refused.value.ours
+    assert "No space left" in refused.value.reason and "No space left" in caplog.text
