@@ -48,8 +48,9 @@ async def preview(
         except (FfmpegError, zipfile.BadZipFile, OSError) as error:
             if (trouble := trouble_of(error)) is not None:
                 raise trouble from error
+            ours = isinstance(error, OSError) or (isinstance(error, FfmpegError) and error.ours)
             reason = error.reason if isinstance(error, FfmpegError) else str(error)
-            raise MediaError("The frames cannot be shown.", stderr=reason) from error
+            raise MediaError("The frames cannot be shown.", stderr=reason, ours=ours) from error
         part.replace(to)
 
 

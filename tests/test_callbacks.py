@@ -265,3 +265,21 @@ async def test_where_callbacks_come_nothing_else_is_answered(place):
 async def test_without_a_public_address_no_port_is_opened(paid_house):
     assert paid_house.web.port
     assert paid_house.web.callback_port == 0
+
+
+async def test_a_callback_that_comes_after_the_clip_was_given_up_brings_it(place, oven):
+    job = await ordered(place)
+    place.playground.clock.advance(31 * 60)
+    job = await until(lambda: in_state(place, job, State.EXPIRED))
+    assert (await place.store.policy.bill(job.id)).suspense == job.price
+
+    asked = questions(place)
+    oven.door.set()
+    job = await until(lambda: in_state(place, job, State.DONE))
+    assert questions(place) == asked + 1
+    assert job.note == "It came late: apixo finished it after it had been given up."
+    bill = await place.store.policy.bill(job.id)
+    assert (bill.spent, bill.suspense, bill.lost) == (0, 0, job.price)
+    assert await place.store.check() == []
+    _, notice = await place.notice(job)
+    assert "It came late" in notice
