@@ -123,9 +123,9 @@ async def test_sigterm_ends_cleanly_and_the_clip_comes_after_the_restart(playgro
 async def test_a_second_instance_leaves_with_a_sentence(playground, tmp_path):
     log, second = tmp_path / "log", tmp_path / "second"
     async with run(playground, tmp_path / "data", log):
-        await until(lambda: playground.online, 20)
+        await until(lambda: playground.online, 60)
         async with run(playground, tmp_path / "data", second) as bot:
-            assert await asyncio.wait_for(bot.wait(), 20) == 3
+            assert await asyncio.wait_for(bot.wait(), 60) == 3
     [line] = second.read_text().splitlines()
     assert line.startswith("Another Dailies (pid ")
     assert "DAILIES_DATA" in line
