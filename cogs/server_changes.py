@@ -1,0 +1,78 @@
+"""Tells moderators of a deleted role that settings name, and the operator of a server that left."""
+
+import logging
+
+import discord
+from discord import ui
+from discord.ext import commands
+
+from bot.client import Dailies
+from bot.delivery import nonce
+from bot.errors import Busy
+from bot.limits import in_words
+from bot.models import listed
+from bot.text import inert
+from cogs import _moderators
+from storage import Rule, Server
+
+log = logging.getLogger(__name__)
+
+
+class ServerChanges(commands.Cog):
+    """Watches what servers do to what the bot was told to go by."""
+
+    def __init__(self, bot: Dailies) -> None:
+        self._bot = bot
+
+    @commands.Cog.listener()
+    async def on_guild_role_delete(self, role: discord.Role) -> None:
+        """A role is gone; what it stood for is in force no more, and moderators may not know."""
+        store, guild_id = self._bot.studio.store, role.guild.id
+        server = await store.policy.server(guild_id)
+        rules = await store.moderation.rules(guild_id)
+        lost = lost_with(role.id, server, rules)
+        if not lost:
+            return
+        view = ui.LayoutView(timeout=None)
+        words = f"⚠️ The role **{inert(role.name)}** was deleted. It {listed(lost, last='and')}."
+        view.add_item(ui.TextDisplay(f"{words} Choose another role for that."))
+        view.stop()
+        try:
+            told = await _moderators.tell(
+                self._bot, guild_id, lambda _buttons: view, nonce(role.id, "role")
+            )
+        except Busy as busy:
+            log.warning("Moderators of %s hear of no deleted role yet: %s", guild_id, busy.raw)
+        else:
+            if told is None:
+                log.warning("Role %s of server %s is gone: %s", role.id, guild_id, listed(lost))
+
+    @commands.Cog.listener()
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """The bot was removed: clips under way are made, and reach people directly if at all."""
+        live = await self._bot.studio.store.jobs.of(guild_id=guild.id, limit=None)
+        waiting = [job.id for job in live if job.due_at is not None]
+        if waiting:
+            numbers = listed([f"#{number}" for number in waiting][:20], last="and")
+            log.warning(
+                "Server %s removed the bot while it makes %s; they go to their people directly.",
+                *(guild.id, numbers),
+            )
+
+
+def lost_with(role_id: int, server: Server, rules: list[tuple[int, Rule]]) -> list[str]:
+    """What a server's settings and quotas gave to a role, each as "approved takes"."""
+    lost = []
+    if server.reviewers == role_id:
+        lost.append("approved takes")
+    if role_id in server.priority_roles:
+        lost.append("went first where a provider is full")
+    for target, rule in rules:
+        if target == role_id:
+            amount = "no limit" if rule.amount is None else in_words(rule.amount)
+            lost.append(f"had a quota of its own ({amount} a {rule.period})")
+    return lost
+
+
+async def setup(bot: Dailies) -> None:
+    await bot.add_cog(ServerChanges(bot))
