@@ -19,6 +19,7 @@ from bot.discord_login import check_token
 from bot.doctor import check, doctor
 from bot.exits import FAILED, LOCKED, OK, USAGE, Exit
 from bot.health import main as health
+from bot.job_report import report
 from bot.log_words import Spoken
 from bot.redaction import Redaction
 from bot.settings import BadSetting, Settings
@@ -155,6 +156,8 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("sync", help="tell Discord the commands")
     commands.add_parser("doctor", help="look at every part of this deployment")
     commands.add_parser("check", help="make sure that the books add up")
+    job = commands.add_parser("job", help="everything that is known of one clip")
+    job.add_argument("number", type=int, metavar="NUMBER", help="the clip's number, as in #42")
     catalogue = commands.add_parser("providers", help="who makes clips, and who is connected")
     catalogue.add_argument(
         "--markdown", action="store_true", help="all that any of them can make, as tables"
@@ -196,7 +199,7 @@ def _done(options: argparse.Namespace) -> int:
         return health()
     if options.command == "playground":
         return asyncio.run(play(options))
-    configuration = configured(providers=options.command not in {"check", "providers"})
+    configuration = configured(providers=options.command not in {"check", "job", "providers"})
     settings = configuration.settings
     _log(settings.dailies_log_level, quiet=False)
     match options.command:
@@ -206,6 +209,8 @@ def _done(options: argparse.Namespace) -> int:
             return asyncio.run(sync(settings))
         case "check":
             return asyncio.run(check(settings))
+        case "job":
+            return asyncio.run(report(settings, options.number))
         case "doctor":
             return asyncio.run(doctor(configuration))
         case _:

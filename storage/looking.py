@@ -26,10 +26,13 @@ class NotThere(CannotOpen):
 
 
 @asynccontextmanager
-async def look_into(directory: Path, *, defaults: Defaults | None = None) -> AsyncGenerator[Store]:
+async def look_into(
+    directory: Path, *, defaults: Defaults | None = None, beside: bool = False
+) -> AsyncGenerator[Store]:
     """The store in *directory*, to be read. *defaults* are as in `open_store`.
 
-    Raises `NotThere`, `Locked` where a running Dailies has it, or `CannotOpen`.
+    With *beside* it may be in use by a running Dailies, and what is read is what was committed by
+    then. Raises `NotThere`, `Locked` where a running Dailies has it, or `CannotOpen`.
     """
     path = directory / DATABASE
     try:
@@ -42,8 +45,10 @@ async def look_into(directory: Path, *, defaults: Defaults | None = None) -> Asy
             "Dailies, or start it once with `dailies run`."
         )
     with ExitStack() as stack:
-        stack.enter_context(_held(directory))
-        raw = await asyncio.to_thread(_open, path, stack)
+        running = beside and _runs(directory)
+        if not running:
+            stack.enter_context(_held(directory))
+        raw = await asyncio.to_thread(_open, path, stack, running=running)
         db = Connection(lambda: raw, iter_chunk_size=64)
         async with db:
             writer = Writer(db)
@@ -76,11 +81,23 @@ def _held(directory: Path) -> Generator[None]:
         os.close(descriptor)
 
 
-def _open(path: Path, stack: ExitStack) -> sqlite3.Connection:
-    """A connection that cannot write. What a killed Dailies left in the log is read in a copy."""
+def _runs(directory: Path) -> bool:
+    """Whether a Dailies uses the directory now."""
+    try:
+        with _held(directory):
+            return False
+    except Locked:
+        return True
+
+
+def _open(path: Path, stack: ExitStack, *, running: bool) -> sqlite3.Connection:
+    """A connection that cannot write. What a killed Dailies left in the log is read in a copy;
+    beside a *running* one, it is a reader like any other, which never writes the log back."""
     log = path.with_name(f"{path.name}-wal")
     try:
-        if log.exists() and log.stat().st_size:
+        if running:
+            mode = "mode=ro"
+        elif log.exists() and log.stat().st_size:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dailies-look-")))
             shutil.copyfile(log, folder / log.name)
             path = Path(shutil.copyfile(path, folder / path.name))

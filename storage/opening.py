@@ -19,6 +19,7 @@ from pathlib import Path
 from .accounting import Accounting
 from .checks import Seen, accounts, rules
 from .clock import TICKS, Clock, advance, gaps, mark, note_gap
+from .dossier import Dossiers
 from .files import Files
 from .jobs import Jobs
 from .moderation import Moderation
@@ -66,6 +67,7 @@ class Store:
         self.takes = Takes(writer)
         self.files = Files(writer)
         self.accounting = Accounting(writer)
+        self.dossiers = Dossiers(writer)
         self.parkings = Parkings(writer)
 
     async def check(self, *, thorough: bool = False) -> list[str]:

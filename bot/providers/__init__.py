@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -30,6 +31,9 @@ __all__ = [
     "connect_all",
     "modules",
 ]
+
+
+GROUP = "dailies.providers"  #: the entry points of providers that other packages bring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +194,14 @@ def connect_all(
 
 
 def modules() -> dict[str, ModuleType]:
-    """The module of every provider there is, connected or not, by its name."""
+    """The module of every provider there is, connected or not, by its name.
+
+    Those of this package come first; others come from installed packages, by entry points in the
+    group `dailies.providers` whose value is the module. None takes the name of one of ours.
+    """
     names = [module.name for module in pkgutil.iter_modules(__path__) if module.name[0] != "_"]
-    return {name: importlib.import_module(f"{__name__}.{name}") for name in sorted(names)}
+    found = {name: importlib.import_module(f"{__name__}.{name}") for name in sorted(names)}
+    for entry in entry_points(group=GROUP):
+        if entry.name not in found:
+            found[entry.name] = entry.load()
+    return found

@@ -165,3 +165,17 @@ def test_it_stands_beside_the_others(deployment):
     assert found["providers"] == ["apixo", "ltx", "ltx2api", "pixazo", "toy"]
     assert ["toy", "toy-1"] in found["offers"]
     assert found["resolutions"] == ["480p", "720p", "1080p", "1440p", "4K"]
+
+
+def test_an_installed_package_may_bring_one(deployment, tmp_path):
+    (tmp_path / "toys.py").write_text(
+        TOY.replace("from ._settings", "from bot.providers._settings")
+    )
+    info = tmp_path / "toys-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[dailies.providers]\ntoy = toys\nltx = toys\n")
+    found = deployment(TOY_API_KEY="a-key")
+    assert found["providers"] == ["toy"], "and it takes no name of ours"
+    assert found["price"] == 100
+    assert deployment()["providers"] == ["local"]

@@ -1,0 +1,81 @@
+"""Everything that the database knows of one job, to be read by whoever looks for a fault."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from . import jobs, ledger, take
+from .job import Job
+from .jobs import Event
+from .ledger import Bill
+from .take import Post
+from .writer import Writer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """Credits that were moved for a job. *attempt* is set where one attempt is meant."""
+
+    at: float
+    kind: str  #: reserve, capture, release, close, suspense or clear
+    attempt: int | None
+    source: str  #: an account of the ledger
+    target: str
+    amount: int  #: whole credits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dossier:
+    """A job, and all that belongs to it, oldest first."""
+
+    job: Job
+    events: list[Event]
+    bill: Bill | None
+    movements: list[Movement]
+    posts: list[Post]
+    parkings: list[tuple[float, str, bool, bool]]  #: when, its state, whether told, whether over
+    incidents: list[tuple[float, str, str]]  #: when, what kind, the sentence
+    files: list[str]  #: that it made or starts from, relative to the data directory
+
+
+class Dossiers:
+    """Reads dossiers."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def of(self, job_id: int) -> Dossier | None:
+        """All about a job; None where there is none with this number."""
+        if not 0 < job_id < 2**63:
+            return None
+        return await self._writer.read(lambda db: dossier(db, job_id))
+
+
+def dossier(db: sqlite3.Connection, job_id: int) -> Dossier | None:
+    """See `Dossiers.of`."""
+    job = jobs.get(db, job_id)
+    if job is None:
+        return None
+    movements = db.execute(
+        """
+        SELECT at, kind, attempt, source, target, amount
+        FROM txn JOIN transfer ON txn_id = txn.id WHERE job_id = ? ORDER BY txn.id
+        """,
+        (job_id,),
+    )
+    parkings = db.execute(
+        "SELECT at, state, message_id, over FROM parking WHERE job_id = ? ORDER BY rev", (job_id,)
+    )
+    incidents = db.execute(
+        "SELECT at, kind, text FROM incident WHERE job_id = ? ORDER BY at", (job_id,)
+    )
+    files = db.execute("SELECT file FROM needed WHERE job_id = ? ORDER BY file", (job_id,))
+    return Dossier(
+        job=job,
+        events=jobs.history(db, job_id),
+        bill=ledger.bill(db, job_id),
+        movements=[Movement(**dict(row)) for row in movements],
+        posts=take.posts(db, "job_id = ?", (job_id,))[::-1],
+        parkings=[(row[0], row[1], row[2] is not None, bool(row[3])) for row in parkings],
+        incidents=[(row[0], row[1], row[2]) for row in incidents],
+        files=[row[0] for row in files],
+    )
