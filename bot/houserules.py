@@ -7,7 +7,7 @@ from typing import Protocol
 
 from bot.errors import Private, Refusal
 from bot.models import listed
-from bot.prompt_rules import PromptRules, TooSlow
+from bot.prompt_rules import PromptRules, TooSlow, Unusable
 from storage import PromptRule, Store, Terms
 
 log = logging.getLogger(__name__)
@@ -119,6 +119,16 @@ class HouseRules:
             raise Refusal(
                 "Your prompt could not be checked by this server's rules about words in time, so "
                 "nothing was ordered; try again in a minute."
+            ) from None
+        except Unusable as unusable:
+            log.warning(
+                "Prompt rule %s of server %s cannot be used: an order was not taken. It is: %s",
+                *(unusable.rule.id, place.guild_id, unusable.rule.text),
+            )
+            raise Refusal(
+                "Your prompt could not be checked by this server's rules about words, so nothing "
+                "was ordered; ask a moderator to write the pattern of rule "
+                f"{unusable.rule.id} another way."
             ) from None
         if rule is not None:
             await self._servers.met(

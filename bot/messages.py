@@ -19,7 +19,7 @@ from bot.screen import Glimpse
 from bot.text import elide as elide
 from bot.text import inert as inert
 from bot.text import number, whole_lines
-from bot.trouble import AlreadyDone, Denied, translated, translation
+from bot.trouble import AlreadyDone, Denied, Expired, translated, translation
 from storage import Bill, Brief, DiskTrouble, Job, Mode, Relation, State
 
 log = logging.getLogger(__name__)
@@ -373,6 +373,9 @@ def explain(error: BaseException) -> str:
     """What a person is told when something they did raised *error*."""
     original = getattr(error, "original", error)
     match translation(original) or original:
+        case Expired() as late:  # the wire was slow, or we were
+            log.info("An interaction ended before it was answered: %s", late.raw)
+            return str(late)
         case Refusal() | Busy() | Unclear() | DiskTrouble() as known:
             return str(known)
         case app_commands.NoPrivateMessage():

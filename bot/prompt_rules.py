@@ -41,6 +41,14 @@ class TooSlow(Exception):
         self.rule = rule
 
 
+class Unusable(Exception):
+    """RE2 does not know the pattern of *rule*, which was saved by an earlier version."""
+
+    def __init__(self, rule: PromptRule) -> None:
+        super().__init__(rule.text)
+        self.rule = rule
+
+
 class PromptRules:
     """Asks the rules. A server waits for itself: its dear rules hold nobody else up."""
 
@@ -53,7 +61,7 @@ class PromptRules:
     async def met(
         self, guild_id: int, rules: Sequence[PromptRule], prompt: str
     ) -> PromptRule | None:
-        """The first of a server's *rules* that *prompt* meets. Raises `TooSlow`."""
+        """The first of a server's *rules* that *prompt* meets. Raises `TooSlow` or `Unusable`."""
         if not rules:
             return None
         turn = self._turns[guild_id]
@@ -80,8 +88,11 @@ class _Search:
         slowest, longest = self._rules[0], 0.0
         for rule in self._rules:
             began = time.monotonic()
-            if meets(rule, text):
-                return rule
+            try:
+                if meets(rule, text):
+                    return rule
+            except re2.error:
+                raise Unusable(rule) from None
             ended = time.monotonic()
             if ended - began > longest:
                 slowest, longest = rule, ended - began
@@ -176,16 +187,15 @@ def _alone(text: str, begin: int, end: int) -> bool:
     return not text[begin - 1 : begin].isalnum() and not text[end : end + 1].isalnum()
 
 
+# What RE2 does not know is an error, and never left to the `re` of Python, which can take years.
+re2.set_fallback_notification(re2.FALLBACK_EXCEPTION)
+
 _compiling = threading.Lock()  # what lru_cache would otherwise do twice at once
 
 
 @lru_cache(maxsize=1000)
 def _compile(pattern: str) -> Any:
-    options = re2.Options()
-    options.max_mem = MEMORY
-    options.log_errors = False
-    options.case_sensitive = False
-    return re2.compile(pattern, options)
+    return re2.compile(pattern, re2.IGNORECASE, max_mem=MEMORY)
 
 
 def _compiled(pattern: str) -> Any:

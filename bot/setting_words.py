@@ -2,10 +2,10 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["meant", "said_of"]
+__all__ = ["innermost", "meant", "said_of"]
 
 #: What to write, by the kind of pydantic's finding; `{…}` are its own figures.
 _WORDS: Mapping[str, str] = {
@@ -47,6 +47,16 @@ def said_of(error: Mapping[str, Any]) -> str:
         if kind.startswith(begin):
             return words.format_map(figures)
     return "its value is not one of those allowed"
+
+
+def innermost(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those *errors* that no other lies within: a list whose entry is wrong is not also short."""
+    places = [tuple(each["loc"]) for each in errors]
+
+    def holds(place: tuple[Any, ...]) -> bool:
+        return any(len(each) > len(place) and each[: len(place)] == place for each in places)
+
+    return [each for each in errors if not holds(tuple(each["loc"]))]
 
 
 def _written(value: object) -> str:

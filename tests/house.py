@@ -40,6 +40,7 @@ async def working(
     *,
     providers=None,
     environ=None,
+    sections=None,
     loopback=frozenset(),
     wall=None,
     results=Results,
@@ -59,6 +60,7 @@ async def working(
         async with deploy(
             settings_for(playground, fresh(data), **more),
             environ=environ or {},
+            sections=sections,
             clock=wall or playground.clock.now,
             steady=playground.clock.now,
             loopback=loopback,

@@ -24,7 +24,7 @@ PLACES = sorted(
 WORDS = (UNKNOWN, "broke on our side")
 #: Names and subjects that no form has, as a changed client may send them.
 FORGED = (
-    *("form:retry:x", "form:retry:", "form:retry:9:9", "form:nothing:1", "form:forbid:café"),
+    *("form:retry:x", "form:retry:", "form:retry:9:9:9", "form:nothing:1", "form:forbid:café"),
     *("form:budget:1", "form", "0123456789abcdef0123456789abcdef"),
 )
 

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -11,6 +12,7 @@ from bot.probes import storage_check
 from bot.settings import Settings
 from storage import CannotOpen, Locked, NotThere, look_into, open_store
 from storage.opening import DATABASE
+from storage.schema import migrate, migrations
 
 
 def everything(folder):
@@ -55,12 +57,25 @@ async def test_nothing_is_made_where_nothing_is(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("level", "said"), [(1, "An older Dailies"), (9999, "A newer Dailies")])
-async def test_another_schema_is_refused_and_not_brought_up(data, level, said):
-    with sqlite3.connect(data / DATABASE) as db:
+@pytest.mark.parametrize("level", range(1, len(migrations())))
+async def test_an_older_schema_is_refused_and_not_brought_up(tmp_path, level):
+    path = tmp_path / DATABASE
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        migrate(db, path, migrations()[:level])
+    before = everything(tmp_path)
+    with pytest.raises(CannotOpen, match=rf"An older Dailies .* \(schema {level};.*`dailies run`"):
+        async with look_into(tmp_path):
+            pass
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("level", "said"), [(1, "does not fit its schema 1"), (9999, "A newer Dailies")]
+)
+async def test_a_schema_that_is_not_known_is_refused_and_not_changed(data, level, said):
+    with closing(sqlite3.connect(data / DATABASE, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = DELETE")
         db.execute(f"PRAGMA user_version = {level}")
-    db.close()
     before = everything(data)
     with pytest.raises(CannotOpen, match=said):
         async with look_into(data):

@@ -9,7 +9,7 @@ import pytest
 from bot.models import Capability, Model, complete, usd
 from bot.providers._overrides import overridden
 from bot.providers.ltx import models
-from bot.settings import BadSetting
+from bot.settings import BadSetting, provider_sections, toml_settings
 from storage import Brief, Mode
 from tests.imitated import imitated
 
@@ -160,7 +160,8 @@ async def test_what_it_says_is_what_people_see_and_pay(media, tmp_path, monkeypa
         """
     )
     monkeypatch.chdir(tmp_path)
-    async with imitated(media, tmp_path / "data", only=("ltx",)) as place:
+    sections = provider_sections(toml_settings())
+    async with imitated(media, tmp_path / "data", only=("ltx",), sections=sections) as place:
         mira = place.people[0]
         asked = await mira.type("/video models")
         await asked.answered

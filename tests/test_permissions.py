@@ -57,7 +57,7 @@ ABOUT_A_CLIP = {
     "video show": ({"clip": "#{}"}, "### ✅ Done · #1", "### ✅ Done · #1"),
     "video cancel": ({"clip": "#{}"}, "Only <@", "#1 has ended already."),
     "video compare": ({"a": "#{}", "b": "#{}"}, "Those are the same", "Those are the same"),
-    "video again": ({"clip": "#{}"}, BUILD, ORDERED),
+    "video again": ({"clip": "#{}"}, BUILD, "That is take 1 (#1) once more."),
     "video extend": ({"clip": "#{}"}, BUILD, ORDERED),
     "video retake": ({"clip": "#{}"}, BUILD, ORDERED),
     "video hdr": ({"clip": "#{}"}, BUILD, "able-1 does not"),
@@ -358,17 +358,21 @@ async def by_menu(person, menu, message_id):
     return await sent(person, Kind.APPLICATION_COMMAND, data)
 
 
-async def said_to(person, command, options):
-    """The words of a first answer that is for this person alone; "" where it is a card."""
+async def said_to(person, command, options, *, beside=False):
+    """The words of a first answer that is for this person alone; "" where it is a card.
+
+    *beside* a card, too, may be such words.
+    """
     path = " ".join(command.split()[:2])
     before = {each.id for each in person.everything()}
     asked = await forced(person, path, options)
-    if asked.message is not None and asked.message.text and not asked.message.loading:
-        return asked.message.text if asked.ephemeral else ""
+    first = asked.message
+    if first is not None and first.text and not first.loading and (asked.ephemeral or not beside):
+        return first.text if asked.ephemeral else ""
 
     def news():
         now = [each for each in person.everything() if each.id not in before and each.text]
-        return [each for each in now if each.ephemeral or each.flags & 1 << 15]
+        return [each for each in now if each.ephemeral or (each.flags & 1 << 15 and not beside)]
 
     found = (await until(news))[-1]
     return found.text if found.ephemeral else ""
@@ -388,7 +392,8 @@ async def test_what_is_asked_about_somebody_elses_clip(playground, tmp_path, ada
             person.go(clip.channel_id)
             for command, row in {**ABOUT_A_CLIP, **NAMING_A_CLIP}.items():
                 options = {name: value.format(1) for name, value in row[0].items()}
-                words, wanted = await said_to(person, command, options), row[column]
+                wanted = row[column]
+                words = await said_to(person, command, options, beside=wanted != ORDERED)
                 assert wanted in words if wanted else not words, (person.name, command, words)
             for menu in ("Retake…", "Extend…"):
                 opened = await person.menu(person.message(clip.id), menu)

@@ -33,6 +33,16 @@ async def test_an_ordinary_pattern_is_taken(pattern):
     assert await accepted("pattern", pattern) == pattern
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [r"(a)\1", "(?=a)b", "(?<!a)b", "(?P<x>a)(?P=x)", "(?>a)b", "a++b", r"[^\W\d]", "(", "[", "*a"],
+)
+async def test_what_re2_does_not_know_is_no_rule(pattern):
+    """Python's own `re`, which knows most of these, can take years: nothing is left to it."""
+    with pytest.raises(Refusal, match="This pattern cannot be used: "):
+        await accepted("pattern", pattern)
+
+
 def test_cost_counts_the_processor_and_not_the_clock_on_the_wall():
     busy = iter([0.0, 1.0, 1.0, 1.001] * 100)  # a run that was interrupted, then one that was not
     assert cost("fox", clock=lambda: next(busy)) <= DEAR
@@ -90,6 +100,20 @@ async def test_what_could_not_be_checked_is_not_ordered_and_the_log_names_the_ru
         f"Prompt rule 1 of server 10 is too slow: an order was not taken. It is: {DEAR_PATTERN}"
         in (caplog.text)
     )
+
+
+async def test_a_saved_pattern_that_cannot_be_used_any_more_takes_no_order(tmp_path, caplog):
+    """Saved by a version whose RE2 knew it: it is neither skipped nor a bug of ours."""
+    async with open_store(tmp_path) as store:
+        by = By(guild_id=10, actor_id=1)
+        await store.servers.add_prompt_rule(by, "pattern", r"[^\W\d]ox")
+        place = Place(guild_id=10, channel_id=20, user_id=30)
+        with (
+            caplog.at_level(logging.WARNING),
+            pytest.raises(Refusal, match=r"ask a moderator to write the pattern of rule 1"),
+        ):
+            await HouseRules(store).check(place, "a fox", provider=None, model=None)
+    assert "Prompt rule 1 of server 10 cannot be used: an order was not taken" in caplog.text
 
 
 async def test_the_first_rule_that_is_met_is_named():

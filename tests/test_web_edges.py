@@ -21,15 +21,15 @@ async def web():
         heard.append((token, body))
 
     listener = Web([], called_back=called_back)
-    await listener.start("127.0.0.1", 0)
+    await listener.start_callbacks("127.0.0.1", 0)
     listener.heard = heard
     yield listener
-    await listener.stop()
+    await listener.close()
 
 
 async def sent(web, data: bytes, *, leaves: bool = False) -> bytes:
     """What comes back, up to its end; "" for who *leaves* before."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", web.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", web.callback_port)
     writer.write(data)
     try:
         await writer.drain()

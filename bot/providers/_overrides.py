@@ -23,7 +23,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.models import Capability, Model, Price, Shape
-from bot.setting_words import said_of
+from bot.setting_words import innermost, said_of
 from bot.settings import BadSetting
 
 __all__ = ["overridden"]
@@ -92,7 +92,7 @@ def overridden(
             "\n".join(
                 f"{'.'.join(['providers', provider, *(str(step) for step in each['loc'])])} "
                 f"in dailies.toml cannot be used: {said_of(each)}."
-                for each in error.errors(include_url=False, include_input=False)
+                for each in innermost(error.errors(include_url=False, include_input=False))
             )
         ) from None
     known = {model.name: model for model in models}
