@@ -1,7 +1,7 @@
 """Makes any picture look as it should on an ordinary screen: square pixels, BT.709, tagged so.
 
 Light in PQ or HLG, as phones record it, is mapped to that of a screen, once. What a clip does not
-say about its colours is taken to be BT.709, as players take it.
+say about its colours is taken as players take it: BT.601 in a small picture, BT.709 in a large one.
 """
 
 from bot.decoding import Picture
@@ -9,7 +9,10 @@ from bot.decoding import Picture
 __all__ = ["TAGGED", "fitted", "screen", "still"]
 
 _BT2020 = 9  #: ISO 23091-2
+_BT709 = 1  #: the same
+_BT601 = frozenset({5, 6})  #: the same: that of 625 lines and that of 525
 _UNKNOWN = 2
+_LARGE = 720  #: lines from which on browsers take an untold matrix to be BT.709
 #: What a frame says about itself once it is in BT.709.
 TAGGED = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
 #: Candelas a square meter of white in graphics and text, which become a screen's white (BT.2408).
@@ -38,7 +41,7 @@ def _converted(picture: Picture, width: int, height: int) -> str:
     scale = f"scale={width}:{height}:flags=bicubic"
     if not picture.hdr and picture.primaries != _BT2020:
         # A range that is not told is the one of video; ffmpeg knows what RGB uses.
-        known = "" if picture.matrix != _UNKNOWN else ":in_color_matrix=bt709"
+        known = "" if picture.matrix != _UNKNOWN else f":in_color_matrix={_guessed(picture)}"
         return f"{scale}{known}:out_color_matrix=bt709:out_range=tv"
     transfer = {16: "smpte2084", 18: "arib-std-b67"}.get(picture.transfer, "bt709")
     source = [
@@ -55,3 +58,10 @@ def _converted(picture: Picture, width: int, height: int) -> str:
         f"{scale},format=yuv444p16|gbrp16,{linear},format=gbrpf32le,zscale=p=bt709,{bent},"
         "zscale=t=bt709:m=bt709:r=limited,format=yuv444p"
     )
+
+
+def _guessed(picture: Picture) -> str:
+    """The matrix of a picture that does not tell it: that of its primaries, or of its size."""
+    if picture.primaries in _BT601:
+        return "bt601"
+    return "bt709" if picture.primaries == _BT709 or picture.stored[1] >= _LARGE else "bt601"

@@ -104,8 +104,8 @@ class Shelf:
     async def at_hand(self, file: str) -> Path:
         """Our copy of a file, brought back from the bucket if it is not here; it stays a while.
 
-        Whoever stops waiting does not stop it from coming. Raises `Refusal` where it is not kept
-        or there is no room for it, `Busy` while the bucket cannot be asked.
+        Whoever stops waiting does not stop it from coming. Raises `Refusal` where it is not kept,
+        `Trouble` where there is no room for it, `Busy` while the bucket cannot be asked.
         """
         path = self._data / file
         async with self._going:

@@ -10,7 +10,7 @@ import pytest
 
 from bot.archive import Archive
 from bot.bucket import PART, Bucket
-from bot.errors import Busy, Refusal
+from bot.errors import Busy, Refusal, Trouble
 from bot.settings import BadSetting, Settings
 from bot.shelf import DAY, FRESH, GIB, Shelf
 from storage import Brief, Input, State, open_store
@@ -359,7 +359,7 @@ async def test_what_cannot_be_brought_back_is_said(store, s3, archive, tmp_path,
     await archive.work()
     await shelf(store, tmp_path, archive, clock, room=1 / GIB).tidy()
     full = shelf(store, tmp_path, archive, clock, spare=1, free=lambda _: GIB)
-    with pytest.raises(Refusal, match="The file of #1 lies in the bucket, and the disk"):
+    with pytest.raises(Trouble, match="The file of #1 lies in the bucket, and the disk"):
         await full.at_hand(job.file)
     keeper = shelf(store, tmp_path, archive, clock)
     s3.down = True

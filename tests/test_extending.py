@@ -156,7 +156,7 @@ async def test_a_native_extension_runs_on_at_both_ends(playground, tmp_path, mir
                 "/video extend", clip="1", direction=direction, duration=2, provider="local"
             )
             await asked.answered
-            made = await saved(await clip_of(mira, number, 90), tmp_path / f"{direction}.mp4")
+            made = await saved(await clip_of(mira, number), tmp_path / f"{direction}.mp4")
             info = await probe(made)
             first = await probe(await saved(clip, tmp_path / "first.mp4"))
             assert (info.width, info.height, info.fps) == (first.width, first.height, first.fps)

@@ -269,6 +269,39 @@ async def test_clips_without_sound_are_joined_without_sound(tmp_path):
     assert (clip.audio_codec, clip.frames) == (None, 24)
 
 
+@pytest.mark.parametrize(
+    ("size", "matrix", "told"),
+    [
+        ("320x180", "bt601", ""),
+        ("1280x720", "bt709", ""),
+        ("720x1280", "bt709", ""),
+        ("320x180", "bt709", "colorspace=bt709"),
+        ("1280x720", "bt601", "colorspace=smpte170m"),
+        ("320x180", "bt709", "color_primaries=bt709"),
+        ("1280x720", "bt601", "color_primaries=bt470bg"),
+    ],
+)
+async def test_colours_stay_what_a_player_shows(tmp_path, size, matrix, told):
+    """Green is farthest apart between the two matrices; a browser guesses what is not told."""
+    clip, joined = tmp_path / "clip.mp4", tmp_path / "joined.mp4"
+    none = "colorspace=unknown:color_primaries=unknown:color_trc=unknown"
+    tags = f"setparams={none}" + (f",setparams={told}" if told else "")
+    await ffmpeg(
+        *("-f", "lavfi", "-i", f"color=c=lime:s={size}:r=24:d=0.2,format=rgb24"),
+        *("-vf", f"scale=out_color_matrix={matrix}:out_range=tv,format=yuv420p,{tags}"),
+        *(*H264_AAC, *QUALITY, clip),
+        timeout=30,
+    )
+    found = (await media.with_picture(clip)).picture
+    assert (found.matrix == 2) == ("colorspace" not in told)
+    assert found.primaries == {"bt709": 1, "bt470bg": 5}.get(told.partition("primaries=")[2], 2)
+    assert close(await colour_at(clip, 0.1), GREEN)
+    await joining.join([clip], joined)
+    made = (await media.with_picture(joined)).picture
+    assert (made.matrix, made.primaries, made.transfer) == (1, 1, 1)
+    assert close(await colour_at(joined, 0.1), GREEN)
+
+
 async def test_a_cut_is_exact_to_the_frame(tmp_path):
     parts = [await make(tmp_path / f"{c}.mp4", c, seconds=0.5) for c in ("red", "lime", "blue")]
     await joining.join(parts, tmp_path / "all.mp4")

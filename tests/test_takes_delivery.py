@@ -212,7 +212,7 @@ async def test_a_clip_that_cannot_be_joined_is_posted_as_the_part_it_is(
     assert "it could not be joined to the other clip" in piece.text
     asked = await mira.type("/video show", clip="1", public=True)
     await asked.answered
-    assert asked.message.text == "The file of #1 is not kept any more."
+    assert asked.message.text == "The file of #1 is not kept any more; 🎲 makes it anew."
 
 
 async def test_a_post_is_found_by_history_when_the_nonce_is_forgotten(
