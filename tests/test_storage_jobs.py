@@ -45,12 +45,12 @@ def jobs(store: Store) -> Jobs:
 
 
 def ways() -> dict[State, list[State]]:
-    """The shortest way from QUEUED to every state."""
+    """The shortest way from QUEUED to every state, without a job that ended and came back."""
     found: dict[State, list[State]] = {State.QUEUED: []}
     todo = deque([State.QUEUED])
     while todo:
         state = todo.popleft()
-        for after in sorted(MOVES[state]):
+        for after in sorted(MOVES[state] if state not in ENDED else ()):
             if after not in found:
                 found[after] = [*found[state], after]
                 todo.append(after)

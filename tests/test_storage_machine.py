@@ -375,7 +375,7 @@ class Bank(RuleBasedStateMachine):
     def write(self, act: Callable[[sqlite3.Connection, float], Any]) -> Any:
         now = self.now()
         self.marked = now
-        [outcome] = _commit(self.db, [lambda db: act(db, advance(db, now))])
+        [outcome], _ = _commit(self.db, [lambda db: act(db, advance(db, now))], None)
         if outcome.error is not None:
             raise outcome.error
         return outcome.value
