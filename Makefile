@@ -1,13 +1,13 @@
 # The two commands of the README are `make playground` and `make test`; each stands alone on a fresh clone.
 PYTHON ?= python3
 BIN := .venv/bin
-# Many tests wait for something: three at a time keep two cores at work.
-WORKERS ?= 3
+# Many tests wait for something: five at a time keep two cores at work.
+WORKERS ?= 5
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install playground test check doors fmt lint types prove bench requirements readme screenshots migration clean
+.PHONY: help install playground test check page doors fmt lint types prove bench requirements readme screenshots migration clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,10 +24,10 @@ install: .venv/installed ## make .venv, with everything pinned
 playground: install ## open a Discord on this machine with the bot in it
 	$(BIN)/dailies playground
 
-test: install lint types ## lint, types and every test
+test: install lint types page ## lint, types and every test
 	$(PYTEST)
 
-check: install lint types ## lint, types and the fast tests: what to run after each change
+check: install lint types page ## lint, types and the fast tests: what to run after each change
 	$(PYTEST) -m "not slow and not browser and not prove"
 
 fmt: install ## format the code, and mend what ruff can mend
@@ -40,6 +40,16 @@ lint: install ## ruff
 
 types: install ## mypy
 	$(BIN)/mypy
+
+# The page's JavaScript: linted, typed and tested where npm is there; always in CI.
+page: ## lint, type-check and test the page's JavaScript
+	@if command -v npm >/dev/null; then \
+		{ [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent --no-audit --no-fund; } && npm run --silent lint && npm run --silent types && npm test --silent; \
+	elif [ -n "$$CI" ]; then \
+		echo "The page's JavaScript cannot be checked: npm is not there." >&2; exit 1; \
+	else \
+		echo "The page's JavaScript is not checked: npm is not there."; \
+	fi
 
 # Each way in, tried as a stranger would: the wheel in an empty environment, the image's own steps.
 doors: install ## go through each way in as a stranger would

@@ -34,7 +34,9 @@ export function showPicture({ address, alt, name }) {
   });
   dialog.addEventListener("close", () => {
     dialog.remove();
-    opener?.focus();
+    if (opener instanceof HTMLElement) {
+      opener.focus();
+    }
   });
   document.body.append(dialog);
   dialog.showModal();

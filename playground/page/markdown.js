@@ -140,6 +140,7 @@ function nest(rows, start, depth) {
 }
 
 // In this order: the first rule that matches at a place wins. Each pattern is tried at one place only ("y").
+/** @type {{pattern: RegExp, make: Function, length?: Function}[]} */
 const INLINE = [
   { pattern: /\\([^\sA-Za-z0-9])/y, make: ([, sign]) => sign },
   {

@@ -27,7 +27,11 @@ function fileOf(url) {
   return url.split("?")[0];
 }
 
-/** "image", "video", "audio" or "file". */
+/**
+ * "image", "video", "audio" or "file".
+ *
+ * @param {{content_type?: string, filename?: string, url?: string}} item
+ */
 function kindOf({ content_type: type, filename, url }) {
   const family = /^(image|video|audio)\//.exec(type ?? "")?.[1];
   if (family) {
@@ -201,7 +205,7 @@ function fileLine(item, address, iconName) {
 
 function pauseOthers(playing) {
   for (const other of document.querySelectorAll("video, audio")) {
-    if (other !== playing) {
+    if (other instanceof HTMLMediaElement && other !== playing) {
       other.pause();
     }
   }

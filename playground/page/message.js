@@ -38,7 +38,7 @@ export function continues(previous, message) {
     !isSystem(previous) &&
     isEphemeral(previous) === isEphemeral(message) &&
     !state.channels.has(previous.id) &&
-    new Date(message.timestamp) - new Date(previous.timestamp) < TOGETHER
+    Date.parse(message.timestamp) - Date.parse(previous.timestamp) < TOGETHER
   );
 }
 
@@ -51,6 +51,7 @@ function isSystem(message) {
 }
 
 // The parts of a message, top to bottom: [name, what it is drawn from, how it is drawn].
+/** @type {[string, (message: any) => any, (message: any) => any][]} */
 const PARTS = [
   [
     "above",
@@ -136,7 +137,8 @@ export function updateMessage(element, message) {
 
 /** Fill a part anew; clips already loaded are kept, and so is the focus. */
 function redraw(part, children) {
-  const focused = part.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  const active = /** @type {HTMLElement} */ (document.activeElement);
+  const focused = part.contains(active) ? active.dataset.key : null;
   const loaded = new Map(
     [...part.querySelectorAll("[data-file]")].map((media) => [media.dataset.file, media]),
   );

@@ -186,7 +186,7 @@ function makeField(component, label) {
     case KIND.CHECKBOXES:
       return optionField(component, "checkbox");
     case KIND.CHECKBOX:
-      return checkbox(component, label);
+      return checkbox(component);
     default:
       return selectField(component, label);
   }

@@ -31,7 +31,7 @@ export async function perform(message, control, start) {
   failures.delete(message.id);
   control.classList.add("busy");
   control.setAttribute("aria-busy", "true");
-  let sentence = null;
+  let sentence;
   try {
     const sent = await start();
     const outcome = await sent.outcome;

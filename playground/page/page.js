@@ -107,7 +107,10 @@ function openDrawer() {
   part("places").inert = false;
   part("main").inert = true;
   drawer.setAttribute("aria-expanded", "true");
-  part("place-list").querySelector('[aria-current="page"]')?.focus();
+  const current = part("place-list").querySelector('[aria-current="page"]');
+  if (current instanceof HTMLElement) {
+    current.focus();
+  }
 }
 
 function closeDrawer() {

@@ -40,9 +40,8 @@ function isPrivate(channel) {
 
 /** Draw the list into `frame`; `onGo()` is called after a place was chosen. */
 export function drawPlaces(frame, onGo) {
-  const focused = frame.contains(document.activeElement)
-    ? document.activeElement.dataset.key
-    : null;
+  const active = /** @type {HTMLElement} */ (document.activeElement);
+  const focused = frame.contains(active) ? active.dataset.key : null;
   const channels = state.channelList();
   const direct = channels.filter((channel) => channel.type === DM);
   const rest = channels.filter((channel) => channel.type !== DM);

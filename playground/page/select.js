@@ -73,6 +73,9 @@ function withDefaults(component, items) {
 /**
  * The field. `onChange(values)` is called when a choice is made (a multiple one: when its list is
  * closed). `chosen`, if given, is what was chosen before. `element.values()` reads it.
+ *
+ * @param {any} component
+ * @param {{chosen?: any[] | null, onChange?: (values: any[]) => void, label?: string}} options
  */
 export function selectElement(component, { chosen = null, onChange = () => {}, label }) {
   const most = component.max_values ?? 1;

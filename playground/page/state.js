@@ -61,7 +61,9 @@ class State extends EventTarget {
 
   /** Call `listener(detail)` whenever `name` happens. */
   on(name, listener) {
-    this.addEventListener(name, (event) => listener(event.detail));
+    this.addEventListener(name, (event) =>
+      listener(/** @type {CustomEvent} */ (event).detail),
+    );
   }
 
   room(place) {

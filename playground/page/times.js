@@ -32,6 +32,7 @@ const STYLES = {
 };
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 
+/** @type {[number, Intl.RelativeTimeFormatUnit][]} */
 const STEPS = [
   [365 * DAY, "year"],
   [30 * DAY, "month"],
@@ -103,7 +104,9 @@ function startOfDay(date) {
 
 /** Rewrites every relative moment on the page. */
 function refresh() {
-  for (const element of document.querySelectorAll("time[data-relative]")) {
+  for (const element of /** @type {NodeListOf<HTMLElement>} */ (
+    document.querySelectorAll("time[data-relative]")
+  )) {
     const text = fromNow(Number(element.dataset.relative));
     if (element.textContent !== text) {
       element.textContent = text;

@@ -115,6 +115,10 @@ const NO = new Set(["false", "no", "off", "0"]);
 /**
  * What Discord sends for a typed value: {value} or {wrong: sentence}. Ids of people, roles and
  * channels are looked up by `find(option, text)`, which returns an id or null.
+ *
+ * @param {any} option
+ * @param {string} text
+ * @param {(option: any, text: string) => string | null} find
  */
 export function readValue(option, text, find = () => null) {
   const refuse = (sentence) => ({ wrong: `${option.name} ${sentence}` });
