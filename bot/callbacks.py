@@ -52,33 +52,46 @@ class Callbacks:
         if job.state in {State.RENDERING, State.EXPIRED}:
             self._called(job, named)
             return
-        if job.state is State.SUBMITTING and self._steps.named.get(token) == named:
-            raise Busy("It is just being sent.")  # the provider knows it, as was asked before
+        if self._steps.named.get(token) != named and not await self._known(job, provider, named):
+            return
+        # Asking took a while; and what was found out is kept, though the job moves just now.
+        while not await self._kept(token, named):
+            pass
+
+    async def _known(self, job: Job, provider: Provider, named: str) -> bool:
+        """Whether *provider* knows *named*, and no other job is called that.
+
+        Raises `Busy` where that cannot be found out now.
+        """
         if self._steps.pace.soonest(job, provider) > self._clock():
             raise Busy("It was asked about just now.")
         known = await self._jobs.by_remote(job.provider, named)
         if known is not None and known.id != job.id:
-            return  # that clip is another job's
+            return False  # that clip is another job's
         try:
             await provider.poll(self._steps.order(job, provider), named)
         except Refusal as refusal:
-            if refusal.failure is Failure.LOST:
-                return  # it does not know that id: the callback was forged
+            return refusal.failure is not Failure.LOST  # else the callback was forged
         except Unclear as error:
             raise Busy(str(error)) from error
         finally:
             self._steps.pace.answered(job)
-        job = await self._jobs.by_token(token)  # asking took a while
+        return True
+
+    async def _kept(self, token: str, named: str) -> bool:
+        """Use what the provider said of an attempt; False where its job moved meanwhile."""
+        job = await self._jobs.by_token(token)
         if job is None:
-            return
+            return True
         match job.state:
             case State.SUBMITTING:
-                self._steps.named[token] = named  # in case the reply is lost
+                self._steps.named[token] = named  # in case the reply is, or has just been, lost
                 raise Busy("It is just being sent.")
             case State.UNCLEAR:
-                await self._adopt(job, named)
+                return await self._adopt(job, named)
             case _:
                 self._called(job, named)
+        return True
 
     def _called(self, job: Job, named: str) -> None:
         """Ask about *job* now, if that is what its provider calls it."""
@@ -87,18 +100,23 @@ class Callbacks:
                 self._steps.results.hurry(job)
             self._wake(job)
 
-    async def _adopt(self, job: Job, named: str) -> None:
-        """Go on with an unclear *job*, now that its provider knows it as *named*."""
+    async def _adopt(self, job: Job, named: str) -> bool:
+        """Go on with an unclear *job*, now that its provider knows it as *named*.
+
+        False where it moved just now, such as when its requester has been told.
+        """
         now = self._clock()
         adopted = job.to(State.RENDERING, now=now, due_at=now, remote_id=named, error=None)
         try:
             saved = await self._jobs.save(
                 replace(adopted, failure=None, billed="no"), "called back"
             )
-        except Stale as stale:
-            raise Busy("It moved just now.") from stale
+        except Stale:
+            return False
+        self._steps.named.pop(job.token or "", None)
         log.info("Job %s was found by a callback", job.id)
         self._places.keep(job.provider, job.id)
         self._places.seen(job)
         self._screen.show(saved, Glimpse())
         self._wake(saved)
+        return True

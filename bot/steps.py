@@ -30,7 +30,6 @@ PATIENCE = 12  #: tries of a step whose failure may pass, such as a download
 OWED_LEAST, OWED_MOST = 300.0, 3600.0  #: seconds between two tries of a post that is owed
 REJECTED_AGAIN = 24 * 3600.0  #: the same, where Discord does not take what it says
 NOTICE_LASTS = 7 * 24 * 3600.0  #: seconds for which a notice is owed; a clip is while it is kept
-SAVED_LATER = 30.0  #: seconds until a job is looked at whose next step could not be written down
 CARD_WITHIN = 10.0  #: seconds for its card to stand, before a job goes on without one
 REPEATS = 10  #: times that an order is sent again which its provider answered with “not now”
 HANGS = 8  #: times in a row that a job waits for a program that hangs, before a person must look
@@ -98,7 +97,7 @@ class Steps:
         self.results = results(store, providers, data=data, order=self.order, pace=self.pace)
         self._unheard: dict[int, float] = {}  # since when overdue jobs' providers do not answer
         self.glimpses: dict[int, Glimpse] = {}  #: of jobs that a provider is working on
-        self.named: dict[str, str] = {}  #: what a callback called an attempt that is being sent
+        self.named: dict[str, str] = {}  #: what callbacks called attempts without a reply
         self.without_card: set[int] = set()  #: jobs whose card cannot be posted just now
         self.stopping = False  #: nothing new is begun
         self._posted: dict[int, int] = {}  # messages of clips that were owed, until it is noted
@@ -111,7 +110,7 @@ class Steps:
         self.troubles.over(job.id)
         if before.state in {State.EXPIRED, State.FETCHING} and job.state is not before.state:
             self.results.forget(job)
-        if before.state is State.SUBMITTING:
+        if job.state not in {State.SUBMITTING, State.UNCLEAR}:
             self.named.pop(before.token or "", None)
         if job.due_at is None:
             self.rejected.discard(job.id)
@@ -270,10 +269,9 @@ class Steps:
         if saving is not None:
             try:
                 job = await saving
-            except DiskTrouble as trouble:
-                log.warning("Job %s was not sent: %s", job.id, trouble)
-                self._places.let_go(job)
-                return self._clock() + SAVED_LATER
+            except Exception:
+                self._places.let_go(job)  # it was not sent
+                raise
         elif isinstance(answer, Receipt | Unclear):  # it did not say so, and sent it
             job = await save(self._intention(job))
         match answer:

@@ -93,7 +93,6 @@ class Worker:
 
     def wake(self, job: Job) -> None:
         """Look at *job* now, though its row may say later: its provider has called back."""
-        self._set_aside.discard(job.id)
         self._schedule.plan(job.id, self._clock())
 
     def without_card(self, job: Job) -> None:
@@ -129,7 +128,8 @@ class Worker:
                 self._owed[job.id] = self._clock()
             self._schedule.plan(job.id, min(job.due_at, latest))
         for late in await self._jobs.late(self._clock() - self._kept_longest()):
-            self._schedule.plan(late.id, latest)
+            if late.id not in self._schedule:  # those whose person was not told are due before
+                self._schedule.plan(late.id, latest)
         for ended in await self._jobs.ended(since=self._clock() - FRESH):
             # Whoever ran before may have died between an ending and its card.
             self._screen.show(ended, Glimpse())
@@ -168,7 +168,7 @@ class Worker:
                 log.warning("Job %s was due and nobody had it", due.id)
                 self._schedule.plan(due.id, due.due_at)
         for late in await self._jobs.late(now - self._kept_longest()):
-            if late.id not in self._schedule:
+            if late.id not in self._schedule and late.id not in self._set_aside:
                 self._schedule.plan(late.id, now)
         for job in await self._jobs.without_card(before=now - CARD_WITHIN):
             self._screen.ensure_card(job)
@@ -231,6 +231,7 @@ class Worker:
 
     async def _look(self, id: int) -> float | None:
         """One look, one action, one save. When to look again, or None."""
+        self._set_aside.discard(id)  # it changed, or somebody asked for it
         job = await self._jobs.get(id)
         if job is not None:
             self._schedule.seen(id, job.rev, all_of_it=True)
@@ -261,7 +262,7 @@ class Worker:
             try:
                 await save(outcome)
             except (Stale, IllegalMove):
-                del self._unsaved[id]
+                self._forget_unsaved(id)
                 raise
             except (DiskTrouble, OSError):
                 raise  # it is not the row's fault, and passes
@@ -270,8 +271,7 @@ class Worker:
                     raise
                 log.exception("What became of job %s cannot be written down: %r", id, outcome)
                 return await self._park(row, outcome, save)
-            del self._unsaved[id]
-            self._unsavable.pop(id, None)
+            self._forget_unsaved(id)
             if before.state is State.FETCHING:
                 await self._estimates.learn(row.provider, row.model)
             if row.state is not State.SUBMITTING:
@@ -283,9 +283,12 @@ class Worker:
         self._unsavable[id] = self._unsavable.get(id, 0) + 1
         return self._unsavable[id] >= SAVES
 
+    def _forget_unsaved(self, id: int) -> None:
+        self._unsaved.pop(id, None)
+        self._unsavable.pop(id, None)
+
     async def _park(self, job: Job, outcome: Job, save: Save) -> float | None:
         """Give *job* to a moderator, with as much of *outcome* as can be written down."""
-        del self._unsaved[job.id], self._unsavable[job.id]
         if State.REVIEW in MOVES[job.state]:
             now = self._clock()
             parked = job.to(
@@ -298,13 +301,19 @@ class Worker:
             fuller = replace(parked, remote_id=outcome.remote_id, file=outcome.file)
             for change in (fuller, parked):
                 try:
-                    return (await save(change)).due_at
-                except (Stale, IllegalMove, DiskTrouble, OSError):
+                    due_at = (await save(change)).due_at
+                except (Stale, IllegalMove):
+                    self._forget_unsaved(job.id)
                     raise
+                except (DiskTrouble, OSError):
+                    raise  # it is tried again with all that is known
                 except Exception:
                     log.exception("Job %s could not be parked", job.id)
                     continue
+                self._forget_unsaved(job.id)
+                return due_at
         log.critical("Job %s is left alone until a person or a restart takes it up", job.id)
+        self._forget_unsaved(job.id)
         self._set_aside.add(job.id)
         self._places.let_go(job)
         return None

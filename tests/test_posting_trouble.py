@@ -168,7 +168,7 @@ async def test_a_card_is_written_once_discord_takes_edits_again(playground, mira
     asked = await mira.type("/video text", prompt=WORDS)
     await asked.answered
     await mira.wait_for("### Takes")
-    playground.trouble("PATCH", r"/messages/@original$", EDGE_503, times=6)
+    playground.trouble("PATCH", r"/messages/@original$", EDGE_503, times=3)
     playground.trouble("PATCH", rf"/messages/{asked.message.id}$", EDGE_503, times=2)
     plain.holds = False
     await clip_of(mira)

@@ -215,6 +215,47 @@ async def test_an_order_that_may_have_arrived_is_never_sent_twice(house, provide
     assert screen.told == [(job.id, State.UNCLEAR, "its reply was lost")]
 
 
+async def test_what_a_callback_settled_is_kept_though_its_job_moves_meanwhile(
+    store, screen, clock, tmp_path
+):
+    """Its requester is told just then; whoever calls back calls no more once we asked too often."""
+
+    class Calling(FakeProvider):
+        def callback(self, body):
+            return body.decode()
+
+    class Moving:
+        """Jobs of which somebody else is always writing, for a while."""
+
+        def __init__(self, jobs):
+            self._jobs, self.left = jobs, 3
+
+        def __getattr__(self, name):
+            return getattr(self._jobs, name)
+
+        async def save(self, job, why="", **options):
+            if why == "called back" and self.left:
+                self.left -= 1
+                await self._jobs.save(await self._jobs.get(job.id))
+            return await self._jobs.save(job, why, **options)
+
+    store.jobs = Moving(store.jobs)
+    provider = Calling()
+    house = House(store, {"fake": provider}, screen, clock, tmp_path)
+    job = await house.order()
+    provider.submits.append(Unclear("its reply was lost"))
+    await house.run()
+    job = await house.get(job)
+    assert job.state is State.UNCLEAR
+
+    await house.worker.callbacks.hear(job.token, b"remote-1")
+    assert store.jobs.left == 0
+    await house.run()
+    assert (await house.get(job)).state is State.DONE
+    assert len(provider.submitted) == 1
+    assert await store.check() == []
+
+
 async def test_a_bug_while_submitting_counts_as_having_been_sent(house, provider):
     job = await house.order()
     provider.submits.append(RuntimeError("bug"))
@@ -783,6 +824,23 @@ async def test_so_is_one_of_which_only_the_next_process_hears(
     assert again.screen.delivered == [(job.id, b"clip", False)]
 
 
+async def test_who_was_not_told_yet_is_told_by_the_next_process_at_once(
+    house, provider, store, clock, tmp_path, screen
+):
+    """And not only once it is time to ask whether the clip has come late."""
+    job = await house.order()
+    provider.polls.extend([RUNNING] * 10_000)
+    await house.run_now()
+    clock.advance(601)
+    screen.script.append(Busy("Discord is having trouble."))
+    while (await house.get(job)).state is not State.EXPIRED:
+        await house.worker.step()
+    clock.advance(1)
+    again = await restarted(house, store, provider, clock, tmp_path)
+    await again.run_now()
+    assert [told[0] for told in again.screen.told] == [job.id]
+
+
 async def test_nobody_asks_longer_than_the_result_is_kept(house, provider, store, clock, tmp_path):
     job = await given_up(house, provider, clock)
     before = len(provider.polled)
@@ -883,6 +941,35 @@ async def test_a_row_that_nothing_can_be_written_down_of_is_parked_and_the_rest_
     assert (await house.get(other)).state is State.DONE
     assert not await house.worker.step()
     assert await store.check() == []
+
+
+async def test_what_became_of_such_a_row_outlives_a_full_disk(house, provider, store):
+    """Trouble with the disk in the middle of that costs nothing that is known."""
+
+    class Odd:
+        """Takes no row with the clip's address, and has no room for the next one either."""
+
+        def __init__(self, jobs):
+            self._jobs, self.full = jobs, 3
+
+        def __getattr__(self, name):
+            return getattr(self._jobs, name)
+
+        async def save(self, job, why="", **options):
+            if job.state is State.RENDERING:
+                raise ValueError("cannot be stored")
+            if job.state is State.REVIEW and self.full:
+                self.full -= 1
+                raise full()
+            return await self._jobs.save(job, why, **options)
+
+    store.jobs = Odd(store.jobs)
+    house = House(store, {"fake": provider}, Screen(), house.clock, house.data)
+    job = await house.order()
+    await until_over(house, house.clock, 600, stride=31)
+    job = await house.get(job)
+    assert (job.state, job.remote_id, job.billed) == (State.REVIEW, "remote-1", "unknown")
+    assert len(provider.submitted) == 1
 
 
 # Trouble of ours.
