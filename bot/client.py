@@ -47,7 +47,7 @@ CARD_AGAIN = (
 TOKEN_LASTS = 14 * 60.0  #: seconds that an interaction's token is used; Discord ends it at 15 min
 
 #: What the bot must be allowed to, in the channel it is asked in.
-HEARTBEAT_ENDS = 2.0  #: seconds that a session's thread is given to end
+SESSION_ENDS = 2.0  #: seconds that a session is given to close, and its thread to end
 NEEDED = discord.Permissions(
     view_channel=True,
     send_messages=True,
@@ -181,21 +181,23 @@ class Dailies(commands.Bot):
             task.cancel()
         await self._cards.settle()
         await self.delivery.close()
+        await self._end_sessions()
         await super().close()
-        await self._end_heartbeats()
 
-    async def _end_heartbeats(self) -> None:
-        """End the threads that keep our sessions alive.
+    async def _end_sessions(self) -> None:
+        """Close our sessions, and end the threads that keep them alive.
 
-        One that was given up while it began has its thread still; it would speak to a loop that
-        is closed by then.
+        One that was given up while it began is known by nothing but its thread, which would speak
+        to a loop that is closed by then.
         """
         for thread in threading.enumerate():
             if not isinstance(thread, discord.gateway.KeepAliveHandler):
                 continue
             if thread.ws._connection is self._connection:  # noqa: SLF001  # nothing else says whose
+                with suppress(TimeoutError, OSError):
+                    await asyncio.wait_for(thread.ws.close(code=1000), SESSION_ENDS)
                 thread.stop()
-                await asyncio.to_thread(thread.join, timeout=HEARTBEAT_ENDS)
+                await asyncio.to_thread(thread.join, timeout=SESSION_ENDS)
 
     # Answering.
 

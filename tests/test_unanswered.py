@@ -214,7 +214,7 @@ async def test_a_card_that_was_answered_and_not_noted_is_found(
 ):
     maker = await cardless(ended=False)
     async with working(playground, tmp_path, providers=maker) as second:
-        playground.clock.advance(11)
+        playground.clock.advance(61)
         await told_once(mira, second)
 
 
