@@ -4,11 +4,13 @@ An answer that Discord took and whose confirmation was lost is refused the secon
 acknowledged"): that is a yes, and what stands there is written to from then on.
 """
 
+from contextlib import suppress
 from typing import Any
 
 import discord
 
-from bot.trouble import AlreadyDone, Expired, Lost, translated
+from bot.errors import Busy
+from bot.trouble import AlreadyDone, Denied, Expired, Lost, translated
 
 SILENT = discord.AllowedMentions.none()
 #: In an interaction's `extras`: that a "thinking…" for everybody stands there, whatever
@@ -63,6 +65,14 @@ async def show(interaction: discord.Interaction[Any], view: discord.ui.LayoutVie
         else:
             return shown.id
     raise AssertionError("unreachable")
+
+
+async def clear(interaction: discord.Interaction[Any], *, but: int | None) -> None:
+    """Take a "thinking…" away that nothing follows, unless message *but* is what stands there."""
+    with suppress(Denied, Busy), translated():
+        shown = await interaction.original_response()
+        if shown.id != but:
+            await interaction.delete_original_response()
 
 
 async def change(interaction: discord.Interaction[Any], **message: Any) -> None:

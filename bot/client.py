@@ -5,6 +5,8 @@ import hashlib
 import importlib
 import json
 import logging
+import math
+import threading
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
@@ -45,6 +47,7 @@ CARD_AGAIN = (
 TOKEN_LASTS = 14 * 60.0  #: seconds that an interaction's token is used; Discord ends it at 15 min
 
 #: What the bot must be allowed to, in the channel it is asked in.
+SESSION_ENDS = 2.0  #: seconds that a session is given to close, and its thread to end
 NEEDED = discord.Permissions(
     view_channel=True,
     send_messages=True,
@@ -134,6 +137,7 @@ class Dailies(commands.Bot):
         self._late: set[asyncio.Task[None]] = set()  # cards that wait for their posters
         self._answering: set[asyncio.Task[Any]] = set()  # orders, and the cards that they get
         self._giving: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._waiting: dict[int, Interaction] = {}  # "thinking…" of jobs whose card is elsewhere
         self._no_card: dict[int, tuple[float, float]] = {}  # when to try again, and the wait then
         self._cards = Cards(self._edit, fast=lambda job: self._token(job) is not None, clock=clock)
         self.versions = Versions(studio, data=data, shelf=shelf, clock=clock)
@@ -177,7 +181,23 @@ class Dailies(commands.Bot):
             task.cancel()
         await self._cards.settle()
         await self.delivery.close()
+        await self._end_sessions()
         await super().close()
+
+    async def _end_sessions(self) -> None:
+        """Close our sessions, and end the threads that keep them alive.
+
+        One that was given up while it began is known by nothing but its thread, which would speak
+        to a loop that is closed by then.
+        """
+        for thread in threading.enumerate():
+            if not isinstance(thread, discord.gateway.KeepAliveHandler):
+                continue
+            if thread.ws._connection is self._connection:  # noqa: SLF001  # nothing else says whose
+                with suppress(TimeoutError, OSError):
+                    await asyncio.wait_for(thread.ws.close(code=1000), SESSION_ENDS)
+                thread.stop()
+                await asyncio.to_thread(thread.join, timeout=SESSION_ENDS)
 
     # Answering.
 
@@ -295,13 +315,30 @@ class Dailies(commands.Bot):
         try:
             async with self._card_of(job):
                 current = await self._current(job)
-                if current.card_id is not None or current.state in ENDED:
+                if current.card_id is not None:
                     self._no_card.pop(job.id, None)
-                    return
-                log.info("Job %s has no card; it gets one", job.id)
-                await self._post_card(current, job.channel_id, again=True, ping=True)
+                elif current.state in ENDED:
+                    await self._end_card(current)
+                else:
+                    log.info("Job %s has no card; it gets one", job.id)
+                    await self._post_card(current, job.channel_id, again=True, ping=True)
         except Exception:  # a boundary: nobody waits for this
             log.exception("Job %s could not be given a card", job.id)
+
+    async def _end_card(self, job: Job) -> None:
+        """Bring a card that was posted, and never noted, to how *job* ended; post no new one."""
+        place = self.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
+        card = await self.delivery.found(place, job, messages.is_card(job))
+        if (waiting := self._waiting.pop(job.id, None)) is not None:
+            await answering.clear(waiting, but=card.id if card else None)
+        if card is None:
+            self._no_card[job.id] = math.inf, 0.0  # its end was posted; nothing is missing
+            return
+        placed = await self.studio.placed(
+            job, card_channel_id=job.channel_id, card_id=card.id, thread_id=None
+        )
+        self._no_card.pop(job.id, None)
+        self._cards.show(placed, self.studio.glimpse(placed))
 
     @asynccontextmanager
     async def _card_of(self, job: Job) -> AsyncGenerator[None]:
@@ -372,6 +409,8 @@ class Dailies(commands.Bot):
             job, card_channel_id=channel_id, card_id=card_id, thread_id=thread_id
         )
         self._no_card.pop(job.id, None)
+        if (waiting := self._waiting.pop(job.id, None)) is not None:
+            await answering.clear(waiting, but=card_id)
         self._tell_watchers(placed)
         if placed.rev != job.rev:  # it moved while its card was written
             self._cards.show(placed, self.studio.glimpse(placed))
@@ -387,6 +426,8 @@ class Dailies(commands.Bot):
                 card_id = await self._shown(interaction, job)
         except (Denied, Busy, TimeoutError) as error:
             log.info("An order could not be answered with its card: %s", error)
+            if interaction.extras.get(answering.WAITS):
+                self._waiting[job.id] = interaction
             await self._post_card(job, job.channel_id, again=True, ping=True)
             return
         self._tokens[job.id] = self.clock(), interaction

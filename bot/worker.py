@@ -33,6 +33,7 @@ STOPPING = 25.0  #: seconds that steps under way are given to finish at a stop
 REREAD = 60.0  #: seconds after which the rows are asked again what is due
 SOON = 60.0  #: seconds within which every job is looked at that a start takes up
 FRESH = 600.0  #: seconds since its end within which a job's card is looked after at a start
+CARDS_MISSED = 24 * 3600.0  #: seconds since its order that the card of an ended job is looked for
 APART = 60.0  #: seconds between two tries of an owed post, though Discord takes others
 RECONNECTED = 5.0  #: the same, when we connect anew
 
@@ -170,7 +171,9 @@ class Worker:
         for late in await self._jobs.late(now - self._kept_longest()):
             if late.id not in self._schedule and late.id not in self._set_aside:
                 self._schedule.plan(late.id, now)
-        for job in await self._jobs.without_card(before=now - CARD_WITHIN):
+        for job in await self._jobs.without_card(
+            after=now - CARDS_MISSED, before=now - CARD_WITHIN
+        ):
             self._screen.ensure_card(job)
 
     async def stop(self, *, within: float = STOPPING) -> None:

@@ -11,6 +11,7 @@ from .brief import Brief
 from .job import ENDED, LIVE, MOVES, IllegalMove, Job, Lane, Stale, State
 from .writer import Writer
 
+RECENT = 1000  #: jobs among which one that ended without a card is looked for
 NEVER = 1e18  #: seconds; later than anything is due
 
 
@@ -149,17 +150,29 @@ class Jobs:
         """Every job that is due at *now*, soonest first."""
         return await self._writer.read(lambda db: live(db, upto=now))
 
-    async def without_card(self, *, before: float, limit: int = 50) -> list[Job]:
-        """Jobs under way, ordered *before* a moment, that no message shows; oldest first."""
+    async def without_card(self, *, after: float, before: float, limit: int = 50) -> list[Job]:
+        """Jobs ordered *before* a moment that no message shows: first those under way, then by age.
+
+        Of those that ended, only such that were ordered *after* another moment and are among the
+        newest `RECENT`.
+        """
         return await self._writer.read(
             lambda db: _many(
                 db,
                 f"""
-                SELECT * FROM job INDEXED BY job_by_state
-                WHERE state IN {LIVE} AND card_id IS NULL AND created_at < :before
-                ORDER BY id LIMIT :limit
+                SELECT * FROM (
+                    SELECT * FROM job INDEXED BY job_by_state
+                    WHERE state IN {LIVE} AND card_id IS NULL AND created_at < :before
+                    UNION ALL
+                    SELECT * FROM job
+                    WHERE id > (SELECT max(id) FROM job) - :recent AND state NOT IN {LIVE}
+                    AND card_id IS NULL AND created_at > :after AND created_at < :before
+                )
+                ORDER BY state IN {LIVE} DESC, id LIMIT :limit
                 """,  # noqa: S608  # a fixed text
+                after=after,
                 before=before,
+                recent=RECENT,
                 limit=limit,
             )
         )

@@ -19,7 +19,7 @@ class Losing:
     def __getattr__(self, name):
         return getattr(self._playground, name)
 
-    def lose(self, method, path, *, done, times=1):
+    def drop(self, method, path, *, done, times=1):
         """Drop the connection of the next requests like that; with *done*, after their work."""
         self._rules.append([method, re.compile(path), done, times])
 

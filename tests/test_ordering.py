@@ -401,7 +401,7 @@ async def test_a_try_counts_against_the_pace(world):
     await world.store.moderation.set_server(BY, per_minute=1.0, burst=2)
     world.host.content = b"<html>" * 5000
     for _ in range(2):
-        with pytest.raises(Refusal, match="That is not a PNG"):
+        with pytest.raises(Refusal, match="That is a web page"):
             await world.order(image=Source(url=world.host.url))
     with pytest.raises(Refusal, match="slow down"):
         await world.order(image=Source(url=world.host.url))

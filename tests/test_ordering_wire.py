@@ -54,7 +54,7 @@ async def test_a_pause_a_block_and_a_closed_channel_hold_at_once(
 ):
     await begun(mira, host)
     await said(ada, "/studio pause", reason="lunch")
-    await refused(mira, bot, host, tmp_path, "Orders are paused in this server: lunch")
+    await refused(mira, bot, host, tmp_path, "Orders are paused in this server. Reason: lunch.")
     await said(ada, "/studio resume")
     await begun(mira, host)
     await said(ada, "/quota set", amount="0", who="mira")

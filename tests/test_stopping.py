@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import signal
+import threading
 from pathlib import Path
 
 import pytest
+from discord.gateway import KeepAliveHandler
 
 from bot import deployment as deploying
 from tests.house import until, working
@@ -40,6 +42,20 @@ async def test_a_stop_in_a_burst_answers_everybody_whom_it_heard(playground, tmp
         assert len(jobs) == len([each for each in answered if "Queued" in each.message.text])
         rows = [await house.store.jobs.get(job.id) for job in jobs]
         assert all(row.card_id is not None for row in rows)
+
+
+def heartbeats():
+    """The threads that keep sessions of this loop alive."""
+    loop = asyncio.get_running_loop()
+    threads = [each for each in threading.enumerate() if isinstance(each, KeepAliveHandler)]
+    return [each for each in threads if each.ws.loop is loop]
+
+
+async def test_a_session_that_was_given_up_while_it_began_leaves_no_thread(playground, tmp_path):
+    async with working(playground, tmp_path, providers={"held": paid_provider()}) as house:
+        await playground.gateway.invalidate()  # so that it begins another one, after a pause
+        await until(lambda: [each for each in heartbeats() if each.ws is not house.bot.ws], 20)
+    assert heartbeats() == []
 
 
 async def test_the_gateway_is_closed_before_a_handler_is_waited_for(playground, tmp_path):

@@ -349,7 +349,7 @@ async def test_no_search_reads_the_whole_table(store: Store) -> None:
     await store.jobs.of(user_id=2, states={State.RENDERING}, before=7)
     await store.jobs.live()
     await store.jobs.due(5.0)
-    await store.jobs.without_card(before=5.0)
+    await store.jobs.without_card(after=1.0, before=5.0)
     await store.jobs.queue("local")
     await store.jobs.ahead_of(job)
     await store.jobs.counts()

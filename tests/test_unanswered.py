@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -71,7 +72,7 @@ async def test_an_answer_that_is_refused_ends_no_order(playground, mira, bot, ho
 
 @pytest.mark.parametrize("done", [False, True], ids=["on its way", "on its way back"])
 async def test_an_answer_that_is_lost_ends_no_order(playground, lossy, mira, bot, host, done):
-    lossy.lose("POST", ANSWER, done=done, times=20)
+    lossy.drop("POST", ANSWER, done=done, times=20)
     host.hold()
     await mira.type("/video image", prompt="a fox", link=host.url)
     await until(lambda: lossy.lost)
@@ -81,7 +82,7 @@ async def test_an_answer_that_is_lost_ends_no_order(playground, lossy, mira, bot
 
 @pytest.mark.parametrize("done", [False, True], ids=["on its way", "on its way back"])
 async def test_so_it_is_when_the_first_answer_is_the_card(playground, lossy, mira, bot, done):
-    lossy.lose("POST", ANSWER, done=done, times=20)
+    lossy.drop("POST", ANSWER, done=done, times=20)
     await mira.type("/video text", prompt="a fox")
     await told_once(mira, bot)
 
@@ -99,7 +100,7 @@ async def test_a_command_that_is_cut_off_ends_no_order(mira, bot, host):
 
 async def told_once(person, bot):
     """The clip comes; there is one card, and nobody read that something broke."""
-    clip = await clip_of(person, timeout=40)
+    clip = await clip_of(person)
     await person.wait_for(lambda each: "Done" in each.text and bool(each.flags & 1 << 15), 20)
     assert len(cards(person)) == 1, [each.text for each in cards(person)]
     assert not [each for each in person.everything() if BROKE in each.text]
@@ -121,9 +122,9 @@ async def test_a_refusal_that_cannot_be_answered_is_said_privately_once(
     await mira.type("/video image", prompt="a fox", link=host.url)
     await until(lambda: any("callback" in each.path for each in playground.requests))
     host.release()
-    said = await mira.wait_for(lambda each: "That is not a PNG" in each.text, 20)
+    said = await mira.wait_for(lambda each: "That is a web page" in each.text, 20)
     assert said.channel_id != playground.channel("videos").id, "by direct message"
-    assert len([each for each in mira.everything() if "That is not a PNG" in each.text]) == 1
+    assert len([each for each in mira.everything() if "That is a web page" in each.text]) == 1
     assert await bot.store.jobs.newest() == []
 
 
@@ -178,6 +179,71 @@ async def test_a_crash_between_the_commit_and_the_card_is_healed(playground, mir
             if event == "MESSAGE_CREATE" and data["id"] == str(card.id)
         ]
         assert pinged == [str(mira.id)], "nothing else told them that it is on its way"
+
+
+@pytest.fixture
+async def cardless(playground, mira, tmp_path):
+    """What a process leaves that was killed once its card was answered and before it was noted."""
+
+    async def leave(*, ended):
+        maker = Maker("plain", PLAIN)
+        maker.holds = True
+        async with working(playground, tmp_path, providers={"plain": maker}) as first:
+            await (await mira.type("/video text", prompt="a fox")).answered
+
+            async def rendering():
+                [job] = await first.store.jobs.newest()
+                return job if job.state is State.RENDERING and job.card_id else None
+
+            job = await until(rendering)
+            await first.store.writer.write(
+                lambda db: db.execute("UPDATE job SET card_id = NULL, card_channel_id = NULL")
+            )
+            if ended:
+                job = await first.store.jobs.get(job.id)
+                job = job.to(State.CANCELLED, now=playground.clock.now(), cancelled_by=mira.id)
+                await first.store.jobs.save(replace(job, billed="no"))
+        maker.holds = False
+        return {"plain": maker}
+
+    return leave
+
+
+async def test_a_card_that_was_answered_and_not_noted_is_found(
+    playground, mira, tmp_path, cardless
+):
+    maker = await cardless(ended=False)
+    async with working(playground, tmp_path, providers=maker) as second:
+        playground.clock.advance(61)
+        await told_once(mira, second)
+
+
+async def test_so_it_is_where_the_job_has_ended(playground, mira, tmp_path, cardless):
+    maker = await cardless(ended=True)
+    [card] = cards(mira)
+    assert "Cancelled" not in card.text
+    async with working(playground, tmp_path, providers=maker) as second:
+        async with asyncio.timeout(40):
+            while "Cancelled" not in cards(mira)[0].text:
+                playground.clock.advance(61)
+                await asyncio.sleep(0.5)
+        [job] = await second.store.jobs.newest()
+        assert job.card_id == card.id
+    assert [each.id for each in cards(mira)] == [card.id]
+
+
+async def test_an_ended_job_whose_card_was_never_posted_gets_none(
+    playground, mira, tmp_path, cardless
+):
+    maker = await cardless(ended=True)
+    [card] = cards(mira)
+    playground.world.delete_message(card.channel_id, card.id)
+    async with working(playground, tmp_path, providers=maker):
+        before = len(playground.requests)
+        playground.clock.advance(61)
+        await until(lambda: any("/messages" in each.path for each in playground.requests[before:]))
+        await asyncio.sleep(0.5)
+        assert cards(mira) == []
 
 
 async def test_a_card_that_could_not_be_posted_comes_later(playground, mira, bot):
