@@ -56,7 +56,7 @@ doors: install ## go through each way in as a stranger would
 	$(BIN)/python -m pytest -m doors tests/doors
 
 prove: install ## repeat the proofs in full, and write docs/proofs.md (SEED=1 repeats that run)
-	$(BIN)/python -m tests.prove $(SEED)
+	$(BIN)/python -m tools.prove $(SEED)
 
 bench: install ## measure what the design counts on
 	$(BIN)/python -m tests.bench
@@ -66,13 +66,13 @@ requirements: install ## rewrite the pinned files: every version and hash, and n
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal --extra dev --output-file requirements-dev.txt pyproject.toml
 
 screenshots: install ## take the pictures of the README, which are never taken by hand
-	$(BIN)/python -m tests.screenshots docs
+	$(BIN)/python -m tools.screenshots docs
 
 readme: install ## rewrite the README's section about providers from their own data
-	$(BIN)/python -m tests.readme
+	$(BIN)/python -m tools.readme
 
 migration: install ## write down the hashes of new migrations; what has landed is never edited
-	$(BIN)/python -m tests.landed
+	$(BIN)/python -m tools.landed
 
 clean: ## delete what the targets made
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""`dailies`, and `python -m bot`: a health check at once, anything else through `bot.cli`."""
+"""`dailies`, and `python -m bot`: a health check at once, anything else through `bot.app.cli`."""
 
 import sys
 
@@ -6,10 +6,10 @@ import sys
 def main() -> None:
     """Run what was typed. A container asks for its health every 30 s, so that loads nothing."""
     if sys.argv[1:] == ["health"]:
-        from bot.health import main as health
+        from bot.app.health import main as health
 
         sys.exit(health())
-    from bot.cli import main as command
+    from bot.app.cli import main as command
 
     command()
 

@@ -1,4 +1,4 @@
-"""What a deployment decides. Read once, by `bot.configuration`, and passed down by value.
+"""What a deployment decides. Read once, by `bot.app.configuration`, and passed down by value.
 
 A setting comes from the environment, else from a file named by the same setting with `_FILE`
 behind it, else from `.env`, else from `dailies.toml`. A provider's own settings are declared in

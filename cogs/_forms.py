@@ -13,10 +13,10 @@ import discord
 from discord import ui
 from discord.ext import commands
 
-from bot import messages
-from bot.client import Dailies, Interaction
+from bot.chat import messages
+from bot.chat.bot import Dailies, Interaction
 from bot.errors import Refusal
-from bot.office import require
+from bot.moderation.desk import require
 from cogs._pressing import standing_at
 
 #: What sending a form off does: the interaction, what the form is about, what its fields hold.

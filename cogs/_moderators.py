@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable
 
 import discord
 
-from bot import messages
-from bot.client import Dailies
-from bot.trouble import Denied, translated
+from bot.chat import messages
+from bot.chat.bot import Dailies
+from bot.chat.trouble import Denied, translated
 
 log = logging.getLogger(__name__)
 

@@ -14,12 +14,12 @@ from typing import Any, Self
 
 import discord
 
-from bot import answering, messages
-from bot.client import ACKNOWLEDGE, Interaction, parent_of, sight, standing_of
+from bot.chat import answering, messages
+from bot.chat.bot import ACKNOWLEDGE, Interaction, parent_of, sight, standing_of
+from bot.chat.trouble import Denied
 from bot.errors import Busy, Refusal
-from bot.office import require
-from bot.studio import Place
-from bot.trouble import Denied
+from bot.moderation.desk import require
+from bot.orders.orders import Place
 
 log = logging.getLogger(__name__)
 

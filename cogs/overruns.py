@@ -5,12 +5,12 @@ import logging
 import discord
 from discord.ext import commands
 
-from bot.client import Dailies
-from bot.delivery import nonce
+from bot.chat.bot import Dailies
+from bot.chat.delivery import nonce
+from bot.chat.messages import repeats
 from bot.errors import Busy
-from bot.limits import in_words
-from bot.messages import repeats
-from bot.text import inert
+from bot.words.limits import in_words
+from bot.words.text import inert
 from cogs import _moderators
 from storage import Incident, Job
 

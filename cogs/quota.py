@@ -9,12 +9,23 @@ from discord import app_commands, ui
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
-from bot import answering, audit_words, charts, messages, office_words
-from bot.client import Dailies, Interaction
+from bot.chat import answering, messages
+from bot.chat.bot import Dailies, Interaction
+from bot.chat.trouble import Gone, translated
 from bot.errors import Refusal
-from bot.limits import in_words
-from bot.office import AUDITED, DEFAULT, PERIODS, UNLIMITED, Office, Report, dated, limit_of
-from bot.trouble import Gone, translated
+from bot.media import charts
+from bot.moderation import audit_words, tables
+from bot.moderation.desk import (
+    AUDITED,
+    DEFAULT,
+    PERIODS,
+    UNLIMITED,
+    Office,
+    Report,
+    dated,
+    limit_of,
+)
+from bot.words.limits import in_words
 from cogs._pressing import Waits, button, moderating, pressed, standing_at
 from storage import NO_LIMIT, Period, Use, Whose
 from storage.periods import zone_named
@@ -63,9 +74,9 @@ class Quota(
         place, dollars = moderating(interaction), interaction.client.usd_per_credit
         if person is None:
             found = await self.office.overview(place)
-            return await _say(interaction, office_words.overview(found, usd_per_credit=dollars))
+            return await _say(interaction, tables.overview(found, usd_per_credit=dollars))
         one = await self.office.person(place, person.id, _roles(person))
-        return await _say(interaction, office_words.person(person.id, one, usd_per_credit=dollars))
+        return await _say(interaction, tables.person(person.id, one, usd_per_credit=dollars))
 
     @app_commands.command(name="set")
     async def set_quota(
@@ -121,7 +132,7 @@ class Quota(
             kept = await self.office.set_quota(place, Whose.SERVER, amount, period, why=reason)
             words = _set_words("the whole server", amount, period, kept=kept) + "\n"
         found = await self.office.overview(place)
-        words += office_words.overview(found, usd_per_credit=client.usd_per_credit)
+        words += tables.overview(found, usd_per_credit=client.usd_per_credit)
         if found.server.moderators is None:
             words += "\n⚠️ Nobody is told at 80 and 100 %: choose a channel with `/studio setup`."
         resume = []
@@ -181,7 +192,7 @@ class Quota(
             server = await self.office.limit(place, changes, why=reason)
         else:
             server = (await self.office.overview(place)).server
-        await _say(interaction, office_words.pace(server).removeprefix("-# "))
+        await _say(interaction, tables.pace(server).removeprefix("-# "))
 
     @app_commands.command()
     async def grant(
@@ -317,7 +328,7 @@ class Quota(
         names = await _names(interaction, found.uses)
         chart = await charts.report(found.uses, found.first, found.last, names=names)
         await interaction.followup.send(
-            office_words.report(found, usd_per_credit=interaction.client.usd_per_credit),
+            tables.report(found, usd_per_credit=interaction.client.usd_per_credit),
             files=_files(found, chart),
             ephemeral=True,
             allowed_mentions=messages.SILENT,
@@ -370,7 +381,7 @@ class Quota(
 async def _resume(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     place, office = moderating(interaction), interaction.client.office
     server = await office.resume(place, past_budget=about == "budget")
-    await _say(interaction, office_words.resumed(await office.overview(place), server))
+    await _say(interaction, tables.resumed(await office.overview(place), server))
 
 
 @pressed("audit", moderators=True, waits=Waits.PRIVATE)
@@ -411,7 +422,7 @@ def _set_words(name: str, amount: str, period: Period, *, kept: bool) -> str:
             f"{name}: no clips that cost credits, and none in the slow lane either, which is "
             "for a quota that is spent."
         )
-    return f"{name}: {in_words(int(digits))} {office_words.EACH[period]}."
+    return f"{name}: {in_words(int(digits))} {tables.EACH[period]}."
 
 
 async def _names(
@@ -420,7 +431,7 @@ async def _names(
     """What those who spent most are called here."""
     names: dict[int | None, tuple[str, ...]] = {None: ("forgotten",)}
     guild = interaction.guild
-    for who, _, _ in office_words.by(uses, "user_id")[:NAMED]:
+    for who, _, _ in tables.by(uses, "user_id")[:NAMED]:
         if who is None or guild is None:
             continue
         try:
@@ -440,8 +451,8 @@ def _files(found: Report, chart: bytes | None) -> list[discord.File]:
         picture.append(discord.File(io.BytesIO(chart), f"report-{span}.png", description=alt))
     return [
         *picture,
-        discord.File(io.BytesIO(office_words.uses_csv(found.uses)), f"report-{span}.csv"),
-        discord.File(io.BytesIO(office_words.uses_json(found)), f"report-{span}.json"),
+        discord.File(io.BytesIO(tables.uses_csv(found.uses)), f"report-{span}.csv"),
+        discord.File(io.BytesIO(tables.uses_json(found)), f"report-{span}.json"),
     ]
 
 

@@ -6,12 +6,12 @@ import discord
 from discord import ui
 from discord.ext import commands
 
-from bot.client import Dailies
-from bot.delivery import nonce
+from bot.catalog.models import listed
+from bot.chat.bot import Dailies
+from bot.chat.delivery import nonce
 from bot.errors import Busy
-from bot.limits import in_words
-from bot.models import listed
-from bot.text import inert
+from bot.words.limits import in_words
+from bot.words.text import inert
 from cogs import _moderators
 from storage import Rule, Server
 

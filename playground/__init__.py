@@ -19,23 +19,23 @@ from pathlib import Path
 
 from simcord.backend.models import Channel, Guild
 
-from playground import browser
-from playground.asking import File
-from playground.buckets import Buckets
-from playground.cdn import Cdn
-from playground.clock import Clock
-from playground.doors import HOST, Doors
-from playground.feed import Feed, Feeds
-from playground.gateway import Gateway
-from playground.journal import Journal
-from playground.memory import made_at
-from playground.people import Choice, Interaction, Person, PersonCannot
+from playground.discord.buckets import Buckets
+from playground.discord.cdn import Cdn
+from playground.discord.clock import Clock
+from playground.discord.doors import HOST, Doors
+from playground.discord.gateway import Gateway
+from playground.discord.journal import Journal
+from playground.discord.memory import made_at
+from playground.discord.rest import Call, Rest
+from playground.discord.trouble import Trouble, Way, limited, refused
+from playground.discord.wire import Wire
+from playground.discord.world import MODERATOR, World, bits
+from playground.page import browser
+from playground.people.asking import File
+from playground.people.feed import Feed, Feeds
+from playground.people.person import Choice, Interaction, Person, PersonCannot
+from playground.people.views import Message, Modal
 from playground.providers.mishaps import Mishaps
-from playground.rest import Call, Rest
-from playground.trouble import Trouble, Way, limited, refused
-from playground.views import Message, Modal
-from playground.wire import Wire
-from playground.world import MODERATOR, World, bits
 
 __all__ = [
     "Choice",
@@ -196,7 +196,7 @@ class Playground:
         later: int = 0,
         place: int | None = None,
     ) -> Trouble:
-        """As `refuse`, in any *way* of `playground.trouble`; *later* requests go through first.
+        """As `refuse`, in any *way* of `playground.discord.trouble`; *later* requests go through first.
 
         With *place*, a channel's id, only what leads there or to one of its threads.
         """

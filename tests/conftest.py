@@ -8,11 +8,11 @@ import hypothesis
 import pytest
 
 from playground import Person, Playground, open_playground
-from tests.footage import Media
-from tests.house import working
-from tests.makers import PLAIN, Maker
-from tests.paid import paid_provider
-from tests.proving import Proof
+from tests.rig.footage import Media
+from tests.rig.house import working
+from tests.rig.makers import PLAIN, Maker
+from tests.rig.paid import paid_provider
+from tests.rig.proving import Proof
 
 # Many tests start processes: compiling everything anew would be most of what each of them does.
 sys.dont_write_bytecode = False
@@ -33,7 +33,7 @@ SLOW_FILES = frozenset(
     {
         *("test_kill", "test_kill_joined", "test_cli", "test_settings", "test_readme"),
         *("test_seams", "test_fitting", "test_media", "test_local_provider", "test_posters"),
-        *("test_playground_memory", "test_callbacks", "test_adding_one", "test_auditing"),
+        *("test_memory", "test_callbacks", "test_adding_one", "test_auditing"),
         *("test_charts", "test_bucket_played"),
     }
 )

@@ -53,10 +53,10 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from bot.atomic import landing
 from bot.errors import Busy, Failure, Refusal, Unclear
-from bot.fetch import tls
-from bot.landing import landing
-from bot.redaction import redact
+from bot.files.fetch import tls
+from bot.log_redaction import redact
 from bot.settings import BadSetting
 
 from ._pressure import Pressure, retry_after

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from bot.errors import Busy, Failure
-from bot.retrying import SHORTEST, retry_after
+from bot.files.retry_after import SHORTEST, retry_after
 
 __all__ = ["Pressure", "retry_after"]
 

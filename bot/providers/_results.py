@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bot.errors import Busy, Refusal
-from bot.fetch import Fetcher, Gone
+from bot.files.fetch import Fetcher, Gone
 
 __all__ = ["bring_home", "is_mp4", "is_zip"]
 

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr
 
+from bot.catalog.models import Accepts, Capability, Model, Price, Shape, listed
 from bot.errors import Failure, Refusal, Unclear
-from bot.fetch import Fetcher
-from bot.models import Accepts, Capability, Model, Price, Shape, listed
+from bot.files.fetch import Fetcher
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
-from bot.text import typed
+from bot.words.text import typed
 from storage import Brief, Lora, Mode
 
 from ._envelope import answered, explain, form, taken

@@ -18,16 +18,16 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from bot._ffmpeg import FfmpegError
+from bot.catalog.models import ANY, ASPECTS, RESOLUTIONS, Accepts, Capability, Model, Price, Shape
 from bot.errors import Busy, Failure, Refusal
-from bot.formats import types
 from bot.machine_trouble import trouble_of
-from bot.media import MediaError
-from bot.models import ANY, ASPECTS, RESOLUTIONS, Accepts, Capability, Model, Price, Shape
+from bot.media.ffmpeg import FfmpegError
+from bot.media.formats import types
+from bot.media.probe import MediaError
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
-from bot.providers._look import CAMERA
-from bot.providers._render import Work
-from bot.providers._render import render as scene
+from bot.providers._preview.look import CAMERA
+from bot.providers._preview.render import Work
+from bot.providers._preview.render import render as scene
 from bot.settings import BadSetting
 from storage import Brief, Mode
 

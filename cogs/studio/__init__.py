@@ -5,11 +5,11 @@ from discord import app_commands
 from discord.app_commands import Range
 from discord.ext import commands
 
-from bot import office_words
-from bot.client import Dailies, Interaction
+from bot.chat.bot import Dailies, Interaction
+from bot.moderation import tables
 from cogs import _forms
 from cogs._pressing import moderating
-from cogs.studio import parked, rules, setting
+from cogs.studio import panel, parked, rules
 from cogs.studio.alerts import Alerts
 from cogs.studio.queue import Live
 from cogs.studio.views import say
@@ -38,7 +38,7 @@ class Desk(
         """Channels, defaults, providers, budget, time zone: everything in one panel."""
         found = await self.office.overview(moderating(interaction))
         await interaction.response.send_message(
-            view=setting.panel(interaction, found), ephemeral=True
+            view=panel.panel(interaction, found), ephemeral=True
         )
 
     @app_commands.command()
@@ -94,7 +94,7 @@ class Desk(
         """
         place = moderating(interaction)
         server = await self.office.resume(place, past_budget=past_budget)
-        await say(interaction, office_words.resumed(await self.office.overview(place), server))
+        await say(interaction, tables.resumed(await self.office.overview(place), server))
 
     @app_commands.command()
     async def undelivered(self, interaction: Interaction) -> None:

@@ -9,11 +9,12 @@ import discord
 from discord import ui
 from discord.ext import commands
 
-from bot import messages, office_words
-from bot.client import Dailies
-from bot.delivery import nonce
+from bot.chat import messages
+from bot.chat.bot import Dailies
+from bot.chat.delivery import nonce
+from bot.chat.trouble import Denied, translated
 from bot.errors import Busy
-from bot.trouble import Denied, translated
+from bot.moderation import tables
 from cogs import _moderators
 from cogs._pressing import button, marked
 from storage import DiskTrouble, Job, Parking, State
@@ -109,7 +110,7 @@ class Alerts(commands.Cog):
         if parking.message_id is not None:
             await self._edit(parking, job)
         elif parking.state is State.UNDELIVERED and job.state is State.DONE:
-            view = _said(office_words.decided(job, parking))
+            view = _said(tables.decided(job, parking))
             name = nonce(job.id, f"late-{parking.rev}")
             await _moderators.tell(self._bot, job.guild_id, lambda _buttons: view, name)
         await self._parkings.over(parking)
@@ -148,7 +149,7 @@ class Alerts(commands.Cog):
 
     def _maker(self, parking: Parking, job: Job) -> Callable[[bool], ui.LayoutView]:
         def make(buttons: bool) -> ui.LayoutView:
-            return _said(office_words.waiting(job), parking if buttons else None)
+            return _said(tables.waiting(job), parking if buttons else None)
 
         return make
 
@@ -159,7 +160,7 @@ class Alerts(commands.Cog):
         try:
             with translated():
                 await place.get_partial_message(parking.message_id or 0).edit(
-                    view=_said(office_words.decided(job, parking)),
+                    view=_said(tables.decided(job, parking)),
                     allowed_mentions=messages.SILENT,
                 )
         except Denied as error:

@@ -11,9 +11,10 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot import answering, office_words
-from bot.client import Interaction
-from bot.limits import in_words
+from bot.chat import answering
+from bot.chat.bot import Interaction
+from bot.moderation import tables
+from bot.words.limits import in_words
 from cogs._forms import form, sent
 from cogs._pressing import Waits, button, moderating, pressed
 from cogs.studio.alerts import Alerts
@@ -47,24 +48,24 @@ async def _undelivered(interaction: Interaction) -> tuple[list[Part], int]:
     jobs, count = await interaction.client.office.undelivered(moderating(interaction))
     if not jobs:
         return [("Every clip that was made has been posted.", ())], 0
-    parts: list[Part] = [(office_words.UNDELIVERED, ())]
+    parts: list[Part] = [(tables.UNDELIVERED, ())]
     for job in jobs:
         again = button("Try again", "post", f"{job.id}:there")
         here = button("Post it here", "post", f"{job.id}:here")
-        parts.append((office_words.parked_line(job), [again, here]))
+        parts.append((tables.parked_line(job), [again, here]))
     return parts, count - len(jobs)
 
 
 async def _trouble(interaction: Interaction) -> tuple[list[Part], int]:
     found = await interaction.client.office.trouble(moderating(interaction))
-    parts: list[Part] = [(office_words.trouble_head(found), ())]
+    parts: list[Part] = [(tables.trouble_head(found), ())]
     for job in found.jobs:
         buttons = [
             button("Check again", "check", job.id),
             button("Retry (may pay twice)", "retry", job.id, style=discord.ButtonStyle.danger),
             button("Close", "close", job.id),
         ]
-        parts.append((office_words.parked_line(job), buttons))
+        parts.append((tables.parked_line(job), buttons))
     for each in found.suspense:
         about = f"{each.job_id}:{each.attempt}"
         words = (

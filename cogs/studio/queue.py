@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from discord import ui
 
-from bot import answering, messages, office_words
-from bot.client import TOKEN_LASTS, Dailies, Interaction
+from bot.chat import answering, messages
+from bot.chat.bot import TOKEN_LASTS, Dailies, Interaction
+from bot.chat.trouble import translated
 from bot.errors import Busy, Refusal
-from bot.trouble import translated
+from bot.moderation import tables
 from cogs._pressing import Waits, button, moderating, pressed
 from cogs.studio.views import Part, page
 from storage import Job, State
@@ -83,7 +84,7 @@ async def queue_page(interaction: Interaction) -> ui.LayoutView:
             buttons.append(button("Cancel", "drop", job.id, emoji="✖️"))
         if job.state is State.QUEUED and (glimpse.position or 0) > 1:
             buttons.append(button("To the front", "front", job.id, emoji="⏫"))
-        words = office_words.waiting_line(job, messages.headline(job, glimpse))
+        words = tables.waiting_line(job, messages.headline(job, glimpse))
         parts.append((words, buttons))
     return page(parts, beyond=count - len(parts) + 1)
 

@@ -7,9 +7,10 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot import messages, office_words
-from bot.client import Interaction
-from bot.prompt_rules import PATTERN_MAX, WORD_MAX
+from bot.chat import messages
+from bot.chat.bot import Interaction
+from bot.moderation import tables
+from bot.orders.prompt_rules import PATTERN_MAX, WORD_MAX
 from cogs._forms import form, sent
 from cogs._pressing import Waits, button, marked, moderating, pressed
 from cogs.studio.views import Part, page, renew
@@ -34,7 +35,7 @@ async def _parts(interaction: Interaction) -> list[Part]:
     rules, hits = await interaction.client.office.prompt_rules(moderating(interaction))
     parts: list[Part] = [
         (
-            office_words.prompt_rules(rules, hits),
+            tables.prompt_rules(rules, hits),
             [button("Add a word", "forbid", "word"), button("Add a pattern", "forbid", "pattern")],
         )
     ]

@@ -5,8 +5,8 @@ from typing import Any
 
 from discord import ui
 
-from bot import answering, messages
-from bot.client import Interaction
+from bot.chat import answering, messages
+from bot.chat.bot import Interaction
 
 Part = tuple[str, Sequence[ui.Item[Any]]]  #: words, and the buttons below them
 

@@ -1,15 +1,15 @@
 """Acting on clips: reactions, buttons, message menus, and the board of a thread."""
 
-from bot.cards import Pacer
-from bot.client import Dailies
+from bot.chat.bot import Dailies
+from bot.chat.cards import Pacer
 from cogs import _forms
 from cogs._pressing import Pressed
 from cogs.takes.boards import Boards
+from cogs.takes.catch_up import ReadBack
 from cogs.takes.comparing import Comparisons
 from cogs.takes.lists import PER_SECOND, Lists
 from cogs.takes.menus import MENUS
 from cogs.takes.reactions import Reactions
-from cogs.takes.readback import ReadBack
 from cogs.takes.removing import Removing
 
 

@@ -6,13 +6,13 @@ from collections.abc import Awaitable
 
 import discord
 
-from bot import answering, board, messages
-from bot.client import Dailies, Interaction, place_of
+from bot.chat import answering, board, messages
+from bot.chat.bot import Dailies, Interaction, place_of
+from bot.chat.readers import may_all_read
+from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
-from bot.readers import may_all_read
-from bot.studio import Place, Quote
-from bot.takes import Verb
-from bot.trouble import Denied, translated
+from bot.orders.edits import Verb
+from bot.orders.orders import Place, Quote
 from cogs._pressing import standing_at
 from cogs.takes.boards import Boards
 from storage import Job, Server

@@ -7,11 +7,11 @@ from collections import OrderedDict
 import discord
 from discord.ext import commands
 
-from bot import board, messages
-from bot.client import Dailies
-from bot.delivery import nonce
+from bot.chat import board, messages
+from bot.chat.bot import Dailies
+from bot.chat.delivery import nonce
+from bot.chat.trouble import Denied, Gone, Lost, translated
 from bot.errors import Busy
-from bot.trouble import Denied, Gone, Lost, translated
 from storage import Job, State, Thread
 
 log = logging.getLogger(__name__)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import discord
 
-from bot import answering, board, messages
-from bot.client import Interaction
+from bot.chat import answering, board, messages
+from bot.chat.bot import Interaction
 from bot.errors import Refusal
-from bot.studio import Place, Quote
-from bot.takes import Verb
+from bot.orders.edits import Verb
+from bot.orders.orders import Place, Quote
 from cogs._pressing import Question, Waits, button, pressed
 from cogs.takes import acting, comparing, forms, removing
 from storage import Job

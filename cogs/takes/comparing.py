@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 import discord
 from discord.ext import commands
 
-from bot import answering, board, messages
-from bot.client import Interaction
+from bot.chat import answering, board, messages
+from bot.chat.bot import Interaction
+from bot.chat.trouble import translated
 from bot.errors import Refusal
-from bot.trouble import translated
 from storage import Job
 
 AT_ONCE = 2  #: comparisons that are made at the same time

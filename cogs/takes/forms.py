@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 import discord
 from discord import ui
 
-from bot import messages
-from bot.client import Interaction, place_of
+from bot.chat import messages
+from bot.chat.bot import Interaction, place_of
 from bot.errors import Busy, Refusal
-from bot.inputs import Source
-from bot.studio import Asks, Place, Quote
-from bot.takes import Part, Verb, made_part
-from bot.text import clean, typed
+from bot.orders.edits import Part, Verb, made_part
+from bot.orders.inputs import Source
+from bot.orders.orders import Asks, Place, Quote
+from bot.words.text import clean, typed
 from cogs._forms import form, sent
 from cogs.takes import acting
 from storage import Brief, Job, Mode

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import discord
 
-from bot.cards import Pacer
-from bot.client import Dailies
-from bot.trouble import Gone, translated
+from bot.chat.bot import Dailies
+from bot.chat.cards import Pacer
+from bot.chat.trouble import Gone, translated
 
 PER_SECOND = 20  #: requests of reading back, of the 45 that the bot makes; others go first
 PAGE = 100  #: messages, or people, that Discord gives at once

@@ -3,9 +3,9 @@
 import discord
 from discord import app_commands
 
-from bot.client import Interaction, place_of
+from bot.chat.bot import Interaction, place_of
 from bot.errors import Refusal
-from bot.takes import Verb
+from bot.orders.edits import Verb
 from cogs.takes import acting, buttons, forms
 
 

@@ -9,12 +9,12 @@ from weakref import WeakValueDictionary
 import discord
 from discord.ext import commands
 
-from bot import board, messages
-from bot.client import NEEDED, Dailies, parent_of, sight, standing_of
+from bot.chat import board, messages
+from bot.chat.bot import NEEDED, Dailies, parent_of, sight, standing_of
+from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
-from bot.studio import Asks, Costly, Place, Quote
-from bot.takes import Part, Verb
-from bot.trouble import Denied, translated
+from bot.orders.edits import Part, Verb
+from bot.orders.orders import Asks, Costly, Place, Quote
 from cogs.takes import acting, refused, removing, replies
 from storage import ENDED, DiskTrouble, Job, Post, Reaction, State
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import discord
 
-from bot import answering, messages
-from bot.client import Dailies, Interaction
-from bot.delivery import nonce
+from bot.chat import answering, messages
+from bot.chat.bot import Dailies, Interaction
+from bot.chat.delivery import nonce
+from bot.chat.trouble import Denied, Gone, translated
 from bot.errors import Busy, Private, Refusal
-from bot.studio import Costly, Limited, Place
-from bot.trouble import Denied, Gone, translated
+from bot.orders.orders import Costly, Limited, Place
 from cogs._pressing import Waits, button, pressed
-from cogs.refusals import Helping, helping, next_steps
+from cogs.requests import Helping, helping, next_steps
 from storage import DiskTrouble, Limit, RefusedOrder
 
 log = logging.getLogger(__name__)

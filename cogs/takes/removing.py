@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from discord.ext import commands
 
-from bot.client import Dailies
-from bot.delivery import open_thread
+from bot.chat.bot import Dailies
+from bot.chat.delivery import open_thread
+from bot.chat.trouble import Archived, Denied, Gone, translated
 from bot.errors import Busy
-from bot.trouble import Archived, Denied, Gone, translated
 from storage import DiskTrouble, Post
 
 log = logging.getLogger(__name__)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import discord
 
-from bot import messages
-from bot.client import Dailies
+from bot.chat import messages
+from bot.chat.bot import Dailies
+from bot.chat.trouble import Denied, translated
 from bot.errors import Refusal
-from bot.text import clean
-from bot.trouble import Denied, translated
+from bot.words.text import clean
 from storage import Post
 
 SEARCHED = 1000  #: messages, the newest first, in which a reply to a clip is looked for

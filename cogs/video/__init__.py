@@ -2,13 +2,13 @@
 
 from discord.ext import commands
 
-from bot.client import Dailies
-from bot.studio import Studio
+from bot.chat.bot import Dailies
+from bot.orders.orders import Studio
 from cogs._pressing import Pressed
-from cogs.video.look import Looking
 from cogs.video.make import Making
-from cogs.video.mine import Mine
+from cogs.video.queue import Looking
 from cogs.video.takes import Taking
+from cogs.video.usage import Mine
 
 
 class Video(

@@ -9,12 +9,12 @@ from discord import app_commands
 from discord.app_commands import Range
 from discord.ext import commands
 
-from bot.client import Interaction, place_of
+from bot.chat.bot import Interaction, place_of
 from bot.errors import Refusal
-from bot.inputs import Source
-from bot.studio import CHOOSERS, Place, Studio
-from bot.takes import Part, Verb
-from cogs.video.words import loras_of, options, source
+from bot.orders.edits import Part, Verb
+from bot.orders.inputs import Source
+from bot.orders.orders import CHOOSERS, Place, Studio
+from cogs.video.parameters import loras_of, options, source
 from storage import Brief, Job, Mode
 
 Prompt = Range[str, 1, 6000]

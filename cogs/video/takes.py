@@ -6,15 +6,15 @@ from discord import app_commands
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
-from bot import answering, board, messages
-from bot.client import Interaction, place_of
-from bot.clip_names import name_of
+from bot.chat import answering, board, messages
+from bot.chat.bot import Interaction, place_of
 from bot.errors import Busy, Refusal
-from bot.studio import Place, Studio
-from bot.takes import KEPT, Verb
+from bot.orders.clip_names import name_of
+from bot.orders.edits import KEPT, Verb
+from bot.orders.orders import Place, Studio
 from cogs.takes import acting, comparing
-from cogs.video import words
-from cogs.video.words import choices, loras_of, options, say
+from cogs.video import parameters
+from cogs.video.parameters import choices, loras_of, options, say
 from storage import Job, Mode, Preset
 
 PAGE = 20  #: takes on one page of a list
@@ -86,7 +86,7 @@ class Taking(commands.Cog):
         """
         place = place_of(interaction)
         bot = interaction.client
-        job = await self.studio.show(await words.clip(interaction, clip), place=place)
+        job = await self.studio.show(await parameters.clip(interaction, clip), place=place)
         if public:
             job = await bot.versions.revive(job.id, place=place)
             await acting.think(interaction)
@@ -126,7 +126,7 @@ class Taking(commands.Cog):
         """
         place = place_of(interaction)
         versions = interaction.client.versions
-        names = [await words.clip(interaction, each) for each in (a, b)]
+        names = [await parameters.clip(interaction, each) for each in (a, b)]
         if names[0] == names[1]:
             await versions.ready(names[0], Verb.COMPARE, place=place)
             raise Refusal(comparing.SAME)
@@ -275,7 +275,7 @@ class Taking(commands.Cog):
 
     async def _last(self, interaction: Interaction, clip: str | None, place: Place) -> Job:
         if clip is not None:
-            return await self.studio.show(await words.clip(interaction, clip), place=place)
+            return await self.studio.show(await parameters.clip(interaction, clip), place=place)
         takes = self.studio.store.takes
         job = await takes.latest(guild_id=place.guild_id, user_id=place.user_id)
         if job is None:
@@ -288,7 +288,7 @@ class Taking(commands.Cog):
     @compare.autocomplete("b")
     @presets.autocomplete("clip")
     async def _clips(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
-        return await words.clips(interaction, typed)
+        return await parameters.clips(interaction, typed)
 
     @presets.autocomplete("use")
     @presets.autocomplete("delete")

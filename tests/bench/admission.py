@@ -17,7 +17,7 @@ from statistics import median
 from storage import Admitted, Defaults, Job, Store, open_store
 from storage.clock import TICKS
 from storage.policy import admit
-from tests.drafts import draft
+from tests.rig.drafts import draft
 
 ROUNDS = 9
 SLICE = 0.4  #: seconds of a turn

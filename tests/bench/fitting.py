@@ -10,10 +10,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from bot._ffmpeg import H264_AAC, ffmpeg
-from bot.fitting import fit
-from bot.looks import TAGGED
-from bot.media import probe
+from bot.media.color import TAGGED
+from bot.media.ffmpeg import H264_AAC, ffmpeg
+from bot.media.fit import fit
+from bot.media.probe import probe
 
 #: A slow drift through a fractal, then a still; grain over all of it, as cameras have.
 SOURCE = (

@@ -10,7 +10,7 @@ import pytest
 
 from tests.doors import bare
 from tests.doors.test_wheel import free_port
-from tests.house import until
+from tests.rig.house import until
 
 pytestmark = pytest.mark.skipif(
     not bare.possible(), reason="Only root can carry out the image's steps here; they were not."

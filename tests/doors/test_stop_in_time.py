@@ -3,11 +3,11 @@
 import asyncio
 import time
 
-from bot.deployment import STOPPING
+from bot.app.compose import STOPPING
 from playground.providers._server import Answer
 from storage import State, look_into
-from tests.house import until
-from tests.imitated import imitated
+from tests.rig.house import until
+from tests.rig.imitated import imitated
 
 SLACK = 2.0  #: seconds for a busy machine
 

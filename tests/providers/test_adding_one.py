@@ -19,7 +19,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, SecretStr
 
-from bot.models import Capability, Model, Price, Shape
+from bot.catalog.models import Capability, Model, Price, Shape
 from bot.providers import Limits, Receipt, Report, Stage
 from storage import Brief, Mode
 
@@ -90,7 +90,7 @@ from pathlib import Path
 
 from bot import messages
 from bot.providers import Connection, connect_all
-from bot.studio import Studio
+from bot.orders.orders import Studio
 from storage import Brief, Mode, open_store
 
 data, environ = Path(sys.argv[1]), json.loads(sys.argv[2])

@@ -9,14 +9,14 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from bot.catalog.models import complete, usd
 from bot.errors import Busy, Failure, Refusal, Unclear
-from bot.models import complete, usd
 from bot.providers import CallsBack, Connection, Stage, apixo
 from bot.settings import BadSetting
 from playground.providers._server import Answer
 from playground.providers.apixo import ApixoServer
 from storage import Brief, Lora, Mode
-from tests.providers.rig import CLIP, IMAGE, KEY, last, line, order, raised, sent
+from tests.rig.provider_rig import CLIP, IMAGE, KEY, last, line, order, raised, sent
 
 # The document's own examples, word for word: the requests,
 TEXT = """{

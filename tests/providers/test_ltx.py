@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from bot.catalog.models import Unfit, billed_seconds, complete, usd
 from bot.errors import Busy, Failure, Refusal, Unclear
-from bot.models import Unfit, billed_seconds, complete, usd
 from bot.providers import Connection, Order, Stage
 from bot.providers._http import Reply
 from bot.providers.ltx import ENDPOINTS, Ltx, connect, models, report, request

@@ -7,14 +7,14 @@ from decimal import Decimal
 import aiohttp
 import pytest
 
+from bot.catalog.models import billed_seconds, complete, usd
 from bot.errors import Busy, Failure, Refusal, Unclear
-from bot.models import billed_seconds, complete, usd
 from bot.providers import Connection, Stage, ltx2api
 from bot.settings import BadSetting
 from playground.providers._server import Answer
 from playground.providers.ltx2api import Ltx2ApiServer, credits_for
 from storage import Brief, Mode
-from tests.providers.rig import CLIP, IMAGE, KEY, last, line, order, raised, sent
+from tests.rig.provider_rig import CLIP, IMAGE, KEY, last, line, order, raised, sent
 
 # The document's own examples, word for word.
 EXAMPLE = """{

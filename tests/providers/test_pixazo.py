@@ -7,14 +7,14 @@ from decimal import Decimal
 import aiohttp
 import pytest
 
+from bot.catalog.models import complete, usd
 from bot.errors import Busy, Failure, Refusal, Unclear
-from bot.models import complete, usd
 from bot.providers import Connection, Stage, pixazo
 from bot.settings import BadSetting
 from playground.providers._server import Answer
 from playground.providers.pixazo import PixazoServer
 from storage import Brief, Mode
-from tests.providers.rig import CLIP, IMAGE, KEY, connection, last, line, order, raised, sent
+from tests.rig.provider_rig import CLIP, IMAGE, KEY, connection, last, line, order, raised, sent
 
 # The document's own examples, word for word.
 EXAMPLE = """{

@@ -14,7 +14,7 @@ from playground.providers.apixo import ApixoServer
 from playground.providers.ltx2api import Ltx2ApiServer
 from playground.providers.pixazo import PixazoServer
 from storage import Brief, Mode
-from tests.providers.rig import CLIP, IMAGE, KEY, line, order, raised
+from tests.rig.provider_rig import CLIP, IMAGE, KEY, line, order, raised
 
 #: Each with its server, the name of its status script, and its words for running and ready.
 PROVIDERS = {

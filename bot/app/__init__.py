@@ -1,0 +1,1 @@
+"""Puts the product together, and what an operator types."""

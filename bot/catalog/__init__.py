@@ -1,0 +1,1 @@
+"""What models can make, as data, and for how much."""

@@ -1,0 +1,1 @@
+"""All that speaks Discord, outside of the commands."""

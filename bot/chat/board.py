@@ -1,0 +1,224 @@
+"""What is said of takes: the line above a clip, its buttons, the board of a thread, a list."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+import discord
+from discord import ui
+
+from bot.chat import messages
+from bot.media.assemble import PIECE
+from storage import ENDED, Job, Relation, State, Take, Tally
+
+RETAKE, EXTEND, REMOVE, FAVOURITE, SEND, APPROVE = "🔁", "⏩", "❌", "⭐", "✉️", "✅"
+SEEDED = (RETAKE, EXTEND, FAVOURITE, SEND, REMOVE)  #: put under every clip, to be pressed
+ACTIONS = frozenset({*SEEDED, APPROVE})
+_HEAD = "### Takes"  #: by which a board is known
+LISTED = 40  #: takes that a board lists; `/video takes` pages through all of them
+
+_MADE = frozenset({State.DELIVERING, State.DONE, State.UNDELIVERED})
+#: The buttons of a clip: verb, emoji, label. Two rows.
+_BUTTONS = (
+    (
+        ("retake", RETAKE, "Retake…"),
+        ("extend", EXTEND, "Extend…"),
+        ("variation", "🎲", "Variation"),
+        ("hdr", "🌈", "HDR"),
+    ),
+    (
+        ("favourite", FAVOURITE, ""),
+        ("send", SEND, "Send to me"),
+        ("compare", "🆚", "Compare"),
+        ("details", "🔎", "Details"),
+        ("remove", REMOVE, ""),
+    ),
+)
+
+
+def lineage(job: Job, parent: Take | None, *, linked: bool = False) -> str:
+    """'retake of take 1 (3 to 5 s)': how a take came from its parent; "" for a first one.
+
+    *linked* makes the name of the parent a link to it.
+    """
+    if parent is None:
+        return messages.made_from(job)
+    near = parent.number is not None and parent.job.thread_id == job.thread_id
+    name = title_of(parent) if near else f"#{parent.job.id}"
+    link = jump(parent) if linked else ""
+    return messages.made_from(job, f"[{name}]({link})" if link else name)
+
+
+_CHILDREN = {
+    Relation.RETAKE: "is a retake of it",
+    Relation.EXTEND: "extends it",
+    Relation.VARIATION: "is a variation of it",
+    Relation.HDR: "is its HDR version",
+    Relation.FROM: "starts from it",
+}
+
+
+def descent(child: Take) -> str:
+    """'#3 extends it': how a take came from another one, said of that one, with a link."""
+    name, link = f"#{child.job.id}", jump(child)
+    relation = Relation(child.job.brief.relation or Relation.FROM)
+    return f"{f'[{name}]({link})' if link else name} {_CHILDREN[relation]}"
+
+
+def jump(take: Take) -> str:
+    """The link to a take's newest post; "" where none stands."""
+    if take.post is None:
+        return ""
+    channel, message = take.post
+    return f"https://discord.com/channels/{take.job.guild_id}/{channel}/{message}"
+
+
+def made_here(job: Job, title: str) -> str:
+    """What Dailies did itself because the provider does not; "" where it did all of it."""
+    plan = job.brief.plan
+    if plan is None:
+        return ""
+    if (job.file or "").endswith(PIECE):
+        return "it could not be joined to the other clip, so this is the new part alone"
+    if plan.place == "part":
+        return f"{title} has no retake of parts, so the part was made anew and put in here"
+    if plan.place == "start":
+        return (
+            f"{title} does not extend at the start, so the new part was made from the first frame, "
+            "is played backwards and has no sound of its own"
+        )
+    return f"{title} has no extension, so it was made from the edge frame and joined here"
+
+
+def title_of(take: Take) -> str:
+    """'take 3', or '#42' for one without a number yet."""
+    return f"take {take.number}" if take.number is not None else f"#{take.job.id}"
+
+
+def buttons(job: Job) -> ui.View:
+    """What can be done with a clip, to stand under it; they work after every restart."""
+    view = ui.View(timeout=None)
+    for row, verbs in enumerate(_BUTTONS):
+        for verb, emoji, label in verbs:
+            view.add_item(
+                ui.Button(
+                    label=label or None,
+                    emoji=emoji,
+                    style=discord.ButtonStyle.secondary,
+                    custom_id=f"do:take-{verb}:{job.id}",
+                    row=row,
+                )
+            )
+    view.stop()  # `cogs.takes.buttons` answers by the custom ids; nothing need be kept in memory
+    return view
+
+
+def legend(retake: str, extend: str) -> str:
+    """The fixed defaults of the reactions, which carry no input."""
+    return (
+        f"-# {RETAKE} {retake} · {EXTEND} {extend} · {FAVOURITE} favourite · "
+        f"{SEND} send to me · {REMOVE} delete · reply with words first to change the prompt"
+    )
+
+
+_PRICE = re.compile(r"\((?:(free)|([\d,]+) credits?)\)$")
+
+
+def shown_prices(text: str) -> dict[str, int]:
+    """What a clip's legend says that its reactions cost, in credits; nothing without one."""
+    found = {}
+    for part in text.rpartition("\n-# ")[2].split(" · "):
+        price = _PRICE.search(part)
+        for emoji in (RETAKE, EXTEND):
+            if price is not None and part.startswith(emoji):
+                found[emoji] = 0 if price[1] else int(price[2].replace(",", ""))
+    return found
+
+
+def line(take: Take, parent: Take | None, *, usd_per_credit: Decimal) -> str:
+    """One take of a list."""
+    job = take.job
+    name, link = f"**{title_of(take)}**", jump(take)
+    parts = [f"[{name}]({link})" if link and take.hidden_by is None else name]
+    if take.number is not None:
+        parts[0] += f" (#{job.id})"
+    if said := lineage(job, parent):
+        parts.append(said)
+    if job.state not in _MADE:
+        parts.append(messages.TITLES[job.state])
+    parts.append(messages.inert(messages.elide(" ".join(job.brief.prompt.split()), 60)))
+    if job.price and job.state not in ENDED - _MADE:
+        parts.append(messages.price(job.price, usd_per_credit))
+    parts.append(f"<@{job.user_id}>")
+    if take.favourites:
+        parts.append(f"{FAVOURITE} {take.favourites}" if take.favourites > 1 else FAVOURITE)
+    if take.approved_by:
+        parts.append(f"{APPROVE} approved")
+    if take.hidden_by is not None:
+        parts.append("deleted" if take.post is None else "taken down, and not gone everywhere yet")
+    elif take.dropped is not None:
+        parts.append("file made room for newer ones")
+    return " · ".join(part for part in parts if part)
+
+
+def lines(
+    takes: Sequence[Take], parents: Mapping[int, Take], *, usd_per_credit: Decimal
+) -> list[str]:
+    """A line for each take, oldest first. *parents* are what they were made from, by number."""
+    return [
+        line(take, parents.get(take.job.brief.parent or 0), usd_per_credit=usd_per_credit)
+        for take in takes
+    ]
+
+
+def board(
+    takes: Sequence[Take],
+    parents: Mapping[int, Take],
+    *,
+    tally: Tally,
+    approved: Sequence[Take],
+    liked: Sequence[Take],
+    usd_per_credit: Decimal,
+) -> ui.LayoutView:
+    """The message at the top of a thread: its takes, their cost, what is running.
+
+    *takes* are the newest that were made or are under way, *parents* what they were made from;
+    *approved* and *liked* the newest that are.
+    """
+    head = [f"{tally.made} {'take' if tally.made == 1 else 'takes'}"]
+    head.append(f"{messages.price(tally.credits, usd_per_credit)} so far")
+    if tally.running:
+        head.append(f"{tally.running} under way")
+    if approved:
+        head.append(f"approved: {_names(approved)}")
+    if liked:
+        head.append(f"favourites: {_names(liked)}")
+    said = lines(takes, parents, usd_per_credit=usd_per_credit)
+    text = [_HEAD, " · ".join(head), "", *said]
+    while True:  # the newest lines that fit
+        earlier = tally.made + tally.running - (len(text) - 3)
+        text[2] = f"-# … and {earlier} earlier ones: `/video takes`"
+        whole = "\n".join(text if earlier > 0 else [*text[:2], *text[3:]])
+        if len(whole) <= 3900 or len(text) == 3:
+            break
+        del text[3]
+    view = ui.LayoutView(timeout=None)
+    box: ui.Container[ui.LayoutView] = ui.Container(accent_colour=0x4C7DD9)
+    box.add_item(ui.TextDisplay(whole))
+    view.add_item(box)
+    view.stop()
+    return view
+
+
+def is_board(message: discord.Message) -> bool:
+    """Whether a message of ours is a thread's board."""
+    boxes = [each for each in message.components if isinstance(each, discord.Container)]
+    parts = [part for box in boxes for part in box.children]
+    return any(
+        isinstance(part, discord.TextDisplay) and part.content.startswith(f"{_HEAD}\n")
+        for part in parts
+    )
+
+
+def _names(takes: Iterable[Take]) -> str:
+    return ", ".join(title_of(take) for take in takes)

@@ -1,0 +1,753 @@
+"""The Discord connection: answers with a card, shows a job, delivers a clip."""
+
+import asyncio
+import hashlib
+import importlib
+import json
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+import discord
+import yarl
+from discord import app_commands
+from discord.ext import commands
+
+from bot.chat import answering, board, messages
+from bot.chat.cards import Cards, Pacer
+from bot.chat.delivery import POSTER_WAIT, Delivery, has_file, nonce
+from bot.chat.trouble import AlreadyDone, Denied, Gone, Lost, Rejected, translated
+from bot.errors import Busy, Refusal
+from bot.files.cache import Shelf
+from bot.jobs.presenter import Glimpse
+from bot.moderation.desk import Office
+from bot.moderation.usage import Own
+from bot.orders.edits import Versions
+from bot.orders.orders import Place, Studio
+from bot.orders.refused import Refusals
+from bot.words.limits import CLOSED
+from storage import ENDED, DiskTrouble, Input, Job, State, Take
+
+log = logging.getLogger(__name__)
+
+ACKNOWLEDGE = 1.0  #: seconds to have the card ready, before "thinking…" is shown; Discord allows 3
+TOO_LATE = 5.0  #: seconds after which there is no sense in trying to give a first answer
+CARD_AGAIN = (
+    60.0  #: seconds after which a card that could not be posted is tried again, then doubled
+)
+TOKEN_LASTS = 14 * 60.0  #: seconds that an interaction's token is used; Discord ends it at 15 min
+
+#: What the bot must be allowed to, in the channel it is asked in.
+SESSION_ENDS = 2.0  #: seconds that a session is given to close, and its thread to end
+NEEDED = discord.Permissions(
+    view_channel=True,
+    send_messages=True,
+    send_messages_in_threads=True,
+    create_public_threads=True,
+    attach_files=True,
+    embed_links=True,
+    read_message_history=True,
+    add_reactions=True,
+)
+#: What an invitation asks for: the above, removing a reaction that is refused, pinning a board.
+INVITED = discord.Permissions(
+    NEEDED.value | discord.Permissions(manage_messages=True, pin_messages=True).value
+)
+
+_UNKNOWN_MEMBER = 10007
+_THINKING = discord.InteractionResponseType.deferred_channel_message
+_T = TypeVar("_T")
+
+
+class Tree(app_commands.CommandTree["Dailies"]):
+    """The commands; whatever one raises is said to its person in words."""
+
+    async def interaction_check(self, interaction: "Interaction", /) -> bool:
+        """Whether a command may run there: in a server that this deployment serves, whatever the
+        client offers elsewhere. Its person is told if not."""
+        no: Exception
+        if interaction.guild_id is None:
+            no = app_commands.NoPrivateMessage()
+        elif interaction.client.studio.store.policy.serves(interaction.guild_id):
+            return True
+        else:
+            no = Refusal(CLOSED)
+        if interaction.type is discord.InteractionType.application_command:
+            await messages.apologise(interaction, no)
+        return False
+
+    async def on_error(
+        self, interaction: "Interaction", error: app_commands.AppCommandError, /
+    ) -> None:
+        await messages.apologise(interaction, error)
+
+
+class Dailies(commands.Bot):
+    """Offers the commands of its extensions, and is the worker's `Screen`."""
+
+    def __init__(
+        self,
+        studio: Studio,
+        extensions: Iterable[str],
+        *,
+        data: Path,
+        shelf: Shelf,
+        usd_per_credit: Decimal,
+        clock: Callable[[], float] = time.time,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            command_prefix=(),
+            help_command=None,
+            tree_cls=Tree,
+            # None of them is privileged.
+            intents=discord.Intents(guilds=True, guild_messages=True, guild_reactions=True),
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            max_messages=None,
+            allowed_mentions=messages.SILENT,
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+            allowed_contexts=app_commands.AppCommandContext(guild=True),
+            **options,
+        )
+        self.studio = studio
+        self.usd_per_credit = usd_per_credit
+        self._extensions = tuple(extensions)
+        self._data = data
+        self.clock = clock
+        self.office = Office(studio, clock=clock)
+        self.refusals = Refusals(studio)
+        self.own = Own(studio, shelf=shelf, clock=clock)
+        #: Makes the buttons beside a refusal; an extension brings it.
+        self.helps: Callable[[Interaction, Refusal], Awaitable[discord.ui.View | None]] | None
+        self.helps = None
+        self.watchers: list[Callable[[Job], None]] = []  #: told of every job that moved
+        self._tokens: dict[int, tuple[float, discord.Interaction[Any]]] = {}
+        self._identified: deque[float] = deque()  # sessions of the last hour, by when they began
+        self.pacer = Pacer()
+        self._late: set[asyncio.Task[None]] = set()  # cards that wait for their posters
+        self._answering: set[asyncio.Task[Any]] = set()  # orders, and the cards that they get
+        self._giving: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._waiting: dict[int, Interaction] = {}  # "thinking…" of jobs whose card is elsewhere
+        self._no_card: dict[int, tuple[float, float]] = {}  # when to try again, and the wait then
+        self._cards = Cards(self._edit, fast=lambda job: self._token(job) is not None, clock=clock)
+        self.versions = Versions(studio, data=data, shelf=shelf, clock=clock)
+        self.delivery = Delivery(
+            self,
+            studio.store,
+            studio,
+            self.pacer,
+            data=data,
+            shelf=shelf,
+            usd_per_credit=usd_per_credit,
+            clock=clock,
+            defaults=self.versions.defaults,
+        )
+
+    async def setup_hook(self) -> None:
+        # Not `load_extension`: that runs the code of its module anew for every bot.
+        for extension in self._extensions:
+            await importlib.import_module(extension).setup(self)
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Wait before a new session: Discord takes back the token of who begins too many a day."""
+        now = time.monotonic()
+        while self._identified and now - self._identified[0] > 3600:
+            self._identified.popleft()
+        if not initial:
+            await asyncio.sleep(identify_pause(len(self._identified)))
+        self._identified.append(time.monotonic())
+
+    async def on_ready(self) -> None:
+        """Connected: what could not be posted is tried again."""
+        self.studio.connected()
+
+    async def on_resumed(self) -> None:
+        """Connected again, without anything missed."""
+        self.studio.connected()
+
+    async def close(self) -> None:
+        # What was committed is in the rows: the next start gives it its card.
+        for task in (*self._late, *self._answering):
+            task.cancel()
+        await self._cards.settle()
+        await self.delivery.close()
+        await self._end_sessions()
+        await super().close()
+
+    async def _end_sessions(self) -> None:
+        """Close our sessions, and end the threads that keep them alive.
+
+        One that was given up while it began is known by nothing but its thread, which would speak
+        to a loop that is closed by then.
+        """
+        for thread in threading.enumerate():
+            if not isinstance(thread, discord.gateway.KeepAliveHandler):
+                continue
+            if thread.ws._connection is self._connection:  # noqa: SLF001  # nothing else says whose
+                with suppress(TimeoutError, OSError):
+                    await asyncio.wait_for(thread.ws.close(code=1000), SESSION_ENDS)
+                thread.stop()
+                await asyncio.to_thread(thread.join, timeout=SESSION_ENDS)
+
+    # Answering.
+
+    async def answer(
+        self,
+        interaction: "Interaction",
+        order: Coroutine[None, None, tuple[Job, bool]],
+        *,
+        long: asyncio.Event | None = None,
+    ) -> None:
+        """Take *order* and answer with its card, in a thread of its own where there can be one.
+
+        Discord waits 3 seconds: an order that takes longer than one, or that has set *long*, is
+        answered "thinking…" first. Whatever becomes of that answer, of this call and of the
+        card, an order that has begun is seen to its end.
+        """
+        ordering = self._kept(order)
+        await asyncio.shield(self._kept(self._answer(interaction, ordering, long)))
+
+    def _kept(self, work: Coroutine[None, None, _T]) -> asyncio.Task[_T]:
+        """*work* as a task that goes on when nobody waits for it any more."""
+        task = asyncio.ensure_future(work)
+        self._answering.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._answering.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits for it hears of it; perhaps nobody does any more
+
+    async def _answer(
+        self,
+        interaction: "Interaction",
+        ordering: asyncio.Task[tuple[Job, bool]],
+        long: asyncio.Event | None,
+    ) -> None:
+        reachable = await self._acknowledge(interaction, ordering, long)
+        try:
+            job, _ = await ordering
+        except Exception as error:
+            if reachable:
+                raise
+            await self._apologise_elsewhere(interaction, error)
+            return
+        async with self._card_of(job):
+            # Somebody else may have seen to it: the same interaction, come twice.
+            current = await self._current(job)
+            if current.card_id is None:
+                await self._present(interaction, current)
+            elif reachable and interaction.response.type is _THINKING:
+                with suppress(Denied, Busy), translated():
+                    await interaction.delete_original_response()
+                    await interaction.followup.send(f"#{job.id} is ordered.", ephemeral=True)
+
+    async def _acknowledge(
+        self,
+        interaction: "Interaction",
+        ordering: asyncio.Task[tuple[Job, bool]],
+        long: asyncio.Event | None,
+    ) -> bool:
+        """Answer "thinking…" if *ordering* takes long. False where Discord did not take that."""
+        waiting: set[asyncio.Future[Any]] = {ordering}
+        if long is not None:
+            waiting.add(asyncio.ensure_future(long.wait()))
+        await asyncio.wait(waiting, timeout=ACKNOWLEDGE, return_when=asyncio.FIRST_COMPLETED)
+        for each in waiting - {ordering}:
+            each.cancel()
+        if ordering.done() or interaction.response.is_done():
+            return True
+        try:
+            async with asyncio.timeout(TOO_LATE):
+                await answering.acknowledge(interaction)
+        except (Denied, Busy, TimeoutError) as error:
+            log.info("An order goes on though it could not be answered: %s", error)
+            return False
+        return True
+
+    async def _apologise_elsewhere(self, interaction: "Interaction", error: Exception) -> None:
+        """Say what went wrong, once, where the interaction itself may take no answer."""
+        sentence = messages.elide(messages.explain(error), 1900)
+        try:
+            # Where only the reply to "thinking…" was lost, that stands, and can be followed up.
+            with translated():
+                await interaction.delete_original_response()
+                await interaction.followup.send(
+                    sentence, ephemeral=True, allowed_mentions=messages.SILENT
+                )
+        except (Denied, Busy):
+            text = f"Your order in <#{interaction.channel_id}>: {sentence}"
+            try:
+                with translated():
+                    await interaction.user.send(text, allowed_mentions=messages.SILENT)
+            except (Denied, Busy) as trouble:
+                log.warning("Could not say “%s”: %s", sentence, trouble.raw or trouble)
+
+    async def present(self, job: Job, channel_id: int, *, beside: int, again: bool) -> None:
+        """Show a job that no interaction asked for, by a message of our own beside another one.
+
+        With *again*, an earlier try may have posted it: look first. Whatever becomes of the
+        card, the job goes on.
+        """
+        async with self._card_of(job):
+            current = await self._current(job)
+            if current.card_id is None:
+                await self._post_card(current, channel_id, beside=beside, again=again)
+
+    def ensure_card(self, job: Job) -> None:
+        """See `Screen.ensure_card`."""
+        again_at, _ = self._no_card.get(job.id, (0.0, 0.0))
+        if job.card_id is None and job.id not in self._giving and self.clock() >= again_at:
+            self._kept(self._give_card(job))
+
+    async def _give_card(self, job: Job) -> None:
+        try:
+            async with self._card_of(job):
+                current = await self._current(job)
+                if current.card_id is not None:
+                    self._no_card.pop(job.id, None)
+                elif current.state in ENDED:
+                    await self._end_card(current)
+                else:
+                    log.info("Job %s has no card; it gets one", job.id)
+                    await self._post_card(current, job.channel_id, again=True, ping=True)
+        except Exception:  # a boundary: nobody waits for this
+            log.exception("Job %s could not be given a card", job.id)
+
+    async def _end_card(self, job: Job) -> None:
+        """Bring a card that was posted, and never noted, to how *job* ended; post no new one."""
+        place = self.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
+        card = await self.delivery.found(place, job, messages.is_card(job))
+        if (waiting := self._waiting.pop(job.id, None)) is not None:
+            await answering.clear(waiting, but=card.id if card else None)
+        if card is None:
+            self._no_card[job.id] = math.inf, 0.0  # its end was posted; nothing is missing
+            return
+        placed = await self.studio.placed(
+            job, card_channel_id=job.channel_id, card_id=card.id, thread_id=None
+        )
+        self._no_card.pop(job.id, None)
+        self._cards.show(placed, self.studio.glimpse(placed))
+
+    @asynccontextmanager
+    async def _card_of(self, job: Job) -> AsyncGenerator[None]:
+        """The right to give *job* its card: whoever has it looks first whether there is one.
+
+        What goes wrong with it is not the order's: that was taken, and goes on.
+        """
+        async with self._giving.setdefault(job.id, asyncio.Lock()):
+            try:
+                yield
+            except (Denied, Busy, DiskTrouble) as error:
+                _, wait = self._no_card.get(job.id, (0.0, CARD_AGAIN / 2))
+                self._no_card[job.id] = self.clock() + 2 * wait, min(2 * wait, 1800.0)
+                log.warning("No card for job %s: %s", job.id, error)
+                self.studio.without_card(job)
+
+    async def _current(self, job: Job) -> Job:
+        return await self.studio.store.jobs.get(job.id) or job
+
+    async def _post_card(
+        self,
+        job: Job,
+        channel_id: int,
+        *,
+        again: bool,
+        beside: int | None = None,
+        ping: bool = False,
+    ) -> None:
+        """Post the card with the bot's own token; with *ping*, its requester is notified."""
+        place = self.get_partial_messageable(channel_id, guild_id=job.guild_id)
+        card = await self.delivery.found(place, job, messages.is_card(job)) if again else None
+        if card is None:
+            await self.pacer.wait(urgent=True)
+            view = await self._view(job, self.studio.glimpse(job))
+            extra: dict[str, Any] = {"silent": True, "allowed_mentions": messages.SILENT}
+            if beside is not None:
+                extra["reference"] = discord.MessageReference(
+                    message_id=beside, channel_id=channel_id, fail_if_not_exists=False
+                )
+                extra["mention_author"] = False
+            if ping:  # it names whom it is for, who may have read of no answer to their order
+                extra = {
+                    "allowed_mentions": discord.AllowedMentions(
+                        everyone=False, roles=False, users=[discord.Object(job.user_id)]
+                    )
+                }
+            try:
+                with translated():
+                    card = await place.send(view=view, nonce=nonce(job.id, "card"), **extra)
+            except Rejected as error:
+                log.info("The card of job %s is not taken as it was: %s", job.id, error.raw)
+                view = await self._view(_wordless(job), self.studio.glimpse(job))
+                with translated():
+                    card = await place.send(view=view, nonce=nonce(job.id, "plain"), **extra)
+        with translated():
+            channel = self.get_channel(channel_id) or await self.fetch_channel(channel_id)
+        await self._placed(job, channel, card.id)
+
+    async def _placed(self, job: Job, channel: object, card_id: int) -> None:
+        """Note where *job*'s card stands, and the thread that is started from it."""
+        channel_id = getattr(channel, "id", job.channel_id)
+        thread_id = None
+        if isinstance(channel, discord.Thread):
+            thread_id = channel.id
+        elif isinstance(channel, discord.TextChannel):
+            thread_id = await self._start_thread(channel, card_id, job)
+        placed = await self.studio.placed(
+            job, card_channel_id=channel_id, card_id=card_id, thread_id=thread_id
+        )
+        self._no_card.pop(job.id, None)
+        if (waiting := self._waiting.pop(job.id, None)) is not None:
+            await answering.clear(waiting, but=card_id)
+        self._tell_watchers(placed)
+        if placed.rev != job.rev:  # it moved while its card was written
+            self._cards.show(placed, self.studio.glimpse(placed))
+
+    def _tell_watchers(self, job: Job) -> None:
+        for watch in self.watchers:
+            watch(job)
+
+    async def _present(self, interaction: "Interaction", job: Job) -> None:
+        """Answer with the card; where that cannot be, post it with the bot's own token."""
+        try:
+            async with asyncio.timeout(TOO_LATE):
+                card_id = await self._shown(interaction, job)
+        except (Denied, Busy, TimeoutError) as error:
+            log.info("An order could not be answered with its card: %s", error)
+            if interaction.extras.get(answering.WAITS):
+                self._waiting[job.id] = interaction
+            await self._post_card(job, job.channel_id, again=True, ping=True)
+            return
+        self._tokens[job.id] = self.clock(), interaction
+        await self._placed(job, interaction.channel, card_id)
+
+    async def _shown(self, interaction: "Interaction", job: Job) -> int:
+        glimpse = self.studio.glimpse(job)
+        try:
+            return await answering.show(interaction, await self._view(job, glimpse))
+        except Rejected as error:
+            log.info("The card of job %s is not taken as it was: %s", job.id, error.raw)
+            return await answering.show(interaction, await self._view(_wordless(job), glimpse))
+
+    async def _start_thread(
+        self, channel: discord.TextChannel, card_id: int, job: Job
+    ) -> int | None:
+        """A thread started from the card; a second try is harmless, its id is the card's."""
+        card = channel.get_partial_message(card_id)
+        for last in (False, True):
+            try:
+                with translated():
+                    await card.create_thread(
+                        name=messages.thread_name(job), auto_archive_duration=1440
+                    )
+            except AlreadyDone:
+                break
+            except (Denied, Busy) as error:
+                if isinstance(error, Lost) and not last:
+                    continue  # it may have begun: the second try tells
+                log.warning("No thread for job %s: %s", job.id, error.raw)
+                return None
+            else:
+                break
+        return card_id
+
+    # The worker's screen.
+
+    def show(self, job: Job, glimpse: Glimpse) -> None:
+        """See `Screen.show`."""
+        self._tell_watchers(job)
+        if job.state in ENDED:
+            self._no_card.pop(job.id, None)
+        if job.card_id is not None:
+            self._cards.show(job, glimpse)
+
+    async def deliver(self, job: Job, clip: Path, *, again: bool) -> int:
+        """See `Screen.deliver`."""
+        return await self.delivery.clip(job, clip, again=again)
+
+    async def tell(self, job: Job, *, again: bool) -> int:
+        """See `Screen.tell`."""
+        return await self.delivery.notice(job, again=again)
+
+    async def link(self, job: Job, given: Input) -> str:
+        """A public https link to an input, good for a day: it is posted where the job lives.
+
+        There everybody sees what was used, too. Raises `Busy` while Discord is in trouble, and
+        `Refusal` where nothing can be posted.
+        """
+        await self.wait_until_ready()
+        file = self._data / given.file
+        name = f"dailies-{job.id}-input-{file.stem[:12]}{file.suffix}"
+        place = self.get_partial_messageable(job.thread_id or job.channel_id, guild_id=job.guild_id)
+        try:
+            # What was posted before is read again: its link is a fresh one then.
+            message = await self.delivery.found(place, job, has_file(name), since=job.created_at)
+            if message is None:
+                message = await self.delivery.post(
+                    place,
+                    f"-# What #{job.id} starts from",
+                    nonce(job.id, name),
+                    files=lambda: [discord.File(file, name)],
+                    silent=True,
+                )
+        except Denied as error:
+            raise Refusal("The input cannot be posted there, so no provider can get it.") from error
+        return message.attachments[0].url
+
+    async def _edit(self, job: Job, glimpse: Glimpse) -> None:
+        """Write the card; once its clip is posted, with the poster, if that can be had."""
+        poster = await self._poster(job, glimpse)
+        if poster is not None and await self._written(job, glimpse, poster):
+            return
+        await self._written(job, glimpse, None)
+
+    async def _poster(self, job: Job, glimpse: Glimpse) -> Path | None:
+        """The picture of a finished clip that was not taken down.
+
+        One that is not ready yet does not keep the card back: it follows.
+        """
+        if job.state is not State.DONE or job.file is None:
+            return None
+        take = await self.studio.store.takes.get(job.id, guild_id=job.guild_id)
+        if take is None or take.hidden_by is not None:
+            return None
+        posters = self.delivery.posters
+        making = posters.begin(job)
+        poster = await posters.soon(job, within=POSTER_WAIT)
+        if not making.done():
+            task = asyncio.create_task(self._follow(making, job, glimpse), name=f"late {job.id}")
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+        return poster
+
+    async def _follow(self, making: asyncio.Task[Path | None], job: Job, glimpse: Glimpse) -> None:
+        await asyncio.wait({making})
+        if not making.cancelled() and making.result() is not None:
+            self._cards.show(job, glimpse)
+
+    async def _written(self, job: Job, glimpse: Glimpse, poster: Path | None) -> bool:
+        """Write the card, through its interaction's token while that lives, else with our own.
+
+        False where it may be written without its *poster*. Raises `Busy`.
+        """
+        view = await self._view(job, glimpse, poster=poster is not None)
+
+        def carried() -> dict[str, Any]:
+            """The files that the card has from now on, where that may have changed."""
+            if job.state is not State.DONE:
+                return {}
+            name, alt = messages.poster_name(job), messages.alt_text(job)
+            files = [discord.File(poster, name, description=alt)] if poster is not None else []
+            return {"attachments": files}
+
+        interaction = self._token(job)
+        if interaction is not None:
+            try:
+                with translated():
+                    await interaction.edit_original_response(
+                        view=view, allowed_mentions=messages.SILENT, **carried()
+                    )
+            except (Denied, Busy) as error:
+                self._tokens.pop(job.id, None)
+                log.info("The token of job %s is of no more use: %s", job.id, error.raw)
+            else:
+                if job.state in ENDED:
+                    self._tokens.pop(job.id, None)
+                return True
+        if job.card_channel_id is None or job.card_id is None:
+            return True
+        await self.pacer.wait(urgent=job.state in ENDED)
+        channel = self.get_partial_messageable(job.card_channel_id)
+        try:
+            with translated():
+                await channel.get_partial_message(job.card_id).edit(
+                    view=view, allowed_mentions=messages.SILENT, **carried()
+                )
+        except Denied as error:  # deleted, archived, or out of reach
+            log.info("The card of job %s cannot be edited: %s", job.id, error.raw)
+            if isinstance(error, Rejected) and poster is None and _wordless(job) != job:
+                return await self._written(_wordless(job), glimpse, None)
+            return isinstance(error, Gone)
+        return True
+
+    def _token(self, job: Job) -> discord.Interaction[Any] | None:
+        at, interaction = self._tokens.get(job.id, (0.0, None))
+        if interaction is not None and self.clock() - at > TOKEN_LASTS:
+            self._tokens.pop(job.id, None)
+            return None
+        return interaction
+
+    async def _view(
+        self, job: Job, glimpse: Glimpse, *, poster: bool = False
+    ) -> discord.ui.LayoutView:
+        provider = self.studio.providers.get(job.provider)
+        return messages.card(
+            job,
+            glimpse,
+            title=provider.title if provider else job.provider,
+            bill=await self.studio.store.policy.bill(job.id),
+            usd_per_credit=self.usd_per_credit,
+            cancels=provider.cancels if provider else False,
+            poster=poster,
+            origin=board.lineage(job, await self._parent(job), linked=True),
+        )
+
+    async def _parent(self, job: Job) -> Take | None:
+        if job.brief.parent is None:
+            return None
+        return await self.studio.store.takes.get(job.brief.parent, guild_id=job.guild_id)
+
+    # Commands.
+
+    async def register_if_changed(self) -> None:
+        """Tell Discord our commands, if they are not those it was told last."""
+        payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+        told = json.dumps([self.application_id, payload], sort_keys=True, default=str)
+        digest = hashlib.sha256(told.encode()).hexdigest()
+        note = self._data / "commands.sha256"
+        if note.exists() and note.read_text() == digest:
+            there = await self.tree.fetch_commands()
+            if len(there) == len(payload):
+                return
+        await self.register()
+        with suppress(OSError):  # then they are told again at the next start
+            note.write_text(digest)
+
+    async def register(self) -> int:
+        """Tell Discord our commands; return how many there are."""
+        return len(await self.tree.sync())
+
+
+Interaction = discord.Interaction[Dailies]
+
+
+def _wordless(job: Job) -> Job:
+    """*job* without any words but ours, where Discord does not take those that others wrote."""
+    return replace(job, brief=job.brief.but(prompt=""), error=None, note=None)
+
+
+def place_of(interaction: Interaction) -> Place:
+    """Where an interaction happens, once it is sure that we can work there.
+
+    Raises `Refusal` naming what is missing, before anything is ordered.
+    """
+    channel, guild_id = interaction.channel, interaction.guild_id
+    if guild_id is None or channel is None or interaction.channel_id is None:
+        raise Refusal("Dailies works in servers; use it in a channel there.")
+    allowed = interaction.app_permissions
+    needed = NEEDED
+    if isinstance(channel, discord.Thread):
+        if channel.locked:
+            raise Refusal("This thread is locked; ask in another one.")
+        needed = discord.Permissions(NEEDED.value)
+        needed.update(create_public_threads=False, send_messages=False)
+    elif not isinstance(channel, discord.TextChannel):
+        needed = discord.Permissions(NEEDED.value)
+        needed.update(create_public_threads=False, send_messages_in_threads=False)
+    missing = [name for name, wanted in needed if wanted and not getattr(allowed, name)]
+    if missing:
+        raise Refusal(messages.missing_permissions(missing, f"<#{interaction.channel_id}>"))
+    member = interaction.user
+    return Place(
+        guild_id=guild_id,
+        channel_id=interaction.channel_id,
+        parent_id=parent_of(channel),
+        user_id=member.id,
+        roles=frozenset(role.id for role in getattr(member, "roles", ())),
+        moderator=interaction.permissions.manage_guild,
+        sees=sight(member),
+        now=standing_of(member),
+    )
+
+
+def standing_of(person: object) -> Callable[[Place], Awaitable[Place]] | None:
+    """Asks Discord who a member is by now, and whether we and they can still work there.
+
+    Roles are not told to bots without a privileged intent, so they are asked for.
+    """
+    if not isinstance(person, discord.Member):
+        return None
+    guild = person.guild
+
+    async def now(place: Place) -> Place:
+        try:
+            with translated():
+                current = await guild.fetch_member(person.id)
+        except (Denied, Busy) as error:
+            if isinstance(error, Gone) and error.code == _UNKNOWN_MEMBER:
+                raise Refusal("You are not in this server any more; nothing was ordered.") from None
+            log.info("The roles of %s cannot be asked for: %s", person.id, error.raw)
+            current = person
+        channel = guild.get_channel_or_thread(place.channel_id)
+        if isinstance(channel, discord.Thread) and channel.locked:
+            raise Refusal("This thread is locked; ask in another one.")
+        sees = sight(current)
+        if sees(place.home_id) is False:
+            raise Refusal("You cannot read that channel any more; nothing was ordered.")
+        return replace(
+            place,
+            roles=frozenset(role.id for role in current.roles),
+            moderator=current.guild_permissions.manage_guild,
+            sees=sees,
+        )
+
+    return now
+
+
+def sight(person: object) -> Callable[[int], bool | None]:
+    """Which channels a member may read, as far as they are known: see `Place.sees`.
+
+    A thread is as its channel is; who is in a private one is not told to bots, so that nobody
+    sees it from elsewhere.
+    """
+
+    def sees(channel_id: int) -> bool | None:
+        if not isinstance(person, discord.Member):
+            return None
+        channel = person.guild.get_channel_or_thread(channel_id)
+        if isinstance(channel, discord.Thread):
+            if channel.is_private():
+                return False
+            channel = channel.parent
+        return None if channel is None else channel.permissions_for(person).view_channel
+
+    return sees
+
+
+def parent_of(channel: object) -> int | None:
+    """The channel that a thread belongs to; None for anything else."""
+    return channel.parent_id if isinstance(channel, discord.Thread) else None
+
+
+def point_at(api_url: str, gateway_url: str | None) -> None:
+    """Make discord.py speak to this REST API and gateway, all of it in the process."""
+    discord.http.Route.BASE = api_url.rstrip("/")
+    if gateway_url is not None:
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+
+
+def identify_pause(recent: int) -> float:
+    """Seconds before another session, after *recent* ones in an hour.
+
+    Discord allows one in 5 s and 1,000 a day; this comes to 700 a day at most.
+    """
+    return 5.0 if recent < 10 else 200.0
+
+
+def invite_url(application_id: int) -> str:
+    """The link that adds the bot to a server with exactly the permissions it needs."""
+    return discord.utils.oauth_url(
+        application_id, permissions=INVITED, scopes=("bot", "applications.commands")
+    )

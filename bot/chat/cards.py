@@ -1,0 +1,148 @@
+"""Keeps every card current within Discord's limits: latest state wins, finals come first."""
+
+import asyncio
+import heapq
+import itertools
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from bot.errors import Busy
+from bot.jobs.presenter import Glimpse
+from storage import ENDED, Job, State
+
+log = logging.getLogger(__name__)
+
+GAP = 5.0  #: seconds between two edits of a card whose stage is the same
+SLOW_GAP = 15.0  #: the same, once edits cost the bot's own rate limit
+TRIES = 12  #: tries of an edit while Discord is in trouble; most of them five minutes apart
+LONGEST = 300.0
+EDITS_LAST = 55 * 60.0  #: Discord limits edits of messages older than an hour (error 30046)
+PER_SECOND = 45  #: requests with the bot's token; Discord allows 50 over all routes
+
+
+class Pacer:
+    """Lets at most *per_second* requests begin each second.
+
+    Results go first, whatever else waits; then what is urgent; then all the rest.
+    """
+
+    def __init__(self, *, per_second: float = PER_SECOND) -> None:
+        self._gap = 1 / per_second
+        self._next = 0.0
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._order = itertools.count()
+        self._task: asyncio.Task[None] | None = None
+
+    async def wait(self, *, urgent: bool, result: bool = False) -> None:
+        """Come back when it is our turn. *result*: it is for how a job ended."""
+        turn = asyncio.get_running_loop().create_future()
+        lane = 0 if result else 1 if urgent else 2
+        heapq.heappush(self._waiting, (lane, next(self._order), turn))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._admit())
+        await turn
+
+    async def _admit(self) -> None:
+        while self._waiting:
+            now = time.monotonic()
+            if now < self._next:
+                await asyncio.sleep(self._next - now)
+            _, _, turn = heapq.heappop(self._waiting)
+            if not turn.done():
+                self._next = time.monotonic() + self._gap
+                turn.set_result(None)
+
+
+class Cards:
+    """What each card should show, and one task a card that brings it there."""
+
+    def __init__(
+        self,
+        edit: Callable[[Job, Glimpse], Awaitable[None]],
+        *,
+        fast: Callable[[Job], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        """*edit* writes a card; *fast* says whether that costs nothing of the bot's own limit."""
+        self._edit = edit
+        self._fast = fast
+        self._clock = clock
+        self._wanted: dict[int, tuple[Job, Glimpse]] = {}
+        self._shown: dict[int, tuple[State, float]] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._news: dict[int, asyncio.Event] = {}
+        self._settling = False
+
+    def show(self, job: Job, glimpse: Glimpse) -> None:
+        """Bring *job*'s card to this state, unless a newer one is on its way already."""
+        wanted = self._wanted.get(job.id)
+        if wanted is not None and wanted[0].rev > job.rev:
+            return
+        self._wanted[job.id] = job, glimpse
+        self._news.setdefault(job.id, asyncio.Event()).set()
+        if job.id not in self._tasks:
+            self._tasks[job.id] = asyncio.create_task(self._keep(job.id), name=f"card {job.id}")
+
+    async def settle(self, *, within: float = 5.0) -> None:
+        """Write what is still to be written, for a stop."""
+        self._settling = True
+        for news in self._news.values():
+            news.set()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()), timeout=within)
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    async def _keep(self, id: int) -> None:
+        tries = 0
+        try:
+            while id in self._wanted:
+                await self._until_allowed(id)
+                job, glimpse = self._wanted.pop(id)
+                try:
+                    await self._edit(job, glimpse)
+                except Busy as busy:
+                    if tries < TRIES and not self._settling:
+                        tries += 1
+                        log.info("The card of job %s cannot be edited yet: %s", id, busy)
+                        self._wanted.setdefault(id, (job, glimpse))
+                        await self._pause(id, busy.retry_after or min(LONGEST, 2.0**tries))
+                        continue
+                    log.warning("The card of job %s was not edited: %s", id, busy)
+                except (
+                    Exception
+                ):  # a boundary: a card that cannot be edited must not hold up the job
+                    log.exception("The card of job %s could not be edited", id)
+                tries = 0
+                self._shown[id] = job.state, self._clock()
+                if job.state in ENDED and id not in self._wanted:
+                    self._shown.pop(id, None)
+        finally:
+            self._tasks.pop(id, None)
+            self._news.pop(id, None)
+
+    async def _until_allowed(self, id: int) -> None:
+        """A change of stage is shown at once; the same stage again only after a while."""
+        while True:
+            job, _ = self._wanted[id]
+            state, at = self._shown.get(id, (None, 0.0))
+            if job.state is not state or self._settling:
+                return
+            now = self._clock()
+            if now - job.created_at > EDITS_LAST:
+                gap = float("inf")
+            else:
+                gap = GAP if self._fast(job) else SLOW_GAP
+            left = at + gap - now
+            if left <= 0:
+                return
+            await self._pause(id, min(left, 1.0))
+
+    async def _pause(self, id: int, seconds: float) -> None:
+        """Wait for so long, or until there is something new to show."""
+        news = self._news[id]
+        news.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(news.wait(), seconds)

@@ -1,0 +1,1 @@
+"""Gets and keeps bytes: downloads, the clip cache, the bucket, posters."""

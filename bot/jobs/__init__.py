@@ -1,0 +1,1 @@
+"""Moves a job from queued to done."""

@@ -1,0 +1,101 @@
+"""Compares a clip that a provider delivered, decoded to its end, with what was ordered of it."""
+
+import asyncio
+import zipfile
+import zlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from bot.catalog.models import pixels
+from bot.media.decode import Decoded
+from bot.media.probe import MediaError, sniff
+from storage import Brief, Mode
+
+__all__ = ["Decode", "differences"]
+
+Decode = Callable[[Path], Awaitable[Decoded]]
+
+#: Models make whole blocks of eight frames and one more, so that a clip may be up to eight frames
+#: from its order; half a second where that is more, or where no rate is known.
+FRAMES, SECONDS = 9, 0.5
+#: They make sizes that their blocks divide: 1088 for 1080 lines, 832 for 854. A tenth is allowed.
+SIZE = 0.1
+RATE = 0.02  #: 23.976 is 24
+CUT = "it is cut off or damaged"
+
+
+async def differences(brief: Brief, file: Path, *, decode: Decode) -> list[str]:
+    """What is wrong with *file*, the result of *brief*: a few words each; none if it is well.
+
+    Raises `MediaError` only where this machine is to blame.
+    """
+    if sniff(file) == "application/zip":
+        whole = await asyncio.to_thread(_whole_archive, file)
+        return [] if whole else [CUT]
+    try:
+        made = await decode(file)
+    except MediaError as error:
+        if error.ours:
+            raise
+        return ["it cannot be played"]
+    return [*_picture(brief, made), *_length(brief, made), *_sound(brief, made)]
+
+
+def _picture(brief: Brief, made: Decoded) -> list[str]:
+    if made.width is None or made.height is None or made.fps is None:
+        return ["it has no moving picture"]
+    found = [] if made.complete else [CUT]
+    if brief.resolution is not None and brief.mode in (Mode.TEXT, Mode.IMAGE, Mode.AUDIO):
+        width, height = pixels(brief.resolution, brief.aspect or "16:9")
+        sides = ((made.width, width), (made.height, height))
+        if brief.aspect is None:  # its first frame has the shape, and the size by area
+            other = made.width * made.height < 0.5 * width * height
+        else:
+            other = any(abs(got - wanted) > SIZE * wanted for got, wanted in sides)
+        if other:
+            found.append(f"it has {made.width}x{made.height} pixels instead of {width}x{height}")
+    if brief.fps is not None and abs(float(made.fps) - brief.fps) > RATE * brief.fps:
+        found.append(f"it has {float(made.fps):.4g} frames a second instead of {brief.fps}")
+    return found
+
+
+def _length(brief: Brief, made: Decoded) -> list[str]:
+    wanted = _ordered(brief)
+    if wanted is None:
+        return []
+    allowed = max(SECONDS, FRAMES / float(made.fps) if made.fps else 0.0)
+    seconds = made.picture.seconds if made.picture is not None else made.seconds
+    if abs(seconds - wanted) <= allowed:
+        return []
+    return [f"it is {seconds:.3g} s long instead of {wanted:.3g} s"]
+
+
+def _ordered(brief: Brief) -> float | None:
+    """Seconds that the provider was asked for; None where the order does not say."""
+    video, audio = brief.video, brief.audio
+    match brief.mode:
+        case Mode.TEXT | Mode.IMAGE:
+            return brief.duration
+        case Mode.AUDIO:
+            return audio.seconds if audio is not None else None
+        case Mode.EXTEND if video is not None and video.seconds and brief.duration:
+            return video.seconds + brief.duration
+        case Mode.RETAKE if video is not None:
+            return video.seconds
+    return None
+
+
+def _sound(brief: Brief, made: Decoded) -> list[str]:
+    if brief.sound is None or brief.mode not in (Mode.TEXT, Mode.IMAGE):
+        return []
+    if brief.sound == made.has_sound:
+        return []
+    return ["it has no sound"] if brief.sound else ["it has sound, though none was ordered"]
+
+
+def _whole_archive(file: Path) -> bool:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, EOFError, zlib.error):
+        return False

@@ -1,0 +1,347 @@
+"""Moves jobs along, one step at a time. Nothing else changes a job that has started.
+
+Due times live in the store's `Schedule`: every commit feeds it, and the rows are read again now
+and then, so that nothing depends on memory alone. A step is one look at the row, one action
+(`Steps`), one save; a poll that changes nothing writes nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+from bot.jobs.billing import billed
+from bot.jobs.callbacks import Callbacks
+from bot.jobs.estimates import Estimates
+from bot.jobs.failover import Alternative, nobody
+from bot.jobs.presenter import Glimpse, Screen
+from bot.jobs.results import Results
+from bot.jobs.slots import Places
+from bot.jobs.steps import CARD_WITHIN, POSTED, Save, Steps, no_room
+from bot.providers import Provider
+from storage import MOVES, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
+
+log = logging.getLogger(__name__)
+
+OWED = POSTED | {State.UNDELIVERED}  #: states of which a post may be owed
+AT_ONCE = 64  #: steps under way at once; each provider bounds its own work besides
+LOOK_AGAIN = 1.0  #: seconds; a machine that slept is up to date within this time
+SAVES = 5  #: times that a save which the row makes impossible is tried, before a person must look
+STOPPING = 25.0  #: seconds that steps under way are given to finish at a stop
+REREAD = 60.0  #: seconds after which the rows are asked again what is due
+SOON = 60.0  #: seconds within which every job is looked at that a start takes up
+FRESH = 600.0  #: seconds since its end within which a job's card is looked after at a start
+CARDS_MISSED = 24 * 3600.0  #: seconds since its order that the card of an ended job is looked for
+APART = 60.0  #: seconds between two tries of an owed post, though Discord takes others
+RECONNECTED = 5.0  #: the same, when we connect anew
+
+
+class Worker:
+    """Takes whichever job is due and advances it."""
+
+    def __init__(
+        self,
+        store: Store,
+        providers: Mapping[str, Provider],
+        screen: Screen,
+        *,
+        data: Path,
+        link: Callable[[Job, Input], Awaitable[str]],
+        callback: Callable[[Provider, str], str | None] = lambda _provider, _token: None,
+        alternative: Alternative = nobody,
+        usd_per_credit: Decimal = Decimal("0.01"),
+        make_room: Callable[[], Awaitable[None]] = no_room,
+        results: Callable[..., Results] = Results,
+    ) -> None:
+        self._jobs = store.jobs
+        self._schedule = store.schedule
+        self._providers = providers
+        self._screen = screen
+        self._usd_per_credit = usd_per_credit
+        self._clock = store.clock.now
+        self._estimates = Estimates(store.jobs)
+        self._places = Places(providers, screen, call=self.wake)
+        self._steps = Steps(
+            store,
+            providers,
+            screen,
+            places=self._places,
+            estimates=self._estimates,
+            data=data,
+            link=link,
+            callback=callback,
+            alternative=alternative,
+            make_room=make_room,
+            results=results,
+        )
+        self.trouble = self._steps.troubles.remark  #: what holds jobs up here, for /healthz
+        self.callbacks = Callbacks(
+            store, providers, screen, steps=self._steps, places=self._places, wake=self.wake
+        )
+
+        self._unsaved: dict[int, Job] = {}  # what happened, and could not be written down yet
+        self._owed: dict[int, float] = {}  # posts that failed, and when they were tried last
+        self._unsavable: dict[int, int] = {}  # how often that was refused, and not by the disk
+        self._set_aside: set[int] = set()  # jobs that nothing can be written down of
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._reread_at = 0.0
+        self._rereading: asyncio.Task[None] | None = None
+
+    # What others may ask.
+
+    def wake(self, job: Job) -> None:
+        """Look at *job* now, though its row may say later: its provider has called back."""
+        self._schedule.plan(job.id, self._clock())
+
+    def without_card(self, job: Job) -> None:
+        """Go on with *job* before it has a card: that cannot be posted just now."""
+        self._steps.without_card.add(job.id)
+        self.wake(job)
+
+    def post_owed(self) -> None:
+        """Try again what could not be posted: we are connected anew."""
+        self._post_owed(RECONNECTED)
+
+    def glimpse(self, job: Job) -> Glimpse:
+        """What is known of *job* right now."""
+        waiting = self._places.glimpse(job)
+        return waiting or self._steps.glimpses.get(job.id, Glimpse())
+
+    def typical(self, provider: str, model: str) -> float | None:
+        """See `Crew.typical`."""
+        return self._estimates.typical(provider, model)
+
+    # Running.
+
+    async def load(self) -> None:
+        """Take up every job that the rows say is not finished."""
+        for provider in self._providers.values():
+            for model in provider.models:
+                await self._estimates.learn(provider.name, model.name)
+        latest = self._clock() + SOON  # a row that a wrong clock wrote may be due in years
+        for job in await self._jobs.live():
+            if job.state in {State.SUBMITTING, State.RENDERING}:
+                self._places.keep(job.provider, job.id)
+            if job.state in OWED:
+                self._owed[job.id] = self._clock()
+            self._schedule.plan(job.id, min(job.due_at, latest))
+        for late in await self._jobs.late(self._clock() - self._kept_longest()):
+            if late.id not in self._schedule:  # those whose person was not told are due before
+                self._schedule.plan(late.id, latest)
+        for ended in await self._jobs.ended(since=self._clock() - FRESH):
+            # Whoever ran before may have died between an ending and its card.
+            self._screen.show(ended, Glimpse())
+
+    async def run(self) -> None:
+        """Work until `stop`. A step that fails unexpectedly hurts only its own job."""
+        await self.load()
+        self._reread_at = self._clock() + REREAD
+        while not self._stopping:
+            while len(self._tasks) < AT_ONCE and (due := self._next()) is not None:
+                task = asyncio.create_task(self._step(due), name=f"job {due}")
+                self._tasks.add(task)
+                task.add_done_callback(self._finished)
+            self._look_around()
+            await self._schedule.woken(self._pause())
+
+    def _look_around(self) -> None:
+        if self._clock() >= self._reread_at and self._rereading is None:
+            self._rereading = asyncio.create_task(self._reread(), name="read what is due")
+
+    async def _reread(self) -> None:
+        try:
+            await self.reread()
+        except DiskTrouble as trouble:
+            log.warning("What is due cannot be read: %s", trouble)
+        finally:
+            self._rereading = None
+            self._reread_at = self._clock() + REREAD
+
+    async def reread(self) -> None:
+        """Take up what is due by the rows and not planned, and see that every job has a card."""
+        now = self._clock()
+        for due in await self._jobs.due(now):
+            known = due.id in self._schedule or due.id in self._set_aside
+            if not known and not self._places.waits(due):
+                log.warning("Job %s was due and nobody had it", due.id)
+                self._schedule.plan(due.id, due.due_at)
+        for late in await self._jobs.late(now - self._kept_longest()):
+            if late.id not in self._schedule and late.id not in self._set_aside:
+                self._schedule.plan(late.id, now)
+        for job in await self._jobs.without_card(
+            after=now - CARDS_MISSED, before=now - CARD_WITHIN
+        ):
+            self._screen.ensure_card(job)
+
+    async def stop(self, *, within: float = STOPPING) -> None:
+        """Begin nothing more; let what is under way finish, above all a POST that costs money.
+
+        What takes more than *within* seconds is cut off.
+        """
+        self._stopping = self._steps.stopping = True
+        self._schedule.wake()
+        if self._rereading is not None:
+            self._rereading.cancel()
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(set(self._tasks), timeout=within)
+        for task in late:
+            log.warning("%s was cut off at the stop", task.get_name())
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=1)  # the storage is closed next
+
+    async def step(self) -> bool:
+        """Advance one job that is due; False when none is. For tests, in place of `run`."""
+        due = self._next()
+        if due is None:
+            return False
+        await self._step(due)
+        return True
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._schedule.wake()
+
+    def _kept_longest(self) -> float:
+        """Seconds that some provider keeps what it made."""
+        return max((each.limits.keeps_for for each in self._providers.values()), default=0.0)
+
+    def _next(self) -> int | None:
+        """The job that has been due longest, if one is."""
+        return self._schedule.take(self._clock())
+
+    def _pause(self) -> float:
+        """Seconds until something is due; never so many that a machine's sleep goes unnoticed."""
+        if len(self._tasks) >= AT_ONCE:
+            return LOOK_AGAIN
+        return self._schedule.pause(self._clock(), LOOK_AGAIN)
+
+    async def _step(self, id: int) -> None:
+        again: float | None = self._clock()  # after a failure of ours, unless told otherwise
+        try:
+            again = await self._look(id)
+        except Stale:
+            log.info("Job %s moved while it was being worked on", id)
+        except Exception:  # a boundary: one job's bug must not stop the others
+            log.exception("Job %s could not be advanced", id)
+            again = self._clock() + 30
+        finally:
+            self._schedule.put_back(id, again)
+
+    async def _look(self, id: int) -> float | None:
+        """One look, one action, one save. When to look again, or None."""
+        self._set_aside.discard(id)  # it changed, or somebody asked for it
+        job = await self._jobs.get(id)
+        if job is not None:
+            self._schedule.seen(id, job.rev, all_of_it=True)
+        if job is None or self._steps.next_look(job) is None:
+            if job is not None:
+                self._places.let_go(job)
+                self._screen.show(job, Glimpse())
+            return None
+        self._places.seen(job)
+        if job.state is not State.QUEUED:
+            self._places.leave(job)
+        row = job
+
+        async def save(change: Job) -> Job:
+            nonlocal row
+            before, row = row, await self._jobs.save(change, credits=self._billed(change))
+            self._schedule.seen(id, row.rev)
+            self._after(before, row)
+            return row
+
+        while True:
+            # What happened is not lost when the disk is full: it is written down once it can be.
+            outcome = self._unsaved.get(id) or await self._steps.advance(row, save)
+            if not isinstance(outcome, Job):
+                return outcome
+            before = row
+            self._unsaved[id] = outcome
+            try:
+                await save(outcome)
+            except (Stale, IllegalMove):
+                self._forget_unsaved(id)
+                raise
+            except (DiskTrouble, OSError):
+                raise  # it is not the row's fault, and passes
+            except Exception:
+                if not self._too_often(id):
+                    raise
+                log.exception("What became of job %s cannot be written down: %r", id, outcome)
+                return await self._park(row, outcome, save)
+            self._forget_unsaved(id)
+            if before.state is State.FETCHING:
+                await self._estimates.learn(row.provider, row.model)
+            if row.state is not State.SUBMITTING:
+                return self._steps.next_look(row)
+            # What was just written down is done at once: a stop never comes between the two.
+
+    def _too_often(self, id: int) -> bool:
+        """Count a save that the row itself makes impossible; whether there were enough."""
+        self._unsavable[id] = self._unsavable.get(id, 0) + 1
+        return self._unsavable[id] >= SAVES
+
+    def _forget_unsaved(self, id: int) -> None:
+        self._unsaved.pop(id, None)
+        self._unsavable.pop(id, None)
+
+    async def _park(self, job: Job, outcome: Job, save: Save) -> float | None:
+        """Give *job* to a moderator, with as much of *outcome* as can be written down."""
+        if State.REVIEW in MOVES[job.state]:
+            now = self._clock()
+            parked = job.to(
+                State.REVIEW,
+                now=now,
+                due_at=now,
+                error="What became of it could not be written down; a moderator must look at it.",
+                billed="unknown" if job.attempt and job.billed == "no" else job.billed,
+            )
+            fuller = replace(parked, remote_id=outcome.remote_id, file=outcome.file)
+            for change in (fuller, parked):
+                try:
+                    due_at = (await save(change)).due_at
+                except (Stale, IllegalMove):
+                    self._forget_unsaved(job.id)
+                    raise
+                except (DiskTrouble, OSError):
+                    raise  # it is tried again with all that is known
+                except Exception:
+                    log.exception("Job %s could not be parked", job.id)
+                    continue
+                self._forget_unsaved(job.id)
+                return due_at
+        log.critical("Job %s is left alone until a person or a restart takes it up", job.id)
+        self._forget_unsaved(job.id)
+        self._set_aside.add(job.id)
+        self._places.let_go(job)
+        return None
+
+    def _after(self, before: Job, saved: Job) -> None:
+        """What follows from a move, all of it in memory."""
+        if saved.state is not before.state:
+            log.info("Job %s: %s -> %s", saved.id, before.state, saved.state)
+            if saved.state not in {State.SUBMITTING, State.RENDERING}:
+                self._places.let_go(saved)
+        self._steps.saved(before, saved)
+        if saved.state in OWED and saved.due_at is not None and saved.tries:
+            self._owed[saved.id] = self._clock()
+        else:
+            self._owed.pop(saved.id, None)
+        if saved.result_id != before.result_id:  # Discord takes posts
+            self._post_owed(APART)
+        self._screen.show(saved, self.glimpse(saved))
+
+    def _post_owed(self, apart: float) -> None:
+        """Look soon at what could not be posted, *apart* seconds after its last try."""
+        now = self._clock()
+        for owed, tried in self._owed.items():
+            if owed not in self._steps.rejected:
+                self._schedule.sooner(owed, max(now, tried + apart))
+
+    def _billed(self, job: Job) -> int | None:
+        return billed(job, self._providers.get(job.provider), self._usd_per_credit)

@@ -1,0 +1,1 @@
+"""Reads and writes pictures, sounds and clips; knows no job."""

@@ -1,0 +1,1 @@
+"""What moderators and people may ask about limits, money and themselves."""

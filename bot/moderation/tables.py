@@ -1,0 +1,534 @@
+"""What /quota, /studio and /video usage say, and the tables that they attach."""
+
+import csv
+import io
+import json
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from bot.catalog.models import MODE_WORDS
+from bot.chat.messages import TITLES, repeats
+from bot.moderation.desk import Overview, Person, Report, Trouble
+from bot.words.limits import in_words
+from bot.words.text import elide, inert, number, whole_lines
+from storage import (
+    Grant,
+    Job,
+    Lane,
+    Parking,
+    Period,
+    PromptHit,
+    PromptRule,
+    RefusedOrder,
+    Rule,
+    Server,
+    Standing,
+    State,
+    Use,
+    Whose,
+)
+
+EACH: Mapping[Period, str] = {
+    Period.DAY: "a day",
+    Period.WEEK: "a week",
+    Period.MONTH: "a month",
+}
+SHOWN = 15  #: lines of a list
+_CHANGED_BY = {
+    "anyone": "everybody",
+    "requester": "who asked for the clip, and moderators",
+    "moderators": "moderators",
+}
+
+
+# One person.
+
+
+def usage(stand: Standing, *, usd_per_credit: Decimal, people: bool = True) -> str:
+    """Where somebody stands: what is left, what runs, when it resets, and which rule says so."""
+    lines = [f"**{_left(stand)}** · {_running(stand.running)}"]
+    if stand.rule.amount is not None:
+        lines.append(
+            f"{stand.used:,} of {stand.rule.amount:,} credits {EACH[stand.rule.period]} are used "
+            f"or held; that begins anew <t:{int(stand.resets_at)}:R>."
+        )
+    if stand.granted:
+        lines.append(f"{in_words(stand.granted)} from moderators come on top.")
+    if stand.budget_left is not None:
+        mine = math.inf if stand.left is None else stand.left + stand.granted
+        words = f"The whole server has {in_words(stand.budget_left)} left of its budget"
+        if stand.budget_left == stand.fits and stand.budget_left < mine:
+            words += ", and no clip may cost more than that now"
+        lines.append(f"{words}.")
+    if stand.all_left is not None and stand.all_left == stand.fits:
+        lines.append(
+            f"This bot may spend {in_words(stand.all_left)} more in all its servers together; that "
+            f"begins anew <t:{int(stand.all_resets_at)}:R>."
+        )
+    worth = f"-# Rule: {rule_in_words(stand.rule)}. One credit is ${usd_per_credit.normalize():f}."
+    return "\n".join([*lines, worth] if people else lines)
+
+
+def spending(uses: Iterable[Use], days: int) -> str:
+    """What somebody's clips of the last days came to."""
+    uses = list(uses)
+    spent = sum(each.spent for each in uses)
+    held, house = sum(each.held for each in uses), sum(each.house for each in uses)
+    parts = [f"{tally(uses)} in {days} days", f"{in_words(spent)} spent"]
+    if held:
+        parts.append(f"{in_words(held)} held for clips under way")
+    if house:
+        parts.append(f"{in_words(house)} of it free, in the slow lane")
+    return " · ".join(parts)
+
+
+def tally(uses: Iterable[Use]) -> str:
+    """'2 clips made, 1 under way, 1 not made'."""
+    uses = list(uses)
+    made, unmade = sum(each.made for each in uses), sum(each.unmade for each in uses)
+    going = sum(each.clips for each in uses) - made - unmade
+    parts = [f"{_clips(made)} made"]
+    parts += [
+        f"{count:,} {what}" for count, what in ((going, "under way"), (unmade, "not made")) if count
+    ]
+    return ", ".join(parts)
+
+
+def person(user_id: int, found: Person, *, usd_per_credit: Decimal) -> str:
+    """What holds for one member, for a moderator."""
+    lines = [f"### <@{user_id}>", usage(found.standing, usd_per_credit=usd_per_credit)]
+    if found.block is not None:
+        until = f" until <t:{int(found.block.until)}:f>" if found.block.until else ""
+        lines.append(f"**Blocked{until}**: {plain(found.block.why) or 'no reason given'}")
+    lines += [
+        f"Grant of {in_words(grant.amount)} <t:{int(grant.at)}:R>: {_end_of(grant)}"
+        for grant in found.grants[:5]
+    ]
+    return "\n".join(lines)
+
+
+def _end_of(grant: Grant) -> str:
+    """What is left of a grant and until when; or that it is over."""
+    if not grant.ended:
+        ends = f", until <t:{int(grant.expires_at)}:f>" if grant.expires_at else ""
+        return f"{grant.left:,} left{ends}"
+    how = "withdrawn" if grant.withdrawn else "ended"
+    return f"{how} <t:{int(grant.expires_at or 0)}:R>, 0 left"
+
+
+# Limits.
+
+
+def overview(found: Overview, *, usd_per_credit: Decimal) -> str:
+    """A server's limits."""
+    stand, server = found.standing, found.server
+    lines = ["### Limits of this server"]
+    if stand.budget.amount is None:
+        lines.append("**Budget**: none set; the server may spend without end.")
+    else:
+        money = stand.budget_used * usd_per_credit
+        lines.append(
+            f"**Budget**: {stand.budget_used:,} of {stand.budget.amount:,} credits "
+            f"{EACH[stand.budget.period]} used (≈ ${money:,.2f}); anew "
+            f"<t:{int(stand.budget_resets_at)}:R>." + _past(found)
+        )
+    if server.paused is not None:
+        lines.append(f"**Paused**: {plain(server.paused) or 'no reason given'}")
+    own = [(target, rule) for target, rule in found.rules if rule.whose is not Whose.SERVER]
+    if not any(rule.whose is Whose.MEMBER for _, rule in own):
+        default = stand.rule if stand.rule.whose is Whose.DEFAULT else None
+        if default is not None:
+            lines.append(f"**Everybody**: {_amount(default)} (the deployment's default)")
+    for target, rule in own[:SHOWN]:
+        who = {
+            Whose.USER: f"<@{target}>",
+            Whose.ROLE: f"<@&{target}>",
+            Whose.MEMBER: "Everybody",
+        }[rule.whose]
+        lines.append(f"**{who}**: {_amount(rule)}")
+    if len(own) > SHOWN:
+        lines.append(f"… and {len(own) - SHOWN} more")
+    for block in found.blocks[:SHOWN]:
+        until = f" until <t:{int(block.until)}:f>" if block.until else ""
+        lines.append(f"**Blocked**: <@{block.user_id}>{until}: {plain(block.why)}")
+    lines.append(pace(server))
+    return "\n".join(lines)
+
+
+def _past(found: Overview) -> str:
+    """What becomes of orders that the budget does not cover."""
+    if found.standing.budget_left is None:
+        return " Orders may pass it until then."
+    if found.stuck and found.standing.budget_left:
+        return f" Orders over the last {found.standing.budget_left:,} were refused."
+    return ""
+
+
+def resumed(found: Overview, server: Server) -> str:
+    """What resuming did, and what it did not."""
+    if server.budget_open is not None and found.standing.budget_left is None:
+        return "Orders are taken again, past the budget until it begins anew."
+    if found.stuck:
+        left = found.standing.budget_left or 0
+        return (
+            f"Orders are taken again, and the budget holds: it has {in_words(left)} left, and "
+            "refused an order that costs more. `/studio resume past_budget:True` lets orders "
+            "pass it until it begins anew."
+        )
+    return "Orders are taken again."
+
+
+def pace(server: Server) -> str:
+    """The limits that are not credits."""
+    return (
+        f"-# At once: {_some(server.jobs_per_user)} clips a person, "
+        f"{_some(server.jobs_per_server)} in the server · "
+        f"{_some(server.per_minute)} orders a minute, {server.burst} in one go · "
+        f"days begin by {server.zone} time"
+    )
+
+
+def rule_in_words(rule: Rule) -> str:
+    """'500 credits a day, set for <@&5>'."""
+    whose = {
+        Whose.USER: "set for this person",
+        Whose.ROLE: f"by the role <@&{rule.role_id}>",
+        Whose.MEMBER: "for all members of this server",
+        Whose.SERVER: "for the whole server",
+        Whose.DEFAULT: "where nobody has set anything else",
+    }[rule.whose]
+    return f"{_amount(rule)}, {whose}"
+
+
+# Records.
+
+
+def report(found: Report, *, usd_per_credit: Decimal) -> str:
+    """A report's totals and who spent most."""
+    uses = found.uses
+    head = f"### {found.first:%d %b %Y} to {found.last:%d %b %Y}"
+    if not uses:
+        return f"{head}\nNothing was ordered."
+    total = {
+        name: sum(getattr(each, name) for each in uses)
+        for name in ("spent", "held", "house", "lost", "suspense")
+    }
+    money = (total["spent"] + total["lost"]) * usd_per_credit
+    lines = [head, f"**{tally(uses)} · {in_words(total['spent'])} (≈ ${money:,.2f})**"]
+    extra = {
+        "held": "held for clips under way",
+        "house": "free, in the slow lane",
+        "lost": "billed for clips that failed, paid by nobody here",
+        "suspense": "of unknown cost; `/studio unclear` lists them",
+    }
+    lines += [f"{in_words(total[name])} {words}" for name, words in extra.items() if total[name]]
+    people = by(uses, "user_id")
+    lines += [
+        f"{place}. {f'<@{who}>' if who else 'people since forgotten'}: {in_words(spent)} · "
+        f"{_clips(clips)}"
+        for place, (who, clips, spent) in enumerate(people[:8], start=1)
+    ]
+    makers: dict[tuple[str, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for each in uses:
+        clips, spent = makers[each.provider, each.model]
+        makers[each.provider, each.model] = clips + each.made, spent + each.spent + each.held
+    for (provider, model), (clips, spent) in sorted(makers.items(), key=lambda each: -each[1][1]):
+        lines.append(f"-# {provider} · {plain(model)}: {in_words(spent)} · {_clips(clips)}")
+    return whole_lines("\n".join(lines), 1900)
+
+
+def by(uses: Iterable[Use], field: str) -> list[tuple[Any, int, int]]:
+    """Clips made and credits (spent or held) for each value of *field*, most credits first."""
+    found: dict[Any, tuple[int, int]] = {}
+    for each in uses:
+        clips, spent = found.get(getattr(each, field), (0, 0))
+        found[getattr(each, field)] = clips + each.made, spent + each.spent + each.held
+    ranked = sorted(found.items(), key=lambda each: (-each[1][1], -each[1][0], str(each[0])))
+    return [(value, clips, spent) for value, (clips, spent) in ranked]
+
+
+# Tables.
+
+
+def uses_csv(uses: Iterable[Use]) -> bytes:
+    """A report as a table: one line a day, person, provider and model."""
+    return _csv([{**asdict(each), "day": each.day.isoformat()} for each in uses])
+
+
+def uses_json(found: Report) -> bytes:
+    """A report as JSON."""
+    rows = [{**asdict(each), "day": each.day.isoformat()} for each in found.uses]
+    body = {"first": found.first.isoformat(), "last": found.last.isoformat(), "uses": rows}
+    return json.dumps(body, indent=1, default=str).encode()
+
+
+def jobs_csv(jobs: Iterable[Job], spent: Mapping[int, int]) -> bytes:
+    """One's own clips as a table; *spent* are the credits that the ledger says each cost."""
+    return _csv(
+        [
+            {
+                "clip": job.id,
+                "ordered": _when(job.created_at),
+                "state": str(job.state),
+                "provider": job.provider,
+                "model": job.model,
+                "kind": MODE_WORDS[job.brief.mode],
+                "seconds": job.brief.duration or "",
+                "resolution": job.brief.resolution or "",
+                "seed": "" if job.brief.seed is None else job.brief.seed,
+                "price": job.price,
+                "spent": spent.get(job.id, 0),
+                "prompt": job.brief.prompt,
+            }
+            for job in jobs
+        ]
+    )
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    text = io.StringIO()
+    if rows:
+        table = csv.DictWriter(text, list(rows[0]))
+        table.writeheader()
+        for row in rows:
+            table.writerow({name: _cell(value) for name, value in row.items()})
+    return text.getvalue().encode("utf-8-sig")  # a spreadsheet takes UTF-8 for granted only so
+
+
+#: What a spreadsheet takes for the beginning of a formula, also in its wide forms.
+_FORMULA = frozenset("=+-@|%＝＋－＠−")
+
+
+def _cell(value: Any) -> Any:
+    """*value* as a spreadsheet shows it: what begins like a formula must not become one."""
+    if isinstance(value, str):
+        value = value.replace("\t", " ").replace("\r", "")
+        if value.lstrip()[:1] in _FORMULA:
+            return f"'{value}"
+    return "" if value is None else value
+
+
+# Asking and telling moderators.
+
+
+def request(refused: RefusedOrder, *, usd_per_credit: Decimal) -> str:
+    """The card that asks moderators for help."""
+    wanted = refused.wanted
+    brief = wanted.brief
+    size = " · ".join(
+        str(each)
+        for each in (brief.resolution, f"{brief.duration} s" if brief.duration else None)
+        if each
+    )
+    limit = "the server's budget" if refused.why == "budget" else "their quota"
+    money = wanted.price * usd_per_credit
+    return "\n".join(
+        [
+            f"### A clip over {limit}",
+            (
+                f"<@{refused.user_id}> asks for {in_words(wanted.price)} (≈ ${money:,.2f}) "
+                f"in <#{refused.channel_id}>: {plain(wanted.model)} · {size}"
+            ),
+            f"> {plain(elide(' '.join(brief.prompt.split()), 300))}",
+        ]
+    )
+
+
+def alarm(percent: int, stand: Standing, *, usd_per_credit: Decimal) -> str:
+    """What moderators are told when a share of the budget is used."""
+    amount = stand.budget.amount or 0
+    each = EACH[stand.budget.period]
+    money = stand.budget_used * usd_per_credit
+    used = f"{stand.budget_used:,} of {amount:,} credits {each} (≈ ${money:,.2f})"
+    if percent < 100:
+        return f"### {percent} % of the budget is used\n{used}."
+    return (
+        f"### The budget is used up\n{used}. Orders that cost more than what is left are refused "
+        f"until it begins anew <t:{int(stand.budget_resets_at)}:R>, or until you resume."
+    )
+
+
+# Orders.
+
+
+def waiting_line(job: Job, stands: str) -> str:
+    """One job of the moderators' queue."""
+    lane = "" if job.lane is Lane.FAIR else f" · {job.lane} lane"
+    words = plain(elide(" ".join(job.brief.prompt.split()), 60))
+    return f"**#{job.id}** {stands}{lane} · {job.price:,} credits · <@{job.user_id}>\n-# {words}"
+
+
+UNDELIVERED = (
+    "### Made, but not posted\nThe clips are kept here, and posted as soon as Discord takes them: "
+    "that is tried again by itself at least once an hour."
+)
+_WAITS = {
+    State.UNCLEAR: (
+        "❓",
+        "waits for a decision",
+        (
+            "The provider may have accepted it, so it is not sent again by itself: it could be "
+            "paid twice. Its credits are held until somebody decides."
+        ),
+    ),
+    State.REVIEW: (
+        "🔎",
+        "waits for a decision",
+        (
+            "It went wrong in a way that only a person can judge. Its credits are held until "
+            "somebody decides."
+        ),
+    ),
+    State.UNDELIVERED: (
+        "📦",
+        "was made and could not be posted",
+        "The clip is kept here. Posting it is tried again by itself, at least once an hour.",
+    ),
+}
+_DECIDED = {
+    "check again": "had it looked at again",
+    "retry": "ordered it again",
+    "close": "closed it",
+    "post": "had it posted again",
+}
+
+
+def waiting(job: Job) -> str:
+    """What moderators are told when a job comes to wait for them."""
+    sign, what, why = _WAITS[job.state]
+    where = job.thread_id or job.card_channel_id or job.channel_id
+    link = f"https://discord.com/channels/{job.guild_id}/{where}"
+    if job.card_id is not None and job.card_channel_id is not None:
+        link = f"https://discord.com/channels/{job.guild_id}/{job.card_channel_id}/{job.card_id}"
+    return f"### {sign} #{job.id} {what}\n{parked_line(job)}\n{why} {link}"
+
+
+def decided(job: Job, parking: Parking) -> str:
+    """What moderators read once a job does not wait for them any more."""
+    sign, what, _ = _WAITS[parking.state]
+    head = f"### {sign} #{job.id} {what}\n<@{job.user_id}> · {plain(job.provider)}"
+    if parking.by is not None:
+        did = _DECIDED.get(parking.what, "decided")
+        return f"{head}\n✅ <@{parking.by}> {did}."
+    if parking.state is State.UNDELIVERED and job.state is State.DONE:
+        where = job.thread_id or job.channel_id
+        link = f"https://discord.com/channels/{job.guild_id}/{where}/{job.result_id}"
+        return f"{head}\n✅ It was posted late, <t:{int(job.since)}:R>: {link}"
+    return f"{head}\n✅ It went on by itself: {TITLES[job.state]}."
+
+
+def parked_line(job: Job) -> str:
+    """One job that waits for a decision."""
+    return (
+        f"**#{job.id}** <@{job.user_id}> · {plain(job.provider)} · {job.price:,} credits · "
+        f"<t:{int(job.since)}:R>\n-# {plain(job.error or '')}{_link(job)}{_sent(job)}"
+    )
+
+
+def _link(job: Job) -> str:
+    """Where the clip of a parked job lies, as its provider said."""
+    url = job.result_url or ""
+    if not url.startswith("https://") or re.search(r"[\s<>)]", url) or len(url) > 500:
+        return ""
+    return f"\n-# [its provider's link](<{url}>)"
+
+
+def _sent(job: Job) -> str:
+    words = repeats(job, job.provider)
+    return f"\n-# It {plain(words)}" if words else ""
+
+
+def trouble_head(found: Trouble) -> str:
+    """What stands above the list of /studio unclear."""
+    if not found.jobs and not found.suspense:
+        return "Nothing waits for a decision."
+    return (
+        "### Waiting for a decision\nA provider may have taken these orders, or something broke. "
+        "Nothing is sent again by itself, because it could be paid twice."
+    )
+
+
+def prompt_rules(rules: Sequence[PromptRule], hits: Sequence[PromptHit]) -> str:
+    """A server's prompt rules, and who met them."""
+    lines = ["### Prompt rules"]
+    if not rules:
+        lines.append(
+            "There are none. A word or phrase is met as a whole word in any case; a pattern is "
+            "an RE2 regular expression."
+        )
+    lines += [f"`{rule.id}` {rule.kind}: {plain(rule.text)}" for rule in rules[:40]]
+    if hits:
+        lines.append("**Met lately** (told to the person alone, and free)")
+    for hit in hits:
+        who = f"<@{hit.user_id}>" if hit.user_id else "somebody since forgotten"
+        lines.append(f"<t:{int(hit.at)}:f> {who} in <#{hit.channel_id}>: {plain(hit.rule)}")
+    return "\n".join(lines)
+
+
+def setup(found: Overview, offers: Sequence[str]) -> str:
+    """The panel of /studio setup: how the server is set up now."""
+    server, budget = found.server, found.standing.budget
+    places = ", ".join(f"<#{each}>" for each in sorted(server.channels)) or "everywhere"
+    roles = ", ".join(f"<@&{each}>" for each in sorted(server.priority_roles)) or "nobody"
+    on = ", ".join(each for each in offers if each not in server.providers_off) or "none"
+    default = " · ".join(each for each in (server.provider, server.model) if each)
+    asked = f"<#{server.moderators}>" if server.moderators else "**not chosen yet**"
+    confirm = "never" if server.confirm_above is None else f"above {in_words(server.confirm_above)}"
+    gather = f"<#{server.favourites}>" if server.favourites else "no channel"
+    approve = f"<@&{server.reviewers}> and moderators" if server.reviewers else "moderators"
+    return "\n".join(
+        [
+            "### How Dailies works in this server",
+            f"Orders are taken in: {places}",
+            f"Moderators are asked and told in: {asked}",
+            f"Providers: {on} · used where nobody chooses: {default or 'the cheapest that fits'}",
+            f"Who may retake or extend a clip: {_CHANGED_BY[server.changed_by]}",
+            (
+                f"First in the queue: {roles} · free slow lane when a quota is spent: "
+                f"{'on' if server.slow_lane else 'off'}"
+            ),
+            f"Ask once more before an order: {confirm}",
+            f"Favourites gather in: {gather} · takes are approved by: {approve}",
+            f"Budget of the whole server: {_amount(budget)}",
+            pace(server),
+        ]
+    )
+
+
+def plain(text: str) -> str:
+    """*text* on one line, without markdown, mentions or links."""
+    return inert(" ".join(text.split()))
+
+
+def _amount(rule: Rule) -> str:
+    if rule.amount is None:
+        return "as many credits as they like"
+    return f"{in_words(rule.amount)} {EACH[rule.period]}"
+
+
+def _left(stand: Standing) -> str:
+    if stand.left is None:
+        return "No limit of your own"
+    return f"{in_words(stand.left + stand.granted)} left"
+
+
+def _running(count: int) -> str:
+    return f"{_clips(count)} under way"
+
+
+def _clips(count: int) -> str:
+    return f"{count:,} clip{'' if count == 1 else 's'}"
+
+
+def _some(limit: float | None) -> str:
+    return "any number of" if limit is None else number(limit)
+
+
+def _when(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")

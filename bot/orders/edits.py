@@ -1,0 +1,633 @@
+"""What may be done with a finished clip: retake, extend, vary, mark, compare, take down.
+
+A provider that can do it does it. Where it cannot, the piece is made from a frame of the clip and
+put together here: the order then carries a `Plan`, which the worker follows once it has the piece.
+At the start that piece is played backwards, which is the last resort.
+"""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from pathlib import Path
+
+from bot.catalog.models import Model, Unfit, listed
+from bot.chat import messages
+from bot.errors import Refusal
+from bot.files.cache import Shelf
+from bot.media.join import side_by_side
+from bot.media.probe import MediaError, last_frame, picture_size, poster
+from bot.orders.inputs import Source
+from bot.orders.orders import CHOOSERS, Place, Quote, Studio
+from bot.orders.presets import CHOICES, Presets
+from bot.words.text import clean, number
+from storage import (
+    ENDED,
+    Brief,
+    By,
+    Input,
+    Job,
+    Mode,
+    Plan,
+    Preset,
+    Relation,
+    State,
+    Take,
+)
+
+SHORTEST = 0.5  #: seconds of a part that can be made again here
+KEPT = frozenset({State.DELIVERING, State.DONE, State.UNDELIVERED})
+READ = 500  #: clips whose length and size are remembered
+
+
+class Need(Enum):
+    """What of a clip must be there for something to be done with it."""
+
+    ROW = "what is known of it"
+    CLIP = "that it was made, and not taken down by a moderator"
+    FILE = "its file, here or in the bucket, as well"
+
+
+class Verb(StrEnum):
+    """What can be done with a clip, by whatever reaction, button, menu or command."""
+
+    REMOVE = "remove"
+    DETAILS = "details"
+    APPROVE = "approve"
+    FAVOURITE = "favourite"
+    VARIATION = "variation"
+    RETAKE = "retake"
+    EXTEND = "extend"
+    HDR = "hdr"
+    SEND = "send"
+    COMPARE = "compare"
+    SHOW = "show"
+
+
+#: None of them needs its post: where that was deleted, the verb works all the same.
+NEEDS: Mapping[Verb, Need] = {
+    Verb.REMOVE: Need.ROW,
+    Verb.DETAILS: Need.ROW,
+    Verb.APPROVE: Need.ROW,
+    Verb.FAVOURITE: Need.CLIP,
+    Verb.VARIATION: Need.CLIP,
+    Verb.RETAKE: Need.FILE,
+    Verb.EXTEND: Need.FILE,
+    Verb.HDR: Need.FILE,
+    Verb.SEND: Need.FILE,
+    Verb.COMPARE: Need.FILE,
+    Verb.SHOW: Need.FILE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What of a clip is made again: from *start* to *end* in seconds, None for its edges."""
+
+    start: float | None = None
+    end: float | None = None
+    replace: str | None = None  #: "picture", "sound" or "both"
+
+    @property
+    def whole(self) -> bool:
+        return self.start is None and self.end is None and self.replace in (None, "both")
+
+
+class Versions:
+    """The verbs of a take. Everything it says no to is a `Refusal`."""
+
+    def __init__(
+        self,
+        studio: Studio,
+        *,
+        data: Path,
+        shelf: Shelf,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._studio = studio
+        self._shelf = shelf
+        self._takes = studio.store.takes
+        self._policy = studio.store.policy
+        self._data = data
+        self._clock = clock
+        self.presets = Presets(studio, clock=clock)
+        self._read: OrderedDict[int, Input] = OrderedDict()
+
+    # Looking.
+
+    async def find(self, id: int, *, guild_id: int) -> Take:
+        """The take with this number of a server."""
+        take = await self._takes.get(id, guild_id=guild_id) if 0 < id < 2**63 else None
+        if take is None:
+            raise Refusal(f"There is no clip #{id} here.")
+        return take
+
+    async def finished(self, id: int, *, place: Place) -> Job:
+        """A clip of this server whose file is there to be worked with, by who may know of it."""
+        return await self.ready(id, Verb.SHOW, place=place)
+
+    async def ready(self, id: int, verb: Verb, *, place: Place) -> Job:
+        """A clip of this server that has what *verb* needs, for who may know of it.
+
+        Raises `Refusal` for any other.
+        """
+        take = await self.find(id, guild_id=place.guild_id)
+        job = take.job
+        if not await self._studio.may_see(job, place):
+            raise Refusal(f"There is no clip #{id} here.")
+        need = NEEDS[verb]
+        if need is Need.ROW:
+            return job
+        if job.state not in KEPT or job.file is None:
+            raise Refusal(f"#{id} has no clip yet; this works once it has.")
+        if take.hidden_by is not None and not self._may_revive(take, place):
+            raise Refusal(f"#{id} was taken down by a moderator.")
+        if need is Need.FILE and not await self._shelf.has(job.file):
+            raise Refusal(f"The file of #{id} is not kept any more; 🎲 makes it anew.")
+        return job
+
+    async def may_change(self, job: Job, place: Place) -> None:
+        """Refuse who may not retake or extend other people's clips in this server."""
+        await self._studio.may_change(job, place)
+
+    # Quotes: what would be made, by whom, for how much.
+
+    async def retake(
+        self,
+        job: Job,
+        *,
+        request: str,
+        place: Place,
+        part: Part,
+        prompt: str | None = None,
+        provider: str | None = None,
+    ) -> Quote:
+        """What making *part* of a clip again means. A new prompt is optional.
+
+        Without a *provider*: the clip's own, else whoever can.
+        """
+        clip = await self.clip(job, place)
+        start, end = _range(job, part, clip.seconds or 0.0)
+        again = job.brief.prompt if prompt is None else clean(prompt)
+        wish = Brief(
+            mode=Mode.RETAKE,
+            prompt=again,
+            video=clip,
+            start=start,
+            duration=None if part.end is None else math.ceil(end - start - 0.01),
+            replace=part.replace,
+            parent=job.id,
+            relation=Relation.RETAKE,
+        )
+
+        async def here(provider: str | None, model: str | None) -> Quote:
+            if part.whole:
+                same = job.brief.but(
+                    prompt=again, seed=None, parent=job.id, relation=Relation.RETAKE
+                )
+                return self._nearest(same, provider, model, request)
+            plan = Plan(
+                place="part",
+                clip=clip,
+                start=start,
+                seconds=end - start,
+                replace=part.replace or "both",
+            )
+            return await self._from_frame(job, plan, again, end - start, (provider, model), request)
+
+        return await self._best_way(wish, job, here, request, provider)
+
+    async def extend(
+        self,
+        job: Job,
+        *,
+        request: str,
+        place: Place,
+        seconds: int | None = None,
+        direction: str | None = None,
+        prompt: str | None = None,
+        provider: str | None = None,
+    ) -> Quote:
+        """What making a clip longer means, by the provider's own default unless told.
+
+        Without a *provider*: the clip's own, else whoever can. At its start whoever can comes
+        before what is done here, which is played backwards there.
+        """
+        clip = await self.clip(job, place)
+        again = job.brief.prompt if prompt is None else clean(prompt)
+        if direction not in (None, "end", "start"):
+            raise Refusal("A clip can be extended at its end or its start.")
+        if seconds is not None and seconds < 1:
+            raise Refusal("An extension is at least 1 s long.")
+        wish = Brief(
+            mode=Mode.EXTEND,
+            prompt=again,
+            video=clip,
+            duration=seconds,
+            direction=direction,
+            parent=job.id,
+            relation=Relation.EXTEND,
+        )
+
+        async def here(provider: str | None, model: str | None) -> Quote:
+            plan = Plan(place=direction or "end", clip=clip)
+            return await self._from_frame(
+                job, plan, again, seconds, (provider, model), request, relation=Relation.EXTEND
+            )
+
+        last = direction == "start"
+        return await self._best_way(wish, job, here, request, provider, here_last=last)
+
+    async def variation(self, job: Job, *, request: str) -> Quote:
+        """The same request with another seed."""
+        same = job.brief.but(seed=None, parent=job.id, relation=Relation.VARIATION)
+        return self._nearest(same, *self._makers(job), request)
+
+    async def hdr(self, job: Job, *, request: str, place: Place) -> Quote:
+        """A wider dynamic range, by whoever can give it."""
+        clip = await self.clip(job, place)
+        wish = Brief(mode=Mode.HDR, video=clip, parent=job.id, relation=Relation.HDR)
+        refusals = []
+        for provider in (job.provider, None):
+            if provider is None or provider in self._studio.providers:
+                try:
+                    return self._studio.quote(wish, provider=provider, request=request)
+                except Refusal as refusal:
+                    refusals.append(refusal)
+        raise refusals[-1]
+
+    async def again(
+        self,
+        job: Job,
+        *,
+        request: str,
+        place: Place,
+        changes: dict[str, object],
+        preset: Preset | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+    ) -> Quote:
+        """What was done for *job*, once more with *changes*, or with a preset's settings.
+
+        What was made from another clip is made from it again. Where another *provider* or
+        *model* is asked for, what nobody chose anew becomes the nearest that it makes.
+        """
+        wish = job.brief.but(seed=None)
+        fixed = wish.plan is not None and wish.plan.place == "part"
+        if fixed and "duration" in changes:
+            raise Refusal(
+                f"#{job.id} made a part of another clip again, which keeps its length; "
+                "Retake… there takes another part."
+            )
+        moved = provider is not None or model is not None
+        if not moved:
+            provider, model = self._makers(job)
+        if preset is not None:
+            if not moved:
+                provider, model = preset.provider, preset.model
+            kept = {name: getattr(preset.brief, name) for name in CHOICES}
+            for name in ("replace", "direction", *(["duration"] if fixed else [])):
+                kept[name] = getattr(wish, name)
+            wish = wish.but(**kept)
+        wish = wish.but(**changes)
+        if not moved:
+            return self._studio.quote(wish, provider=provider, model=model, request=request)
+        named = None if provider in CHOOSERS else provider
+        if wish.mode in (Mode.EXTEND, Mode.RETAKE) and not self._offers(wish.mode, named):
+            return await self._done_here(wish, place=place, provider=provider, request=request)
+        return self._nearest(wish, provider, model, request, keep=changes)
+
+    async def _done_here(
+        self, wish: Brief, *, place: Place, provider: str | None, request: str
+    ) -> Quote:
+        """An extension or retake by a *provider* that makes none by itself."""
+        of = wish.video.take if wish.video is not None else None
+        if of is None:
+            raise Refusal(f"{self._named(provider)} neither extends clips nor retakes parts.")
+        source = await self.finished(of, place=place)
+        if wish.mode is Mode.EXTEND:
+            return await self.extend(
+                source,
+                request=request,
+                place=place,
+                seconds=wish.duration,
+                direction=wish.direction,
+                prompt=wish.prompt,
+                provider=provider,
+            )
+        start = wish.start or 0.0
+        end = start + wish.duration if wish.duration else None
+        part = Part(start=wish.start, end=end, replace=wish.replace)
+        return await self.retake(
+            source, request=request, place=place, part=part, prompt=wish.prompt, provider=provider
+        )
+
+    def only_here(self, mode: Mode, provider: str | None, direction: str | None = None) -> bool:
+        """Whether nobody, or not this *provider*, does extensions or retakes by itself."""
+        does = [model.capability(mode) for model in self._offers(mode, provider)]
+        return not any(
+            each is not None and (direction is None or direction in (each.directions or ("end",)))
+            for each in does
+        )
+
+    async def order(
+        self, quote: Quote, *, request: str, place: Place, confirmed: bool = False
+    ) -> tuple[Job, bool]:
+        """Order what was quoted; the person who acts pays.
+
+        *confirmed* says that they were asked about this price, or a higher one, and said yes.
+        """
+        return await self._studio.order(
+            quote.brief,
+            request=request,
+            place=place,
+            provider=quote.provider.name,
+            model=quote.model.name,
+            confirmed=confirmed,
+        )
+
+    async def defaults(self, job: Job) -> tuple[str, str]:
+        """What the reactions for a retake and an extension would do with a clip, in words."""
+        place = Place(guild_id=job.guild_id, channel_id=job.channel_id, user_id=job.user_id)
+        request = f"defaults:{job.id}"
+        retake, extend = "retake it all", "extend it"
+        try:
+            quote = await self.retake(job, request=request, place=place, part=Part())
+            seed = ", new seed" if quote.brief.seed is not None else ""
+            retake = f"retake {_retaken(quote.brief)}{seed}{_credits(quote.price)}"
+        except Refusal:
+            pass  # what cannot be done is said when it is asked for
+        try:
+            quote = await self.extend(job, request=request, place=place)
+            extend = f"{quote.brief.duration} s more at the end{_credits(quote.price)}"
+        except Refusal:
+            pass
+        return retake, extend
+
+    # Marks and files.
+
+    async def compare(self, first: Job, second: Job) -> Path:
+        """Both clips side by side, in one file."""
+        for job in (first, second):
+            await self._shelf.at_hand(job.file or "")
+        to = self._data / "takes" / f"{first.id}.with.{second.id}.mp4"
+        if not to.exists():
+            try:
+                await side_by_side(self._file(first), self._file(second), to)
+            except MediaError as error:
+                raise Refusal(f"They cannot be compared: {error}") from error
+        return to
+
+    async def favourite(self, job: Job, user_id: int, *, on: bool) -> int:
+        """Mark a take, or no longer; how many people do."""
+        return await self._takes.favourite(job.id, user_id, at=self._clock() if on else None)
+
+    async def sign_off(self, job: Job, place: Place, *, on: bool) -> int:
+        """Approve a take, for those whom the server made reviewers, and moderators."""
+        reviewers = (await self._policy.server(place.guild_id)).reviewers
+        if not place.moderator and reviewers not in place.roles:
+            if reviewers is None:
+                raise Refusal("Only moderators approve takes here.")
+            raise Refusal(f"Only <@&{reviewers}> and moderators approve takes here.")
+        return await self._takes.sign_off(job.id, place.user_id, at=self._clock() if on else None)
+
+    async def remove(self, id: int, *, place: Place) -> Take:
+        """Take a clip down, or stop it, for its person or a moderator.
+
+        The file stays until its time: `/video show` brings it back.
+        """
+        take = await self.find(id, guild_id=place.guild_id)
+        if take.job.state not in ENDED and take.post is None:
+            await self._studio.cancel(id, place=place)
+            return take
+        if take.job.user_id != place.user_id and not place.moderator:
+            raise Refusal(f"Only <@{take.job.user_id}> or a moderator can delete #{id}.")
+        by = None
+        if take.job.user_id != place.user_id:
+            by = By(guild_id=place.guild_id, actor_id=place.user_id)
+        await self._studio.store.servers.take_down(by, take.job, hidden_by=place.user_id)
+        return take
+
+    async def revive(self, id: int, *, place: Place) -> Job:
+        """A clip to be posted again, also after it was taken down."""
+        job = await self.finished(id, place=place)
+        take = await self.find(id, guild_id=place.guild_id)
+        if take.hidden_by is not None:
+            by = None
+            if {take.hidden_by, place.user_id} != {job.user_id}:
+                by = By(guild_id=place.guild_id, actor_id=place.user_id)
+            await self._studio.store.servers.take_down(by, job, hidden_by=None)
+        return job
+
+    # Who makes it.
+
+    async def _best_way(
+        self,
+        wish: Brief,
+        job: Job,
+        here: Callable[[str | None, str | None], Awaitable[Quote]],
+        request: str,
+        asked: str | None,
+        *,
+        here_last: bool = False,
+    ) -> Quote:
+        """The clip's own provider if it can, then done here with it, then anybody.
+
+        With *here_last* nothing is done here while anybody can.
+        """
+        own, model = self._makers(job)
+        refusals: list[Refusal] = []
+        who = [*dict.fromkeys((own, None))] if asked is None else [asked]
+        ways = [(native, provider) for provider in who for native in (True, False)]
+        for native, provider in sorted(ways, key=lambda way: here_last and not way[0]):
+            if native and not self._offers(wish.mode, provider):
+                continue
+            try:
+                if native:
+                    return self._studio.quote(wish, provider=provider, request=request)
+                return await here(provider, model if provider == own else None)
+            except Refusal as refusal:
+                refusals.append(refusal)
+                nearest = native and isinstance(refusal, Unfit) and refusal.nearest
+                if nearest and provider is not None:
+                    raise  # it can, with another choice, and says which
+        raise refusals[0]
+
+    async def _from_frame(
+        self,
+        job: Job,
+        plan: Plan,
+        prompt: str,
+        seconds: float | None,
+        maker: tuple[str | None, str | None],
+        request: str,
+        *,
+        relation: Relation = Relation.RETAKE,
+    ) -> Quote:
+        """A piece that begins with a frame of the clip, for a plan to put where it belongs."""
+        provider, model = maker
+        if not self._offers(Mode.IMAGE, provider):
+            raise Refusal(f"{self._named(provider)} neither does this nor begins with a frame.")
+        does = {each.name for each in self._offers(Mode.IMAGE, provider)}
+        model = model if model in does else None
+        lengths = [
+            int(each)
+            for each in self._studio.values(Mode.IMAGE, "duration", provider=provider, model=model)
+        ]
+        duration = None
+        if seconds is not None and lengths:
+            duration = min((each for each in lengths if each >= seconds - 0.01), default=None)
+            if duration is None or (plan.place != "part" and duration != seconds):
+                raise Refusal(
+                    f"{self._named(provider)} makes pieces of {listed(sorted(lengths))} s."
+                )
+        wish = Brief(
+            mode=Mode.IMAGE,
+            prompt=prompt,
+            resolution=job.brief.resolution,
+            aspect=job.brief.aspect,
+            fps=job.brief.fps,
+            # What is played backwards is not heard, and sound may cost more.
+            sound=job.brief.sound if plan.place != "start" else False,
+            duration=duration,
+            image=await self._frame(job, {"start": 0.0, "part": plan.start}.get(plan.place)),
+            parent=job.id,
+            relation=relation,
+            plan=plan,
+        )
+        return self._nearest(wish, provider, model, request)
+
+    def _nearest(
+        self,
+        wish: Brief,
+        provider: str | None,
+        model: str | None,
+        request: str,
+        *,
+        keep: Mapping[str, object] | None = None,
+    ) -> Quote:
+        """A quote for *wish*, or for what comes nearest to it. What is in *keep* stays; without
+        it, the length does."""
+        fixed = keep if keep is not None else {"duration": wish.duration}
+        for _ in range(10):  # each refusal names one thing that has to give way
+            try:
+                return self._studio.quote(wish, provider=provider, model=model, request=request)
+            except Unfit as unfit:
+                near = unfit.nearest
+                if near is None or any(
+                    value is not None and getattr(near, name) != value
+                    for name, value in fixed.items()
+                ):
+                    raise
+                wish = near
+        raise Refusal("Nobody here makes this as it was.")
+
+    def _offers(self, mode: Mode, provider: str | None) -> Sequence[Model]:
+        return [
+            model
+            for each, model in self._studio.offers(mode)
+            if provider is None or each.name == provider
+        ]
+
+    def _makers(self, job: Job) -> tuple[str | None, str | None]:
+        """Who made a clip, if it is still here and still offers that model."""
+        provider = self._studio.providers.get(job.provider)
+        if provider is None:
+            return None, None
+        known = any(model.name == job.model for model in provider.models)
+        return provider.name, job.model if known else None
+
+    def _named(self, provider: str | None) -> str:
+        found = self._studio.providers.get(provider or "")
+        return found.title if found is not None else "Nobody here"
+
+    # Small things.
+
+    async def clip(self, job: Job, place: Place) -> Input:
+        """A take as an input: how long it is, how large. It never changes, so it is read once."""
+        if job.id in self._read:
+            return self._read[job.id]
+        wish = await self._studio.with_inputs(
+            Brief(mode=Mode.RETAKE), {"video": Source(take=job.id)}, place=place
+        )
+        assert wish.video is not None
+        self._read[job.id] = wish.video
+        if len(self._read) > READ:
+            self._read.popitem(last=False)
+        return wish.video
+
+    async def _frame(self, job: Job, at: float | None) -> Input:
+        """The picture that a clip shows *at* seconds, or its last one. Made once."""
+        name = "last" if at is None else f"{round(at * 1000)}"
+        to = self._data / "inputs" / f"frame-{job.id}-{name}.png"
+        if not to.exists():
+            await self._shelf.at_hand(job.file or "")
+            to.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                if at is None:
+                    await last_frame(self._file(job), to)
+                else:
+                    await poster(self._file(job), to, at)
+            except MediaError as error:
+                raise Refusal(f"#{job.id} cannot be used here: {error}") from error
+        size = picture_size(to)
+        if size is None:
+            raise Refusal(f"#{job.id} has no frame that can be read.")
+        return Input(
+            file=str(to.relative_to(self._data)),
+            type="image/png",
+            size=to.stat().st_size,
+            width=size[0],
+            height=size[1],
+            take=job.id,
+        )
+
+    def _file(self, job: Job) -> Path:
+        return self._data / (job.file or "")
+
+    @staticmethod
+    def _may_revive(take: Take, place: Place) -> bool:
+        """What a moderator took down, only moderators bring back."""
+        return place.moderator or take.hidden_by == take.job.user_id
+
+
+def made_part(brief: Brief, seconds: float | None) -> tuple[float, float | None]:
+    """From where to where a clip of *seconds* was made by *brief*; the rest was there before."""
+    plan, whole = brief.plan, seconds or 0.0
+    if plan is not None and plan.place == "part":
+        return plan.start, plan.start + plan.seconds if plan.seconds else seconds
+    before = plan.clip if plan is not None else brief.video if brief.mode is Mode.EXTEND else None
+    if before is None or not before.seconds or before.seconds > whole - SHORTEST:
+        return 0.0, seconds
+    if (plan.place if plan is not None else brief.direction) == "start":
+        return 0.0, round(whole - before.seconds, 2)
+    return before.seconds, seconds
+
+
+def _range(job: Job, part: Part, seconds: float) -> tuple[float, float]:
+    """The part in seconds, within the clip."""
+    start = part.start or 0.0
+    end = seconds if part.end is None else part.end
+    if not 0 <= start < seconds:
+        raise Refusal(f"#{job.id} lasts {seconds:.1f} s; begin before that.")
+    if end > seconds + 0.1:
+        raise Refusal(f"#{job.id} lasts {seconds:.1f} s; end by then.")
+    if end - start < SHORTEST:
+        raise Refusal(f"A part is at least {SHORTEST:g} s long and ends after it begins.")
+    return start, min(end, seconds)
+
+
+def _retaken(brief: Brief) -> str:
+    """What of a clip *brief* makes again."""
+    plan = brief.plan
+    if plan is not None and plan.place == "part":
+        return f"its part at {number(plan.start)}–{number(plan.start + (plan.seconds or 0))} s"
+    if brief.duration and (plan is not None or brief.mode is Mode.EXTEND):
+        return messages.added(brief)
+    return "it all"
+
+
+def _credits(price: int) -> str:
+    return f" ({price:,} {'credit' if price == 1 else 'credits'})" if price else " (free)"

@@ -1,0 +1,849 @@
+"""What a person may ask for: quote, order, cancel, show, queue. Cogs are its only callers."""
+
+import hashlib
+import math
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Protocol
+
+from bot.catalog.models import (
+    Capability,
+    Model,
+    Unfit,
+    complete,
+    in_credits,
+    least_usd,
+    listed,
+    outline,
+    usd,
+)
+from bot.errors import Busy, Refusal
+from bot.jobs.presenter import Glimpse
+from bot.orders.inputs import KINDS, LARGEST, Inputs, Source
+from bot.orders.server_rules import Choice, HouseRules
+from bot.providers import Provider
+from bot.words.limits import said
+from bot.words.text import clean, typed
+from storage import (
+    Admitted,
+    Brief,
+    By,
+    Changed,
+    ChangedBy,
+    IllegalMove,
+    Incident,
+    Job,
+    Limit,
+    Mode,
+    Refused,
+    Relation,
+    Stale,
+    Standing,
+    State,
+    Store,
+    Terms,
+    Whose,
+)
+
+AUTO, CHEAPEST, FASTEST = "auto", "cheapest", "fastest"
+CHOOSERS = (AUTO, CHEAPEST, FASTEST)  #: what may be said instead of a provider's name
+HALTED = (
+    "No orders are taken at the moment: the books of this bot do not add up. "
+    "Its operator has been told; nothing was charged."
+)
+CHANGES = 5  #: times that the rules may change while an order is checked, before it is refused
+LONG = 2.0  #: seconds after which what is known of a person is asked again
+LIVE = frozenset(
+    {
+        State.QUEUED,
+        State.SUBMITTING,
+        State.UNCLEAR,
+        State.RENDERING,
+        State.FETCHING,
+        State.DELIVERING,
+        State.REVIEW,
+    }
+)
+
+
+def _unknown(_channel_id: int) -> bool | None:
+    return None
+
+
+PARKED = frozenset({State.UNCLEAR, State.REVIEW})  #: these wait for a person, not for a provider
+#: The states of a clip under way, the later the nearer to its end.
+_ALONG = [State.QUEUED, State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What would be made, by whom, for how much."""
+
+    provider: Provider
+    model: Model
+    brief: Brief
+    usd: Decimal
+    price: int  #: credits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where something is asked for, and by whom."""
+
+    guild_id: int
+    channel_id: int
+    user_id: int
+    parent_id: int | None = None  #: the channel that a thread belongs to
+    roles: frozenset[int] = frozenset()  #: the person's, for what they may spend
+    moderator: bool = False  #: whether they may manage the server
+    #: Whether the person may read a channel; None where Discord has not told us of it.
+    sees: Callable[[int], bool | None] = field(default=_unknown, repr=False, compare=False)
+    #: Asks Discord who they are by now; None where it is not known how. Raises `Refusal` for
+    #: who may not order there any more.
+    now: Callable[["Place"], Awaitable["Place"]] | None = field(
+        default=None, repr=False, compare=False
+    )
+
+    async def as_of_now(self) -> "Place":
+        """The same person with the roles and rights that they have by now."""
+        return await self.now(self) if self.now is not None else self
+
+    @property
+    def home_id(self) -> int:
+        """The channel, also from within one of its threads."""
+        return self.channel_id if self.parent_id is None else self.parent_id
+
+
+class Limited(Refusal):
+    """A limit says no. *refused* is which, *quote* what was asked for; None where its inputs
+    were not even fetched, and *least* is what it costs at least, in credits."""
+
+    def __init__(
+        self, refused: Refused, quote: Quote | None, *, least: int = 0, more: str = ""
+    ) -> None:
+        price = quote.price if quote is not None else least
+        super().__init__(f"{said(refused, price)} {more}".strip())
+        self.refused = refused
+        self.quote = quote
+
+
+class Costly(Refusal):
+    """The server wants a second yes to an order as dear as *quote*."""
+
+    def __init__(self, quote: Quote, above: int) -> None:
+        super().__init__(
+            f"This clip costs {quote.price:,} credits; above {above:,} this server asks once more."
+        )
+        self.quote = quote
+
+
+class Asks(Costly):
+    """An order that wants a second yes, for the reason that *sentence* gives."""
+
+    def __init__(self, quote: Quote, sentence: str) -> None:
+        Refusal.__init__(self, sentence)
+        self.quote = quote
+
+
+class Crew(Protocol):
+    """Whoever moves the jobs: the worker. It learns of changes from the store, not from here."""
+
+    def without_card(self, job: Job) -> None:
+        """Go on with *job* before it has a card: that cannot be posted just now."""
+        ...
+
+    def post_owed(self) -> None:
+        """Try again what could not be posted: we are connected anew."""
+        ...
+
+    def glimpse(self, job: Job) -> Glimpse:
+        """What is known of *job* beyond its row."""
+        ...
+
+    def typical(self, provider: str, model: str) -> float | None:
+        """Seconds that a clip of this model typically took here; None before there were some."""
+        ...
+
+
+class _Moved(Exception):
+    """What an order was checked by does not hold any more: it is checked again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Checked:
+    """An order that may be made, as things stood when it was checked."""
+
+    choice: Choice
+    terms: Terms
+    sights: Mapping[int, bool | None]  #: which channels its person was found to read
+
+
+#: How a clip that is made from another one comes from it.
+_RELATIONS = {
+    Mode.EXTEND: Relation.EXTEND,
+    Mode.RETAKE: Relation.RETAKE,
+    Mode.HDR: Relation.HDR,
+}
+
+
+class Studio:
+    """Takes orders, and takes them back. Everything it says no to is a `Refusal`."""
+
+    def __init__(
+        self,
+        store: Store,
+        providers: Mapping[str, Provider],
+        *,
+        inputs: Inputs | None = None,
+        usd_per_credit: Decimal = Decimal("0.01"),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.store = store
+        self.rules = HouseRules(store)
+        self.has_room: Callable[[], None] = lambda: None  #: refuses when the disk is nearly full
+        #: Brings a file back that made room, or refuses; a file that is used stays.
+        self.at_hand: Callable[[str], Awaitable[object]] = _there
+        self.halted = False  #: no orders are taken: the books do not add up
+        #: Called with a server and where it stands, after each order that was taken.
+        self.on_money: Callable[[int, Standing], None] = lambda _guild, _standing: None
+        #: Called with a server after each order that its budget refused.
+        self.on_spent: Callable[[int], None] = lambda _guild: None
+        #: Called with a job that cost more than its price, and with how much more, until it is
+        #: true that those whom it concerns know.
+        self.on_overrun: Callable[[Job, int], Awaitable[bool]] = _nobody_told
+        #: Told of what moderators have to know of a clip; False where they could not be told yet.
+        self.on_incident: Callable[[Incident], Awaitable[bool]] = _nobody_heard
+        self._jobs = store.jobs
+        self._policy = store.policy
+        self._inputs = inputs
+        self._usd_per_credit = usd_per_credit
+        self._crew: Crew | None = None
+        self._clock = clock
+        self.providers = providers
+
+    def quote(
+        self,
+        wish: Brief,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        request: str,
+        without: Collection[str] = (),
+    ) -> Quote:
+        """What *wish* becomes and costs; *request* decides the seed where nobody chose one.
+
+        Without a provider, or with a word of `CHOOSERS`: among those that can make it as it was
+        asked and are well, the cheapest, then the fastest by what was seen here; or the other
+        way round. *without* are providers that may not.
+        """
+        wish = wish.but(prompt=clean(wish.prompt))
+        seed = int.from_bytes(hashlib.sha256(request.encode()).digest()[:4], "big") >> 1
+        quotes: list[Quote] = []
+        unfit: list[Unfit] = []
+        for candidate, choice, capability in self._candidates(wish.mode, provider, model, without):
+            try:
+                brief = complete(choice, wish, seed=seed)
+            except Unfit as error:
+                unfit.append(error)
+                continue
+            quotes.append(self._quoted(candidate, choice, capability, brief))
+        if not quotes:
+            # The one that could nearly make it says best what is possible.
+            raise next((each for each in unfit if each.nearest is not None), unfit[0])
+        return self._best(quotes, provider)
+
+    def alternative(self, job: Job, *, without: Collection[str]) -> Quote | None:
+        """Who else may make *job*, for no more than its price; None where nobody can.
+
+        What the other model does not have is left out or brought to the nearest it makes.
+        """
+        if job.chooser is None:
+            return None
+        quotes = []
+        for candidate, choice, capability in self._matching(job.brief.mode, None, None):
+            if candidate.name in without or not candidate.healthy or choice.retired:
+                continue
+            if candidate.name in self.rules.off(job.guild_id):
+                continue
+            brief = _nearest(choice, job.brief, seed=job.id)
+            if brief is not None:
+                quote = self._quoted(candidate, choice, capability, brief)
+                if quote.price <= job.price:
+                    quotes.append(quote)
+        return self._best(quotes, job.chooser) if quotes else None
+
+    def _quoted(
+        self, provider: Provider, model: Model, capability: Capability, brief: Brief
+    ) -> Quote:
+        dollars = usd(capability, brief)
+        price = in_credits(dollars, self._usd_per_credit)
+        return Quote(provider=provider, model=model, brief=brief, usd=dollars, price=price)
+
+    def _best(self, quotes: Sequence[Quote], chooser: str | None) -> Quote:
+        lasting = [quote for quote in quotes if not quote.model.retired] or quotes
+        well = [quote for quote in lasting if quote.provider.healthy] or lasting
+
+        def rank(quote: Quote) -> tuple[float, float]:
+            seconds = (
+                self._crew.typical(quote.provider.name, quote.model.name) if self._crew else None
+            )
+            cost, time_taken = float(quote.usd), math.inf if seconds is None else seconds
+            return (time_taken, cost) if chooser == FASTEST else (cost, time_taken)
+
+        return min(well, key=rank)
+
+    async def order(
+        self,
+        wish: Brief,
+        *,
+        request: str,
+        place: Place,
+        provider: str | None = None,
+        model: str | None = None,
+        sources: Mapping[str, Source] | None = None,
+        confirmed: bool = False,
+        before_long: Callable[[], object] = lambda: None,
+    ) -> tuple[Job, bool]:
+        """Promise a clip: once this returns, the job ends in a message, whatever happens.
+
+        *request* identifies what asked for it; the same request twice is the same job, and
+        the second value says whether it is new. *sources* are the inputs, by the brief's field.
+        *confirmed* says that the person knows the price, however high. *before_long* is called
+        when all that says no at once has not, and what follows may take long.
+        """
+        known = await self.store.takes.asked(request)
+        if known is not None:
+            return known, False
+        self._open()
+        sources, built_on = sources or {}, _built_on(wish, sources or {})
+        chosen = provider, model
+        paced = False
+        async with AsyncExitStack() as holding:
+            if sources:
+                # What is cheap and can say no comes before anything is fetched.
+                checked = await self._check(wish, place, chosen, built_on)
+                paced, most = await self._attempt(wish, place, request, checked.choice, sources)
+                before_long()
+                held = await self._holding(place, sources, holding)
+                wish = await self.with_inputs(wish, sources, place=place, most=most, held=held)
+            draft = _draft(wish, place=place, request=request, provider=provider, at=self._clock())
+            return await self._commit(
+                draft,
+                place,
+                chosen,
+                built_on=built_on,
+                confirmed=confirmed,
+                paced=paced,
+                long=bool(sources),
+            )
+
+    async def _holding(
+        self, place: Place, sources: Mapping[str, Source], holding: AsyncExitStack
+    ) -> set[str] | None:
+        if self._inputs is None:
+            return None
+        fetches = any(each.url is not None for each in sources.values())
+        return await holding.enter_async_context(self._inputs.order(place.user_id, fetches=fetches))
+
+    def _open(self) -> None:
+        """Refuse every order while none can be taken."""
+        if self.halted:
+            raise Refusal(HALTED)
+        self.has_room()
+
+    async def _check(
+        self,
+        wish: Brief,
+        place: Place,
+        chosen: tuple[str | None, str | None],
+        built_on: Sequence[int],
+    ) -> _Checked:
+        """Refuse an order that a rule of the server, or of whose clip it is, forbids."""
+        sights: dict[int, bool | None] = {}
+
+        def sees(channel_id: int) -> bool | None:
+            sights[channel_id] = seen = place.sees(channel_id)
+            return seen
+
+        terms = await self.store.terms(place.guild_id, built_on=built_on)
+        looking = replace(place, sees=sees)
+        provider, model = chosen
+        choice = await self.rules.check(
+            looking, wish.prompt, provider=provider, model=model, terms=terms
+        )
+        for take in built_on:
+            await self.may_build(take, looking)
+        return _Checked(choice=choice, terms=terms, sights=sights)
+
+    async def _attempt(
+        self,
+        wish: Brief,
+        place: Place,
+        request: str,
+        choice: Choice,
+        sources: Mapping[str, Source],
+    ) -> tuple[bool, Mapping[str, int]]:
+        """Refuse what a limit or every model refuses, whatever the inputs turn out to be.
+
+        Whether the try was counted against the pace, and how many bytes of each may be fetched.
+        """
+        most, least = self._outlined(wish, choice, sources)
+        counts = any(each.url is not None for each in sources.values())
+        draft = _draft(
+            wish, place=place, request=request, provider=None, at=self._clock(), price=least
+        )
+        answer = await self._policy.attempt(draft, roles=place.roles, counts=counts)
+        if isinstance(answer, Refused):
+            raise await self._limited(answer, place, None, least)
+        return counts, most
+
+    def _outlined(
+        self, wish: Brief, choice: Choice, sources: Mapping[str, Source]
+    ) -> tuple[Mapping[str, int], int]:
+        """The bytes that each input may have, and the credits that the order costs at least.
+
+        Raises `Unfit` where nobody can make it, whatever the inputs are.
+        """
+        wish = wish.but(prompt=clean(wish.prompt))
+        most: dict[str, int] = {}
+        prices, unfit = [], []
+        for _, model, capability in self._candidates(
+            wish.mode, choice.provider, choice.model, choice.without
+        ):
+            try:
+                brief = outline(model, wish, given=sources)
+            except Unfit as error:
+                unfit.append(error)
+                continue
+            dollars = least_usd(capability, brief)
+            prices.append(in_credits(dollars, self._usd_per_credit))
+            for name in sources:
+                most[name] = max(most.get(name, 0), capability.inputs[name].max_bytes)
+        if not prices:
+            raise next((each for each in unfit if each.nearest is not None), unfit[0])
+        return most, min(prices)
+
+    async def _commit(
+        self,
+        draft: Job,
+        place: Place,
+        chosen: tuple[str | None, str | None],
+        *,
+        built_on: Sequence[int],
+        confirmed: bool,
+        paced: bool,
+        long: bool,
+    ) -> tuple[Job, bool]:
+        """Take the order if every rule and limit allows it in the very transaction.
+
+        Rules are asked before it, and that they still hold is asked in it; where they do not,
+        they are asked again.
+        """
+        for _ in range(CHANGES):
+            began = time.monotonic()
+            checked = await self._check(draft.brief, place, chosen, built_on)
+            choice = checked.choice
+            quote = self.quote(
+                draft.brief,
+                provider=choice.provider,
+                model=choice.model,
+                request=draft.request,
+                without=choice.without,
+            )
+            above = choice.confirm_above
+            if above is not None and quote.price > above and not confirmed:
+                raise Costly(quote, above)
+            for file in _starts_from(quote.brief):
+                await self.at_hand(file)
+            if long or time.monotonic() - began > LONG:
+                before, place = place, await place.as_of_now()
+                if place != before:  # by now they may do more, or less
+                    continue
+            job = replace(
+                draft,
+                provider=quote.provider.name,
+                model=quote.model.name,
+                brief=quote.brief,
+                price=quote.price,
+                chooser=(choice.provider or AUTO) if choice.provider in (None, *CHOOSERS) else None,
+            )
+            try:
+                answer = await self._policy.admit(
+                    job,
+                    roles=place.roles,
+                    terms=checked.terms,
+                    paced=paced,
+                    turn=lambda: self._still(checked, place),  # noqa: B023  # called before the next
+                )
+            except _Moved:
+                continue
+            match answer:
+                case Changed():
+                    continue
+                case Admitted(job=taken, created=created, standing=standing):
+                    if standing is not None:
+                        self.on_money(place.guild_id, standing)
+                    return taken, created
+                case Refused() as refused:
+                    raise await self._limited(refused, place, quote, quote.price)
+        raise Busy("The rules of this server are being changed; nothing was ordered. Order again.")
+
+    def _still(self, checked: _Checked, place: Place) -> None:
+        """What no row knows, asked when the transaction begins."""
+        self._open()
+        for channel_id, seen in checked.sights.items():
+            if place.sees(channel_id) != seen:
+                raise _Moved
+
+    async def _limited(
+        self, refused: Refused, place: Place, quote: Quote | None, price: int
+    ) -> Limited:
+        if refused.limit is Limit.BUDGET:
+            self.on_spent(place.guild_id)
+        more = await self._next_end(place, refused) if refused.limit is Limit.JOBS else ""
+        return Limited(refused, quote, least=price, more=more)
+
+    async def _next_end(self, place: Place, refused: Refused) -> str:
+        """Which clip makes room for another one, and when, as far as that is known."""
+        jobs = await self._jobs.of(
+            guild_id=place.guild_id,
+            user_id=None if refused.whose is Whose.SERVER else place.user_id,
+            states=LIVE - PARKED,
+            limit=None,
+            oldest_first=True,
+        )
+        if not jobs:
+            return ""
+
+        def ends(job: Job) -> tuple[float, int, int]:
+            ready_at = self.glimpse(job).ready_at
+            return math.inf if ready_at is None else ready_at, -_ALONG.index(job.state), job.id
+
+        job = min(jobs, key=ends)
+        which = f"#{job.id}" if await self.may_see(job, place) else "The first"
+        glimpse = self.glimpse(job)
+        ready_at = glimpse.ready_at
+        if ready_at is None or glimpse.slow:
+            return f"{which} is the furthest along."
+        return f"{which} should be ready <t:{int(ready_at)}:R> (an estimate)."
+
+    async def with_inputs(
+        self,
+        wish: Brief,
+        sources: Mapping[str, Source],
+        *,
+        place: Place,
+        most: Mapping[str, int] | None = None,
+        held: set[str] | None = None,
+    ) -> Brief:
+        """*wish* with its inputs fetched, checked by their content, and kept.
+
+        *most* is how many bytes each may have; the order that has *held* holds them.
+        """
+        for name, source in sources.items():
+            if self._inputs is None:
+                raise Refusal("Inputs are not taken here.")
+            if source.take is not None:
+                job = await self.show(source.take, place=place)
+                if job.file is not None:
+                    await self.at_hand(job.file)
+                given = await self._inputs.of_take(name, job, held=held)
+                if wish.parent is None:
+                    relation = _RELATIONS.get(wish.mode, Relation.FROM)
+                    wish = wish.but(parent=job.id, relation=relation)
+            else:
+                self._open()
+                given = await self._inputs.fetched(
+                    name,
+                    source.url or "",
+                    max_bytes=(most or {}).get(name, LARGEST),
+                    held=held,
+                    file=source.file,
+                )
+            wish = wish.but(**{name: given})
+        return wish
+
+    def lost(self, wish: Brief) -> dict[str, Source]:
+        """Where those inputs of *wish* come from that are not here any more."""
+        found = {}
+        for name in KINDS:
+            given = getattr(wish, name)
+            if given is None or self._inputs is None or self._inputs.has(given.file):
+                continue
+            if given.url is not None:
+                found[name] = Source(url=given.url, file=given.file)
+            elif given.take is not None and wish.plan is None:
+                found[name] = Source(take=given.take)
+        return found
+
+    def employ(self, crew: "Crew") -> None:
+        """Ask *crew* from now on what is known of a job beyond its row."""
+        self._crew = crew
+
+    def without_card(self, job: Job) -> None:
+        """Let *job* go on before it has a card: that cannot be posted just now."""
+        if self._crew is not None:
+            self._crew.without_card(job)
+
+    def connected(self) -> None:
+        """Let the crew know that Discord can be reached (again)."""
+        if self._crew is not None:
+            self._crew.post_owed()
+
+    def glimpse(self, job: Job) -> Glimpse:
+        """What the crew knows of *job* beyond its row."""
+        return self._crew.glimpse(job) if self._crew is not None else Glimpse()
+
+    async def placed(
+        self, job: Job, *, card_channel_id: int, card_id: int, thread_id: int | None
+    ) -> Job:
+        """Note which message shows *job*, and the thread it lives in."""
+        return await self._jobs.set_places(
+            job.id, card_channel_id=card_channel_id, card_id=card_id, thread_id=thread_id
+        )
+
+    async def cancel(self, id: int, *, place: Place) -> Job:
+        """Stop a job, for the person who ordered it or a moderator."""
+        job = await self.show(id, place=place)
+        if job.user_id != place.user_id and not place.moderator:
+            raise Refusal(f"Only <@{job.user_id}> or a moderator can cancel #{id}.")
+        now = self._clock()
+        match job.state:
+            case State.QUEUED:
+                change = job.to(State.CANCELLED, now=now, cancelled_by=place.user_id)
+            case State.RENDERING if self._cancels(job):
+                change = replace(job, cancelled_by=place.user_id, due_at=now)
+            case State.SUBMITTING:
+                raise Refusal(
+                    f"#{id} is just being sent to the provider; try again in a few seconds."
+                )
+            case State.RENDERING:
+                raise Refusal(
+                    f"{self.title(job)} cannot stop a clip it has begun; "
+                    f"#{id} will be posted when it is ready."
+                )
+            case State.FETCHING | State.DELIVERING:
+                raise Refusal(f"#{id} is already finished; it is being posted.")
+            case State.UNCLEAR | State.REVIEW:
+                raise Refusal(f"#{id} waits for a moderator to decide what becomes of it.")
+            case _:
+                raise Refusal(f"#{id} has ended already.")
+        by = None  # what people do with their own is nobody's business
+        if job.user_id != place.user_id:
+            by = By(guild_id=place.guild_id, actor_id=place.user_id)
+        try:
+            saved = await self.store.servers.move(by, "cancel", change, "cancelled by hand")
+        except (Stale, IllegalMove):
+            raise Refusal(f"#{id} moved on just now; look at its card and try again.") from None
+        return saved
+
+    async def show(self, id: int, *, place: Place) -> Job:
+        """The job with this number, if who asks may know of it: to others it is not there."""
+        job = await self._jobs.get(id, guild_id=place.guild_id)
+        if job is None or not await self.may_see(job, place):
+            raise Refusal(f"There is no clip #{id} here.")
+        return job
+
+    async def queue(self, *, place: Place, limit: int | None = 25) -> list[Job]:
+        """What is under way in this server, as far as who asks may see it, oldest first; of all
+        that the first *limit* (None: all)."""
+        found: list[Job] = []
+        jobs = await self._jobs.of(
+            guild_id=place.guild_id, states=LIVE, limit=None, oldest_first=True
+        )
+        for job in jobs:
+            if len(found) == limit:
+                break
+            if await self.may_see(job, place):
+                found.append(job)
+        return found
+
+    async def may_see(self, job: Job, place: Place) -> bool:
+        """Whether who asks may read where *job* was ordered, or where its clip was posted.
+
+        One's own clips, and what is in the thread or channel where one asks, are always seen;
+        moderators see all.
+        """
+        if place.moderator or job.user_id == place.user_id:
+            return True
+        asked_in = {place.channel_id}
+        if not asked_in.isdisjoint({job.channel_id, job.thread_id, job.card_channel_id}):
+            return True
+        if await self._sees(place, job.channel_id):
+            return True
+        for post in await self.store.takes.posts_of(job.id):
+            if post.channel_id == place.channel_id or await self._sees(place, post.channel_id):
+                return True
+        return False
+
+    async def _sees(self, place: Place, channel_id: int) -> bool:
+        known = place.sees(channel_id)
+        if known is None:  # perhaps a thread that was archived before we connected
+            thread = await self.store.takes.thread(channel_id)
+            if thread is not None and thread.parent_id is not None:
+                known = place.sees(thread.parent_id)
+        return known is True
+
+    async def may_build(self, id: int, place: Place) -> Job:
+        """The clip with this number, for somebody who may make something new of it.
+
+        Raises `Refusal` for one that they may not know of, that a moderator took down, or that
+        this server lets only others build on.
+        """
+        take = await self.store.takes.get(id, guild_id=place.guild_id)
+        if take is None or not await self.may_see(take.job, place):
+            raise Refusal(f"There is no clip #{id} here.")
+        by_moderator = take.hidden_by is not None and take.hidden_by != take.job.user_id
+        if by_moderator and not place.moderator:
+            raise Refusal(f"#{id} was taken down by a moderator.")
+        await self.may_change(take.job, place)
+        return take.job
+
+    async def may_change(self, job: Job, place: Place) -> None:
+        """Refuse who may not retake or extend other people's clips in this server."""
+        if job.user_id == place.user_id or place.moderator:
+            return
+        match (await self._policy.server(place.guild_id)).changed_by:
+            case ChangedBy.REQUESTER:
+                raise Refusal(
+                    f"In this server only <@{job.user_id}> and moderators may build on #{job.id}."
+                )
+            case ChangedBy.MODERATORS:
+                raise Refusal("In this server only moderators may build on other people's clips.")
+            case _:
+                return
+
+    async def latest(self, *, guild_id: int, user_id: int, limit: int = 25) -> list[Job]:
+        """A person's latest jobs, newest first."""
+        return await self._jobs.of(guild_id=guild_id, user_id=user_id, limit=limit)
+
+    def offers(self, mode: Mode | None = None) -> list[tuple[Provider, Model]]:
+        """Every model of every provider here, those that do *mode*."""
+        return [
+            (provider, model)
+            for provider in self.providers.values()
+            for model in provider.models
+            if mode is None or model.capability(mode) is not None
+        ]
+
+    def values(
+        self, mode: Mode, name: str, *, provider: str | None = None, model: str | None = None
+    ) -> list[str | int]:
+        """What may be chosen for *name* (resolution, aspect, fps, duration, camera)."""
+        found: dict[str | int, None] = {}
+        for _, _, capability in self._matching(mode, provider, model):
+            values = capability.camera if name == "camera" else capability.values(name)
+            found.update(dict.fromkeys(values))
+        return list(found)
+
+    def _candidates(
+        self, mode: Mode, provider: str | None, model: str | None, without: Collection[str]
+    ) -> list[tuple[Provider, Model, Capability]]:
+        """Whoever may make this; a name that is not there is refused with those that are."""
+        if provider not in (None, *CHOOSERS) and provider not in self.providers:
+            names = listed([*CHOOSERS, *self.providers])
+            raise Refusal(f"There is no provider {typed(provider)} here; choose {names}.")
+        matching = self._matching(mode, provider, model)
+        candidates = [each for each in matching if each[0].name not in without]
+        if candidates:
+            return candidates
+        if matching:
+            raise Refusal("Whoever could make this is switched off in this server.")
+        offered = [
+            (each, choice)
+            for each, choice in self.offers()
+            if provider in (None, *CHOOSERS, each.name) and model in (None, choice.name)
+        ]
+        if offered:  # the model exists and does not do this: `complete` says what it does
+            for _, choice in offered:
+                complete(choice, Brief(mode=mode, prompt="-"), seed=0)
+        names = listed([choice.name for each, choice in self.offers(mode)] or ["none"])
+        raise Refusal(f"There is no model {typed(model or '')} for this here; choose {names}.")
+
+    def _matching(
+        self, mode: Mode, provider: str | None, model: str | None
+    ) -> list[tuple[Provider, Model, Capability]]:
+        return [
+            (each, choice, capability)
+            for each, choice in self.offers(mode)
+            if provider in (None, *CHOOSERS, each.name)
+            and model in (None, choice.name)
+            and (capability := choice.capability(mode)) is not None
+        ]
+
+    def _cancels(self, job: Job) -> bool:
+        provider = self.providers.get(job.provider)
+        return provider is not None and provider.cancels
+
+    def title(self, job: Job) -> str:
+        """How the provider of *job* writes itself."""
+        provider = self.providers.get(job.provider)
+        return provider.title if provider else job.provider
+
+
+def _draft(
+    wish: Brief,
+    *,
+    place: Place,
+    request: str,
+    provider: str | None,
+    at: float,
+    price: int = 0,
+) -> Job:
+    """What somebody asks for, before it is decided who makes it and what it costs."""
+    return Job(
+        id=0,
+        request=request,
+        guild_id=place.guild_id,
+        channel_id=place.channel_id,
+        user_id=place.user_id,
+        provider=provider or AUTO,
+        model="",
+        brief=wish,
+        price=price,
+        created_at=at,
+        since=at,
+        due_at=at,
+    )
+
+
+async def _there(_file: str) -> None:
+    """Every file is on the disk."""
+
+
+def _starts_from(brief: Brief) -> list[str]:
+    """The files that a brief names."""
+    given = (brief.image, brief.last_image, brief.audio, brief.video)
+    whole = brief.plan.clip if brief.plan is not None else None
+    return [each.file for each in (*given, whole) if each is not None]
+
+
+def _nearest(model: Model, wish: Brief, *, seed: int) -> Brief | None:
+    """The brief of *model* that comes nearest to *wish*, which was complete for another model."""
+    for _ in range(10):  # each refusal names one thing that has to give way
+        try:
+            return complete(model, wish, seed=seed)
+        except Unfit as unfit:
+            if unfit.nearest is None:
+                return None
+            wish = unfit.nearest
+    return None
+
+
+def _built_on(wish: Brief, sources: Mapping[str, Source]) -> list[int]:
+    """The takes that a wish makes something new of."""
+    given = (wish.image, wish.last_image, wish.audio, wish.video)
+    whole = wish.plan.clip if wish.plan is not None else None
+    takes = [each.take for each in (*given, whole, *sources.values()) if each is not None]
+    return [*dict.fromkeys(each for each in (wish.parent, *takes) if each is not None)]
+
+
+async def _nobody_heard(_incident: Incident) -> bool:
+    return True  # the log has it
+
+
+async def _nobody_told(_job: Job, _amount: int) -> bool:
+    return True  # the log has it

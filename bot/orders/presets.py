@@ -1,0 +1,118 @@
+"""Settings under a name: a person's own and a server's, and clips that are made with them."""
+
+from collections.abc import Callable
+
+from bot.catalog.models import listed
+from bot.errors import Refusal
+from bot.orders.orders import Place, Quote, Studio
+from bot.words.text import one_line, typed
+from storage import Brief, By, Job, Mode, Preset
+
+PRESETS = 25  #: of one person, and of one server
+#: What a preset keeps of a brief: choices, never the prompt or inputs.
+CHOICES = (
+    *("resolution", "aspect", "duration", "fps", "sound", "camera", "loras", "routing"),
+    *("replace", "direction"),
+)
+#: What of it has no place in a clip of another mode.
+_NOT_OF = {
+    Mode.TEXT: ("replace", "direction"),
+    Mode.IMAGE: ("replace", "direction"),
+    Mode.AUDIO: ("replace", "direction", "duration", "sound"),
+}
+
+
+class Presets:
+    """The presets of people and servers. Everything it says no to is a `Refusal`."""
+
+    def __init__(self, studio: Studio, *, clock: Callable[[], float]) -> None:
+        self._studio = studio
+        self._takes = studio.store.takes
+        self._clock = clock
+
+    async def save(self, name: str, job: Job, *, place: Place, server: bool) -> Preset:
+        """Keep the settings of a clip under a name."""
+        if server and not place.moderator:
+            raise Refusal("Only moderators save presets for the whole server.")
+        name = one_line(name)
+        if not 1 <= len(name) <= 40:
+            raise Refusal("A preset's name has 1 to 40 characters.")
+        owner = 0 if server else place.user_id
+        there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
+        own = [preset for preset in there if preset.user_id == owner]
+        if len(own) >= PRESETS and name not in {preset.name for preset in own}:
+            raise Refusal(f"There are {PRESETS} presets already; delete one first.")
+        kept = Brief(mode=job.brief.mode, **{name: getattr(job.brief, name) for name in CHOICES})
+        preset = Preset(
+            guild_id=place.guild_id,
+            user_id=owner,
+            name=name,
+            provider=job.provider,
+            model=job.model,
+            brief=kept,
+            at=self._clock(),
+        )
+        by = By(guild_id=place.guild_id, actor_id=place.user_id) if server else None
+        await self._takes.save_preset(preset, by=by)
+        return preset
+
+    async def find(self, name: str, *, place: Place) -> Preset:
+        """The preset of that name: a person's own, else the server's."""
+        there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
+        wanted = one_line(name).casefold()
+        found = next((each for each in there if each.name.casefold() == wanted), None)
+        if found is None:
+            names = listed([typed(each.name) for each in there] or ["none yet"])
+            raise Refusal(f"There is no preset {typed(name)}; choose {names}.")
+        return found
+
+    async def delete(self, name: str, *, place: Place, server: bool) -> None:
+        """Forget one of a person's own, or with *server* of the server's."""
+        if server and not place.moderator:
+            raise Refusal("Only moderators delete presets of the server.")
+        owner = 0 if server else place.user_id
+        there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
+        wanted = one_line(name).casefold()
+        names = [each.name for each in there if each.user_id == owner]
+        found = next((each for each in names if each.casefold() == wanted), None)
+        by = By(guild_id=place.guild_id, actor_id=place.user_id) if server else None
+        if found is None or not await self._takes.delete_preset(
+            guild_id=place.guild_id, user_id=owner, name=found, by=by, at=self._clock()
+        ):
+            whose = "The server has" if server else "You have"
+            raise Refusal(f"{whose} no preset {typed(name)}.")
+
+    async def quote(self, preset: Preset, prompt: str, *, request: str) -> Quote:
+        """A new clip with a preset's settings."""
+        if preset.brief.mode is not Mode.TEXT:
+            raise Refusal(
+                f"{typed(preset.name)} is for clips from an input; use it with /video again."
+            )
+        return self._studio.quote(
+            preset.brief.but(prompt=prompt),
+            provider=preset.provider,
+            model=preset.model,
+            request=request,
+        )
+
+    def with_settings(
+        self, preset: Preset, wish: Brief, *, provider: str | None, model: str | None
+    ) -> tuple[Brief, str | None, str | None]:
+        """*wish*, its provider and model, with a preset's settings where nothing was chosen."""
+        kept = {
+            name: value
+            for name in CHOICES
+            if name not in _NOT_OF.get(wish.mode, ())
+            and getattr(wish, name) in (None, ())
+            and (value := getattr(preset.brief, name)) not in (None, ())
+        }
+        if provider in (None, preset.provider) and model is None:
+            does = {
+                each.name
+                for maker, each in self._studio.offers(wish.mode)
+                if maker.name == preset.provider
+            }
+            if does:
+                provider = preset.provider
+                model = preset.model if preset.model in does else None
+        return wish.but(**kept), provider, model

@@ -1,0 +1,198 @@
+"""What may still become of an order that was refused: less, a moderator's help, a second yes."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from bot.catalog.models import RESOLUTIONS, Capability
+from bot.errors import Refusal
+from bot.moderation.desk import require
+from bot.orders.orders import Asks, Costly, Limited, Place, Quote, Studio
+from bot.words.limits import in_words
+from storage import Brief, By, Grant, Job, Limit, Mode, Offer, RefusedOrder
+
+ANSWERED = "Another moderator has answered this already."
+TRIED = 200  #: shorter and smaller clips that are priced to find one that fits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What a moderator's answer to a refused order did."""
+
+    order: RefusedOrder
+    grant: Grant | None  #: None where it was denied, or the budget was opened
+
+
+class Refusals:
+    """Keeps refused orders, and what people do about them."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._servers = studio.store.servers
+        self._policy = studio.store.policy
+        self._moderation = studio.store.moderation
+
+    async def keep(self, error: Limited | Costly, place: Place) -> RefusedOrder | None:
+        """Keep an order that a moderator, or its person, can still do something about."""
+        quote, fits = error.quote, None
+        if quote is None:
+            return None
+        if isinstance(error, Costly):
+            why = "confirm"
+        elif error.refused.limit in {Limit.QUOTA, Limit.BUDGET}:
+            why = str(error.refused.limit)
+            server = await self._policy.server(place.guild_id)
+            fits = self._fitting(quote, error.refused.would_fit, server.providers_off)
+        else:
+            return None
+        return await self._servers.keep_refused(
+            RefusedOrder(
+                id=0,
+                guild_id=place.guild_id,
+                channel_id=place.channel_id,
+                user_id=place.user_id,
+                why=why,
+                wanted=_offer(quote),
+                fits=None if fits is None else _offer(fits),
+                at=0.0,
+            )
+        )
+
+    async def order(self, refused_id: int, place: Place, *, less: bool) -> tuple[Job, bool]:
+        """Order what was refused, or with *less* what would have fitted; once each."""
+        refused = await self.mine(refused_id, place)
+        offer = refused.fits if less else refused.wanted
+        if offer is None:
+            raise Refusal("Nothing less would have fitted.")
+        request = f"refused:{refused_id}:{'less' if less else 'all'}"
+        now = self._studio.quote(
+            offer.brief, provider=offer.provider, model=offer.model, request=request
+        )
+        if now.price > offer.price:  # the yes was to what stands on the button
+            raise Asks(
+                now, f"This costs {in_words(now.price)} now, not {in_words(offer.price)} any more."
+            )
+        return await self._studio.order(
+            offer.brief,
+            request=request,
+            place=place,
+            provider=offer.provider,
+            model=offer.model,
+            sources=self._studio.lost(offer.brief),  # what it had fetched went when it was refused
+            confirmed=True,
+        )
+
+    async def mine(self, refused_id: int, place: Place) -> RefusedOrder:
+        """A refused order of the person who asks; nobody else's."""
+        refused = await self._servers.refused(refused_id, guild_id=place.guild_id)
+        if refused is None or refused.user_id != place.user_id:
+            raise Refusal("That order is not there any more; type it again.")
+        return refused
+
+    async def asked(self, refused: RefusedOrder) -> bool:
+        """Note that the moderators were asked. False if they were before."""
+        return await self._servers.ask(refused.id, guild_id=refused.guild_id)
+
+    async def grant(self, place: Place, refused_id: int, clips: int) -> Answered:
+        """Give its person credits for so many such clips; past the budget, open the budget."""
+        require(place)
+        refused = await self._open(refused_id, place)
+        by = By(guild_id=place.guild_id, actor_id=place.user_id, why=f"asked for {clips}")
+        grant = None
+        if refused.why == "budget":
+            answered = await self._moderation.open_asked(by, refused_id)
+        else:
+            amount = clips * max(1, refused.wanted.price)
+            grant = await self._moderation.grant_asked(by, refused_id, refused.user_id, amount)
+            answered = grant is not None
+        if not answered:
+            raise Refusal(ANSWERED)
+        return Answered(order=replace(refused, answer="granted"), grant=grant)
+
+    async def deny(self, place: Place, refused_id: int) -> Answered:
+        """Say no, on record."""
+        require(place)
+        refused = await self._open(refused_id, place)
+        by = By(guild_id=place.guild_id, actor_id=place.user_id)
+        price = refused.wanted.price
+        if not await self._moderation.deny_asked(by, refused_id, refused.user_id, price):
+            raise Refusal(ANSWERED)
+        return Answered(order=replace(refused, answer="denied"), grant=None)
+
+    async def _open(self, refused_id: int, place: Place) -> RefusedOrder:
+        refused = await self._servers.refused(refused_id, guild_id=place.guild_id)
+        if refused is None:
+            raise Refusal("That request is not there any more.")
+        return refused
+
+    def _fitting(self, quote: Quote, credits: int, off: frozenset[str]) -> Quote | None:
+        """The clip most like *quote*'s that costs no more than *credits*."""
+        if quote.brief.plan is not None or quote.brief.mode is Mode.RETAKE:
+            return None  # a shorter part would not fill the place it is made for
+        offers = [
+            (provider, model, capability)
+            for provider, model in self._studio.offers(quote.brief.mode)
+            if provider.name not in off
+            and (capability := model.capability(quote.brief.mode)) is not None
+        ]
+        # Its own model first: what changes least is most like it.
+        offers.sort(key=lambda each: (each[0] is not quote.provider, each[1] is not quote.model))
+        for provider, model, capability in offers:
+            own = provider is quote.provider and model is quote.model
+            brief = quote.brief if own else _loose(quote.brief)
+            found = []
+            for smaller in itertools.islice(_smaller(brief, capability), TRIED):
+                try:
+                    priced = self._studio.quote(
+                        smaller, provider=provider.name, model=model.name, request="fits"
+                    )
+                except Refusal:
+                    continue
+                if priced.price <= credits:
+                    found.append(priced)
+            if found:
+                return max(found, key=lambda each: (each.price, each.brief.duration or 0))
+        return None
+
+
+def _smaller(brief: Brief, capability: Capability) -> Iterator[Brief]:
+    """*brief* at every length and size up to its own."""
+    lengths = sorted(
+        (each for each in capability.values("duration") if _within(each, brief.duration)),
+        key=int,
+        reverse=True,
+    )
+    sizes = sorted(
+        (
+            each
+            for each in capability.values("resolution")
+            if brief.resolution is None
+            or RESOLUTIONS.get(str(each), 0) <= RESOLUTIONS.get(brief.resolution, 0)
+        ),
+        key=lambda each: RESOLUTIONS.get(str(each), 0),
+        reverse=True,
+    )
+    choices: list[list[str | int | None]] = [[*sizes] or [None], [*lengths] or [None]]
+    for size, length in itertools.product(*choices):
+        yield brief.but(
+            duration=brief.duration if length is None else int(length),
+            resolution=brief.resolution if size is None else str(size),
+        )
+
+
+def _within(length: object, most: int | None) -> bool:
+    return most is None or int(str(length)) <= most
+
+
+def _loose(brief: Brief) -> Brief:
+    """*brief* without what only its own model was asked for."""
+    return brief.but(fps=None, seed=None, camera=None, loras=(), routing=None, sound=None)
+
+
+def _offer(quote: Quote) -> Offer:
+    return Offer(
+        provider=quote.provider.name,
+        model=quote.model.name,
+        brief=quote.brief,
+        price=quote.price,
+    )

@@ -1,0 +1,141 @@
+"""What a server's moderators decided about orders: where, with whom, which words, how dear."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.catalog.models import listed
+from bot.errors import Private, Refusal
+from bot.orders.prompt_rules import PromptRules, TooSlow, Unusable
+from storage import PromptRule, Store, Terms
+
+log = logging.getLogger(__name__)
+
+RULES_MAX = 100  #: rules of one server
+
+
+class Asking(Protocol):
+    """Where something is asked for, and by whom."""
+
+    @property
+    def guild_id(self) -> int: ...
+    @property
+    def channel_id(self) -> int: ...
+    @property
+    def parent_id(self) -> int | None: ...
+    @property
+    def user_id(self) -> int: ...
+    @property
+    def moderator(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Who is to make an order, once the server's defaults are filled in."""
+
+    provider: str | None
+    model: str | None
+    without: frozenset[str]  #: providers that are off in this server
+    confirm_above: int | None  #: credits
+
+
+class HouseRules:
+    """Asked before an order is priced. What it says no to is a `Refusal`, and costs nothing."""
+
+    def __init__(self, store: Store) -> None:
+        self._policy = store.policy
+        self._servers = store.servers
+        self._takes = store.takes
+        self._prompt_rules = PromptRules()
+        self._off: dict[int, frozenset[str]] = {}
+
+    async def load(self) -> None:
+        """Learn what is switched off where: at the start, and after each change."""
+        self._off = await self._policy.providers_off()
+
+    def off(self, guild_id: int) -> frozenset[str]:
+        """The providers that are switched off in a server."""
+        return self._off.get(guild_id, frozenset())
+
+    async def check(
+        self,
+        place: Asking,
+        prompt: str,
+        *,
+        provider: str | None,
+        model: str | None,
+        terms: Terms | None = None,
+    ) -> Choice:
+        """Refuse an order that may not be made there, or with these words, or by them; else
+        who makes it: what was chosen, or the channel's default, or the server's.
+
+        *terms* are what holds in the server, where that was read already.
+        """
+        server = terms.server if terms is not None else await self._policy.server(place.guild_id)
+        here = await self._channels(place)
+        if server.channels and server.channels.isdisjoint(here):
+            where = listed([f"<#{each}>" for each in sorted(server.channels)][:10])
+            raise Refusal(f"Clips are not ordered in this channel; use {where}.")
+        if provider in server.providers_off:
+            raise Refusal(f"{provider} is switched off in this server; choose another provider.")
+        rules = terms.prompt_rules if terms is not None else None
+        await self._read(place, prompt, rules)
+        if provider is None and model is None:
+            usual = (server.provider, server.model)
+            own = (server.channel_models.get(each) for each in here)
+            provider, model = next((each for each in own if each is not None), usual)
+            if provider in server.providers_off:
+                provider, model = None, None
+        return Choice(
+            provider=provider,
+            model=model,
+            without=server.providers_off,
+            confirm_above=server.confirm_above,
+        )
+
+    async def _channels(self, place: Asking) -> list[int]:
+        """The thread where it is asked, if it is one, and its channel: what holds for a channel
+        holds in its threads. Discord forgets to tell of threads that were archived; we noted
+        where ours are."""
+        parent = place.parent_id
+        if parent is None:
+            known = await self._takes.thread(place.channel_id)
+            parent = known.parent_id if known is not None else None
+        return [each for each in (place.channel_id, parent) if each is not None]
+
+    async def _read(
+        self, place: Asking, prompt: str, rules: Sequence[PromptRule] | None = None
+    ) -> None:
+        if rules is None:
+            rules = await self._servers.prompt_rules(place.guild_id)
+        try:
+            rule = await self._prompt_rules.met(place.guild_id, rules, prompt)
+        except TooSlow as slow:
+            log.warning(
+                "Prompt rule %s of server %s is too slow: an order was not taken. It is: %s",
+                *(slow.rule.id, place.guild_id, slow.rule.text),
+            )
+            raise Refusal(
+                "Your prompt could not be checked by this server's rules about words in time, so "
+                "nothing was ordered; try again in a minute."
+            ) from None
+        except Unusable as unusable:
+            log.warning(
+                "Prompt rule %s of server %s cannot be used: an order was not taken. It is: %s",
+                *(unusable.rule.id, place.guild_id, unusable.rule.text),
+            )
+            raise Refusal(
+                "Your prompt could not be checked by this server's rules about words, so nothing "
+                "was ordered; ask a moderator to write the pattern of rule "
+                f"{unusable.rule.id} another way."
+            ) from None
+        if rule is not None:
+            await self._servers.met(
+                place.guild_id, user_id=place.user_id, channel_id=place.channel_id, rule=rule
+            )
+            raise Private(
+                "This prompt meets one of this server's rules about words, so it was not "
+                "ordered and cost nothing; write it another way, or ask a moderator if you "
+                "think that is a mistake."
+            )

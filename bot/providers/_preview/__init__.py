@@ -1,0 +1,1 @@
+"""Draws the preview clips of the local provider."""

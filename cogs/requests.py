@@ -1,0 +1,328 @@
+"""After a refusal: order what fits, say yes to a price, ask a moderator, and their answer."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+from discord import ui
+from discord.ext import commands
+
+from bot.chat import answering, messages
+from bot.chat.bot import TOKEN_LASTS, Dailies, Interaction, place_of
+from bot.chat.delivery import nonce
+from bot.chat.trouble import Denied, translated
+from bot.errors import Busy, Refusal
+from bot.moderation import tables
+from bot.orders.orders import Costly, Limited, Place
+from bot.orders.refused import Answered
+from bot.words.limits import in_words
+from cogs._pressing import Pressed, Question, Waits, button, moderating, pressed, standing_at
+from storage import DiskTrouble, Offer, RefusedOrder, Standing
+
+log = logging.getLogger(__name__)
+
+AGAIN = (0.0, 1.0, 10.0, 60.0, 600.0)  #: seconds before each try to tell moderators of the budget
+THEN = 3600.0  #: seconds before each try after those
+
+NO_CHANNEL = (
+    "No channel for requests has been chosen here yet, so ask a moderator directly: they choose "
+    "one with `/studio setup`, and can help at once with `/quota grant`."
+)
+
+
+class Helping(commands.Cog):
+    """What the bot does about refusals and budgets beyond one sentence."""
+
+    def __init__(self, bot: Dailies) -> None:
+        self.bot = bot
+        self._asked: dict[int, tuple[float, Interaction]] = {}
+        self._due: dict[int, int] = {}  #: by server: the share that counts as used, if any
+        self._ringing: dict[int, asyncio.Task[None]] = {}
+
+    async def cog_load(self) -> None:
+        self.bot.add_dynamic_items(Pressed)
+        self.bot.helps = self.help
+        self.bot.studio.on_money = self.money_moved
+        self.bot.studio.on_spent = self.budget_refused
+
+    async def cog_unload(self) -> None:
+        for task in self._ringing.values():
+            task.cancel()
+
+    async def help(self, interaction: Interaction, error: Refusal) -> ui.View | None:
+        """The buttons beside a refusal; None where nothing can be done."""
+        if isinstance(error, Question):
+            return error.view
+        if not isinstance(error, Limited | Costly):
+            return None
+        kept = await self.keep(error, standing_at(interaction))
+        return None if kept is None else await self.next_steps(kept)
+
+    async def next_steps(self, kept: RefusedOrder) -> ui.View | None:
+        """The buttons for what can still be done about a refused order; None without any.
+
+        Moderators can be asked where they chose a channel for it.
+        """
+        server = await self.bot.studio.store.policy.server(kept.guild_id)
+        view = next_steps(kept, asks=server.moderators is not None)
+        return view if view.children else None
+
+    async def keep(self, error: Limited | Costly, place: Place) -> RefusedOrder | None:
+        """Keep a refused order for its person, if something can still be done about it."""
+        return await self.bot.refusals.keep(error, place)
+
+    async def ask(self, interaction: Interaction, kept: RefusedOrder) -> None:
+        """Post the card that asks the moderators, once."""
+        bot = self.bot
+        server = await bot.studio.store.policy.server(kept.guild_id)
+        if server.moderators is None:
+            raise Refusal(NO_CHANNEL)
+        channel = bot.get_partial_messageable(server.moderators, guild_id=kept.guild_id)
+        try:
+            with translated():
+                await channel.send(
+                    view=request_card(kept, bot),
+                    nonce=nonce(kept.id, "request"),  # pressed twice, it is still one message
+                    allowed_mentions=messages.SILENT,
+                )
+        except Denied:
+            raise Refusal(
+                f"I cannot post in <#{server.moderators}>, where moderators are asked; tell one of "
+                "them, they can choose another channel with `/studio setup`."
+            ) from None
+        await bot.refusals.asked(kept)
+        self._asked[kept.id] = bot.clock(), interaction
+
+    async def tell(self, answered: Answered, by: discord.abc.User) -> bool:
+        """Tell the person what a moderator answered: privately while that can be done.
+
+        False where Discord let nobody tell them.
+        """
+        kept, bot = answered.order, self.bot
+        view = ui.View(timeout=None)
+        if kept.answer == "denied":
+            text = f"{by.mention} said no to your clip of {in_words(kept.wanted.price)}."
+        else:
+            text = f"{by.mention} let you order your clip of {in_words(kept.wanted.price)}."
+            if answered.grant is not None:
+                text = f"{by.mention} gave you {in_words(answered.grant.amount)}."
+            view.add_item(
+                button(
+                    f"Order {described(kept.wanted)}",
+                    "all",
+                    kept.id,
+                    style=discord.ButtonStyle.primary,
+                )
+            )
+        at, interaction = self._asked.pop(kept.id, (0.0, None))
+        if interaction is not None and bot.clock() - at < TOKEN_LASTS:
+            try:
+                with translated():
+                    await interaction.followup.send(
+                        text, view=view, ephemeral=True, allowed_mentions=messages.SILENT
+                    )
+            except (Denied, Busy):
+                pass  # the token is of no more use; there is another way
+            else:
+                return True
+        ping = discord.AllowedMentions(users=[discord.Object(kept.user_id)])
+        channel = bot.get_partial_messageable(kept.channel_id, guild_id=kept.guild_id)
+        try:
+            with translated():
+                await channel.send(f"<@{kept.user_id}> {text}", view=view, allowed_mentions=ping)
+        except Denied as error:
+            log.info("The answer to a request cannot be posted there: %s", error.raw)
+        else:
+            return True
+        try:
+            with translated():
+                dm = await bot.create_dm(discord.Object(kept.user_id))
+                await dm.send(text, allowed_mentions=messages.SILENT)
+        except (Denied, Busy) as error:  # the grant holds all the same
+            log.info("Nobody could tell %s of an answer: %s", kept.user_id, error.raw)
+            return False
+        return True
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """Tell what could not be told before."""
+        for guild_id in await self.bot.office.untold():
+            self.ring(guild_id)
+
+    def money_moved(self, guild_id: int, _: Standing) -> None:
+        """See `Studio.on_money`."""
+        self.ring(guild_id)
+
+    def budget_refused(self, guild_id: int) -> None:
+        """See `Studio.on_spent`."""
+        self.ring(guild_id, at_least=100)
+
+    def ring(self, guild_id: int, *, at_least: int = 0) -> None:
+        """See to it that moderators know how much of the budget is used; once at a time."""
+        self._due[guild_id] = max(at_least, self._due.get(guild_id, 0))
+        if guild_id not in self._ringing:
+            self._ringing[guild_id] = asyncio.create_task(self._ring(guild_id), name="alarm")
+
+    async def _ring(self, guild_id: int) -> None:
+        try:
+            while (at_least := self._due.pop(guild_id, None)) is not None:
+                for pause in itertools.chain(AGAIN, itertools.repeat(THEN)):
+                    await asyncio.sleep(pause)
+                    if await self._told(guild_id, at_least):
+                        break
+        except DiskTrouble as trouble:
+            log.warning("No alarm about the budget of server %s: %s", guild_id, trouble)
+        finally:
+            del self._ringing[guild_id]
+
+    async def _told(self, guild_id: int, at_least: int) -> bool:
+        """Tell the moderators once a period that 80 or 100 % of the budget is used. False where
+        it is worth another try soon; what was not told stays due."""
+        bot = self.bot
+        due = await bot.office.alarm(guild_id, at_least=at_least)
+        server = await bot.studio.store.policy.server(guild_id)
+        if due is None or server.moderators is None:
+            return True  # who chooses a channel rings again
+        percent, standing = due
+        text = tables.alarm(percent, standing, usd_per_credit=bot.usd_per_credit)
+        items = [button("Resume", "resume", "budget", style=discord.ButtonStyle.primary, emoji="▶️")]
+        channel = bot.get_partial_messageable(server.moderators, guild_id=guild_id)
+        share = f"budget {percent} of {standing.budget.amount}: {standing.budget_used}"
+        try:
+            with translated():
+                await channel.send(
+                    view=panel(text, items if percent >= 100 else []),
+                    nonce=nonce(guild_id, share),
+                    allowed_mentions=messages.SILENT,
+                )
+        except Denied as error:
+            log.info("No alarm about the budget of server %s: %s", guild_id, error.raw)
+            return True  # /quota budget shows the same; the next order tries again
+        except Busy as busy:
+            log.warning("No alarm about the budget of server %s yet: %s", guild_id, busy.raw)
+            return False
+        await bot.office.alarm_told(guild_id, percent)
+        return True
+
+
+def next_steps(kept: RefusedOrder, *, asks: bool) -> ui.View:
+    """The buttons for what a person can still do about a refused order. *asks*: whether there is
+    a channel in which moderators are asked."""
+    view = ui.View(timeout=None)
+    if kept.fits is not None:
+        label = f"Order {described(kept.fits)}"
+        view.add_item(button(label, "less", kept.id, style=discord.ButtonStyle.primary))
+    if kept.why == "confirm":
+        cost = "for " + in_words(kept.wanted.price) if kept.wanted.price else "free of charge"
+        view.add_item(button(f"Order it {cost}", "all", kept.id, style=discord.ButtonStyle.primary))
+    elif asks:
+        view.add_item(button("Ask a moderator", "ask", kept.id, emoji="🙋"))
+    return view
+
+
+def panel(text: str, items: Sequence[ui.Item[Any]] = ()) -> ui.LayoutView:
+    """A card with words, and buttons below them."""
+    view = ui.LayoutView(timeout=None)
+    box: ui.Container[ui.LayoutView] = ui.Container()
+    box.add_item(ui.TextDisplay(messages.elide(text, 4000)))
+    for first in range(0, len(items), 5):
+        row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
+        for item in items[first : first + 5]:
+            row.add_item(item)
+        box.add_item(row)
+    view.add_item(box)
+    return view
+
+
+def request_card(kept: RefusedOrder, bot: Dailies) -> ui.LayoutView:
+    """The moderators' card: what is asked for, and what each button gives."""
+    text = tables.request(kept, usd_per_credit=bot.usd_per_credit)
+    price = max(1, kept.wanted.price)
+    deny = button("Deny", "deny", kept.id, style=discord.ButtonStyle.danger)
+    if kept.why == "budget":
+        yes = button("Let orders pass the budget", "grant", f"{kept.id}:1")
+        return panel(text, [yes, deny])
+    green = discord.ButtonStyle.success
+    one = button(f"Grant 1 ({in_words(price)})", "grant", f"{kept.id}:1", style=green)
+    five = button(f"Grant 5 ({in_words(5 * price)})", "grant", f"{kept.id}:5", style=green)
+    return panel(text, [one, five, deny])
+
+
+def described(offer: Offer) -> str:
+    """'8 s at 1080p for 48 credits (LTX)'."""
+    brief = offer.brief
+    size = f"{brief.duration} s" if brief.duration else "it"
+    if brief.resolution:
+        size += f" at {brief.resolution}"
+    cost = "free" if offer.price == 0 else f"for {in_words(offer.price)}"
+    return f"{size} {cost} ({offer.provider})"
+
+
+@pressed("less", moderators=False)
+async def _order_less(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    await _order(interaction, int(about), less=True)
+
+
+@pressed("all", moderators=False)
+async def _order_all(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    await _order(interaction, int(about), less=False)
+
+
+async def _order(interaction: Interaction, refused_id: int, *, less: bool) -> None:
+    order = interaction.client.refusals.order(refused_id, place_of(interaction), less=less)
+    await interaction.client.answer(interaction, order)
+    if not interaction.response.is_done():  # pressed a second time: its card stands
+        await interaction.response.send_message("That is ordered already.", ephemeral=True)
+
+
+@pressed("ask", moderators=False, waits=Waits.PRIVATE)
+async def _ask(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    kept = await interaction.client.refusals.mine(int(about), standing_at(interaction))
+    if kept.asked_at is not None:
+        raise Refusal("The moderators were asked about this already.")
+    await helping(interaction).ask(interaction, kept)
+    await answering.tell(
+        interaction, "The moderators were asked; you will be told what they answer."
+    )
+
+
+@pressed("grant", moderators=True, waits=Waits.CHANGE)
+async def _grant(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    refused_id, _, clips = about.partition(":")
+    place = moderating(interaction)
+    answered = await interaction.client.refusals.grant(place, int(refused_id), int(clips))
+    given = "let orders pass the budget"
+    if answered.grant is not None:
+        given = f"granted {in_words(answered.grant.amount)}"
+    await _settled(interaction, answered, f"✅ {interaction.user.mention} {given}.")
+
+
+@pressed("deny", moderators=True, waits=Waits.CHANGE)
+async def _deny(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    answered = await interaction.client.refusals.deny(moderating(interaction), int(about))
+    await _settled(interaction, answered, f"🚫 {interaction.user.mention} said no.")
+
+
+async def _settled(interaction: Interaction, answered: Answered, line: str) -> None:
+    text = tables.request(answered.order, usd_per_credit=interaction.client.usd_per_credit)
+    await answering.change(interaction, view=panel(f"{text}\n{line}"))
+    if not await helping(interaction).tell(answered, interaction.user):
+        await answering.tell(
+            interaction,
+            f"That stands, but I could not tell <@{answered.order.user_id}>: they cannot be "
+            "reached where they asked, nor by direct message. Please tell them.",
+        )
+
+
+def helping(interaction: Interaction) -> Helping:
+    """The cog above, which remembers who asked."""
+    cog = interaction.client.get_cog("Helping")
+    assert isinstance(cog, Helping)
+    return cog
+
+
+async def setup(bot: Dailies) -> None:
+    await bot.add_cog(Helping(bot))

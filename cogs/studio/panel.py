@@ -1,0 +1,303 @@
+"""/studio setup: one panel that shows how a server works, and changes it as it is touched."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import discord
+from discord import ui
+
+from bot.chat import answering, messages
+from bot.chat.bot import Interaction
+from bot.chat.trouble import Denied, translated
+from bot.errors import Refusal
+from bot.moderation import tables
+from bot.moderation.desk import UNLIMITED, Overview, credits_of
+from cogs._forms import form, sent
+from cogs._pressing import Waits, button, marked, moderating, pressed
+from cogs.requests import helping
+from storage import ChangedBy, Period, Server, Whose
+
+CHEAPEST = "-"  #: the value of "nobody in particular" in a menu of models
+#: What stands above each menu, in their order.
+ABOUT = (
+    "Channels where orders are taken",
+    "The channel that asks moderators, and tells them of the budget",
+    "The model that is used where nobody chooses one",
+    "The same for this very channel and its threads",
+    "Providers that are on",
+    "Who may make something new of a clip",
+    "Roles whose clips go first where a provider is full",
+    "The channel where favourites gather",
+    "The role that approves takes, beside moderators",
+)
+CHANGED_BY = {
+    ChangedBy.ANYONE: "Everybody may retake and extend every clip",
+    ChangedBy.REQUESTER: "Only who asked for a clip, and moderators",
+    ChangedBy.MODERATORS: "Only moderators",
+}
+
+
+def panel(interaction: Interaction, found: Overview) -> ui.LayoutView:
+    """The panel, showing the server as it is."""
+    bot, server = interaction.client, found.server
+    view = ui.LayoutView(timeout=None)
+    box: ui.Container[ui.LayoutView] = ui.Container()
+    box.add_item(ui.TextDisplay(tables.setup(found, list(bot.studio.providers))))
+    for about, item in zip(ABOUT, _menus(interaction, server), strict=True):
+        box.add_item(ui.TextDisplay(f"-# {about}"))
+        row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
+        row.add_item(item)
+        box.add_item(row)
+    row = ui.ActionRow()
+    lane = "Switch the slow lane off" if server.slow_lane else "Switch the slow lane on"
+    row.add_item(button(lane, "slow", "off" if server.slow_lane else "on", emoji="🐢"))
+    row.add_item(button("Ask above a price…", "confirm", emoji="💬"))
+    row.add_item(button("Budget…", "budget", emoji="💳"))
+    row.add_item(button("Time zone…", "zone", emoji="🕰️"))
+    box.add_item(row)
+    view.add_item(box)
+    return view
+
+
+def _one_channel(name: str, placeholder: str, chosen: int | None) -> ui.ChannelSelect[Any]:
+    """A menu to choose one text channel, or none."""
+    return ui.ChannelSelect(
+        custom_id=marked("set", name),
+        placeholder=placeholder,
+        channel_types=[discord.ChannelType.text],
+        min_values=0,
+        max_values=1,
+        default_values=[_channel(chosen)] if chosen else [],
+    )
+
+
+def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
+    text = [discord.ChannelType.text, discord.ChannelType.forum, discord.ChannelType.news]
+    channels: ui.ChannelSelect[Any] = ui.ChannelSelect(
+        custom_id=marked("set", "channels"),
+        placeholder="Everywhere",
+        channel_types=text,
+        min_values=0,
+        max_values=25,
+        default_values=[_channel(each) for each in sorted(server.channels)[:25]],
+    )
+    asked = _one_channel("moderators", "None yet", server.moderators)
+    here = server.channel_models.get(moderating(interaction).home_id)
+    default = (server.provider, server.model) if server.provider and server.model else None
+    whose = (
+        ("default", "Used where nobody chooses a model", default),
+        ("here", "Used in this very channel instead", here),
+    )
+    models = [_models(interaction, name, words, chosen) for name, words, chosen in whose]
+    providers: ui.Select[Any] = ui.Select(
+        custom_id=marked("set", "providers"),
+        placeholder="Providers that are on",
+        min_values=1,
+        max_values=min(25, len(interaction.client.studio.providers)),
+        options=[
+            discord.SelectOption(
+                label=provider.title, value=name, default=name not in server.providers_off
+            )
+            for name, provider in list(interaction.client.studio.providers.items())[:25]
+        ],
+    )
+    changed_by: ui.Select[Any] = ui.Select(
+        custom_id=marked("set", "changed-by"),
+        placeholder="Who may retake and extend clips",
+        options=[
+            discord.SelectOption(label=words, value=value, default=value is server.changed_by)
+            for value, words in CHANGED_BY.items()
+        ],
+    )
+    first: ui.RoleSelect[Any] = ui.RoleSelect(
+        custom_id=marked("set", "priority"),
+        placeholder="Nobody",
+        min_values=0,
+        max_values=10,
+        default_values=[_role(each) for each in sorted(server.priority_roles)[:10]],
+    )
+    gather = _one_channel("favourites", "They stay in their threads", server.favourites)
+    approve: ui.RoleSelect[Any] = ui.RoleSelect(
+        custom_id=marked("set", "reviewers"),
+        placeholder="Moderators alone",
+        min_values=0,
+        max_values=1,
+        default_values=[_role(server.reviewers)] if server.reviewers else [],
+    )
+    return [channels, asked, *models, providers, changed_by, first, gather, approve]
+
+
+def _models(
+    interaction: Interaction, name: str, words: str, chosen: tuple[str, str] | None
+) -> ui.Select[Any]:
+    cheapest = "The cheapest that can make it" if name == "default" else "As in the whole server"
+    options = [discord.SelectOption(label=cheapest, value=CHEAPEST, default=chosen is None)]
+    for provider, model in interaction.client.studio.offers()[:24]:
+        options.append(
+            discord.SelectOption(
+                label=messages.elide(f"{provider.title} · {model.title}", 100),
+                value=f"{provider.name} {model.name}"[:100],
+                default=chosen == (provider.name, model.name),
+            )
+        )
+    return ui.Select(custom_id=marked("set", name), placeholder=words, options=options)
+
+
+@pressed("set", moderators=True, waits=Waits.CHANGE)
+async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> None:
+    place, office = moderating(interaction), interaction.client.office
+    changes: dict[str, Any]
+    match about:
+        case "channels":
+            changes = {"channels": {int(each) for each in picked}}
+        case "moderators":
+            channel = int(picked[0]) if picked else None
+            if channel is not None:
+                await _greet(interaction, channel)
+            changes = {"moderators": channel}
+        case "default":
+            provider, model = _chosen(picked)
+            changes = {"provider": provider, "model": model}
+        case "here":
+            server = (await office.overview(place)).server
+            provider, model = _chosen(picked)
+            models = {
+                each: named
+                for each, named in server.channel_models.items()
+                if each != place.home_id
+            }
+            if provider is not None and model is not None:
+                models[place.home_id] = provider, model
+            changes = {"channel_models": models}
+        case "providers":
+            changes = {"providers_off": set(interaction.client.studio.providers) - set(picked)}
+        case "changed-by":
+            changes = {"changed_by": ChangedBy(picked[0])}
+        case "priority":
+            changes = {"priority_roles": {int(each) for each in picked}}
+        case "favourites" | "reviewers":
+            changes = {about: int(picked[0]) if picked else None}
+        case _:
+            raise Refusal("There is no such setting.")
+    await _change(interaction, changes)
+    if changes.get("moderators") is not None:
+        helping(interaction).ring(place.guild_id)
+
+
+@pressed("slow", moderators=True, waits=Waits.CHANGE)
+async def _slow(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    await _change(interaction, {"slow_lane": int(about == "on")})
+
+
+@pressed("confirm", moderators=True)
+async def _confirm(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
+    asking = form("Ask once more before dear orders", "confirm")
+    typed: ui.TextInput[Any] = ui.TextInput(custom_id="credits", max_length=20, required=False)
+    asking.add_item(
+        ui.Label(text="Above how many credits", description="Left empty: never.", component=typed)
+    )
+    await interaction.response.send_modal(asking)
+
+
+@sent("confirm", moderators=True)
+async def _confirm_sent(
+    interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
+) -> None:
+    typed = given.get("credits", "").strip()
+    await _change(interaction, {"confirm_above": credits_of(typed) if typed else None})
+
+
+@pressed("budget", moderators=True)
+async def _budget(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
+    rule = (await interaction.client.office.overview(moderating(interaction))).standing.budget
+    known = UNLIMITED if rule.amount is None else str(rule.amount)
+    amount: ui.TextInput[Any] = ui.TextInput(custom_id="amount", max_length=20, default=known)
+    period: ui.Select[Any] = ui.Select(
+        custom_id="period",
+        options=[
+            discord.SelectOption(label=tables.EACH[each], value=each, default=each is rule.period)
+            for each in Period
+        ],
+    )
+    asking = form("What all members may spend together", "budget")
+    asking.add_item(
+        ui.Label(text="Credits", description="Or “unlimited”, or “default”.", component=amount)
+    )
+    asking.add_item(ui.Label(text="How often it begins anew", component=period))
+    await interaction.response.send_modal(asking)
+
+
+@sent("budget", moderators=True)
+async def _budget_sent(
+    interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
+) -> None:
+    place, period = moderating(interaction), Period(given.get("period") or Period.DAY)
+    await interaction.client.office.set_quota(place, Whose.SERVER, given.get("amount", ""), period)
+    await _renew(interaction)
+
+
+@pressed("zone", moderators=True)
+async def _zone(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
+    found = await interaction.client.office.overview(moderating(interaction))
+    typed: ui.TextInput[Any] = ui.TextInput(
+        custom_id="zone", max_length=60, required=False, default=found.server.zone
+    )
+    asking = form("By which clock days begin", "zone")
+    asking.add_item(
+        ui.Label(
+            text="Time zone",
+            description="Such as Europe/Paris; left empty: the deployment's.",
+            component=typed,
+        )
+    )
+    await interaction.response.send_modal(asking)
+
+
+@sent("zone", moderators=True)
+async def _zone_sent(
+    interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
+) -> None:
+    await _change(interaction, {"zone": given.get("zone", "").strip() or None})
+
+
+async def _change(interaction: Interaction, changes: dict[str, Any]) -> None:
+    await interaction.client.office.limit(moderating(interaction), changes)
+    await _renew(interaction)
+
+
+async def _renew(interaction: Interaction) -> None:
+    found = await interaction.client.office.overview(moderating(interaction))
+    await answering.change(interaction, view=panel(interaction, found))
+
+
+async def _greet(interaction: Interaction, channel_id: int) -> None:
+    """Make sure that we can post where moderators are to be asked."""
+    channel = interaction.client.get_partial_messageable(channel_id, guild_id=interaction.guild_id)
+    try:
+        with translated():
+            await channel.send(
+                f"{interaction.user.mention} chose this channel: here Dailies asks moderators for "
+                "credits, tells them when the budget runs out, and when a clip waits for them.",
+                allowed_mentions=messages.SILENT,
+            )
+    except Denied:
+        raise Refusal(
+            f"I cannot post in <#{channel_id}>; let me see it and send messages there first."
+        ) from None
+
+
+def _channel(channel_id: int) -> discord.SelectDefaultValue:
+    kind = discord.SelectDefaultValueType.channel
+    return discord.SelectDefaultValue(id=channel_id, type=kind)
+
+
+def _role(role_id: int) -> discord.SelectDefaultValue:
+    return discord.SelectDefaultValue(id=role_id, type=discord.SelectDefaultValueType.role)
+
+
+def _chosen(picked: Sequence[str]) -> tuple[str | None, str | None]:
+    if not picked or picked[0] == CHEAPEST:
+        return None, None
+    provider, _, model = picked[0].partition(" ")
+    return provider, model

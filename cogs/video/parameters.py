@@ -1,0 +1,192 @@
+"""How options become values, and values suggestions, in the /video commands."""
+
+import asyncio
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.app_commands import Choice
+
+from bot.chat import messages
+from bot.chat.bot import Interaction
+from bot.errors import Refusal
+from bot.orders.clip_names import clip_named, looks_like_one
+from bot.orders.inputs import Source
+from bot.orders.orders import CHOOSERS
+from cogs._pressing import standing_at
+from storage import Lora, Mode, Take
+
+CHOICES = 25  #: suggestions that Discord shows
+Suggest = Callable[[Interaction, Any], Awaitable[list[Choice[Any]]]]
+_SUFFIXES = {"duration": " s", "fps": " fps"}
+_SAFE = re.compile(r"\.(pt|pth|bin|ckpt|pkl|pickle)$", re.IGNORECASE)
+
+
+#: What the options say that several commands have; a command's own words come first.
+SAID: Mapping[str, str] = {
+    "provider": "Who makes it; left out, the cheapest that can.",
+    "model": "With which model.",
+    "resolution": "How large it is.",
+    "aspect": "Its shape: wide, upright or square.",
+    "duration": "How many seconds it lasts.",
+    "fps": "Frames a second.",
+    "seed": "The same seed and settings make a similar clip.",
+    "sound": "Whether it has sound.",
+    "camera": "How the camera moves.",
+    "loras": "Links to LoRAs, each perhaps with its strength: https://…safetensors@0.8",
+    "preset": "Settings that were saved; what is chosen here counts before them.",
+    "clip": "Its number: 2 is take 2 of this thread, #42 any clip of the server; or a link.",
+    "video": "A clip of your own instead.",
+}
+SUGGESTED = (
+    *("provider", "model", "resolution", "aspect", "duration", "fps", "camera", "preset"),
+    "clip",
+)
+
+
+def options(mode: Mode) -> Callable[[Any], Any]:
+    """Describe a command's options that others have too, and suggest what *mode*'s models make."""
+
+    def decorate(command: Any) -> Any:
+        names = list(inspect.signature(command).parameters)
+        own = command.__doc__ or ""
+        said = {name: SAID[name] for name in names if name in SAID and f"{name}:\n" not in own}
+        found: dict[str, Any] = {name: _suggest(mode, name) for name in names if name in SUGGESTED}
+        return app_commands.describe(**said)(app_commands.autocomplete(**found)(command))
+
+    return decorate
+
+
+def _suggest(mode: Mode, option: str) -> Suggest:
+    async def providers(interaction: Interaction, typed: str) -> list[Choice[Any]]:
+        studio = interaction.client.studio
+        names = dict.fromkeys([*CHOOSERS, *(each.name for each, _ in studio.offers(mode))])
+        return choices([(name, name) for name in names], typed)
+
+    async def models(interaction: Interaction, typed: str) -> list[Choice[Any]]:
+        provider = _chosen(interaction, "provider")
+        named = [
+            (f"{model.name} · {each.title}", model.name)
+            for each, model in interaction.client.studio.offers(mode)
+            if provider in (None, *CHOOSERS, each.name)
+        ]
+        return choices(named, typed)
+
+    async def values(interaction: Interaction, typed: str | int) -> list[Choice[Any]]:
+        found = interaction.client.studio.values(
+            mode,
+            option,
+            provider=_chosen(interaction, "provider"),
+            model=_chosen(interaction, "model"),
+        )
+        if option not in _SUFFIXES:
+            named = [(str(each).replace("_", " "), str(each)) for each in found]
+            return choices(named, str(typed))
+        wanted = [each for each in found if str(each).startswith(str(typed or ""))]
+        return [Choice(name=f"{each}{_SUFFIXES[option]}", value=each) for each in wanted][:CHOICES]
+
+    async def presets(interaction: Interaction, typed: str) -> list[Choice[Any]]:
+        there = await interaction.client.studio.store.takes.presets(
+            guild_id=interaction.guild_id or 0, user_id=interaction.user.id
+        )
+        return choices([(each.name, each.name) for each in there], typed)
+
+    named = {"provider": providers, "model": models, "preset": presets, "clip": clips}
+    return named.get(option, values)
+
+
+async def source(
+    interaction: Interaction, attachment: discord.Attachment | None, link: str | None
+) -> Source | None:
+    """The input that an attachment, a link or the number of a clip names, if any.
+
+    Raises `Refusal` where both are given or neither can be told.
+    """
+    if attachment is not None and link:
+        raise Refusal("Give an attachment or a link, not both.")
+    if attachment is not None:
+        return Source(url=attachment.url)
+    if not link:
+        return None
+    if looks_like_one(link):
+        return Source(take=await clip(interaction, link))
+    if "://" in link:
+        return Source(url=link.strip())
+    raise Refusal("Give a link that begins with https:// or the number of a clip, such as #42.")
+
+
+def loras_of(text: str | None) -> tuple[Lora, ...]:
+    """The LoRAs of an option: links, each perhaps with @strength behind it.
+
+    Raises `Refusal` for anything else, and for files that run code when they are opened.
+    """
+    found = []
+    for part in (text or "").replace(",", " ").split():
+        link, _, strength = part.rpartition("@")
+        if not re.fullmatch(r"\d+(\.\d+)?", strength):
+            link, strength = part, "1"
+        if not link.startswith("https://"):
+            raise Refusal("A LoRA is a public https link, perhaps with its strength: https://…@0.8")
+        if _SAFE.search(link.partition("?")[0]):
+            raise Refusal("Only .safetensors LoRAs are taken; other formats can hold programs.")
+        if not 0.0 < float(strength) <= 4.0:
+            raise Refusal("A LoRA's strength is more than 0 and at most 4; 0.5 to 2 works best.")
+        found.append(Lora(path=link, scale=float(strength)))
+    return tuple(found)
+
+
+async def say(interaction: Interaction, text: str) -> None:
+    """Answer with *text*, to its person alone."""
+    view = discord.ui.LayoutView()
+    view.add_item(discord.ui.TextDisplay(messages.elide(text, 4000)))
+    await interaction.response.send_message(
+        view=view, ephemeral=True, allowed_mentions=messages.SILENT
+    )
+
+
+async def clip(interaction: Interaction, name: str) -> int:
+    """The number of the clip that somebody names where they are: see `clip_named`."""
+    takes = interaction.client.studio.store.takes
+    return await clip_named(name, place=standing_at(interaction), takes=takes)
+
+
+def suggested(take: Take, *, place_id: int) -> tuple[str, str]:
+    """A clip as a suggestion: both its names are shown, and the one that is sent means it
+    everywhere."""
+    job, words = take.job, " ".join(take.job.brief.prompt.split())
+    names = [f"#{job.id}"]
+    if take.number is not None and job.thread_id == place_id:
+        names.insert(0, f"take {take.number}")
+    return " · ".join([*names, messages.TITLES[job.state], words]), f"#{job.id}"
+
+
+async def clips(interaction: Interaction, typed: str) -> list[Choice[str]]:
+    """The takes of this thread, newest first, then one's own latest clips elsewhere.
+
+    A plain number finds the take of that number first: so it is read, too.
+    """
+    takes, here_id = interaction.client.studio.store.takes, interaction.channel_id or 0
+    mine, here = await asyncio.gather(
+        takes.of_person(
+            guild_id=interaction.guild_id or 0, user_id=interaction.user.id, limit=CHOICES
+        ),
+        takes.of_thread(here_id, limit=CHOICES),
+    )
+    known = {take.job.id: take for take in [*reversed(here), *reversed(mine)]}
+    found = [suggested(take, place_id=here_id) for take in known.values()]
+    if typed.strip().isdigit():
+        found.sort(key=lambda each: not each[0].startswith(f"take {typed.strip()} "))
+    return choices(found, typed)
+
+
+def choices(pairs: list[tuple[str, str]], typed: str) -> list[Choice[Any]]:
+    """Suggestions that hold what was typed, as many as Discord shows."""
+    wanted = [each for each in pairs if typed.casefold() in each[0].casefold()]
+    return [Choice(name=messages.elide(name, 100), value=value) for name, value in wanted[:CHOICES]]
+
+
+def _chosen(interaction: Interaction, option: str) -> str | None:
+    return getattr(interaction.namespace, option, None) or None

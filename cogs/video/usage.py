@@ -1,0 +1,91 @@
+"""What is one's own: /video usage, /video privacy."""
+
+import io
+from collections.abc import Sequence
+
+import discord
+from discord import app_commands, ui
+from discord.ext import commands
+
+from bot.chat import messages
+from bot.chat.bot import Interaction
+from bot.media import charts
+from bot.moderation import tables
+from bot.moderation.usage import DAYS
+from cogs._pressing import Waits, button, pressed, standing_at
+
+KEPT = """### What Dailies keeps about you
+• Each clip you ordered: its prompt and settings, where and when, its card and result, the file.
+• Each credit that was held, spent or given back for it: the ledger, which is never changed.
+• What moderators set for you: a quota, grants, a block; and a log of who changed what.
+• That a prompt of yours met a rule of the server: which rule, where and when, not the prompt.
+Providers get your prompts and inputs to make the clips; they have rules of their own.
+
+**Delete mine** erases the prompts, the files and who you are in all of it, in every server. \
+Amounts stay in the books under a number. Until the end of the month that number is still known \
+to be you, because else deleting would refill a quota. What was posted to Discord stays there \
+until somebody deletes the messages; moderators' decisions about you stay until they change them."""
+
+
+class Mine(commands.Cog):
+    """The commands about oneself. Part of the `Video` cog."""
+
+    @app_commands.command()
+    async def usage(self, interaction: Interaction) -> None:
+        """What you have left, what runs, when it resets, and your last 30 days."""
+        place, bot = standing_at(interaction), interaction.client
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        found = await bot.own.usage(place)
+        chart = await charts.own(found.uses, found.first, found.last)
+        table = await bot.own.table(place)
+        words = tables.usage(found.standing, usd_per_credit=bot.usd_per_credit)
+        alt = f"Credits a day by model, from {found.first} to {found.last}"
+        files = [discord.File(io.BytesIO(table), "my-clips.csv")]
+        if chart is not None:
+            files.insert(0, discord.File(io.BytesIO(chart), "usage.png", description=alt))
+        await interaction.followup.send(
+            f"{words}\n{tables.spending(found.uses, DAYS)}",
+            files=files,
+            ephemeral=True,
+            allowed_mentions=messages.SILENT,
+        )
+
+    @app_commands.command()
+    async def privacy(self, interaction: Interaction) -> None:
+        """What is kept about you; have it as a file, or delete it."""
+        view = ui.LayoutView(timeout=None)
+        view.add_item(ui.TextDisplay(KEPT))
+        row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
+        row.add_item(button("Export mine", "export", emoji="📄"))
+        row.add_item(button("Delete mine…", "forget", style=discord.ButtonStyle.danger))
+        view.add_item(row)
+        await interaction.response.send_message(view=view, ephemeral=True)
+
+
+@pressed("export", moderators=False, waits=Waits.FIRST)
+async def _export(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
+    body = await interaction.client.own.export(interaction.user.id)
+    await interaction.followup.send(
+        "Everything that is kept about you, in every server.",
+        file=discord.File(io.BytesIO(body), "dailies-export.json"),
+        ephemeral=True,
+    )
+
+
+@pressed("forget", moderators=False)
+async def _forget(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    if about != "yes":
+        view = ui.View(timeout=None)
+        sure = button("Delete it all", "forget", "yes", style=discord.ButtonStyle.danger)
+        await interaction.response.send_message(
+            "This erases your prompts and clips in every server, and cannot be undone. What waits "
+            "is cancelled.",
+            view=view.add_item(sure),
+            ephemeral=True,
+        )
+        return
+    done = await interaction.client.own.forget(interaction.user.id)
+    clips = f"{done.jobs:,} clip{'' if done.jobs == 1 else 's'}"
+    await interaction.response.edit_message(
+        content=f"{clips} erased. The last tie to you is cut <t:{int(done.until)}:R>.", view=None
+    )

@@ -1,0 +1,1 @@
+"""The loopback Discord: its world, REST, gateway and limits."""

@@ -1,0 +1,1 @@
+"""The playground's page, and the websocket behind it."""

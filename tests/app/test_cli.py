@@ -1,0 +1,156 @@
+"""What an operator types: each command ends as it should, and says so in one sentence."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot import __version__
+from bot.media.probe import probe
+from tests.e2e.test_kill import process
+
+ROOT = Path(__file__).parent.parent.parent
+NONSENSE = {
+    "nonsense": "is not a bot token",
+    "MTIz NDU2.abc.def": "is not a bot token",
+    "": "is not set",
+}
+
+
+def dailies(*arguments, cwd, **environ):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("D")}
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *arguments],
+        cwd=cwd,
+        env={**clean, "PYTHONPATH": str(ROOT), **environ},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("token", "sentence"), NONSENSE.items())
+def test_a_nonsense_token_is_one_sentence_that_names_the_setting(tmp_path, token, sentence):
+    done = dailies("run", cwd=tmp_path, DISCORD_TOKEN=token, DAILIES_WEB_PORT="0")
+    [line] = done.stderr.splitlines()
+    assert done.returncode == 4
+    assert "DISCORD_TOKEN" in line
+    assert sentence in line
+
+
+async def test_a_token_that_discord_refuses_is_one_sentence(playground, tmp_path):
+    environ = {
+        "DISCORD_TOKEN": "MTIz.abcdef.ghijkl",
+        "DISCORD_API_URL": playground.api_url,
+        "DAILIES_DATA": str(tmp_path / "data"),
+        "DAILIES_WEB_PORT": "0",
+    }
+    log = tmp_path / "log"
+    async with process("-m", "bot", "run", log=log, environ=environ) as bot:
+        assert await bot.wait() == 4
+    [line] = log.read_text().splitlines()
+    assert line.startswith("Discord refuses DISCORD_TOKEN")
+
+
+async def test_a_token_may_come_from_a_file(playground, tmp_path):
+    (tmp_path / "token").write_text("nonsense\n")
+    environ = {"DISCORD_TOKEN_FILE": str(tmp_path / "token"), "DAILIES_DATA": str(tmp_path / "d")}
+    done = dailies("run", cwd=tmp_path, **environ)
+    assert "DISCORD_TOKEN is not a bot token" in done.stderr
+    done = dailies("run", cwd=tmp_path, DISCORD_TOKEN_FILE="/nowhere/at/all")
+    assert done.stderr.startswith("DISCORD_TOKEN_FILE names a file that cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DAILIES_JOBS_PER_USER", "many"),
+        ("DAILIES_USD_PER_CREDIT", "0"),
+        ("DAILIES_LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(tmp_path, name, value):
+    done = dailies("run", cwd=tmp_path, **{name: value})
+    [line] = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert line.startswith(f"{name} cannot be used")
+
+
+async def test_say_leaves_the_clip_as_it_was_asked_for(tmp_path):
+    line = "/video text prompt:a red fox, at 5:30 in the morning duration:2 resolution:480p fps:30"
+    done = dailies("playground", "--say", line, "--out", str(tmp_path / "out"), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [clip] = (tmp_path / "out").iterdir()
+    made = await probe(clip)
+    assert (made.width, made.height, round(made.fps)) == (854, 480, 30)
+    assert made.seconds == pytest.approx(2, abs=0.1)
+    assert "5:30 in the morning" in done.stdout.replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("/video text prompt:a fox duration:77", "makes"),
+        ("/video text a fox", "is not an option"),
+        ("/video sing", "is followed by one of"),
+        ("/film text prompt:x", "There is no command /film"),
+        ("/video text duration:6", "prompt"),
+        ("/video text prompt:x duration:long", "takes a number"),
+    ],
+)
+def test_say_ends_with_the_reason_when_there_is_no_clip(tmp_path, line, reason):
+    done = dailies("playground", "--say", line, cwd=tmp_path)
+    assert done.returncode == 1
+    assert reason in done.stdout.splitlines()[-1]
+
+
+def test_plain_dailies_says_what_can_be_typed_and_starts_nothing(tmp_path):
+    done = dailies(cwd=tmp_path, LTX_API_KEY="a-key", DAILIES_DATA=str(tmp_path / "data"))
+    assert done.returncode == 2
+    assert "playground" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["DISCORD_TOKEN", "DISCORD_TOKN"])
+def test_run_without_a_token_ends_with_a_sentence_and_makes_nothing(tmp_path, name):
+    done = dailies("run", cwd=tmp_path, LTX_API_KEY="a-key", **{name: ""})
+    [line] = done.stderr.splitlines()
+    assert done.returncode == (4 if name == "DISCORD_TOKEN" else 2)
+    assert "DISCORD_TOKEN" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_says_its_version(tmp_path):
+    done = dailies("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"dailies {__version__}\n")
+
+
+def test_doctor_says_what_is_there_and_what_is_missing(tmp_path):
+    done = dailies("doctor", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "✗ Discord: no token → set DISCORD_TOKEN" in done.stdout
+    assert "✓ providers: Dailies local preview" in done.stdout
+
+
+def test_health_says_that_nothing_answers(tmp_path):
+    done = dailies("health", cwd=tmp_path, DAILIES_WEB_PORT="1")
+    assert done.returncode == 1
+    assert "Nothing answers" in done.stdout
+
+
+def test_a_playground_remembers_in_its_directory_and_types_line_after_line(tmp_path):
+    small = "duration:2 resolution:480p"
+    first = ["--say", f"/video text prompt:one {small}", "--say", f"/video text prompt:two {small}"]
+    place = ["playground", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
+    done = dailies(*place, *first, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = dailies(*place, "--say", f"/video text prompt:three {small}", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {clip.name for clip in (tmp_path / "out").iterdir()} == {
+        "dailies-1.mp4",
+        "dailies-2.mp4",
+        "dailies-3.mp4",
+    }

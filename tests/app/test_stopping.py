@@ -1,0 +1,109 @@
+"""A stop: the gateway first, then what people wait for, then the rest; and nobody sees a crash."""
+
+import asyncio
+import logging
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from discord.gateway import KeepAliveHandler
+
+from bot.app import compose as deploying
+from tests.e2e.test_kill import SMALL, order, run
+from tests.rig.house import until, working
+from tests.rig.paid import paid_provider
+
+MANY = 30
+
+
+def crashes(caplog):
+    return [
+        record
+        for record in caplog.records
+        if record.levelno >= logging.ERROR or record.exc_info is not None
+    ]
+
+
+async def test_a_stop_in_a_burst_answers_everybody_whom_it_heard(playground, tmp_path, caplog):
+    people = [playground.person(name) for name in ("mira", "jonas", "ada")] * (MANY // 3)
+    limits = {"dailies_quota": 10**6, "dailies_budget": 10**6}
+    pace = {"dailies_jobs_per_user": 100, "dailies_orders_at_once": 100}
+    async with working(playground, tmp_path, providers={"held": paid_provider()}, **limits, **pace):
+        await until(lambda: people[0].commands())
+        asked = [await each.type("/video text", prompt="a red fox") for each in people]
+        await until(lambda: any(each.message for each in asked))
+    # The house is closed. Whoever had been heard has an answer; no job is left without its card.
+    assert crashes(caplog) == []
+    answered = [each for each in asked if each.message is not None]
+    assert answered
+    async with working(playground, tmp_path, providers={"held": paid_provider()}) as house:
+        jobs = await house.store.jobs.live()
+        assert len(jobs) == len([each for each in answered if "Queued" in each.message.text])
+        rows = [await house.store.jobs.get(job.id) for job in jobs]
+        assert all(row.card_id is not None for row in rows)
+
+
+def heartbeats():
+    """The threads that keep sessions of this loop alive."""
+    loop = asyncio.get_running_loop()
+    threads = [each for each in threading.enumerate() if isinstance(each, KeepAliveHandler)]
+    return [each for each in threads if each.ws.loop is loop]
+
+
+async def test_a_session_that_was_given_up_while_it_began_leaves_no_thread(playground, tmp_path):
+    async with working(playground, tmp_path, providers={"held": paid_provider()}) as house:
+        await playground.gateway.invalidate()  # so that it begins another one, after a pause
+        await until(lambda: [each for each in heartbeats() if each.ws is not house.bot.ws], 20)
+    assert heartbeats() == []
+
+
+async def test_the_gateway_is_closed_before_a_handler_is_waited_for(playground, tmp_path):
+    seen = []
+
+    async def slow(bot):
+        await until(lambda: not playground.online, 20)
+        await asyncio.sleep(0.1)
+        seen.append(bot.is_closed())  # it answers over the connection that this closes
+
+    async with working(playground, tmp_path, providers={"held": paid_provider()}) as house:
+        handler = asyncio.create_task(slow(house.bot), name="CommandTree-invoker")
+        await asyncio.sleep(0)
+    await handler
+    assert seen == [False]
+
+
+async def test_whoever_does_not_end_is_cut_off_before_the_storage_closes(
+    playground, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(deploying, "STOPPING", deploying.CLOSING + 0.2)
+    ends = []
+
+    async def endless(store):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ends.append(await store.jobs.live())  # still open
+
+    async with working(playground, tmp_path, providers={"held": paid_provider()}) as house:
+        handler = asyncio.create_task(endless(house.store), name="discord-ui-view-dispatch-x")
+        await asyncio.sleep(0)
+    assert handler.done()
+    assert ends == [[]]
+    assert crashes(caplog) == []
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+async def test_each_signal_stops_alike_and_loses_nothing(playground, tmp_path, by):
+    mira, log = playground.person("mira"), tmp_path / "log"
+    async with run(playground, tmp_path / "data", log, LOCAL_SECONDS="60") as bot:
+        await order(playground, mira, **SMALL)
+        await mira.wait_for("Rendering", 60)
+        bot.send_signal(by)
+        assert await asyncio.wait_for(bot.wait(), 60) == 0, log.read_text()[-2000:]
+    assert "Traceback" not in log.read_text()
+
+
+def test_the_stop_fits_into_what_compose_allows():
+    text = (Path(__file__).parent.parent.parent / "compose.yaml").read_text()
+    assert f"stop_grace_period: {deploying.STOPPING + 5:.0f}s" in text

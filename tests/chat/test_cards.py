@@ -1,0 +1,142 @@
+"""Cards are current without asking too much of Discord: latest wins, finals first, 5 s apart."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bot.chat.cards import GAP, SLOW_GAP, Cards, Pacer
+from bot.jobs.presenter import Glimpse
+from storage import Brief, Job, State
+from tests.rig.doubles import Clock
+from tests.rig.house import until
+
+JOB = Job(
+    id=1,
+    request="interaction:1",
+    guild_id=1,
+    channel_id=2,
+    user_id=3,
+    provider="fake",
+    model="one",
+    brief=Brief(prompt="a fox"),
+    price=0,
+    created_at=1_700_000_000.0,
+    since=1_700_000_000.0,
+    state=State.RENDERING,
+    remote_id="r",
+)
+
+
+class Desk:
+    """Cards over an edit that can be held up."""
+
+    def __init__(self, *, fast=True):
+        self.clock = Clock()
+        self.edits = []
+        self.go = asyncio.Event()
+        self.go.set()
+        self.cards = Cards(self.edit, fast=lambda _: fast, clock=self.clock)
+
+    async def edit(self, job, glimpse):
+        await self.go.wait()
+        self.edits.append((job.state, glimpse.fraction))
+
+    def at(self, fraction):
+        self.cards.show(JOB, Glimpse(fraction=fraction))
+
+
+async def settled():
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("fast", "gap"), [(True, GAP), (False, SLOW_GAP)])
+async def test_the_same_stage_is_written_again_after_a_while_and_then_as_it_is(fast, gap):
+    desk = Desk(fast=fast)
+    desk.at(0.1)
+    await settled()
+    desk.at(0.2)
+    desk.at(0.3)
+    await settled()
+    assert desk.edits == [(State.RENDERING, 0.1)]
+    desk.clock.advance(gap)
+    await until(lambda: len(desk.edits) == 2)
+    assert desk.edits[1] == (State.RENDERING, 0.3)
+
+
+async def test_a_new_stage_is_written_at_once():
+    desk = Desk()
+    desk.at(0.1)
+    await settled()
+    desk.cards.show(replace(JOB, state=State.FETCHING, rev=1), Glimpse())
+    await settled()
+    assert [state for state, _ in desk.edits] == [State.RENDERING, State.FETCHING]
+
+
+async def test_what_waits_behind_a_slow_edit_is_the_latest_only():
+    desk = Desk()
+    desk.go.clear()
+    desk.at(0.1)
+    await settled()
+    for state, rev in ((State.FETCHING, 1), (State.DELIVERING, 2), (State.DONE, 3)):
+        desk.cards.show(replace(JOB, state=state, rev=rev), Glimpse())
+    desk.go.set()
+    await until(lambda: len(desk.edits) == 2)
+    assert [state for state, _ in desk.edits] == [State.RENDERING, State.DONE]
+
+
+async def test_an_older_state_never_comes_after_a_newer_one():
+    desk = Desk()
+    desk.go.clear()
+    desk.at(0.1)
+    await settled()
+    desk.cards.show(replace(JOB, state=State.DONE, rev=5), Glimpse())
+    desk.cards.show(replace(JOB, rev=4), Glimpse(fraction=0.9))
+    desk.go.set()
+    await until(lambda: len(desk.edits) == 2)
+    assert desk.edits[1][0] is State.DONE
+
+
+async def test_after_an_hour_the_same_stage_is_left_alone():
+    desk = Desk()
+    desk.at(0.1)
+    await settled()
+    desk.clock.advance(3600)
+    desk.at(0.9)
+    await asyncio.sleep(1.1)
+    assert desk.edits == [(State.RENDERING, 0.1)]
+    desk.cards.show(replace(JOB, state=State.DONE, rev=1), Glimpse())
+    await until(lambda: desk.edits[-1][0] is State.DONE)
+
+
+async def test_a_card_that_cannot_be_edited_does_not_stop_the_next():
+    desk = Desk()
+    broken = Cards(lambda *_: 1 / 0, fast=lambda _: True, clock=desk.clock)
+    broken.show(JOB, Glimpse())
+    await settled()
+    await broken.settle()
+    desk.at(0.1)
+    await settled()
+    assert desk.edits
+
+
+async def test_finals_go_before_progress():
+    pacer, order = Pacer(per_second=50), []
+
+    async def ask(name, urgent):
+        await pacer.wait(urgent=urgent)
+        order.append(name)
+
+    # All of them ask before the first may go.
+    await asyncio.gather(
+        *(ask(f"progress {n}", urgent=False) for n in range(5)), ask("final", urgent=True)
+    )
+    assert order == ["final", *(f"progress {n}" for n in range(5))]
+
+
+async def test_no_more_go_in_a_second_than_are_allowed():
+    pacer, loop = Pacer(per_second=100), asyncio.get_running_loop()
+    began = loop.time()
+    await asyncio.gather(*(pacer.wait(urgent=False) for _ in range(21)))
+    assert loop.time() - began >= 20 / 100 * 0.95

@@ -1,0 +1,61 @@
+"""What takes a while is acknowledged before it is begun, and the same is done once."""
+
+import asyncio
+
+from cogs._pressing import VERBS, Waits
+from tests.rig.house import until
+from tests.rig.taking import answered, clip_of, done, first_clip
+
+PEOPLE = 8
+#: What opens a form, shows what is at hand, or is answered by `Dailies.answer` within a second.
+AT_ONCE = {
+    *("take-retake", "take-extend", "take-compare", "take-variation", "take-hdr"),
+    *("take-variation-yes", "take-hdr-yes", "less", "all", "models", "cancel", "forget"),
+    *("forbid", "retry", "confirm", "budget", "zone"),
+}
+
+
+def test_every_button_says_what_is_answered_before_its_work():
+    """A new verb is in this list, or says what stands there meanwhile."""
+    assert {name for name, verb in VERBS.items() if verb.waits is Waits.NOT} == AT_ONCE
+
+
+async def two_takes(mira, house):
+    clip = await first_clip(mira)
+    await done(house, 1)
+    await answered(await mira.click(clip, "Variation"))
+    second = await clip_of(mira, 2)
+    await done(house, 2)
+    return second
+
+
+async def test_people_who_compare_the_same_are_shown_the_same(playground, mira, house):
+    second = await two_takes(mira, house)
+    people = [playground.add_person(f"p{number}") for number in range(PEOPLE)]
+    asked = await asyncio.gather(*(person.click(second, "Compare") for person in people))
+    await asyncio.gather(*(each.answered for each in asked))
+    assert [each.state for each in asked] == ["answered"] * PEOPLE
+    shown = await mira.wait_for(lambda each: len(each.attachments) == 3, 60)
+    link = f"/{shown.channel_id}/{shown.id}"
+    for each in asked:
+        if not each.ephemeral:
+            continue
+        await until(lambda each=each: link in each.message.text, 20)
+    assert sum(not each.ephemeral for each in asked) == 1
+    assert len([each for each in mira.everything() if len(each.attachments) == 3]) == 1
+
+
+async def test_a_comparison_that_fails_is_told_to_everybody_and_may_be_tried_again(
+    playground, mira, jonas, house
+):
+    clip = await first_clip(mira)
+    await done(house, 1)
+    asked = await asyncio.gather(mira.click(clip, "Compare"), jonas.click(clip, "Compare"))
+    await asyncio.gather(*(each.answered for each in asked))
+    for person in (mira, jonas):
+        await person.wait_for("There is no other take to compare #1 with yet.")
+    await answered(await mira.click(clip, "Variation"))
+    await clip_of(mira, 2)
+    await done(house, 2)
+    await mira.click(clip, "Compare")
+    await mira.wait_for(lambda each: len(each.attachments) == 3, 60)

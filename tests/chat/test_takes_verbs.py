@@ -1,0 +1,119 @@
+"""Each verb on a clip asks for what it needs, and for nothing more: verbs by states of a clip."""
+
+import pytest
+
+from bot.errors import Refusal
+from bot.files.cache import Shelf
+from bot.orders.edits import NEEDS, Need, Verb, Versions
+from bot.orders.orders import Place, Studio
+from storage import By, Copy, Post, State, open_store
+from tests.rig.drafts import advance, draft
+
+TO = {
+    State.DONE: (
+        *(State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING),
+        State.DONE,
+    ),
+    State.UNDELIVERED: (
+        *(State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING),
+        State.UNDELIVERED,
+    ),
+    State.FAILED: (State.SUBMITTING, State.FAILED),
+    State.RENDERING: (State.SUBMITTING, State.RENDERING),
+    State.QUEUED: (),
+}
+MINE = Place(guild_id=10, channel_id=20, user_id=30)
+OTHERS = Place(guild_id=10, channel_id=20, user_id=31)
+
+ROW = {verb for verb, need in NEEDS.items() if need is Need.ROW}
+CLIP = ROW | {verb for verb, need in NEEDS.items() if need is Need.CLIP}
+ALL = set(Verb)
+NOT_KEPT = "is not kept any more; 🎲 makes it anew"
+#: A state of a clip: what can be done with it, and what the others are told.
+STATES = {
+    "file here": (ALL, ""),
+    "file made room": (CLIP, NOT_KEPT),
+    "in the bucket alone": (ALL, ""),
+    "taken down by its person": (ALL, ""),
+    "taken down by a moderator": (ROW, "was taken down by a moderator"),
+    "post deleted": (ALL, ""),
+    "channel gone": (ALL, ""),
+    "undelivered": (ALL, ""),
+    "failed": (ROW, "has no clip yet"),
+    "under way": (ROW, "has no clip yet"),
+    "queued": (ROW, "has no clip yet"),
+}
+
+
+class Bucket:
+    """An archive, as far as it is asked whether there is one."""
+
+    name = "bucket"
+    links = False
+    since = None
+    trouble = None
+
+
+async def made(store, tmp_path, state):
+    """Clip 1 in that state."""
+    ended = {
+        "undelivered": State.UNDELIVERED,
+        "failed": State.FAILED,
+        "under way": State.RENDERING,
+        "queued": State.QUEUED,
+    }.get(state, State.DONE)
+    job, _ = await store.jobs.add(draft())
+    job = await advance(store.jobs, job, *TO[ended])
+    if job.file is not None:
+        await store.takes.number(job, 20)
+        (tmp_path / "takes").mkdir()
+        (tmp_path / job.file).write_bytes(b"a clip")
+    await store.takes.posted(Post(message_id=77, channel_id=20, job_id=1, at=1.0))
+    match state:
+        case "file made room" | "in the bucket alone":
+            (tmp_path / job.file).unlink()
+            await store.takes.drop(1, at=2.0)
+            if state == "in the bucket alone":
+                copy = Copy(file=job.file, bucket="bucket", key="k", size=6, sha256="0" * 64)
+                await store.files.begin(copy)
+                await store.files.finish(copy, at=2.0)
+        case "taken down by its person":
+            await store.servers.take_down(None, job, hidden_by=30)
+        case "taken down by a moderator":
+            by = By(guild_id=10, actor_id=99)
+            await store.servers.take_down(by, job, hidden_by=99)
+        case "post deleted":
+            await store.takes.gone([77])
+        case "channel gone":
+            await store.takes.gone_with(20)
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_a_verb_works_wherever_what_it_needs_is_there(tmp_path, state):
+    possible, why = STATES[state]
+    async with open_store(tmp_path) as store:
+        await made(store, tmp_path, state)
+        studio = Studio(store, {})
+        archive = Bucket() if "bucket" in state else None
+        shelf = Shelf(store, data=tmp_path, days=0, room=0, spare=0, archive=archive)
+        versions = Versions(studio, data=tmp_path, shelf=shelf)
+        for verb in Verb:
+            if verb in possible:
+                assert (await versions.ready(1, verb, place=MINE)).id == 1, verb
+            else:
+                with pytest.raises(Refusal, match=why):
+                    await versions.ready(1, verb, place=MINE)
+
+
+async def test_what_one_may_not_know_of_is_there_for_no_verb(tmp_path):
+    async with open_store(tmp_path) as store:
+        await made(store, tmp_path, "file here")
+        shelf = Shelf(store, data=tmp_path, days=0, room=0, spare=0)
+        versions = Versions(Studio(store, {}), data=tmp_path, shelf=shelf)
+        elsewhere = Place(guild_id=10, channel_id=999, user_id=31)
+        await store.takes.gone([77])
+        for verb in Verb:
+            with pytest.raises(Refusal, match="There is no clip #1 here"):
+                await versions.ready(1, verb, place=elsewhere)
+            with pytest.raises(Refusal, match="There is no clip #2 here"):
+                await versions.ready(2, verb, place=MINE)

@@ -1,0 +1,206 @@
+"""When the books do not add up, no orders are taken and the operator hears of it."""
+
+import asyncio
+import json
+import logging
+import sqlite3
+import urllib.error
+import urllib.request
+
+import pytest
+
+from bot.errors import Refusal
+from bot.moderation.books import Audit
+from bot.orders.orders import Place, Studio
+from bot.providers import Receipt
+from storage import Brief, State, open_store
+from tests.app.test_cli import dailies
+from tests.rig.doubles import FakeProvider
+from tests.rig.drafts import advance
+from tests.rig.house import until
+from tests.rig.paid import ordered, paid_provider, said
+
+PLACE = Place(guild_id=1, channel_id=2, user_id=3)
+
+
+def ruin(path):
+    """Move a credit by hand, as a bug or a careless operator would."""
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE account SET balance = balance + 1 WHERE name = 'pool:1'")
+
+
+@pytest.fixture
+async def store(tmp_path):
+    async with open_store(tmp_path) as store:
+        yield store
+
+
+async def test_a_broken_rule_stops_orders_until_it_is_mended(store, tmp_path, caplog):
+    studio = Studio(store, {"fake": paid_provider()})
+    audit = Audit(studio)
+    assert await audit.look() == []
+    assert await audit.trouble() is None
+    wish = Brief(prompt="a fox")
+    await studio.order(wish, request="one", place=PLACE)
+
+    await store.writer.write(
+        lambda db: db.execute("UPDATE account SET balance = balance + 1 WHERE name = 'pool:1'")
+    )
+    with caplog.at_level(logging.ERROR):
+        found = await audit.look()
+    assert "off by 1 credits" in found[0]
+    assert "The books do not add up" in caplog.text
+    assert "no orders are taken" in await audit.trouble()
+    with pytest.raises(Refusal, match="books of this bot do not add up"):
+        await studio.order(wish, request="two", place=PLACE)
+
+    await store.writer.write(
+        lambda db: db.execute("UPDATE account SET balance = balance - 1 WHERE name = 'pool:1'")
+    )
+    assert await audit.look() == []
+    await studio.order(wish, request="two", place=PLACE)
+
+
+async def test_what_only_history_shows_is_not_forgotten_by_a_quick_look(store):
+    studio = Studio(store, {"fake": FakeProvider()})
+    audit = Audit(studio)
+    await studio.order(Brief(prompt="a fox"), request="one", place=PLACE)
+    await store.writer.write(lambda db: db.execute("DROP TRIGGER event_update"))
+    await store.writer.write(lambda db: db.execute("UPDATE event SET to_state = 'done'"))
+    assert await audit.look(thorough=True)
+    assert await audit.look(thorough=False), "it is still so"
+    assert studio.halted
+
+
+async def test_health_says_so(paid_house, mira):
+    assert not (await ordered(mira)).ephemeral
+    port = paid_house.web.port
+    await paid_house.store.writer.write(
+        lambda db: db.execute("UPDATE account SET balance = balance + 1 WHERE name GLOB 'pool:*'")
+    )
+    await paid_house.audit.look()
+    with pytest.raises(urllib.error.HTTPError) as failed:
+        await asyncio.to_thread(urllib.request.urlopen, f"http://127.0.0.1:{port}/healthz")
+    body = json.load(failed.value)
+    assert any("books do not add up" in each for each in body["trouble"])
+    assert (await ordered(mira)).ephemeral
+
+
+async def test_the_operator_may_check_by_hand(tmp_path):
+    data = tmp_path / "data"
+    async with open_store(data) as store:
+        studio = Studio(store, {"fake": paid_provider()})
+        await studio.order(Brief(prompt="a fox"), request="one", place=PLACE)
+        running = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data), DAILIES_WEB_PORT="1")
+        assert "A running Dailies is using the data" in running.stdout
+    well = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data))
+    fine = "✓ The books add up.\n✓ Every file that a clip needs is there (0).\n"
+    assert (well.returncode, well.stdout) == (0, fine)
+    ruin(data / "dailies.db")
+    ill = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data))
+    assert ill.returncode == 1
+    assert "✗ The ledger does not add up to zero: it is off by 1 credits." in ill.stdout
+
+
+async def test_the_operator_hears_of_files_that_are_not_there(tmp_path):
+    data = tmp_path / "data"
+    async with open_store(data) as store:
+        studio = Studio(store, {"fake": FakeProvider()})
+        job, _ = await studio.order(Brief(prompt="a fox"), request="one", place=PLACE)
+        await advance(
+            store.jobs, job, State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING
+        )
+    gone = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data))
+    assert gone.returncode == 1
+    assert f"✗ takes/1.mp4, which #1 needs, is not in {data}.\n" in gone.stdout
+    (data / "takes").mkdir()
+    (data / "takes" / "1.mp4").write_bytes(b"clip")
+    assert dailies("check", cwd=tmp_path, DAILIES_DATA=str(data)).returncode == 0
+
+
+async def settle(store, studio, number, *, cost, credits):
+    """A job of 6 credits that was made, what its provider says it cost, and what is booked."""
+    job, _ = await studio.order(Brief(prompt="a fox"), request=f"r{number}", place=PLACE)
+    way = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING)
+    job = await advance(store.jobs, job, *way)
+    end = job.to(
+        State.DONE, now=store.clock.now(), cost=cost, billed="yes", result_id=number, file=None
+    )
+    return await store.jobs.save(end, credits=credits)
+
+
+async def test_bills_that_are_not_what_was_booked_are_told(store, caplog):
+    studio = Studio(store, {"held": paid_provider()})
+    audit = Audit(studio)
+    await settle(store, studio, 1, cost=0.06, credits=6)
+    assert await audit.compare() == []
+    await settle(store, studio, 2, cost=0.52, credits=6)  # 46 credits: less than half a dollar
+    assert await audit.compare() == []
+    assert await audit.remark() is None
+    await settle(store, studio, 3, cost=0.12, credits=6)
+    with caplog.at_level(logging.ERROR):
+        [found] = await audit.compare()
+    assert found.endswith("Held billed 70 credits, and 18 were booked.")
+    assert found in caplog.text
+    assert await audit.remark() == found
+    assert not studio.halted, "orders are taken all the same"
+
+
+@pytest.fixture
+async def moderated(paid_house, ada):
+    """The house, with a channel in which its moderators are told things."""
+    panel = await said(ada, "/studio setup")
+    await (await ada.choose(panel, "do:set:moderators", "moderators")).answered
+    return paid_house
+
+
+async def test_moderators_are_told_once_of_a_clip_that_cost_more_than_its_price(
+    moderated, mira, ada, paid, caplog
+):
+    paid.submits.append(Receipt(remote_id="dear", cost=0.09))
+    paid.finished = True
+    await ordered(mira)
+    await until(lambda: _is(moderated, 1, State.DONE))
+    bill = await moderated.store.policy.bill(1)
+    assert (bill.spent, bill.lost) == (6, 3)
+    with caplog.at_level(logging.WARNING):
+        await moderated.audit.look()
+    ada.go("moderators")
+    told = await ada.wait_for("Held billed 9 credits for #1, 3 more than its price of 6.")
+    assert "Its person pays the price" in told.text
+    assert "Job 1 cost 9 credits at held, above its price of 6" in caplog.text
+    await moderated.audit.look()
+    await asyncio.sleep(0.3)
+    assert len([each for each in ada.messages() if "billed 9" in each.text]) == 1
+    assert await moderated.store.accounting.overruns() == []
+
+
+async def test_without_a_channel_the_log_is_told_once(paid_house, mira, paid, caplog):
+    paid.submits.append(Receipt(remote_id="dear", cost=0.09))
+    paid.finished = True
+    await ordered(mira)
+    await until(lambda: _is(paid_house, 1, State.DONE))
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            await paid_house.audit.look()
+    assert caplog.text.count("Job 1 cost 9 credits") == 1
+
+
+async def test_what_cannot_be_told_yet_stays_due(store):
+    studio, answers = Studio(store, {"held": paid_provider()}), [False, True]
+    audit, heard = Audit(studio), []
+
+    async def tell(job, amount):
+        heard.append((job.id, amount))
+        return answers.pop(0)
+
+    studio.on_overrun = tell
+    await settle(store, studio, 1, cost=0.09, credits=9)
+    for _ in range(3):
+        await audit.look()
+    assert heard == [(1, 3), (1, 3)]
+
+
+async def _is(house, number, state):
+    job = await house.store.jobs.get(number)
+    return job is not None and job.state is state

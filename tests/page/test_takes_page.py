@@ -1,0 +1,52 @@
+"""In a browser, as a person does it: a clip, a retake by its form, an extension, both compared."""
+
+import pytest
+
+from tests.rig.browsing import CHROMIUM, PHONE, WIDE, browser, playground_process, run, tab
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None,
+        reason="No Chromium was found on this machine, so the page was not tried in a browser.",
+    ),
+]
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+async def test_from_the_prompt_to_two_takes_side_by_side(tmp_path, size):
+    async with (
+        playground_process(log=tmp_path / "log") as url,
+        browser() as chromium,
+        tab(chromium, url, size=size) as page,
+    ):
+        await page.wait_for_selector("#composer-input")
+        await run(page, "/video text prompt:a red fox duration:2 resolution:480p")
+        await page.locator(".log").get_by_text("Open", exact=True).last.click(timeout=60_000)
+        first = page.locator(".log .message").filter(has_text="is ready · free · take 1")
+        await first.locator("video").wait_for(timeout=60_000)
+
+        await first.get_by_role("button", name="Retake…").click()
+        form = page.locator("dialog.modal")
+        await form.get_by_label("From (seconds)").fill("1")
+        await form.get_by_label("Prompt").fill("the fox looks up")
+        await page.screenshot(path=tmp_path / "form.png")
+        await form.get_by_role("button", name="Submit").click()
+        second = page.locator(".log .message").filter(has_text="take 2 · retake of take 1")
+        await second.locator("video").wait_for(timeout=60_000)
+
+        await second.locator('.reaction[data-key="reaction ⏩"]').click(timeout=60_000)
+        third = page.locator(".log .message").filter(has_text="take 3 · extends take 2")
+        await third.locator("video").wait_for(timeout=60_000)
+        await page.screenshot(path=tmp_path / "takes.png")
+
+        await third.get_by_role("button", name="Compare").click()
+        compared = page.locator(".log .message").filter(has_text="take 2 (#2) and take 3 (#3)")
+        await compared.locator("video").nth(2).wait_for(timeout=60_000)
+        await compared.scroll_into_view_if_needed()
+        await page.screenshot(path=tmp_path / "compared.png")
+        board = page.locator(".log .message").filter(has_text="3 takes")
+        await board.wait_for(timeout=60_000)
+        await board.scroll_into_view_if_needed()
+        await page.screenshot(path=tmp_path / "board.png")
+        assert page.complaints == []

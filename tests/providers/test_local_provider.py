@@ -1,0 +1,790 @@
+"""The embedded provider makes the clip that was asked for, and nothing is left of what was not."""
+
+import asyncio
+import itertools
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from bot.catalog.models import complete, pixels, usd
+from bot.errors import Failure, Refusal
+from bot.media import probe
+from bot.media.ffmpeg import Graph, ffmpeg
+from bot.providers import Connection, Order, Report, Stage
+from bot.providers._preview.look import CAMERA, Frame, light, still, tone
+from bot.providers._preview.typeset import cleaned, layout, paint
+from bot.providers.local import LAST_RESORT, MODEL, Local, connect
+from bot.settings import BadSetting
+from storage import Brief, Input, Lora, Mode
+
+SMALL = Brief(prompt="a red fox", resolution="480p", aspect="1:1", duration=2, fps=24, seed=7)
+
+
+@pytest.fixture
+async def local(tmp_path):
+    provider = Local(tmp_path / "local")
+    yield provider
+    await provider.close()
+    assert not own_children(), "a process was left behind"
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory) -> Path:
+    """A finished clip, for the tests that only look at one."""
+
+    async def make() -> Path:
+        provider = Local(tmp_path_factory.mktemp("plain") / "local")
+        try:
+            return await clip_of(provider, SMALL, tmp_path_factory.mktemp("clip"))
+        finally:
+            await provider.close()
+
+    return asyncio.run(make())
+
+
+def order(wish: Brief = SMALL, attempt: str = "attempt-1") -> Order:
+    async def no_link(source: Input) -> str:
+        raise AssertionError("a local render needs no link")
+
+    return Order(
+        job=42,
+        attempt=attempt,
+        model=MODEL,
+        brief=complete(MODEL, wish, seed=5),
+        path=lambda source: Path(source.file),
+        link=no_link,
+    )
+
+
+async def finished(provider: Local, wanted: Order) -> list[Report]:
+    """Order it and poll until it is ready; every report on the way."""
+    receipt = await provider.submit(wanted)
+    return await ready(provider, wanted, receipt.remote_id)
+
+
+async def ready(provider: Local, wanted: Order, remote_id: str) -> list[Report]:
+    reports = []
+    async with asyncio.timeout(60):
+        while True:
+            reports.append(await provider.poll(wanted, remote_id))
+            if reports[-1].stage is Stage.READY:
+                return reports
+            await asyncio.sleep(0.02)
+
+
+async def clip_of(provider: Local, wish: Brief, tmp_path: Path, name: str = "clip") -> Path:
+    wanted = order(wish, name)
+    await finished(provider, wanted)
+    to = tmp_path / f"{name}.mp4"
+    await provider.fetch(wanted, name, None, to)
+    return to
+
+
+async def picture(clip: Path, at: float) -> Image.Image:
+    """What *clip* shows *at* seconds."""
+    frames = clip.with_suffix(".frames")
+    if not frames.exists():
+        frames.mkdir()
+        await ffmpeg("-i", clip, "-fps_mode", "passthrough", frames / "%d.ppm", timeout=30)
+    found = await probe.probe(clip)
+    with Image.open(frames / f"{int(at * found.fps + 0.001) + 1}.ppm") as image:
+        return image.convert("RGB")
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """How far two pictures are apart: the mean over pixels and colours, 0 to 255."""
+    return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean) / 3
+
+
+def own_children() -> set[int]:
+    """The processes that this one started, zombies among them."""
+    mine = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[1]) == os.getpid():
+            mine.add(int(stat.parent.name))
+    return mine
+
+
+async def source(to: Path, *, seconds: float = 2, sound: bool = True, fps: str = "30") -> Input:
+    """A clip that somebody uploads: blue with a moving ball, and a tone."""
+    await ffmpeg(
+        *("-f", "lavfi", "-i", f"testsrc2=s=214x120:r={fps}:d={seconds}"),
+        *("-f", "lavfi", "-i", f"sine=f=300:d={seconds}", "-map", "0:v"),
+        *(("-map", "1:a") if sound else ()),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", to),
+        timeout=30,
+    )
+    found = await probe.probe(to)
+    return Input(
+        file=str(to),
+        type="video/mp4",
+        size=found.size,
+        width=found.width,
+        height=found.height,
+        seconds=found.seconds,
+        fps=float(found.fps),
+        frames=found.frames,
+    )
+
+
+def photo(to: Path, size=(640, 360), colours=("navy", "gold")) -> Input:
+    """A picture with a bright square in the middle of its left half."""
+    image = Image.new("RGB", size, colours[0])
+    quarter = min(size) // 4
+    image.paste(colours[1], (quarter, quarter, 2 * quarter, 2 * quarter))
+    image.save(to)
+    width, height = size
+    return Input(file=str(to), type="image/png", size=to.stat().st_size, width=width, height=height)
+
+
+# What was asked is what comes
+
+
+@pytest.mark.parametrize(
+    ("resolution", "aspect", "fps", "duration", "sound"),
+    [
+        ("480p", "9:16", 25, 3, False),
+        ("480p", "1:1", 50, 2, True),
+        ("720p", "16:9", 30, 2, True),
+    ],
+)
+async def test_a_clip_has_the_size_length_rate_and_sound_that_were_asked(
+    local, tmp_path, resolution, aspect, fps, duration, sound
+):
+    wish = SMALL.but(resolution=resolution, aspect=aspect, fps=fps, duration=duration, sound=sound)
+    found = await probe.probe(await clip_of(local, wish, tmp_path))
+    assert (found.width, found.height) == pixels(resolution, aspect)
+    assert (found.fps, found.frames) == (fps, fps * duration)
+    assert found.seconds == pytest.approx(duration, abs=1 / fps)
+    assert found.video_codec == "h264"
+    assert found.audio_codec == ("aac" if sound else None)
+
+
+async def test_a_clip_is_what_every_player_plays(plain):
+    """H.264 in 4:2:0, 8 bits, an index in front, and an ISO brand."""
+    data = plain.read_bytes()
+    assert data[4:8] == b"ftyp" and data[8:12] in (b"isom", b"mp42")
+    assert data.index(b"moov") < data.index(b"mdat")
+    said = await ffmpeg("-i", plain, "-map", "0", "-c", "copy", "-f", "null", "-", timeout=30)
+    assert re.search(r"Video: h264 \((Main|High)\).*yuv420p\(tv, bt709", said)
+    assert re.search(r"Audio: aac \(LC\).*48000 Hz, stereo", said)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 2**31 - 1])
+async def test_the_sound_is_neither_silent_nor_shouting(tmp_path, seed):
+    graph = Graph()
+    sound = tone(graph, seed=seed, seconds=6)
+    await ffmpeg(*graph.arguments(sound), tmp_path / "tone.wav", timeout=30)
+    mean, peak = await volume(tmp_path / "tone.wav", "anull")
+    assert -32 < mean < -16 and -24 < peak < -1
+
+
+async def volume(path: Path, part: str) -> tuple[float, float]:
+    """Mean and peak of the sound after the filter *part*, in decibels below full scale."""
+    said = await ffmpeg(
+        *("-i", path, "-map", "0:a", "-f", "null", "-af", f"{part},volumedetect", "-"), timeout=30
+    )
+    mean, peak = (re.search(rf"{word}_volume: (-?[\d.]+) dB", said) for word in ("mean", "max"))
+    return float(mean[1]), float(peak[1])
+
+
+async def digest(clip: Path) -> str:
+    """Of every decoded picture and sound."""
+    sums = clip.with_suffix(".md5")
+    await ffmpeg("-i", clip, "-map", "0", "-f", "md5", sums, timeout=30)
+    return sums.read_text()
+
+
+async def test_the_same_seed_gives_the_same_clip_and_another_one_another(local, tmp_path, plain):
+    again = await clip_of(local, SMALL, tmp_path, "again")
+    other = await clip_of(local, SMALL.but(seed=8), tmp_path, "other")
+    assert await digest(plain) == await digest(again) != await digest(other)
+    assert difference(await picture(again, 1), await picture(other, 1)) > 8
+
+
+async def test_the_timecode_runs(plain):
+    corner = (350, 430, 480, 480)
+    frames = [(await picture(plain, n / 24)).crop(corner) for n in (10, 11, 12)]
+    for before, after in itertools.pairwise(frames):
+        assert difference(before, after) > 0.3
+
+
+TINY = Frame(width=160, height=90, fps=12, count=12)
+
+
+async def seen(tmp_path: Path, draw: Callable[[Graph], str]) -> list[Image.Image]:
+    """The first and the last picture of what *draw* makes."""
+    graph = Graph()
+    stream = draw(graph)
+    for old in tmp_path.glob("seen*"):
+        old.unlink()
+    await ffmpeg(
+        *graph.arguments(stream),
+        *("-frames:v", str(TINY.count), tmp_path / "seen%d.png"),
+        timeout=30,
+    )
+    ends = []
+    for number in (1, TINY.count):
+        with Image.open(tmp_path / f"seen{number}.png") as image:
+            ends.append(image.convert("RGB"))
+    return ends
+
+
+async def test_a_camera_motion_shows_on_a_picture_and_on_light(tmp_path):
+    photo(tmp_path / "photo.png", (160, 90))
+
+    async def on_picture(camera: str) -> list[Image.Image]:
+        path, move = tmp_path / "photo.png", CAMERA[camera]
+        return await seen(tmp_path, lambda graph: still(graph, TINY, path, move=move))
+
+    async def on_light(camera: str) -> list[Image.Image]:
+        options = {"seed": 3, "move": CAMERA[camera], "room": tmp_path}
+        return await seen(tmp_path, lambda graph: light(graph, TINY, **options))
+
+    standing = await on_light("static")
+    assert difference(*await on_picture("static")) < 0.5
+    for camera in CAMERA.keys() - {"static"}:
+        assert difference(*await on_picture(camera)) > 2, camera
+        most = max(map(difference, standing, await on_light(camera)))
+        assert most > (0.05 if camera == "focus_shift" else 1), camera
+
+
+async def test_light_moves_of_itself(tmp_path):
+    first, last = await seen(
+        tmp_path, lambda graph: light(graph, TINY, seed=3, move=None, room=tmp_path)
+    )
+    assert difference(first, last) > 1
+
+
+# Every mode
+
+
+async def test_a_clip_from_pictures_begins_with_the_first_and_ends_with_the_last(local, tmp_path):
+    first = photo(tmp_path / "first.png", (480, 480), ("#204080", "#e0c040"))
+    last = photo(tmp_path / "last.png", (480, 480), ("#803020", "#40c0e0"))
+    wish = SMALL.but(mode=Mode.IMAGE, image=first, last_image=last, prompt="")
+    clip = await clip_of(local, wish, tmp_path)
+    assert (await probe.probe(clip)).frames == 48
+    for at, given in ((0, first), (1.99, last)):
+        with Image.open(given.file) as image:
+            upper = (0, 0, 480, 230)  # below it stands the slate
+            assert difference((await picture(clip, at)).crop(upper), image.crop(upper)) < 3
+
+
+async def test_a_picture_of_another_shape_is_shown_whole(local, tmp_path):
+    tall = photo(tmp_path / "tall.png", (300, 900), ("white", "red"))
+    clip = await clip_of(
+        local, SMALL.but(mode=Mode.IMAGE, image=tall, prompt="", camera="static"), tmp_path
+    )
+    shown = await picture(clip, 1)
+    assert all(part > 235 for part in shown.getpixel((240, 5)))
+    assert shown.getpixel((20, 100))[0] < 200
+
+
+async def test_a_picture_may_lie_on_its_side(local, tmp_path):
+    image = Image.new("RGB", (90, 160), "white")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    path = tmp_path / "picture"
+    image.save(path, "JPEG", exif=exif)
+    given = Input(
+        file=str(path), type="image/jpeg", size=path.stat().st_size, width=480, height=270
+    )
+    wish = SMALL.but(mode=Mode.IMAGE, image=given, prompt="", sound=False)
+    shown = await picture(await clip_of(local, wish, tmp_path), 0)
+    assert shown.getpixel((5, 240))[0] > 235 > 200 > shown.getpixel((240, 5))[0]
+
+
+async def test_a_clip_from_a_sound_is_as_long_and_sounds_like_it(local, tmp_path):
+    path = tmp_path / "sound.mp3"
+    tones = "aevalsrc='0.4*sin(2*PI*880*t)*gt(t,1)':d=2.5:s=48000"
+    await ffmpeg("-f", "lavfi", "-i", tones, path, timeout=30)
+    given = Input(file=str(path), type="audio/mpeg", size=path.stat().st_size, seconds=2.5)
+    clip = await clip_of(local, SMALL.but(mode=Mode.AUDIO, audio=given, duration=None), tmp_path)
+    found = await probe.probe(clip)
+    assert found.frames == pytest.approx(60, abs=3) and found.audio_codec == "aac"
+    quiet, loud = [(await volume(clip, f"atrim={part}"))[0] for part in ("0.1:0.8", "1.3:2.2")]
+    assert quiet < -60 and loud > -20
+    middle = (0, 210, 480, 270)
+    quiet, loud = (await picture(clip, 0.5)).crop(middle), (await picture(clip, 2)).crop(middle)
+    assert difference(quiet, loud) > 10, "the wave is drawn"
+
+
+async def test_a_sound_may_come_with_a_picture(local, tmp_path):
+    await ffmpeg("-f", "lavfi", "-i", "sine=d=2", tmp_path / "a.wav", timeout=30)
+    sound = Input(file=str(tmp_path / "a.wav"), type="audio/wav", size=1, seconds=2)
+    wish = SMALL.but(
+        mode=Mode.AUDIO, audio=sound, image=photo(tmp_path / "p.png"), duration=None, prompt=""
+    )
+    clip = await clip_of(local, wish, tmp_path)
+    with Image.open(tmp_path / "p.png") as image:
+        assert difference((await picture(clip, 0)).resize((640, 360)), image) < 30
+
+
+@pytest.mark.parametrize(("direction", "sound"), [("end", True), ("start", False)])
+async def test_an_extension_grows_out_of_the_clip_without_a_jump(local, tmp_path, direction, sound):
+    given = await source(tmp_path / "in.mp4", sound=sound)
+    wish = Brief(mode=Mode.EXTEND, video=given, direction=direction, duration=2, seed=3)
+    clip = await clip_of(local, wish, tmp_path)
+    found = await probe.probe(clip)
+    assert (found.width, found.height, found.fps) == (214, 120, 30)
+    assert found.frames == 120 and found.audio_codec == "aac"
+    assert found.seconds == pytest.approx(4, abs=1 / 30)
+    seam = 60 / 30
+    above = (0, 0, 214, 55)  # below it stands the slate
+    before, after = [(await picture(clip, seam + d / 60)).crop(above) for d in (-1, 1)]
+    assert difference(before, after) < 9
+    own = (0.5, 0.5) if direction == "end" else (2.5, 0.5)
+    kept = difference(await picture(clip, own[0]), await picture(Path(given.file), own[1]))
+    assert kept < 4, "what was there is still there"
+    new = await picture(clip, 3.8 if direction == "end" else 0.2)
+    assert difference(new, await picture(Path(given.file), 1)) > 25
+
+
+@pytest.mark.parametrize("replaced", ["both", "picture", "sound"])
+async def test_a_retake_changes_only_what_was_asked_and_keeps_the_length(local, tmp_path, replaced):
+    given = await source(tmp_path / "in.mp4", seconds=3)
+    wish = Brief(mode=Mode.RETAKE, video=given, start=1.0, duration=1, replace=replaced, seed=3)
+    clip = await clip_of(local, wish, tmp_path)
+    found = await probe.probe(clip)
+    assert (found.frames, found.width, found.fps, found.audio_codec) == (90, 214, 30, "aac")
+    old = Path(given.file)
+    for at in (0.5, 2.5):
+        assert difference(await picture(clip, at), await picture(old, at)) < 4
+    changed = difference(await picture(clip, 1.9), await picture(old, 1.9)) > 10
+    assert changed is (replaced != "sound")
+    part = "atrim=1.2:1.8,bandpass=f=300:w=20"
+    before, after = [(await volume(path, part))[0] for path in (old, clip)]
+    assert (after < before - 4) is (replaced != "picture")
+
+
+async def test_a_retake_may_be_the_whole_clip_or_reach_past_its_end(local, tmp_path):
+    given = await source(tmp_path / "in.mp4", seconds=1.5)
+    wish = Brief(mode=Mode.RETAKE, video=given, seed=3)
+    assert (await probe.probe(await clip_of(local, wish, tmp_path))).frames == 45
+    past = replace(order(wish, "past"), brief=wish.but(start=1.4, duration=2, replace="both"))
+    await finished(local, past)
+    await local.fetch(past, "past", None, tmp_path / "past.mp4")
+    assert (await probe.probe(tmp_path / "past.mp4")).frames == 45
+
+
+async def test_hdr_is_a_visible_grade_of_the_same_clip(local, tmp_path):
+    given = await source(tmp_path / "in.mp4", fps="30000/1001")
+    clip = await clip_of(local, Brief(mode=Mode.HDR, video=given), tmp_path)
+    found, before = await probe.probe(clip), await probe.probe(Path(given.file))
+    assert (found.frames, found.fps, found.width) == (before.frames, before.fps, 214)
+    assert found.audio_codec == "aac"
+    assert 4 < difference(await picture(clip, 1), await picture(Path(given.file), 1)) < 80
+    assert "HDR" in MODEL.note
+
+
+async def test_a_clip_without_sound_stays_without_when_it_is_graded(local, tmp_path):
+    given = await source(tmp_path / "in.mp4", sound=False)
+    clip = await clip_of(local, Brief(mode=Mode.HDR, video=given), tmp_path)
+    assert (await probe.probe(clip)).audio_codec is None
+
+
+def test_every_mode_is_offered_and_every_one_is_free():
+    assert {each.mode for each in MODEL.capabilities} == set(Mode)
+    for each in MODEL.capabilities:
+        assert usd(each, Brief(mode=each.mode, duration=20, resolution="4K")) == Decimal(0)
+    plain = complete(MODEL, Brief(prompt="a fox"), seed=5)
+    assert (plain.resolution, plain.aspect, plain.duration, plain.fps) == ("720p", "16:9", 6, 24)
+    assert plain.sound is True and plain.seed in MODEL.capability(Mode.TEXT).seeds
+    assert LAST_RESORT
+
+
+# Words of all kinds
+
+PROMPTS = {
+    "nothing but space": " \u2003 ",
+    "filter language": "%{pts} %{eif:1:d} ':[v]\\;,=drawtext=text='x' %{gmtime}$(id)`id` \\' \\",
+    "control characters": "a\x00b\x1b[31mc\x07\r\n\n\n\nd\te\x7f\x85\u2028f",
+    "right to left": "ثعلب أحمر يعبر شارعا ثلجيا \u202eevil\u202c שועל אדום 123!",
+    "emoji": "🦊❄️ 👩‍👩‍👧‍👦 🏳️‍🌈 🇩🇪 👍🏽 " * 5,
+    "many scripts": "赤い狐が雪の街を横切る。여우 Лиса Αλεπού लोमड़ी จิ้งจอก ሰላም ქართული",
+    "accents without end": "z" + "\u0301\u0316" * 500,
+    "half a character": "a\ud83eb",
+    "no space": "x" * 3000,
+    "very long": "a fox in the snow and " * 280,
+    "long Arabic": "ثعلب أحمر يعبر شارعا ثلجيا " * 200,
+    "mentions": "@everyone <@123> ```code``` **bold**",
+}
+
+
+@pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS.keys())
+@pytest.mark.parametrize("box", [(800, 300), (300, 500)])
+def test_any_words_are_set_inside_their_box(prompt, box):
+    page = Image.new("RGBA", (box[0] + 100, box[1] + 100))
+    block = layout(
+        cleaned(prompt), width=box[0], height=box[1], largest=60, smallest=12, weight=600
+    )
+    paint(page, block, x=50, y=50)
+    ink = page.getbbox()
+    assert (ink is None) is (not prompt.strip())
+    if ink is not None:
+        assert ink[0] >= 45 and ink[2] <= box[0] + 55, "sideways"
+        assert ink[1] >= 30 and ink[3] <= box[1] + 70, "up and down, but for accents"
+
+
+def test_what_is_too_long_ends_in_an_ellipsis():
+    block = layout(
+        cleaned("word " * 900), width=300, height=90, largest=60, smallest=12, weight=400
+    )
+    assert block.size == 12
+    assert block.lines[-1].endswith("…")
+    assert block.height <= 90
+
+
+def test_short_words_are_large_and_lines_are_even():
+    block = layout("A red fox", width=900, height=400, largest=60, smallest=12, weight=400)
+    assert (block.size, block.lines) == (60, ("A red fox",))
+    block = layout("one two three four", width=400, height=400, largest=60, smallest=12, weight=400)
+    assert block.lines == ("one two", "three four")
+
+
+async def test_words_reach_the_clip_whatever_they_say(local, tmp_path, plain):
+    words = "".join(PROMPTS.values())[:6000]
+    loras = tuple(Lora(path=f"https://x.example/{n}'%{{x}}/löra:{n}", scale=0.5) for n in range(3))
+    clip = await clip_of(local, SMALL.but(prompt=words, loras=loras, sound=False), tmp_path)
+    assert (await probe.probe(clip)).frames == 48
+    assert difference(await picture(clip, 1), await picture(plain, 1)) > 8
+
+
+# What goes on while it renders
+
+
+async def test_progress_is_told_and_only_grows(local):
+    reports = await finished(local, order(SMALL.but(duration=4)))
+    assert reports[0].stage is Stage.WAITING
+    shares = [report.fraction for report in reports if report.fraction is not None]
+    assert shares == sorted(shares) and len({*shares}) > 3
+    assert all(0 <= share <= 1 for share in shares)
+
+
+async def test_the_same_attempt_twice_is_one_render(local, tmp_path):
+    wanted = order()
+    receipts = [await local.submit(wanted) for _ in range(3)]
+    assert {receipt.remote_id for receipt in receipts} == {"attempt-1"}
+    await ready(local, wanted, "attempt-1")
+    made = (tmp_path / "local/attempt-1/clip.mp4").stat().st_mtime_ns
+    await local.submit(wanted)
+    assert (await local.poll(wanted, "attempt-1")).stage is Stage.READY
+    assert (tmp_path / "local/attempt-1/clip.mp4").stat().st_mtime_ns == made
+
+
+async def test_no_more_are_rendered_at_once_than_the_limit_says(local):
+    orders = [order(attempt=f"attempt-{n}") for n in range(4)]
+    for each in orders:
+        await local.submit(each)
+    most = 0
+    async with asyncio.timeout(60):
+        while True:
+            reports = [await local.poll(each, each.attempt) for each in orders]
+            running = sum(report.stage is Stage.RUNNING for report in reports)
+            most = max(most, running)
+            if all(report.stage is Stage.READY for report in reports):
+                break
+            await asyncio.sleep(0.02)
+    assert most == local.limits.concurrency
+
+
+async def test_the_event_loop_hardly_notices_a_render(local):
+    wanted = order(SMALL.but(resolution="720p", prompt="word " * 1000))
+    await local.submit(wanted)
+    # What this thread computes at a stretch: other processes' turns are not in it.
+    worst = 0.0
+    async with asyncio.timeout(60):
+        while (await local.poll(wanted, wanted.attempt)).stage is not Stage.READY:
+            before = time.thread_time()
+            await asyncio.sleep(0.005)
+            worst = max(worst, time.thread_time() - before)
+    assert worst < 0.5
+
+
+async def running(provider: Local, wanted: Order) -> None:
+    """Wait until its ffmpeg is at work."""
+    async with asyncio.timeout(60):
+        while True:
+            report = await provider.poll(wanted, wanted.attempt)
+            assert report.stage is not Stage.READY, "it was too quick to be stopped"
+            if report.fraction:
+                return
+            await asyncio.sleep(0.01)
+
+
+LONG = SMALL.but(duration=20, fps=50, sound=False)
+
+
+async def test_a_cancelled_render_leaves_no_process_and_no_file(local, tmp_path):
+    wanted = order(LONG)
+    await local.submit(wanted)
+    await running(local, wanted)
+    assert own_children()
+    await local.cancel(wanted, wanted.attempt)
+    assert not own_children()
+    assert not list((tmp_path / "local").iterdir())
+
+
+async def test_a_render_that_waits_can_be_cancelled_and_others_go_on(local):
+    first, second, third = (order(LONG, f"attempt-{n}") for n in range(3))
+    for each in (first, second, third):
+        await local.submit(each)
+    await running(local, first)
+    assert (await local.poll(third, third.attempt)).stage is Stage.WAITING
+    await local.cancel(third, third.attempt)
+    assert (await local.poll(first, first.attempt)).stage is Stage.RUNNING
+
+
+async def test_cancelling_what_is_finished_or_unknown_is_harmless(local):
+    wanted = order()
+    await finished(local, wanted)
+    await local.cancel(wanted, wanted.attempt)
+    await local.cancel(wanted, wanted.attempt)
+    with pytest.raises(Refusal, match="cancelled"):
+        await local.poll(wanted, wanted.attempt)
+    assert not own_children(), "being asked about it does not begin it again"
+    with pytest.raises(Refusal) as caught:
+        await local.fetch(wanted, wanted.attempt, None, Path("/tmp/never.mp4"))
+    assert caught.value.failure is Failure.LOST
+
+
+async def test_after_a_restart_an_unfinished_clip_is_made_again(tmp_path):
+    wanted = order(LONG.but(duration=4))
+    before = Local(tmp_path / "local")
+    await before.submit(wanted)
+    await running(before, wanted)
+    await before.close()
+    assert not own_children()
+    after = Local(tmp_path / "local")
+    reports = await ready(after, wanted, wanted.attempt)
+    assert reports[0].stage is Stage.WAITING
+    await after.fetch(wanted, wanted.attempt, None, tmp_path / "clip.mp4")
+    assert (await probe.probe(tmp_path / "clip.mp4")).frames == 200
+    await after.close()
+
+
+async def test_after_a_restart_a_finished_clip_is_still_there(tmp_path):
+    wanted = order()
+    before = Local(tmp_path / "local")
+    await finished(before, wanted)
+    await before.close()
+    after = Local(tmp_path / "local")
+    assert (await after.poll(wanted, wanted.attempt)).stage is Stage.READY
+    await after.close()
+
+
+BOT = """
+import asyncio, sys
+from pathlib import Path
+from bot.providers import Order
+from bot.providers.local import MODEL, Local
+from storage import Brief
+async def main():
+    brief = Brief(prompt="x", resolution="480p", aspect="16:9", duration=20, fps=50, seed=7)
+    order = Order(job=1, attempt="attempt-1", model=MODEL, brief=brief, path=None, link=None)
+    local = Local(Path(sys.argv[1]))
+    await local.submit(order)
+    while not (await local.poll(order, "attempt-1")).fraction:
+        await asyncio.sleep(0.01)
+    print("rendering", flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+async def test_a_killed_bot_takes_its_renders_with_it_and_loses_nothing(tmp_path):
+    bot = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", BOT, tmp_path / "local", stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert await asyncio.wait_for(bot.stdout.readline(), 60) == b"rendering\n"
+        [child] = children_of(bot.pid)
+        bot.kill()
+        await bot.wait()
+    finally:
+        if bot.returncode is None:
+            bot.kill()
+            await bot.wait()
+    async with asyncio.timeout(60):
+        while Path(f"/proc/{child}/stat").exists():
+            await asyncio.sleep(0.01)
+    left = list((tmp_path / "local/attempt-1").glob("room-*"))
+    assert left, "a killed bot cannot tidy up"
+    local = Local(tmp_path / "local")
+    wanted = order()
+    await ready(local, wanted, "attempt-1")
+    names = {path.name for path in (tmp_path / "local/attempt-1").iterdir()}
+    assert names == {"clip.mp4", "order.json"}
+    await local.close()
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+async def test_a_render_gives_way_to_everything_else(local):
+    wanted = order(LONG)
+    await local.submit(wanted)
+    await running(local, wanted)
+    assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in own_children()} == {19}
+
+
+# What cannot be rendered
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 200])
+async def test_a_damaged_picture_is_refused_in_a_sentence(local, tmp_path, content):
+    (tmp_path / "p.png").write_bytes(content)
+    given = Input(
+        file=str(tmp_path / "p.png"), type="image/png", size=len(content), width=9, height=9
+    )
+    refusal = await refused(local, order(SMALL.but(mode=Mode.IMAGE, image=given)))
+    assert refusal.failure is Failure.INPUT
+    assert str(refusal).endswith(".")
+
+
+async def test_a_missing_or_damaged_clip_is_refused_in_a_sentence(local, tmp_path):
+    (tmp_path / "bad.mp4").write_bytes(b"\0\0\0\x20ftypisom" + b"\0" * 500)
+    for number, name in enumerate(("bad.mp4", "none.mp4")):
+        given = Input(
+            file=str(tmp_path / name),
+            type="video/mp4",
+            size=1,
+            width=64,
+            height=36,
+            seconds=2,
+            fps=24,
+        )
+        wish = Brief(mode=Mode.EXTEND, video=given, duration=2)
+        refusal = await refused(local, order(wish, f"attempt-{number}"))
+        assert refusal.failure is Failure.INPUT
+
+
+async def test_a_disk_that_takes_nothing_is_said_to_the_operator(tmp_path):
+    (tmp_path / "local").write_text("a file where a directory should be")
+    local = Local(tmp_path / "local" / "below")
+    refusal = await refused(local, order())
+    assert refusal.failure is Failure.DOWN and refusal.raw
+    assert str(tmp_path) not in str(refusal)
+    await local.close()
+
+
+async def refused(provider: Local, wanted: Order) -> Refusal:
+    await provider.submit(wanted)
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                report = await provider.poll(wanted, wanted.attempt)
+            except Refusal as refusal:
+                with pytest.raises(Refusal):  # asked again, it says the same
+                    await provider.poll(wanted, wanted.attempt)
+                return refusal
+            assert report.stage is not Stage.READY
+            await asyncio.sleep(0.01)
+
+
+# Settings, and the disk
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_slowed_render_shows_its_time_as_progress(tmp_path):
+    clock = Clock()
+    local = Local(tmp_path / "local", pace=3600, steady=clock)
+    wanted = order()
+    await local.submit(wanted)
+    async with asyncio.timeout(60):
+        while (await local.poll(wanted, wanted.attempt)).stage is Stage.WAITING:
+            await asyncio.sleep(0.01)
+    clock.now += 360
+    async with asyncio.timeout(60):
+        while (await local.poll(wanted, wanted.attempt)).fraction != pytest.approx(0.1):
+            await asyncio.sleep(0.01)
+    assert not list((tmp_path / "local/attempt-1").glob("clip.mp4"))
+    await local.close()
+
+
+async def test_the_environment_can_slow_renders_down(tmp_path):
+    local = connect(Connection(data=tmp_path, environ={"LOCAL_SECONDS": "2.5"}))
+    wanted = order()
+    loop = asyncio.get_running_loop()
+    before = loop.time()
+    await finished(local, wanted)
+    assert loop.time() - before >= 2.5
+    await local.close()
+
+
+@pytest.mark.parametrize("said", ["soon", "-1", "nan", "inf", "1e999"])
+async def test_a_pace_that_is_no_number_of_seconds_is_refused(tmp_path, said):
+    with pytest.raises(BadSetting, match="LOCAL_SECONDS"):
+        connect(Connection(data=tmp_path, environ={"LOCAL_SECONDS": said}))
+
+
+async def test_clips_that_nobody_fetched_are_thrown_away_in_the_end(tmp_path):
+    clock = Clock()
+    local = Local(tmp_path / "local", clock=clock)
+    for name, age in (("old", 25 * 3600), ("new", 23 * 3600)):
+        (tmp_path / "local" / name).mkdir(parents=True)
+        os.utime(tmp_path / "local" / name, (clock.now - age,) * 2)
+    await local.submit(order())
+    assert {path.name for path in (tmp_path / "local").iterdir()} >= {"new"}
+    assert not (tmp_path / "local" / "old").exists()
+    await local.close()
+
+
+async def test_fetching_twice_gives_the_clip_twice(local, tmp_path):
+    wanted = order()
+    await finished(local, wanted)
+    for _ in range(2):
+        (tmp_path / "clip.mp4").write_text("something old")
+        await local.fetch(wanted, wanted.attempt, None, tmp_path / "clip.mp4")
+        assert (await probe.probe(tmp_path / "clip.mp4")).frames == 48
+    assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4", "local"}
+
+
+async def test_an_attempt_cannot_name_another_directory(local):
+    with pytest.raises(AssertionError):
+        await local.submit(replace(order(), attempt="../x"))
+
+
+async def test_an_error_that_nobody_foresaw_fails_free_and_is_logged(tmp_path, caplog):
+    def lost(given: Input) -> Path:
+        raise LookupError(f"{given.file} is in no book")
+
+    provider = Local(tmp_path / "local")
+    wish = SMALL.but(mode=Mode.IMAGE, image=photo(tmp_path / "p.png"))
+    refusal = await refused(provider, replace(order(wish), path=lost))
+    assert (refusal.failure, refusal.billed) == (Failure.DOWN, False)
+    assert "could not be rendered" in str(refusal) and "in no book" in refusal.raw
+    assert "LookupError" in caplog.text
+    await provider.close()
+
+
+async def test_a_sentence_without_ffmpegs_words_still_reaches_the_log(tmp_path, caplog):
+    path = tmp_path / "still.mp4"
+    await ffmpeg("-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac", path, timeout=30)
+    figures = {"width": 64, "height": 36, "seconds": 1.0, "fps": 24.0}
+    given = Input(file=str(path), type="video/mp4", size=1, **figures)
+    provider = Local(tmp_path / "local")
+    refusal = await refused(provider, order(Brief(mode=Mode.EXTEND, video=given, duration=2)))
+    assert "no moving picture" in str(refusal) and "no moving picture" in refusal.raw
+    await provider.close()

@@ -1,0 +1,1 @@
+"""What several test files share: a bot in a playground, doubles, footage."""

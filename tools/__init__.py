@@ -1,0 +1,1 @@
+"""What rewrites the documents and pictures of the repository."""
