@@ -13,10 +13,10 @@ import discord
 from discord import ui
 from discord.ext import commands
 
-from bot.chat import messages
 from bot.chat.bot import Dailies, Interaction
+from bot.chat.explain import apologise
 from bot.errors import Refusal
-from bot.moderation.desk import require
+from bot.orders.access import require
 from cogs._pressing import standing_at
 
 #: What sending a form off does: the interaction, what the form is about, what its fields hold.
@@ -74,7 +74,7 @@ class Forms(commands.Cog):
         try:
             await self._sent(interaction, interaction.data or {})
         except Exception as error:  # noqa: BLE001  # a boundary: the apology is right here
-            await messages.apologise(interaction, error)
+            await apologise(interaction, error)
 
     async def _sent(self, interaction: Interaction, data: Mapping[str, Any]) -> None:
         if interaction.guild_id is None:

@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator, Callable
 
 import discord
 
-from bot.chat import messages
 from bot.chat.bot import Dailies
+from bot.chat.mentions import SILENT
 from bot.chat.trouble import Denied, translated
 
 log = logging.getLogger(__name__)
 
-Place = tuple[discord.abc.Messageable, bool]  #: and whether buttons work there
+Reach = tuple[discord.abc.Messageable, bool]  #: and whether buttons work there
 
 
-async def places(bot: Dailies, guild_id: int) -> AsyncIterator[Place]:
+async def places(bot: Dailies, guild_id: int) -> AsyncIterator[Reach]:
     """The best place first: the channel they chose, one that only they read, the owner.
 
     Raises `Busy`.
@@ -50,9 +50,7 @@ async def tell(
         await bot.pacer.wait(urgent=True)
         try:
             with translated():
-                return await place.send(
-                    view=view(buttons), nonce=name, allowed_mentions=messages.SILENT
-                )
+                return await place.send(view=view(buttons), nonce=name, allowed_mentions=SILENT)
         except Denied as error:
             log.info("Moderators of server %s are not reached there: %s", guild_id, error.raw)
     return None

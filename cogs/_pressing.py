@@ -14,12 +14,15 @@ from typing import Any, Self
 
 import discord
 
-from bot.chat import answering, messages
-from bot.chat.bot import ACKNOWLEDGE, Interaction, parent_of, sight, standing_of
+from bot.chat import answering
+from bot.chat.bot import ACKNOWLEDGE, Interaction
+from bot.chat.explain import apologise
+from bot.chat.requester import parent_of, sight, standing_of
 from bot.chat.trouble import Denied
 from bot.errors import Busy, Refusal
-from bot.moderation.desk import require
-from bot.orders.orders import Place
+from bot.orders.access import require
+from bot.orders.requester import Requester
+from bot.words.text import elide
 
 log = logging.getLogger(__name__)
 
@@ -103,9 +106,9 @@ class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-
             await _acknowledged(interaction, verb.waits, verb.act(interaction, self.about, picked))
         except (ValueError, OverflowError) as error:
             unknown = _NUMBER.match(self.about) is None
-            await messages.apologise(interaction, Refusal(UNKNOWN) if unknown else error)
+            await apologise(interaction, Refusal(UNKNOWN) if unknown else error)
         except Exception as error:  # noqa: BLE001  # a boundary: the apology is right here
-            await messages.apologise(interaction, error)
+            await apologise(interaction, error)
 
 
 async def _acknowledged(
@@ -152,7 +155,7 @@ def button(
     """A button that carries a verb."""
     assert verb in VERBS, verb
     return discord.ui.Button(
-        label=messages.elide(label, 80),
+        label=elide(label, 80),
         style=style,
         emoji=emoji,
         custom_id=marked(verb, about),
@@ -165,10 +168,10 @@ def marked(verb: str, about: object = "") -> str:
     return f"do:{verb}:{about}" if str(about) else f"do:{verb}"
 
 
-def standing_at(interaction: discord.Interaction[Any]) -> Place:
+def standing_at(interaction: discord.Interaction[Any]) -> Requester:
     """Who uses a command or a button in which server, whatever the bot may do in that channel."""
     member = interaction.user
-    return Place(
+    return Requester(
         guild_id=interaction.guild_id or 0,
         channel_id=interaction.channel_id or 0,
         parent_id=parent_of(interaction.channel),
@@ -180,7 +183,7 @@ def standing_at(interaction: discord.Interaction[Any]) -> Place:
     )
 
 
-def moderating(interaction: discord.Interaction[Any]) -> Place:
+def moderating(interaction: discord.Interaction[Any]) -> Requester:
     """The same, for a moderator. Raises `Refusal` for anybody else."""
     place = standing_at(interaction)
     require(place)

@@ -7,8 +7,8 @@ from discord.ext import commands
 
 from bot.chat.bot import Dailies
 from bot.chat.delivery import nonce
-from bot.chat.messages import repeats
 from bot.errors import Busy
+from bot.words.clips import repeats
 from bot.words.limits import in_words
 from bot.words.text import inert
 from cogs import _moderators

@@ -9,8 +9,9 @@ from discord import app_commands, ui
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
-from bot.chat import answering, messages
+from bot.chat import answering
 from bot.chat.bot import Dailies, Interaction
+from bot.chat.mentions import SILENT
 from bot.chat.trouble import Gone, translated
 from bot.errors import Refusal
 from bot.media import charts
@@ -26,6 +27,7 @@ from bot.moderation.desk import (
     limit_of,
 )
 from bot.words.limits import in_words
+from bot.words.text import elide
 from cogs._pressing import Waits, button, moderating, pressed, standing_at
 from storage import NO_LIMIT, Period, Use, Whose
 from storage.periods import zone_named
@@ -331,7 +333,7 @@ class Quota(
             tables.report(found, usd_per_credit=interaction.client.usd_per_credit),
             files=_files(found, chart),
             ephemeral=True,
-            allowed_mentions=messages.SILENT,
+            allowed_mentions=SILENT,
         )
 
     @app_commands.command()
@@ -463,7 +465,7 @@ def _roles(person: discord.Member) -> frozenset[int]:
 async def _say(interaction: Interaction, text: str, items: Sequence[ui.Item[Any]] = ()) -> None:
     """Answer the moderator alone."""
     view = ui.LayoutView(timeout=None)
-    view.add_item(ui.TextDisplay(messages.elide(text, 4000)))
+    view.add_item(ui.TextDisplay(elide(text, 4000)))
     if items:
         row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
         for item in items:

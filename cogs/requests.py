@@ -10,15 +10,19 @@ import discord
 from discord import ui
 from discord.ext import commands
 
-from bot.chat import answering, messages
-from bot.chat.bot import TOKEN_LASTS, Dailies, Interaction, place_of
+from bot.chat import answering
+from bot.chat.bot import TOKEN_LASTS, Dailies, Interaction
 from bot.chat.delivery import nonce
+from bot.chat.mentions import SILENT
+from bot.chat.requester import place_of
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
 from bot.moderation import tables
-from bot.orders.orders import Costly, Limited, Place
+from bot.orders.quote import Costly, Limited
 from bot.orders.refused import Answered
+from bot.orders.requester import Requester
 from bot.words.limits import in_words
+from bot.words.text import elide
 from cogs._pressing import Pressed, Question, Waits, button, moderating, pressed, standing_at
 from storage import DiskTrouble, Offer, RefusedOrder, Standing
 
@@ -70,7 +74,7 @@ class Helping(commands.Cog):
         view = next_steps(kept, asks=server.moderators is not None)
         return view if view.children else None
 
-    async def keep(self, error: Limited | Costly, place: Place) -> RefusedOrder | None:
+    async def keep(self, error: Limited | Costly, place: Requester) -> RefusedOrder | None:
         """Keep a refused order for its person, if something can still be done about it."""
         return await self.bot.refusals.keep(error, place)
 
@@ -86,7 +90,7 @@ class Helping(commands.Cog):
                 await channel.send(
                     view=request_card(kept, bot),
                     nonce=nonce(kept.id, "request"),  # pressed twice, it is still one message
-                    allowed_mentions=messages.SILENT,
+                    allowed_mentions=SILENT,
                 )
         except Denied:
             raise Refusal(
@@ -122,7 +126,7 @@ class Helping(commands.Cog):
             try:
                 with translated():
                     await interaction.followup.send(
-                        text, view=view, ephemeral=True, allowed_mentions=messages.SILENT
+                        text, view=view, ephemeral=True, allowed_mentions=SILENT
                     )
             except (Denied, Busy):
                 pass  # the token is of no more use; there is another way
@@ -140,7 +144,7 @@ class Helping(commands.Cog):
         try:
             with translated():
                 dm = await bot.create_dm(discord.Object(kept.user_id))
-                await dm.send(text, allowed_mentions=messages.SILENT)
+                await dm.send(text, allowed_mentions=SILENT)
         except (Denied, Busy) as error:  # the grant holds all the same
             log.info("Nobody could tell %s of an answer: %s", kept.user_id, error.raw)
             return False
@@ -196,7 +200,7 @@ class Helping(commands.Cog):
                 await channel.send(
                     view=panel(text, items if percent >= 100 else []),
                     nonce=nonce(guild_id, share),
-                    allowed_mentions=messages.SILENT,
+                    allowed_mentions=SILENT,
                 )
         except Denied as error:
             log.info("No alarm about the budget of server %s: %s", guild_id, error.raw)
@@ -227,7 +231,7 @@ def panel(text: str, items: Sequence[ui.Item[Any]] = ()) -> ui.LayoutView:
     """A card with words, and buttons below them."""
     view = ui.LayoutView(timeout=None)
     box: ui.Container[ui.LayoutView] = ui.Container()
-    box.add_item(ui.TextDisplay(messages.elide(text, 4000)))
+    box.add_item(ui.TextDisplay(elide(text, 4000)))
     for first in range(0, len(items), 5):
         row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
         for item in items[first : first + 5]:

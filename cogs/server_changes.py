@@ -6,11 +6,11 @@ import discord
 from discord import ui
 from discord.ext import commands
 
-from bot.catalog.models import listed
 from bot.chat.bot import Dailies
 from bot.chat.delivery import nonce
 from bot.errors import Busy
 from bot.words.limits import in_words
+from bot.words.numbers import listed
 from bot.words.text import inert
 from cogs import _moderators
 from storage import Rule, Server

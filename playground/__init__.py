@@ -196,7 +196,7 @@ class Playground:
         later: int = 0,
         place: int | None = None,
     ) -> Trouble:
-        """As `refuse`, in any *way* of `playground.discord.trouble`; *later* requests go through first.
+        """As `refuse`, in any *way* of `playground.discord.trouble`; *later* ones go through first.
 
         With *place*, a channel's id, only what leads there or to one of its threads.
         """

@@ -12,10 +12,12 @@ from types import ModuleType
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bot.catalog.models import ANY, MODE_WORDS, Accepts, Capability, Price, Shape, listed
-from bot.media.formats import type_word
+from bot.catalog.formats import type_word
+from bot.catalog.model import ANY, Accepts, Capability, Price, Shape
 from bot.providers import Connection, Provider, modules
 from bot.settings import BadSetting
+from bot.words.modes import MODE_WORDS
+from bot.words.numbers import listed
 from storage import Mode
 
 __all__ = ["Company", "companies", "markdown", "state"]

@@ -18,7 +18,7 @@ from bot.app.doctor import check, doctor
 from bot.app.health import main as health
 from bot.app.job_report import report
 from bot.app.log_words import Spoken
-from bot.chat.bot import point_at
+from bot.chat.connection import point_at
 from bot.chat.login import check_token
 from bot.exits import FAILED, LOCKED, OK, USAGE, Exit
 from bot.log_redaction import Redaction

@@ -18,13 +18,13 @@ from bot.app.web import Web
 from bot.chat.bot import Dailies
 from bot.chat.login import check_token, only_json, patiently
 from bot.exits import FAILED, TOKEN, Exit
-from bot.files.bucket_sync import Archive
-from bot.files.cache import Shelf
+from bot.files.bucket_sync import BucketSync
+from bot.files.cache import ClipCache
 from bot.files.fetch import Fetcher
 from bot.jobs.results import Results
 from bot.jobs.worker import Worker
 from bot.media.decode import decode
-from bot.moderation.books import Audit
+from bot.moderation.books import BooksCheck
 from bot.orders.inputs import Inputs
 from bot.orders.orders import Studio
 from bot.providers import CallsBack, Connection, Provider, connect_all
@@ -82,9 +82,9 @@ class Deployment:
     bot: Dailies
     worker: Worker
     web: Web
-    audit: Audit
-    shelf: Shelf
-    archive: Archive | None
+    audit: BooksCheck
+    shelf: ClipCache
+    archive: BucketSync | None
     deadline: Deadline
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -219,7 +219,7 @@ async def deploy(
         bucket = bucket_of(settings)
         archive = None
         if bucket is not None:
-            archive = Archive(
+            archive = BucketSync(
                 store,
                 bucket,
                 data=data,
@@ -227,7 +227,7 @@ async def deploy(
                 link_days=settings.dailies_s3_link_days,
                 clock=now,
             )
-        shelf = Shelf(
+        shelf = ClipCache(
             store,
             data=data,
             days=settings.dailies_keep_days,
@@ -268,7 +268,7 @@ async def deploy(
         studio.employ(worker)
         studio.has_room, studio.at_hand = shelf.check, shelf.at_hand
         await studio.rules.load()
-        audit = Audit(studio, usd_per_credit=settings.dailies_usd_per_credit)
+        audit = BooksCheck(studio, usd_per_credit=settings.dailies_usd_per_credit)
         checks = [gateway_check(bot), storage_check(store, data), audit.trouble]
         remarks = [audit.remark, worker.trouble]
         if archive is not None:
@@ -301,7 +301,7 @@ async def deploy(
                 task.cancel()
             deadline.begin()
             await asyncio.wait(running, timeout=deadline.left())
-            parts: list[Shelf | Web | Provider] = [shelf, web, *providers.values()]
+            parts: list[ClipCache | Web | Provider] = [shelf, web, *providers.values()]
             for closing in parts:
                 await _within(deadline.left(), closing.close())
 
@@ -352,7 +352,7 @@ def _callbacks(public_url: str | None) -> Callable[[Provider, str], str | None]:
     return where
 
 
-def _archive_remark(archive: Archive) -> Callable[[], Any]:
+def _archive_remark(archive: BucketSync) -> Callable[[], Any]:
     async def remark() -> str | None:
         return archive.trouble
 

@@ -11,7 +11,7 @@ import imageio_ffmpeg
 from bot.app.compose import bucket_of, defaults_of
 from bot.app.configuration import Configuration
 from bot.app.health import main as health
-from bot.chat.bot import invite_url, point_at
+from bot.chat.connection import invite_url, point_at
 from bot.chat.login import check_token, explained, only_json
 from bot.errors import Busy, Failure
 from bot.exits import FAILED, OK, Exit

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from bot.app.compose import Deployment, deploy, stop_signal
 from bot.app.configuration import Configuration
 from bot.app.simulated_render import StandIn
-from bot.chat.bot import point_at
+from bot.chat.connection import point_at
 from bot.exits import FAILED, OK, USAGE, Exit
 from bot.settings import Settings
 from playground import Playground, open_playground

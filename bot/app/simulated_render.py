@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot.catalog.models import ASPECTS, RESOLUTIONS
+from bot.catalog.model import ASPECTS, RESOLUTIONS
 from bot.errors import Refusal
 from bot.files.fetch import Fetcher
 from bot.media.ffmpeg import ffmpeg

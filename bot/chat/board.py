@@ -7,8 +7,10 @@ from decimal import Decimal
 import discord
 from discord import ui
 
-from bot.chat import messages
 from bot.media.assemble import PIECE
+from bot.words import money
+from bot.words.clips import TITLES, made_from
+from bot.words.text import elide, inert
 from storage import ENDED, Job, Relation, State, Take, Tally
 
 RETAKE, EXTEND, REMOVE, FAVOURITE, SEND, APPROVE = "🔁", "⏩", "❌", "⭐", "✉️", "✅"
@@ -42,11 +44,11 @@ def lineage(job: Job, parent: Take | None, *, linked: bool = False) -> str:
     *linked* makes the name of the parent a link to it.
     """
     if parent is None:
-        return messages.made_from(job)
+        return made_from(job)
     near = parent.number is not None and parent.job.thread_id == job.thread_id
     name = title_of(parent) if near else f"#{parent.job.id}"
     link = jump(parent) if linked else ""
-    return messages.made_from(job, f"[{name}]({link})" if link else name)
+    return made_from(job, f"[{name}]({link})" if link else name)
 
 
 _CHILDREN = {
@@ -145,10 +147,10 @@ def line(take: Take, parent: Take | None, *, usd_per_credit: Decimal) -> str:
     if said := lineage(job, parent):
         parts.append(said)
     if job.state not in _MADE:
-        parts.append(messages.TITLES[job.state])
-    parts.append(messages.inert(messages.elide(" ".join(job.brief.prompt.split()), 60)))
+        parts.append(TITLES[job.state])
+    parts.append(inert(elide(" ".join(job.brief.prompt.split()), 60)))
     if job.price and job.state not in ENDED - _MADE:
-        parts.append(messages.price(job.price, usd_per_credit))
+        parts.append(money.price(job.price, usd_per_credit))
     parts.append(f"<@{job.user_id}>")
     if take.favourites:
         parts.append(f"{FAVOURITE} {take.favourites}" if take.favourites > 1 else FAVOURITE)
@@ -186,7 +188,7 @@ def board(
     *approved* and *liked* the newest that are.
     """
     head = [f"{tally.made} {'take' if tally.made == 1 else 'takes'}"]
-    head.append(f"{messages.price(tally.credits, usd_per_credit)} so far")
+    head.append(f"{money.price(tally.credits, usd_per_credit)} so far")
     if tally.running:
         head.append(f"{tally.running} under way")
     if approved:

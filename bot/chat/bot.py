@@ -18,53 +18,47 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import discord
-import yarl
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat import answering, board, messages
+from bot.chat import answering, board
+from bot.chat import card as card_views
+from bot.chat.card import is_card
 from bot.chat.cards import Cards, Pacer
 from bot.chat.delivery import POSTER_WAIT, Delivery, has_file, nonce
+from bot.chat.explain import apologise, explain
+from bot.chat.mentions import SILENT
 from bot.chat.trouble import AlreadyDone, Denied, Gone, Lost, Rejected, translated
 from bot.errors import Busy, Refusal
-from bot.files.cache import Shelf
-from bot.jobs.presenter import Glimpse
+from bot.files.cache import ClipCache
 from bot.moderation.desk import Office
 from bot.moderation.usage import Own
-from bot.orders.edits import Versions
-from bot.orders.orders import Place, Studio
+from bot.orders.edits import Edits
+from bot.orders.orders import Studio
 from bot.orders.refused import Refusals
+from bot.progress import Progress
+from bot.words.clips import alt_text, poster_name, thread_name
 from bot.words.limits import CLOSED
+from bot.words.text import elide
 from storage import ENDED, DiskTrouble, Input, Job, State, Take
 
 log = logging.getLogger(__name__)
 
 ACKNOWLEDGE = 1.0  #: seconds to have the card ready, before "thinking…" is shown; Discord allows 3
+
 TOO_LATE = 5.0  #: seconds after which there is no sense in trying to give a first answer
+
 CARD_AGAIN = (
     60.0  #: seconds after which a card that could not be posted is tried again, then doubled
 )
+
 TOKEN_LASTS = 14 * 60.0  #: seconds that an interaction's token is used; Discord ends it at 15 min
 
 #: What the bot must be allowed to, in the channel it is asked in.
 SESSION_ENDS = 2.0  #: seconds that a session is given to close, and its thread to end
-NEEDED = discord.Permissions(
-    view_channel=True,
-    send_messages=True,
-    send_messages_in_threads=True,
-    create_public_threads=True,
-    attach_files=True,
-    embed_links=True,
-    read_message_history=True,
-    add_reactions=True,
-)
-#: What an invitation asks for: the above, removing a reaction that is refused, pinning a board.
-INVITED = discord.Permissions(
-    NEEDED.value | discord.Permissions(manage_messages=True, pin_messages=True).value
-)
 
-_UNKNOWN_MEMBER = 10007
 _THINKING = discord.InteractionResponseType.deferred_channel_message
+
 _T = TypeVar("_T")
 
 
@@ -82,17 +76,17 @@ class Tree(app_commands.CommandTree["Dailies"]):
         else:
             no = Refusal(CLOSED)
         if interaction.type is discord.InteractionType.application_command:
-            await messages.apologise(interaction, no)
+            await apologise(interaction, no)
         return False
 
     async def on_error(
         self, interaction: "Interaction", error: app_commands.AppCommandError, /
     ) -> None:
-        await messages.apologise(interaction, error)
+        await apologise(interaction, error)
 
 
 class Dailies(commands.Bot):
-    """Offers the commands of its extensions, and is the worker's `Screen`."""
+    """Offers the commands of its extensions, and is the worker's `Presenter`."""
 
     def __init__(
         self,
@@ -100,7 +94,7 @@ class Dailies(commands.Bot):
         extensions: Iterable[str],
         *,
         data: Path,
-        shelf: Shelf,
+        shelf: ClipCache,
         usd_per_credit: Decimal,
         clock: Callable[[], float] = time.time,
         **options: Any,
@@ -114,7 +108,7 @@ class Dailies(commands.Bot):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             max_messages=None,
-            allowed_mentions=messages.SILENT,
+            allowed_mentions=SILENT,
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
             allowed_contexts=app_commands.AppCommandContext(guild=True),
             **options,
@@ -140,7 +134,7 @@ class Dailies(commands.Bot):
         self._waiting: dict[int, Interaction] = {}  # "thinking…" of jobs whose card is elsewhere
         self._no_card: dict[int, tuple[float, float]] = {}  # when to try again, and the wait then
         self._cards = Cards(self._edit, fast=lambda job: self._token(job) is not None, clock=clock)
-        self.versions = Versions(studio, data=data, shelf=shelf, clock=clock)
+        self.versions = Edits(studio, data=data, shelf=shelf, clock=clock)
         self.delivery = Delivery(
             self,
             studio.store,
@@ -278,19 +272,17 @@ class Dailies(commands.Bot):
 
     async def _apologise_elsewhere(self, interaction: "Interaction", error: Exception) -> None:
         """Say what went wrong, once, where the interaction itself may take no answer."""
-        sentence = messages.elide(messages.explain(error), 1900)
+        sentence = elide(explain(error), 1900)
         try:
             # Where only the reply to "thinking…" was lost, that stands, and can be followed up.
             with translated():
                 await interaction.delete_original_response()
-                await interaction.followup.send(
-                    sentence, ephemeral=True, allowed_mentions=messages.SILENT
-                )
+                await interaction.followup.send(sentence, ephemeral=True, allowed_mentions=SILENT)
         except (Denied, Busy):
             text = f"Your order in <#{interaction.channel_id}>: {sentence}"
             try:
                 with translated():
-                    await interaction.user.send(text, allowed_mentions=messages.SILENT)
+                    await interaction.user.send(text, allowed_mentions=SILENT)
             except (Denied, Busy) as trouble:
                 log.warning("Could not say “%s”: %s", sentence, trouble.raw or trouble)
 
@@ -306,7 +298,7 @@ class Dailies(commands.Bot):
                 await self._post_card(current, channel_id, beside=beside, again=again)
 
     def ensure_card(self, job: Job) -> None:
-        """See `Screen.ensure_card`."""
+        """See `Presenter.ensure_card`."""
         again_at, _ = self._no_card.get(job.id, (0.0, 0.0))
         if job.card_id is None and job.id not in self._giving and self.clock() >= again_at:
             self._kept(self._give_card(job))
@@ -328,7 +320,7 @@ class Dailies(commands.Bot):
     async def _end_card(self, job: Job) -> None:
         """Bring a card that was posted, and never noted, to how *job* ended; post no new one."""
         place = self.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
-        card = await self.delivery.found(place, job, messages.is_card(job))
+        card = await self.delivery.found(place, job, is_card(job))
         if (waiting := self._waiting.pop(job.id, None)) is not None:
             await answering.clear(waiting, but=card.id if card else None)
         if card is None:
@@ -369,11 +361,11 @@ class Dailies(commands.Bot):
     ) -> None:
         """Post the card with the bot's own token; with *ping*, its requester is notified."""
         place = self.get_partial_messageable(channel_id, guild_id=job.guild_id)
-        card = await self.delivery.found(place, job, messages.is_card(job)) if again else None
+        card = await self.delivery.found(place, job, is_card(job)) if again else None
         if card is None:
             await self.pacer.wait(urgent=True)
             view = await self._view(job, self.studio.glimpse(job))
-            extra: dict[str, Any] = {"silent": True, "allowed_mentions": messages.SILENT}
+            extra: dict[str, Any] = {"silent": True, "allowed_mentions": SILENT}
             if beside is not None:
                 extra["reference"] = discord.MessageReference(
                     message_id=beside, channel_id=channel_id, fail_if_not_exists=False
@@ -449,9 +441,7 @@ class Dailies(commands.Bot):
         for last in (False, True):
             try:
                 with translated():
-                    await card.create_thread(
-                        name=messages.thread_name(job), auto_archive_duration=1440
-                    )
+                    await card.create_thread(name=thread_name(job), auto_archive_duration=1440)
             except AlreadyDone:
                 break
             except (Denied, Busy) as error:
@@ -465,8 +455,8 @@ class Dailies(commands.Bot):
 
     # The worker's screen.
 
-    def show(self, job: Job, glimpse: Glimpse) -> None:
-        """See `Screen.show`."""
+    def show(self, job: Job, glimpse: Progress) -> None:
+        """See `Presenter.show`."""
         self._tell_watchers(job)
         if job.state in ENDED:
             self._no_card.pop(job.id, None)
@@ -474,11 +464,11 @@ class Dailies(commands.Bot):
             self._cards.show(job, glimpse)
 
     async def deliver(self, job: Job, clip: Path, *, again: bool) -> int:
-        """See `Screen.deliver`."""
+        """See `Presenter.deliver`."""
         return await self.delivery.clip(job, clip, again=again)
 
     async def tell(self, job: Job, *, again: bool) -> int:
-        """See `Screen.tell`."""
+        """See `Presenter.tell`."""
         return await self.delivery.notice(job, again=again)
 
     async def link(self, job: Job, given: Input) -> str:
@@ -506,14 +496,14 @@ class Dailies(commands.Bot):
             raise Refusal("The input cannot be posted there, so no provider can get it.") from error
         return message.attachments[0].url
 
-    async def _edit(self, job: Job, glimpse: Glimpse) -> None:
+    async def _edit(self, job: Job, glimpse: Progress) -> None:
         """Write the card; once its clip is posted, with the poster, if that can be had."""
         poster = await self._poster(job, glimpse)
         if poster is not None and await self._written(job, glimpse, poster):
             return
         await self._written(job, glimpse, None)
 
-    async def _poster(self, job: Job, glimpse: Glimpse) -> Path | None:
+    async def _poster(self, job: Job, glimpse: Progress) -> Path | None:
         """The picture of a finished clip that was not taken down.
 
         One that is not ready yet does not keep the card back: it follows.
@@ -532,12 +522,12 @@ class Dailies(commands.Bot):
             task.add_done_callback(self._late.discard)
         return poster
 
-    async def _follow(self, making: asyncio.Task[Path | None], job: Job, glimpse: Glimpse) -> None:
+    async def _follow(self, making: asyncio.Task[Path | None], job: Job, glimpse: Progress) -> None:
         await asyncio.wait({making})
         if not making.cancelled() and making.result() is not None:
             self._cards.show(job, glimpse)
 
-    async def _written(self, job: Job, glimpse: Glimpse, poster: Path | None) -> bool:
+    async def _written(self, job: Job, glimpse: Progress, poster: Path | None) -> bool:
         """Write the card, through its interaction's token while that lives, else with our own.
 
         False where it may be written without its *poster*. Raises `Busy`.
@@ -548,7 +538,7 @@ class Dailies(commands.Bot):
             """The files that the card has from now on, where that may have changed."""
             if job.state is not State.DONE:
                 return {}
-            name, alt = messages.poster_name(job), messages.alt_text(job)
+            name, alt = poster_name(job), alt_text(job)
             files = [discord.File(poster, name, description=alt)] if poster is not None else []
             return {"attachments": files}
 
@@ -557,7 +547,7 @@ class Dailies(commands.Bot):
             try:
                 with translated():
                     await interaction.edit_original_response(
-                        view=view, allowed_mentions=messages.SILENT, **carried()
+                        view=view, allowed_mentions=SILENT, **carried()
                     )
             except (Denied, Busy) as error:
                 self._tokens.pop(job.id, None)
@@ -573,7 +563,7 @@ class Dailies(commands.Bot):
         try:
             with translated():
                 await channel.get_partial_message(job.card_id).edit(
-                    view=view, allowed_mentions=messages.SILENT, **carried()
+                    view=view, allowed_mentions=SILENT, **carried()
                 )
         except Denied as error:  # deleted, archived, or out of reach
             log.info("The card of job %s cannot be edited: %s", job.id, error.raw)
@@ -590,10 +580,10 @@ class Dailies(commands.Bot):
         return interaction
 
     async def _view(
-        self, job: Job, glimpse: Glimpse, *, poster: bool = False
+        self, job: Job, glimpse: Progress, *, poster: bool = False
     ) -> discord.ui.LayoutView:
         provider = self.studio.providers.get(job.provider)
-        return messages.card(
+        return card_views.card(
             job,
             glimpse,
             title=provider.title if provider else job.provider,
@@ -638,116 +628,9 @@ def _wordless(job: Job) -> Job:
     return replace(job, brief=job.brief.but(prompt=""), error=None, note=None)
 
 
-def place_of(interaction: Interaction) -> Place:
-    """Where an interaction happens, once it is sure that we can work there.
-
-    Raises `Refusal` naming what is missing, before anything is ordered.
-    """
-    channel, guild_id = interaction.channel, interaction.guild_id
-    if guild_id is None or channel is None or interaction.channel_id is None:
-        raise Refusal("Dailies works in servers; use it in a channel there.")
-    allowed = interaction.app_permissions
-    needed = NEEDED
-    if isinstance(channel, discord.Thread):
-        if channel.locked:
-            raise Refusal("This thread is locked; ask in another one.")
-        needed = discord.Permissions(NEEDED.value)
-        needed.update(create_public_threads=False, send_messages=False)
-    elif not isinstance(channel, discord.TextChannel):
-        needed = discord.Permissions(NEEDED.value)
-        needed.update(create_public_threads=False, send_messages_in_threads=False)
-    missing = [name for name, wanted in needed if wanted and not getattr(allowed, name)]
-    if missing:
-        raise Refusal(messages.missing_permissions(missing, f"<#{interaction.channel_id}>"))
-    member = interaction.user
-    return Place(
-        guild_id=guild_id,
-        channel_id=interaction.channel_id,
-        parent_id=parent_of(channel),
-        user_id=member.id,
-        roles=frozenset(role.id for role in getattr(member, "roles", ())),
-        moderator=interaction.permissions.manage_guild,
-        sees=sight(member),
-        now=standing_of(member),
-    )
-
-
-def standing_of(person: object) -> Callable[[Place], Awaitable[Place]] | None:
-    """Asks Discord who a member is by now, and whether we and they can still work there.
-
-    Roles are not told to bots without a privileged intent, so they are asked for.
-    """
-    if not isinstance(person, discord.Member):
-        return None
-    guild = person.guild
-
-    async def now(place: Place) -> Place:
-        try:
-            with translated():
-                current = await guild.fetch_member(person.id)
-        except (Denied, Busy) as error:
-            if isinstance(error, Gone) and error.code == _UNKNOWN_MEMBER:
-                raise Refusal("You are not in this server any more; nothing was ordered.") from None
-            log.info("The roles of %s cannot be asked for: %s", person.id, error.raw)
-            current = person
-        channel = guild.get_channel_or_thread(place.channel_id)
-        if isinstance(channel, discord.Thread) and channel.locked:
-            raise Refusal("This thread is locked; ask in another one.")
-        sees = sight(current)
-        if sees(place.home_id) is False:
-            raise Refusal("You cannot read that channel any more; nothing was ordered.")
-        return replace(
-            place,
-            roles=frozenset(role.id for role in current.roles),
-            moderator=current.guild_permissions.manage_guild,
-            sees=sees,
-        )
-
-    return now
-
-
-def sight(person: object) -> Callable[[int], bool | None]:
-    """Which channels a member may read, as far as they are known: see `Place.sees`.
-
-    A thread is as its channel is; who is in a private one is not told to bots, so that nobody
-    sees it from elsewhere.
-    """
-
-    def sees(channel_id: int) -> bool | None:
-        if not isinstance(person, discord.Member):
-            return None
-        channel = person.guild.get_channel_or_thread(channel_id)
-        if isinstance(channel, discord.Thread):
-            if channel.is_private():
-                return False
-            channel = channel.parent
-        return None if channel is None else channel.permissions_for(person).view_channel
-
-    return sees
-
-
-def parent_of(channel: object) -> int | None:
-    """The channel that a thread belongs to; None for anything else."""
-    return channel.parent_id if isinstance(channel, discord.Thread) else None
-
-
-def point_at(api_url: str, gateway_url: str | None) -> None:
-    """Make discord.py speak to this REST API and gateway, all of it in the process."""
-    discord.http.Route.BASE = api_url.rstrip("/")
-    if gateway_url is not None:
-        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
-
-
 def identify_pause(recent: int) -> float:
     """Seconds before another session, after *recent* ones in an hour.
 
     Discord allows one in 5 s and 1,000 a day; this comes to 700 a day at most.
     """
     return 5.0 if recent < 10 else 200.0
-
-
-def invite_url(application_id: int) -> str:
-    """The link that adds the bot to a server with exactly the permissions it needs."""
-    return discord.utils.oauth_url(
-        application_id, permissions=INVITED, scopes=("bot", "applications.commands")
-    )

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from bot.errors import Busy
-from bot.jobs.presenter import Glimpse
+from bot.progress import Progress
 from storage import ENDED, Job, State
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Cards:
 
     def __init__(
         self,
-        edit: Callable[[Job, Glimpse], Awaitable[None]],
+        edit: Callable[[Job, Progress], Awaitable[None]],
         *,
         fast: Callable[[Job], bool],
         clock: Callable[[], float],
@@ -69,13 +69,13 @@ class Cards:
         self._edit = edit
         self._fast = fast
         self._clock = clock
-        self._wanted: dict[int, tuple[Job, Glimpse]] = {}
+        self._wanted: dict[int, tuple[Job, Progress]] = {}
         self._shown: dict[int, tuple[State, float]] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._news: dict[int, asyncio.Event] = {}
         self._settling = False
 
-    def show(self, job: Job, glimpse: Glimpse) -> None:
+    def show(self, job: Job, glimpse: Progress) -> None:
         """Bring *job*'s card to this state, unless a newer one is on its way already."""
         wanted = self._wanted.get(job.id)
         if wanted is not None and wanted[0].rev > job.rev:

@@ -14,12 +14,13 @@ from weakref import WeakValueDictionary
 
 import discord
 
-from bot.chat import board, messages
+from bot.chat import board, card
+from bot.chat.card import portrayed
 from bot.chat.cards import Pacer
 from bot.chat.earlier_posts import Lookback
 from bot.chat.trouble import Archived, Denied, Forbidden, Gone, Lost, Rejected, TooLarge, translated
 from bot.errors import Busy, Refusal
-from bot.files.cache import Shelf
+from bot.files.cache import ClipCache
 from bot.files.posters import Posters
 from bot.jobs.presenter import Undeliverable
 from bot.machine_trouble import trouble_of
@@ -28,6 +29,9 @@ from bot.media.hdr_preview import preview
 from bot.media.playable import playable
 from bot.media.probe import MediaError, probe, sniff
 from bot.orders.orders import Studio
+from bot.words.clips import alt_text, late, poster_name
+from bot.words.endings import ending
+from bot.words.text import elide
 from storage import Job, Post, State, Store
 
 log = logging.getLogger(__name__)
@@ -62,7 +66,7 @@ class Delivery:
         pacer: Pacer,
         *,
         data: Path,
-        shelf: Shelf,
+        shelf: ClipCache,
         usd_per_credit: Decimal,
         clock: Callable[[], float],
         defaults: Callable[[Job], Awaitable[tuple[str, str]]],
@@ -96,7 +100,7 @@ class Delivery:
     # What the worker asks for.
 
     async def clip(self, job: Job, clip: Path, *, again: bool) -> int:
-        """Post *clip* and ping its requester; the message's id. See `Screen.deliver`."""
+        """Post *clip* and ping its requester; the message's id. See `Presenter.deliver`."""
         await self._client.wait_until_ready()
         try:
             await self._shelf.at_hand(str(clip.relative_to(self._data)))
@@ -130,7 +134,7 @@ class Delivery:
         raise Undeliverable("There is nowhere left to post it.")
 
     async def notice(self, job: Job, *, again: bool) -> int:
-        """Say how *job* ended without a clip; the message's id. See `Screen.tell`."""
+        """Say how *job* ended without a clip; the message's id. See `Presenter.tell`."""
         await self._client.wait_until_ready()
         bill = await self._policy.bill(job.id)
         if again:
@@ -141,7 +145,7 @@ class Delivery:
         name = nonce(job.id, f"{job.state}-{job.attempt}")
         async for place in self._places(job):
             for said in (job, replace(job, error=None)):  # the second has no words but ours
-                text = messages.ending(said, bill=bill, usd_per_credit=self._usd_per_credit)
+                text = ending(said, bill=bill, usd_per_credit=self._usd_per_credit)
                 if self._clock() - job.since > LATE:
                     text += f" (That was <t:{int(job.since)}:R>; it could not be said before.)"
                 try:
@@ -354,12 +358,12 @@ class Delivery:
         private = isinstance(place, discord.DMChannel)
         if purpose == "result":
             title = self._studio.title(job)
-            text = messages.result(
+            text = card.result(
                 job,
                 title=title,
                 bill=await self._policy.bill(job.id),
                 usd_per_credit=self._usd_per_credit,
-                note=_listed(above, way.note, board.made_here(job, title), messages.late(job)),
+                note=_listed(above, way.note, board.made_here(job, title), late(job)),
                 seconds=await self._seconds(job),
             )
         if not private:
@@ -370,8 +374,8 @@ class Delivery:
             poster = await self.posters.soon(job, within=POSTER_WAIT)
         embed = None
         if poster is not None:  # what an embed shows does not stand beside the clip as well
-            shown.append((poster, messages.poster_name(job)))
-            embed = messages.portrayed(job)
+            shown.append((poster, poster_name(job)))
+            embed = portrayed(job)
 
         def files() -> list[discord.File]:
             return [_file(job, path, name) for path, name in shown]
@@ -408,7 +412,7 @@ class Delivery:
         if way.beside is not None:
             shown.append((way.beside, f"dailies-{job.id}-preview.mp4"))
         if not shown and (picture := await self.posters.soon(job, within=LINK_WAIT)) is not None:
-            shown.append((picture, messages.poster_name(job)))
+            shown.append((picture, poster_name(job)))
         return shown
 
     async def _preview(self, job: Job, frames: Path, limit: int) -> Path | None:
@@ -521,7 +525,7 @@ class Delivery:
             try:
                 with translated():
                     return await place.send(
-                        messages.elide(text, 2000),
+                        elide(text, 2000),
                         nonce=name,
                         allowed_mentions=mentions,
                         files=files(),
@@ -646,7 +650,7 @@ def _is_result(job: Job) -> Callable[[discord.Message], bool]:
 def _is_notice(job: Job) -> Callable[[discord.Message], bool]:
     # A job may be parked first and closed later: each of the two is told.
     bare = replace(job, error=None, cancelled_by=None)
-    begins = messages.ending(bare, bill=None, usd_per_credit=Decimal(1)).partition(".")[0]
+    begins = ending(bare, bill=None, usd_per_credit=Decimal(1)).partition(".")[0]
     return lambda message: message.content.startswith(begins)
 
 
@@ -656,7 +660,7 @@ def has_file(name: str) -> Callable[[discord.Message], bool]:
 
 
 def _file(job: Job, path: Path, name: str) -> discord.File:
-    return discord.File(path, name, description=messages.alt_text(job))
+    return discord.File(path, name, description=alt_text(job))
 
 
 def _listed(*parts: str) -> str:

@@ -34,7 +34,7 @@ class Lost(Exception):
     """The bucket does not have, or did not give back, what it was given."""
 
 
-class Archive:
+class BucketSync:
     """The copies in the bucket. One file is sent at a time."""
 
     def __init__(

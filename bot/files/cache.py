@@ -1,7 +1,7 @@
 """Keeps files on the disk within their time and their room; favourites go last.
 
 Every file under `data/takes` and `data/inputs` belongs to a job that needs it, or goes. With an
-`Archive` the disk is a cache: what made room is brought back when somebody asks for it, and
+`BucketSync` the disk is a cache: what made room is brought back when somebody asks for it, and
 nothing makes room before it lies in the bucket. While the bucket fails, the disk fills, and new
 work is refused before anything that was paid for is lost.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path, PurePosixPath
 
 from bot.errors import Busy, Refusal, Trouble
-from bot.files.bucket_sync import Archive, Lost
+from bot.files.bucket_sync import BucketSync, Lost
 from bot.machine_trouble import trouble_of
 from storage import Copy, DiskTrouble, Holder, Job, Store
 from storage.servers import KEPT as REFUSED_LASTS
@@ -35,7 +35,7 @@ _INPUT = re.compile(r"[0-9a-f]{16}\..+|[0-9a-f]{64}(\..+)?|\.?frame-(\d{1,18})-.
 _FRAMES = "frames-"  #: folders in which a preview is made
 
 
-class Shelf:
+class ClipCache:
     """Where files are kept: `data/takes` and `data/inputs`. Names are relative to `data`."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Shelf:
         days: int,
         room: float,
         spare: float,
-        archive: Archive | None = None,
+        archive: BucketSync | None = None,
         clock: Callable[[], float] = time.time,
         wall: Callable[[], float] = time.time,
         free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
@@ -282,7 +282,7 @@ class Shelf:
             size = await asyncio.to_thread(_unlink, self._made_of(job.id))
         return size + await self._drop_inputs(await self._files.inputs_of(job.id))
 
-    async def _is_over(self, job: Job, archive: Archive) -> bool:
+    async def _is_over(self, job: Job, archive: BucketSync) -> bool:
         """Whether the bucket need not have a take any more either."""
         since = archive.since
         return since is not None and job.since < since and not await self._takes.favoured(job.id)

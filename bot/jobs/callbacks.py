@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from bot.errors import Busy, Failure, Refusal, Unclear
-from bot.jobs.presenter import Glimpse, Screen
-from bot.jobs.slots import Places
+from bot.jobs.presenter import Presenter
+from bot.jobs.slots import Slots
 from bot.jobs.steps import Steps
+from bot.progress import Progress
 from bot.providers import CallsBack, Provider
 from storage import Job, Stale, State, Store
 
@@ -21,10 +22,10 @@ class Callbacks:
         self,
         store: Store,
         providers: Mapping[str, Provider],
-        screen: Screen,
+        screen: Presenter,
         *,
         steps: Steps,
-        places: Places,
+        places: Slots,
         wake: Callable[[Job], None],
     ) -> None:
         self._jobs = store.jobs
@@ -117,6 +118,6 @@ class Callbacks:
         log.info("Job %s was found by a callback", job.id)
         self._places.keep(job.provider, job.id)
         self._places.seen(job)
-        self._screen.show(saved, Glimpse())
+        self._screen.show(saved, Progress())
         self._wake(saved)
         return True

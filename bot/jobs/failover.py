@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from bot.catalog.models import Model
+from bot.catalog.model import Model
 from bot.errors import Busy, Failure, Refusal
 from bot.providers import Provider
 from storage import Brief, Job

@@ -11,7 +11,7 @@ Person = tuple[int, int]  #: server and user
 Key = tuple[int, int, int]  #: rank of the lane, turn, number of the job
 
 
-class Queue:
+class FairQueue:
     """The jobs that wait for one provider.
 
     A person's first waiting job comes before anybody's second, and one who has jobs at work

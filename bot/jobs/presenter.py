@@ -1,9 +1,9 @@
 """Where people see what becomes of a job: what the worker asks of whoever shows it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from bot.progress import Progress
 from storage import Job
 
 
@@ -20,23 +20,10 @@ class Undeliverable(Exception):
         self.rejected = rejected
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Glimpse:
-    """What is known of a live job and not worth writing down."""
-
-    position: int | None = None  #: 1 is next
-    waiting: int | None = None  #: how many wait for the same provider
-    why_waiting: str = ""  #: why it stands there, where that needs words
-    waits_there: bool = False  #: the provider has it, and has not begun
-    fraction: float | None = None  #: 0 to 1, as the provider says
-    ready_at: float | None = None  #: an estimate from this deployment's own history, to print
-    slow: bool = False  #: it takes longer than nine of ten did
-
-
-class Screen(Protocol):
+class Presenter(Protocol):
     """Where people see what becomes of a job."""
 
-    def show(self, job: Job, glimpse: Glimpse) -> None:
+    def show(self, job: Job, glimpse: Progress) -> None:
         """Make the card say where the job stands, soon. Never raises, never waits."""
         ...
 

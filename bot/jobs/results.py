@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from bot.catalog.bills import understood
 from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
-from bot.jobs.billing import understood
 from bot.jobs.pace import Pace
 from bot.jobs.verify import Decode, differences
 from bot.machine_trouble import trouble_of

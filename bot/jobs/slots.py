@@ -2,21 +2,22 @@
 
 from collections.abc import Callable, Mapping
 
-from bot.jobs.fair_queue import Queue
-from bot.jobs.presenter import Glimpse, Screen
+from bot.jobs.fair_queue import FairQueue
+from bot.jobs.presenter import Presenter
+from bot.progress import Progress
 from bot.providers import Provider
 from storage import Due, Job
 
 SHOWN_WAITING = 20  #: cards of waiting jobs that are kept current; the rest follow as they move up
 
 
-class Places:
+class Slots:
     """As many for each provider as it takes at once. *call* is told who may have a free one."""
 
     def __init__(
         self,
         providers: Mapping[str, Provider],
-        screen: Screen,
+        screen: Presenter,
         *,
         call: Callable[[Job], None],
     ) -> None:
@@ -24,7 +25,7 @@ class Places:
         self._screen = screen
         self._call = call
         self._taken: dict[str, set[int]] = {}  # jobs that a provider is, or may be, working on
-        self._waiting: dict[str, Queue] = {}
+        self._waiting: dict[str, FairQueue] = {}
 
     def keep(self, provider: str, job_id: int) -> None:
         """The job has a place there already."""
@@ -72,7 +73,7 @@ class Places:
         room = provider.limits.concurrency - len(taken) if provider is not None else 1
         return all(each.id != due.id for each in queue.first(room))
 
-    def glimpse(self, job: Job) -> Glimpse | None:
+    def glimpse(self, job: Job) -> Progress | None:
         """Where *job* stands in the queue; None where it does not wait."""
         if job.id not in self._queue(job.provider):
             return None
@@ -82,11 +83,11 @@ class Places:
         for job in self._queue(provider).first(SHOWN_WAITING):
             self._screen.show(job, self._in_queue(job))
 
-    def _in_queue(self, job: Job) -> Glimpse:
+    def _in_queue(self, job: Job) -> Progress:
         queue = self._queue(job.provider)
-        return Glimpse(
+        return Progress(
             position=queue.position(job), waiting=len(queue), why_waiting=queue.reason(job)
         )
 
-    def _queue(self, provider: str) -> Queue:
-        return self._waiting.setdefault(provider, Queue())
+    def _queue(self, provider: str) -> FairQueue:
+        return self._waiting.setdefault(provider, FairQueue())

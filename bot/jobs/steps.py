@@ -9,16 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
-from bot.catalog.models import Model
+from bot.catalog.bills import understood
+from bot.catalog.model import Model
 from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
-from bot.jobs.billing import understood
 from bot.jobs.estimates import Estimates
 from bot.jobs.failover import Alternative, Failover, Offer, nobody
 from bot.jobs.pace import Pace
-from bot.jobs.presenter import Glimpse, Screen, Undeliverable
+from bot.jobs.presenter import Presenter, Undeliverable
 from bot.jobs.results import Results, piece, refused, take
-from bot.jobs.slots import Places
+from bot.jobs.slots import Slots
 from bot.machine_trouble import Troubles, trouble_of
+from bot.progress import Progress
 from bot.providers import Announces, Order, Provider, Receipt, Report, Stage
 from storage import ENDED, MOVES, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
 
@@ -63,9 +64,9 @@ class Steps:
         self,
         store: Store,
         providers: Mapping[str, Provider],
-        screen: Screen,
+        screen: Presenter,
         *,
-        places: Places,
+        places: Slots,
         estimates: Estimates,
         data: Path,
         link: Callable[[Job, Input], Awaitable[str]],
@@ -96,7 +97,7 @@ class Steps:
         self.pace = Pace(self._clock)
         self.results = results(store, providers, data=data, order=self.order, pace=self.pace)
         self._unheard: dict[int, float] = {}  # since when overdue jobs' providers do not answer
-        self.glimpses: dict[int, Glimpse] = {}  #: of jobs that a provider is working on
+        self.glimpses: dict[int, Progress] = {}  #: of jobs that a provider is working on
         self.named: dict[str, str] = {}  #: what callbacks called attempts without a reply
         self.without_card: set[int] = set()  #: jobs whose card cannot be posted just now
         self.stopping = False  #: nothing new is begun
@@ -224,7 +225,7 @@ class Steps:
         self._places.let_go(job)
         saved = await self._jobs.reassign(self._failover.moved(job, offer, now=now))
         log.info("Job %s moves from %s to %s", job.id, job.provider, saved.provider)
-        self._screen.show(saved, Glimpse())
+        self._screen.show(saved, Progress())
         return now
 
     async def _submit(self, job: Job) -> Job | float | None:
@@ -238,7 +239,7 @@ class Steps:
             # Another process wrote this intention: it may have sent it, and it may cost money.
             return self._unclear(job, "We were stopped just as it was being sent.")
         self._intended.pop(job.id, None)
-        self._screen.show(job, Glimpse())
+        self._screen.show(job, Progress())
         try:
             receipt = await provider.submit(self.order(job, provider))
         except (Busy, Refusal, Unclear) as error:
@@ -554,7 +555,9 @@ class Steps:
         ready_at, slow = self._estimates.of(begun, report.fraction, now=now)
         ready_at = None if ready_at is None else self._on_the_wall(ready_at)
         waits = report.stage is Stage.WAITING
-        glimpse = Glimpse(waits_there=waits, fraction=report.fraction, ready_at=ready_at, slow=slow)
+        glimpse = Progress(
+            waits_there=waits, fraction=report.fraction, ready_at=ready_at, slow=slow
+        )
         if glimpse != self.glimpses.get(job.id):
             self.glimpses[job.id] = glimpse
             self._screen.show(job, glimpse)

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bot.catalog.models import pixels
+from bot.catalog.model import pixels
 from bot.media.decode import Decoded
 from bot.media.probe import MediaError, sniff
 from storage import Brief, Mode

@@ -16,10 +16,11 @@ from bot.jobs.billing import billed
 from bot.jobs.callbacks import Callbacks
 from bot.jobs.estimates import Estimates
 from bot.jobs.failover import Alternative, nobody
-from bot.jobs.presenter import Glimpse, Screen
+from bot.jobs.presenter import Presenter
 from bot.jobs.results import Results
-from bot.jobs.slots import Places
+from bot.jobs.slots import Slots
 from bot.jobs.steps import CARD_WITHIN, POSTED, Save, Steps, no_room
+from bot.progress import Progress
 from bot.providers import Provider
 from storage import MOVES, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
 
@@ -45,7 +46,7 @@ class Worker:
         self,
         store: Store,
         providers: Mapping[str, Provider],
-        screen: Screen,
+        screen: Presenter,
         *,
         data: Path,
         link: Callable[[Job, Input], Awaitable[str]],
@@ -62,7 +63,7 @@ class Worker:
         self._usd_per_credit = usd_per_credit
         self._clock = store.clock.now
         self._estimates = Estimates(store.jobs)
-        self._places = Places(providers, screen, call=self.wake)
+        self._places = Slots(providers, screen, call=self.wake)
         self._steps = Steps(
             store,
             providers,
@@ -105,10 +106,10 @@ class Worker:
         """Try again what could not be posted: we are connected anew."""
         self._post_owed(RECONNECTED)
 
-    def glimpse(self, job: Job) -> Glimpse:
+    def glimpse(self, job: Job) -> Progress:
         """What is known of *job* right now."""
         waiting = self._places.glimpse(job)
-        return waiting or self._steps.glimpses.get(job.id, Glimpse())
+        return waiting or self._steps.glimpses.get(job.id, Progress())
 
     def typical(self, provider: str, model: str) -> float | None:
         """See `Crew.typical`."""
@@ -133,7 +134,7 @@ class Worker:
                 self._schedule.plan(late.id, latest)
         for ended in await self._jobs.ended(since=self._clock() - FRESH):
             # Whoever ran before may have died between an ending and its card.
-            self._screen.show(ended, Glimpse())
+            self._screen.show(ended, Progress())
 
     async def run(self) -> None:
         """Work until `stop`. A step that fails unexpectedly hurts only its own job."""
@@ -241,7 +242,7 @@ class Worker:
         if job is None or self._steps.next_look(job) is None:
             if job is not None:
                 self._places.let_go(job)
-                self._screen.show(job, Glimpse())
+                self._screen.show(job, Progress())
             return None
         self._places.seen(job)
         if job.state is not State.QUEUED:

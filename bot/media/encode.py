@@ -11,9 +11,9 @@ from bot.media.decode import Clip, Decoded, Picture
 from bot.media.ffmpeg import H264_AAC, Graph, rate
 from bot.media.probe import run
 
-__all__ = ["Canvas", "Progress", "all_of", "encode", "heard", "patience", "turn"]
+__all__ = ["Canvas", "OnProgress", "all_of", "encode", "heard", "patience", "turn"]
 
-Progress = Callable[[float], None]
+OnProgress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ async def encode(
     seconds: float,
     canvas: Canvas,
     *options: str,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> None:
     """Write *streams* as a clip. One at a time: two at once would only take twice as long each."""
     writing = ("-r", rate(canvas.fps), *H264_AAC, *options)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.atomic import whole
-from bot.media.encode import Canvas, Progress, encode, heard
+from bot.media.encode import Canvas, OnProgress, encode, heard
 from bot.media.ffmpeg import QUALITY, Graph
 from bot.media.probe import Clip, MediaError, demuxer, with_picture
 
@@ -17,7 +17,7 @@ async def join(
     *,
     like: int = 0,
     overlap: int = 0,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> None:
     """Write *clips* one after the other to *to*, in the size and rate of the one numbered *like*.
 
@@ -83,7 +83,7 @@ async def replace_part(
     start: float,
     picture: bool = True,
     sound: bool = True,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> None:
     """Write *clip* to *to*, with *part* in place of what it has from *start* on.
 
@@ -172,7 +172,7 @@ async def _joined(
     seconds: float,
     *,
     sound: bool,
-    progress: Progress | None,
+    progress: OnProgress | None,
 ) -> None:
     """Write the pieces, each a picture and perhaps a sound, one after the other."""
     pieces = len(streams) // (2 if sound else 1)

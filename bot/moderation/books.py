@@ -27,7 +27,7 @@ def _said(repeats: int) -> str:
     return f" Orders were sent again {times} after it answered “not now”; look at its own list."
 
 
-class Audit:
+class BooksCheck:
     """The bot's own bookkeeper."""
 
     def __init__(self, studio: Studio, *, usd_per_credit: Decimal = Decimal("0.01")) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 from bot.errors import Refusal
 from bot.media.assemble import PIECE
-from bot.orders.orders import LIVE, PARKED, Place, Studio
+from bot.orders.access import require
+from bot.orders.orders import LIVE, PARKED, Studio
 from bot.orders.prompt_rules import accepted
+from bot.orders.requester import Requester
 from bot.orders.server_rules import RULES_MAX
 from bot.words.text import inert, number, one_line, typed
 from storage import (
@@ -37,10 +39,15 @@ from storage import (
 from storage.periods import day_at, span, zone_named
 
 CREDITS_MAX = 1_000_000_000
+
 DAY = 86_400.0
+
 UNLIMITED, DEFAULT = "unlimited", "default"
+
 TRIES = 5  #: tries of a decision while the job is written to for other reasons
+
 MOVED_ON = "#{} moved on just now; look again."
+
 AUDITED = 12  #: lines of the audit on a page
 
 
@@ -100,7 +107,7 @@ class Office:
 
     # Limits.
 
-    async def overview(self, place: Place) -> Overview:
+    async def overview(self, place: Requester) -> Overview:
         """The server's limits."""
         require(place)
         return Overview(
@@ -111,7 +118,7 @@ class Office:
             reached=await self._moderation.budget_reached(place.guild_id),
         )
 
-    async def person(self, place: Place, user_id: int, roles: frozenset[int]) -> Person:
+    async def person(self, place: Requester, user_id: int, roles: frozenset[int]) -> Person:
         """What holds for one member with these roles."""
         require(place)
         blocks = await self._moderation.blocks(place.guild_id)
@@ -125,7 +132,7 @@ class Office:
 
     async def set_quota(
         self,
-        place: Place,
+        place: Requester,
         whose: Whose,
         amount: str,
         period: Period,
@@ -148,7 +155,7 @@ class Office:
         await self._moderation.set_rule(by, whose, credits_of(amount), period, **ids)
         return True
 
-    async def limit(self, place: Place, changes: dict[str, Any], *, why: str = "") -> Server:
+    async def limit(self, place: Requester, changes: dict[str, Any], *, why: str = "") -> Server:
         """Change other limits or settings: fields of `Server`; None for the default."""
         try:
             server = await self._moderation.set_server(_by(place, why), **changes)
@@ -158,14 +165,20 @@ class Office:
         return server
 
     async def grant(
-        self, place: Place, user_id: int, amount: int, *, days: float | None = None, why: str = ""
+        self,
+        place: Requester,
+        user_id: int,
+        amount: int,
+        *,
+        days: float | None = None,
+        why: str = "",
     ) -> Grant:
         """Give somebody credits on top of their quota, for some days or for good."""
         lasts = None if days is None else days * DAY
         return await self._moderation.grant(_by(place, why), user_id, amount, lasts=lasts)
 
     async def withdraw(
-        self, place: Place, user_id: int, grant_id: int | None = None, *, why: str = ""
+        self, place: Requester, user_id: int, grant_id: int | None = None, *, why: str = ""
     ) -> int:
         """Take back what is left of somebody's grant, or of all; how many credits it was."""
         gone = await self._moderation.withdraw(_by(place, why), user_id, grant_id)
@@ -173,12 +186,12 @@ class Office:
             raise Refusal(f"<@{user_id}> has no such grant with anything left.")
         return sum(each.left for each in gone)
 
-    async def reset(self, place: Place, user_id: int, *, why: str = "") -> int:
+    async def reset(self, place: Requester, user_id: int, *, why: str = "") -> int:
         """Begin somebody's quota anew; how much they had used."""
         return await self._moderation.reset(_by(place, why), user_id)
 
     async def block(
-        self, place: Place, user_id: int, *, days: float | None = None, why: str
+        self, place: Requester, user_id: int, *, days: float | None = None, why: str
     ) -> None:
         """Take no orders from somebody, for some days or until unblocked."""
         if user_id == place.user_id:
@@ -186,18 +199,18 @@ class Office:
         lasts = None if days is None else days * DAY
         await self._moderation.block(_by(place, why), user_id, lasts=lasts)
 
-    async def unblock(self, place: Place, user_id: int, *, why: str = "") -> None:
+    async def unblock(self, place: Requester, user_id: int, *, why: str = "") -> None:
         """Take orders from somebody again."""
         if not await self._moderation.unblock(_by(place, why), user_id):
             raise Refusal(f"<@{user_id}> is not blocked.")
 
-    async def audit(self, place: Place, *, before: int | None = None) -> list[Change]:
+    async def audit(self, place: Requester, *, before: int | None = None) -> list[Change]:
         """Who changed what, newest first, a page and one more line to know of a next page."""
         require(place)
         return await self._moderation.audit(place.guild_id, limit=AUDITED + 1, before=before)
 
     async def report(
-        self, place: Place, period: str, *, first: str | None = None, last: str | None = None
+        self, place: Requester, period: str, *, first: str | None = None, last: str | None = None
     ) -> Report:
         """What was spent in a named period ("this week", "30 days", …) or between two dates."""
         require(place)
@@ -240,21 +253,21 @@ class Office:
 
     # Orders.
 
-    async def pause(self, place: Place, why: str) -> None:
+    async def pause(self, place: Requester, why: str) -> None:
         """Take no orders; those under way go on."""
         await self._moderation.pause(_by(place, why))
 
-    async def resume(self, place: Place, *, past_budget: bool = False) -> Server:
+    async def resume(self, place: Requester, *, past_budget: bool = False) -> Server:
         """Take orders again, past a used-up budget if there is one, or in any case."""
         return await self._moderation.resume(_by(place), past_budget=past_budget)
 
-    async def queue(self, place: Place) -> tuple[list[Job], int]:
+    async def queue(self, place: Requester) -> tuple[list[Job], int]:
         """What is under way here, the oldest first, and how many there are in all."""
         require(place)
         jobs = await self._studio.queue(place=place)
         return jobs, await self._jobs.count(place.guild_id, LIVE)
 
-    async def front(self, place: Place, job_id: int) -> Job:
+    async def front(self, place: Requester, job_id: int) -> Job:
         """Let a waiting job go before all others of its provider."""
         by = _by(place)
         await self._studio.show(job_id, place=place)
@@ -263,12 +276,12 @@ class Office:
             raise Refusal(f"#{job_id} does not wait any more.")
         return job
 
-    async def cancel(self, place: Place, job_id: int) -> Job:
+    async def cancel(self, place: Requester, job_id: int) -> Job:
         """Stop somebody's job."""
         require(place)
         return await self._studio.cancel(job_id, place=place)
 
-    async def undelivered(self, place: Place) -> tuple[list[Job], int]:
+    async def undelivered(self, place: Requester) -> tuple[list[Job], int]:
         """Clips that were made and could not be posted, oldest first, and how many in all."""
         require(place)
         states = {State.UNDELIVERED}
@@ -277,7 +290,7 @@ class Office:
         )
         return jobs, await self._jobs.count(place.guild_id, states)
 
-    async def post(self, place: Place, job_id: int, *, here: bool) -> Job:
+    async def post(self, place: Requester, job_id: int, *, here: bool) -> Job:
         """Post an undelivered clip again: where it was to go, or *here*, where this is asked."""
         by = _by(place)
         job = await self._studio.show(job_id, place=place)
@@ -289,7 +302,7 @@ class Office:
             by, job, change, "post", thread_id=place.channel_id if here else None
         )
 
-    async def trouble(self, place: Place) -> Trouble:
+    async def trouble(self, place: Requester) -> Trouble:
         """What only a moderator can decide."""
         require(place)
         return Trouble(
@@ -300,7 +313,7 @@ class Office:
             suspense=await self._servers.suspense(place.guild_id),
         )
 
-    async def look_again(self, place: Place, job_id: int) -> Job:
+    async def look_again(self, place: Requester, job_id: int) -> Job:
         """Ask the provider about a parked job, where it is known by which name to ask."""
         by = _by(place)
         job = await self._parked(place, job_id)
@@ -319,7 +332,7 @@ class Office:
             )
         return await self._move(by, job, change, "check again")
 
-    async def retry(self, place: Place, job_id: int, *, why: str = "") -> Job:
+    async def retry(self, place: Requester, job_id: int, *, why: str = "") -> Job:
         """Order a parked job anew. If the provider did take it before, both are paid."""
         by = _by(place, why)
         job = await self._parked(place, job_id)
@@ -328,7 +341,7 @@ class Office:
         change = replace(fresh, remote_id=None, result_url=None, file=None, cost=None)
         return await self._move(by, job, change, "retry")
 
-    async def close(self, place: Place, job_id: int, *, why: str = "") -> Job:
+    async def close(self, place: Requester, job_id: int, *, why: str = "") -> Job:
         """Give a parked job up. Its person pays nothing; what it may have cost is in suspense."""
         by = _by(place, why)
         job = await self._parked(place, job_id)
@@ -336,20 +349,20 @@ class Office:
         change = job.to(State.CLOSED, now=now, due_at=now, billed=job.charged)
         return await self._move(by, job, change, "close")
 
-    async def clear(self, place: Place, job_id: int, attempt: int, *, billed: bool) -> None:
+    async def clear(self, place: Requester, job_id: int, attempt: int, *, billed: bool) -> None:
         """Say what an attempt in suspense turned out to be, by the provider's own list."""
         if not await self._moderation.clear(_by(place), job_id, attempt, billed=billed):
             raise Refusal(f"There is nothing in suspense for #{job_id} here.")
 
     # Words.
 
-    async def prompt_rules(self, place: Place) -> tuple[list[PromptRule], list[PromptHit]]:
+    async def prompt_rules(self, place: Requester) -> tuple[list[PromptRule], list[PromptHit]]:
         """The server's prompt rules, and who met them lately."""
         require(place)
         rules = await self._servers.prompt_rules(place.guild_id)
         return rules, await self._servers.prompt_hits(place.guild_id)
 
-    async def forbid(self, place: Place, kind: str, text: str) -> PromptRule:
+    async def forbid(self, place: Requester, kind: str, text: str) -> PromptRule:
         """Refuse prompts that hold a word or a pattern."""
         by = _by(place)
         text = await accepted(kind, text)
@@ -360,14 +373,14 @@ class Office:
             raise Refusal("That is a rule already.")
         return rule
 
-    async def allow(self, place: Place, rule_id: int) -> PromptRule:
+    async def allow(self, place: Requester, rule_id: int) -> PromptRule:
         """Remove a prompt rule."""
         rule = await self._servers.remove_prompt_rule(_by(place), rule_id)
         if rule is None:
             raise Refusal("There is no such prompt rule here.")
         return rule
 
-    async def _parked(self, place: Place, job_id: int) -> Job:
+    async def _parked(self, place: Requester, job_id: int) -> Job:
         job = await self._studio.show(job_id, place=place)
         if job.state not in PARKED:
             raise Refusal(f"#{job_id} does not wait for a decision any more.")
@@ -394,12 +407,6 @@ class Office:
         else:
             raise Refusal(MOVED_ON.format(job.id))
         return saved
-
-
-def require(place: Place) -> None:
-    """Refuse whoever may not manage the server."""
-    if not place.moderator:
-        raise Refusal("Only moderators can do this: people who may manage this server.")
 
 
 def limit_of(
@@ -470,6 +477,6 @@ def dated(text: str) -> date:
         raise Refusal(f"{typed(text)} is not a date; write it like 2026-11-21.") from None
 
 
-def _by(place: Place, why: str = "") -> By:
+def _by(place: Requester, why: str = "") -> By:
     require(place)
     return By(guild_id=place.guild_id, actor_id=place.user_id, why=one_line(why))

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from bot.catalog.models import MODE_WORDS
-from bot.chat.messages import TITLES, repeats
 from bot.moderation.desk import Overview, Person, Report, Trouble
+from bot.words.clips import TITLES, repeats
 from bot.words.limits import in_words
+from bot.words.modes import MODE_WORDS
 from bot.words.text import elide, inert, number, whole_lines
 from storage import (
     Grant,

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from bot.errors import Refusal
-from bot.files.cache import Shelf
+from bot.files.cache import ClipCache
 from bot.moderation import tables
-from bot.orders.orders import Place, Studio
+from bot.orders.orders import Studio
+from bot.orders.requester import Requester
 from storage import Forgotten, IllegalMove, Stale, Standing, State, Use
 from storage.periods import day_at, zone_named
 
@@ -30,13 +31,13 @@ class Own:
     """A person's own figures and rights."""
 
     def __init__(
-        self, studio: Studio, *, shelf: Shelf, clock: Callable[[], float] = time.time
+        self, studio: Studio, *, shelf: ClipCache, clock: Callable[[], float] = time.time
     ) -> None:
         self._store = studio.store
         self._shelf = shelf
         self._clock = clock
 
-    async def usage(self, place: Place) -> Usage:
+    async def usage(self, place: Requester) -> Usage:
         """What is left, what runs, and the last 30 days, from the ledger."""
         server = await self._store.policy.server(place.guild_id)
         today = day_at(self._clock(), zone_named(server.zone))
@@ -52,7 +53,7 @@ class Own:
             ),
         )
 
-    async def table(self, place: Place) -> bytes:
+    async def table(self, place: Requester) -> bytes:
         """One's own clips in this server as CSV, with what the ledger says each cost."""
         jobs = await self._store.jobs.of(guild_id=place.guild_id, user_id=place.user_id, limit=None)
         spent = await self._store.servers.spent(place.guild_id, user_id=place.user_id)

@@ -6,7 +6,7 @@ A number is never read in two ways at one place, because a retake of the wrong c
 import re
 
 from bot.errors import Refusal
-from bot.orders.orders import Place
+from bot.orders.requester import Requester
 from bot.words.text import typed
 from storage import Take
 from storage.takes import Takes
@@ -19,7 +19,7 @@ def looks_like_one(name: str) -> bool:
     return _NAME.fullmatch(name.strip()) is not None
 
 
-async def clip_named(name: str, *, place: Place, takes: Takes) -> int:
+async def clip_named(name: str, *, place: Requester, takes: Takes) -> int:
     """The number, in its server, of the clip that *name* means at *place*.
 
     In a thread a plain number is the thread's take, and nothing else; elsewhere it is the

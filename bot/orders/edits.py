@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
 
-from bot.catalog.models import Model, Unfit, listed
-from bot.chat import messages
+from bot.catalog.model import Model, Unfit
 from bot.errors import Refusal
-from bot.files.cache import Shelf
+from bot.files.cache import ClipCache
 from bot.media.join import side_by_side
 from bot.media.probe import MediaError, last_frame, picture_size, poster
 from bot.orders.inputs import Source
-from bot.orders.orders import CHOOSERS, Place, Quote, Studio
+from bot.orders.orders import Studio
 from bot.orders.presets import CHOICES, Presets
+from bot.orders.quote import CHOOSERS, Quote
+from bot.orders.requester import Requester
+from bot.words.clips import added
+from bot.words.numbers import listed
 from bot.words.text import clean, number
 from storage import (
     ENDED,
@@ -95,7 +98,7 @@ class Part:
         return self.start is None and self.end is None and self.replace in (None, "both")
 
 
-class Versions:
+class Edits:
     """The verbs of a take. Everything it says no to is a `Refusal`."""
 
     def __init__(
@@ -103,7 +106,7 @@ class Versions:
         studio: Studio,
         *,
         data: Path,
-        shelf: Shelf,
+        shelf: ClipCache,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._studio = studio
@@ -124,11 +127,11 @@ class Versions:
             raise Refusal(f"There is no clip #{id} here.")
         return take
 
-    async def finished(self, id: int, *, place: Place) -> Job:
+    async def finished(self, id: int, *, place: Requester) -> Job:
         """A clip of this server whose file is there to be worked with, by who may know of it."""
         return await self.ready(id, Verb.SHOW, place=place)
 
-    async def ready(self, id: int, verb: Verb, *, place: Place) -> Job:
+    async def ready(self, id: int, verb: Verb, *, place: Requester) -> Job:
         """A clip of this server that has what *verb* needs, for who may know of it.
 
         Raises `Refusal` for any other.
@@ -148,7 +151,7 @@ class Versions:
             raise Refusal(f"The file of #{id} is not kept any more; 🎲 makes it anew.")
         return job
 
-    async def may_change(self, job: Job, place: Place) -> None:
+    async def may_change(self, job: Job, place: Requester) -> None:
         """Refuse who may not retake or extend other people's clips in this server."""
         await self._studio.may_change(job, place)
 
@@ -159,7 +162,7 @@ class Versions:
         job: Job,
         *,
         request: str,
-        place: Place,
+        place: Requester,
         part: Part,
         prompt: str | None = None,
         provider: str | None = None,
@@ -204,7 +207,7 @@ class Versions:
         job: Job,
         *,
         request: str,
-        place: Place,
+        place: Requester,
         seconds: int | None = None,
         direction: str | None = None,
         prompt: str | None = None,
@@ -245,7 +248,7 @@ class Versions:
         same = job.brief.but(seed=None, parent=job.id, relation=Relation.VARIATION)
         return self._nearest(same, *self._makers(job), request)
 
-    async def hdr(self, job: Job, *, request: str, place: Place) -> Quote:
+    async def hdr(self, job: Job, *, request: str, place: Requester) -> Quote:
         """A wider dynamic range, by whoever can give it."""
         clip = await self.clip(job, place)
         wish = Brief(mode=Mode.HDR, video=clip, parent=job.id, relation=Relation.HDR)
@@ -263,7 +266,7 @@ class Versions:
         job: Job,
         *,
         request: str,
-        place: Place,
+        place: Requester,
         changes: dict[str, object],
         preset: Preset | None = None,
         provider: str | None = None,
@@ -300,7 +303,7 @@ class Versions:
         return self._nearest(wish, provider, model, request, keep=changes)
 
     async def _done_here(
-        self, wish: Brief, *, place: Place, provider: str | None, request: str
+        self, wish: Brief, *, place: Requester, provider: str | None, request: str
     ) -> Quote:
         """An extension or retake by a *provider* that makes none by itself."""
         of = wish.video.take if wish.video is not None else None
@@ -333,7 +336,7 @@ class Versions:
         )
 
     async def order(
-        self, quote: Quote, *, request: str, place: Place, confirmed: bool = False
+        self, quote: Quote, *, request: str, place: Requester, confirmed: bool = False
     ) -> tuple[Job, bool]:
         """Order what was quoted; the person who acts pays.
 
@@ -350,7 +353,7 @@ class Versions:
 
     async def defaults(self, job: Job) -> tuple[str, str]:
         """What the reactions for a retake and an extension would do with a clip, in words."""
-        place = Place(guild_id=job.guild_id, channel_id=job.channel_id, user_id=job.user_id)
+        place = Requester(guild_id=job.guild_id, channel_id=job.channel_id, user_id=job.user_id)
         request = f"defaults:{job.id}"
         retake, extend = "retake it all", "extend it"
         try:
@@ -384,7 +387,7 @@ class Versions:
         """Mark a take, or no longer; how many people do."""
         return await self._takes.favourite(job.id, user_id, at=self._clock() if on else None)
 
-    async def sign_off(self, job: Job, place: Place, *, on: bool) -> int:
+    async def sign_off(self, job: Job, place: Requester, *, on: bool) -> int:
         """Approve a take, for those whom the server made reviewers, and moderators."""
         reviewers = (await self._policy.server(place.guild_id)).reviewers
         if not place.moderator and reviewers not in place.roles:
@@ -393,7 +396,7 @@ class Versions:
             raise Refusal(f"Only <@&{reviewers}> and moderators approve takes here.")
         return await self._takes.sign_off(job.id, place.user_id, at=self._clock() if on else None)
 
-    async def remove(self, id: int, *, place: Place) -> Take:
+    async def remove(self, id: int, *, place: Requester) -> Take:
         """Take a clip down, or stop it, for its person or a moderator.
 
         The file stays until its time: `/video show` brings it back.
@@ -410,7 +413,7 @@ class Versions:
         await self._studio.store.servers.take_down(by, take.job, hidden_by=place.user_id)
         return take
 
-    async def revive(self, id: int, *, place: Place) -> Job:
+    async def revive(self, id: int, *, place: Requester) -> Job:
         """A clip to be posted again, also after it was taken down."""
         job = await self.finished(id, place=place)
         take = await self.find(id, guild_id=place.guild_id)
@@ -545,7 +548,7 @@ class Versions:
 
     # Small things.
 
-    async def clip(self, job: Job, place: Place) -> Input:
+    async def clip(self, job: Job, place: Requester) -> Input:
         """A take as an input: how long it is, how large. It never changes, so it is read once."""
         if job.id in self._read:
             return self._read[job.id]
@@ -588,7 +591,7 @@ class Versions:
         return self._data / (job.file or "")
 
     @staticmethod
-    def _may_revive(take: Take, place: Place) -> bool:
+    def _may_revive(take: Take, place: Requester) -> bool:
         """What a moderator took down, only moderators bring back."""
         return place.moderator or take.hidden_by == take.job.user_id
 
@@ -625,7 +628,7 @@ def _retaken(brief: Brief) -> str:
     if plan is not None and plan.place == "part":
         return f"its part at {number(plan.start)}–{number(plan.start + (plan.seconds or 0))} s"
     if brief.duration and (plan is not None or brief.mode is Mode.EXTEND):
-        return messages.added(brief)
+        return added(brief)
     return "it all"
 
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from bot.catalog.formats import FORMATS, type_word, types, wanted
 from bot.errors import Busy, Refusal
 from bot.files.fetch import Fetcher
 from bot.media.decode import decode
-from bot.media.formats import FORMATS, type_word, types, wanted
 from bot.media.pictures import stand_upright
 from bot.media.probe import MediaError, last_frame, picture_size, sniff, soundtrack, with_picture
 from storage import DiskTrouble, Input, Job

@@ -5,27 +5,21 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
 
-from bot.catalog.models import (
-    Capability,
-    Model,
-    Unfit,
-    complete,
-    in_credits,
-    least_usd,
-    listed,
-    outline,
-    usd,
-)
+from bot.catalog.complete import complete, outline
+from bot.catalog.model import Capability, Model, Unfit
+from bot.catalog.price import in_credits, least_usd, usd
 from bot.errors import Busy, Refusal
-from bot.jobs.presenter import Glimpse
 from bot.orders.inputs import KINDS, LARGEST, Inputs, Source
-from bot.orders.server_rules import Choice, HouseRules
+from bot.orders.quote import AUTO, CHOOSERS, FASTEST, Costly, Limited, Quote
+from bot.orders.requester import Requester
+from bot.orders.server_rules import Choice, ServerRules
+from bot.progress import Progress
 from bot.providers import Provider
-from bot.words.limits import said
+from bot.words.numbers import listed
 from bot.words.text import clean, typed
 from storage import (
     Admitted,
@@ -48,14 +42,15 @@ from storage import (
     Whose,
 )
 
-AUTO, CHEAPEST, FASTEST = "auto", "cheapest", "fastest"
-CHOOSERS = (AUTO, CHEAPEST, FASTEST)  #: what may be said instead of a provider's name
 HALTED = (
     "No orders are taken at the moment: the books of this bot do not add up. "
     "Its operator has been told; nothing was charged."
 )
+
 CHANGES = 5  #: times that the rules may change while an order is checked, before it is refused
+
 LONG = 2.0  #: seconds after which what is known of a person is asked again
+
 LIVE = frozenset(
     {
         State.QUEUED,
@@ -68,84 +63,10 @@ LIVE = frozenset(
     }
 )
 
-
-def _unknown(_channel_id: int) -> bool | None:
-    return None
-
-
 PARKED = frozenset({State.UNCLEAR, State.REVIEW})  #: these wait for a person, not for a provider
+
 #: The states of a clip under way, the later the nearer to its end.
 _ALONG = [State.QUEUED, State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
-    """What would be made, by whom, for how much."""
-
-    provider: Provider
-    model: Model
-    brief: Brief
-    usd: Decimal
-    price: int  #: credits
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where something is asked for, and by whom."""
-
-    guild_id: int
-    channel_id: int
-    user_id: int
-    parent_id: int | None = None  #: the channel that a thread belongs to
-    roles: frozenset[int] = frozenset()  #: the person's, for what they may spend
-    moderator: bool = False  #: whether they may manage the server
-    #: Whether the person may read a channel; None where Discord has not told us of it.
-    sees: Callable[[int], bool | None] = field(default=_unknown, repr=False, compare=False)
-    #: Asks Discord who they are by now; None where it is not known how. Raises `Refusal` for
-    #: who may not order there any more.
-    now: Callable[["Place"], Awaitable["Place"]] | None = field(
-        default=None, repr=False, compare=False
-    )
-
-    async def as_of_now(self) -> "Place":
-        """The same person with the roles and rights that they have by now."""
-        return await self.now(self) if self.now is not None else self
-
-    @property
-    def home_id(self) -> int:
-        """The channel, also from within one of its threads."""
-        return self.channel_id if self.parent_id is None else self.parent_id
-
-
-class Limited(Refusal):
-    """A limit says no. *refused* is which, *quote* what was asked for; None where its inputs
-    were not even fetched, and *least* is what it costs at least, in credits."""
-
-    def __init__(
-        self, refused: Refused, quote: Quote | None, *, least: int = 0, more: str = ""
-    ) -> None:
-        price = quote.price if quote is not None else least
-        super().__init__(f"{said(refused, price)} {more}".strip())
-        self.refused = refused
-        self.quote = quote
-
-
-class Costly(Refusal):
-    """The server wants a second yes to an order as dear as *quote*."""
-
-    def __init__(self, quote: Quote, above: int) -> None:
-        super().__init__(
-            f"This clip costs {quote.price:,} credits; above {above:,} this server asks once more."
-        )
-        self.quote = quote
-
-
-class Asks(Costly):
-    """An order that wants a second yes, for the reason that *sentence* gives."""
-
-    def __init__(self, quote: Quote, sentence: str) -> None:
-        Refusal.__init__(self, sentence)
-        self.quote = quote
 
 
 class Crew(Protocol):
@@ -159,7 +80,7 @@ class Crew(Protocol):
         """Try again what could not be posted: we are connected anew."""
         ...
 
-    def glimpse(self, job: Job) -> Glimpse:
+    def glimpse(self, job: Job) -> Progress:
         """What is known of *job* beyond its row."""
         ...
 
@@ -202,7 +123,7 @@ class Studio:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
-        self.rules = HouseRules(store)
+        self.rules = ServerRules(store)
         self.has_room: Callable[[], None] = lambda: None  #: refuses when the disk is nearly full
         #: Brings a file back that made room, or refuses; a file that is used stays.
         self.at_hand: Callable[[str], Awaitable[object]] = _there
@@ -300,7 +221,7 @@ class Studio:
         wish: Brief,
         *,
         request: str,
-        place: Place,
+        place: Requester,
         provider: str | None = None,
         model: str | None = None,
         sources: Mapping[str, Source] | None = None,
@@ -341,7 +262,7 @@ class Studio:
             )
 
     async def _holding(
-        self, place: Place, sources: Mapping[str, Source], holding: AsyncExitStack
+        self, place: Requester, sources: Mapping[str, Source], holding: AsyncExitStack
     ) -> set[str] | None:
         if self._inputs is None:
             return None
@@ -357,7 +278,7 @@ class Studio:
     async def _check(
         self,
         wish: Brief,
-        place: Place,
+        place: Requester,
         chosen: tuple[str | None, str | None],
         built_on: Sequence[int],
     ) -> _Checked:
@@ -381,7 +302,7 @@ class Studio:
     async def _attempt(
         self,
         wish: Brief,
-        place: Place,
+        place: Requester,
         request: str,
         choice: Choice,
         sources: Mapping[str, Source],
@@ -429,7 +350,7 @@ class Studio:
     async def _commit(
         self,
         draft: Job,
-        place: Place,
+        place: Requester,
         chosen: tuple[str | None, str | None],
         *,
         built_on: Sequence[int],
@@ -491,7 +412,7 @@ class Studio:
                     raise await self._limited(refused, place, quote, quote.price)
         raise Busy("The rules of this server are being changed; nothing was ordered. Order again.")
 
-    def _still(self, checked: _Checked, place: Place) -> None:
+    def _still(self, checked: _Checked, place: Requester) -> None:
         """What no row knows, asked when the transaction begins."""
         self._open()
         for channel_id, seen in checked.sights.items():
@@ -499,14 +420,14 @@ class Studio:
                 raise _Moved
 
     async def _limited(
-        self, refused: Refused, place: Place, quote: Quote | None, price: int
+        self, refused: Refused, place: Requester, quote: Quote | None, price: int
     ) -> Limited:
         if refused.limit is Limit.BUDGET:
             self.on_spent(place.guild_id)
         more = await self._next_end(place, refused) if refused.limit is Limit.JOBS else ""
         return Limited(refused, quote, least=price, more=more)
 
-    async def _next_end(self, place: Place, refused: Refused) -> str:
+    async def _next_end(self, place: Requester, refused: Refused) -> str:
         """Which clip makes room for another one, and when, as far as that is known."""
         jobs = await self._jobs.of(
             guild_id=place.guild_id,
@@ -535,7 +456,7 @@ class Studio:
         wish: Brief,
         sources: Mapping[str, Source],
         *,
-        place: Place,
+        place: Requester,
         most: Mapping[str, int] | None = None,
         held: set[str] | None = None,
     ) -> Brief:
@@ -593,9 +514,9 @@ class Studio:
         if self._crew is not None:
             self._crew.post_owed()
 
-    def glimpse(self, job: Job) -> Glimpse:
+    def glimpse(self, job: Job) -> Progress:
         """What the crew knows of *job* beyond its row."""
-        return self._crew.glimpse(job) if self._crew is not None else Glimpse()
+        return self._crew.glimpse(job) if self._crew is not None else Progress()
 
     async def placed(
         self, job: Job, *, card_channel_id: int, card_id: int, thread_id: int | None
@@ -605,7 +526,7 @@ class Studio:
             job.id, card_channel_id=card_channel_id, card_id=card_id, thread_id=thread_id
         )
 
-    async def cancel(self, id: int, *, place: Place) -> Job:
+    async def cancel(self, id: int, *, place: Requester) -> Job:
         """Stop a job, for the person who ordered it or a moderator."""
         job = await self.show(id, place=place)
         if job.user_id != place.user_id and not place.moderator:
@@ -640,14 +561,14 @@ class Studio:
             raise Refusal(f"#{id} moved on just now; look at its card and try again.") from None
         return saved
 
-    async def show(self, id: int, *, place: Place) -> Job:
+    async def show(self, id: int, *, place: Requester) -> Job:
         """The job with this number, if who asks may know of it: to others it is not there."""
         job = await self._jobs.get(id, guild_id=place.guild_id)
         if job is None or not await self.may_see(job, place):
             raise Refusal(f"There is no clip #{id} here.")
         return job
 
-    async def queue(self, *, place: Place, limit: int | None = 25) -> list[Job]:
+    async def queue(self, *, place: Requester, limit: int | None = 25) -> list[Job]:
         """What is under way in this server, as far as who asks may see it, oldest first; of all
         that the first *limit* (None: all)."""
         found: list[Job] = []
@@ -661,7 +582,7 @@ class Studio:
                 found.append(job)
         return found
 
-    async def may_see(self, job: Job, place: Place) -> bool:
+    async def may_see(self, job: Job, place: Requester) -> bool:
         """Whether who asks may read where *job* was ordered, or where its clip was posted.
 
         One's own clips, and what is in the thread or channel where one asks, are always seen;
@@ -679,7 +600,7 @@ class Studio:
                 return True
         return False
 
-    async def _sees(self, place: Place, channel_id: int) -> bool:
+    async def _sees(self, place: Requester, channel_id: int) -> bool:
         known = place.sees(channel_id)
         if known is None:  # perhaps a thread that was archived before we connected
             thread = await self.store.takes.thread(channel_id)
@@ -687,7 +608,7 @@ class Studio:
                 known = place.sees(thread.parent_id)
         return known is True
 
-    async def may_build(self, id: int, place: Place) -> Job:
+    async def may_build(self, id: int, place: Requester) -> Job:
         """The clip with this number, for somebody who may make something new of it.
 
         Raises `Refusal` for one that they may not know of, that a moderator took down, or that
@@ -702,7 +623,7 @@ class Studio:
         await self.may_change(take.job, place)
         return take.job
 
-    async def may_change(self, job: Job, place: Place) -> None:
+    async def may_change(self, job: Job, place: Requester) -> None:
         """Refuse who may not retake or extend other people's clips in this server."""
         if job.user_id == place.user_id or place.moderator:
             return
@@ -787,7 +708,7 @@ class Studio:
 def _draft(
     wish: Brief,
     *,
-    place: Place,
+    place: Requester,
     request: str,
     provider: str | None,
     at: float,

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
-from bot.catalog.models import listed
 from bot.errors import Refusal
-from bot.orders.orders import Place, Quote, Studio
+from bot.orders.orders import Studio
+from bot.orders.quote import Quote
+from bot.orders.requester import Requester
+from bot.words.numbers import listed
 from bot.words.text import one_line, typed
 from storage import Brief, By, Job, Mode, Preset
 
@@ -30,7 +32,7 @@ class Presets:
         self._takes = studio.store.takes
         self._clock = clock
 
-    async def save(self, name: str, job: Job, *, place: Place, server: bool) -> Preset:
+    async def save(self, name: str, job: Job, *, place: Requester, server: bool) -> Preset:
         """Keep the settings of a clip under a name."""
         if server and not place.moderator:
             raise Refusal("Only moderators save presets for the whole server.")
@@ -56,7 +58,7 @@ class Presets:
         await self._takes.save_preset(preset, by=by)
         return preset
 
-    async def find(self, name: str, *, place: Place) -> Preset:
+    async def find(self, name: str, *, place: Requester) -> Preset:
         """The preset of that name: a person's own, else the server's."""
         there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
         wanted = one_line(name).casefold()
@@ -66,7 +68,7 @@ class Presets:
             raise Refusal(f"There is no preset {typed(name)}; choose {names}.")
         return found
 
-    async def delete(self, name: str, *, place: Place, server: bool) -> None:
+    async def delete(self, name: str, *, place: Requester, server: bool) -> None:
         """Forget one of a person's own, or with *server* of the server's."""
         if server and not place.moderator:
             raise Refusal("Only moderators delete presets of the server.")

@@ -4,10 +4,12 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from bot.catalog.models import RESOLUTIONS, Capability
+from bot.catalog.model import RESOLUTIONS, Capability
 from bot.errors import Refusal
-from bot.moderation.desk import require
-from bot.orders.orders import Asks, Costly, Limited, Place, Quote, Studio
+from bot.orders.access import require
+from bot.orders.orders import Studio
+from bot.orders.quote import Asks, Costly, Limited, Quote
+from bot.orders.requester import Requester
 from bot.words.limits import in_words
 from storage import Brief, By, Grant, Job, Limit, Mode, Offer, RefusedOrder
 
@@ -32,7 +34,7 @@ class Refusals:
         self._policy = studio.store.policy
         self._moderation = studio.store.moderation
 
-    async def keep(self, error: Limited | Costly, place: Place) -> RefusedOrder | None:
+    async def keep(self, error: Limited | Costly, place: Requester) -> RefusedOrder | None:
         """Keep an order that a moderator, or its person, can still do something about."""
         quote, fits = error.quote, None
         if quote is None:
@@ -58,7 +60,7 @@ class Refusals:
             )
         )
 
-    async def order(self, refused_id: int, place: Place, *, less: bool) -> tuple[Job, bool]:
+    async def order(self, refused_id: int, place: Requester, *, less: bool) -> tuple[Job, bool]:
         """Order what was refused, or with *less* what would have fitted; once each."""
         refused = await self.mine(refused_id, place)
         offer = refused.fits if less else refused.wanted
@@ -82,7 +84,7 @@ class Refusals:
             confirmed=True,
         )
 
-    async def mine(self, refused_id: int, place: Place) -> RefusedOrder:
+    async def mine(self, refused_id: int, place: Requester) -> RefusedOrder:
         """A refused order of the person who asks; nobody else's."""
         refused = await self._servers.refused(refused_id, guild_id=place.guild_id)
         if refused is None or refused.user_id != place.user_id:
@@ -93,7 +95,7 @@ class Refusals:
         """Note that the moderators were asked. False if they were before."""
         return await self._servers.ask(refused.id, guild_id=refused.guild_id)
 
-    async def grant(self, place: Place, refused_id: int, clips: int) -> Answered:
+    async def grant(self, place: Requester, refused_id: int, clips: int) -> Answered:
         """Give its person credits for so many such clips; past the budget, open the budget."""
         require(place)
         refused = await self._open(refused_id, place)
@@ -109,7 +111,7 @@ class Refusals:
             raise Refusal(ANSWERED)
         return Answered(order=replace(refused, answer="granted"), grant=grant)
 
-    async def deny(self, place: Place, refused_id: int) -> Answered:
+    async def deny(self, place: Requester, refused_id: int) -> Answered:
         """Say no, on record."""
         require(place)
         refused = await self._open(refused_id, place)
@@ -119,7 +121,7 @@ class Refusals:
             raise Refusal(ANSWERED)
         return Answered(order=replace(refused, answer="denied"), grant=None)
 
-    async def _open(self, refused_id: int, place: Place) -> RefusedOrder:
+    async def _open(self, refused_id: int, place: Requester) -> RefusedOrder:
         refused = await self._servers.refused(refused_id, guild_id=place.guild_id)
         if refused is None:
             raise Refusal("That request is not there any more.")

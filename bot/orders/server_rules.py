@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.catalog.models import listed
 from bot.errors import Private, Refusal
 from bot.orders.prompt_rules import PromptRules, TooSlow, Unusable
+from bot.words.numbers import listed
 from storage import PromptRule, Store, Terms
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Choice:
     confirm_above: int | None  #: credits
 
 
-class HouseRules:
+class ServerRules:
     """Asked before an order is priced. What it says no to is a `Refusal`, and costs nothing."""
 
     def __init__(self, store: Store) -> None:

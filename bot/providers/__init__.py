@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from bot.catalog.models import Model
+from bot.catalog.model import Model
 from storage import Brief, Input
 
 __all__ = [

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bot.catalog.models import Capability, Model, Price, Shape
+from bot.catalog.model import Capability, Model, Price, Shape
 from bot.setting_words import innermost, said_of
 from bot.settings import BadSetting
 

@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr
 
-from bot.catalog.models import Accepts, Capability, Model, Price, Shape, listed
+from bot.catalog.model import Accepts, Capability, Model, Price, Shape
 from bot.errors import Failure, Refusal, Unclear
 from bot.files.fetch import Fetcher
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
+from bot.words.numbers import listed
 from bot.words.text import typed
 from storage import Brief, Lora, Mode
 

@@ -18,11 +18,11 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from bot.catalog.models import ANY, ASPECTS, RESOLUTIONS, Accepts, Capability, Model, Price, Shape
+from bot.catalog.formats import types
+from bot.catalog.model import ANY, ASPECTS, RESOLUTIONS, Accepts, Capability, Model, Price, Shape
 from bot.errors import Busy, Failure, Refusal
 from bot.machine_trouble import trouble_of
 from bot.media.ffmpeg import FfmpegError
-from bot.media.formats import types
 from bot.media.probe import MediaError
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
 from bot.providers._preview.look import CAMERA

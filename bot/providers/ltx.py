@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
-from bot.catalog.models import ANY, Accepts, Capability, Model, Price, Shape, pixels
+from bot.catalog.model import ANY, Accepts, Capability, Model, Price, Shape, pixels
 from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
 from bot.files.fetch import Fetcher
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
-from bot.catalog.models import Accepts, Capability, Model, Price, Shape
+from bot.catalog.bills import understood
+from bot.catalog.model import Accepts, Capability, Model, Price, Shape
 from bot.errors import Failure, Refusal, Unclear
 from bot.files.fetch import Fetcher
-from bot.jobs.billing import understood
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
 from storage import Brief, Mode
 

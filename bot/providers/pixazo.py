@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, SecretStr
 
 from bot.atomic import whole
-from bot.catalog.models import Accepts, Capability, Model, Price, Shape
+from bot.catalog.model import Accepts, Capability, Model, Price, Shape
 from bot.errors import Failure, Refusal, Unclear
 from bot.files.fetch import Fetcher
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage

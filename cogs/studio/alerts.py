@@ -9,12 +9,13 @@ import discord
 from discord import ui
 from discord.ext import commands
 
-from bot.chat import messages
 from bot.chat.bot import Dailies
 from bot.chat.delivery import nonce
+from bot.chat.mentions import SILENT
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy
 from bot.moderation import tables
+from bot.words.text import elide
 from cogs import _moderators
 from cogs._pressing import button, marked
 from storage import DiskTrouble, Job, Parking, State
@@ -161,7 +162,7 @@ class Alerts(commands.Cog):
             with translated():
                 await place.get_partial_message(parking.message_id or 0).edit(
                     view=_said(tables.decided(job, parking)),
-                    allowed_mentions=messages.SILENT,
+                    allowed_mentions=SILENT,
                 )
         except Denied as error:
             log.info("The message about job %s stays as it is: %s", job.id, error.raw)
@@ -178,7 +179,7 @@ def _said(words: str, parking: Parking | None = None) -> ui.LayoutView:
     """A message to moderators; with *parking*, the buttons that decide what becomes of it."""
     view = ui.LayoutView(timeout=None)
     box: ui.Container[ui.LayoutView] = ui.Container(accent_colour=0xD08B2C)
-    box.add_item(ui.TextDisplay(messages.elide(words, 3900)))
+    box.add_item(ui.TextDisplay(elide(words, 3900)))
     if parking is not None:
         row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
         about, danger = f"{parking.job_id}:{parking.rev}", discord.ButtonStyle.danger

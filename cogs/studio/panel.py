@@ -7,12 +7,14 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot.chat import answering, messages
+from bot.chat import answering
 from bot.chat.bot import Interaction
+from bot.chat.mentions import SILENT
 from bot.chat.trouble import Denied, translated
 from bot.errors import Refusal
 from bot.moderation import tables
 from bot.moderation.desk import UNLIMITED, Overview, credits_of
+from bot.words.text import elide
 from cogs._forms import form, sent
 from cogs._pressing import Waits, button, marked, moderating, pressed
 from cogs.requests import helping
@@ -136,7 +138,7 @@ def _models(
     for provider, model in interaction.client.studio.offers()[:24]:
         options.append(
             discord.SelectOption(
-                label=messages.elide(f"{provider.title} · {model.title}", 100),
+                label=elide(f"{provider.title} · {model.title}", 100),
                 value=f"{provider.name} {model.name}"[:100],
                 default=chosen == (provider.name, model.name),
             )
@@ -279,7 +281,7 @@ async def _greet(interaction: Interaction, channel_id: int) -> None:
             await channel.send(
                 f"{interaction.user.mention} chose this channel: here Dailies asks moderators for "
                 "credits, tells them when the budget runs out, and when a clip waits for them.",
-                allowed_mentions=messages.SILENT,
+                allowed_mentions=SILENT,
             )
     except Denied:
         raise Refusal(

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from discord import ui
 
-from bot.chat import answering, messages
+from bot.chat import answering
 from bot.chat.bot import TOKEN_LASTS, Dailies, Interaction
+from bot.chat.mentions import SILENT
 from bot.chat.trouble import translated
 from bot.errors import Busy, Refusal
 from bot.moderation import tables
+from bot.words.endings import headline
 from cogs._pressing import Waits, button, moderating, pressed
 from cogs.studio.views import Part, page
 from storage import Job, State
@@ -32,7 +34,7 @@ class Live:
     async def open(self, interaction: Interaction) -> None:
         """Answer with the queue, and keep it current."""
         await interaction.response.send_message(
-            view=await queue_page(interaction), ephemeral=True, allowed_mentions=messages.SILENT
+            view=await queue_page(interaction), ephemeral=True, allowed_mentions=SILENT
         )
         opened = self._open.setdefault(interaction.guild_id or 0, [])
         opened.append((self._bot.clock(), interaction))
@@ -59,9 +61,7 @@ class Live:
             try:
                 view = await queue_page(interaction)
                 with translated():
-                    await interaction.edit_original_response(
-                        view=view, allowed_mentions=messages.SILENT
-                    )
+                    await interaction.edit_original_response(view=view, allowed_mentions=SILENT)
             except Busy as busy:  # the next look shows it
                 log.info("An open queue is not current: %s", busy.raw)
             except Refusal:
@@ -84,7 +84,7 @@ async def queue_page(interaction: Interaction) -> ui.LayoutView:
             buttons.append(button("Cancel", "drop", job.id, emoji="✖️"))
         if job.state is State.QUEUED and (glimpse.position or 0) > 1:
             buttons.append(button("To the front", "front", job.id, emoji="⏫"))
-        words = tables.waiting_line(job, messages.headline(job, glimpse))
+        words = tables.waiting_line(job, headline(job, glimpse))
         parts.append((words, buttons))
     return page(parts, beyond=count - len(parts) + 1)
 

@@ -7,10 +7,11 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot.chat import messages
 from bot.chat.bot import Interaction
+from bot.chat.mentions import SILENT
 from bot.moderation import tables
 from bot.orders.prompt_rules import PATTERN_MAX, WORD_MAX
+from bot.words.text import elide
 from cogs._forms import form, sent
 from cogs._pressing import Waits, button, marked, moderating, pressed
 from cogs.studio.views import Part, page, renew
@@ -27,7 +28,7 @@ HELP = {
 async def show(interaction: Interaction) -> None:
     """Answer with the rules, and what can be done to them."""
     await interaction.response.send_message(
-        view=page(await _parts(interaction)), ephemeral=True, allowed_mentions=messages.SILENT
+        view=page(await _parts(interaction)), ephemeral=True, allowed_mentions=SILENT
     )
 
 
@@ -46,9 +47,7 @@ async def _parts(interaction: Interaction) -> list[Part]:
 
 def _menu(rules: Sequence[PromptRule]) -> ui.Select[Any]:
     options = [
-        discord.SelectOption(
-            label=messages.elide(f"{rule.kind}: {rule.text}", 100), value=str(rule.id)
-        )
+        discord.SelectOption(label=elide(f"{rule.kind}: {rule.text}", 100), value=str(rule.id))
         for rule in rules[-REMOVABLE:]
     ]
     return ui.Select(custom_id=marked("allow"), placeholder="Remove a rule", options=options)

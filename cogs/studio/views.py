@@ -5,8 +5,10 @@ from typing import Any
 
 from discord import ui
 
-from bot.chat import answering, messages
+from bot.chat import answering
 from bot.chat.bot import Interaction
+from bot.chat.mentions import SILENT
+from bot.words.text import elide
 
 Part = tuple[str, Sequence[ui.Item[Any]]]  #: words, and the buttons below them
 
@@ -20,7 +22,7 @@ def page(parts: Sequence[Part], *, beyond: int = 0) -> ui.LayoutView:
         if left < 100 or view.total_children_count + len(items) + 2 > 39:
             beyond += len(parts) - shown
             break
-        kept = messages.elide(words, min(left, 2000))
+        kept = elide(words, min(left, 2000))
         left -= len(kept)
         view.add_item(ui.TextDisplay(kept))
         if items:
@@ -41,7 +43,7 @@ async def say(interaction: Interaction, words: str) -> None:
 async def show(interaction: Interaction, parts: Sequence[Part], *, beyond: int = 0) -> None:
     """Answer with all parts; see `page`."""
     await interaction.response.send_message(
-        view=page(parts, beyond=beyond), ephemeral=True, allowed_mentions=messages.SILENT
+        view=page(parts, beyond=beyond), ephemeral=True, allowed_mentions=SILENT
     )
 
 

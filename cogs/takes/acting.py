@@ -6,13 +6,18 @@ from collections.abc import Awaitable
 
 import discord
 
-from bot.chat import answering, board, messages
-from bot.chat.bot import Dailies, Interaction, place_of
+from bot.chat import answering, board
+from bot.chat.bot import Dailies, Interaction
+from bot.chat.card import details
+from bot.chat.mentions import SILENT
 from bot.chat.readers import may_all_read
+from bot.chat.requester import place_of
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
 from bot.orders.edits import Verb
-from bot.orders.orders import Place, Quote
+from bot.orders.quote import Quote
+from bot.orders.requester import Requester
+from bot.words.text import elide
 from cogs._pressing import standing_at
 from cogs.takes.boards import Boards
 from storage import Job, Server
@@ -22,7 +27,7 @@ log = logging.getLogger(__name__)
 _CLIP = re.compile(r"dailies-(\d{1,18})\.(?:mp4|zip)")
 
 
-async def pressed(interaction: Interaction, job_id: int, verb: Verb) -> tuple[Place, Job]:
+async def pressed(interaction: Interaction, job_id: int, verb: Verb) -> tuple[Requester, Job]:
     """Where a button or menu was used, and the clip that it is about.
 
     Raises `Refusal` for a clip of another server, and for one that lacks what *verb* needs.
@@ -60,7 +65,11 @@ async def clip_of(interaction: Interaction, message: discord.Message) -> int:
 
 
 async def order(
-    interaction: Interaction, quoting: Awaitable[Quote], place: Place, *, seen: int | None = None
+    interaction: Interaction,
+    quoting: Awaitable[Quote],
+    place: Requester,
+    *,
+    seen: int | None = None,
 ) -> None:
     """Order what *quoting* comes to, and answer with its card; meanwhile with "thinking…".
 
@@ -80,7 +89,7 @@ async def order(
     await bot.answer(interaction, ordering())
 
 
-async def too_dear(bot: Dailies, quote: Quote, place: Place) -> bool:
+async def too_dear(bot: Dailies, quote: Quote, place: Requester) -> bool:
     """Whether this server wants such a price confirmed."""
     limit = (await bot.studio.store.policy.server(place.guild_id)).confirm_above
     return limit is not None and quote.price > limit
@@ -155,7 +164,7 @@ async def _tell_moderators(bot: Dailies, channel_id: int, text: str) -> bool:
     place = bot.get_partial_messageable(channel_id)
     try:
         with translated():
-            await place.send(text, allowed_mentions=messages.SILENT)
+            await place.send(text, allowed_mentions=SILENT)
     except (Denied, Busy) as error:
         log.info("Moderators cannot be told in %s: %s", channel_id, error.raw)
         return False
@@ -165,7 +174,7 @@ async def _tell_moderators(bot: Dailies, channel_id: int, text: str) -> bool:
 async def said_of(job: Job, bot: Dailies) -> str:
     """Everything about a clip."""
     take = await bot.studio.store.takes.get(job.id, guild_id=job.guild_id)
-    text = messages.details(
+    text = details(
         job,
         title=bot.studio.title(job),
         bill=await bot.studio.store.policy.bill(job.id),
@@ -198,16 +207,14 @@ async def think(interaction: Interaction) -> None:
 async def with_files(interaction: Interaction, text: str, files: list[discord.File]) -> None:
     """Follow an answer up, for its person alone, with clips or pictures below the text."""
     view = discord.ui.LayoutView(timeout=None)
-    view.add_item(discord.ui.TextDisplay(messages.elide(text, 4000)))
+    view.add_item(discord.ui.TextDisplay(elide(text, 4000)))
     if files:
         gallery: discord.ui.MediaGallery[discord.ui.LayoutView] = discord.ui.MediaGallery()
         for file in files:
             gallery.add_item(media=file, description=file.description)
         view.add_item(gallery)
     view.stop()
-    await interaction.followup.send(
-        view=view, files=files, ephemeral=True, allowed_mentions=messages.SILENT
-    )
+    await interaction.followup.send(view=view, files=files, ephemeral=True, allowed_mentions=SILENT)
 
 
 def refresh_board(bot: Dailies, job: Job) -> None:

@@ -7,9 +7,10 @@ from collections import OrderedDict
 import discord
 from discord.ext import commands
 
-from bot.chat import board, messages
+from bot.chat import board
 from bot.chat.bot import Dailies
 from bot.chat.delivery import nonce
+from bot.chat.mentions import SILENT
 from bot.chat.trouble import Denied, Gone, Lost, translated
 from bot.errors import Busy
 from storage import Job, State, Thread
@@ -102,7 +103,7 @@ class Boards(commands.Cog):
         try:
             with translated():
                 await place.get_partial_message(known.board_id).edit(
-                    view=view, allowed_mentions=messages.SILENT
+                    view=view, allowed_mentions=SILENT
                 )
         except Gone:  # somebody does not want it
             gone = Thread(id=thread_id, guild_id=guild_id, parent_id=None, board_id=0)
@@ -130,7 +131,7 @@ class Boards(commands.Cog):
                     view=view,
                     nonce=nonce(thread_id, "board"),
                     silent=True,
-                    allowed_mentions=messages.SILENT,
+                    allowed_mentions=SILENT,
                 )
         except Lost:
             self._lost.add(thread_id)

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 
 import discord
 
-from bot.chat import answering, board, messages
+from bot.chat import answering, board
 from bot.chat.bot import Interaction
 from bot.errors import Refusal
 from bot.orders.edits import Verb
-from bot.orders.orders import Place, Quote
+from bot.orders.quote import Quote
+from bot.orders.requester import Requester
+from bot.words import money
+from bot.words.text import elide
 from cogs._pressing import Question, Waits, button, pressed
 from cogs.takes import acting, comparing, forms, removing
 from storage import Job
@@ -102,21 +105,21 @@ async def remove(interaction: Interaction, about: str, _: Sequence[str]) -> None
     await _remove(interaction, job, place)
 
 
-async def _changed(interaction: Interaction, about: str, verb: Verb) -> tuple[Place, Job]:
+async def _changed(interaction: Interaction, about: str, verb: Verb) -> tuple[Requester, Job]:
     """The clip that somebody wants to build on, who may."""
     place, job = await acting.pressed(interaction, int(about), verb)
     await interaction.client.versions.may_change(job, place)
     return place, job
 
 
-async def _quote(interaction: Interaction, what: str, job: Job, place: Place) -> Quote:
+async def _quote(interaction: Interaction, what: str, job: Job, place: Requester) -> Quote:
     versions, request = interaction.client.versions, f"interaction:{interaction.id}"
     if what == "hdr":
         return await versions.hdr(job, request=request, place=place)
     return await versions.variation(job, request=request)
 
 
-async def _make(interaction: Interaction, yes: str, job: Job, place: Place) -> None:
+async def _make(interaction: Interaction, yes: str, job: Job, place: Requester) -> None:
     """Order, or ask about the price first: it stands on the button, and is what is said yes to."""
 
     async def quoting() -> Quote:
@@ -127,7 +130,7 @@ async def _make(interaction: Interaction, yes: str, job: Job, place: Place) -> N
             about = f"{job.id}:{quote.price}"
             view.add_item(button("Make it", yes, about, style=discord.ButtonStyle.primary))
             view.stop()
-            raise Question(f"That costs {messages.price(quote.price, bot.usd_per_credit)}.", view)
+            raise Question(f"That costs {money.price(quote.price, bot.usd_per_credit)}.", view)
         return quote
 
     await acting.order(interaction, quoting(), place)
@@ -147,7 +150,7 @@ async def details(interaction: Interaction, job: Job) -> None:
     if lineage := await acting.lineage_of(job, bot):
         text += f"\n{lineage}"
     view = discord.ui.LayoutView()
-    view.add_item(discord.ui.TextDisplay(messages.elide(text, 4000)))
+    view.add_item(discord.ui.TextDisplay(elide(text, 4000)))
     view.stop()
     await answering.tell(interaction, view=view)
 
@@ -163,7 +166,7 @@ async def _favourite(interaction: Interaction, job: Job) -> None:
     await answering.tell(interaction, f"{board.FAVOURITE} #{job.id} {said}.")
 
 
-async def _remove(interaction: Interaction, job: Job, place: Place) -> None:
+async def _remove(interaction: Interaction, job: Job, place: Requester) -> None:
     bot = interaction.client
     await bot.versions.remove(job.id, place=place)
     stays = await removing.take_down(bot, await bot.studio.store.takes.posts_of(job.id))

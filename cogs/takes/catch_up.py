@@ -17,7 +17,7 @@ from bot.chat import board
 from bot.chat.bot import Dailies
 from bot.chat.trouble import UNKNOWN_CHANNEL, Denied, Gone, translated
 from bot.errors import Busy
-from bot.orders.orders import Place
+from bot.orders.requester import Requester
 from cogs.takes.lists import UNKNOWN_MESSAGE, Lists
 from cogs.takes.reactions import Given, Reactions, place_at, plain
 from storage import Job, Post
@@ -242,7 +242,7 @@ class ReadBack(commands.Cog):
         self, message: discord.Message, guild_id: int, lost: Iterable[tuple[int, str]]
     ) -> None:
         for user_id, emoji in lost:
-            place = Place(guild_id=guild_id, channel_id=message.channel.id, user_id=user_id)
+            place = Requester(guild_id=guild_id, channel_id=message.channel.id, user_id=user_id)
             await self._reactions.taken_back(
                 Given(
                     message_id=message.id,

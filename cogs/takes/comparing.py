@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable
 import discord
 from discord.ext import commands
 
-from bot.chat import answering, board, messages
+from bot.chat import answering, board
 from bot.chat.bot import Interaction
+from bot.chat.mentions import SILENT
 from bot.chat.trouble import translated
 from bot.errors import Refusal
+from bot.words.clips import alt_text, settings_line
 from storage import Job
 
 AT_ONCE = 2  #: comparisons that are made at the same time
@@ -79,7 +81,7 @@ async def _compared(interaction: Interaction, first: Job, second: Job) -> discor
     names = [f"{board.title_of(take)} (#{take.job.id})" for take in pair if take is not None]
     each = min(await bot.delivery.limit_of(first), REQUEST // 3)
     shown = [
-        (bot.delivery.file_of(job), f"dailies-compare-{job.id}.mp4", messages.alt_text(job))
+        (bot.delivery.file_of(job), f"dailies-compare-{job.id}.mp4", alt_text(job))
         for job in (first, second)
     ]
     both = f"{names[0]} on the left, {names[1]} on the right"
@@ -91,7 +93,7 @@ async def _compared(interaction: Interaction, first: Job, second: Job) -> discor
     view = discord.ui.LayoutView(timeout=None)
     text = [f"### {names[0]} and {names[1]}"]
     text += [
-        f"-# {name}: {messages.settings_line(take.job, take.seconds)}"
+        f"-# {name}: {settings_line(take.job, take.seconds)}"
         for name, take in zip(names, filter(None, pair), strict=True)
     ]
     view.add_item(discord.ui.TextDisplay("\n".join(text)))
@@ -102,5 +104,5 @@ async def _compared(interaction: Interaction, first: Job, second: Job) -> discor
     view.stop()
     with translated():
         return await interaction.followup.send(
-            view=view, files=files, allowed_mentions=messages.SILENT, wait=True
+            view=view, files=files, allowed_mentions=SILENT, wait=True
         )

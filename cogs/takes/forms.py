@@ -9,12 +9,15 @@ from typing import Any, TypeVar
 import discord
 from discord import ui
 
-from bot.chat import messages
-from bot.chat.bot import Interaction, place_of
+from bot.chat.bot import Interaction
+from bot.chat.requester import place_of
 from bot.errors import Busy, Refusal
 from bot.orders.edits import Part, Verb, made_part
 from bot.orders.inputs import Source
-from bot.orders.orders import Asks, Place, Quote
+from bot.orders.quote import Asks, Quote
+from bot.orders.requester import Requester
+from bot.words import money
+from bot.words.clips import BACKWARDS
 from bot.words.text import clean, typed
 from cogs._forms import form, sent
 from cogs.takes import acting
@@ -30,7 +33,7 @@ _T = TypeVar("_T")
 _late: set[asyncio.Future[Any]] = set()  #: what a form did not wait for; the next one has it
 
 
-async def retake(interaction: Interaction, job: Job, place: Place) -> None:
+async def retake(interaction: Interaction, job: Job, place: Requester) -> None:
     """Ask from where to where, for what, with which words; all of it filled in."""
     versions, until = interaction.client.versions, time.monotonic() + FORM
     clip = await _soon(versions.clip(job, place), until)
@@ -46,7 +49,7 @@ async def retake(interaction: Interaction, job: Job, place: Place) -> None:
     except Refusal as no:  # another part may do
         said = str(no)
     if quote is not None:
-        said = f"{what}: {messages.price(quote.price, interaction.client.usd_per_credit)}"
+        said = f"{what}: {money.price(quote.price, interaction.client.usd_per_credit)}"
     asking = form(f"Retake #{job.id}", "retake", _about(job, quote))
     asking.add_item(_text("From (seconds)", "from", f"{start:.1f}" if start else "0"))
     asking.add_item(_text("To (seconds)", "to", f"{end:.1f}" if end else ""))
@@ -56,7 +59,7 @@ async def retake(interaction: Interaction, job: Job, place: Place) -> None:
     await interaction.response.send_modal(asking)
 
 
-async def extend(interaction: Interaction, job: Job, place: Place) -> None:
+async def extend(interaction: Interaction, job: Job, place: Requester) -> None:
     """Ask for how long, at which end, with which words; says the price and the whole length."""
     quotes = await _soon(_at_both_ends(interaction, job, place), time.monotonic() + FORM) or {}
     first, quote = next(iter(quotes.items()), ("end", None))
@@ -71,7 +74,7 @@ async def extend(interaction: Interaction, job: Job, place: Place) -> None:
     await interaction.response.send_modal(asking)
 
 
-async def _at_both_ends(interaction: Interaction, job: Job, place: Place) -> dict[str, Quote]:
+async def _at_both_ends(interaction: Interaction, job: Job, place: Requester) -> dict[str, Quote]:
     """What an extension means at the end and at the start, as far as it can be made there.
 
     Raises `Refusal` where it can be made at neither.
@@ -94,14 +97,14 @@ def _way(quote: Quote) -> str:
     plan = quote.brief.plan
     if plan is None:
         return ""
-    return messages.BACKWARDS if plan.place == "start" else "made from the last frame, joined here"
+    return BACKWARDS if plan.place == "start" else "made from the last frame, joined here"
 
 
 def _offer(interaction: Interaction, end: str, quote: Quote) -> str:
     """'2 s more at the end: 200 credits · 6 s in all'."""
     added = quote.brief.duration or 0
     clip = quote.brief.plan.clip if quote.brief.plan is not None else quote.brief.video
-    price = messages.price(quote.price, interaction.client.usd_per_credit)
+    price = money.price(quote.price, interaction.client.usd_per_credit)
     parts = [f"{added} s more at the {end}: {price}"]
     if clip is not None and clip.seconds:
         parts.append(f"{clip.seconds + added:.0f} s in all")
@@ -146,7 +149,7 @@ async def _sound_sent(
     await _begin(interaction, Mode.AUDIO, "audio", given)
 
 
-Quoting = Callable[[Interaction, Job, Place, Mapping[str, str]], Awaitable[Quote]]
+Quoting = Callable[[Interaction, Job, Requester, Mapping[str, str]], Awaitable[Quote]]
 
 
 async def _order(
@@ -166,7 +169,7 @@ async def _order(
         # All that may take long is in here: meanwhile the answer is "thinking…".
         quote = await quoting(interaction, job, place, given)
         if seen is None and quote.price:
-            price = messages.price(quote.price, bot.usd_per_credit)
+            price = money.price(quote.price, bot.usd_per_credit)
             raise Asks(quote, f"This costs {price}.")
         return await versions.order(
             quote,
@@ -179,7 +182,7 @@ async def _order(
 
 
 async def _retake_quote(
-    interaction: Interaction, job: Job, place: Place, given: Mapping[str, str]
+    interaction: Interaction, job: Job, place: Requester, given: Mapping[str, str]
 ) -> Quote:
     versions = interaction.client.versions
     start, end = _number(given.get("from", "")), _number(given.get("to", ""))
@@ -199,7 +202,7 @@ async def _retake_quote(
 
 
 async def _extend_quote(
-    interaction: Interaction, job: Job, place: Place, given: Mapping[str, str]
+    interaction: Interaction, job: Job, place: Requester, given: Mapping[str, str]
 ) -> Quote:
     seconds = _number(given.get("seconds", ""))
     if seconds is None or seconds != int(seconds):

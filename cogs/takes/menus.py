@@ -3,7 +3,8 @@
 import discord
 from discord import app_commands
 
-from bot.chat.bot import Interaction, place_of
+from bot.chat.bot import Interaction
+from bot.chat.requester import place_of
 from bot.errors import Refusal
 from bot.orders.edits import Verb
 from cogs.takes import acting, buttons, forms

@@ -9,12 +9,16 @@ from weakref import WeakValueDictionary
 import discord
 from discord.ext import commands
 
-from bot.chat import board, messages
-from bot.chat.bot import NEEDED, Dailies, parent_of, sight, standing_of
+from bot.chat import board
+from bot.chat.bot import Dailies
+from bot.chat.explain import missing_permissions
+from bot.chat.requester import NEEDED, parent_of, sight, standing_of
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
 from bot.orders.edits import Part, Verb
-from bot.orders.orders import Asks, Costly, Place, Quote
+from bot.orders.quote import Asks, Costly, Quote
+from bot.orders.requester import Requester
+from bot.words import money
 from cogs.takes import acting, refused, removing, replies
 from storage import ENDED, DiskTrouble, Job, Post, Reaction, State
 
@@ -31,7 +35,7 @@ class Given:
     message_id: int
     channel_id: int
     emoji: str
-    place: Place
+    place: Requester
     ours: bool = False  #: whether the message is one of ours
 
     @property
@@ -85,7 +89,9 @@ class Reactions(commands.Cog):
         emoji = plain(event.emoji)
         if emoji is None or event.guild_id is None:
             return
-        place = Place(guild_id=event.guild_id, channel_id=event.channel_id, user_id=event.user_id)
+        place = Requester(
+            guild_id=event.guild_id, channel_id=event.channel_id, user_id=event.user_id
+        )
         await self.taken_back(
             Given(
                 message_id=event.message_id,
@@ -138,7 +144,7 @@ class Reactions(commands.Cog):
                     message_id=event.message_id,
                     channel_id=event.channel_id,
                     emoji=emoji,
-                    place=Place(
+                    place=Requester(
                         guild_id=event.guild_id, channel_id=event.channel_id, user_id=user_id
                     ),
                 )
@@ -224,10 +230,10 @@ class Reactions(commands.Cog):
             raise Asks(quote, target.unsure)
         if quote.price <= (target.price or 0):
             return
-        price = messages.price(quote.price, self._bot.usd_per_credit)
+        price = money.price(quote.price, self._bot.usd_per_credit)
         if target.price is None:
             raise Asks(quote, f"This costs {price}.")
-        before = messages.price(target.price, self._bot.usd_per_credit)
+        before = money.price(target.price, self._bot.usd_per_credit)
         raise Asks(quote, f"This costs {price} now, not {before} as it says under the clip.")
 
     def _look_before(self, given: Given) -> None:
@@ -244,9 +250,9 @@ class Reactions(commands.Cog):
         allowed = channel.permissions_for(channel.guild.me)
         missing = [name for name, on in wanted if on and not getattr(allowed, name)]
         if missing:
-            raise Refusal(messages.missing_permissions(missing, channel.mention))
+            raise Refusal(missing_permissions(missing, channel.mention))
 
-    async def _approve(self, job: Job, place: Place) -> bool:
+    async def _approve(self, job: Job, place: Requester) -> bool:
         """Sign a clip off. From anyone but a reviewer, ✅ is just a reaction."""
         with suppress(Refusal):
             await self._bot.versions.sign_off(job, place, on=True)
@@ -387,8 +393,8 @@ def plain(emoji: object) -> str | None:
     return next((each for each in board.ACTIONS if each.replace("\ufe0f", "") == bare), None)
 
 
-def place_at(member: discord.Member, channel_id: int) -> Place:
-    return Place(
+def place_at(member: discord.Member, channel_id: int) -> Requester:
+    return Requester(
         guild_id=member.guild.id,
         channel_id=channel_id,
         parent_id=parent_of(member.guild.get_channel_or_thread(channel_id)),

@@ -14,12 +14,16 @@ from typing import Any
 
 import discord
 
-from bot.chat import answering, messages
+from bot.chat import answering
 from bot.chat.bot import Dailies, Interaction
 from bot.chat.delivery import nonce
+from bot.chat.explain import explain
+from bot.chat.mentions import SILENT
 from bot.chat.trouble import Denied, Gone, translated
 from bot.errors import Busy, Private, Refusal
-from bot.orders.orders import Costly, Limited, Place
+from bot.orders.quote import Costly, Limited
+from bot.orders.requester import Requester
+from bot.words.text import elide
 from cogs._pressing import Waits, button, pressed
 from cogs.requests import Helping, helping, next_steps
 from storage import DiskTrouble, Limit, RefusedOrder
@@ -57,7 +61,7 @@ class Line:
 
     said: Said
     message_id: int
-    place: Place
+    place: Requester
     emoji: str
 
     @property
@@ -80,9 +84,9 @@ class _Message:
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-async def said_of(bot: Dailies, no: Exception, place: Place) -> Said:
+async def said_of(bot: Dailies, no: Exception, place: Requester) -> Said:
     """How a reaction is refused; an order that may still be made is kept."""
-    sentence = messages.explain(no)
+    sentence = explain(no)
     if not isinstance(no, Limited | Costly):
         return Said(line=sentence, answer=sentence, private=isinstance(no, Private))
     if isinstance(no, Limited) and no.refused.limit not in _LIMITS:
@@ -161,7 +165,7 @@ class Lines:
                 with translated():
                     if sent is not None:
                         return await sent.edit(
-                            content=text(lines), view=view, allowed_mentions=messages.SILENT
+                            content=text(lines), view=view, allowed_mentions=SILENT
                         )
                     extra: dict[str, Any] = {} if view is None else {"view": view}
                     return await self._bot.get_partial_messageable(
@@ -176,7 +180,7 @@ class Lines:
                         ),
                         mention_author=False,
                         silent=True,
-                        allowed_mentions=messages.SILENT,
+                        allowed_mentions=SILENT,
                         **extra,
                     )
             except Denied as error:
@@ -199,9 +203,9 @@ class Lines:
                 with translated():
                     there = await self._bot.create_dm(discord.Object(place.user_id))
                     await there.send(
-                        messages.elide(f"{line.emoji} {clip}: {line.said.line}", 2000),
+                        elide(f"{line.emoji} {clip}: {line.said.line}", 2000),
                         nonce=nonce(line.message_id, f"no-{line.mark}"),
-                        allowed_mentions=messages.SILENT,
+                        allowed_mentions=SILENT,
                     )
             except Denied as error:
                 log.info("%s cannot be told privately: %s", place.user_id, error.raw)
@@ -224,11 +228,11 @@ def text(lines: Sequence[Line]) -> str:
     for (emoji, why), people in [*groups.items()][:REASONS]:
         named = ", ".join(f"<@{each}>" for each in people[:NAMED])
         more = f" and {len(people) - NAMED:,} more" if len(people) > NAMED else ""
-        shown.append(f"-# {emoji} {named}{more}: {messages.elide(why, 1200 // REASONS)}")
+        shown.append(f"-# {emoji} {named}{more}: {elide(why, 1200 // REASONS)}")
     if len(groups) == 1:
         [(emoji, why)] = groups
         named = shown[0].partition(": ")[0]
-        shown = [f"{named}: {messages.elide(why, 1500)}"]
+        shown = [f"{named}: {elide(why, 1500)}"]
     rest = sum(len(people) for people in [*groups.values()][REASONS:])
     if rest:
         shown.append(f"-# {rest:,} more reactions were refused.")

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import discord
 
-from bot.chat import messages
 from bot.chat.bot import Dailies
 from bot.chat.trouble import Denied, translated
 from bot.errors import Refusal
-from bot.words.text import clean
+from bot.words.text import clean, elide, inert
 from storage import Post
 
 SEARCHED = 1000  #: messages, the newest first, in which a reply to a clip is looked for
@@ -91,4 +90,4 @@ async def _heard(bot: Dailies, reply: discord.Message, post: Post) -> Heard:
 
 def asked_with(prompt: str) -> str:
     """The prompt of what would be made, short, to stand in a question."""
-    return messages.inert(messages.elide(" ".join(prompt.split()), 150))
+    return inert(elide(" ".join(prompt.split()), 150))

@@ -9,11 +9,14 @@ from discord import app_commands
 from discord.app_commands import Range
 from discord.ext import commands
 
-from bot.chat.bot import Interaction, place_of
+from bot.chat.bot import Interaction
+from bot.chat.requester import place_of
 from bot.errors import Refusal
 from bot.orders.edits import Part, Verb
 from bot.orders.inputs import Source
-from bot.orders.orders import CHOOSERS, Place, Studio
+from bot.orders.orders import Studio
+from bot.orders.quote import CHOOSERS
+from bot.orders.requester import Requester
 from cogs.video.parameters import loras_of, options, source
 from storage import Brief, Job, Mode
 
@@ -321,7 +324,7 @@ class Making(commands.Cog):
 
 
 async def _put_together(
-    interaction: Interaction, job: Job, wish: Brief, place: Place, provider: str | None
+    interaction: Interaction, job: Job, wish: Brief, place: Requester, provider: str | None
 ) -> tuple[Job, bool]:
     """Order what becomes a part of *job*'s clip here."""
     versions, request = interaction.client.versions, f"interaction:{interaction.id}"

@@ -10,12 +10,14 @@ import discord
 from discord import app_commands
 from discord.app_commands import Choice
 
-from bot.chat import messages
 from bot.chat.bot import Interaction
+from bot.chat.mentions import SILENT
 from bot.errors import Refusal
 from bot.orders.clip_names import clip_named, looks_like_one
 from bot.orders.inputs import Source
-from bot.orders.orders import CHOOSERS
+from bot.orders.quote import CHOOSERS
+from bot.words.clips import TITLES
+from bot.words.text import elide
 from cogs._pressing import standing_at
 from storage import Lora, Mode, Take
 
@@ -141,10 +143,8 @@ def loras_of(text: str | None) -> tuple[Lora, ...]:
 async def say(interaction: Interaction, text: str) -> None:
     """Answer with *text*, to its person alone."""
     view = discord.ui.LayoutView()
-    view.add_item(discord.ui.TextDisplay(messages.elide(text, 4000)))
-    await interaction.response.send_message(
-        view=view, ephemeral=True, allowed_mentions=messages.SILENT
-    )
+    view.add_item(discord.ui.TextDisplay(elide(text, 4000)))
+    await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=SILENT)
 
 
 async def clip(interaction: Interaction, name: str) -> int:
@@ -160,7 +160,7 @@ def suggested(take: Take, *, place_id: int) -> tuple[str, str]:
     names = [f"#{job.id}"]
     if take.number is not None and job.thread_id == place_id:
         names.insert(0, f"take {take.number}")
-    return " · ".join([*names, messages.TITLES[job.state], words]), f"#{job.id}"
+    return " · ".join([*names, TITLES[job.state], words]), f"#{job.id}"
 
 
 async def clips(interaction: Interaction, typed: str) -> list[Choice[str]]:
@@ -185,7 +185,7 @@ async def clips(interaction: Interaction, typed: str) -> list[Choice[str]]:
 def choices(pairs: list[tuple[str, str]], typed: str) -> list[Choice[Any]]:
     """Suggestions that hold what was typed, as many as Discord shows."""
     wanted = [each for each in pairs if typed.casefold() in each[0].casefold()]
-    return [Choice(name=messages.elide(name, 100), value=value) for name, value in wanted[:CHOICES]]
+    return [Choice(name=elide(name, 100), value=value) for name, value in wanted[:CHOICES]]
 
 
 def _chosen(interaction: Interaction, option: str) -> str | None:

@@ -7,8 +7,11 @@ from discord import app_commands
 from discord.app_commands import Choice
 from discord.ext import commands
 
-from bot.chat import messages
-from bot.chat.bot import Interaction, place_of
+from bot.chat import card
+from bot.chat import models as models_views
+from bot.chat.bot import Interaction
+from bot.chat.mentions import SILENT
+from bot.chat.requester import place_of
 from bot.orders.orders import LIVE, Studio
 from cogs._pressing import button, pressed
 from cogs.video import parameters
@@ -30,7 +33,7 @@ class Looking(commands.Cog):
         """What is under way in this server, and where it stands."""
         jobs = await self.studio.queue(place=place_of(interaction), limit=None)
         shown = jobs[:QUEUED]
-        text = messages.queue(shown, {job.id: self.studio.glimpse(job) for job in shown})
+        text = card.queue(shown, {job.id: self.studio.glimpse(job) for job in shown})
         if len(jobs) > text.count("\n"):
             text += f"\n-# {len(jobs):,} are under way in all."
         await say(interaction, text)
@@ -52,7 +55,7 @@ class Looking(commands.Cog):
     async def models(self, interaction: Interaction) -> None:
         """What each model can make, and what it costs."""
         await interaction.response.send_message(
-            view=_models(interaction, 0), ephemeral=True, allowed_mentions=messages.SILENT
+            view=_models(interaction, 0), ephemeral=True, allowed_mentions=SILENT
         )
 
     @cancel.autocomplete("clip")
@@ -68,14 +71,14 @@ class Looking(commands.Cog):
 async def _turn(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Another page of the models."""
     await interaction.response.edit_message(
-        view=_models(interaction, int(about)), allowed_mentions=messages.SILENT
+        view=_models(interaction, int(about)), allowed_mentions=SILENT
     )
 
 
 def _models(interaction: Interaction, page: int) -> discord.ui.LayoutView:
     """A page of the models, each of them whole."""
     bot = interaction.client
-    pages = paged(messages.models(bot.studio.offers(), usd_per_credit=bot.usd_per_credit))
+    pages = paged(models_views.models(bot.studio.offers(), usd_per_credit=bot.usd_per_credit))
     page = min(page, len(pages) - 1)
     view = discord.ui.LayoutView(timeout=None)
     for text in pages[page]:

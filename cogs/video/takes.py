@@ -6,12 +6,15 @@ from discord import app_commands
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
-from bot.chat import answering, board, messages
-from bot.chat.bot import Interaction, place_of
+from bot.chat import answering, board
+from bot.chat.bot import Interaction
+from bot.chat.requester import place_of
 from bot.errors import Busy, Refusal
 from bot.orders.clip_names import name_of
 from bot.orders.edits import KEPT, Verb
-from bot.orders.orders import Place, Studio
+from bot.orders.orders import Studio
+from bot.orders.requester import Requester
+from bot.words.text import inert
 from cogs.takes import acting, comparing
 from cogs.video import parameters
 from cogs.video.parameters import choices, loras_of, options, say
@@ -259,7 +262,7 @@ class Taking(commands.Cog):
             await say(interaction, f"Saved from {name}: {_preset_line(kept)}")
         elif delete is not None:
             await versions.presets.delete(delete, place=place, server=for_server)
-            await say(interaction, f"The preset “{messages.inert(delete)}” is deleted.")
+            await say(interaction, f"The preset “{inert(delete)}” is deleted.")
         else:
             there = await self.studio.store.takes.presets(
                 guild_id=place.guild_id, user_id=place.user_id
@@ -268,12 +271,12 @@ class Taking(commands.Cog):
                 raise Refusal("There are no presets yet; `/video presets save:name` keeps one.")
             await say(interaction, "\n".join(["### Presets", *map(_preset_line, there)]))
 
-    async def _name(self, job: Job, place: Place) -> str:
+    async def _name(self, job: Job, place: Requester) -> str:
         """What a clip is called where somebody is."""
         take = await self.studio.store.takes.get(job.id, guild_id=place.guild_id)
         return f"#{job.id}" if take is None else name_of(take, place_id=place.channel_id)
 
-    async def _last(self, interaction: Interaction, clip: str | None, place: Place) -> Job:
+    async def _last(self, interaction: Interaction, clip: str | None, place: Requester) -> Job:
         if clip is not None:
             return await self.studio.show(await parameters.clip(interaction, clip), place=place)
         takes = self.studio.store.takes
@@ -309,4 +312,4 @@ def _preset_line(preset: Preset) -> str:
     if brief.sound is not None:
         parts.append("sound" if brief.sound else "silent")
     whose = "the server's" if preset.user_id == 0 else "yours"
-    return f"**{messages.inert(preset.name)}** ({whose}) · {messages.inert(' · '.join(parts))}"
+    return f"**{inert(preset.name)}** ({whose}) · {inert(' · '.join(parts))}"

@@ -7,8 +7,8 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
-from bot.chat import messages
 from bot.chat.bot import Interaction
+from bot.chat.mentions import SILENT
 from bot.media import charts
 from bot.moderation import tables
 from bot.moderation.usage import DAYS
@@ -47,7 +47,7 @@ class Mine(commands.Cog):
             f"{words}\n{tables.spending(found.uses, DAYS)}",
             files=files,
             ephemeral=True,
-            allowed_mentions=messages.SILENT,
+            allowed_mentions=SILENT,
         )
 
     @app_commands.command()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.chat.bot import INVITED
+from bot.chat.connection import INVITED
 from bot.settings import Settings
 from storage import State
 

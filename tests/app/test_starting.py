@@ -13,7 +13,8 @@ from bot.app.cli import sync
 from bot.app.compose import deploy
 from bot.app.configuration import Configuration
 from bot.app.doctor import doctor
-from bot.chat.bot import identify_pause, point_at
+from bot.chat.bot import identify_pause
+from bot.chat.connection import point_at
 from bot.chat.login import FIRST_PAUSE, LONGEST_PAUSE, patiently
 from bot.exits import Exit
 from tests.e2e.test_kill import process

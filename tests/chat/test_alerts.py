@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import Refusal, Unclear
-from bot.orders.orders import Place
+from bot.orders.requester import Requester
 from playground.discord.trouble import RESET
 from storage import By, State, open_store
 from storage.opening import migrations
@@ -237,7 +237,7 @@ async def test_a_decision_holds_though_the_job_is_written_to_meanwhile(
 ):
     """Its person is told just then, which is no reason to say no to a moderator."""
     office, store = paid_house.bot.office, paid_house.store
-    place = Place(guild_id=playground.guild.id, channel_id=1, user_id=ada.id, moderator=True)
+    place = Requester(guild_id=playground.guild.id, channel_id=1, user_id=ada.id, moderator=True)
     old = await store.jobs.get(1)
     await store.jobs.save(replace(old, result_id=77))  # as the worker does
     change = old.to(State.CLOSED, now=old.since, due_at=old.since)

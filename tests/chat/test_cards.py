@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bot.chat.cards import GAP, SLOW_GAP, Cards, Pacer
-from bot.jobs.presenter import Glimpse
+from bot.progress import Progress
 from storage import Brief, Job, State
 from tests.rig.doubles import Clock
 from tests.rig.house import until
@@ -43,7 +43,7 @@ class Desk:
         self.edits.append((job.state, glimpse.fraction))
 
     def at(self, fraction):
-        self.cards.show(JOB, Glimpse(fraction=fraction))
+        self.cards.show(JOB, Progress(fraction=fraction))
 
 
 async def settled():
@@ -69,7 +69,7 @@ async def test_a_new_stage_is_written_at_once():
     desk = Desk()
     desk.at(0.1)
     await settled()
-    desk.cards.show(replace(JOB, state=State.FETCHING, rev=1), Glimpse())
+    desk.cards.show(replace(JOB, state=State.FETCHING, rev=1), Progress())
     await settled()
     assert [state for state, _ in desk.edits] == [State.RENDERING, State.FETCHING]
 
@@ -80,7 +80,7 @@ async def test_what_waits_behind_a_slow_edit_is_the_latest_only():
     desk.at(0.1)
     await settled()
     for state, rev in ((State.FETCHING, 1), (State.DELIVERING, 2), (State.DONE, 3)):
-        desk.cards.show(replace(JOB, state=state, rev=rev), Glimpse())
+        desk.cards.show(replace(JOB, state=state, rev=rev), Progress())
     desk.go.set()
     await until(lambda: len(desk.edits) == 2)
     assert [state for state, _ in desk.edits] == [State.RENDERING, State.DONE]
@@ -91,8 +91,8 @@ async def test_an_older_state_never_comes_after_a_newer_one():
     desk.go.clear()
     desk.at(0.1)
     await settled()
-    desk.cards.show(replace(JOB, state=State.DONE, rev=5), Glimpse())
-    desk.cards.show(replace(JOB, rev=4), Glimpse(fraction=0.9))
+    desk.cards.show(replace(JOB, state=State.DONE, rev=5), Progress())
+    desk.cards.show(replace(JOB, rev=4), Progress(fraction=0.9))
     desk.go.set()
     await until(lambda: len(desk.edits) == 2)
     assert desk.edits[1][0] is State.DONE
@@ -106,14 +106,14 @@ async def test_after_an_hour_the_same_stage_is_left_alone():
     desk.at(0.9)
     await asyncio.sleep(1.1)
     assert desk.edits == [(State.RENDERING, 0.1)]
-    desk.cards.show(replace(JOB, state=State.DONE, rev=1), Glimpse())
+    desk.cards.show(replace(JOB, state=State.DONE, rev=1), Progress())
     await until(lambda: desk.edits[-1][0] is State.DONE)
 
 
 async def test_a_card_that_cannot_be_edited_does_not_stop_the_next():
     desk = Desk()
     broken = Cards(lambda *_: 1 / 0, fast=lambda _: True, clock=desk.clock)
-    broken.show(JOB, Glimpse())
+    broken.show(JOB, Progress())
     await settled()
     await broken.settle()
     desk.at(0.1)

@@ -4,7 +4,7 @@ import pytest
 
 from bot.errors import Refusal
 from bot.orders.clip_names import clip_named, looks_like_one, name_of
-from bot.orders.orders import Place
+from bot.orders.requester import Requester
 from storage import State, open_store
 from tests.rig.drafts import advance, draft
 from tests.rig.house import until, working
@@ -12,8 +12,8 @@ from tests.rig.makers import NATIVE, Maker
 from tests.rig.taking import answered, clip_of, first_clip
 
 TO_DONE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, State.DONE)
-THREAD = Place(guild_id=10, channel_id=500, parent_id=20, user_id=30)
-CHANNEL = Place(guild_id=10, channel_id=20, user_id=30)
+THREAD = Requester(guild_id=10, channel_id=500, parent_id=20, user_id=30)
+CHANNEL = Requester(guild_id=10, channel_id=20, user_id=30)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def test_a_take_that_is_not_there_is_never_taken_for_another_clip(store):
     """Clip 3 exists, and costs money if it is retaken instead of take 3."""
     with pytest.raises(Refusal, match=r"There is no take 3 in this thread.* number: #3"):
         await clip_named("3", place=THREAD, takes=store.takes)
-    elsewhere = Place(guild_id=11, channel_id=500, parent_id=20, user_id=30)
+    elsewhere = Requester(guild_id=11, channel_id=500, parent_id=20, user_id=30)
     with pytest.raises(Refusal, match="no take 2 in this thread"):
         await clip_named("2", place=elsewhere, takes=store.takes)
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from bot.chat.cards import Pacer
-from bot.orders.orders import Place
+from bot.orders.requester import Requester
 from cogs.takes.refused import NAMED, REASONS, Line, Said, text
 from storage import By
 from tests.rig.house import until
@@ -13,7 +13,7 @@ PEOPLE = 12
 
 
 def line(person, why="no.", *, message=1, emoji=RETAKE):
-    place = Place(guild_id=1, channel_id=2, user_id=person)
+    place = Requester(guild_id=1, channel_id=2, user_id=person)
     return Line(said=Said(line=why, answer=why), message_id=message, place=place, emoji=emoji)
 
 

@@ -45,9 +45,9 @@ async def test_nobody_else_can_press_the_buttons_of_a_refusal(
     assert kept.user_id == mira.id
     assert await paid_house.store.servers.refused(1, guild_id=4711) is None
     with pytest.raises(Exception, match="not there any more"):
-        from bot.orders.orders import Place
+        from bot.orders.requester import Requester
 
-        place = Place(guild_id=playground.guild.id, channel_id=1, user_id=jonas.id)
+        place = Requester(guild_id=playground.guild.id, channel_id=1, user_id=jonas.id)
         await paid_house.bot.refusals.order(1, place, less=True)
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import discord
 import pytest
 
-from bot.chat import messages
+from bot.chat.explain import explain
 from bot.media.hdr_preview import MOST_BYTES, MOST_FRAMES, preview
 from bot.media.probe import MediaError
 from bot.moderation import audit_words, tables
@@ -120,7 +120,7 @@ def test_an_interaction_that_expired_is_no_bug_of_ours(caplog):
     caplog.set_level(logging.INFO)
     answer = SimpleNamespace(status=404, reason="Not Found")
     gone = discord.NotFound(answer, {"code": 10062, "message": "Unknown interaction"})
-    assert messages.explain(gone) == "That took longer than Discord waits; try it once more."
+    assert explain(gone) == "That took longer than Discord waits; try it once more."
     assert [each.levelno for each in caplog.records] == [logging.INFO]
 
 

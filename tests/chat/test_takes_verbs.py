@@ -3,9 +3,10 @@
 import pytest
 
 from bot.errors import Refusal
-from bot.files.cache import Shelf
-from bot.orders.edits import NEEDS, Need, Verb, Versions
-from bot.orders.orders import Place, Studio
+from bot.files.cache import ClipCache
+from bot.orders.edits import NEEDS, Edits, Need, Verb
+from bot.orders.orders import Studio
+from bot.orders.requester import Requester
 from storage import By, Copy, Post, State, open_store
 from tests.rig.drafts import advance, draft
 
@@ -22,8 +23,8 @@ TO = {
     State.RENDERING: (State.SUBMITTING, State.RENDERING),
     State.QUEUED: (),
 }
-MINE = Place(guild_id=10, channel_id=20, user_id=30)
-OTHERS = Place(guild_id=10, channel_id=20, user_id=31)
+MINE = Requester(guild_id=10, channel_id=20, user_id=30)
+OTHERS = Requester(guild_id=10, channel_id=20, user_id=31)
 
 ROW = {verb for verb, need in NEEDS.items() if need is Need.ROW}
 CLIP = ROW | {verb for verb, need in NEEDS.items() if need is Need.CLIP}
@@ -95,8 +96,8 @@ async def test_a_verb_works_wherever_what_it_needs_is_there(tmp_path, state):
         await made(store, tmp_path, state)
         studio = Studio(store, {})
         archive = Bucket() if "bucket" in state else None
-        shelf = Shelf(store, data=tmp_path, days=0, room=0, spare=0, archive=archive)
-        versions = Versions(studio, data=tmp_path, shelf=shelf)
+        shelf = ClipCache(store, data=tmp_path, days=0, room=0, spare=0, archive=archive)
+        versions = Edits(studio, data=tmp_path, shelf=shelf)
         for verb in Verb:
             if verb in possible:
                 assert (await versions.ready(1, verb, place=MINE)).id == 1, verb
@@ -108,9 +109,9 @@ async def test_a_verb_works_wherever_what_it_needs_is_there(tmp_path, state):
 async def test_what_one_may_not_know_of_is_there_for_no_verb(tmp_path):
     async with open_store(tmp_path) as store:
         await made(store, tmp_path, "file here")
-        shelf = Shelf(store, data=tmp_path, days=0, room=0, spare=0)
-        versions = Versions(Studio(store, {}), data=tmp_path, shelf=shelf)
-        elsewhere = Place(guild_id=10, channel_id=999, user_id=31)
+        shelf = ClipCache(store, data=tmp_path, days=0, room=0, spare=0)
+        versions = Edits(Studio(store, {}), data=tmp_path, shelf=shelf)
+        elsewhere = Requester(guild_id=10, channel_id=999, user_id=31)
         await store.takes.gone([77])
         for verb in Verb:
             with pytest.raises(Refusal, match="There is no clip #1 here"):

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chat.messages import inert
 from bot.log_redaction import Redaction
 from bot.moderation.tables import _csv
-from bot.words.text import clean, elide, number, one_line, typed, whole_lines
+from bot.words.text import clean, elide, inert, number, one_line, typed, whole_lines
 
 HIDDEN = [
     *("\u061c", "\u200b", "\u200e", "\u200f", "\u2060", "\u2063", "\ufeff", "\u00ad", "\u180e"),

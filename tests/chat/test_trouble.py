@@ -10,7 +10,7 @@ import discord
 import pytest
 
 from bot.chat import trouble
-from bot.chat.messages import explain
+from bot.chat.explain import explain
 from bot.chat.trouble import (
     AlreadyDone,
     Archived,

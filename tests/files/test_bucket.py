@@ -10,8 +10,8 @@ import pytest
 
 from bot.errors import Busy, Refusal, Trouble
 from bot.files.bucket import PART, Bucket
-from bot.files.bucket_sync import Archive
-from bot.files.cache import DAY, FRESH, GIB, Shelf
+from bot.files.bucket_sync import BucketSync
+from bot.files.cache import DAY, FRESH, GIB, ClipCache
 from bot.settings import BadSetting, Settings
 from storage import Brief, Input, State, open_store
 from tests.rig import s3 as imitation
@@ -55,14 +55,14 @@ def bucket(s3, **more):
 
 @pytest.fixture
 def archive(store, s3, tmp_path, clock):
-    return Archive(
+    return BucketSync(
         store, bucket(s3), data=tmp_path, days=0, link_days=7, clock=clock, first_wait=0.05
     )
 
 
 def shelf(store, tmp_path, archive, clock, **more):
     values = {"days": 0, "room": 0, "spare": 0, **more}
-    return Shelf(store, data=tmp_path, archive=archive, clock=clock, **values)
+    return ClipCache(store, data=tmp_path, archive=archive, clock=clock, **values)
 
 
 async def take(store, tmp_path, number, *, ended=NOW - DAY, size=100, brief=None, user_id=30):
@@ -152,7 +152,7 @@ async def test_everything_is_copied_once_newest_first_and_one_at_a_time(
     assert folders == ["studio/takes/2", "studio/takes/1", f"studio/inputs/{'a' * 64}"]
     copy = await store.files.copy_of("takes/2.mp4")
     assert s3.objects[f"studio/{copy.key}"] == (tmp_path / "takes/2.mp4").read_bytes()
-    again = Archive(store, bucket(s3), data=tmp_path, days=0, link_days=7)
+    again = BucketSync(store, bucket(s3), data=tmp_path, days=0, link_days=7)
     assert await again.work() == 0
     assert len(s3.puts()) == 3
 
@@ -168,7 +168,7 @@ async def test_every_job_is_looked_at_however_many_there_are(store, s3, archive,
 async def test_another_bucket_or_prefix_is_filled_anew(store, s3, archive, tmp_path):
     await take(store, tmp_path, 1)
     await archive.work()
-    other = Archive(store, bucket(s3, prefix="new"), data=tmp_path, days=0, link_days=7)
+    other = BucketSync(store, bucket(s3, prefix="new"), data=tmp_path, days=0, link_days=7)
     assert await other.work() == 1
     assert [key.split("-")[0] for key in s3.named("new/")] == ["new/takes/1"]
     assert len(s3.named("studio/")) == 1, "what lies elsewhere is not touched"
@@ -294,10 +294,10 @@ async def test_originals_leave_when_their_time_is_over_and_favourites_stay(
     for number, age in enumerate((40, 40, 20), start=1):
         brief = Brief(image=given()) if number == 1 else None
         await take(store, tmp_path, number, ended=NOW - age * DAY, brief=brief)
-    forever = Archive(store, bucket(s3), data=tmp_path, days=0, link_days=7, clock=clock)
+    forever = BucketSync(store, bucket(s3), data=tmp_path, days=0, link_days=7, clock=clock)
     await forever.work()
     await store.takes.favourite(2, 30, at=1.0)
-    month = Archive(store, bucket(s3), data=tmp_path, days=30, link_days=7, clock=clock)
+    month = BucketSync(store, bucket(s3), data=tmp_path, days=30, link_days=7, clock=clock)
     assert await month.work() == 0
     left = ["studio/takes/2", "studio/takes/3"]
     assert [key.split("-")[0] for key in s3.named()] == left
@@ -381,7 +381,7 @@ async def test_past_both_times_a_take_goes_without_a_copy(store, s3, tmp_path, c
     await take(store, tmp_path, 1, ended=NOW - 40 * DAY)
     await take(store, tmp_path, 2, ended=NOW - 40 * DAY)
     await store.takes.favourite(2, 30, at=1.0)
-    month = Archive(store, bucket(s3), data=tmp_path, days=30, link_days=7, clock=clock)
+    month = BucketSync(store, bucket(s3), data=tmp_path, days=30, link_days=7, clock=clock)
     s3.down = True
     assert await shelf(store, tmp_path, month, clock, days=35).tidy() == 1
     assert [path.name for path in (tmp_path / "takes").iterdir()] == ["2.mp4"]
@@ -416,7 +416,7 @@ async def test_keys_of_a_role_give_no_links(store, tmp_path, s3, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", imitation.SECRET)
     theirs = bucket(s3, access_key=None, secret_key=None)
     await theirs.check()
-    archive = Archive(store, theirs, data=tmp_path, days=0, link_days=7)
+    archive = BucketSync(store, theirs, data=tmp_path, days=0, link_days=7)
     await take(store, tmp_path, 1)
     assert await archive.work() == 1
     assert await archive.link("takes/1.mp4") is None

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from PIL import Image, ImageStat
 
-from bot.chat import messages
+from bot.chat.card import is_card
 from bot.media import probe
 from bot.media.ffmpeg import H264_AAC, ffmpeg
 from bot.media.probe import MediaError
@@ -169,8 +169,8 @@ async def test_after_a_restart_a_card_with_a_poster_is_still_known_as_the_card(m
     card = await card_of(mira, 1)
     channel = house.bot.get_partial_messageable(card.channel_id)
     message = await channel.fetch_message(card.id)
-    assert messages.is_card(draft(id=1))(message)
-    assert not messages.is_card(draft(id=11))(message)
+    assert is_card(draft(id=1))(message)
+    assert not is_card(draft(id=11))(message)
 
 
 async def test_a_poster_that_takes_long_keeps_neither_clip_nor_card_back(

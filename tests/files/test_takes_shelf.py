@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from bot.errors import Refusal
-from bot.files.cache import DAY, FRESH, GIB, RETRIED, Shelf
+from bot.files.cache import DAY, FRESH, GIB, RETRIED, ClipCache
 from storage import Brief, Input, Mode, Offer, Plan, RefusedOrder, State, open_store
 from storage.opening import migrate, migrations
 from tests.rig.doubles import Clock
@@ -36,7 +36,7 @@ async def take(store, tmp_path, number, *, ended, size=100):
 def shelf(store, tmp_path, **more):
     values = {"days": 0, "room": 0, "spare": 0, "clock": Clock(NOW), **more}
     values.setdefault("wall", values["clock"])
-    return Shelf(store, data=tmp_path, **values)
+    return ClipCache(store, data=tmp_path, **values)
 
 
 def kept(tmp_path):

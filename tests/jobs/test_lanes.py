@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.jobs.fair_queue import RANK, Queue
+from bot.jobs.fair_queue import RANK, FairQueue
 from storage import Lane
 from tests.rig.drafts import draft
 
@@ -19,7 +19,7 @@ def numbers(queue):
 
 
 def test_people_take_turns_however_many_each_ordered_first():
-    queue = Queue()
+    queue = FairQueue()
     for number, user in [(1, 7), (2, 7), (3, 7), (4, 8), (5, 9), (6, 8)]:
         queue.join(job(number, user))
     assert numbers(queue) == [1, 4, 5, 2, 6, 3]
@@ -27,7 +27,7 @@ def test_people_take_turns_however_many_each_ordered_first():
 
 
 def test_who_has_clips_at_work_has_had_those_turns():
-    queue = Queue()
+    queue = FairQueue()
     queue.at_work(job(1, 7))
     queue.join(job(2, 7))
     queue.join(job(3, 8))
@@ -37,7 +37,7 @@ def test_who_has_clips_at_work_has_had_those_turns():
 
 
 def test_lanes_go_before_turns():
-    queue = Queue()
+    queue = FairQueue()
     queue.join(job(1, 7, Lane.SLOW))
     queue.join(job(2, 8))
     queue.join(job(3, 8))
@@ -49,7 +49,7 @@ def test_lanes_go_before_turns():
 
 
 def test_where_one_would_stand_is_where_it_then_stands():
-    queue = Queue()
+    queue = FairQueue()
     for number, user in [(1, 7), (2, 7), (4, 8)]:
         queue.join(job(number, user))
     coming = job(5, 9)
@@ -70,7 +70,7 @@ def test_where_one_would_stand_is_where_it_then_stands():
     )
 )
 def test_the_order_is_always_that_of_a_plain_model(steps):
-    queue, waiting, working = Queue(), {}, {}
+    queue, waiting, working = FairQueue(), {}, {}
     for what, number, lane in steps:
         each = job(number, user=number % 4, lane=lane)
         match what:

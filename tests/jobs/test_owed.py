@@ -3,12 +3,12 @@
 import pytest
 
 from bot.errors import Busy, Refusal
-from bot.files.cache import GIB, Shelf
+from bot.files.cache import GIB, ClipCache
 from bot.jobs.presenter import Undeliverable
 from bot.jobs.steps import NOTICE_LASTS, PATIENCE
 from storage import State, open_store
 from tests.jobs.test_worker import House
-from tests.rig.doubles import Clock, FakeProvider, Screen
+from tests.rig.doubles import Clock, FakeProvider, Presenter
 
 HOUR, DAY = 3600.0, 86_400.0
 
@@ -20,7 +20,7 @@ def clock():
 
 @pytest.fixture
 def screen():
-    return Screen()
+    return Presenter()
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ async def test_a_clip_that_is_owed_makes_no_room_before_its_time(house, screen, 
     job = await owed(house, screen)
     await house.store.takes.number(job, 3)
     clip = tmp_path / job.file
-    shelf = Shelf(
+    shelf = ClipCache(
         house.store,
         data=tmp_path,
         days=7,

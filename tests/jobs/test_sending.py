@@ -12,7 +12,7 @@ from playground.providers._server import Answer
 from playground.providers.apixo import ApixoServer
 from playground.providers.ltx import LtxServer
 from storage import Admitted, Brief, Defaults, DiskTrouble, Input, Mode, State, open_store
-from tests.rig.doubles import Clock, Screen
+from tests.rig.doubles import Clock, Presenter
 from tests.rig.drafts import draft
 from tests.rig.house import until
 
@@ -60,7 +60,7 @@ class Rig:
         worker = Worker(
             self.store,
             {each.name: each for each in providers},
-            Screen(),
+            Presenter(),
             data=self.data,
             link=self._link,
         )

@@ -9,7 +9,7 @@ from bot.jobs.verify import CUT, differences
 from bot.media.decode import decode
 from storage import Brief, State
 from tests.jobs.test_worker import House, clock, store, until_over
-from tests.rig.doubles import FakeProvider, Screen
+from tests.rig.doubles import FakeProvider, Presenter
 from tests.rig.footage import _ffmpeg
 
 __all__ = ["clock", "store"]
@@ -98,7 +98,7 @@ async def test_it_is_fetched_again_and_then_posted_with_a_sentence_and_told(
     store, clock, tmp_path, again
 ):
     good, bad = film(tmp_path), half(tmp_path)
-    provider, screen = FakeProvider(), Screen()
+    provider, screen = FakeProvider(), Presenter()
     provider.fetches.extend([bad] * again + [good] * 5)
     results = partial(Results, decode=decode)
     house = House(store, {"fake": provider}, screen, clock, tmp_path, results=results)

@@ -13,11 +13,12 @@ from bot.jobs.presenter import Undeliverable
 from bot.jobs.steps import HANGS, PATIENCE, REPEATS
 from bot.jobs.worker import Worker
 from bot.media.ffmpeg import ffmpeg
-from bot.orders.orders import Place, Studio
+from bot.orders.orders import Studio
+from bot.orders.requester import Requester
 from bot.providers import Receipt, Report, Stage
 from storage import Brief, Defaults, State, open_store
 from tests.rig.databases import fresh
-from tests.rig.doubles import PRICE, Clock, FakeProvider, Screen, model
+from tests.rig.doubles import PRICE, Clock, FakeProvider, Presenter, model
 from tests.rig.drafts import draft
 
 RUNNING = Report(stage=Stage.RUNNING, fraction=0.5)
@@ -47,7 +48,7 @@ class House:
 
     async def order(self, *, request=None, user=7, **wish):
         self._orders += 1
-        place = Place(guild_id=1, channel_id=2, user_id=user)
+        place = Requester(guild_id=1, channel_id=2, user_id=user)
         job, created = await self.studio.order(
             Brief(**{"prompt": "a fox", **wish}),
             request=request or f"interaction:{self._orders}",
@@ -78,7 +79,7 @@ def clock():
 
 @pytest.fixture
 def screen():
-    return Screen()
+    return Presenter()
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def house(store, provider, screen, clock, tmp_path):
 
 async def restarted(house, store, provider, clock, tmp_path):
     """The same rows in the hands of a new process."""
-    again = House(store, {"fake": provider}, Screen(), clock, tmp_path)
+    again = House(store, {"fake": provider}, Presenter(), clock, tmp_path)
     await again.worker.load()
     return again
 
@@ -134,7 +135,7 @@ async def test_the_intention_is_on_disk_before_the_provider_hears_of_it(house, p
             return await super().submit(order)
 
     watching = Watching()
-    house = House(store, {"fake": watching}, Screen(), house.clock, house.data)
+    house = House(store, {"fake": watching}, Presenter(), house.clock, house.data)
     await house.order()
     await house.run_now()
 
@@ -454,7 +455,7 @@ async def test_a_cancelled_clip_in_the_queue_is_never_sent(house, provider):
     provider.polls.extend([RUNNING] * 100)
     jobs = [await house.order() for _ in range(4)]
     await house.run_now()
-    place = Place(guild_id=1, channel_id=2, user_id=7)
+    place = Requester(guild_id=1, channel_id=2, user_id=7)
     await house.studio.cancel(jobs[2].id, place=place)
     await house.run_now()
     assert house.studio.glimpse(jobs[3]).position == 1
@@ -471,7 +472,7 @@ async def test_a_rendering_clip_is_stopped_where_the_provider_can(store, screen,
     provider.polls.extend([RUNNING] * 100)
     job = await house.order()
     await house.run_now()
-    await house.studio.cancel(job.id, place=Place(guild_id=1, channel_id=2, user_id=7))
+    await house.studio.cancel(job.id, place=Requester(guild_id=1, channel_id=2, user_id=7))
     await house.run_now()
 
     assert (await house.get(job)).state is State.CANCELLED
@@ -483,7 +484,7 @@ async def test_a_rendering_clip_goes_on_where_the_provider_cannot_stop(house, pr
     job = await house.order()
     await house.run_now()
     with pytest.raises(Refusal, match="cannot stop a clip it has begun"):
-        await house.studio.cancel(job.id, place=Place(guild_id=1, channel_id=2, user_id=7))
+        await house.studio.cancel(job.id, place=Requester(guild_id=1, channel_id=2, user_id=7))
 
 
 async def test_a_provider_that_is_gone_fails_what_waits_and_keeps_what_it_renders(
@@ -492,7 +493,7 @@ async def test_a_provider_that_is_gone_fails_what_waits_and_keeps_what_it_render
     provider.polls.extend([RUNNING] * 100)
     jobs = [await house.order() for _ in range(3)]
     await house.run_now()
-    without = House(store, {}, Screen(), clock, tmp_path)
+    without = House(store, {}, Presenter(), clock, tmp_path)
     await without.worker.load()
     await without.run(steps=5)
 
@@ -661,7 +662,7 @@ async def test_what_a_provider_named_is_not_lost_when_the_disk_is_full(house, pr
     disk = Full(store.jobs)
     disk.full = True
     store.jobs = disk
-    house = House(store, {"fake": provider}, Screen(), house.clock, house.data)
+    house = House(store, {"fake": provider}, Presenter(), house.clock, house.data)
     job = await house.order()
     await house.run_now()
     assert (await house.get(job)).state is State.SUBMITTING
@@ -702,7 +703,7 @@ async def test_those_who_wait_in_line_are_not_looked_at_again_for_nothing(
 
 
 async def test_a_job_goes_on_without_a_card_and_is_given_one_later(house, store, screen, clock):
-    place = Place(guild_id=1, channel_id=2, user_id=7)
+    place = Requester(guild_id=1, channel_id=2, user_id=7)
     job, _ = await house.studio.order(Brief(prompt="a fox"), request="r", place=place)
     await house.run_now()
     assert (await house.get(job)).state is State.QUEUED, "its card is on its way"
@@ -715,7 +716,7 @@ async def test_a_job_goes_on_without_a_card_and_is_given_one_later(house, store,
 
 
 async def test_a_card_that_stands_lets_its_job_go_on_at_once(house, store):
-    place = Place(guild_id=1, channel_id=2, user_id=7)
+    place = Requester(guild_id=1, channel_id=2, user_id=7)
     job, _ = await house.studio.order(Brief(prompt="a fox"), request="r", place=place)
     await house.run_now()
     await house.studio.placed(job, card_channel_id=2, card_id=5, thread_id=None)
@@ -741,7 +742,7 @@ async def test_who_asks_for_all_jobs_gets_all(house):
         await house.store.jobs.add(draft(number, guild_id=1, user_id=7))
     assert len(await house.store.jobs.of(guild_id=1, limit=None)) == 30
     assert len(await house.store.jobs.of(guild_id=1, states={State.QUEUED}, limit=None)) == 30
-    place = Place(guild_id=1, channel_id=2, user_id=7)
+    place = Requester(guild_id=1, channel_id=2, user_id=7)
     assert len(await house.studio.queue(place=place)) == 25
     assert len(await house.studio.queue(place=place, limit=None)) == 30
 
@@ -964,7 +965,7 @@ async def test_what_became_of_such_a_row_outlives_a_full_disk(house, provider, s
             return await self._jobs.save(job, why, **options)
 
     store.jobs = Odd(store.jobs)
-    house = House(store, {"fake": provider}, Screen(), house.clock, house.data)
+    house = House(store, {"fake": provider}, Presenter(), house.clock, house.data)
     job = await house.order()
     await until_over(house, house.clock, 600, stride=31)
     job = await house.get(job)
@@ -1015,7 +1016,7 @@ async def test_a_hanging_ffmpeg_degrades_nothing_and_is_shown_to_a_person_in_the
     hanging.chmod(0o700)
     tries = []
 
-    class Screened(Screen):
+    class Screened(Presenter):
         async def deliver(self, job, clip, *, again):
             tries.append(job.tries)
             if len(tries) <= HANGS:

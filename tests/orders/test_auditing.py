@@ -10,8 +10,9 @@ import urllib.request
 import pytest
 
 from bot.errors import Refusal
-from bot.moderation.books import Audit
-from bot.orders.orders import Place, Studio
+from bot.moderation.books import BooksCheck
+from bot.orders.orders import Studio
+from bot.orders.requester import Requester
 from bot.providers import Receipt
 from storage import Brief, State, open_store
 from tests.app.test_cli import dailies
@@ -20,7 +21,7 @@ from tests.rig.drafts import advance
 from tests.rig.house import until
 from tests.rig.paid import ordered, paid_provider, said
 
-PLACE = Place(guild_id=1, channel_id=2, user_id=3)
+PLACE = Requester(guild_id=1, channel_id=2, user_id=3)
 
 
 def ruin(path):
@@ -37,7 +38,7 @@ async def store(tmp_path):
 
 async def test_a_broken_rule_stops_orders_until_it_is_mended(store, tmp_path, caplog):
     studio = Studio(store, {"fake": paid_provider()})
-    audit = Audit(studio)
+    audit = BooksCheck(studio)
     assert await audit.look() == []
     assert await audit.trouble() is None
     wish = Brief(prompt="a fox")
@@ -63,7 +64,7 @@ async def test_a_broken_rule_stops_orders_until_it_is_mended(store, tmp_path, ca
 
 async def test_what_only_history_shows_is_not_forgotten_by_a_quick_look(store):
     studio = Studio(store, {"fake": FakeProvider()})
-    audit = Audit(studio)
+    audit = BooksCheck(studio)
     await studio.order(Brief(prompt="a fox"), request="one", place=PLACE)
     await store.writer.write(lambda db: db.execute("DROP TRIGGER event_update"))
     await store.writer.write(lambda db: db.execute("UPDATE event SET to_state = 'done'"))
@@ -131,7 +132,7 @@ async def settle(store, studio, number, *, cost, credits):
 
 async def test_bills_that_are_not_what_was_booked_are_told(store, caplog):
     studio = Studio(store, {"held": paid_provider()})
-    audit = Audit(studio)
+    audit = BooksCheck(studio)
     await settle(store, studio, 1, cost=0.06, credits=6)
     assert await audit.compare() == []
     await settle(store, studio, 2, cost=0.52, credits=6)  # 46 credits: less than half a dollar
@@ -188,7 +189,7 @@ async def test_without_a_channel_the_log_is_told_once(paid_house, mira, paid, ca
 
 async def test_what_cannot_be_told_yet_stays_due(store):
     studio, answers = Studio(store, {"held": paid_provider()}), [False, True]
-    audit, heard = Audit(studio), []
+    audit, heard = BooksCheck(studio), []
 
     async def tell(job, amount):
         heard.append((job.id, amount))

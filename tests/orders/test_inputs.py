@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bot.catalog.models import complete, usd
+from bot.catalog.complete import complete
+from bot.catalog.formats import FORMATS, types
+from bot.catalog.price import usd
 from bot.errors import Refusal
 from bot.files.fetch import Fetcher
 from bot.media.ffmpeg import ffmpeg
-from bot.media.formats import FORMATS, types
 from bot.media.pictures import read
 from bot.orders.inputs import Inputs
 from bot.providers import modules

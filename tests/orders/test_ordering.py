@@ -8,7 +8,8 @@ import pytest
 from bot.errors import Busy, Refusal
 from bot.files.fetch import Fetcher
 from bot.orders.inputs import Inputs, Source
-from bot.orders.orders import Place, Studio
+from bot.orders.orders import Studio
+from bot.orders.requester import Requester
 from storage import Brief, By, Defaults, Mode, Period, Relation, State, Whose, open_store
 from tests.rig.doubles import Clock
 from tests.rig.drafts import advance, draft
@@ -36,7 +37,7 @@ class World:
         return replace(place, roles=self.roles, moderator=self.moderator)
 
     def place(self):
-        return Place(
+        return Requester(
             guild_id=GUILD,
             channel_id=CHANNEL,
             user_id=USER,

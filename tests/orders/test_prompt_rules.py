@@ -6,9 +6,9 @@ import logging
 import pytest
 
 from bot.errors import Refusal
-from bot.orders.orders import Place
 from bot.orders.prompt_rules import DEAR, PromptRules, TooSlow, accepted, cost
-from bot.orders.server_rules import HouseRules
+from bot.orders.requester import Requester
+from bot.orders.server_rules import ServerRules
 from storage import By, PromptRule, open_store
 
 DEAR_PATTERN = ".{0,900}q.{0,90}z"
@@ -88,9 +88,9 @@ async def test_what_could_not_be_checked_is_not_ordered_and_the_log_names_the_ru
     async with open_store(tmp_path) as store:
         by = By(guild_id=10, actor_id=1)
         await store.servers.add_prompt_rule(by, "pattern", DEAR_PATTERN)
-        rules = HouseRules(store)
+        rules = ServerRules(store)
         rules._prompt_rules = PromptRules(deadline=0.0)
-        place = Place(guild_id=10, channel_id=20, user_id=30)
+        place = Requester(guild_id=10, channel_id=20, user_id=30)
         with (
             caplog.at_level(logging.WARNING),
             pytest.raises(Refusal, match=r"could not be checked .* try again in a minute"),
@@ -107,12 +107,12 @@ async def test_a_saved_pattern_that_cannot_be_used_any_more_takes_no_order(tmp_p
     async with open_store(tmp_path) as store:
         by = By(guild_id=10, actor_id=1)
         await store.servers.add_prompt_rule(by, "pattern", r"[^\W\d]ox")
-        place = Place(guild_id=10, channel_id=20, user_id=30)
+        place = Requester(guild_id=10, channel_id=20, user_id=30)
         with (
             caplog.at_level(logging.WARNING),
             pytest.raises(Refusal, match=r"ask a moderator to write the pattern of rule 1"),
         ):
-            await HouseRules(store).check(place, "a fox", provider=None, model=None)
+            await ServerRules(store).check(place, "a fox", provider=None, model=None)
     assert "Prompt rule 1 of server 10 cannot be used: an order was not taken" in caplog.text
 
 

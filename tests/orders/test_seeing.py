@@ -116,14 +116,14 @@ async def _posts(house, count):
 
 async def test_a_thread_that_discord_does_not_tell_of_is_as_its_channel(playground, mira, house):
     """One that was archived when the bot connected: where it belongs was noted."""
-    from bot.chat.bot import sight
-    from bot.orders.orders import Place
+    from bot.chat.requester import sight
+    from bot.orders.requester import Requester
     from tests.rig.drafts import draft
 
     store, guild = house.store, playground.guild.id
     videos, closed = (playground.channel(each).id for each in ("videos", "moderators"))
     member = await house.bot.get_guild(guild).fetch_member(mira.id)
-    place = Place(
+    place = Requester(
         guild_id=guild,
         channel_id=playground.channel("storyboards").id,
         user_id=mira.id,

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from bot.errors import Refusal, Unclear
-from bot.orders.orders import Place
 from bot.orders.prompt_rules import meets, plain
+from bot.orders.requester import Requester
 from cogs.video.queue import paged
 from storage import By, Lane, PromptRule, State, Thread
 from tests.rig.doubles import FakeProvider, model
@@ -357,10 +357,12 @@ async def test_a_thread_that_discord_no_longer_tells_of_still_has_its_channel(pa
     by = By(guild_id=1, actor_id=2)
     await store.moderation.set_server(by, channels={10})
     await store.takes.set_thread(Thread(id=11, guild_id=1, parent_id=10, board_id=None), at=0.0)
-    await rules.check(Place(guild_id=1, channel_id=11, user_id=3), "", provider=None, model=None)
+    await rules.check(
+        Requester(guild_id=1, channel_id=11, user_id=3), "", provider=None, model=None
+    )
     with pytest.raises(Refusal, match="not ordered in this channel"):
         await rules.check(
-            Place(guild_id=1, channel_id=12, user_id=3), "", provider=None, model=None
+            Requester(guild_id=1, channel_id=12, user_id=3), "", provider=None, model=None
         )
 
 

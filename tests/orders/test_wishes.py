@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.catalog.models import Unfit, complete
+from bot.catalog.complete import complete
+from bot.catalog.model import Unfit
 from storage import Brief, Lora
 from tests.rig.doubles import model
 

@@ -19,7 +19,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, SecretStr
 
-from bot.catalog.models import Capability, Model, Price, Shape
+from bot.catalog.model import Capability, Model, Price, Shape
 from bot.providers import Limits, Receipt, Report, Stage
 from storage import Brief, Mode
 
@@ -88,7 +88,7 @@ import asyncio, json, sys
 from decimal import Decimal
 from pathlib import Path
 
-from bot import messages
+from bot.chat.models import models
 from bot.providers import Connection, connect_all
 from bot.orders.orders import Studio
 from storage import Brief, Mode, open_store
@@ -109,7 +109,7 @@ async def look():
             "resolutions": studio.values(Mode.TEXT, "resolution"),
             "durations": studio.values(Mode.TEXT, "duration", **toys) if toys else [],
             "price": quote.price if quote else None,
-            "models": "".join(messages.models(studio.offers(), usd_per_credit=Decimal("0.01"))),
+            "models": "".join(models(studio.offers(), usd_per_credit=Decimal("0.01"))),
         }))
     for provider in providers.values():
         await provider.close()

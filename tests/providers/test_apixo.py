@@ -9,7 +9,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.catalog.models import complete, usd
+from bot.catalog.complete import complete
+from bot.catalog.price import usd
 from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.providers import CallsBack, Connection, Stage, apixo
 from bot.settings import BadSetting

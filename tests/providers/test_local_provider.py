@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from bot.catalog.models import complete, pixels, usd
+from bot.catalog.complete import complete
+from bot.catalog.model import pixels
+from bot.catalog.price import usd
 from bot.errors import Failure, Refusal
 from bot.media import probe
 from bot.media.ffmpeg import Graph, ffmpeg

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from bot.catalog.models import Unfit, billed_seconds, complete, usd
+from bot.catalog.complete import complete
+from bot.catalog.model import Unfit
+from bot.catalog.price import billed_seconds, usd
 from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.providers import Connection, Order, Stage
 from bot.providers._http import Reply

@@ -7,7 +7,8 @@ from decimal import Decimal
 import aiohttp
 import pytest
 
-from bot.catalog.models import billed_seconds, complete, usd
+from bot.catalog.complete import complete
+from bot.catalog.price import billed_seconds, usd
 from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.providers import Connection, Stage, ltx2api
 from bot.settings import BadSetting

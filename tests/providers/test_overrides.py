@@ -6,7 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from bot.catalog.models import Capability, Model, complete, usd
+from bot.catalog.complete import complete
+from bot.catalog.model import Capability, Model
+from bot.catalog.price import usd
 from bot.providers._overrides import overridden
 from bot.providers.ltx import models
 from bot.settings import BadSetting, provider_sections, toml_settings

@@ -7,7 +7,8 @@ from decimal import Decimal
 import aiohttp
 import pytest
 
-from bot.catalog.models import complete, usd
+from bot.catalog.complete import complete
+from bot.catalog.price import usd
 from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.providers import Connection, Stage, pixazo
 from bot.settings import BadSetting

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from bot.catalog.models import Accepts, Capability, Model, Price, Shape
+from bot.catalog.model import Accepts, Capability, Model, Price, Shape
 from bot.providers import Limits, Receipt, Report, Stage
 from storage import Brief, Mode
 
@@ -93,7 +93,7 @@ class FakeProvider:
 
 
 @dataclass
-class Screen:
+class Presenter:
     """Remembers what people would have seen."""
 
     shown: list = field(default_factory=list)

@@ -9,7 +9,7 @@ import discord
 from pydantic import SecretStr
 
 from bot.app.cli import deploy
-from bot.chat.bot import point_at
+from bot.chat.connection import point_at
 from bot.jobs.results import Results
 from bot.settings import Settings
 from tests.rig.databases import fresh

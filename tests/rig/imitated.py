@@ -24,7 +24,7 @@ UNLIMITED = {
 PREFIXES = {"ltx": "LTX", "ltx2api": "LTX2API", "apixo": "APIXO", "pixazo": "PIXAZO"}
 
 
-class Place:
+class Stage:
     """A playground, the bot in it, and the imitated companies it is a client of."""
 
     def __init__(self, playground, deployment, servers, media):
@@ -138,6 +138,6 @@ async def imitated(
                 **{**UNLIMITED, **settings},
             )
         )
-        yield Place(playground, deployment, servers, media)
+        yield Stage(playground, deployment, servers, media)
         for server in servers.values():
             assert server.complaints == [], "what was sent is not what the document says"

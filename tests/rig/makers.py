@@ -1,6 +1,6 @@
 """Providers that make tiny real clips: one that can do everything, one that cannot extend."""
 
-from bot.catalog.models import Accepts, Capability, Model, Price, Shape
+from bot.catalog.model import Accepts, Capability, Model, Price, Shape
 from bot.media.ffmpeg import H264_AAC, ffmpeg
 from bot.providers import Limits, Report, Stage
 from storage import Brief, Mode

@@ -19,7 +19,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from bot.app.cli import deploy
-from bot.chat.bot import Dailies, point_at
+from bot.chat.bot import Dailies
+from bot.chat.connection import point_at
 from bot.settings import Settings
 from storage import Files, open_store
 from storage.jobs import Jobs

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import aiohttp
 
-from bot.catalog.models import Price
+from bot.catalog.model import Price
 from tests.rig.doubles import Held, model
 from tests.rig.house import until
 

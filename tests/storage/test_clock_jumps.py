@@ -12,7 +12,7 @@ from bot.providers import Report, Stage
 from storage import Defaults, State, open_store
 from storage.clock import LEAP, SURE, Clock, mark
 from tests.jobs.test_worker import House
-from tests.rig.doubles import FakeProvider, Screen
+from tests.rig.doubles import FakeProvider, Presenter
 from tests.rig.house import until, working
 from tests.rig.paid import ordered, paid_provider
 
@@ -49,7 +49,7 @@ class Machine:
             wall=lambda: self.time.wall,
             ticks=lambda: self.time.ticks,
         ) as store:
-            house = House(store, {"fake": self.provider}, Screen(), self.time, self.data)
+            house = House(store, {"fake": self.provider}, Presenter(), self.time, self.data)
             house.studio._clock = store.clock.now  # as `deploy` does it
             await house.worker.load()
             yield house

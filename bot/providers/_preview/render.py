@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageFilter, ImageOps
 
-from bot.catalog.models import pixels
+from bot.catalog.model import pixels
 from bot.errors import Failure, Refusal
 from bot.media.color import screen
 from bot.media.decode import Clip, Decoded

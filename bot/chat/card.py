@@ -1,0 +1,209 @@
+"""The messages that show a job: its card, its result, its details, the queue."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+import discord
+from discord import ui
+
+from bot.progress import Progress
+from bot.words.clips import (
+    BACKWARDS,
+    TITLES,
+    alt_text,
+    made_from,
+    poster_name,
+    quoted,
+    repeats,
+    settings_line,
+)
+from bot.words.endings import headline, progress_line
+from bot.words.money import on_card
+from bot.words.money import price as price
+from bot.words.text import elide as elide
+from bot.words.text import inert as inert
+from bot.words.text import whole_lines
+from storage import Bill, Job, State
+
+_SIGNS: Mapping[State, str] = {
+    State.QUEUED: "⏳",
+    State.SUBMITTING: "📨",
+    State.RENDERING: "🎬",
+    State.FETCHING: "💾",
+    State.DELIVERING: "📤",
+    State.DONE: "✅",
+    State.UNDELIVERED: "📦",
+    State.FAILED: "❌",
+    State.CANCELLED: "🚫",
+    State.EXPIRED: "⌛",
+    State.UNCLEAR: "❓",
+    State.REVIEW: "🔎",
+    State.CLOSED: "📁",
+}
+
+_COLOURS: Mapping[State, int] = {
+    State.QUEUED: 0x8A8F98,
+    State.DONE: 0x2F9E6B,
+    State.FAILED: 0xC94F4F,
+    State.EXPIRED: 0xC94F4F,
+    State.CANCELLED: 0x6B6F76,
+    State.CLOSED: 0x6B6F76,
+    State.UNCLEAR: 0xD08B2C,
+    State.REVIEW: 0xD08B2C,
+    State.UNDELIVERED: 0xD08B2C,
+}
+
+_UNDER_WAY = 0x4C7DD9
+
+_CANCELLABLE = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
+
+
+def card(
+    job: Job,
+    glimpse: Progress,
+    *,
+    title: str,
+    bill: Bill | None,
+    usd_per_credit: Decimal,
+    cancels: bool = True,
+    origin: str | None = None,
+    poster: bool = False,
+) -> ui.LayoutView:
+    """The message that shows where *job* stands. *title* is how its provider writes itself,
+    *origin* what it is made from, where more than its number is known.
+
+    With *poster*, a file called `poster_name` goes with it and is shown beside the text.
+    """
+    lines = [f"### {_SIGNS[job.state]} {headline(job, glimpse)} · #{job.id}", quoted(job)]
+    if progress := progress_line(job, glimpse):
+        lines.append(progress)
+    if job.error:
+        lines.append(inert(job.error))
+    if job.note:
+        lines.append(f"-# {inert(job.note)}")
+    if made := made_from(job) if origin is None else origin:
+        lines.append(f"-# {made}")
+    if job.brief.plan is not None and job.brief.plan.place == "start":
+        lines.append(f"-# {BACKWARDS}")
+    lines.append(f"-# {inert(title)} · {settings_line(job)}")
+    lines.append(f"-# {on_card(job, bill, usd_per_credit)} · asked for by <@{job.user_id}>")
+    view = ui.LayoutView(timeout=None)
+    box: ui.Container[ui.LayoutView] = ui.Container(
+        accent_colour=_COLOURS.get(job.state, _UNDER_WAY)
+    )
+    text: ui.TextDisplay[ui.LayoutView] = ui.TextDisplay("\n".join(lines))
+    if poster:
+        picture: ui.Thumbnail[ui.LayoutView] = ui.Thumbnail(
+            f"attachment://{poster_name(job)}", description=alt_text(job)
+        )
+        box.add_item(ui.Section(text, accessory=picture))
+    else:
+        box.add_item(text)
+    if job.state in _CANCELLABLE and job.cancelled_by is None:
+        stoppable = job.state is State.QUEUED or (job.state is State.RENDERING and cancels)
+        row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
+        if stoppable:
+            # Handled in `cogs.video.queue`, also after a restart.
+            row.add_item(
+                ui.Button(
+                    label="Cancel",
+                    emoji="✖️",
+                    style=discord.ButtonStyle.secondary,
+                    custom_id=f"do:cancel:{job.id}",
+                )
+            )
+            box.add_item(row)
+    view.add_item(box)
+    return view
+
+
+def is_card(job: Job) -> Callable[[discord.Message], bool]:
+    """Whether a message is the card of *job*."""
+    mark = f" · #{job.id}\n"
+
+    def wanted(message: discord.Message) -> bool:
+        boxes = [each for each in message.components if isinstance(each, discord.Container)]
+        parts = [part for box in boxes for part in box.children]
+        # Beside a poster, the text is in a section.
+        inner = [
+            each
+            for part in parts
+            for each in (part.children if isinstance(part, discord.SectionComponent) else [part])
+        ]
+        texts = [each.content for each in inner if isinstance(each, discord.TextDisplay)]
+        return any(mark in text.partition("\n")[0] + "\n" for text in texts)
+
+    return wanted
+
+
+def result(
+    job: Job,
+    *,
+    title: str,
+    bill: Bill | None,
+    usd_per_credit: Decimal,
+    note: str = "",
+    seconds: float | None = None,
+) -> str:
+    """What stands above the finished clip; it pings its requester, once. *seconds*: its length."""
+    parts = [f"<@{job.user_id}> **#{job.id}** is ready", on_card(job, bill, usd_per_credit)]
+    if note:
+        parts.append(note)
+    more = f"\n{inert(job.note)}" if job.note else ""
+    return f"{' · '.join(parts)}{more}\n-# {inert(title)} · {settings_line(job, seconds)}"
+
+
+def portrayed(job: Job) -> discord.Embed:
+    """The prompt beside the poster of a clip, for a post that carries the clip, too."""
+    embed = discord.Embed(description=quoted(job), colour=_COLOURS[State.DONE])
+    return embed.set_thumbnail(url=f"attachment://{poster_name(job)}")
+
+
+def details(
+    job: Job,
+    *,
+    title: str,
+    bill: Bill | None,
+    usd_per_credit: Decimal,
+    seconds: float | None = None,
+) -> str:
+    """All there is to know about a job, for `/video show`. *seconds*: its clip's length."""
+    since, asked = f"<t:{int(job.since)}:R>", f"<t:{int(job.created_at)}:f>"
+    lines = [
+        f"### {_SIGNS[job.state]} {TITLES[job.state]} · #{job.id}",
+        quoted(job, limit=1500),
+        f"{inert(title)} · {inert(job.model)} · {settings_line(job, seconds)}",
+        f"{on_card(job, bill, usd_per_credit)} · asked for by <@{job.user_id}> {asked}",
+        f"-# {TITLES[job.state]} {since}",
+    ]
+    if job.error:
+        lines.insert(2, inert(job.error))
+    if job.note:
+        lines.insert(2, inert(job.note))
+    if sent := repeats(job, title):
+        lines.append(f"-# #{job.id} {inert(sent)}")
+    if job.card_id and job.card_channel_id:
+        lines.append(f"Card: {_jump(job.guild_id, job.card_channel_id, job.card_id)}")
+    if job.result_id:
+        place = job.thread_id or job.channel_id
+        lines.append(f"Result: {_jump(job.guild_id, place, job.result_id)}")
+    return "\n".join(lines)
+
+
+def queue(jobs: Sequence[Job], glimpses: Mapping[int, Progress]) -> str:
+    """What is under way in a server."""
+    if not jobs:
+        return "Nothing is under way. `/video text` makes a clip."
+    lines = ["### Under way"]
+    for job in jobs:
+        place = _jump(job.guild_id, job.card_channel_id, job.card_id)
+        words = inert(elide(" ".join(job.brief.prompt.split()), 60))
+        stands = headline(job, glimpses.get(job.id, Progress()))
+        lines.append(f"**#{job.id}** {stands} · {words} · <@{job.user_id}> {place}".rstrip())
+    return whole_lines("\n".join(lines), 4000)
+
+
+def _jump(guild_id: int, channel_id: int | None, message_id: int | None) -> str:
+    if channel_id is None or message_id is None:
+        return ""
+    return f"https://discord.com/channels/{guild_id}/{channel_id}/{message_id}"

@@ -1,0 +1,97 @@
+"""Turns whatever went wrong into words for the person it happened to."""
+
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot.chat.answering import WAITS
+from bot.chat.mentions import SILENT
+from bot.chat.trouble import AlreadyDone, Denied, Expired, translated, translation
+from bot.errors import Busy, Refusal, Unclear
+from bot.words.money import price as price
+from bot.words.numbers import listed
+from bot.words.text import elide as elide
+from bot.words.text import inert as inert
+from storage import DiskTrouble
+
+log = logging.getLogger(__name__)
+
+EXPIRED = 10062  #: Discord's code for an interaction that it waited for too long
+
+
+def explain(error: BaseException) -> str:
+    """What a person is told when something they did raised *error*."""
+    original = getattr(error, "original", error)
+    match translation(original) or original:
+        case Expired() as late:  # the wire was slow, or we were
+            log.info("An interaction ended before it was answered: %s", late.raw)
+            return str(late)
+        case Refusal() | Busy() | Unclear() | DiskTrouble() as known:
+            return str(known)
+        case app_commands.NoPrivateMessage():
+            return "Dailies works in servers; use it in a channel there."
+        case app_commands.CommandOnCooldown(retry_after=seconds):
+            return f"Please wait {seconds:.0f} seconds."
+        case app_commands.MissingPermissions(missing_permissions=missing):
+            return f"You need {_permissions(missing)} for this."
+        case app_commands.BotMissingPermissions(missing_permissions=missing):
+            return f"I need {_permissions(missing)} here for this."
+        case app_commands.TransformerError(value=value):
+            return f"“{inert(elide(str(value), 40))}” is not something this option takes."
+        case app_commands.CommandNotFound() | app_commands.CommandSignatureMismatch():
+            return "This command has changed; type it again in a minute."
+        case app_commands.CheckFailure():
+            return "You may not do this here."
+        case bug:
+            log.error("Unhandled error", exc_info=bug)
+            return "That broke on our side. It has been logged."
+
+
+async def apologise(interaction: discord.Interaction[Any], error: BaseException) -> None:
+    """Tell the person, and nobody else, what went wrong."""
+    sentence = elide(explain(error), 2000)
+    buttons = await _helping(interaction, error)
+    private: dict[str, Any] = {"ephemeral": True, "allowed_mentions": SILENT, **buttons}
+    try:
+        if not interaction.response.is_done():
+            with suppress(AlreadyDone), translated():  # then what follows says it
+                await interaction.response.send_message(sentence, **private)
+                return
+        thinking = discord.InteractionResponseType.deferred_channel_message
+        waits = interaction.response.type is thinking and not interaction.extras.get("private")
+        if interaction.extras.get(WAITS, waits):
+            # A public "thinking…" must not stay behind a private refusal.
+            with suppress(Denied), translated():
+                await interaction.delete_original_response()
+        with translated():
+            await interaction.followup.send(sentence, **private)
+    except (Denied, Busy) as gone:
+        log.warning("Could not say “%s”: %s", sentence, gone.raw)
+
+
+async def _helping(interaction: discord.Interaction[Any], error: BaseException) -> dict[str, Any]:
+    """The buttons that help somebody whose order was refused, where some do."""
+    original = getattr(error, "original", error)
+    helps = getattr(interaction.client, "helps", None)
+    if helps is None or not isinstance(original, Refusal):
+        return {}
+    try:
+        view = await helps(interaction, original)
+    except DiskTrouble as trouble:
+        log.warning("A refused order could not be kept: %s", trouble)
+        return {}
+    return {} if view is None else {"view": view}
+
+
+def missing_permissions(missing: Iterable[str], where: str) -> str:
+    """'I need Attach Files and Send Messages in Threads in #videos before I can work there.'"""
+    return f"I need {_permissions(missing)} in {where} before I can work there; ask a moderator."
+
+
+def _permissions(names: Iterable[str]) -> str:
+    titles = [name.replace("_", " ").title().replace(" In ", " in ") for name in names]
+    return listed([title.replace("Guild", "Server") for title in titles], last="and")

@@ -1,0 +1,65 @@
+"""How far a job is, and how it ended, in a sentence."""
+
+from decimal import Decimal
+
+from bot.progress import Progress
+from bot.words.clips import TITLES
+from bot.words.money import at_end
+from bot.words.money import price as price
+from bot.words.text import elide as elide
+from bot.words.text import inert as inert
+from storage import Bill, Job, State
+
+
+def ending(job: Job, *, bill: Bill | None, usd_per_credit: Decimal) -> str:
+    """How a job ended without a clip, or why it is parked, and what that cost."""
+    why = f": {inert(job.error)}" if job.error else "."
+    match job.state:
+        case State.CANCELLED:
+            by = f" by <@{job.cancelled_by}>" if job.cancelled_by else ""
+            text = f"was cancelled{by}."
+        case State.UNCLEAR:
+            text = (
+                f"is parked{why} The provider may have accepted it, so it is not sent again: "
+                "you could pay twice. A moderator decides."
+            )
+        case State.REVIEW:
+            text = f"is parked{why}"
+        case State.EXPIRED:
+            text = f"was given up{why}"
+        case State.CLOSED:
+            text = "was closed by a moderator."
+        case _:
+            text = f"failed{why}"
+    return f"<@{job.user_id}> **#{job.id}** {text} {at_end(job, bill, usd_per_credit)}".rstrip()
+
+
+def headline(job: Job, glimpse: Progress) -> str:
+    """Where *job* stands, in a few words."""
+    match job.state:
+        case State.QUEUED if glimpse.position is not None:
+            return f"Queued {glimpse.position} of {glimpse.waiting}"
+        case State.QUEUED if job.tries > 0:
+            return "Queued; the provider is busy"
+        case State.RENDERING if job.cancelled_by is not None:
+            return "Being cancelled"
+        case State.RENDERING if glimpse.waits_there:
+            return "Waiting at the provider"
+        case state:
+            return TITLES[state]
+
+
+def progress_line(job: Job, glimpse: Progress) -> str:
+    if job.state is State.QUEUED and glimpse.why_waiting:
+        return f"-# {glimpse.why_waiting}"
+    if job.state is not State.RENDERING:
+        return ""
+    parts = []
+    if glimpse.fraction is not None:
+        done = round(glimpse.fraction * 20)
+        parts.append(f"`{'█' * done}{'░' * (20 - done)}` {glimpse.fraction:.0%}")
+    if glimpse.ready_at is not None:
+        parts.append(f"ready <t:{int(glimpse.ready_at)}:R> (an estimate)")
+    if glimpse.slow:
+        parts.append("taking longer than usual")
+    return " · ".join(parts)
