@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-r
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install playground test check page doors fmt lint types prove bench requirements readme screenshots migration clean
+.PHONY: help install playground test check page doors fmt lint types prove bench requirements documents screenshots migration clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,8 +68,8 @@ requirements: install ## rewrite the pinned files: every version and hash, and n
 screenshots: install ## take the pictures of the README, which are never taken by hand
 	$(BIN)/python -m tools.screenshots docs
 
-readme: install ## rewrite the README's section about providers from their own data
-	$(BIN)/python -m tools.readme
+documents: install ## rewrite docs/providers.md from what providers say of themselves
+	$(BIN)/python -m tools.documents
 
 migration: install ## write down the hashes of new migrations; what has landed is never edited
 	$(BIN)/python -m tools.landed

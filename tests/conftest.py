@@ -31,7 +31,7 @@ LONG = ("test_provider_matrix", "test_kill", "test_page", "test_races_counted", 
 SLOW_FIXTURES = frozenset({"playground", "media", "place", "stage"})
 SLOW_FILES = frozenset(
     {
-        *("test_kill", "test_kill_joined", "test_cli", "test_settings", "test_readme"),
+        *("test_kill", "test_kill_joined", "test_cli", "test_settings", "test_documents"),
         *("test_seams", "test_fitting", "test_media", "test_local_provider", "test_posters"),
         *("test_memory", "test_callbacks", "test_adding_one", "test_auditing"),
         *("test_charts", "test_bucket_played"),

@@ -1,11 +1,11 @@
-"""Rewrites the parts of the README that are made from data: `make readme`."""
+"""Rewrites the parts of the documents that are made from data: `make documents`."""
 
 import re
 from pathlib import Path
 
 from bot.app.catalogue import companies, markdown
 
-README = Path(__file__).parent.parent / "README.md"
+PROVIDERS = Path(__file__).parent.parent / "docs" / "providers.md"
 
 
 def rewritten(text):
@@ -14,9 +14,9 @@ def rewritten(text):
     found, changes = re.subn(
         r"<!-- providers -->.*<!-- /providers -->", lambda _: made, text, flags=re.DOTALL
     )
-    assert changes == 1, "the README has lost its marks"
+    assert changes == 1, "docs/providers.md has lost its marks"
     return found
 
 
 if __name__ == "__main__":
-    README.write_text(rewritten(README.read_text()))
+    PROVIDERS.write_text(rewritten(PROVIDERS.read_text()))

@@ -1,4 +1,4 @@
-"""What the README and .env.example say of providers is what the code does."""
+"""What docs/providers.md and .env.example say of providers is what the code does."""
 
 import re
 import tomllib
@@ -9,20 +9,20 @@ import pytest
 from bot.app.catalogue import companies
 from bot.providers import Connection, modules
 from tests.app.test_cli import dailies
-from tools.readme import README, rewritten
+from tools.documents import PROVIDERS, rewritten
 
-ROOT = README.parent
+ROOT = PROVIDERS.parent.parent
 COMPANIES = companies(Path("data"))
 SETTINGS = [name for company in COMPANIES for name in company.settings]
 
 
 def test_the_section_about_providers_is_current():
-    text = README.read_text()
-    assert rewritten(text) == text, "run `make readme`"
+    text = PROVIDERS.read_text()
+    assert rewritten(text) == text, "run `make documents`"
 
 
 def section():
-    return re.search("<!-- providers -->.*<!-- /providers -->", README.read_text(), re.DOTALL)[0]
+    return re.search("<!-- providers -->.*<!-- /providers -->", PROVIDERS.read_text(), re.DOTALL)[0]
 
 
 def test_every_company_is_named_with_its_models_and_where_a_key_is_from():
@@ -92,4 +92,4 @@ def test_dailies_providers_says_who_is_connected_and_what_is_wrong(tmp_path):
 
 def test_dailies_providers_prints_the_readmes_section(tmp_path):
     done = dailies("providers", "--markdown", cwd=tmp_path, LTX_API_KEY="sk-secret-key")
-    assert done.stdout.strip() in README.read_text()
+    assert done.stdout.strip() in PROVIDERS.read_text()
