@@ -9,7 +9,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -158,7 +158,7 @@ class Dailies(commands.Bot):
         while self._identified and now - self._identified[0] > 3600:
             self._identified.popleft()
         if not initial:
-            await asyncio.sleep(identify_pause(len(self._identified)))
+            await asyncio.sleep(identify_wait(self._identified, now))
         self._identified.append(time.monotonic())
 
     async def on_ready(self) -> None:
@@ -634,3 +634,12 @@ def identify_pause(recent: int) -> float:
     Discord allows one in 5 s and 1,000 a day; this comes to 700 a day at most.
     """
     return 5.0 if recent < 10 else 200.0
+
+
+def identify_wait(began: Sequence[float], now: float) -> float:
+    """Seconds to wait at *now* before another session, where those of the last hour *began*.
+
+    Counted from the last one: discord.py gives a session up that takes a minute to begin, and its
+    next try waits for what is left.
+    """
+    return max(0.0, began[-1] + identify_pause(len(began)) - now) if began else 0.0

@@ -13,7 +13,7 @@ from bot.app.cli import sync
 from bot.app.compose import deploy
 from bot.app.configuration import Configuration
 from bot.app.doctor import doctor
-from bot.chat.bot import identify_pause
+from bot.chat.bot import identify_pause, identify_wait
 from bot.chat.connection import point_at
 from bot.chat.login import FIRST_PAUSE, LONGEST_PAUSE, patiently
 from bot.exits import Exit
@@ -213,6 +213,19 @@ def test_no_day_has_more_sessions_than_discord_allows():
         now += identify_pause(len(recent))
         began.append(now)
     assert len(began) < 1000
+
+
+def test_a_pause_that_is_cut_off_goes_on_where_it_was():
+    """discord.py waits a minute for a session to begin, and the longest pause is over three."""
+    began = [float(each) for each in range(10)]
+    assert [identify_wait(began, 9.0 + cut) for cut in (0, 60, 120, 180, 240)] == [
+        200,
+        140,
+        80,
+        20,
+        0,
+    ]
+    assert identify_wait([], 9.0) == 0.0
 
 
 # The disk.
