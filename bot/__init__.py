@@ -1,3 +1,3 @@
 """What happens: orders are taken, providers are asked, clips are delivered."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -93,3 +93,36 @@ def test_dailies_providers_says_who_is_connected_and_what_is_wrong(tmp_path):
 def test_dailies_providers_prints_the_readmes_section(tmp_path):
     done = dailies("providers", "--markdown", cwd=tmp_path, LTX_API_KEY="sk-secret-key")
     assert done.stdout.strip() in PROVIDERS.read_text()
+
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_within_the_documents_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_the_documents_name_is_there(page):
+    if page.name == "CHANGELOG.md":  # it tells of what was
+        return
+    named = re.findall(
+        r"\b(?:bot|cogs|storage|playground|tests|tools)/[\w/]+\.\w+", page.read_text()
+    )
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+def test_the_readme_is_read_in_a_minute():
+    assert len((ROOT / "README.md").read_bytes()) <= 6 * 1024
+
+
+def test_every_command_is_in_the_operators_page(tmp_path):
+    done = dailies("--help", cwd=tmp_path)
+    commands = re.search(r"^ {4}(run.*?)\n\n", done.stdout + "\n\n", re.DOTALL | re.MULTILINE)[0]
+    page = (ROOT / "docs" / "operating.md").read_text()
+    for command in re.findall(r"^ {4}(\w+) ", commands, re.MULTILINE):
+        if command != "playground":
+            assert f"`dailies {command}" in page
