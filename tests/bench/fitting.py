@@ -27,7 +27,7 @@ async def grainy(to: Path, *, size: str, seconds: float) -> Path:
     await ffmpeg(
         *("-f", "lavfi", "-i", SOURCE.format(size=size, seconds=seconds / 2)),
         *("-f", "lavfi", "-i", f"anoisesrc=d={seconds}:a=0.1:c=pink"),
-        *(*H264_AAC, "-crf", "12", "-b:a", "160k", "-t", str(seconds), to),
+        *("-vf", TAGGED, *H264_AAC, "-crf", "12", "-b:a", "160k", "-t", str(seconds), to),
         timeout=300,
     )
     return to

@@ -195,8 +195,8 @@ async def test_a_poster_that_takes_long_keeps_neither_clip_nor_card_back(
 
 
 async def test_a_clip_that_has_no_poster_has_a_card_without_one(mira, house, plain, media):
-    plain.made = probe.frames.with_name("odd.mp4")
-    plain.made.write_bytes(probe.clip.read_bytes()[:40] + os.urandom(5000))
+    plain.made = media.frames.with_name("odd.mp4")
+    plain.made.write_bytes(media.clip.read_bytes()[:40] + os.urandom(5000))
     await first_clip(mira)
     await card_of(mira, 1, poster=False)
     assert (await done(house, 1)).state is State.DONE
@@ -241,7 +241,7 @@ async def test_a_favourite_is_gathered_with_its_poster_beside_the_prompt(
 async def test_hdr_shows_the_poster_of_its_preview(playground, mira, tmp_path, media):
     able = Maker("able", NATIVE)
     async with working(playground, tmp_path, providers={"able": able}):
-        able.made = probe.frames
+        able.made = media.frames
         await (await mira.type("/video text", prompt="a fox")).answered
         await clip_of(mira)
         card = await card_of(mira, 1)
@@ -251,7 +251,7 @@ async def test_hdr_shows_the_poster_of_its_preview(playground, mira, tmp_path, m
 
 async def test_posters_asked_for_at_once_are_one(house, tmp_path, media):
     (tmp_path / "takes").mkdir(exist_ok=True)
-    shutil.copy(probe.clip, tmp_path / "takes" / "7.mp4")
+    shutil.copy(media.clip, tmp_path / "takes" / "7.mp4")
     job = draft(id=7, file="takes/7.mp4")
     posters = house.bot.delivery.posters
     tasks = {posters.begin(job) for _ in range(5)}

@@ -39,8 +39,8 @@ async def race(folder, proof, command, options, too_late):
             asked = await asyncio.gather(
                 *(mira.type("/video text", prompt=f"fox {each}") for each in range(ORDERS))
             )
-            await until(lambda asked=asked: all(one.state != "waiting" for one in asked), 60)
-            await until(lambda: not _deciding(), 120)
+            await until(lambda asked=asked: all(one.state != "waiting" for one in asked), 300)
+            await until(lambda: not _deciding(), 900)
             told = [message for one in asked if (message := one.message) is not None]
             cards = [message for message in told if not message.ephemeral]
             # A busy machine does not answer them all in time; each was decided all the same.
