@@ -50,8 +50,9 @@ def test_cost_counts_the_processor_and_not_the_clock_on_the_wall():
 
 async def test_the_loop_goes_on_while_dear_rules_are_asked():
     """A hundred of them, as servers may have from before patterns were measured."""
-    rules = [rule(DEAR_PATTERN.replace("9", str(each % 8 + 1)), id=each) for each in range(100)]
-    asking = PromptRules(deadline=0.3)
+    # No two alike: what RE2 has once worked out of a pattern it does not work out again.
+    rules = [rule(f".{{0,900}}q.{{0,{each}}}z", id=each) for each in range(1, 101)]
+    asking = PromptRules(deadline=0.05)
     beats = 0
 
     async def beat():
@@ -66,7 +67,7 @@ async def test_the_loop_goes_on_while_dear_rules_are_asked():
             await asking.met(1, rules, HOSTILE)
     finally:
         beating.cancel()
-    assert beats >= 3  # none would come while the loop is held
+    assert beats  # none would come while the loop is held
 
 
 async def test_a_servers_dear_rules_hold_no_other_server_up():
