@@ -13,6 +13,7 @@ from bot.files.fetch import Fetcher
 from bot.media.decode import Clip, decode
 from bot.media.fit import fit
 from bot.media.join import cut, join, replace_part, side_by_side
+from bot.media.playable import playable
 from bot.media.probe import first_frame, last_frame
 from bot.media.reverse import backwards
 from bot.orders.inputs import Inputs
@@ -70,6 +71,18 @@ async def through(odd: Odd, folder: Path) -> None:
     # All of a sound that begins long before the picture is kept: the first frame waits for it.
     held = round(waits * odd.fps) if waits > 0.1 else 0
     await in_step(folder / "fit.mp4", count=COUNT + held, flash=FLASH + held, size=False)
+
+    posted = await playable(clip, folder / "posted.mp4")
+    info = (await decode(posted)).moving
+    assert info.complete, (odd, info.trouble)
+    even = tuple(max(2, 2 * round(side / 2)) for side in odd.shown)
+    assert (info.width, info.height) in {odd.shown, even}, odd
+    assert info.fps == odd.fps, odd
+    assert info.frames - COUNT in {0, held}, odd
+    seen, heard = beats(posted)
+    if odd.sound:
+        near = pytest.approx(seen + apart, abs=max(float(1 / odd.fps), 0.022))
+        assert heard == near, odd
 
     await backwards(clip, folder / "back.mp4")
     back = replace(odd, sound=None)
