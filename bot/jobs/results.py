@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from bot.backoff import backoff
 from bot.catalog.bills import understood
 from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
 from bot.jobs.pace import Pace
@@ -180,7 +181,7 @@ class Results:
                 billed="yes",
             )
         longest = _longest(provider)
-        pause = random.uniform(0.5, 1.0) * min(longest, 2.0 ** min(job.tries, 20))  # noqa: S311
+        pause = random.uniform(0.5, 1.0) * backoff(job.tries, most=longest)  # noqa: S311
         # A last try is due when the time is just over.
         return job.again(now + (wait if wait is not None else min(pause, left + 1)))
 

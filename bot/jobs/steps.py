@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
+from bot.backoff import backoff
 from bot.catalog.bills import understood
 from bot.catalog.model import Model
 from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
@@ -463,7 +464,7 @@ class Steps:
             return job.again(self._clock() + REJECTED_AGAIN)
         self.rejected.discard(job.id)
         tries = job.tries if job.state is State.UNDELIVERED else max(0, job.tries - PATIENCE)
-        pause = min(OWED_MOST, OWED_LEAST * 2.0 ** min(tries, 10))
+        pause = backoff(tries, first=OWED_LEAST, most=OWED_MOST)
         return job.again(self._clock() + pause * random.uniform(0.75, 1.0))  # noqa: S311
 
     # Ends.
@@ -518,7 +519,7 @@ class Steps:
                 await self._make_room()
             except (Busy, OSError, DiskTrouble) as error:
                 log.info("No room could be made: %s", error)
-        return min(HELD_UP, 5.0 * 2.0 ** min(times, 10))
+        return backoff(times, first=5.0, most=HELD_UP)
 
     # Small things.
 
@@ -546,7 +547,8 @@ class Steps:
         """When to try again: when we were told to, else after a growing, random while."""
         if busy is not None and busy.retry_after is not None:
             return self._clock() + busy.retry_after
-        return self._clock() + random.uniform(0.5, 1.0) * min(300.0, 2.0**job.tries)  # noqa: S311
+        pause = backoff(job.tries, most=300.0)
+        return self._clock() + pause * random.uniform(0.5, 1.0)  # noqa: S311
 
     async def _look_at_progress(self, job: Job, report: Report) -> None:
         """Keep what the provider says, and what our own history makes likely."""

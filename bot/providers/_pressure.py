@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable
 
+from bot.backoff import backoff
 from bot.errors import Busy, Failure
 from bot.files.retry_after import SHORTEST, retry_after
 
@@ -85,7 +86,7 @@ class Pressure:
 
     def _backoff(self) -> float:
         """Exponential with full jitter, so that what failed together does not return together."""
-        most = min(BACKOFF, 2.0 ** min(self._streak, 16))
+        most = backoff(self._streak, most=BACKOFF)
         return max(SHORTEST, self._uniform(0.0, most))
 
     def _later(self, seconds: float, failure: Failure, why: str) -> Busy:
