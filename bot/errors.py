@@ -78,7 +78,7 @@ class Busy(Exception):
 
 
 class Trouble(Busy):
-    """This machine could not: no room, no memory, a program that hangs. See `bot.chat.trouble`.
+    """This machine could not: no room, no memory, a program that hangs. See `bot.machine_trouble`.
 
     *kind* is "room", "disk", "memory" or "ffmpeg"; *raw* is what the system said.
     """

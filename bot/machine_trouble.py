@@ -10,7 +10,7 @@ import logging
 from bot.errors import Trouble
 from storage import DiskTrouble
 
-__all__ = ["Troubles", "trouble_of"]
+__all__ = ["Troubles", "disk_trouble", "trouble_of"]
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,12 @@ def trouble_of(error: BaseException) -> Trouble | None:
         sentence = _SENTENCES.get(kind, "ffmpeg cannot do its work just now.")
         return Trouble(sentence, kind=kind, raw=getattr(error, "reason", str(error)))
     return None
+
+
+def disk_trouble(error: OSError) -> Trouble:
+    """*error*, met in writing a file, as trouble of ours whatever the system calls it."""
+    sentence = "The disk of this Dailies cannot be written to just now."
+    return trouble_of(error) or Trouble(sentence, kind="disk", raw=str(error))
 
 
 class Troubles:

@@ -62,12 +62,6 @@ def person(db: sqlite3.Connection, user_id: int) -> int:
     return int(row[0])
 
 
-def balance(db: sqlite3.Connection, account: str) -> int:
-    """What is on an account; nothing on one that was never used."""
-    row = db.execute("SELECT balance FROM account WHERE name = ?", (account,)).fetchone()
-    return 0 if row is None else int(row[0])
-
-
 def give(
     db: sqlite3.Connection, *, grant_id: int, guild_id: int, person_id: int, amount: int, at: float
 ) -> None:

@@ -137,12 +137,6 @@ class Takes:
         )
         return found[0].job if found else None
 
-    async def hide(self, job_id: int, *, by: int | None) -> None:
-        """Note that somebody took a take down (None: it may be shown again)."""
-        await self._writer.write(
-            lambda db: sql.run(db, "UPDATE take SET hidden_by = ? WHERE job_id = ?", by, job_id)
-        )
-
     # Posts.
 
     async def posted(self, post: Post) -> None:

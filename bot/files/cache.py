@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from bot.errors import Busy, Refusal, Trouble
 from bot.files.bucket_sync import BucketSync, Lost
-from bot.machine_trouble import trouble_of
+from bot.machine_trouble import disk_trouble
 from storage import Copy, DiskTrouble, Holder, Job, Store
 from storage.servers import KEPT as REFUSED_LASTS
 
@@ -163,11 +163,7 @@ class ClipCache:
                 raw=busy.raw,
             ) from busy
         except OSError as error:
-            raise trouble_of(error) or Trouble(
-                "The disk of this Dailies cannot be written to just now.",
-                kind="disk",
-                raw=str(error),
-            ) from error
+            raise disk_trouble(error) from error
         # Afterwards: a file whose take is said to have made room is swept away, a take whose file
         # is said to be here and is not would be called lost.
         await self._files.restore(copy.file)

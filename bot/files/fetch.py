@@ -19,9 +19,9 @@ from pathlib import Path
 import httpx
 
 from bot.atomic import landing
-from bot.errors import Busy, Refusal, Trouble
+from bot.errors import Busy, Refusal
 from bot.files.retry_after import retry_after
-from bot.machine_trouble import trouble_of
+from bot.machine_trouble import disk_trouble
 
 __all__ = ["Fetcher", "Gone", "addresses", "public", "tls"]
 
@@ -164,11 +164,7 @@ class Fetcher:
         except httpx.HTTPError as error:
             raise Busy("The link could not be read to its end.", raw=type(error).__name__) from None
         except OSError as error:
-            raise trouble_of(error) or Trouble(
-                "The disk of this Dailies cannot be written to just now.",
-                kind="disk",
-                raw=str(error),
-            ) from error
+            raise disk_trouble(error) from error
 
     async def upload(
         self, url: str, file: Path, *, headers: Mapping[str, str], deadline: float = 60.0

@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 from bot.catalog.formats import FORMATS, type_word, types, wanted
 from bot.errors import Busy, Refusal
 from bot.files.fetch import Fetcher
-from bot.media.decode import decode
+from bot.media.decode import Clip, decode
 from bot.media.pictures import stand_upright
 from bot.media.probe import MediaError, last_frame, picture_size, sniff, soundtrack, with_picture
 from storage import DiskTrouble, Input, Job
@@ -173,17 +173,7 @@ class Inputs:
         try:
             if kind == "video":
                 made = await with_picture(clip)
-                return Input(
-                    file=job.file,
-                    type="video/mp4",
-                    size=made.size,
-                    width=made.width,
-                    height=made.height,
-                    seconds=made.seconds,
-                    fps=float(made.fps),
-                    frames=made.frames,
-                    take=job.id,
-                )
+                return replace(_moving(made, "video/mp4"), file=job.file, take=job.id)
             suffix = ".png" if kind == "image" else ".m4a"
             part = self._folder() / f"{secrets.token_hex(8)}{suffix}"
             try:
@@ -250,18 +240,8 @@ class Inputs:
             raise MediaError("This file is damaged, or its end is missing.", stderr=made.trouble)
         found = await asyncio.to_thread(sniff, part)
         if kind == "video":
-            clip = made.moving
-            return Input(
-                file="",
-                # An M4A by its label, and a clip by its content.
-                type="video/mp4" if found == "audio/mp4" else found or "",
-                size=made.size,
-                width=clip.width,
-                height=clip.height,
-                seconds=clip.seconds,
-                fps=float(clip.fps),
-                frames=clip.frames,
-            )
+            # An M4A by its label, and a clip by its content.
+            return _moving(made.moving, "video/mp4" if found == "audio/mp4" else found or "")
         if made.sound is None:
             raise MediaError("There is no sound in this file.")
         if found == "video/mp4" and not made.has_picture and made.sound.codec == "aac":
@@ -281,6 +261,20 @@ class Inputs:
         folder = self._data / "inputs"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def _moving(clip: Clip, mime: str) -> Input:
+    """*clip*, of the type *mime*, as an input that has no file yet."""
+    return Input(
+        file="",
+        type=mime,
+        size=clip.size,
+        width=clip.width,
+        height=clip.height,
+        seconds=clip.seconds,
+        fps=float(clip.fps),
+        frames=clip.frames,
+    )
 
 
 def _check_kind(kind: str, found: str | None) -> None:

@@ -29,6 +29,7 @@ from storage import (
     ChangedBy,
     IllegalMove,
     Incident,
+    Input,
     Job,
     Limit,
     Mode,
@@ -172,8 +173,7 @@ class Studio:
                 continue
             quotes.append(self._quoted(candidate, choice, capability, brief))
         if not quotes:
-            # The one that could nearly make it says best what is possible.
-            raise next((each for each in unfit if each.nearest is not None), unfit[0])
+            raise _most_telling(unfit)
         return self._best(quotes, provider)
 
     def alternative(self, job: Job, *, without: Collection[str]) -> Quote | None:
@@ -344,7 +344,7 @@ class Studio:
             for name in sources:
                 most[name] = max(most.get(name, 0), capability.inputs[name].max_bytes)
         if not prices:
-            raise next((each for each in unfit if each.nearest is not None), unfit[0])
+            raise _most_telling(unfit)
         return most, min(prices)
 
     async def _commit(
@@ -377,8 +377,8 @@ class Studio:
             above = choice.confirm_above
             if above is not None and quote.price > above and not confirmed:
                 raise Costly(quote, above)
-            for file in _starts_from(quote.brief):
-                await self.at_hand(file)
+            for given in _given(quote.brief):
+                await self.at_hand(given.file)
             if long or time.monotonic() - began > LONG:
                 before, place = place, await place.as_of_now()
                 if place != before:  # by now they may do more, or less
@@ -731,15 +731,20 @@ def _draft(
     )
 
 
+def _most_telling(unfit: Sequence[Unfit]) -> Unfit:
+    """Of why each model cannot make it, the one to say: it could nearly, and says what it can."""
+    return next((each for each in unfit if each.nearest is not None), unfit[0])
+
+
 async def _there(_file: str) -> None:
     """Every file is on the disk."""
 
 
-def _starts_from(brief: Brief) -> list[str]:
-    """The files that a brief names."""
-    given = (brief.image, brief.last_image, brief.audio, brief.video)
+def _given(brief: Brief) -> list[Input]:
+    """What a brief starts from: its inputs, and the clip that what is made is put into."""
     whole = brief.plan.clip if brief.plan is not None else None
-    return [each.file for each in (*given, whole) if each is not None]
+    given = (brief.image, brief.last_image, brief.audio, brief.video, whole)
+    return [each for each in given if each is not None]
 
 
 def _nearest(model: Model, wish: Brief, *, seed: int) -> Brief | None:
@@ -756,9 +761,7 @@ def _nearest(model: Model, wish: Brief, *, seed: int) -> Brief | None:
 
 def _built_on(wish: Brief, sources: Mapping[str, Source]) -> list[int]:
     """The takes that a wish makes something new of."""
-    given = (wish.image, wish.last_image, wish.audio, wish.video)
-    whole = wish.plan.clip if wish.plan is not None else None
-    takes = [each.take for each in (*given, whole, *sources.values()) if each is not None]
+    takes = [each.take for each in _given(wish)] + [each.take for each in sources.values()]
     return [*dict.fromkeys(each for each in (wish.parent, *takes) if each is not None)]
 
 

@@ -8,7 +8,7 @@ import discord
 from bot.chat.bot import Dailies
 from bot.chat.trouble import Denied, translated
 from bot.errors import Refusal
-from bot.words.text import clean, elide, inert
+from bot.words.text import clean
 from storage import Post
 
 SEARCHED = 1000  #: messages, the newest first, in which a reply to a clip is looked for
@@ -86,8 +86,3 @@ async def _heard(bot: Dailies, reply: discord.Message, post: Post) -> Heard:
         post.job_id, reply.author.id, clean(words), since=reply.created_at.timestamp()
     )
     return Heard(words=None if used else words)
-
-
-def asked_with(prompt: str) -> str:
-    """The prompt of what would be made, short, to stand in a question."""
-    return inert(elide(" ".join(prompt.split()), 150))

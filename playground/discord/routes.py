@@ -35,6 +35,10 @@ _CREATED = {
 _MAJOR = ("channel_id", "guild_id", "webhook_id", "token", "interaction_id")
 MESSAGE = "/channels/{channel_id}/messages/{message_id}"
 REACTION = MESSAGE + "/reactions/{emoji}"
+PIN = (
+    "/channels/{channel_id}/messages/pins/{message_id}",
+    "/channels/{channel_id}/pins/{message_id}",
+)
 TOKEN = "/webhooks/{webhook_id}/{token}"  # noqa: S105  # a route, not a secret
 
 
@@ -248,20 +252,12 @@ def bulk_delete(ctx: RequestContext, buckets: Buckets) -> Any:
     return onward(ctx)
 
 
-@answers(
-    "PUT",
-    "/channels/{channel_id}/messages/pins/{message_id}",
-    "/channels/{channel_id}/pins/{message_id}",
-)
+@answers("PUT", *PIN)
 def pin(ctx: RequestContext, buckets: Buckets) -> Any:
     _pin(ctx, pinned=True)
 
 
-@answers(
-    "DELETE",
-    "/channels/{channel_id}/messages/pins/{message_id}",
-    "/channels/{channel_id}/pins/{message_id}",
-)
+@answers("DELETE", *PIN)
 def unpin(ctx: RequestContext, buckets: Buckets) -> Any:
     _pin(ctx, pinned=False)
 

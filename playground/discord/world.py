@@ -275,17 +275,6 @@ class World(Memory):
         Discord posts THREAD_CREATED (18) in the channel only for a thread without a message or
         from an old one; simcord posts it always. How old is old is not documented: an hour here.
         """
-        if message_id is None or not broadcast:
-            return super().create_thread(
-                parent_id,
-                name,
-                owner_id,
-                type=type,
-                auto_archive_duration=auto_archive_duration,
-                message_id=message_id,
-                applied_tags=applied_tags,
-                broadcast=broadcast,
-            )
         thread = super().create_thread(
             parent_id,
             name,
@@ -293,8 +282,11 @@ class World(Memory):
             type=type,
             auto_archive_duration=auto_archive_duration,
             message_id=message_id,
-            broadcast=False,
+            applied_tags=applied_tags,
+            broadcast=broadcast and message_id is None,
         )
+        if message_id is None or not broadcast:
+            return thread
         source = self.get_message(parent_id, message_id)
         source.flags |= HAS_THREAD
         self.announce_thread_create(thread)

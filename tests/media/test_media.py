@@ -3,7 +3,6 @@
 import asyncio
 import io
 import itertools
-import os
 import re
 import wave
 from pathlib import Path
@@ -17,6 +16,7 @@ from bot.media import join, probe
 from bot.media.ffmpeg import H264_AAC, QUALITY, ffmpeg
 from bot.media.probe import MediaError
 from bot.orders.inputs import Inputs
+from tests.rig.processes import own_children
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -386,19 +386,6 @@ async def test_a_cancelled_encode_leaves_no_process_and_no_file(tmp_path):
             await work
     assert not own_children() & children
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
-
-
-def own_children() -> set[int]:
-    """The processes that this one started, zombies among them."""
-    mine = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(fields[1]) == os.getpid():
-            mine.add(int(stat.parent.name))
-    return mine
 
 
 async def test_a_sound_with_silence_is_silent(tmp_path):

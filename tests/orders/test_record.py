@@ -96,7 +96,7 @@ async def _take_down(store):
 
 async def _bring_back(store):
     job = await _ended(store)
-    await store.takes.hide(job.id, by=1)
+    await store.servers.take_down(None, job, hidden_by=1)
     return lambda: store.servers.take_down(BY, job, hidden_by=None)
 
 

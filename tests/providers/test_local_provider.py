@@ -26,6 +26,7 @@ from bot.providers._preview.typeset import cleaned, layout, paint
 from bot.providers.local import LAST_RESORT, MODEL, Local, connect
 from bot.settings import BadSetting
 from storage import Brief, Input, Lora, Mode
+from tests.rig.processes import own_children
 
 SMALL = Brief(prompt="a red fox", resolution="480p", aspect="1:1", duration=2, fps=24, seed=7)
 
@@ -104,19 +105,6 @@ async def picture(clip: Path, at: float) -> Image.Image:
 def difference(one: Image.Image, other: Image.Image) -> float:
     """How far two pictures are apart: the mean over pixels and colours, 0 to 255."""
     return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean) / 3
-
-
-def own_children() -> set[int]:
-    """The processes that this one started, zombies among them."""
-    mine = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(fields[1]) == os.getpid():
-            mine.add(int(stat.parent.name))
-    return mine
 
 
 async def source(to: Path, *, seconds: float = 2, sound: bool = True, fps: str = "30") -> Input:

@@ -231,7 +231,7 @@ async def test_who_is_forgotten_leaves_no_mark_on_takes(store):
     await store.takes.set_reaction(70, 30, "🔁", told)
     await store.takes.posted(Post(message_id=70, channel_id=500, job_id=theirs.id, at=1.0))
     await store.takes.posted(Post(message_id=71, channel_id=500, job_id=other.id, at=1.0))
-    await store.takes.hide(other.id, by=30)
+    await store.servers.take_down(None, other, hidden_by=30)
     exported = await store.privacy.export(30)
     assert [each["job_id"] for each in exported["favourites"]] == [other.id]
     assert exported["reactions"][0]["answer"] == "You have 3 credits."
