@@ -134,7 +134,7 @@ class Dailies(commands.Bot):
         self._waiting: dict[int, Interaction] = {}  # "thinking…" of jobs whose card is elsewhere
         self._no_card: dict[int, tuple[float, float]] = {}  # when to try again, and the wait then
         self._cards = Cards(self._edit, fast=lambda job: self._token(job) is not None, clock=clock)
-        self.versions = Edits(studio, data=data, shelf=shelf, clock=clock)
+        self.edits = Edits(studio, data=data, shelf=shelf, clock=clock)
         self.delivery = Delivery(
             self,
             studio.store,
@@ -144,7 +144,7 @@ class Dailies(commands.Bot):
             shelf=shelf,
             usd_per_credit=usd_per_credit,
             clock=clock,
-            defaults=self.versions.defaults,
+            defaults=self.edits.defaults,
         )
 
     async def setup_hook(self) -> None:

@@ -33,7 +33,7 @@ async def pressed(interaction: Interaction, job_id: int, verb: Verb) -> tuple[Re
     Raises `Refusal` for a clip of another server, and for one that lacks what *verb* needs.
     """
     place = place_of(interaction)
-    return place, await interaction.client.versions.ready(job_id, verb, place=place)
+    return place, await interaction.client.edits.ready(job_id, verb, place=place)
 
 
 def carried(message: discord.Message) -> int | None:
@@ -79,7 +79,7 @@ async def order(
 
     async def ordering() -> tuple[Job, bool]:
         quote = await quoting
-        return await bot.versions.order(
+        return await bot.edits.order(
             quote,
             request=f"interaction:{interaction.id}",
             place=place,

@@ -86,7 +86,7 @@ async def compare(interaction: Interaction, about: str, _: Sequence[str]) -> Non
             other = await takes.beside(job.id, thread_id=job.thread_id or 0)
         if other is None:
             raise Refusal(f"There is no other take to compare #{job.id} with yet.")
-        return await interaction.client.versions.ready(other, Verb.COMPARE, place=place), job
+        return await interaction.client.edits.ready(other, Verb.COMPARE, place=place), job
 
     await comparing.compare(interaction, about, pair)
 
@@ -108,15 +108,15 @@ async def remove(interaction: Interaction, about: str, _: Sequence[str]) -> None
 async def _changed(interaction: Interaction, about: str, verb: Verb) -> tuple[Requester, Job]:
     """The clip that somebody wants to build on, who may."""
     place, job = await acting.pressed(interaction, int(about), verb)
-    await interaction.client.versions.may_change(job, place)
+    await interaction.client.edits.may_change(job, place)
     return place, job
 
 
 async def _quote(interaction: Interaction, what: str, job: Job, place: Requester) -> Quote:
-    versions, request = interaction.client.versions, f"interaction:{interaction.id}"
+    edits, request = interaction.client.edits, f"interaction:{interaction.id}"
     if what == "hdr":
-        return await versions.hdr(job, request=request, place=place)
-    return await versions.variation(job, request=request)
+        return await edits.hdr(job, request=request, place=place)
+    return await edits.variation(job, request=request)
 
 
 async def _make(interaction: Interaction, yes: str, job: Job, place: Requester) -> None:
@@ -158,7 +158,7 @@ async def details(interaction: Interaction, job: Job) -> None:
 async def _favourite(interaction: Interaction, job: Job) -> None:
     bot = interaction.client
     on = not await bot.studio.store.takes.is_favourite(job.id, interaction.user.id)
-    await bot.versions.favourite(job, interaction.user.id, on=on)
+    await bot.edits.favourite(job, interaction.user.id, on=on)
     if on:
         await acting.gather(bot, job)
     acting.refresh_board(bot, job)
@@ -168,7 +168,7 @@ async def _favourite(interaction: Interaction, job: Job) -> None:
 
 async def _remove(interaction: Interaction, job: Job, place: Requester) -> None:
     bot = interaction.client
-    await bot.versions.remove(job.id, place=place)
+    await bot.edits.remove(job.id, place=place)
     stays = await removing.take_down(bot, await bot.studio.store.takes.posts_of(job.id))
     acting.refresh_board(bot, job)
     if stays:

@@ -75,7 +75,7 @@ async def _compared(interaction: Interaction, first: Job, second: Job) -> discor
     if first.id == second.id:
         raise Refusal(SAME)
     bot = interaction.client
-    together = await bot.versions.compare(first, second)
+    together = await bot.edits.compare(first, second)
     takes = bot.studio.store.takes
     pair = [await takes.get(job.id, guild_id=job.guild_id) for job in (first, second)]
     names = [f"{board.title_of(take)} (#{take.job.id})" for take in pair if take is not None]

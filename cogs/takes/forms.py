@@ -35,15 +35,15 @@ _late: set[asyncio.Future[Any]] = set()  #: what a form did not wait for; the ne
 
 async def retake(interaction: Interaction, job: Job, place: Requester) -> None:
     """Ask from where to where, for what, with which words; all of it filled in."""
-    versions, until = interaction.client.versions, time.monotonic() + FORM
-    clip = await _soon(versions.clip(job, place), until)
+    edits, until = interaction.client.edits, time.monotonic() + FORM
+    clip = await _soon(edits.clip(job, place), until)
     seconds = clip.seconds if clip is not None else None
     start, end = made_part(job.brief, seconds)
     part = Part() if (start, end) == (0.0, seconds) else Part(start=start, end=end)
     what = "The whole clip" if part.whole else "That part"
     quote = None
     try:
-        quoting = versions.retake(job, request=f"form:{interaction.id}", place=place, part=part)
+        quoting = edits.retake(job, request=f"form:{interaction.id}", place=place, part=part)
         quote = await _soon(quoting, until)
         said = UNPRICED
     except Refusal as no:  # another part may do
@@ -79,12 +79,12 @@ async def _at_both_ends(interaction: Interaction, job: Job, place: Requester) ->
 
     Raises `Refusal` where it can be made at neither.
     """
-    versions, request = interaction.client.versions, f"form:{interaction.id}"
+    edits, request = interaction.client.edits, f"form:{interaction.id}"
     quotes: dict[str, Quote] = {}
     refusals = []
     for end in ("end", "start"):
         try:
-            quotes[end] = await versions.extend(job, request=request, place=place, direction=end)
+            quotes[end] = await edits.extend(job, request=request, place=place, direction=end)
         except Refusal as refusal:
             refusals.append(refusal)
     if not quotes:
@@ -162,8 +162,8 @@ async def _order(
     """Order what was filled in, at no more than the price that the form showed."""
     seen = int(about["price"]) if about["price"] is not None else None
     place, job = await acting.pressed(interaction, int(about["id"]), verb)
-    bot, versions = interaction.client, interaction.client.versions
-    await versions.may_change(job, place)
+    bot, edits = interaction.client, interaction.client.edits
+    await edits.may_change(job, place)
 
     async def ordering() -> tuple[Job, bool]:
         # All that may take long is in here: meanwhile the answer is "thinking…".
@@ -171,7 +171,7 @@ async def _order(
         if seen is None and quote.price:
             price = money.price(quote.price, bot.usd_per_credit)
             raise Asks(quote, f"This costs {price}.")
-        return await versions.order(
+        return await edits.order(
             quote,
             request=f"interaction:{interaction.id}",
             place=place,
@@ -184,15 +184,15 @@ async def _order(
 async def _retake_quote(
     interaction: Interaction, job: Job, place: Requester, given: Mapping[str, str]
 ) -> Quote:
-    versions = interaction.client.versions
+    edits = interaction.client.edits
     start, end = _number(given.get("from", "")), _number(given.get("to", ""))
-    seconds = (await versions.clip(job, place)).seconds
+    seconds = (await edits.clip(job, place)).seconds
     if end is not None and seconds and abs(end - seconds) < 0.06:
         end = None
     # From edge to edge a clip is the same request again, unless that made only a part of it.
     alone = made_part(job.brief, seconds) == (0.0, seconds)
     start = (start or None) if alone else (start or 0.0)
-    return await versions.retake(
+    return await edits.retake(
         job,
         request=f"interaction:{interaction.id}",
         place=place,
@@ -207,7 +207,7 @@ async def _extend_quote(
     seconds = _number(given.get("seconds", ""))
     if seconds is None or seconds != int(seconds):
         raise Refusal("The seconds to add are a whole number.")
-    return await interaction.client.versions.extend(
+    return await interaction.client.edits.extend(
         job,
         request=f"interaction:{interaction.id}",
         place=place,

@@ -13,14 +13,14 @@ from cogs.takes import acting, buttons, forms
 async def _retake(interaction: Interaction, message: discord.Message) -> None:
     job_id = await acting.clip_of(interaction, message)
     place, job = await acting.pressed(interaction, job_id, Verb.RETAKE)
-    await interaction.client.versions.may_change(job, place)
+    await interaction.client.edits.may_change(job, place)
     await forms.retake(interaction, job, place)
 
 
 async def _extend(interaction: Interaction, message: discord.Message) -> None:
     job_id = await acting.clip_of(interaction, message)
     place, job = await acting.pressed(interaction, job_id, Verb.EXTEND)
-    await interaction.client.versions.may_change(job, place)
+    await interaction.client.edits.may_change(job, place)
     await forms.extend(interaction, job, place)
 
 
@@ -42,7 +42,7 @@ async def _use_sound(interaction: Interaction, message: discord.Message) -> None
 
 async def _details(interaction: Interaction, message: discord.Message) -> None:
     job_id = await acting.clip_of(interaction, message)
-    take = await interaction.client.versions.find(job_id, guild_id=interaction.guild_id or 0)
+    take = await interaction.client.edits.find(job_id, guild_id=interaction.guild_id or 0)
     await buttons.details(interaction, take.job)
 
 

@@ -182,22 +182,22 @@ class Reactions(commands.Cog):
         if target is None:
             return False
         bot, place, job_id = self._bot, given.place, target.job_id
-        take = await bot.versions.find(job_id, guild_id=place.guild_id)
+        take = await bot.edits.find(job_id, guild_id=place.guild_id)
         match given.emoji:
             case board.RETAKE | board.EXTEND:
                 verb = Verb.RETAKE if given.emoji == board.RETAKE else Verb.EXTEND
-                job = await bot.versions.ready(job_id, verb, place=place)
+                job = await bot.edits.ready(job_id, verb, place=place)
                 await self._order(given, job, target, _request(given, count))
             case board.FAVOURITE:
-                job = await bot.versions.ready(job_id, Verb.FAVOURITE, place=place)
-                await bot.versions.favourite(job, place.user_id, on=True)
+                job = await bot.edits.ready(job_id, Verb.FAVOURITE, place=place)
+                await bot.edits.favourite(job, place.user_id, on=True)
                 await acting.gather(bot, job)
                 acting.refresh_board(bot, job)
             case board.SEND:
-                job = await bot.versions.ready(job_id, Verb.SEND, place=place)
+                job = await bot.edits.ready(job_id, Verb.SEND, place=place)
                 await bot.delivery.send_to(job, place.user_id)
             case board.REMOVE:
-                taken = await bot.versions.remove(job_id, place=place)
+                taken = await bot.edits.remove(job_id, place=place)
                 if taken.post is not None or taken.job.state in ENDED:
                     stays = await removing.take_down(bot, await self._takes.posts_of(job_id))
                     acting.refresh_board(bot, taken.job)
@@ -209,18 +209,16 @@ class Reactions(commands.Cog):
 
     async def _order(self, given: Given, job: Job, target: Target, request: str) -> None:
         bot, place = self._bot, given.place
-        await bot.versions.may_change(job, place)
+        await bot.edits.may_change(job, place)
         self._look_before(given)
         if given.emoji == board.RETAKE:
-            quote = await bot.versions.retake(
+            quote = await bot.edits.retake(
                 job, request=request, place=place, part=Part(), prompt=target.words
             )
         else:
-            quote = await bot.versions.extend(
-                job, request=request, place=place, prompt=target.words
-            )
+            quote = await bot.edits.extend(job, request=request, place=place, prompt=target.words)
         self._ask_before(quote, target)
-        ordered, created = await bot.versions.order(quote, request=request, place=place)
+        ordered, created = await bot.edits.order(quote, request=request, place=place)
         if created or ordered.card_id is None:
             await bot.present(ordered, given.channel_id, beside=target.beside, again=not created)
 
@@ -255,7 +253,7 @@ class Reactions(commands.Cog):
     async def _approve(self, job: Job, place: Requester) -> bool:
         """Sign a clip off. From anyone but a reviewer, ✅ is just a reaction."""
         with suppress(Refusal):
-            await self._bot.versions.sign_off(job, place, on=True)
+            await self._bot.edits.sign_off(job, place, on=True)
             acting.refresh_board(self._bot, job)
             return True
         return False

@@ -281,9 +281,9 @@ class Making(commands.Cog):
         preset: str | None = None,
     ) -> None:
         if preset is not None:
-            versions = interaction.client.versions
-            wish, provider, model = versions.presets.with_settings(
-                await versions.presets.find(preset, place=place_of(interaction)),
+            edits = interaction.client.edits
+            wish, provider, model = edits.presets.with_settings(
+                await edits.presets.find(preset, place=place_of(interaction)),
                 wish,
                 provider=provider,
                 model=model,
@@ -309,14 +309,14 @@ class Making(commands.Cog):
         given: Source | None,
     ) -> None:
         """Extend or retake; what nobody, or not the one who is asked, does is done here."""
-        versions = interaction.client.versions
+        edits = interaction.client.edits
         if given is not None and given.take is not None:
             place = place_of(interaction)
-            job = await versions.ready(given.take, Verb(wish.mode), place=place)
-            await versions.may_change(job, place)
+            job = await edits.ready(given.take, Verb(wish.mode), place=place)
+            await edits.may_change(job, place)
             named = None if provider in CHOOSERS else provider
             there = named is None or named in self.studio.providers
-            if there and model is None and versions.only_here(wish.mode, named, wish.direction):
+            if there and model is None and edits.only_here(wish.mode, named, wish.direction):
                 ordering = _put_together(interaction, job, wish, place, named)
                 await interaction.client.answer(interaction, ordering)
                 return
@@ -327,10 +327,10 @@ async def _put_together(
     interaction: Interaction, job: Job, wish: Brief, place: Requester, provider: str | None
 ) -> tuple[Job, bool]:
     """Order what becomes a part of *job*'s clip here."""
-    versions, request = interaction.client.versions, f"interaction:{interaction.id}"
+    edits, request = interaction.client.edits, f"interaction:{interaction.id}"
     prompt = wish.prompt or None
     if wish.mode is Mode.EXTEND:
-        quote = await versions.extend(
+        quote = await edits.extend(
             job,
             request=request,
             place=place,
@@ -342,7 +342,7 @@ async def _put_together(
     else:
         end = (wish.start or 0.0) + wish.duration if wish.duration else None
         part = Part(start=wish.start, end=end, replace=wish.replace)
-        quote = await versions.retake(
+        quote = await edits.retake(
             job, request=request, place=place, part=part, prompt=prompt, provider=provider
         )
-    return await versions.order(quote, request=request, place=place, confirmed=False)
+    return await edits.order(quote, request=request, place=place, confirmed=False)

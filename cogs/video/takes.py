@@ -91,7 +91,7 @@ class Taking(commands.Cog):
         bot = interaction.client
         job = await self.studio.show(await parameters.clip(interaction, clip), place=place)
         if public:
-            job = await bot.versions.revive(job.id, place=place)
+            job = await bot.edits.revive(job.id, place=place)
             await acting.think(interaction)
             here = bot.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
             message = await bot.delivery.show_again(
@@ -108,7 +108,7 @@ class Taking(commands.Cog):
             return
         await acting.think(interaction)
         try:
-            await bot.versions.finished(job.id, place=place)
+            await bot.edits.finished(job.id, place=place)
             note, files = await bot.delivery.carried(job, original=quality == "original")
         except (Refusal, Busy) as no:
             if quality == "original":
@@ -128,16 +128,14 @@ class Taking(commands.Cog):
             The one on the right.
         """
         place = place_of(interaction)
-        versions = interaction.client.versions
+        edits = interaction.client.edits
         names = [await parameters.clip(interaction, each) for each in (a, b)]
         if names[0] == names[1]:
-            await versions.ready(names[0], Verb.COMPARE, place=place)
+            await edits.ready(names[0], Verb.COMPARE, place=place)
             raise Refusal(comparing.SAME)
 
         async def pair() -> tuple[Job, Job]:
-            first, second = [
-                await versions.ready(each, Verb.COMPARE, place=place) for each in names
-            ]
+            first, second = [await edits.ready(each, Verb.COMPARE, place=place) for each in names]
             return first, second
 
         await comparing.compare(interaction, f"{names[0]} {names[1]}", pair)
@@ -191,7 +189,7 @@ class Taking(commands.Cog):
         place = place_of(interaction)
         job = await self._last(interaction, clip, place)
         await self.studio.may_build(job.id, place)
-        versions = interaction.client.versions
+        edits = interaction.client.edits
         asked = {
             "prompt": prompt,
             "duration": duration,
@@ -203,12 +201,12 @@ class Taking(commands.Cog):
             "camera": camera,
             "loras": loras_of(loras) or None,
         }
-        quoting = versions.again(
+        quoting = edits.again(
             job,
             request=f"interaction:{interaction.id}",
             place=place,
             changes={name: value for name, value in asked.items() if value is not None},
-            preset=await versions.presets.find(preset, place=place) if preset else None,
+            preset=await edits.presets.find(preset, place=place) if preset else None,
             provider=provider,
             model=model,
         )
@@ -245,23 +243,23 @@ class Taking(commands.Cog):
             Save or delete it for everybody here; moderators may.
         """
         place = place_of(interaction)
-        versions = interaction.client.versions
+        edits = interaction.client.edits
         if sum(each is not None for each in (use, save, delete)) > 1:
             raise Refusal("Use, save or delete a preset; one at a time.")
         if use is not None:
-            quoting = versions.presets.quote(
-                await versions.presets.find(use, place=place),
+            quoting = edits.presets.quote(
+                await edits.presets.find(use, place=place),
                 prompt or "",
                 request=f"interaction:{interaction.id}",
             )
             await acting.order(interaction, quoting, place)
         elif save is not None:
             job = await self._last(interaction, clip, place)
-            kept = await versions.presets.save(save, job, place=place, server=for_server)
+            kept = await edits.presets.save(save, job, place=place, server=for_server)
             name = await self._name(job, place)
             await say(interaction, f"Saved from {name}: {_preset_line(kept)}")
         elif delete is not None:
-            await versions.presets.delete(delete, place=place, server=for_server)
+            await edits.presets.delete(delete, place=place, server=for_server)
             await say(interaction, f"The preset “{inert(delete)}” is deleted.")
         else:
             there = await self.studio.store.takes.presets(

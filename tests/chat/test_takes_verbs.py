@@ -97,24 +97,24 @@ async def test_a_verb_works_wherever_what_it_needs_is_there(tmp_path, state):
         studio = Studio(store, {})
         archive = Bucket() if "bucket" in state else None
         shelf = ClipCache(store, data=tmp_path, days=0, room=0, spare=0, archive=archive)
-        versions = Edits(studio, data=tmp_path, shelf=shelf)
+        edits = Edits(studio, data=tmp_path, shelf=shelf)
         for verb in Verb:
             if verb in possible:
-                assert (await versions.ready(1, verb, place=MINE)).id == 1, verb
+                assert (await edits.ready(1, verb, place=MINE)).id == 1, verb
             else:
                 with pytest.raises(Refusal, match=why):
-                    await versions.ready(1, verb, place=MINE)
+                    await edits.ready(1, verb, place=MINE)
 
 
 async def test_what_one_may_not_know_of_is_there_for_no_verb(tmp_path):
     async with open_store(tmp_path) as store:
         await made(store, tmp_path, "file here")
         shelf = ClipCache(store, data=tmp_path, days=0, room=0, spare=0)
-        versions = Edits(Studio(store, {}), data=tmp_path, shelf=shelf)
+        edits = Edits(Studio(store, {}), data=tmp_path, shelf=shelf)
         elsewhere = Requester(guild_id=10, channel_id=999, user_id=31)
         await store.takes.gone([77])
         for verb in Verb:
             with pytest.raises(Refusal, match="There is no clip #1 here"):
-                await versions.ready(1, verb, place=elsewhere)
+                await edits.ready(1, verb, place=elsewhere)
             with pytest.raises(Refusal, match="There is no clip #2 here"):
-                await versions.ready(2, verb, place=MINE)
+                await edits.ready(2, verb, place=MINE)
