@@ -19,7 +19,7 @@ async def places(bot: Dailies, guild_id: int) -> AsyncIterator[Reach]:
 
     Raises `Busy`.
     """
-    server = await bot.studio.store.policy.server(guild_id)
+    server = await bot.studio.rules.of(guild_id)
     if server.moderators is not None:
         yield bot.get_partial_messageable(server.moderators, guild_id=guild_id), True
     guild = bot.get_guild(guild_id)

@@ -70,7 +70,7 @@ class Helping(commands.Cog):
 
         Moderators can be asked where they chose a channel for it.
         """
-        server = await self.bot.studio.store.policy.server(kept.guild_id)
+        server = await self.bot.studio.rules.of(kept.guild_id)
         view = next_steps(kept, asks=server.moderators is not None)
         return view if view.children else None
 
@@ -81,7 +81,7 @@ class Helping(commands.Cog):
     async def ask(self, interaction: Interaction, kept: RefusedOrder) -> None:
         """Post the card that asks the moderators, once."""
         bot = self.bot
-        server = await bot.studio.store.policy.server(kept.guild_id)
+        server = await bot.studio.rules.of(kept.guild_id)
         if server.moderators is None:
             raise Refusal(NO_CHANNEL)
         channel = bot.get_partial_messageable(server.moderators, guild_id=kept.guild_id)
@@ -187,7 +187,7 @@ class Helping(commands.Cog):
         it is worth another try soon; what was not told stays due."""
         bot = self.bot
         due = await bot.office.alarm(guild_id, at_least=at_least)
-        server = await bot.studio.store.policy.server(guild_id)
+        server = await bot.studio.rules.of(guild_id)
         if due is None or server.moderators is None:
             return True  # who chooses a channel rings again
         percent, standing = due

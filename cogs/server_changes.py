@@ -9,11 +9,9 @@ from discord.ext import commands
 from bot.chat.bot import Dailies
 from bot.chat.delivery import nonce
 from bot.errors import Busy
-from bot.words.limits import in_words
 from bot.words.numbers import listed
 from bot.words.text import inert
 from cogs import _moderators
-from storage import Rule, Server
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +25,8 @@ class ServerChanges(commands.Cog):
     @commands.Cog.listener()
     async def on_guild_role_delete(self, role: discord.Role) -> None:
         """A role is gone; what it stood for is in force no more, and moderators may not know."""
-        store, guild_id = self._bot.studio.store, role.guild.id
-        server = await store.policy.server(guild_id)
-        rules = await store.moderation.rules(guild_id)
-        lost = lost_with(role.id, server, rules)
+        guild_id = role.guild.id
+        lost = await self._bot.office.lost_with(role.id, guild_id=guild_id)
         if not lost:
             return
         view = ui.LayoutView(timeout=None)
@@ -50,28 +46,13 @@ class ServerChanges(commands.Cog):
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """The bot was removed: clips under way are made, and reach people directly if at all."""
-        live = await self._bot.studio.store.jobs.of(guild_id=guild.id, limit=None)
-        waiting = [job.id for job in live if job.due_at is not None]
+        waiting = await self._bot.studio.unfinished(guild.id)
         if waiting:
-            numbers = listed([f"#{number}" for number in waiting][:20], last="and")
+            numbers = listed([f"#{job.id}" for job in waiting][:20], last="and")
             log.warning(
                 "Server %s removed the bot while it makes %s; they go to their people directly.",
                 *(guild.id, numbers),
             )
-
-
-def lost_with(role_id: int, server: Server, rules: list[tuple[int, Rule]]) -> list[str]:
-    """What a server's settings and quotas gave to a role, each as "approved takes"."""
-    lost = []
-    if server.reviewers == role_id:
-        lost.append("approved takes")
-    if role_id in server.priority_roles:
-        lost.append("went first where a provider is full")
-    for target, rule in rules:
-        if target == role_id:
-            amount = "no limit" if rule.amount is None else in_words(rule.amount)
-            lost.append(f"had a quota of its own ({amount} a {rule.period})")
-    return lost
 
 
 async def setup(bot: Dailies) -> None:

@@ -394,6 +394,11 @@ class Takes:
         )
         return Thread(**dict(row)) if row else None
 
+    async def parent_of(self, thread_id: int) -> int | None:
+        """The channel that a thread belongs to; None for what is not known to be a thread."""
+        thread = await self.thread(thread_id)
+        return None if thread is None else thread.parent_id
+
     async def set_thread(self, thread: Thread, *, at: float) -> None:
         """Remember a thread, as far as it is given."""
         await self._writer.write(

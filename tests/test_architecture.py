@@ -83,6 +83,13 @@ def test_each_library_has_one_home(file):
             assert file.startswith(home), f"{module} does not live in {file}"
 
 
+@pytest.mark.parametrize("file", [each for each in FILES if each.startswith("cogs/")])
+def test_a_cog_calls_what_decides_and_not_the_store(file):
+    for node in ast.walk(ast.parse((ROOT / file).read_text())):
+        if isinstance(node, ast.Attribute):
+            assert node.attr != "store", f"{file}:{node.lineno} reaches into the store"
+
+
 def test_words_know_no_discord_and_do_nothing():
     for file in FILES:
         if file.startswith("bot/words/"):

@@ -35,7 +35,9 @@ from bot.moderation.desk import Office
 from bot.moderation.usage import Own
 from bot.orders.edits import Edits
 from bot.orders.orders import Studio
+from bot.orders.reactions import ReactionRecord
 from bot.orders.refused import Refusals
+from bot.orders.takes import Takes
 from bot.progress import Progress
 from bot.words.clips import alt_text, poster_name, thread_name
 from bot.words.limits import CLOSED
@@ -134,7 +136,9 @@ class Dailies(commands.Bot):
         self._waiting: dict[int, Interaction] = {}  # "thinking…" of jobs whose card is elsewhere
         self._no_card: dict[int, tuple[float, float]] = {}  # when to try again, and the wait then
         self._cards = Cards(self._edit, fast=lambda job: self._token(job) is not None, clock=clock)
-        self.edits = Edits(studio, data=data, shelf=shelf, clock=clock)
+        self.takes = Takes(studio, data=data, shelf=shelf, clock=clock)
+        self.edits = Edits(studio, self.takes, data=data, shelf=shelf, clock=clock)
+        self.reactions = ReactionRecord(studio.store, clock=clock)
         self.delivery = Delivery(
             self,
             studio.store,

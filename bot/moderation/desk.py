@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.errors import Refusal
 from bot.media.assemble import PIECE
+from bot.moderation.roles import lost_with
 from bot.orders.access import require
 from bot.orders.orders import LIVE, PARKED, Studio
 from bot.orders.prompt_rules import accepted
@@ -104,6 +105,12 @@ class Office:
         self._moderation = studio.store.moderation
         self._servers = studio.store.servers
         self._clock = clock
+        self.parkings = studio.store.parkings  #: what waits for a moderator, and who was told
+
+    async def lost_with(self, role_id: int, *, guild_id: int) -> list[str]:
+        """What a server gave to a role that is gone, each as "approved takes"."""
+        server = await self._policy.server(guild_id)
+        return lost_with(role_id, server, await self._moderation.rules(guild_id))
 
     # Limits.
 

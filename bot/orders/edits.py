@@ -1,4 +1,4 @@
-"""What may be done with a finished clip: retake, extend, vary, mark, compare, take down.
+"""What may be made of a finished clip: retake, extend, vary, HDR, the same again.
 
 A provider that can do it does it. Where it cannot, the piece is made from a frame of the clip and
 put together here: the order then carries a `Plan`, which the worker follows once it has the piece.
@@ -10,79 +10,33 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, StrEnum
 from pathlib import Path
 
 from bot.catalog.model import Model, Unfit
 from bot.errors import Refusal
 from bot.files.cache import ClipCache
-from bot.media.join import side_by_side
 from bot.media.probe import MediaError, last_frame, picture_size, poster
 from bot.orders.inputs import Source
 from bot.orders.orders import Studio
 from bot.orders.presets import CHOICES, Presets
 from bot.orders.quote import CHOOSERS, Quote
 from bot.orders.requester import Requester
+from bot.orders.takes import Takes
 from bot.words.clips import added
 from bot.words.numbers import listed
 from bot.words.text import clean, number
 from storage import (
-    ENDED,
     Brief,
-    By,
     Input,
     Job,
     Mode,
     Plan,
     Preset,
     Relation,
-    State,
-    Take,
 )
 
 SHORTEST = 0.5  #: seconds of a part that can be made again here
-KEPT = frozenset({State.DELIVERING, State.DONE, State.UNDELIVERED})
 READ = 500  #: clips whose length and size are remembered
-
-
-class Need(Enum):
-    """What of a clip must be there for something to be done with it."""
-
-    ROW = "what is known of it"
-    CLIP = "that it was made, and not taken down by a moderator"
-    FILE = "its file, here or in the bucket, as well"
-
-
-class Verb(StrEnum):
-    """What can be done with a clip, by whatever reaction, button, menu or command."""
-
-    REMOVE = "remove"
-    DETAILS = "details"
-    APPROVE = "approve"
-    FAVOURITE = "favourite"
-    VARIATION = "variation"
-    RETAKE = "retake"
-    EXTEND = "extend"
-    HDR = "hdr"
-    SEND = "send"
-    COMPARE = "compare"
-    SHOW = "show"
-
-
-#: None of them needs its post: where that was deleted, the verb works all the same.
-NEEDS: Mapping[Verb, Need] = {
-    Verb.REMOVE: Need.ROW,
-    Verb.DETAILS: Need.ROW,
-    Verb.APPROVE: Need.ROW,
-    Verb.FAVOURITE: Need.CLIP,
-    Verb.VARIATION: Need.CLIP,
-    Verb.RETAKE: Need.FILE,
-    Verb.EXTEND: Need.FILE,
-    Verb.HDR: Need.FILE,
-    Verb.SEND: Need.FILE,
-    Verb.COMPARE: Need.FILE,
-    Verb.SHOW: Need.FILE,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,57 +53,23 @@ class Part:
 
 
 class Edits:
-    """The verbs of a take. Everything it says no to is a `Refusal`."""
+    """Quotes what is made of a take, and orders it. Everything it says no to is a `Refusal`."""
 
     def __init__(
         self,
         studio: Studio,
+        takes: Takes,
         *,
         data: Path,
         shelf: ClipCache,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._studio = studio
+        self._takes = takes
         self._shelf = shelf
-        self._takes = studio.store.takes
-        self._policy = studio.store.policy
         self._data = data
-        self._clock = clock
         self.presets = Presets(studio, clock=clock)
         self._read: OrderedDict[int, Input] = OrderedDict()
-
-    # Looking.
-
-    async def find(self, id: int, *, guild_id: int) -> Take:
-        """The take with this number of a server."""
-        take = await self._takes.get(id, guild_id=guild_id) if 0 < id < 2**63 else None
-        if take is None:
-            raise Refusal(f"There is no clip #{id} here.")
-        return take
-
-    async def finished(self, id: int, *, place: Requester) -> Job:
-        """A clip of this server whose file is there to be worked with, by who may know of it."""
-        return await self.ready(id, Verb.SHOW, place=place)
-
-    async def ready(self, id: int, verb: Verb, *, place: Requester) -> Job:
-        """A clip of this server that has what *verb* needs, for who may know of it.
-
-        Raises `Refusal` for any other.
-        """
-        take = await self.find(id, guild_id=place.guild_id)
-        job = take.job
-        if not await self._studio.may_see(job, place):
-            raise Refusal(f"There is no clip #{id} here.")
-        need = NEEDS[verb]
-        if need is Need.ROW:
-            return job
-        if job.state not in KEPT or job.file is None:
-            raise Refusal(f"#{id} has no clip yet; this works once it has.")
-        if take.hidden_by is not None and not self._may_revive(take, place):
-            raise Refusal(f"#{id} was taken down by a moderator.")
-        if need is Need.FILE and not await self._shelf.has(job.file):
-            raise Refusal(f"The file of #{id} is not kept any more; 🎲 makes it anew.")
-        return job
 
     async def may_change(self, job: Job, place: Requester) -> None:
         """Refuse who may not retake or extend other people's clips in this server."""
@@ -309,22 +229,28 @@ class Edits:
         of = wish.video.take if wish.video is not None else None
         if of is None:
             raise Refusal(f"{self._named(provider)} neither extends clips nor retakes parts.")
-        source = await self.finished(of, place=place)
+        job = await self._takes.finished(of, place=place)
+        return await self.change(job, wish, place=place, provider=provider, request=request)
+
+    async def change(
+        self, job: Job, wish: Brief, *, place: Requester, provider: str | None, request: str
+    ) -> Quote:
+        """What an extension or retake of *job*'s clip means that is wished for as *wish*."""
+        prompt = wish.prompt or None
         if wish.mode is Mode.EXTEND:
             return await self.extend(
-                source,
+                job,
                 request=request,
                 place=place,
                 seconds=wish.duration,
                 direction=wish.direction,
-                prompt=wish.prompt,
+                prompt=prompt,
                 provider=provider,
             )
-        start = wish.start or 0.0
-        end = start + wish.duration if wish.duration else None
+        end = (wish.start or 0.0) + wish.duration if wish.duration else None
         part = Part(start=wish.start, end=end, replace=wish.replace)
         return await self.retake(
-            source, request=request, place=place, part=part, prompt=wish.prompt, provider=provider
+            job, request=request, place=place, part=part, prompt=prompt, provider=provider
         )
 
     def only_here(self, mode: Mode, provider: str | None, direction: str | None = None) -> bool:
@@ -368,61 +294,6 @@ class Edits:
         except Refusal:
             pass
         return retake, extend
-
-    # Marks and files.
-
-    async def compare(self, first: Job, second: Job) -> Path:
-        """Both clips side by side, in one file."""
-        for job in (first, second):
-            await self._shelf.at_hand(job.file or "")
-        to = self._data / "takes" / f"{first.id}.with.{second.id}.mp4"
-        if not to.exists():
-            try:
-                await side_by_side(self._file(first), self._file(second), to)
-            except MediaError as error:
-                raise Refusal(f"They cannot be compared: {error}") from error
-        return to
-
-    async def favourite(self, job: Job, user_id: int, *, on: bool) -> int:
-        """Mark a take, or no longer; how many people do."""
-        return await self._takes.favourite(job.id, user_id, at=self._clock() if on else None)
-
-    async def sign_off(self, job: Job, place: Requester, *, on: bool) -> int:
-        """Approve a take, for those whom the server made reviewers, and moderators."""
-        reviewers = (await self._policy.server(place.guild_id)).reviewers
-        if not place.moderator and reviewers not in place.roles:
-            if reviewers is None:
-                raise Refusal("Only moderators approve takes here.")
-            raise Refusal(f"Only <@&{reviewers}> and moderators approve takes here.")
-        return await self._takes.sign_off(job.id, place.user_id, at=self._clock() if on else None)
-
-    async def remove(self, id: int, *, place: Requester) -> Take:
-        """Take a clip down, or stop it, for its person or a moderator.
-
-        The file stays until its time: `/video show` brings it back.
-        """
-        take = await self.find(id, guild_id=place.guild_id)
-        if take.job.state not in ENDED and take.post is None:
-            await self._studio.cancel(id, place=place)
-            return take
-        if take.job.user_id != place.user_id and not place.moderator:
-            raise Refusal(f"Only <@{take.job.user_id}> or a moderator can delete #{id}.")
-        by = None
-        if take.job.user_id != place.user_id:
-            by = By(guild_id=place.guild_id, actor_id=place.user_id)
-        await self._studio.store.servers.take_down(by, take.job, hidden_by=place.user_id)
-        return take
-
-    async def revive(self, id: int, *, place: Requester) -> Job:
-        """A clip to be posted again, also after it was taken down."""
-        job = await self.finished(id, place=place)
-        take = await self.find(id, guild_id=place.guild_id)
-        if take.hidden_by is not None:
-            by = None
-            if {take.hidden_by, place.user_id} != {job.user_id}:
-                by = By(guild_id=place.guild_id, actor_id=place.user_id)
-            await self._studio.store.servers.take_down(by, job, hidden_by=None)
-        return job
 
     # Who makes it.
 
@@ -589,11 +460,6 @@ class Edits:
 
     def _file(self, job: Job) -> Path:
         return self._data / (job.file or "")
-
-    @staticmethod
-    def _may_revive(take: Take, place: Requester) -> bool:
-        """What a moderator took down, only moderators bring back."""
-        return place.moderator or take.hidden_by == take.job.user_id
 
 
 def made_part(brief: Brief, seconds: float | None) -> tuple[float, float | None]:

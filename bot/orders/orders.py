@@ -14,9 +14,11 @@ from bot.catalog.model import Capability, Model, Unfit
 from bot.catalog.price import in_credits, least_usd, usd
 from bot.errors import Busy, Refusal
 from bot.orders.inputs import KINDS, LARGEST, Inputs, Source
+from bot.orders.posts import Posts
 from bot.orders.quote import AUTO, CHOOSERS, FASTEST, Costly, Limited, Quote
 from bot.orders.requester import Requester
-from bot.orders.server_rules import Choice, ServerRules
+from bot.orders.server_rules import Choice, ServerRules, too_dear
+from bot.orders.threads import Threads
 from bot.progress import Progress
 from bot.providers import Provider
 from bot.words.numbers import listed
@@ -125,6 +127,8 @@ class Studio:
     ) -> None:
         self.store = store
         self.rules = ServerRules(store)
+        self.posts = Posts(store)
+        self.threads = Threads(store, clock=clock)
         self.has_room: Callable[[], None] = lambda: None  #: refuses when the disk is nearly full
         #: Brings a file back that made room, or refuses; a file that is used stays.
         self.at_hand: Callable[[str], Awaitable[object]] = _there
@@ -375,7 +379,7 @@ class Studio:
                 without=choice.without,
             )
             above = choice.confirm_above
-            if above is not None and quote.price > above and not confirmed:
+            if above is not None and too_dear(quote.price, above) and not confirmed:
                 raise Costly(quote, above)
             for given in _given(quote.brief):
                 await self.at_hand(given.file)
@@ -568,6 +572,21 @@ class Studio:
             raise Refusal(f"There is no clip #{id} here.")
         return job
 
+    async def job(self, id: int, *, guild_id: int | None = None) -> Job | None:
+        """The job with this number, of a server if given, whoever asks."""
+        return await self._jobs.get(id, guild_id=guild_id)
+
+    async def stoppable(self, place: Requester, *, limit: int) -> list[Job]:
+        """What somebody has under way in a server, newest first."""
+        return await self._jobs.of(
+            guild_id=place.guild_id, user_id=place.user_id, states=LIVE, limit=limit
+        )
+
+    async def unfinished(self, guild_id: int) -> list[Job]:
+        """The jobs of a server about which something is left to be done."""
+        jobs = await self._jobs.of(guild_id=guild_id, limit=None)
+        return [job for job in jobs if job.due_at is not None]
+
     async def queue(self, *, place: Requester, limit: int | None = 25) -> list[Job]:
         """What is under way in this server, as far as who asks may see it, oldest first; of all
         that the first *limit* (None: all)."""
@@ -595,7 +614,7 @@ class Studio:
             return True
         if await self._sees(place, job.channel_id):
             return True
-        for post in await self.store.takes.posts_of(job.id):
+        for post in await self.posts.of(job.id):
             if post.channel_id == place.channel_id or await self._sees(place, post.channel_id):
                 return True
         return False
@@ -603,9 +622,9 @@ class Studio:
     async def _sees(self, place: Requester, channel_id: int) -> bool:
         known = place.sees(channel_id)
         if known is None:  # perhaps a thread that was archived before we connected
-            thread = await self.store.takes.thread(channel_id)
-            if thread is not None and thread.parent_id is not None:
-                known = place.sees(thread.parent_id)
+            parent_id = await self.store.takes.parent_of(channel_id)
+            if parent_id is not None:
+                known = place.sees(parent_id)
         return known is True
 
     async def may_build(self, id: int, place: Requester) -> Job:

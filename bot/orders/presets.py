@@ -32,6 +32,10 @@ class Presets:
         self._takes = studio.store.takes
         self._clock = clock
 
+    async def of(self, place: Requester) -> list[Preset]:
+        """A person's own presets and the server's."""
+        return await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
+
     async def save(self, name: str, job: Job, *, place: Requester, server: bool) -> Preset:
         """Keep the settings of a clip under a name."""
         if server and not place.moderator:
@@ -40,7 +44,7 @@ class Presets:
         if not 1 <= len(name) <= 40:
             raise Refusal("A preset's name has 1 to 40 characters.")
         owner = 0 if server else place.user_id
-        there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
+        there = await self.of(place)
         own = [preset for preset in there if preset.user_id == owner]
         if len(own) >= PRESETS and name not in {preset.name for preset in own}:
             raise Refusal(f"There are {PRESETS} presets already; delete one first.")
@@ -60,7 +64,7 @@ class Presets:
 
     async def find(self, name: str, *, place: Requester) -> Preset:
         """The preset of that name: a person's own, else the server's."""
-        there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
+        there = await self.of(place)
         wanted = one_line(name).casefold()
         found = next((each for each in there if each.name.casefold() == wanted), None)
         if found is None:
@@ -73,7 +77,7 @@ class Presets:
         if server and not place.moderator:
             raise Refusal("Only moderators delete presets of the server.")
         owner = 0 if server else place.user_id
-        there = await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
+        there = await self.of(place)
         wanted = one_line(name).casefold()
         names = [each.name for each in there if each.user_id == owner]
         found = next((each for each in names if each.casefold() == wanted), None)

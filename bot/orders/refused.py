@@ -84,9 +84,13 @@ class Refusals:
             confirmed=True,
         )
 
+    async def get(self, refused_id: int, *, guild_id: int) -> RefusedOrder | None:
+        """A refused order of a server; None where it is kept no more."""
+        return await self._servers.refused(refused_id, guild_id=guild_id)
+
     async def mine(self, refused_id: int, place: Requester) -> RefusedOrder:
         """A refused order of the person who asks; nobody else's."""
-        refused = await self._servers.refused(refused_id, guild_id=place.guild_id)
+        refused = await self.get(refused_id, guild_id=place.guild_id)
         if refused is None or refused.user_id != place.user_id:
             raise Refusal("That order is not there any more; type it again.")
         return refused
@@ -122,7 +126,7 @@ class Refusals:
         return Answered(order=replace(refused, answer="denied"), grant=None)
 
     async def _open(self, refused_id: int, place: Requester) -> RefusedOrder:
-        refused = await self._servers.refused(refused_id, guild_id=place.guild_id)
+        refused = await self.get(refused_id, guild_id=place.guild_id)
         if refused is None:
             raise Refusal("That request is not there any more.")
         return refused

@@ -8,7 +8,7 @@ from typing import Protocol
 from bot.errors import Private, Refusal
 from bot.orders.prompt_rules import PromptRules, TooSlow, Unusable
 from bot.words.numbers import listed
-from storage import PromptRule, Store, Terms
+from storage import PromptRule, Server, Store, Terms
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,11 @@ class Choice:
     confirm_above: int | None  #: credits
 
 
+def too_dear(price: int, above: int | None) -> bool:
+    """Whether a price is said yes to first, where that is asked *above* so many credits."""
+    return above is not None and price > above
+
+
 class ServerRules:
     """Asked before an order is priced. What it says no to is a `Refusal`, and costs nothing."""
 
@@ -58,6 +63,14 @@ class ServerRules:
         """The providers that are switched off in a server."""
         return self._off.get(guild_id, frozenset())
 
+    async def of(self, guild_id: int) -> Server:
+        """What a server has set."""
+        return await self._policy.server(guild_id)
+
+    async def asks_before(self, price: int, guild_id: int) -> bool:
+        """Whether a server wants such a price, in credits, said yes to first."""
+        return too_dear(price, (await self.of(guild_id)).confirm_above)
+
     async def check(
         self,
         place: Asking,
@@ -72,7 +85,7 @@ class ServerRules:
 
         *terms* are what holds in the server, where that was read already.
         """
-        server = terms.server if terms is not None else await self._policy.server(place.guild_id)
+        server = terms.server if terms is not None else await self.of(place.guild_id)
         here = await self._channels(place)
         if server.channels and server.channels.isdisjoint(here):
             where = listed([f"<#{each}>" for each in sorted(server.channels)][:10])
@@ -100,8 +113,7 @@ class ServerRules:
         where ours are."""
         parent = place.parent_id
         if parent is None:
-            known = await self._takes.thread(place.channel_id)
-            parent = known.parent_id if known is not None else None
+            parent = await self._takes.parent_of(place.channel_id)
         return [each for each in (place.channel_id, parent) if each is not None]
 
     async def _read(

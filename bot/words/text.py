@@ -100,7 +100,8 @@ def number(value: float) -> str:
 #: What is whole or worthless: links, mentions, emoji of a server, moments, code, escapes.
 _WHOLE = re.compile(
     r"""
-      (?:\*\*|__)?\[(?:\\.|[^\[\]\\\n])*\]\([^()\s]*\)(?:\*\*|__)?
+      \[(?:\\.|[^\[\]\\\n])*\]\([^()\s]*\)
+    | __\[(?:\\.|[^\[\]\\\n])*\]\([^()\s]*\)__
     | <(?:@[!&]?|\#|t:|a?:\w{1,32}:|/[^<>\n]{1,100}:)[-\w:]*>
     | <?https?://[^\s<>*\[]+>?
     | \*\*(?:\\.|[^*\n\\])+\*\*

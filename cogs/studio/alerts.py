@@ -33,7 +33,7 @@ class Alerts(commands.Cog):
 
     def __init__(self, bot: Dailies) -> None:
         self._bot = bot
-        self._parkings = bot.studio.store.parkings
+        self._parkings = bot.office.parkings
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._open: set[int] = set()  # jobs of which something is left to be told
@@ -87,7 +87,7 @@ class Alerts(commands.Cog):
         self._open = {each.job_id for each in parkings}
         well = True
         for parking in parkings:
-            job = await self._bot.studio.store.jobs.get(parking.job_id)
+            job = await self._bot.studio.job(parking.job_id)
             if job is None:
                 continue
             try:
@@ -118,7 +118,7 @@ class Alerts(commands.Cog):
 
     async def _tell(self, parking: Parking, job: Job) -> None:
         key = (parking.job_id, parking.rev)
-        server = await self._bot.studio.store.policy.server(job.guild_id)
+        server = await self._bot.studio.rules.of(job.guild_id)
         unheard = (*key, server.moderators)
         now = self._bot.clock()
         if now - self._unheard.get(unheard, -EVERY) < EVERY:

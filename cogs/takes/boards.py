@@ -13,7 +13,8 @@ from bot.chat.delivery import nonce
 from bot.chat.mentions import SILENT
 from bot.chat.trouble import Denied, Gone, Lost, translated
 from bot.errors import Busy
-from storage import Job, State, Thread
+from bot.orders.threads import UNWANTED
+from storage import Job, State
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class Boards(commands.Cog):
 
     def __init__(self, bot: Dailies) -> None:
         self._bot = bot
-        self._takes = bot.studio.store.takes
+        self._threads = bot.studio.threads
         self._seen: OrderedDict[int, tuple[State, int | None]] = OrderedDict()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._again: set[int] = set()
@@ -83,32 +84,28 @@ class Boards(commands.Cog):
 
     async def _write(self, thread_id: int, guild_id: int) -> float:
         """Post or edit the board; seconds to leave before the next edit."""
-        known = await self._takes.thread(thread_id)
+        known = await self._threads.board_of(thread_id)
         view = await self._view(thread_id, guild_id)
         place = self._bot.get_partial_messageable(thread_id, guild_id=guild_id)
         await self._bot.pacer.wait(urgent=False)
-        if known is None or known.board_id is None:
+        if known is None:
             message = await self._post(place, thread_id, view)
             channel = self._bot.get_channel(thread_id)
             parent_id = channel.parent_id if isinstance(channel, discord.Thread) else None
-            thread = Thread(
-                id=thread_id, guild_id=guild_id, parent_id=parent_id, board_id=message.id
+            await self._threads.set_board(
+                thread_id, message.id, guild_id=guild_id, parent_id=parent_id
             )
-            await self._takes.set_thread(thread, at=self._bot.clock())
             self._lost.discard(thread_id)
             await self._pin(channel, message)
             return GAP
-        if known.board_id == 0:
+        if known == UNWANTED:
             return GAP
         try:
             with translated():
-                await place.get_partial_message(known.board_id).edit(
-                    view=view, allowed_mentions=SILENT
-                )
+                await place.get_partial_message(known).edit(view=view, allowed_mentions=SILENT)
         except Gone:  # somebody does not want it
-            gone = Thread(id=thread_id, guild_id=guild_id, parent_id=None, board_id=0)
-            await self._takes.set_thread(gone, at=self._bot.clock())
-        age = self._bot.clock() - discord.utils.snowflake_time(known.board_id).timestamp()
+            await self._threads.set_board(thread_id, UNWANTED, guild_id=guild_id)
+        age = self._bot.clock() - discord.utils.snowflake_time(known).timestamp()
         return OLD_GAP if age > OLD else GAP
 
     async def _post(
@@ -117,8 +114,7 @@ class Boards(commands.Cog):
         """Post the board, unless that was done and nobody had written it down."""
         age = self._bot.clock() - discord.utils.snowflake_time(thread_id).timestamp()
         if age > NEW or thread_id in self._lost:
-            jobs = await self._bot.studio.store.jobs.in_thread(thread_id)
-            begun = min((job.card_id for job in jobs if job.card_id), default=thread_id)
+            begun = await self._threads.begun_with(thread_id) or thread_id
             with translated():
                 async for message in place.history(
                     limit=None, after=discord.Object(begun - 1), oldest_first=True
@@ -138,14 +134,13 @@ class Boards(commands.Cog):
             raise
 
     async def _view(self, thread_id: int, guild_id: int) -> discord.ui.LayoutView:
-        takes = await self._takes.of_thread(thread_id, limit=board.LISTED, standing=True)
-        approved, liked = await self._takes.marked(thread_id)
+        there = await self._threads.overview(thread_id, guild_id=guild_id, limit=board.LISTED)
         return board.board(
-            takes,
-            await self._takes.parents(takes, guild_id=guild_id),
-            tally=await self._takes.tally(thread_id),
-            approved=approved,
-            liked=liked,
+            there.takes,
+            there.parents,
+            tally=there.tally,
+            approved=there.approved,
+            liked=there.liked,
             usd_per_credit=self._bot.usd_per_credit,
         )
 

@@ -7,14 +7,14 @@ import discord
 
 from bot.chat import answering, board
 from bot.chat.bot import Interaction
-from bot.errors import Refusal
-from bot.orders.edits import Verb
+from bot.chat.favourites import gather
 from bot.orders.quote import Quote
 from bot.orders.requester import Requester
+from bot.orders.takes import Verb
 from bot.words import money
 from bot.words.text import elide
 from cogs._pressing import Question, Waits, button, pressed
-from cogs.takes import acting, comparing, forms, removing
+from cogs.takes import acting, comparing, forms
 from storage import Job
 
 
@@ -80,13 +80,9 @@ async def compare(interaction: Interaction, about: str, _: Sequence[str]) -> Non
     async def pair() -> tuple[Job, Job]:
         """With what it was made from, else with the take before it."""
         place, job = await acting.pressed(interaction, int(about), Verb.COMPARE)
-        other = job.brief.parent
-        if other is None:
-            takes = interaction.client.studio.store.takes
-            other = await takes.beside(job.id, thread_id=job.thread_id or 0)
-        if other is None:
-            raise Refusal(f"There is no other take to compare #{job.id} with yet.")
-        return await interaction.client.edits.ready(other, Verb.COMPARE, place=place), job
+        takes = interaction.client.takes
+        other = await takes.to_compare(job)
+        return await takes.ready(other, Verb.COMPARE, place=place), job
 
     await comparing.compare(interaction, about, pair)
 
@@ -125,7 +121,7 @@ async def _make(interaction: Interaction, yes: str, job: Job, place: Requester) 
     async def quoting() -> Quote:
         bot = interaction.client
         quote = await _quote(interaction, "hdr" if "hdr" in yes else "variation", job, place)
-        if await acting.too_dear(bot, quote, place):
+        if await bot.studio.rules.asks_before(quote.price, place.guild_id):
             view = discord.ui.View(timeout=None)
             about = f"{job.id}:{quote.price}"
             view.add_item(button("Make it", yes, about, style=discord.ButtonStyle.primary))
@@ -145,10 +141,7 @@ async def _make_confirmed(interaction: Interaction, what: str, about: str) -> No
 
 async def details(interaction: Interaction, job: Job) -> None:
     """Everything about a clip, for one person."""
-    bot = interaction.client
-    text = await acting.said_of(job, bot)
-    if lineage := await acting.lineage_of(job, bot):
-        text += f"\n{lineage}"
+    text = await acting.said_of(job, interaction.client)
     view = discord.ui.LayoutView()
     view.add_item(discord.ui.TextDisplay(elide(text, 4000)))
     view.stop()
@@ -157,10 +150,9 @@ async def details(interaction: Interaction, job: Job) -> None:
 
 async def _favourite(interaction: Interaction, job: Job) -> None:
     bot = interaction.client
-    on = not await bot.studio.store.takes.is_favourite(job.id, interaction.user.id)
-    await bot.edits.favourite(job, interaction.user.id, on=on)
+    on = await bot.takes.toggle_favourite(job, interaction.user.id)
     if on:
-        await acting.gather(bot, job)
+        await gather(bot, job)
     acting.refresh_board(bot, job)
     said = "is a favourite of yours" if on else "is no favourite of yours any more"
     await answering.tell(interaction, f"{board.FAVOURITE} #{job.id} {said}.")
@@ -168,11 +160,8 @@ async def _favourite(interaction: Interaction, job: Job) -> None:
 
 async def _remove(interaction: Interaction, job: Job, place: Requester) -> None:
     bot = interaction.client
-    await bot.edits.remove(job.id, place=place)
-    stays = await removing.take_down(bot, await bot.studio.store.takes.posts_of(job.id))
-    acting.refresh_board(bot, job)
-    if stays:
-        raise Refusal(removing.words(job.id, stays))
+    await bot.takes.remove(job.id, place=place)
+    await acting.take_down(bot, job)
     await answering.tell(
         interaction,
         f"#{job.id} is deleted. `/video show clip:#{job.id} public:True` brings it back while its "

@@ -41,7 +41,7 @@ class ReadBack(commands.Cog):
     ) -> None:
         self._bot = bot
         self._reactions = reactions
-        self._takes = bot.studio.store.takes
+        self._posts = bot.studio.posts
         self._lists = lists
         self._again = again
         self._asked = asyncio.Event()  #: a session began that has not been read back
@@ -94,13 +94,10 @@ class ReadBack(commands.Cog):
     async def _wanted(self) -> "dict[int, _Channel]":
         """The posts of the last while and the cards of jobs under way, by channel, newest first."""
         channels: dict[int, _Channel] = {}
-        for post in await self._takes.recent_posts(since=self._bot.clock() - RECENT):
+        for post in await self._posts.recent(since=self._bot.clock() - RECENT):
             channels.setdefault(post.channel_id, _Channel()).posts.append(post)
-        jobs = self._bot.studio.store.jobs
-        for due in await jobs.live():
-            job = await jobs.get(due.id)
-            if job is not None and job.card_id and job.card_channel_id:
-                channels.setdefault(job.card_channel_id, _Channel()).cards.append(job)
+        for job in await self._posts.cards():
+            channels.setdefault(job.card_channel_id or 0, _Channel()).cards.append(job)
         return channels
 
     async def _read_channels(self, channels: "dict[int, _Channel]") -> "dict[int, _Channel]":
@@ -114,7 +111,7 @@ class ReadBack(commands.Cog):
             except Denied as error:
                 log.info("Channel %s cannot be read back: %s", channel_id, error.raw)
                 if error.code == UNKNOWN_CHANNEL:
-                    await self._takes.gone_with(channel_id)
+                    await self._posts.gone_with(channel_id)
             except Busy as error:
                 log.info("Channel %s could not be read back yet: %s", channel_id, error.raw)
                 left[channel_id] = wanted
@@ -132,14 +129,14 @@ class ReadBack(commands.Cog):
             if post is not None:
                 await self._read_post(message, post)
             elif message.reference is not None and message.reactions:
-                about = await self._takes.post(message.reference.message_id or 0)
+                about = await self._posts.get(message.reference.message_id or 0)
                 if about is not None:
                     guild_id = await self._guild_of(about.job_id)
                     await self._read_message(message, guild_id, only=message.author.id)
         for post in wanted.values():
             found = await self._lists.message(channel_id, post.message_id)
             if found is None:
-                await self._takes.gone([post.message_id])
+                await self._posts.gone([post.message_id])
             else:
                 await self._read_post(found, post)
 
@@ -156,7 +153,7 @@ class ReadBack(commands.Cog):
             self._bot.delivery.seed(post)
 
     async def _guild_of(self, job_id: int) -> int:
-        job = await self._bot.studio.store.jobs.get(job_id)
+        job = await self._bot.studio.job(job_id)
         return job.guild_id if job is not None else 0
 
     # What is done about it.
@@ -170,10 +167,10 @@ class ReadBack(commands.Cog):
         read is left to the events that tell of it: the lists may be older.
         """
         with self._watching(message.id) as moved:
-            standing = await self._takes.standing(message.id)
+            standing = await self._bot.reactions.standing(message.id)
             there = await self._there(message, {emoji for _, emoji in standing})
             if there is None:
-                await self._takes.gone([message.id])
+                await self._posts.gone([message.id])
                 return
             there = {each for each in there if only in (None, each[0])}
             await self._lost(message, guild_id, moved.without(standing - there))

@@ -75,10 +75,9 @@ async def _compared(interaction: Interaction, first: Job, second: Job) -> discor
     if first.id == second.id:
         raise Refusal(SAME)
     bot = interaction.client
-    together = await bot.edits.compare(first, second)
-    takes = bot.studio.store.takes
-    pair = [await takes.get(job.id, guild_id=job.guild_id) for job in (first, second)]
-    names = [f"{board.title_of(take)} (#{take.job.id})" for take in pair if take is not None]
+    together = await bot.takes.compare(first, second)
+    pair = [await bot.takes.find(job.id, guild_id=job.guild_id) for job in (first, second)]
+    names = [f"{board.title_of(take)} (#{take.job.id})" for take in pair]
     each = min(await bot.delivery.limit_of(first), REQUEST // 3)
     shown = [
         (bot.delivery.file_of(job), f"dailies-compare-{job.id}.mp4", alt_text(job))
@@ -94,7 +93,7 @@ async def _compared(interaction: Interaction, first: Job, second: Job) -> discor
     text = [f"### {names[0]} and {names[1]}"]
     text += [
         f"-# {name}: {settings_line(take.job, take.seconds)}"
-        for name, take in zip(names, filter(None, pair), strict=True)
+        for name, take in zip(names, pair, strict=True)
     ]
     view.add_item(discord.ui.TextDisplay("\n".join(text)))
     gallery: discord.ui.MediaGallery[discord.ui.LayoutView] = discord.ui.MediaGallery()

@@ -12,10 +12,11 @@ from discord import ui
 from bot.chat.bot import Interaction
 from bot.chat.requester import place_of
 from bot.errors import Busy, Refusal
-from bot.orders.edits import Part, Verb, made_part
+from bot.orders.edits import Part, made_part
 from bot.orders.inputs import Source
 from bot.orders.quote import Asks, Quote
 from bot.orders.requester import Requester
+from bot.orders.takes import Verb
 from bot.words import money
 from bot.words.clips import BACKWARDS
 from bot.words.text import clean, typed
@@ -162,23 +163,18 @@ async def _order(
     """Order what was filled in, at no more than the price that the form showed."""
     seen = int(about["price"]) if about["price"] is not None else None
     place, job = await acting.pressed(interaction, int(about["id"]), verb)
-    bot, edits = interaction.client, interaction.client.edits
-    await edits.may_change(job, place)
+    bot = interaction.client
+    await bot.edits.may_change(job, place)
 
-    async def ordering() -> tuple[Job, bool]:
+    async def quoted() -> Quote:
         # All that may take long is in here: meanwhile the answer is "thinking…".
         quote = await quoting(interaction, job, place, given)
         if seen is None and quote.price:
             price = money.price(quote.price, bot.usd_per_credit)
             raise Asks(quote, f"This costs {price}.")
-        return await edits.order(
-            quote,
-            request=f"interaction:{interaction.id}",
-            place=place,
-            confirmed=seen is not None and quote.price <= seen,
-        )
+        return quote
 
-    await bot.answer(interaction, ordering())
+    await acting.order(interaction, quoted(), place, seen=seen)
 
 
 async def _retake_quote(

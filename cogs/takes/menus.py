@@ -6,7 +6,7 @@ from discord import app_commands
 from bot.chat.bot import Interaction
 from bot.chat.requester import place_of
 from bot.errors import Refusal
-from bot.orders.edits import Verb
+from bot.orders.takes import Verb
 from cogs.takes import acting, buttons, forms
 
 
@@ -42,7 +42,7 @@ async def _use_sound(interaction: Interaction, message: discord.Message) -> None
 
 async def _details(interaction: Interaction, message: discord.Message) -> None:
     job_id = await acting.clip_of(interaction, message)
-    take = await interaction.client.edits.find(job_id, guild_id=interaction.guild_id or 0)
+    take = await interaction.client.takes.find(job_id, guild_id=interaction.guild_id or 0)
     await buttons.details(interaction, take.job)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 import discord
@@ -12,15 +12,18 @@ from discord.ext import commands
 from bot.chat import board
 from bot.chat.bot import Dailies
 from bot.chat.explain import missing_permissions
+from bot.chat.favourites import gather
 from bot.chat.requester import NEEDED, parent_of, sight, standing_of
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
-from bot.orders.edits import Part, Verb
+from bot.orders.edits import Part
 from bot.orders.quote import Asks, Costly, Quote
+from bot.orders.reactions import Key, Turn
 from bot.orders.requester import Requester
+from bot.orders.takes import Verb
 from bot.words import money
-from cogs.takes import acting, refused, removing, replies
-from storage import ENDED, DiskTrouble, Job, Post, Reaction, State
+from cogs.takes import acting, refused, replies
+from storage import ENDED, DiskTrouble, Job, Post, State
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ class Given:
     ours: bool = False  #: whether the message is one of ours
 
     @property
-    def key(self) -> tuple[int, int, str]:
+    def key(self) -> Key:
         return self.message_id, self.place.user_id, self.emoji
 
 
@@ -59,8 +62,9 @@ class Reactions(commands.Cog):
 
     def __init__(self, bot: Dailies) -> None:
         self._bot = bot
-        self._takes = bot.studio.store.takes
-        self._turns: WeakValueDictionary[tuple[int, int, str], asyncio.Lock] = WeakValueDictionary()
+        self._posts = bot.studio.posts
+        self._record = bot.reactions
+        self._turns: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         self._lines = refused.Lines(bot)
 
     async def cog_unload(self) -> None:
@@ -103,21 +107,20 @@ class Reactions(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
-        if await self._takes.post(event.message_id) is not None:
-            await self._takes.gone([event.message_id])
+        await self._posts.deleted(event.message_id)
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
-        await self._takes.gone(event.message_ids)
+        await self._posts.gone(event.message_ids)
 
     @commands.Cog.listener()
     async def on_raw_thread_delete(self, event: discord.RawThreadDeleteEvent) -> None:
-        await self._takes.gone_with(event.thread_id)
+        await self._posts.gone_with(event.thread_id)
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         """A channel is gone, and with it its threads, of which Discord need not tell."""
-        await self._takes.gone_with(channel.id)
+        await self._posts.gone_with(channel.id)
 
     @commands.Cog.listener()
     async def on_raw_reaction_clear(self, event: discord.RawReactionClearEvent) -> None:
@@ -138,7 +141,7 @@ class Reactions(commands.Cog):
     ) -> None:
         if event.guild_id is None:
             return
-        for user_id, emoji in sorted(await self._takes.standing(event.message_id)):
+        for user_id, emoji in sorted(await self._record.standing(event.message_id)):
             if only in (None, emoji):
                 given = Given(
                     message_id=event.message_id,
@@ -156,24 +159,19 @@ class Reactions(commands.Cog):
         """Act on a reaction, unless that was done."""
         lock = self._turns.setdefault(given.key, asyncio.Lock())
         async with lock:
-            known = await self._takes.reaction(*given.key)
-            if known is not None and known.stands:
+            turn = await self._record.begin(given.key)
+            if turn is None:
                 return  # the same once more
-            count = known.n if known is not None else 0
-            before = await self._takes.asked(_request(given, count))
-            if before is None or before.state in ENDED:
-                count += 1  # else it is still being made: given back and forth, it is one job
-            now = Reaction(n=count, stands=True, at=self._bot.clock())
             try:
                 with translated():
-                    if not await self._act(given, count):
+                    if not await self._act(given, turn.request):
                         return
             except Exception as no:  # noqa: BLE001  # a boundary: its person is told right here
-                await self._refuse(given, no, now, known.explained if known else None)
+                await self._refuse(given, no, turn)
             else:
-                await self._takes.set_reaction(*given.key, now)
+                await self._record.done(turn)
 
-    async def _act(self, given: Given, count: int) -> bool:
+    async def _act(self, given: Given, request: str) -> bool:
         """Do what the reaction asks for; False where it is none of ours.
 
         Raises `Refusal`, `Busy`, `DiskTrouble`, or what Discord raises.
@@ -182,27 +180,24 @@ class Reactions(commands.Cog):
         if target is None:
             return False
         bot, place, job_id = self._bot, given.place, target.job_id
-        take = await bot.edits.find(job_id, guild_id=place.guild_id)
+        take = await bot.takes.find(job_id, guild_id=place.guild_id)
         match given.emoji:
             case board.RETAKE | board.EXTEND:
                 verb = Verb.RETAKE if given.emoji == board.RETAKE else Verb.EXTEND
-                job = await bot.edits.ready(job_id, verb, place=place)
-                await self._order(given, job, target, _request(given, count))
+                job = await bot.takes.ready(job_id, verb, place=place)
+                await self._order(given, job, target, request)
             case board.FAVOURITE:
-                job = await bot.edits.ready(job_id, Verb.FAVOURITE, place=place)
-                await bot.edits.favourite(job, place.user_id, on=True)
-                await acting.gather(bot, job)
+                job = await bot.takes.ready(job_id, Verb.FAVOURITE, place=place)
+                await bot.takes.favourite(job, place.user_id, on=True)
+                await gather(bot, job)
                 acting.refresh_board(bot, job)
             case board.SEND:
-                job = await bot.edits.ready(job_id, Verb.SEND, place=place)
+                job = await bot.takes.ready(job_id, Verb.SEND, place=place)
                 await bot.delivery.send_to(job, place.user_id)
             case board.REMOVE:
-                taken = await bot.edits.remove(job_id, place=place)
+                taken = await bot.takes.remove(job_id, place=place)
                 if taken.post is not None or taken.job.state in ENDED:
-                    stays = await removing.take_down(bot, await self._takes.posts_of(job_id))
-                    acting.refresh_board(bot, taken.job)
-                    if stays:
-                        raise Refusal(removing.words(job_id, stays))
+                    await acting.take_down(bot, taken.job)
             case _:
                 return await self._approve(take.job, place)
         return True
@@ -253,7 +248,7 @@ class Reactions(commands.Cog):
     async def _approve(self, job: Job, place: Requester) -> bool:
         """Sign a clip off. From anyone but a reviewer, ✅ is just a reaction."""
         with suppress(Refusal):
-            await self._bot.edits.sign_off(job, place, on=True)
+            await self._bot.takes.sign_off(job, place, on=True)
             acting.refresh_board(self._bot, job)
             return True
         return False
@@ -261,15 +256,13 @@ class Reactions(commands.Cog):
     async def _target(self, given: Given) -> Target | None:
         """Which clip is meant, and what of it; None for a message that is not about one."""
         bot, orders = self._bot, given.emoji in _ORDERS
-        post = await self._takes.post(given.message_id)
+        post = await self._posts.get(given.message_id)
         if post is not None:
             if not orders:
                 return Target(job_id=post.job_id, beside=post.message_id)
             heard = await replies.listen(bot, post, given.place.user_id)
             return await self._priced(post, given.emoji, heard)
-        job = await bot.studio.store.jobs.by_message(
-            given.message_id, guild_id=given.place.guild_id
-        )
+        job = await self._posts.carded(given.message_id, guild_id=given.place.guild_id)
         if job is not None:
             return Target(job_id=job.id, beside=given.message_id)
         if given.ours:
@@ -280,7 +273,7 @@ class Reactions(commands.Cog):
         if reply is None:
             return None
         about = reply.reference.message_id if reply.reference is not None else None
-        post = await self._takes.post(about) if about is not None else None
+        post = await self._posts.get(about) if about is not None else None
         if post is None or reply.author.id != given.place.user_id:
             return None
         heard = replies.Heard(words=replies.words_of(bot, reply))
@@ -303,8 +296,10 @@ class Reactions(commands.Cog):
         if message is None:
             return None
         found = acting.carried(message)
-        job = await self._bot.studio.store.jobs.get(found) if found is not None else None
-        if job is None or job.guild_id != given.place.guild_id:
+        if found is None:
+            return None
+        job = await self._bot.studio.job(found, guild_id=given.place.guild_id)
+        if job is None:
             return None
         price = board.shown_prices(message.content).get(given.emoji)
         return Target(job_id=job.id, beside=message.id, price=price)
@@ -329,23 +324,18 @@ class Reactions(commands.Cog):
             await asyncio.sleep(2.0**tries)
         return None
 
-    async def _refuse(
-        self, given: Given, no: Exception, now: Reaction, explained: str | None
-    ) -> None:
+    async def _refuse(self, given: Given, no: Exception, turn: Turn) -> None:
         """Take the reaction away, and say why, unless that was said before."""
         bot = self._bot
         said = await refused.said_of(bot, no, given.place)
-        told = replace(
-            now,
-            explained=said.line,
-            answer=said.answer,
-            refused_id=said.kept.id if said.kept is not None else None,
-        )
+        refused_id = said.kept.id if said.kept is not None else None
         with suppress(DiskTrouble):  # it is said all the same
-            await self._takes.set_reaction(*given.key, told)
+            await self._record.refused(
+                turn, line=said.line, answer=said.answer, refused_id=refused_id
+            )
         place = bot.get_partial_messageable(given.channel_id)
         # A question is asked each time: the one before may have been answered. So is trouble.
-        if said.line != explained or not isinstance(no, Refusal) or isinstance(no, Costly):
+        if said.line != turn.explained or not isinstance(no, Refusal) or isinstance(no, Costly):
             self._lines.tell(
                 refused.Line(
                     said=said, message_id=given.message_id, place=given.place, emoji=given.emoji
@@ -364,25 +354,22 @@ class Reactions(commands.Cog):
         """Undo what can be undone of a reaction that stands no longer."""
         lock = self._turns.setdefault(given.key, asyncio.Lock())
         async with lock:
-            known = await self._takes.reaction(*given.key)
+            known = await self._record.get(given.key)
             if known is None or not known.stands:
                 return
-            post = await self._takes.post(given.message_id)
+            post = await self._posts.get(given.message_id)
             place = given.place
             if given.emoji in _ORDERS:
-                job = await self._takes.asked(_request(given, known.n))
+                job = await self._record.ordered(given.key, known)
                 if job is not None and job.state is State.QUEUED:
                     with suppress(Refusal):  # it was sent just now, and will be posted
                         await self._bot.studio.cancel(job.id, place=place)
             elif post is not None and given.emoji in {board.FAVOURITE, board.APPROVE}:
-                if given.emoji == board.FAVOURITE:
-                    await self._takes.favourite(post.job_id, place.user_id, at=None)
-                else:
-                    await self._takes.sign_off(post.job_id, place.user_id, at=None)
-                take = await self._takes.get(post.job_id, guild_id=place.guild_id)
+                verb = Verb.FAVOURITE if given.emoji == board.FAVOURITE else Verb.APPROVE
+                take = await self._bot.takes.unmark(post.job_id, verb, place=place)
                 if take is not None:
                     acting.refresh_board(self._bot, take.job)
-            await self._takes.set_reaction(*given.key, replace(known, stands=False))
+            await self._record.taken_back(given.key, known)
 
 
 def plain(emoji: object) -> str | None:
@@ -402,8 +389,3 @@ def place_at(member: discord.Member, channel_id: int) -> Requester:
         sees=sight(member),
         now=standing_of(member),
     )
-
-
-def _request(given: Given, count: int) -> str:
-    """What identifies an order by reaction: the same one twice is one job."""
-    return f"reaction:{given.message_id}:{given.place.user_id}:{given.emoji}:{count}"

@@ -263,16 +263,14 @@ async def why(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Tell the person whose reaction was refused why, and offer what can be done about it."""
     bot = interaction.client
     message_id, _colon, emoji = about.partition(":")
-    known = await bot.studio.store.takes.reaction(int(message_id), interaction.user.id, emoji)
+    known = await bot.reactions.get((int(message_id), interaction.user.id, emoji))
     if known is None or known.explained is None:
         raise Refusal("This is about somebody else's reaction.")
     if known.answer is None:
         raise Refusal("That is settled; react again for another one.")
     kept = None
     if known.refused_id is not None and interaction.guild_id is not None:
-        kept = await bot.studio.store.servers.refused(
-            known.refused_id, guild_id=interaction.guild_id
-        )
+        kept = await bot.refusals.get(known.refused_id, guild_id=interaction.guild_id)
     view = None if kept is None else await helping(interaction).next_steps(kept)
     extra: dict[str, Any] = {} if view is None else {"view": view}
     await answering.tell(interaction, known.answer, **extra)

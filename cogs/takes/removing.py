@@ -41,9 +41,9 @@ async def take_down(bot: Dailies, posts: Sequence[Post]) -> list[Stays]:
             stays.append(Stays(post=post, why=error))
     kept = {each.post.message_id for each in stays}
     gone = [post for post in posts if post.message_id not in kept]
-    await bot.studio.store.takes.gone([post.message_id for post in gone])
+    await bot.studio.posts.gone([post.message_id for post in gone])
     for job_id in {post.job_id for post in gone}:
-        job = await bot.studio.store.jobs.get(job_id)
+        job = await bot.studio.job(job_id)
         if job is not None:
             bot.show(job, bot.studio.glimpse(job))  # its card shows no picture of it any more
     return stays
@@ -119,7 +119,7 @@ class Removing(commands.Cog):
                 log.warning("What stayed of deleted clips was not looked at: %s", trouble)
 
     async def _try(self) -> None:
-        posts = await self._bot.studio.store.takes.to_remove()
+        posts = await self._bot.studio.posts.to_remove()
         for job_id, of_job in _by_job(posts):
             await self._bot.pacer.wait(urgent=False)
             stays = await take_down(self._bot, of_job)

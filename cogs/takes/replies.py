@@ -8,7 +8,6 @@ import discord
 from bot.chat.bot import Dailies
 from bot.chat.trouble import Denied, translated
 from bot.errors import Refusal
-from bot.words.text import clean
 from storage import Post
 
 SEARCHED = 1000  #: messages, the newest first, in which a reply to a clip is looked for
@@ -82,7 +81,7 @@ async def _heard(bot: Dailies, reply: discord.Message, post: Post) -> Heard:
     words = spoken(bot, reply)
     if not words:
         return Heard(unsure=f"{UNREADABLE} Without your words, the clip's own prompt is used.")
-    used = await bot.studio.store.takes.words_used(
-        post.job_id, reply.author.id, clean(words), since=reply.created_at.timestamp()
+    used = await bot.reactions.words_used(
+        post.job_id, reply.author.id, words, since=reply.created_at.timestamp()
     )
     return Heard(words=None if used else words)

@@ -12,13 +12,13 @@ from discord.ext import commands
 from bot.chat.bot import Interaction
 from bot.chat.requester import place_of
 from bot.errors import Refusal
-from bot.orders.edits import Part, Verb
 from bot.orders.inputs import Source
 from bot.orders.orders import Studio
 from bot.orders.quote import CHOOSERS
-from bot.orders.requester import Requester
+from bot.orders.takes import Verb
+from cogs.takes import acting
 from cogs.video.parameters import loras_of, options, source
-from storage import Brief, Job, Mode
+from storage import Brief, Mode
 
 Prompt = Range[str, 1, 6000]
 Seconds = Range[int, 1, 600]
@@ -312,37 +312,13 @@ class Making(commands.Cog):
         edits = interaction.client.edits
         if given is not None and given.take is not None:
             place = place_of(interaction)
-            job = await edits.ready(given.take, Verb(wish.mode), place=place)
+            job = await interaction.client.takes.ready(given.take, Verb(wish.mode), place=place)
             await edits.may_change(job, place)
             named = None if provider in CHOOSERS else provider
             there = named is None or named in self.studio.providers
             if there and model is None and edits.only_here(wish.mode, named, wish.direction):
-                ordering = _put_together(interaction, job, wish, place, named)
-                await interaction.client.answer(interaction, ordering)
+                request = f"interaction:{interaction.id}"
+                quoting = edits.change(job, wish, place=place, provider=named, request=request)
+                await acting.order(interaction, quoting, place)
                 return
         await self._order(interaction, wish, provider, model, {"video": given})
-
-
-async def _put_together(
-    interaction: Interaction, job: Job, wish: Brief, place: Requester, provider: str | None
-) -> tuple[Job, bool]:
-    """Order what becomes a part of *job*'s clip here."""
-    edits, request = interaction.client.edits, f"interaction:{interaction.id}"
-    prompt = wish.prompt or None
-    if wish.mode is Mode.EXTEND:
-        quote = await edits.extend(
-            job,
-            request=request,
-            place=place,
-            seconds=wish.duration,
-            direction=wish.direction,
-            prompt=prompt,
-            provider=provider,
-        )
-    else:
-        end = (wish.start or 0.0) + wish.duration if wish.duration else None
-        part = Part(start=wish.start, end=end, replace=wish.replace)
-        quote = await edits.retake(
-            job, request=request, place=place, part=part, prompt=prompt, provider=provider
-        )
-    return await edits.order(quote, request=request, place=place, confirmed=False)

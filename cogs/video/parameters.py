@@ -1,6 +1,5 @@
 """How options become values, and values suggestions, in the /video commands."""
 
-import asyncio
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,7 +12,7 @@ from discord.app_commands import Choice
 from bot.chat.bot import Interaction
 from bot.chat.mentions import SILENT
 from bot.errors import Refusal
-from bot.orders.clip_names import clip_named, looks_like_one
+from bot.orders.clip_names import looks_like_one
 from bot.orders.inputs import Source
 from bot.orders.quote import CHOOSERS
 from bot.words.clips import TITLES
@@ -91,9 +90,7 @@ def _suggest(mode: Mode, option: str) -> Suggest:
         return [Choice(name=f"{each}{_SUFFIXES[option]}", value=each) for each in wanted][:CHOICES]
 
     async def presets(interaction: Interaction, typed: str) -> list[Choice[Any]]:
-        there = await interaction.client.studio.store.takes.presets(
-            guild_id=interaction.guild_id or 0, user_id=interaction.user.id
-        )
+        there = await interaction.client.edits.presets.of(standing_at(interaction))
         return choices([(each.name, each.name) for each in there], typed)
 
     named = {"provider": providers, "model": models, "preset": presets, "clip": clips}
@@ -148,9 +145,8 @@ async def say(interaction: Interaction, text: str) -> None:
 
 
 async def clip(interaction: Interaction, name: str) -> int:
-    """The number of the clip that somebody names where they are: see `clip_named`."""
-    takes = interaction.client.studio.store.takes
-    return await clip_named(name, place=standing_at(interaction), takes=takes)
+    """The number of the clip that somebody names where they are: see `Takes.named`."""
+    return await interaction.client.takes.named(name, place=standing_at(interaction))
 
 
 def suggested(take: Take, *, place_id: int) -> tuple[str, str]:
@@ -168,15 +164,9 @@ async def clips(interaction: Interaction, typed: str) -> list[Choice[str]]:
 
     A plain number finds the take of that number first: so it is read, too.
     """
-    takes, here_id = interaction.client.studio.store.takes, interaction.channel_id or 0
-    mine, here = await asyncio.gather(
-        takes.of_person(
-            guild_id=interaction.guild_id or 0, user_id=interaction.user.id, limit=CHOICES
-        ),
-        takes.of_thread(here_id, limit=CHOICES),
-    )
-    known = {take.job.id: take for take in [*reversed(here), *reversed(mine)]}
-    found = [suggested(take, place_id=here_id) for take in known.values()]
+    place = standing_at(interaction)
+    near = await interaction.client.takes.near(place, limit=CHOICES)
+    found = [suggested(take, place_id=place.channel_id) for take in near]
     if typed.strip().isdigit():
         found.sort(key=lambda each: not each[0].startswith(f"take {typed.strip()} "))
     return choices(found, typed)

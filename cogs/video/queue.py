@@ -12,8 +12,8 @@ from bot.chat import models as models_views
 from bot.chat.bot import Interaction
 from bot.chat.mentions import SILENT
 from bot.chat.requester import place_of
-from bot.orders.orders import LIVE, Studio
-from cogs._pressing import button, pressed
+from bot.orders.orders import Studio
+from cogs._pressing import button, pressed, standing_at
 from cogs.video import parameters
 from cogs.video.parameters import choices, say, suggested
 from storage import Job, Take
@@ -60,9 +60,7 @@ class Looking(commands.Cog):
 
     @cancel.autocomplete("clip")
     async def _stoppable(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
-        mine = await self.studio.store.jobs.of(
-            guild_id=interaction.guild_id or 0, user_id=interaction.user.id, states=LIVE, limit=25
-        )
+        mine = await self.studio.stoppable(standing_at(interaction), limit=25)
         found = [suggested(Take(job=job), place_id=0) for job in mine]
         return choices(found, typed)
 

@@ -10,17 +10,15 @@ from bot.chat import answering, board
 from bot.chat.bot import Interaction
 from bot.chat.requester import place_of
 from bot.errors import Busy, Refusal
-from bot.orders.clip_names import name_of
-from bot.orders.edits import KEPT, Verb
 from bot.orders.orders import Studio
 from bot.orders.requester import Requester
+from bot.orders.takes import KEPT, Verb
 from bot.words.text import inert
+from cogs._pressing import standing_at
 from cogs.takes import acting, comparing
 from cogs.video import parameters
 from cogs.video.parameters import choices, loras_of, options, say
 from storage import Job, Mode, Preset
-
-PAGE = 20  #: takes on one page of a list
 
 
 class Taking(commands.Cog):
@@ -42,30 +40,13 @@ class Taking(commands.Cog):
             List your favourites of the whole server instead.
         """
         place = place_of(interaction)
-        store = self.studio.store.takes
-        if favourites:
-            head, none = "### Your favourites", "You have no favourites yet; ⭐ marks one."
-            count = await store.count_favourites(guild_id=place.guild_id, user_id=place.user_id)
-        else:
-            head, none = "### Takes of this thread", "There are no takes in this place yet."
-            count = (await store.tally(place.channel_id)).jobs
-        if not count:
-            raise Refusal(none)
-        pages = -(-count // PAGE)
-        page = min(page, pages)
-        skip = (page - 1) * PAGE
-        if favourites:
-            takes = await store.favourites(
-                guild_id=place.guild_id, user_id=place.user_id, limit=PAGE, skip=skip
-            )
-            takes = [take for take in takes if await self.studio.may_see(take.job, place)]
-        else:
-            takes = await store.of_thread(place.channel_id, limit=PAGE, skip=skip)
-        parents = await store.parents(takes, guild_id=place.guild_id)
-        said = board.lines(takes, parents, usd_per_credit=interaction.client.usd_per_credit)
+        bot = interaction.client
+        shown = await bot.takes.page(page, place=place, favourites=favourites)
+        said = board.lines(shown.takes, shown.parents, usd_per_credit=bot.usd_per_credit)
         newest_first = said[::-1]
-        if pages > 1:
-            head += f" · page {page} of {pages}"
+        head = "### Your favourites" if favourites else "### Takes of this thread"
+        if shown.of > 1:
+            head += f" · page {shown.number} of {shown.of}"
         await say(interaction, "\n".join([head, *newest_first]))
 
     @app_commands.command()
@@ -91,7 +72,7 @@ class Taking(commands.Cog):
         bot = interaction.client
         job = await self.studio.show(await parameters.clip(interaction, clip), place=place)
         if public:
-            job = await bot.edits.revive(job.id, place=place)
+            job = await bot.takes.revive(job.id, place=place)
             await acting.think(interaction)
             here = bot.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
             message = await bot.delivery.show_again(
@@ -101,14 +82,12 @@ class Taking(commands.Cog):
             await interaction.followup.send(f"Posted: {message.jump_url}", ephemeral=True)
             return
         text = await acting.said_of(job, bot)
-        if lineage := await acting.lineage_of(job, bot):
-            text += f"\n{lineage}"
         if job.state not in KEPT:
             await say(interaction, text)
             return
         await acting.think(interaction)
         try:
-            await bot.edits.finished(job.id, place=place)
+            await bot.takes.finished(job.id, place=place)
             note, files = await bot.delivery.carried(job, original=quality == "original")
         except (Refusal, Busy) as no:
             if quality == "original":
@@ -128,14 +107,14 @@ class Taking(commands.Cog):
             The one on the right.
         """
         place = place_of(interaction)
-        edits = interaction.client.edits
+        takes = interaction.client.takes
         names = [await parameters.clip(interaction, each) for each in (a, b)]
         if names[0] == names[1]:
-            await edits.ready(names[0], Verb.COMPARE, place=place)
+            await takes.ready(names[0], Verb.COMPARE, place=place)
             raise Refusal(comparing.SAME)
 
         async def pair() -> tuple[Job, Job]:
-            first, second = [await edits.ready(each, Verb.COMPARE, place=place) for each in names]
+            first, second = [await takes.ready(each, Verb.COMPARE, place=place) for each in names]
             return first, second
 
         await comparing.compare(interaction, f"{names[0]} {names[1]}", pair)
@@ -211,7 +190,7 @@ class Taking(commands.Cog):
             model=model,
         )
         await acting.order(interaction, quoting, place)
-        name = await self._name(job, place)
+        name = await interaction.client.takes.name(job, place=place)
         await answering.tell(interaction, f"That is {name} once more.")
 
     @app_commands.command()
@@ -256,32 +235,21 @@ class Taking(commands.Cog):
         elif save is not None:
             job = await self._last(interaction, clip, place)
             kept = await edits.presets.save(save, job, place=place, server=for_server)
-            name = await self._name(job, place)
+            name = await interaction.client.takes.name(job, place=place)
             await say(interaction, f"Saved from {name}: {_preset_line(kept)}")
         elif delete is not None:
             await edits.presets.delete(delete, place=place, server=for_server)
             await say(interaction, f"The preset “{inert(delete)}” is deleted.")
         else:
-            there = await self.studio.store.takes.presets(
-                guild_id=place.guild_id, user_id=place.user_id
-            )
+            there = await edits.presets.of(place)
             if not there:
                 raise Refusal("There are no presets yet; `/video presets save:name` keeps one.")
             await say(interaction, "\n".join(["### Presets", *map(_preset_line, there)]))
 
-    async def _name(self, job: Job, place: Requester) -> str:
-        """What a clip is called where somebody is."""
-        take = await self.studio.store.takes.get(job.id, guild_id=place.guild_id)
-        return f"#{job.id}" if take is None else name_of(take, place_id=place.channel_id)
-
     async def _last(self, interaction: Interaction, clip: str | None, place: Requester) -> Job:
         if clip is not None:
             return await self.studio.show(await parameters.clip(interaction, clip), place=place)
-        takes = self.studio.store.takes
-        job = await takes.latest(guild_id=place.guild_id, user_id=place.user_id)
-        if job is None:
-            raise Refusal("You have ordered nothing here yet; `/video text` makes a clip.")
-        return job
+        return await interaction.client.takes.latest(place)
 
     @again.autocomplete("clip")
     @show.autocomplete("clip")
@@ -294,9 +262,7 @@ class Taking(commands.Cog):
     @presets.autocomplete("use")
     @presets.autocomplete("delete")
     async def _names(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
-        there = await self.studio.store.takes.presets(
-            guild_id=interaction.guild_id or 0, user_id=interaction.user.id
-        )
+        there = await interaction.client.edits.presets.of(standing_at(interaction))
         return choices([(each.name, each.name) for each in there], typed)
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from bot.errors import Refusal
 from bot.files.cache import ClipCache
-from bot.orders.edits import NEEDS, Edits, Need, Verb
 from bot.orders.orders import Studio
 from bot.orders.requester import Requester
+from bot.orders.takes import NEEDS, Need, Takes, Verb
 from storage import By, Copy, Post, State, open_store
 from tests.rig.drafts import advance, draft
 
@@ -97,24 +97,24 @@ async def test_a_verb_works_wherever_what_it_needs_is_there(tmp_path, state):
         studio = Studio(store, {})
         archive = Bucket() if "bucket" in state else None
         shelf = ClipCache(store, data=tmp_path, days=0, room=0, spare=0, archive=archive)
-        edits = Edits(studio, data=tmp_path, shelf=shelf)
+        takes = Takes(studio, data=tmp_path, shelf=shelf)
         for verb in Verb:
             if verb in possible:
-                assert (await edits.ready(1, verb, place=MINE)).id == 1, verb
+                assert (await takes.ready(1, verb, place=MINE)).id == 1, verb
             else:
                 with pytest.raises(Refusal, match=why):
-                    await edits.ready(1, verb, place=MINE)
+                    await takes.ready(1, verb, place=MINE)
 
 
 async def test_what_one_may_not_know_of_is_there_for_no_verb(tmp_path):
     async with open_store(tmp_path) as store:
         await made(store, tmp_path, "file here")
         shelf = ClipCache(store, data=tmp_path, days=0, room=0, spare=0)
-        edits = Edits(Studio(store, {}), data=tmp_path, shelf=shelf)
+        takes = Takes(Studio(store, {}), data=tmp_path, shelf=shelf)
         elsewhere = Requester(guild_id=10, channel_id=999, user_id=31)
         await store.takes.gone([77])
         for verb in Verb:
             with pytest.raises(Refusal, match="There is no clip #1 here"):
-                await edits.ready(1, verb, place=elsewhere)
+                await takes.ready(1, verb, place=elsewhere)
             with pytest.raises(Refusal, match="There is no clip #2 here"):
-                await edits.ready(2, verb, place=MINE)
+                await takes.ready(2, verb, place=MINE)

@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.log_redaction import Redaction
@@ -88,6 +88,9 @@ PIECES = st.sampled_from(
 )
 
 
+@example(
+    pieces=["[take 1](https://discord.com/channels/1/2/3)", "**[t](https://x.y/z)**"], limit=47
+)
 @given(st.lists(PIECES, max_size=30), st.integers(1, 120))
 def test_nothing_is_cut_in_the_middle(pieces, limit):
     text = "".join(pieces)

@@ -1,0 +1,62 @@
+"""The threads where clips are made: which channel each belongs to, and its board."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from storage import Store, Take, Tally, Thread
+
+UNWANTED = 0  #: in place of the message of a board that somebody deleted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What the board of a thread shows."""
+
+    takes: list[Take]  #: the newest that came to something, oldest first
+    parents: dict[int, Take]  #: what they were made from, by number
+    tally: Tally
+    approved: list[Take]
+    liked: list[Take]
+
+
+class Threads:
+    """What is known of threads; Discord forgets to tell of those that were archived."""
+
+    def __init__(self, store: Store, *, clock: Callable[[], float]) -> None:
+        self._takes = store.takes
+        self._jobs = store.jobs
+        self._clock = clock
+
+    async def parent_of(self, thread_id: int) -> int | None:
+        """The channel that a thread belongs to; None where that is no thread of ours."""
+        return await self._takes.parent_of(thread_id)
+
+    async def begun_with(self, thread_id: int) -> int | None:
+        """The card that came first in a thread."""
+        jobs = await self._jobs.in_thread(thread_id)
+        return min((job.card_id for job in jobs if job.card_id), default=None)
+
+    async def overview(self, thread_id: int, *, guild_id: int, limit: int) -> Overview:
+        """What there is of a thread, with its newest *limit* takes."""
+        takes = await self._takes.of_thread(thread_id, limit=limit, standing=True)
+        approved, liked = await self._takes.marked(thread_id)
+        return Overview(
+            takes=takes,
+            parents=await self._takes.parents(takes, guild_id=guild_id),
+            tally=await self._takes.tally(thread_id),
+            approved=approved,
+            liked=liked,
+        )
+
+    async def board_of(self, thread_id: int) -> int | None:
+        """The message that is a thread's board: None before it is posted, `UNWANTED` where
+        somebody deleted it."""
+        thread = await self._takes.thread(thread_id)
+        return None if thread is None else thread.board_id
+
+    async def set_board(
+        self, thread_id: int, message_id: int, *, guild_id: int, parent_id: int | None = None
+    ) -> None:
+        """Note the board of a thread, or that it is `UNWANTED`."""
+        thread = Thread(id=thread_id, guild_id=guild_id, parent_id=parent_id, board_id=message_id)
+        await self._takes.set_thread(thread, at=self._clock())
