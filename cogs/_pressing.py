@@ -65,14 +65,6 @@ def pressed(name: str, *, moderators: bool, waits: Waits = Waits.NOT) -> Callabl
     return register
 
 
-class Question(Refusal):
-    """An order that is taken only after a yes: *view* has the button that says it."""
-
-    def __init__(self, sentence: str, view: discord.ui.View) -> None:
-        super().__init__(sentence)
-        self.view = view
-
-
 class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-]+)(?::(.*))?"):
     """Whatever carries a verb."""
 

@@ -6,7 +6,7 @@ import discord
 from discord.ext import commands
 
 from bot.chat.bot import Dailies
-from bot.chat.delivery import nonce
+from bot.chat.post import nonce
 from bot.errors import Busy
 from bot.words.clips import repeats
 from bot.words.limits import in_words

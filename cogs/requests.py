@@ -12,18 +12,18 @@ from discord.ext import commands
 
 from bot.chat import answering
 from bot.chat.bot import TOKEN_LASTS, Dailies, Interaction
-from bot.chat.delivery import nonce
 from bot.chat.mentions import SILENT
+from bot.chat.post import nonce
 from bot.chat.requester import place_of
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
 from bot.moderation import tables
-from bot.orders.quote import Costly, Limited
+from bot.orders.quote import QuotedRefusal
 from bot.orders.refused import Answered
 from bot.orders.requester import Requester
 from bot.words.limits import in_words
 from bot.words.text import elide
-from cogs._pressing import Pressed, Question, Waits, button, moderating, pressed, standing_at
+from cogs._pressing import Pressed, Waits, button, moderating, pressed, standing_at
 from storage import DiskTrouble, Offer, RefusedOrder, Standing
 
 log = logging.getLogger(__name__)
@@ -58,9 +58,7 @@ class Helping(commands.Cog):
 
     async def help(self, interaction: Interaction, error: Refusal) -> ui.View | None:
         """The buttons beside a refusal; None where nothing can be done."""
-        if isinstance(error, Question):
-            return error.view
-        if not isinstance(error, Limited | Costly):
+        if not isinstance(error, QuotedRefusal):
             return None
         kept = await self.keep(error, standing_at(interaction))
         return None if kept is None else await self.next_steps(kept)
@@ -74,7 +72,7 @@ class Helping(commands.Cog):
         view = next_steps(kept, asks=server.moderators is not None)
         return view if view.children else None
 
-    async def keep(self, error: Limited | Costly, place: Requester) -> RefusedOrder | None:
+    async def keep(self, error: QuotedRefusal, place: Requester) -> RefusedOrder | None:
         """Keep a refused order for its person, if something can still be done about it."""
         return await self.bot.refusals.keep(error, place)
 

@@ -7,7 +7,7 @@ from discord import ui
 from discord.ext import commands
 
 from bot.chat.bot import Dailies
-from bot.chat.delivery import nonce
+from bot.chat.post import nonce
 from bot.errors import Busy
 from bot.words.numbers import listed
 from bot.words.text import inert

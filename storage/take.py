@@ -32,6 +32,8 @@ class Post:
     channel_id: int
     job_id: int
     at: float
+    retake_price: int | None = None  #: credits that the message says a retake costs
+    extend_price: int | None = None  #: the same of an extension
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,10 +272,12 @@ def _pair(post: str | None) -> tuple[int, int] | None:
     return channel, message
 
 
+_POST = "message_id, channel_id, job_id, at, retake_price, extend_price"
+
+
 def posts(db: sqlite3.Connection, where: str, values: Sequence[float]) -> list[Post]:
     rows = db.execute(
-        f"SELECT message_id, channel_id, job_id, at FROM post WHERE {where}"  # noqa: S608
-        " ORDER BY message_id DESC",
+        f"SELECT {_POST} FROM post WHERE {where} ORDER BY message_id DESC",  # noqa: S608
         values,
     )
     return [Post(**dict(row)) for row in rows]

@@ -144,12 +144,14 @@ class Takes:
         await self._writer.write(
             lambda db: sql.run(
                 db,
-                "INSERT INTO post (message_id, channel_id, job_id, at) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (message_id) DO NOTHING",
+                "INSERT INTO post (message_id, channel_id, job_id, at, retake_price, extend_price)"
+                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (message_id) DO NOTHING",
                 post.message_id,
                 post.channel_id,
                 post.job_id,
                 post.at,
+                post.retake_price,
+                post.extend_price,
             )
         )
 

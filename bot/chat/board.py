@@ -1,6 +1,5 @@
 """What is said of takes: the line above a clip, its buttons, the board of a thread, a list."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
@@ -8,8 +7,10 @@ import discord
 from discord import ui
 
 from bot.media.assemble import PIECE
+from bot.orders.edits import Default
 from bot.words import money
 from bot.words.clips import TITLES, made_from
+from bot.words.limits import in_words
 from bot.words.text import elide, inert
 from storage import ENDED, Job, Relation, State, Take, Tally
 
@@ -115,26 +116,18 @@ def buttons(job: Job) -> ui.View:
     return view
 
 
-def legend(retake: str, extend: str) -> str:
+def legend(retake: Default, extend: Default) -> str:
     """The fixed defaults of the reactions, which carry no input."""
     return (
-        f"-# {RETAKE} {retake} · {EXTEND} {extend} · {FAVOURITE} favourite · "
+        f"-# {RETAKE} {_priced(retake)} · {EXTEND} {_priced(extend)} · {FAVOURITE} favourite · "
         f"{SEND} send to me · {REMOVE} delete · reply with words first to change the prompt"
     )
 
 
-_PRICE = re.compile(r"\((?:(free)|([\d,]+) credits?)\)$")
-
-
-def shown_prices(text: str) -> dict[str, int]:
-    """What a clip's legend says that its reactions cost, in credits; nothing without one."""
-    found = {}
-    for part in text.rpartition("\n-# ")[2].split(" · "):
-        price = _PRICE.search(part)
-        for emoji in (RETAKE, EXTEND):
-            if price is not None and part.startswith(emoji):
-                found[emoji] = 0 if price[1] else int(price[2].replace(",", ""))
-    return found
+def _priced(default: Default) -> str:
+    if default.price is None:
+        return default.words
+    return f"{default.words} ({in_words(default.price) if default.price else 'free'})"
 
 
 def line(take: Take, parent: Take | None, *, usd_per_credit: Decimal) -> str:

@@ -25,9 +25,11 @@ from bot.chat import answering, board
 from bot.chat import card as card_views
 from bot.chat.card import is_card
 from bot.chat.cards import Cards, Pacer
-from bot.chat.delivery import POSTER_WAIT, Delivery, has_file, nonce
+from bot.chat.delivery import Delivery
 from bot.chat.explain import apologise, explain
+from bot.chat.ladder import POSTER_WAIT
 from bot.chat.mentions import SILENT
+from bot.chat.post import has_file, nonce
 from bot.chat.trouble import AlreadyDone, Denied, Gone, Lost, Rejected, translated
 from bot.errors import Busy, Refusal
 from bot.files.cache import ClipCache
@@ -489,7 +491,7 @@ class Dailies(commands.Bot):
             # What was posted before is read again: its link is a fresh one then.
             message = await self.delivery.found(place, job, has_file(name), since=job.created_at)
             if message is None:
-                message = await self.delivery.post(
+                message = await self.delivery.sender.send(
                     place,
                     f"-# What #{job.id} starts from",
                     nonce(job.id, name),

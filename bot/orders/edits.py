@@ -9,6 +9,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bot.catalog.model import Model, Unfit
 from bot.errors import Refusal
 from bot.files.cache import ClipCache
 from bot.media.probe import MediaError, last_frame, picture_size, poster
+from bot.orders.consent import TYPED, Consent
 from bot.orders.inputs import Source
 from bot.orders.orders import Studio
 from bot.orders.presets import CHOICES, Presets
@@ -50,6 +52,14 @@ class Part:
     @property
     def whole(self) -> bool:
         return self.start is None and self.end is None and self.replace in (None, "both")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Default:
+    """What a reaction does with a clip, which asks for nothing else."""
+
+    words: str  #: 'retake it all, new seed'
+    price: int | None = None  #: credits; None where it cannot be done
 
 
 class Edits:
@@ -262,11 +272,11 @@ class Edits:
         )
 
     async def order(
-        self, quote: Quote, *, request: str, place: Requester, confirmed: bool = False
+        self, quote: Quote, *, request: str, place: Requester, consent: Consent = TYPED
     ) -> tuple[Job, bool]:
         """Order what was quoted; the person who acts pays.
 
-        *confirmed* says that they were asked about this price, or a higher one, and said yes.
+        *consent* is what they said yes to. Raises `ConfirmationNeeded`.
         """
         return await self._studio.order(
             quote.brief,
@@ -274,25 +284,23 @@ class Edits:
             place=place,
             provider=quote.provider.name,
             model=quote.model.name,
-            confirmed=confirmed,
+            consent=consent,
         )
 
-    async def defaults(self, job: Job) -> tuple[str, str]:
-        """What the reactions for a retake and an extension would do with a clip, in words."""
+    async def defaults(self, job: Job) -> tuple[Default, Default]:
+        """What the reactions for a retake and an extension would do with a clip."""
         place = Requester(guild_id=job.guild_id, channel_id=job.channel_id, user_id=job.user_id)
         request = f"defaults:{job.id}"
-        retake, extend = "retake it all", "extend it"
-        try:
+        retake, extend = Default(words="retake it all"), Default(words="extend it")
+        with suppress(Refusal):  # what cannot be done is said when it is asked for
             quote = await self.retake(job, request=request, place=place, part=Part())
             seed = ", new seed" if quote.brief.seed is not None else ""
-            retake = f"retake {_retaken(quote.brief)}{seed}{_credits(quote.price)}"
-        except Refusal:
-            pass  # what cannot be done is said when it is asked for
-        try:
+            words = f"retake {_retaken(quote.brief)}{seed}"
+            retake = Default(words=words, price=quote.price)
+        with suppress(Refusal):
             quote = await self.extend(job, request=request, place=place)
-            extend = f"{quote.brief.duration} s more at the end{_credits(quote.price)}"
-        except Refusal:
-            pass
+            words = f"{quote.brief.duration} s more at the end"
+            extend = Default(words=words, price=quote.price)
         return retake, extend
 
     # Who makes it.
@@ -496,7 +504,3 @@ def _retaken(brief: Brief) -> str:
     if brief.duration and (plan is not None or brief.mode is Mode.EXTEND):
         return added(brief)
     return "it all"
-
-
-def _credits(price: int) -> str:
-    return f" ({price:,} {'credit' if price == 1 else 'credits'})" if price else " (free)"

@@ -13,11 +13,12 @@ from bot.catalog.complete import complete, outline
 from bot.catalog.model import Capability, Model, Unfit
 from bot.catalog.price import in_credits, least_usd, usd
 from bot.errors import Busy, Refusal
+from bot.orders.consent import TYPED, Consent
 from bot.orders.inputs import KINDS, LARGEST, Inputs, Source
 from bot.orders.posts import Posts
-from bot.orders.quote import AUTO, CHOOSERS, FASTEST, Costly, Limited, Quote
+from bot.orders.quote import AUTO, CHOOSERS, FASTEST, Limited, Quote
 from bot.orders.requester import Requester
-from bot.orders.server_rules import Choice, ServerRules, too_dear
+from bot.orders.server_rules import Choice, ServerRules
 from bot.orders.threads import Threads
 from bot.progress import Progress
 from bot.providers import Provider
@@ -229,15 +230,16 @@ class Studio:
         provider: str | None = None,
         model: str | None = None,
         sources: Mapping[str, Source] | None = None,
-        confirmed: bool = False,
+        consent: Consent = TYPED,
         before_long: Callable[[], object] = lambda: None,
     ) -> tuple[Job, bool]:
         """Promise a clip: once this returns, the job ends in a message, whatever happens.
 
         *request* identifies what asked for it; the same request twice is the same job, and
         the second value says whether it is new. *sources* are the inputs, by the brief's field.
-        *confirmed* says that the person knows the price, however high. *before_long* is called
-        when all that says no at once has not, and what follows may take long.
+        *consent* is what the person said yes to. *before_long* is called when all that says no
+        at once has not, and what follows may take long. Raises `ConfirmationNeeded` for a price
+        that has yet to be said yes to.
         """
         known = await self.store.takes.asked(request)
         if known is not None:
@@ -260,7 +262,7 @@ class Studio:
                 place,
                 chosen,
                 built_on=built_on,
-                confirmed=confirmed,
+                consent=consent,
                 paced=paced,
                 long=bool(sources),
             )
@@ -358,7 +360,7 @@ class Studio:
         chosen: tuple[str | None, str | None],
         *,
         built_on: Sequence[int],
-        confirmed: bool,
+        consent: Consent,
         paced: bool,
         long: bool,
     ) -> tuple[Job, bool]:
@@ -378,9 +380,7 @@ class Studio:
                 request=draft.request,
                 without=choice.without,
             )
-            above = choice.confirm_above
-            if above is not None and too_dear(quote.price, above) and not confirmed:
-                raise Costly(quote, above)
+            consent.judge(quote, above=choice.confirm_above, usd_per_credit=self._usd_per_credit)
             for given in _given(quote.brief):
                 await self.at_hand(given.file)
             if long or time.monotonic() - began > LONG:

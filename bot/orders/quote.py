@@ -28,32 +28,31 @@ class Quote:
     price: int  #: credits
 
 
-class Limited(Refusal):
-    """A limit says no. *refused* is which, *quote* what was asked for; None where its inputs
-    were not even fetched, and *least* is what it costs at least, in credits."""
+class QuotedRefusal(Refusal):
+    """No to an order of which the *quote* is known: something can still be done about it.
+
+    *quote* is None where the inputs were not even fetched.
+    """
+
+    def __init__(self, sentence: str, quote: Quote | None) -> None:
+        super().__init__(sentence)
+        self.quote = quote
+
+
+class Limited(QuotedRefusal):
+    """A limit says no: *refused* says which. *least* is what it costs at least, in credits, where
+    there is no *quote*."""
 
     def __init__(
         self, refused: Refused, quote: Quote | None, *, least: int = 0, more: str = ""
     ) -> None:
         price = quote.price if quote is not None else least
-        super().__init__(f"{said(refused, price)} {more}".strip())
+        super().__init__(f"{said(refused, price)} {more}".strip(), quote)
         self.refused = refused
-        self.quote = quote
 
 
-class Costly(Refusal):
-    """The server wants a second yes to an order as dear as *quote*."""
-
-    def __init__(self, quote: Quote, above: int) -> None:
-        super().__init__(
-            f"This clip costs {quote.price:,} credits; above {above:,} this server asks once more."
-        )
-        self.quote = quote
-
-
-class Asks(Costly):
-    """An order that wants a second yes, for the reason that *sentence* gives."""
+class ConfirmationNeeded(QuotedRefusal):
+    """*quote* is ordered only after a yes to its price; *sentence* says why."""
 
     def __init__(self, quote: Quote, sentence: str) -> None:
-        Refusal.__init__(self, sentence)
-        self.quote = quote
+        super().__init__(sentence, quote)

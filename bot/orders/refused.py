@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from bot.catalog.model import RESOLUTIONS, Capability
 from bot.errors import Refusal
 from bot.orders.access import require
+from bot.orders.consent import Consent
 from bot.orders.orders import Studio
-from bot.orders.quote import Asks, Costly, Limited, Quote
+from bot.orders.quote import ConfirmationNeeded, Limited, Quote, QuotedRefusal
 from bot.orders.requester import Requester
-from bot.words.limits import in_words
 from storage import Brief, By, Grant, Job, Limit, Mode, Offer, RefusedOrder
 
 ANSWERED = "Another moderator has answered this already."
@@ -34,14 +34,14 @@ class Refusals:
         self._policy = studio.store.policy
         self._moderation = studio.store.moderation
 
-    async def keep(self, error: Limited | Costly, place: Requester) -> RefusedOrder | None:
+    async def keep(self, error: QuotedRefusal, place: Requester) -> RefusedOrder | None:
         """Keep an order that a moderator, or its person, can still do something about."""
         quote, fits = error.quote, None
         if quote is None:
             return None
-        if isinstance(error, Costly):
+        if isinstance(error, ConfirmationNeeded):
             why = "confirm"
-        elif error.refused.limit in {Limit.QUOTA, Limit.BUDGET}:
+        elif isinstance(error, Limited) and error.refused.limit in {Limit.QUOTA, Limit.BUDGET}:
             why = str(error.refused.limit)
             server = await self._policy.server(place.guild_id)
             fits = self._fitting(quote, error.refused.would_fit, server.providers_off)
@@ -66,22 +66,14 @@ class Refusals:
         offer = refused.fits if less else refused.wanted
         if offer is None:
             raise Refusal("Nothing less would have fitted.")
-        request = f"refused:{refused_id}:{'less' if less else 'all'}"
-        now = self._studio.quote(
-            offer.brief, provider=offer.provider, model=offer.model, request=request
-        )
-        if now.price > offer.price:  # the yes was to what stands on the button
-            raise Asks(
-                now, f"This costs {in_words(now.price)} now, not {in_words(offer.price)} any more."
-            )
         return await self._studio.order(
             offer.brief,
-            request=request,
+            request=f"refused:{refused_id}:{'less' if less else 'all'}",
             place=place,
             provider=offer.provider,
             model=offer.model,
             sources=self._studio.lost(offer.brief),  # what it had fetched went when it was refused
-            confirmed=True,
+            consent=Consent.to(offer.price),  # what stands on the button
         )
 
     async def get(self, refused_id: int, *, guild_id: int) -> RefusedOrder | None:

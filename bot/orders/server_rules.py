@@ -40,11 +40,6 @@ class Choice:
     confirm_above: int | None  #: credits
 
 
-def too_dear(price: int, above: int | None) -> bool:
-    """Whether a price is said yes to first, where that is asked *above* so many credits."""
-    return above is not None and price > above
-
-
 class ServerRules:
     """Asked before an order is priced. What it says no to is a `Refusal`, and costs nothing."""
 
@@ -66,10 +61,6 @@ class ServerRules:
     async def of(self, guild_id: int) -> Server:
         """What a server has set."""
         return await self._policy.server(guild_id)
-
-    async def asks_before(self, price: int, guild_id: int) -> bool:
-        """Whether a server wants such a price, in credits, said yes to first."""
-        return too_dear(price, (await self.of(guild_id)).confirm_above)
 
     async def check(
         self,

@@ -10,8 +10,8 @@ from discord import ui
 from discord.ext import commands
 
 from bot.chat.bot import Dailies
-from bot.chat.delivery import nonce
 from bot.chat.mentions import SILENT
+from bot.chat.post import nonce
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy
 from bot.moderation import tables

@@ -12,6 +12,7 @@ from bot.chat.card import details
 from bot.chat.mentions import SILENT
 from bot.chat.requester import place_of
 from bot.errors import Refusal
+from bot.orders.consent import TYPED, Consent
 from bot.orders.quote import Quote
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
@@ -64,11 +65,11 @@ async def order(
     quoting: Awaitable[Quote],
     place: Requester,
     *,
-    seen: int | None = None,
+    consent: Consent = TYPED,
 ) -> None:
     """Order what *quoting* comes to, and answer with its card; meanwhile with "thinking…".
 
-    *seen*: the price that the person said yes to, in credits.
+    *consent*: what the person said yes to.
     """
     bot = interaction.client
 
@@ -78,7 +79,7 @@ async def order(
             quote,
             request=f"interaction:{interaction.id}",
             place=place,
-            confirmed=seen is not None and quote.price <= seen,
+            consent=consent,
         )
 
     await bot.answer(interaction, ordering())

@@ -9,8 +9,8 @@ from discord.ext import commands
 
 from bot.chat import board
 from bot.chat.bot import Dailies
-from bot.chat.delivery import nonce
 from bot.chat.mentions import SILENT
+from bot.chat.post import nonce
 from bot.chat.trouble import Denied, Gone, Lost, translated
 from bot.errors import Busy
 from bot.orders.threads import UNWANTED

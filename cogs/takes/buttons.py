@@ -8,12 +8,10 @@ import discord
 from bot.chat import answering, board
 from bot.chat.bot import Interaction
 from bot.chat.favourites import gather
-from bot.orders.quote import Quote
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
-from bot.words import money
 from bot.words.text import elide
-from cogs._pressing import Question, Waits, button, pressed
+from cogs._pressing import Waits, pressed
 from cogs.takes import acting, comparing, forms
 from storage import Job
 
@@ -34,28 +32,18 @@ async def extend(interaction: Interaction, about: str, _: Sequence[str]) -> None
 
 @pressed("take-variation", moderators=False)
 async def variation(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    """Order the same with another seed; what is dear is asked about once more."""
+    """Order the same with another seed."""
     place, job = await _changed(interaction, about, Verb.VARIATION)
-    await _make(interaction, "take-variation-yes", job, place)
+    edits, request = interaction.client.edits, f"interaction:{interaction.id}"
+    await acting.order(interaction, edits.variation(job, request=request), place)
 
 
 @pressed("take-hdr", moderators=False)
 async def hdr(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    """Order a wider dynamic range; what is dear is asked about once more."""
+    """Order a wider dynamic range."""
     place, job = await _changed(interaction, about, Verb.HDR)
-    await _make(interaction, "take-hdr-yes", job, place)
-
-
-@pressed("take-variation-yes", moderators=False)
-async def variation_all_the_same(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    """Order a variation whose price was seen."""
-    await _make_confirmed(interaction, "variation", about)
-
-
-@pressed("take-hdr-yes", moderators=False)
-async def hdr_all_the_same(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    """Order HDR whose price was seen."""
-    await _make_confirmed(interaction, "hdr", about)
+    edits, request = interaction.client.edits, f"interaction:{interaction.id}"
+    await acting.order(interaction, edits.hdr(job, request=request, place=place), place)
 
 
 @pressed("take-favourite", moderators=False, waits=Waits.FIRST)
@@ -106,37 +94,6 @@ async def _changed(interaction: Interaction, about: str, verb: Verb) -> tuple[Re
     place, job = await acting.pressed(interaction, int(about), verb)
     await interaction.client.edits.may_change(job, place)
     return place, job
-
-
-async def _quote(interaction: Interaction, what: str, job: Job, place: Requester) -> Quote:
-    edits, request = interaction.client.edits, f"interaction:{interaction.id}"
-    if what == "hdr":
-        return await edits.hdr(job, request=request, place=place)
-    return await edits.variation(job, request=request)
-
-
-async def _make(interaction: Interaction, yes: str, job: Job, place: Requester) -> None:
-    """Order, or ask about the price first: it stands on the button, and is what is said yes to."""
-
-    async def quoting() -> Quote:
-        bot = interaction.client
-        quote = await _quote(interaction, "hdr" if "hdr" in yes else "variation", job, place)
-        if await bot.studio.rules.asks_before(quote.price, place.guild_id):
-            view = discord.ui.View(timeout=None)
-            about = f"{job.id}:{quote.price}"
-            view.add_item(button("Make it", yes, about, style=discord.ButtonStyle.primary))
-            view.stop()
-            raise Question(f"That costs {money.price(quote.price, bot.usd_per_credit)}.", view)
-        return quote
-
-    await acting.order(interaction, quoting(), place)
-
-
-async def _make_confirmed(interaction: Interaction, what: str, about: str) -> None:
-    number, _, price = about.partition(":")
-    place, job = await _changed(interaction, number, Verb(what))
-    seen = int(price) if price else 0
-    await acting.order(interaction, _quote(interaction, what, job, place), place, seen=seen)
 
 
 async def details(interaction: Interaction, job: Job) -> None:

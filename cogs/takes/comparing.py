@@ -78,15 +78,15 @@ async def _compared(interaction: Interaction, first: Job, second: Job) -> discor
     together = await bot.takes.compare(first, second)
     pair = [await bot.takes.find(job.id, guild_id=job.guild_id) for job in (first, second)]
     names = [f"{board.title_of(take)} (#{take.job.id})" for take in pair]
-    each = min(await bot.delivery.limit_of(first), REQUEST // 3)
+    each = min(await bot.delivery.ladder.limit_of(first), REQUEST // 3)
     shown = [
-        (bot.delivery.file_of(job), f"dailies-compare-{job.id}.mp4", alt_text(job))
+        (bot.delivery.ladder.file_of(job), f"dailies-compare-{job.id}.mp4", alt_text(job))
         for job in (first, second)
     ]
     both = f"{names[0]} on the left, {names[1]} on the right"
     shown.append((together, f"dailies-{first.id}-beside-{second.id}.mp4", both))
     files = [
-        discord.File(await bot.delivery.fitting(path, each), name, description=alt)
+        discord.File(await bot.delivery.ladder.fitting(path, each), name, description=alt)
         for path, name, alt in shown
     ]
     view = discord.ui.LayoutView(timeout=None)

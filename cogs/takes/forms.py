@@ -12,9 +12,10 @@ from discord import ui
 from bot.chat.bot import Interaction
 from bot.chat.requester import place_of
 from bot.errors import Busy, Refusal
+from bot.orders.consent import Consent
 from bot.orders.edits import Part, made_part
 from bot.orders.inputs import Source
-from bot.orders.quote import Asks, Quote
+from bot.orders.quote import Quote
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
 from bot.words import money
@@ -163,18 +164,10 @@ async def _order(
     """Order what was filled in, at no more than the price that the form showed."""
     seen = int(about["price"]) if about["price"] is not None else None
     place, job = await acting.pressed(interaction, int(about["id"]), verb)
-    bot = interaction.client
-    await bot.edits.may_change(job, place)
+    await interaction.client.edits.may_change(job, place)
 
-    async def quoted() -> Quote:
-        # All that may take long is in here: meanwhile the answer is "thinking…".
-        quote = await quoting(interaction, job, place, given)
-        if seen is None and quote.price:
-            price = money.price(quote.price, bot.usd_per_credit)
-            raise Asks(quote, f"This costs {price}.")
-        return quote
-
-    await acting.order(interaction, quoted(), place, seen=seen)
+    quote = quoting(interaction, job, place, given)  # may take long
+    await acting.order(interaction, quote, place, consent=Consent.to(seen))
 
 
 async def _retake_quote(

@@ -16,12 +16,12 @@ from bot.chat.favourites import gather
 from bot.chat.requester import NEEDED, parent_of, sight, standing_of
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
+from bot.orders.consent import Consent
 from bot.orders.edits import Part
-from bot.orders.quote import Asks, Costly, Quote
+from bot.orders.quote import ConfirmationNeeded
 from bot.orders.reactions import Key, Turn
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
-from bot.words import money
 from cogs.takes import acting, refused, replies
 from storage import ENDED, DiskTrouble, Job, Post, State
 
@@ -54,7 +54,7 @@ class Target:
     beside: int  #: the message of ours
     words: str | None = None  #: what replaces the prompt
     unsure: str = ""  #: why it is not known whether there are such words
-    price: int | None = None  #: what the message says that this costs, in credits
+    price: int | None = None  #: the price that stands on the message, in credits
 
 
 class Reactions(commands.Cog):
@@ -212,22 +212,14 @@ class Reactions(commands.Cog):
             )
         else:
             quote = await bot.edits.extend(job, request=request, place=place, prompt=target.words)
-        self._ask_before(quote, target)
-        ordered, created = await bot.edits.order(quote, request=request, place=place)
+        ordered, created = await bot.edits.order(
+            quote,
+            request=request,
+            place=place,
+            consent=Consent.beside(target.price, doubt=target.unsure),
+        )
         if created or ordered.card_id is None:
             await bot.present(ordered, given.channel_id, beside=target.beside, again=not created)
-
-    def _ask_before(self, quote: Quote, target: Target) -> None:
-        """Ask once more where a reaction would do something else than its person can know."""
-        if target.unsure:
-            raise Asks(quote, target.unsure)
-        if quote.price <= (target.price or 0):
-            return
-        price = money.price(quote.price, self._bot.usd_per_credit)
-        if target.price is None:
-            raise Asks(quote, f"This costs {price}.")
-        before = money.price(target.price, self._bot.usd_per_credit)
-        raise Asks(quote, f"This costs {price} now, not {before} as it says under the clip.")
 
     def _look_before(self, given: Given) -> None:
         """Refuse where a card or clip could not be posted, before anything is ordered."""
@@ -261,7 +253,7 @@ class Reactions(commands.Cog):
             if not orders:
                 return Target(job_id=post.job_id, beside=post.message_id)
             heard = await replies.listen(bot, post, given.place.user_id)
-            return await self._priced(post, given.emoji, heard)
+            return _target(post, given.emoji, heard)
         job = await self._posts.carded(given.message_id, guild_id=given.place.guild_id)
         if job is not None:
             return Target(job_id=job.id, beside=given.message_id)
@@ -277,18 +269,7 @@ class Reactions(commands.Cog):
         if post is None or reply.author.id != given.place.user_id:
             return None
         heard = replies.Heard(words=replies.words_of(bot, reply))
-        return await self._priced(post, given.emoji, heard)
-
-    async def _priced(self, post: Post, emoji: str, heard: replies.Heard) -> Target:
-        clip = heard.clip or await replies.clip_message(self._bot, post)
-        shown = board.shown_prices(clip.content) if clip is not None else {}
-        return Target(
-            job_id=post.job_id,
-            beside=post.message_id,
-            words=heard.words,
-            unsure=heard.unsure,
-            price=shown.get(emoji),
-        )
+        return _target(post, given.emoji, heard)
 
     async def _just_posted(self, given: Given) -> Target | None:
         """The clip of a message of ours that is not written down yet: its file says which."""
@@ -301,8 +282,10 @@ class Reactions(commands.Cog):
         job = await self._bot.studio.job(found, guild_id=given.place.guild_id)
         if job is None:
             return None
-        price = board.shown_prices(message.content).get(given.emoji)
-        return Target(job_id=job.id, beside=message.id, price=price)
+        post = await self._posts.get(message.id)  # it may have been written down meanwhile
+        if post is not None:
+            return _target(post, given.emoji, replies.Heard())
+        return Target(job_id=job.id, beside=message.id)
 
     async def _read(self, given: Given) -> discord.Message | None:
         """The message that was reacted to, or None where it is not to be read.
@@ -335,7 +318,8 @@ class Reactions(commands.Cog):
             )
         place = bot.get_partial_messageable(given.channel_id)
         # A question is asked each time: the one before may have been answered. So is trouble.
-        if said.line != turn.explained or not isinstance(no, Refusal) or isinstance(no, Costly):
+        told = said.line == turn.explained and isinstance(no, Refusal)
+        if not told or isinstance(no, ConfirmationNeeded):
             self._lines.tell(
                 refused.Line(
                     said=said, message_id=given.message_id, place=given.place, emoji=given.emoji
@@ -370,6 +354,18 @@ class Reactions(commands.Cog):
                 if take is not None:
                     acting.refresh_board(self._bot, take.job)
             await self._record.taken_back(given.key, known)
+
+
+def _target(post: Post, emoji: str, heard: replies.Heard) -> Target:
+    """What a reaction to a post is about, and the price that the post shows for it."""
+    prices = {board.RETAKE: post.retake_price, board.EXTEND: post.extend_price}
+    return Target(
+        job_id=post.job_id,
+        beside=post.message_id,
+        words=heard.words,
+        unsure=heard.unsure,
+        price=prices.get(emoji),
+    )
 
 
 def plain(emoji: object) -> str | None:

@@ -16,12 +16,12 @@ import discord
 
 from bot.chat import answering
 from bot.chat.bot import Dailies, Interaction
-from bot.chat.delivery import nonce
 from bot.chat.explain import explain
 from bot.chat.mentions import SILENT
+from bot.chat.post import nonce
 from bot.chat.trouble import Denied, Gone, translated
 from bot.errors import Busy, Private, Refusal
-from bot.orders.quote import Costly, Limited
+from bot.orders.quote import Limited, QuotedRefusal
 from bot.orders.requester import Requester
 from bot.words.text import elide
 from cogs._pressing import Waits, button, pressed
@@ -87,7 +87,7 @@ class _Message:
 async def said_of(bot: Dailies, no: Exception, place: Requester) -> Said:
     """How a reaction is refused; an order that may still be made is kept."""
     sentence = explain(no)
-    if not isinstance(no, Limited | Costly):
+    if not isinstance(no, QuotedRefusal):
         return Said(line=sentence, answer=sentence, private=isinstance(no, Private))
     if isinstance(no, Limited) and no.refused.limit not in _LIMITS:
         blocked = no.refused.limit is Limit.BLOCKED

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from discord.ext import commands
 
 from bot.chat.bot import Dailies
-from bot.chat.delivery import open_thread
+from bot.chat.post import open_thread
 from bot.chat.trouble import Archived, Denied, Gone, translated
 from bot.errors import Busy
 from storage import DiskTrouble, Post

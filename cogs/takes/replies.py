@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import discord
 
 from bot.chat.bot import Dailies
-from bot.chat.trouble import Denied, translated
+from bot.chat.trouble import translated
 from bot.errors import Refusal
 from storage import Post
 
@@ -23,7 +23,6 @@ class Heard:
 
     words: str | None = None  #: None for the clip's own
     unsure: str = ""
-    clip: discord.Message | None = None  #: the post itself, if it was come across
 
 
 async def listen(bot: Dailies, post: Post, user_id: int) -> Heard:
@@ -37,7 +36,7 @@ async def listen(bot: Dailies, post: Post, user_id: int) -> Heard:
         async for message in place.history(limit=SEARCHED):
             read += 1
             if message.id <= post.message_id:
-                return Heard(clip=message if message.id == post.message_id else None)
+                return Heard()
             if message.author.id == user_id and _answers(message, post):
                 return await _heard(bot, message, post)
     if read < SEARCHED:
@@ -61,16 +60,6 @@ def words_of(bot: Dailies, reply: discord.Message) -> str:
     if not words:
         raise Refusal(UNREADABLE)
     return words
-
-
-async def clip_message(bot: Dailies, post: Post) -> discord.Message | None:
-    """The message that carries a clip; None where it cannot be read. Raises `Busy`."""
-    place = bot.get_partial_messageable(post.channel_id)
-    try:
-        with translated():
-            return await place.fetch_message(post.message_id)
-    except Denied:
-        return None
 
 
 def _answers(message: discord.Message, post: Post) -> bool:

@@ -88,7 +88,7 @@ class Taking(commands.Cog):
         await acting.think(interaction)
         try:
             await bot.takes.finished(job.id, place=place)
-            note, files = await bot.delivery.carried(job, original=quality == "original")
+            note, files = await bot.delivery.ladder.carried(job, original=quality == "original")
         except (Refusal, Busy) as no:
             if quality == "original":
                 raise

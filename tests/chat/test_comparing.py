@@ -12,7 +12,7 @@ PEOPLE = 8
 #: What opens a form, shows what is at hand, or is answered by `Dailies.answer` within a second.
 AT_ONCE = {
     *("take-retake", "take-extend", "take-compare", "take-variation", "take-hdr"),
-    *("take-variation-yes", "take-hdr-yes", "less", "all", "models", "cancel", "forget"),
+    *("less", "all", "models", "cancel", "forget"),
     *("forbid", "retry", "confirm", "budget", "zone"),
 }
 

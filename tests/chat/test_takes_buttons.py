@@ -363,10 +363,9 @@ async def test_what_is_dear_is_confirmed_before_it_is_made_again(playground, tmp
         for _ in range(2):
             await (await mira.type("/video again")).answered
         pressed = await answered(await mira.click(clip, "Variation"))
-        assert pressed.message.text.startswith("That costs 100 credits")
-        assert pressed.message.buttons[0].custom_id == "do:take-variation-yes:1:100"
+        assert pressed.message.text.startswith("This clip costs 100 credits")
         assert len(plain.orders) == 1
-        await answered(await mira.click(pressed.message, "Make it"))
+        await answered(await mira.click(pressed.message, "Order it for 100 credits"))
         await clip_of(mira, 2)
         assert len(plain.orders) == 2
 

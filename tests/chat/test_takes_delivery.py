@@ -231,11 +231,11 @@ async def test_what_two_people_want_smaller_at_once_is_made_once(house, tmp_path
     clip = tmp_path / "1.mp4"
     clip.write_bytes(media.clip.read_bytes())
     limit = clip.stat().st_size - 1
-    delivery = house.bot.delivery
-    first = asyncio.create_task(delivery.fitting(clip, limit))
-    second = asyncio.create_task(delivery.fitting(clip, limit))
+    ladder = house.bot.delivery.ladder
+    first = asyncio.create_task(ladder.fitting(clip, limit))
+    second = asyncio.create_task(ladder.fitting(clip, limit))
     made = await first
     stamp = made.stat().st_mtime_ns
     assert await second == made
     assert made.stat().st_mtime_ns == stamp
-    assert not delivery._fitting
+    assert not [*tmp_path.glob("*.tmp*")]

@@ -63,7 +63,11 @@ async def test_a_joined_clip_says_how_long_it_is_and_what_is_retaken(playground,
         opened = await answered(await mira.click(longer, "Retake…"))
         assert (field(opened, "from"), field(opened, "to")) == ("1.0", "3.0")
         assert "That part: 200 credits" in opened.modal.text
-        await answered(await mira.fill(opened, **{"from": "0"}))
+        asked = await answered(await mira.fill(opened, **{"from": "0"}))
+        assert "costs 300 credits" in asked.message.text
+        assert "You were shown 200 credits" in asked.message.text
+        assert len(plain.orders) == 3, "a price that the form did not show is asked about"
+        await answered(await mira.click(asked.message, "Order it for 300 credits"))
         whole = await clip_of(mira, 4)
         order = plain.orders[-1]
         assert (order.duration, order.plan.place, order.plan.start) == (3, "part", 0.0)

@@ -1,0 +1,58 @@
+"""What somebody who orders a clip has said yes to, and whether that covers its price."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.orders.quote import ConfirmationNeeded, Quote
+from bot.words import money
+from bot.words.limits import in_words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What a person saw before they ordered.
+
+    As it is built without arguments, it is that of a typed command: no price was shown, and none
+    has to be, below the amount above which the server asks once more.
+    """
+
+    shown: int | None = None  #: the price that they were shown, in credits
+    agreed: bool = False  #: they pressed a button, or sent a form, that carries this price
+    needed: bool = False  #: without a price that was shown, they are asked
+    doubt: str = ""  #: why it is not certain what they want; they are asked, whatever it costs
+
+    @classmethod
+    def beside(cls, price: int | None, *, doubt: str = "") -> "Consent":
+        """Of a reaction: the *price* stands beside it, if any does."""
+        return cls(shown=price, needed=True, doubt=doubt)
+
+    @classmethod
+    def to(cls, price: int | None) -> "Consent":
+        """Of a button or form that carries its *price*; None where it could not be worked out."""
+        return cls(shown=price, agreed=price is not None, needed=True)
+
+    def judge(self, quote: Quote, *, above: int | None, usd_per_credit: Decimal) -> None:
+        """Raise `ConfirmationNeeded` unless the price of *quote* was said yes to.
+
+        *above*: credits above which the server asks once more; None: it never does.
+        """
+        if self.doubt:
+            raise ConfirmationNeeded(quote, self.doubt)
+        covered = self.shown is not None and quote.price <= self.shown
+        if self.agreed and covered:
+            return
+        now = money.price(quote.price, usd_per_credit)
+        if self.shown is not None and not covered:
+            before = money.price(self.shown, usd_per_credit) if self.shown else "0 credits"
+            raise ConfirmationNeeded(quote, f"This costs {now} now. You were shown {before}.")
+        if self.needed and self.shown is None and quote.price:
+            raise ConfirmationNeeded(quote, f"This costs {now}.")
+        if above is not None and quote.price > above:
+            raise ConfirmationNeeded(
+                quote,
+                f"This clip costs {now}. In this server, clips of more than {in_words(above)} "
+                "need a second yes.",
+            )
+
+
+TYPED = Consent()  #: of a command: it shows its price on the card
