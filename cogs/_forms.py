@@ -15,9 +15,9 @@ from discord.ext import commands
 
 from bot.chat.bot import Dailies, Interaction
 from bot.chat.explain import apologise
+from bot.chat.requester import standing_at
 from bot.errors import Refusal
 from bot.orders.access import require
-from cogs._pressing import standing_at
 
 #: What sending a form off does: the interaction, what the form is about, what its fields hold.
 Act = Callable[[Interaction, re.Match[str], Mapping[str, str]], Awaitable[None]]

@@ -17,12 +17,10 @@ import discord
 from bot.chat import answering
 from bot.chat.bot import ACKNOWLEDGE, Interaction
 from bot.chat.explain import apologise
-from bot.chat.requester import parent_of, sight, standing_of
+from bot.chat.requester import standing_at
 from bot.chat.trouble import Denied
 from bot.errors import Busy, Refusal
 from bot.orders.access import require
-from bot.orders.requester import Requester
-from bot.words.text import elide
 
 log = logging.getLogger(__name__)
 
@@ -133,50 +131,3 @@ async def _thinking(interaction: Interaction, work: Coroutine[Any, Any, None]) -
         work.close()
         raise
     await work
-
-
-def button(
-    label: str,
-    verb: str,
-    about: object = "",
-    *,
-    style: discord.ButtonStyle = discord.ButtonStyle.secondary,
-    emoji: str | None = None,
-    disabled: bool = False,
-) -> discord.ui.Button[Any]:
-    """A button that carries a verb."""
-    assert verb in VERBS, verb
-    return discord.ui.Button(
-        label=elide(label, 80),
-        style=style,
-        emoji=emoji,
-        custom_id=marked(verb, about),
-        disabled=disabled,
-    )
-
-
-def marked(verb: str, about: object = "") -> str:
-    """The custom id of what does *verb*."""
-    return f"do:{verb}:{about}" if str(about) else f"do:{verb}"
-
-
-def standing_at(interaction: discord.Interaction[Any]) -> Requester:
-    """Who uses a command or a button in which server, whatever the bot may do in that channel."""
-    member = interaction.user
-    return Requester(
-        guild_id=interaction.guild_id or 0,
-        channel_id=interaction.channel_id or 0,
-        parent_id=parent_of(interaction.channel),
-        user_id=member.id,
-        roles=frozenset(role.id for role in getattr(member, "roles", ())),
-        moderator=interaction.guild_id is not None and interaction.permissions.manage_guild,
-        sees=sight(member),
-        now=standing_of(member),
-    )
-
-
-def moderating(interaction: discord.Interaction[Any]) -> Requester:
-    """The same, for a moderator. Raises `Refusal` for anybody else."""
-    place = standing_at(interaction)
-    require(place)
-    return place

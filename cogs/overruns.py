@@ -25,17 +25,15 @@ class Overruns(commands.Cog):
     def __init__(self, bot: Dailies) -> None:
         self.bot = bot
         self._again: dict[tuple[int, str], float] = {}  # where nobody was reached: when to try
-
-    async def cog_load(self) -> None:
-        self.bot.studio.on_overrun = self.tell
-        self.bot.studio.on_incident = self.tell_of
+        bot.events.overrun.tell_by(self.tell)
+        bot.events.incident.tell_by(self.tell_of)
 
     async def tell(self, job: Job, amount: int) -> bool:
-        """See `Studio.on_overrun`. Where nobody is reached it is tried again, once an hour."""
+        """Say that a job cost so many credits more. Where nobody is reached: again in an hour."""
         return await self._say(job, said(job, amount, self.bot.studio.title(job)), "overrun")
 
     async def tell_of(self, incident: Incident) -> bool:
-        """See `Studio.on_incident`. Where nobody is reached it is tried again, once an hour."""
+        """Say what happened to a clip. Where nobody is reached: again in an hour."""
         text = f"⚠️ **#{incident.job.id}** {inert(incident.text)}"
         return await self._say(incident.job, text, incident.kind)
 

@@ -11,7 +11,9 @@ from discord.ext import commands
 
 from bot.chat import answering
 from bot.chat.bot import Dailies, Interaction
+from bot.chat.buttons import button
 from bot.chat.mentions import SILENT
+from bot.chat.requester import moderating, standing_at
 from bot.chat.trouble import Gone, translated
 from bot.errors import Refusal
 from bot.media import charts
@@ -28,7 +30,7 @@ from bot.moderation.desk import (
 )
 from bot.words.limits import in_words
 from bot.words.text import elide
-from cogs._pressing import Waits, button, moderating, pressed, standing_at
+from cogs._pressing import Waits, pressed
 from storage import NO_LIMIT, Period, Use, Whose
 from storage.periods import zone_named
 

@@ -12,19 +12,19 @@ from discord.ext import commands
 
 from bot.chat import answering
 from bot.chat.bot import TOKEN_LASTS, Dailies, Interaction
+from bot.chat.buttons import button
 from bot.chat.mentions import SILENT
+from bot.chat.next_steps import described
 from bot.chat.post import nonce
-from bot.chat.requester import place_of
+from bot.chat.requester import moderating, place_of, standing_at
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
 from bot.moderation import tables
-from bot.orders.quote import QuotedRefusal
 from bot.orders.refused import Answered
-from bot.orders.requester import Requester
 from bot.words.limits import in_words
 from bot.words.text import elide
-from cogs._pressing import Pressed, Waits, button, moderating, pressed, standing_at
-from storage import DiskTrouble, Offer, RefusedOrder, Standing
+from cogs._pressing import Pressed, Waits, pressed
+from storage import DiskTrouble, RefusedOrder, Standing
 
 log = logging.getLogger(__name__)
 
@@ -45,36 +45,15 @@ class Helping(commands.Cog):
         self._asked: dict[int, tuple[float, Interaction]] = {}
         self._due: dict[int, int] = {}  #: by server: the share that counts as used, if any
         self._ringing: dict[int, asyncio.Task[None]] = {}
+        bot.events.money_moved.listen(self.money_moved)
+        bot.events.budget_refused.listen(self.budget_refused)
 
     async def cog_load(self) -> None:
         self.bot.add_dynamic_items(Pressed)
-        self.bot.helps = self.help
-        self.bot.studio.on_money = self.money_moved
-        self.bot.studio.on_spent = self.budget_refused
 
     async def cog_unload(self) -> None:
         for task in self._ringing.values():
             task.cancel()
-
-    async def help(self, interaction: Interaction, error: Refusal) -> ui.View | None:
-        """The buttons beside a refusal; None where nothing can be done."""
-        if not isinstance(error, QuotedRefusal):
-            return None
-        kept = await self.keep(error, standing_at(interaction))
-        return None if kept is None else await self.next_steps(kept)
-
-    async def next_steps(self, kept: RefusedOrder) -> ui.View | None:
-        """The buttons for what can still be done about a refused order; None without any.
-
-        Moderators can be asked where they chose a channel for it.
-        """
-        server = await self.bot.studio.rules.of(kept.guild_id)
-        view = next_steps(kept, asks=server.moderators is not None)
-        return view if view.children else None
-
-    async def keep(self, error: QuotedRefusal, place: Requester) -> RefusedOrder | None:
-        """Keep a refused order for its person, if something can still be done about it."""
-        return await self.bot.refusals.keep(error, place)
 
     async def ask(self, interaction: Interaction, kept: RefusedOrder) -> None:
         """Post the card that asks the moderators, once."""
@@ -155,11 +134,11 @@ class Helping(commands.Cog):
             self.ring(guild_id)
 
     def money_moved(self, guild_id: int, _: Standing) -> None:
-        """See `Studio.on_money`."""
+        """An order was taken: perhaps it used up a share that moderators are told of."""
         self.ring(guild_id)
 
     def budget_refused(self, guild_id: int) -> None:
-        """See `Studio.on_spent`."""
+        """The budget refused an order: all of it counts as used."""
         self.ring(guild_id, at_least=100)
 
     def ring(self, guild_id: int, *, at_least: int = 0) -> None:
@@ -210,21 +189,6 @@ class Helping(commands.Cog):
         return True
 
 
-def next_steps(kept: RefusedOrder, *, asks: bool) -> ui.View:
-    """The buttons for what a person can still do about a refused order. *asks*: whether there is
-    a channel in which moderators are asked."""
-    view = ui.View(timeout=None)
-    if kept.fits is not None:
-        label = f"Order {described(kept.fits)}"
-        view.add_item(button(label, "less", kept.id, style=discord.ButtonStyle.primary))
-    if kept.why == "confirm":
-        cost = "for " + in_words(kept.wanted.price) if kept.wanted.price else "free of charge"
-        view.add_item(button(f"Order it {cost}", "all", kept.id, style=discord.ButtonStyle.primary))
-    elif asks:
-        view.add_item(button("Ask a moderator", "ask", kept.id, emoji="🙋"))
-    return view
-
-
 def panel(text: str, items: Sequence[ui.Item[Any]] = ()) -> ui.LayoutView:
     """A card with words, and buttons below them."""
     view = ui.LayoutView(timeout=None)
@@ -251,16 +215,6 @@ def request_card(kept: RefusedOrder, bot: Dailies) -> ui.LayoutView:
     one = button(f"Grant 1 ({in_words(price)})", "grant", f"{kept.id}:1", style=green)
     five = button(f"Grant 5 ({in_words(5 * price)})", "grant", f"{kept.id}:5", style=green)
     return panel(text, [one, five, deny])
-
-
-def described(offer: Offer) -> str:
-    """'8 s at 1080p for 48 credits (LTX)'."""
-    brief = offer.brief
-    size = f"{brief.duration} s" if brief.duration else "it"
-    if brief.resolution:
-        size += f" at {brief.resolution}"
-    cost = "free" if offer.price == 0 else f"for {in_words(offer.price)}"
-    return f"{size} {cost} ({offer.provider})"
 
 
 @pressed("less", moderators=False)

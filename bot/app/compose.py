@@ -17,11 +17,13 @@ from bot.app.probes import gateway_check, storage_check
 from bot.app.web import Web
 from bot.chat.bot import Dailies
 from bot.chat.login import check_token, only_json, patiently
+from bot.events import Events
 from bot.exits import FAILED, TOKEN, Exit
 from bot.files.bucket_sync import BucketSync
 from bot.files.cache import ClipCache
 from bot.files.fetch import Fetcher
 from bot.jobs.results import Results
+from bot.jobs.tracker import Tracker
 from bot.jobs.worker import Worker
 from bot.media.decode import decode
 from bot.moderation.books import BooksCheck
@@ -236,9 +238,14 @@ async def deploy(
             archive=archive,
             clock=now,
         )
+        events = Events()
+        tracker = Tracker(store, providers, events)
         studio = Studio(
             store,
             providers,
+            events=events,
+            tracker=tracker,
+            disk=shelf,
             inputs=Inputs(data, Fetcher(loopback=loopback), unnamed=store.files.unnamed),
             usd_per_credit=settings.dailies_usd_per_credit,
             clock=now,
@@ -246,6 +253,7 @@ async def deploy(
         bot = bot_class(
             studio,
             cogs.EXTENSIONS,
+            events=events,
             data=data,
             shelf=shelf,
             usd_per_credit=settings.dailies_usd_per_credit,
@@ -257,6 +265,8 @@ async def deploy(
             store,
             providers,
             bot,
+            tracker=tracker,
+            events=events,
             data=data,
             link=bot.link,
             callback=_callbacks(settings.public_url),
@@ -265,14 +275,12 @@ async def deploy(
             make_room=shelf.make_room,
             results=results,
         )
-        studio.employ(worker)
-        studio.has_room, studio.at_hand = shelf.check, shelf.at_hand
         await studio.rules.load()
-        audit = BooksCheck(studio, usd_per_credit=settings.dailies_usd_per_credit)
+        audit = BooksCheck(studio, events, usd_per_credit=settings.dailies_usd_per_credit)
         checks = [gateway_check(bot), storage_check(store, data), audit.trouble]
         remarks = [audit.remark, worker.trouble]
         if archive is not None:
-            bot.watchers.append(archive.moved)
+            events.job_changed.listen(lambda job, _progress: archive.moved(job))
             remarks.append(_archive_remark(archive))
         web = Web(checks, remarks=remarks, called_back=worker.callbacks.hear, clock=clock)
         await _listen(web, settings)

@@ -6,6 +6,7 @@ from decimal import Decimal
 import discord
 from discord import ui
 
+from bot.chat.buttons import marked
 from bot.media.assemble import PIECE
 from bot.orders.edits import Default
 from bot.words import money
@@ -108,7 +109,7 @@ def buttons(job: Job) -> ui.View:
                     label=label or None,
                     emoji=emoji,
                     style=discord.ButtonStyle.secondary,
-                    custom_id=f"do:take-{verb}:{job.id}",
+                    custom_id=marked(f"take-{verb}", job.id),
                     row=row,
                 )
             )

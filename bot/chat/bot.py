@@ -9,7 +9,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -29,9 +29,11 @@ from bot.chat.delivery import Delivery
 from bot.chat.explain import apologise, explain
 from bot.chat.ladder import POSTER_WAIT
 from bot.chat.mentions import SILENT
+from bot.chat.next_steps import NextSteps
 from bot.chat.post import has_file, nonce
 from bot.chat.trouble import AlreadyDone, Denied, Gone, Lost, Rejected, translated
 from bot.errors import Busy, Refusal
+from bot.events import Events
 from bot.files.cache import ClipCache
 from bot.moderation.desk import Office
 from bot.moderation.usage import Own
@@ -97,6 +99,7 @@ class Dailies(commands.Bot):
         studio: Studio,
         extensions: Iterable[str],
         *,
+        events: Events,
         data: Path,
         shelf: ClipCache,
         usd_per_credit: Decimal,
@@ -118,6 +121,7 @@ class Dailies(commands.Bot):
             **options,
         )
         self.studio = studio
+        self.events = events
         self.usd_per_credit = usd_per_credit
         self._extensions = tuple(extensions)
         self._data = data
@@ -125,10 +129,7 @@ class Dailies(commands.Bot):
         self.office = Office(studio, clock=clock)
         self.refusals = Refusals(studio)
         self.own = Own(studio, shelf=shelf, clock=clock)
-        #: Makes the buttons beside a refusal; an extension brings it.
-        self.helps: Callable[[Interaction, Refusal], Awaitable[discord.ui.View | None]] | None
-        self.helps = None
-        self.watchers: list[Callable[[Job], None]] = []  #: told of every job that moved
+        self.next_steps = NextSteps(self.refusals, studio.rules)
         self._tokens: dict[int, tuple[float, discord.Interaction[Any]]] = {}
         self._identified: deque[float] = deque()  # sessions of the last hour, by when they began
         self.pacer = Pacer()
@@ -146,12 +147,14 @@ class Dailies(commands.Bot):
             studio.store,
             studio,
             self.pacer,
+            events,
             data=data,
             shelf=shelf,
             usd_per_credit=usd_per_credit,
             clock=clock,
             defaults=self.edits.defaults,
         )
+        events.job_changed.listen(self._job_changed)
 
     async def setup_hook(self) -> None:
         # Not `load_extension`: that runs the code of its module anew for every bot.
@@ -169,11 +172,11 @@ class Dailies(commands.Bot):
 
     async def on_ready(self) -> None:
         """Connected: what could not be posted is tried again."""
-        self.studio.connected()
+        self.events.connected.emit()
 
     async def on_resumed(self) -> None:
         """Connected again, without anything missed."""
-        self.studio.connected()
+        self.events.connected.emit()
 
     async def close(self) -> None:
         # What was committed is in the rows: the next start gives it its card.
@@ -351,7 +354,7 @@ class Dailies(commands.Bot):
                 _, wait = self._no_card.get(job.id, (0.0, CARD_AGAIN / 2))
                 self._no_card[job.id] = self.clock() + 2 * wait, min(2 * wait, 1800.0)
                 log.warning("No card for job %s: %s", job.id, error)
-                self.studio.without_card(job)
+                self.events.card_failed.emit(job)
 
     async def _current(self, job: Job) -> Job:
         return await self.studio.store.jobs.get(job.id) or job
@@ -409,13 +412,9 @@ class Dailies(commands.Bot):
         self._no_card.pop(job.id, None)
         if (waiting := self._waiting.pop(job.id, None)) is not None:
             await answering.clear(waiting, but=card_id)
-        self._tell_watchers(placed)
+        self.events.card_placed.emit(placed)
         if placed.rev != job.rev:  # it moved while its card was written
             self._cards.show(placed, self.studio.glimpse(placed))
-
-    def _tell_watchers(self, job: Job) -> None:
-        for watch in self.watchers:
-            watch(job)
 
     async def _present(self, interaction: "Interaction", job: Job) -> None:
         """Answer with the card; where that cannot be, post it with the bot's own token."""
@@ -461,9 +460,8 @@ class Dailies(commands.Bot):
 
     # The worker's screen.
 
-    def show(self, job: Job, glimpse: Progress) -> None:
-        """See `Presenter.show`."""
-        self._tell_watchers(job)
+    def _job_changed(self, job: Job, glimpse: Progress) -> None:
+        """Make the card say where the job stands, soon."""
         if job.state in ENDED:
             self._no_card.pop(job.id, None)
         if job.card_id is not None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 import discord
 from discord import ui
 
+from bot.chat.buttons import button
 from bot.progress import Progress
 from bot.words.clips import (
     BACKWARDS,
@@ -104,14 +105,7 @@ def card(
         row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
         if stoppable:
             # Handled in `cogs.video.queue`, also after a restart.
-            row.add_item(
-                ui.Button(
-                    label="Cancel",
-                    emoji="✖️",
-                    style=discord.ButtonStyle.secondary,
-                    custom_id=f"do:cancel:{job.id}",
-                )
-            )
+            row.add_item(button("Cancel", "cancel", job.id, emoji="✖️"))
             box.add_item(row)
     view.add_item(box)
     return view

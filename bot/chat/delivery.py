@@ -17,6 +17,7 @@ from bot.chat.ladder import Ladder, Posted, Showing, listed
 from bot.chat.post import Sender, nonce
 from bot.chat.trouble import Denied, Forbidden, Gone, Rejected, translated
 from bot.errors import Busy, Refusal
+from bot.events import Events
 from bot.files.cache import ClipCache
 from bot.files.posters import Posters
 from bot.jobs.presenter import Undeliverable
@@ -40,6 +41,7 @@ class Delivery:
         store: Store,
         studio: Studio,
         pacer: Pacer,
+        events: Events,
         *,
         data: Path,
         shelf: ClipCache,
@@ -53,6 +55,7 @@ class Delivery:
         self._takes = store.takes
         self._policy = store.policy
         self._pacer = pacer
+        self._events = events
         self._data = data
         self._shelf = shelf
         self._usd_per_credit = usd_per_credit
@@ -73,9 +76,6 @@ class Delivery:
             clock=clock,
             defaults=defaults,
         )
-        self.posted: Callable[[Job], None] = lambda _job: None  #: told of every clip posted
-        #: Told of a post that an earlier try had made and nobody had written down.
-        self.found_again: Callable[[Job, discord.Message], None] = lambda _job, _message: None
 
     async def close(self) -> None:
         """Leave off what is only nice to have."""
@@ -101,8 +101,9 @@ class Delivery:
             async for place in self._places(job):
                 found = await self.found(place, job, _is_result(job), since=since)
                 if found is not None:
-                    await self._note(job, Posted(message=found))
-                    self.found_again(job, found)
+                    post = await self._note(job, Posted(message=found))
+                    if post is not None:
+                        self._events.post_recovered.emit(job, post)
                     return found.id
         above = await self._above(job, number)
         showing = Showing(job=job, clip=clip, above=above, ping=job.user_id)
@@ -242,9 +243,13 @@ class Delivery:
             return
         yield person
 
-    async def _note(self, job: Job, posted: Posted) -> None:
-        """Remember a post, so that what is done to it is done to the take."""
+    async def _note(self, job: Job, posted: Posted) -> Post | None:
+        """Remember a post, so that what is done to it is done to the take.
+
+        None for a direct message: nobody acts on those.
+        """
         message, retake, extend = posted.message, posted.retake, posted.extend
+        post = None
         if not isinstance(message.channel, discord.DMChannel):
             post = Post(
                 message_id=message.id,
@@ -256,7 +261,8 @@ class Delivery:
             )
             await self._takes.posted(post)
             self.seed(post)
-        self.posted(job)
+        self._events.clip_posted.emit(job)
+        return post
 
     def seed(self, post: Post) -> None:
         """Put the reactions under a clip that people may press; nothing depends on it."""

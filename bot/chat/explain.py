@@ -76,11 +76,10 @@ async def apologise(interaction: discord.Interaction[Any], error: BaseException)
 async def _helping(interaction: discord.Interaction[Any], error: BaseException) -> dict[str, Any]:
     """The buttons that help somebody whose order was refused, where some do."""
     original = getattr(error, "original", error)
-    helps = getattr(interaction.client, "helps", None)
-    if helps is None or not isinstance(original, Refusal):
+    if not isinstance(original, Refusal):
         return {}
     try:
-        view = await helps(interaction, original)
+        view = await interaction.client.next_steps.beside(interaction, original)
     except DiskTrouble as trouble:
         log.warning("A refused order could not be kept: %s", trouble)
         return {}

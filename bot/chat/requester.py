@@ -1,15 +1,19 @@
 """Makes a requester of whoever uses a command, a button or a reaction."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import discord
 
-from bot.chat.bot import Interaction, log
 from bot.chat.explain import missing_permissions
 from bot.chat.trouble import Denied, Gone, translated
 from bot.errors import Busy, Refusal
+from bot.orders.access import require
 from bot.orders.requester import Requester
+
+log = logging.getLogger(__name__)
 
 NEEDED = discord.Permissions(
     view_channel=True,
@@ -25,7 +29,7 @@ NEEDED = discord.Permissions(
 _UNKNOWN_MEMBER = 10007
 
 
-def place_of(interaction: Interaction) -> Requester:
+def place_of(interaction: discord.Interaction[Any]) -> Requester:
     """Where an interaction happens, once it is sure that we can work there.
 
     Raises `Refusal` naming what is missing, before anything is ordered.
@@ -54,6 +58,42 @@ def place_of(interaction: Interaction) -> Requester:
         user_id=member.id,
         roles=frozenset(role.id for role in getattr(member, "roles", ())),
         moderator=interaction.permissions.manage_guild,
+        sees=sight(member),
+        now=standing_of(member),
+    )
+
+
+def standing_at(interaction: discord.Interaction[Any]) -> Requester:
+    """Who uses a command or a button in which server, whatever the bot may do in that channel."""
+    member = interaction.user
+    return Requester(
+        guild_id=interaction.guild_id or 0,
+        channel_id=interaction.channel_id or 0,
+        parent_id=parent_of(interaction.channel),
+        user_id=member.id,
+        roles=frozenset(role.id for role in getattr(member, "roles", ())),
+        moderator=interaction.guild_id is not None and interaction.permissions.manage_guild,
+        sees=sight(member),
+        now=standing_of(member),
+    )
+
+
+def moderating(interaction: discord.Interaction[Any]) -> Requester:
+    """The same, for a moderator. Raises `Refusal` for anybody else."""
+    place = standing_at(interaction)
+    require(place)
+    return place
+
+
+def place_at(member: discord.Member, channel_id: int) -> Requester:
+    """Who reacted in which channel."""
+    return Requester(
+        guild_id=member.guild.id,
+        channel_id=channel_id,
+        parent_id=parent_of(member.guild.get_channel_or_thread(channel_id)),
+        user_id=member.id,
+        roles=frozenset(role.id for role in member.roles),
+        moderator=member.guild_permissions.manage_guild,
         sees=sight(member),
         now=standing_of(member),
     )

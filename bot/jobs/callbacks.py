@@ -1,13 +1,13 @@
 """What a provider, or somebody who says so, tells us about an attempt by itself."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.errors import Busy, Failure, Refusal, Unclear
-from bot.jobs.presenter import Presenter
-from bot.jobs.slots import Slots
+from bot.events import Events
 from bot.jobs.steps import Steps
+from bot.jobs.tracker import Tracker
 from bot.progress import Progress
 from bot.providers import CallsBack, Provider
 from storage import Job, Stale, State, Store
@@ -22,19 +22,18 @@ class Callbacks:
         self,
         store: Store,
         providers: Mapping[str, Provider],
-        screen: Presenter,
         *,
         steps: Steps,
-        places: Slots,
-        wake: Callable[[Job], None],
+        tracker: Tracker,
+        events: Events,
     ) -> None:
         self._jobs = store.jobs
         self._clock = store.clock.now
         self._providers = providers
-        self._screen = screen
         self._steps = steps
-        self._places = places
-        self._wake = wake
+        self._places = tracker.slots
+        self._wake = tracker.wake
+        self._job_changed = events.job_changed
 
     async def hear(self, token: str, body: bytes) -> None:
         """A provider, or somebody who says so, told us about an attempt.
@@ -118,6 +117,6 @@ class Callbacks:
         log.info("Job %s was found by a callback", job.id)
         self._places.keep(job.provider, job.id)
         self._places.seen(job)
-        self._screen.show(saved, Progress())
+        self._job_changed.emit(saved, Progress())
         self._wake(saved)
         return True

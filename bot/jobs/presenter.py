@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Protocol
 
-from bot.progress import Progress
 from storage import Job
 
 
@@ -22,10 +21,6 @@ class Undeliverable(Exception):
 
 class Presenter(Protocol):
     """Where people see what becomes of a job."""
-
-    def show(self, job: Job, glimpse: Progress) -> None:
-        """Make the card say where the job stands, soon. Never raises, never waits."""
-        ...
 
     def ensure_card(self, job: Job) -> None:
         """Give *job* a card if it has none, soon. Never raises, never waits."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 
 from bot.jobs.fair_queue import FairQueue
-from bot.jobs.presenter import Presenter
 from bot.progress import Progress
 from bot.providers import Provider
 from storage import Due, Job
@@ -12,17 +11,20 @@ SHOWN_WAITING = 20  #: cards of waiting jobs that are kept current; the rest fol
 
 
 class Slots:
-    """As many for each provider as it takes at once. *call* is told who may have a free one."""
+    """Concurrency slots of each provider.
+
+    *show* is told where each waiting job stands, and *call* which of them may take a free slot.
+    """
 
     def __init__(
         self,
         providers: Mapping[str, Provider],
-        screen: Presenter,
+        show: Callable[[Job, Progress], None],
         *,
         call: Callable[[Job], None],
     ) -> None:
         self._providers = providers
-        self._screen = screen
+        self._tell = show
         self._call = call
         self._taken: dict[str, set[int]] = {}  # jobs that a provider is, or may be, working on
         self._waiting: dict[str, FairQueue] = {}
@@ -81,7 +83,7 @@ class Slots:
 
     def _show(self, provider: str) -> None:
         for job in self._queue(provider).first(SHOWN_WAITING):
-            self._screen.show(job, self._in_queue(job))
+            self._tell(job, self._in_queue(job))
 
     def _in_queue(self, job: Job) -> Progress:
         queue = self._queue(job.provider)

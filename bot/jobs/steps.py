@@ -13,12 +13,12 @@ from bot.backoff import backoff
 from bot.catalog.bills import understood
 from bot.catalog.model import Model
 from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
-from bot.jobs.estimates import Estimates
+from bot.events import Events
 from bot.jobs.failover import Alternative, Failover, Offer, nobody
 from bot.jobs.pace import Pace
 from bot.jobs.presenter import Presenter, Undeliverable
 from bot.jobs.results import Results, piece, refused, take
-from bot.jobs.slots import Slots
+from bot.jobs.tracker import Tracker
 from bot.machine_trouble import Troubles, trouble_of
 from bot.progress import Progress
 from bot.providers import Announces, Order, Provider, Receipt, Report, Stage
@@ -65,10 +65,10 @@ class Steps:
         self,
         store: Store,
         providers: Mapping[str, Provider],
-        screen: Presenter,
+        presenter: Presenter,
         *,
-        places: Slots,
-        estimates: Estimates,
+        tracker: Tracker,
+        events: Events,
         data: Path,
         link: Callable[[Job, Input], Awaitable[str]],
         callback: Callable[[Provider, str], str | None] = lambda _provider, _token: None,
@@ -80,9 +80,11 @@ class Steps:
         """*make_room* is asked for when the disk is full; *results* makes what fetches clips."""
         self._jobs = store.jobs
         self._providers = providers
-        self._screen = screen
-        self._places = places
-        self._estimates = estimates
+        self._presenter = presenter
+        self._tracker = tracker
+        self._places = tracker.slots
+        self._estimates = tracker.estimates
+        self._job_changed = events.job_changed
         self._data = data
         self._link = link
         self._callback = callback
@@ -98,12 +100,15 @@ class Steps:
         self.pace = Pace(self._clock)
         self.results = results(store, providers, data=data, order=self.order, pace=self.pace)
         self._unheard: dict[int, float] = {}  # since when overdue jobs' providers do not answer
-        self.glimpses: dict[int, Progress] = {}  #: of jobs that a provider is working on
         self.named: dict[str, str] = {}  #: what callbacks called attempts without a reply
         self.without_card: set[int] = set()  #: jobs whose card cannot be posted just now
-        self.stopping = False  #: nothing new is begun
+        self._stopping = False
         self._posted: dict[int, int] = {}  # messages of clips that were owed, until it is noted
         self.rejected: set[int] = set()  #: owed posts of which Discord does not take what they say
+
+    def stop(self) -> None:
+        """Begin nothing new."""
+        self._stopping = True
 
     def saved(self, before: Job, job: Job) -> None:
         """A step was written down: *job* is what became of *before*."""
@@ -117,7 +122,7 @@ class Steps:
         if job.due_at is None:
             self.rejected.discard(job.id)
         if job.state in ENDED:
-            self.glimpses.pop(job.id, None)
+            self._tracker.reported.pop(job.id, None)
             self.pace.forget(job)
             self._unheard.pop(job.id, None)
             self._failover.forget(job)
@@ -179,7 +184,7 @@ class Steps:
         provider = self._providers.get(job.provider)
         if provider is None:
             return self._failed(job, _gone(job), failure=Failure.DOWN)
-        if self.stopping:
+        if self._stopping:
             return None
         if job.card_id is None and (wait := self._until_without_card(job)) > 0:
             return self._clock() + wait  # once its card stands, that is committed, and it is due
@@ -208,7 +213,7 @@ class Steps:
         if wait > 0 and job.id not in self.without_card:
             return wait
         self.without_card.discard(job.id)
-        self._screen.ensure_card(job)
+        self._presenter.ensure_card(job)
         return 0.0
 
     async def _waited_enough(self, job: Job) -> bool:
@@ -226,7 +231,7 @@ class Steps:
         self._places.let_go(job)
         saved = await self._jobs.reassign(self._failover.moved(job, offer, now=now))
         log.info("Job %s moves from %s to %s", job.id, job.provider, saved.provider)
-        self._screen.show(saved, Progress())
+        self._job_changed.emit(saved, Progress())
         return now
 
     async def _submit(self, job: Job) -> Job | float | None:
@@ -240,7 +245,7 @@ class Steps:
             # Another process wrote this intention: it may have sent it, and it may cost money.
             return self._unclear(job, "We were stopped just as it was being sent.")
         self._intended.pop(job.id, None)
-        self._screen.show(job, Progress())
+        self._job_changed.emit(job, Progress())
         try:
             receipt = await provider.submit(self.order(job, provider))
         except (Busy, Refusal, Unclear) as error:
@@ -257,7 +262,7 @@ class Steps:
 
         async def sending() -> None:
             nonlocal saving
-            if self.stopping:
+            if self._stopping:
                 raise Busy("Dailies is about to stop.")
             if saving is None:
                 saving = asyncio.ensure_future(save(self._intention(job)))
@@ -417,7 +422,7 @@ class Steps:
             again = self._tried(job) or owed
             try:
                 clip = self._data / (job.file or take(job))
-                message = await self._screen.deliver(job, clip, again=again)
+                message = await self._presenter.deliver(job, clip, again=again)
             except Trouble:
                 raise
             except Busy as busy:
@@ -441,7 +446,7 @@ class Steps:
         again = self._tried(job)
         over = self._awake(job.since) > NOTICE_LASTS
         try:
-            message = await self._screen.tell(job, again=again)
+            message = await self._presenter.tell(job, again=again)
         except Trouble:
             raise
         except Busy as busy:
@@ -560,9 +565,9 @@ class Steps:
         glimpse = Progress(
             waits_there=waits, fraction=report.fraction, ready_at=ready_at, slow=slow
         )
-        if glimpse != self.glimpses.get(job.id):
-            self.glimpses[job.id] = glimpse
-            self._screen.show(job, glimpse)
+        if glimpse != self._tracker.reported.get(job.id):
+            self._tracker.reported[job.id] = glimpse
+            self._job_changed.emit(job, glimpse)
 
 
 def _model(provider: Provider, name: str) -> Model:

@@ -12,14 +12,14 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+from bot.events import Events
 from bot.jobs.billing import billed
 from bot.jobs.callbacks import Callbacks
-from bot.jobs.estimates import Estimates
 from bot.jobs.failover import Alternative, nobody
 from bot.jobs.presenter import Presenter
 from bot.jobs.results import Results
-from bot.jobs.slots import Slots
 from bot.jobs.steps import CARD_WITHIN, POSTED, Save, Steps, no_room
+from bot.jobs.tracker import Tracker
 from bot.progress import Progress
 from bot.providers import Provider
 from storage import MOVES, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
@@ -46,8 +46,10 @@ class Worker:
         self,
         store: Store,
         providers: Mapping[str, Provider],
-        screen: Presenter,
+        presenter: Presenter,
         *,
+        tracker: Tracker,
+        events: Events,
         data: Path,
         link: Callable[[Job, Input], Awaitable[str]],
         callback: Callable[[Provider, str], str | None] = lambda _provider, _token: None,
@@ -59,17 +61,19 @@ class Worker:
         self._jobs = store.jobs
         self._schedule = store.schedule
         self._providers = providers
-        self._screen = screen
+        self._presenter = presenter
         self._usd_per_credit = usd_per_credit
         self._clock = store.clock.now
-        self._estimates = Estimates(store.jobs)
-        self._places = Slots(providers, screen, call=self.wake)
+        self._tracker = tracker
+        self._estimates = tracker.estimates
+        self._places = tracker.slots
+        self._job_changed = events.job_changed
         self._steps = Steps(
             store,
             providers,
-            screen,
-            places=self._places,
-            estimates=self._estimates,
+            presenter,
+            tracker=tracker,
+            events=events,
             data=data,
             link=link,
             callback=callback,
@@ -79,8 +83,10 @@ class Worker:
         )
         self.trouble = self._steps.troubles.remark  #: what holds jobs up here, for /healthz
         self.callbacks = Callbacks(
-            store, providers, screen, steps=self._steps, places=self._places, wake=self.wake
+            store, providers, steps=self._steps, tracker=tracker, events=events
         )
+        events.card_failed.listen(self.without_card)
+        events.connected.listen(self.post_owed)
 
         self._unsaved: dict[int, Job] = {}  # what happened, and could not be written down yet
         self._owed: dict[int, float] = {}  # posts that failed, and when they were tried last
@@ -93,27 +99,14 @@ class Worker:
 
     # What others may ask.
 
-    def wake(self, job: Job) -> None:
-        """Look at *job* now, though its row may say later: its provider has called back."""
-        self._schedule.plan(job.id, self._clock())
-
     def without_card(self, job: Job) -> None:
         """Go on with *job* before it has a card: that cannot be posted just now."""
         self._steps.without_card.add(job.id)
-        self.wake(job)
+        self._tracker.wake(job)
 
     def post_owed(self) -> None:
         """Try again what could not be posted: we are connected anew."""
         self._post_owed(RECONNECTED)
-
-    def glimpse(self, job: Job) -> Progress:
-        """What is known of *job* right now."""
-        waiting = self._places.glimpse(job)
-        return waiting or self._steps.glimpses.get(job.id, Progress())
-
-    def typical(self, provider: str, model: str) -> float | None:
-        """See `Crew.typical`."""
-        return self._estimates.typical(provider, model)
 
     # Running.
 
@@ -134,7 +127,7 @@ class Worker:
                 self._schedule.plan(late.id, latest)
         for ended in await self._jobs.ended(since=self._clock() - FRESH):
             # Whoever ran before may have died between an ending and its card.
-            self._screen.show(ended, Progress())
+            self._job_changed.emit(ended, Progress())
 
     async def run(self) -> None:
         """Work until `stop`. A step that fails unexpectedly hurts only its own job."""
@@ -175,14 +168,15 @@ class Worker:
         for job in await self._jobs.without_card(
             after=now - CARDS_MISSED, before=now - CARD_WITHIN
         ):
-            self._screen.ensure_card(job)
+            self._presenter.ensure_card(job)
 
     async def stop(self, *, within: float = STOPPING) -> None:
         """Begin nothing more; let what is under way finish, above all a POST that costs money.
 
         What takes more than *within* seconds is cut off.
         """
-        self._stopping = self._steps.stopping = True
+        self._stopping = True
+        self._steps.stop()
         self._schedule.wake()
         if self._rereading is not None:
             self._rereading.cancel()
@@ -242,7 +236,7 @@ class Worker:
         if job is None or self._steps.next_look(job) is None:
             if job is not None:
                 self._places.let_go(job)
-                self._screen.show(job, Progress())
+                self._job_changed.emit(job, Progress())
             return None
         self._places.seen(job)
         if job.state is not State.QUEUED:
@@ -335,7 +329,7 @@ class Worker:
             self._owed.pop(saved.id, None)
         if saved.result_id != before.result_id:  # Discord takes posts
             self._post_owed(APART)
-        self._screen.show(saved, self.glimpse(saved))
+        self._job_changed.emit(saved, self._tracker.glimpse(saved))
 
     def _post_owed(self, apart: float) -> None:
         """Look soon at what could not be posted, *apart* seconds after its last try."""

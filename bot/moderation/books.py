@@ -5,6 +5,7 @@ import logging
 from contextlib import suppress
 from decimal import Decimal
 
+from bot.events import Events
 from bot.jobs.billing import billed
 from bot.orders.orders import Studio
 from storage import DiskTrouble, State
@@ -30,8 +31,11 @@ def _said(repeats: int) -> str:
 class BooksCheck:
     """The bot's own bookkeeper."""
 
-    def __init__(self, studio: Studio, *, usd_per_credit: Decimal = Decimal("0.01")) -> None:
+    def __init__(
+        self, studio: Studio, events: Events, *, usd_per_credit: Decimal = Decimal("0.01")
+    ) -> None:
         self._studio = studio
+        self._events = events
         self._store = studio.store
         self._usd_per_credit = usd_per_credit
         self._looks = 0
@@ -53,7 +57,7 @@ class BooksCheck:
         if self.broken and not found:
             log.warning("The books add up again; orders are taken.")
         self.broken = found
-        self._studio.halted = bool(found)
+        self._studio.halt(on=bool(found))
         if thorough:
             await self.compare()
         await self._tell_of_overruns()
@@ -117,14 +121,14 @@ class BooksCheck:
                     "Job %s cost %s credits at %s, above its price of %s",
                     *(job.id, job.price + overrun.amount, job.provider, job.price),
                 )
-            if await self._studio.on_overrun(job, overrun.amount):
+            if await self._events.overrun.made(job, overrun.amount):
                 await self._store.accounting.told(overrun)
                 self._logged.discard(job.id)
 
     async def _tell_of_incidents(self) -> None:
         for incident in await self._store.accounting.incidents():
             log.warning("Job %s: %s", incident.job.id, incident.text)
-            if await self._studio.on_incident(incident):
+            if await self._events.incident.made(incident):
                 await self._store.accounting.told_of(incident)
 
     async def _look_at_windows(self) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -13,6 +13,7 @@ from bot.catalog.complete import complete, outline
 from bot.catalog.model import Capability, Model, Unfit
 from bot.catalog.price import in_credits, least_usd, usd
 from bot.errors import Busy, Refusal
+from bot.events import Events
 from bot.orders.consent import TYPED, Consent
 from bot.orders.inputs import KINDS, LARGEST, Inputs, Source
 from bot.orders.posts import Posts
@@ -31,7 +32,6 @@ from storage import (
     Changed,
     ChangedBy,
     IllegalMove,
-    Incident,
     Input,
     Job,
     Limit,
@@ -39,7 +39,6 @@ from storage import (
     Refused,
     Relation,
     Stale,
-    Standing,
     State,
     Store,
     Terms,
@@ -73,16 +72,8 @@ PARKED = frozenset({State.UNCLEAR, State.REVIEW})  #: these wait for a person, n
 _ALONG = [State.QUEUED, State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING]
 
 
-class Crew(Protocol):
-    """Whoever moves the jobs: the worker. It learns of changes from the store, not from here."""
-
-    def without_card(self, job: Job) -> None:
-        """Go on with *job* before it has a card: that cannot be posted just now."""
-        ...
-
-    def post_owed(self) -> None:
-        """Try again what could not be posted: we are connected anew."""
-        ...
+class Tracking(Protocol):
+    """What is known of jobs beyond their rows. The worker keeps it."""
 
     def glimpse(self, job: Job) -> Progress:
         """What is known of *job* beyond its row."""
@@ -90,6 +81,18 @@ class Crew(Protocol):
 
     def typical(self, provider: str, model: str) -> float | None:
         """Seconds that a clip of this model typically took here; None before there were some."""
+        ...
+
+
+class Disk(Protocol):
+    """Where the files of clips and inputs are."""
+
+    def check(self) -> None:
+        """Refuse new work when there is hardly room for it."""
+        ...
+
+    async def at_hand(self, file: str) -> object:
+        """Bring a file back that made room, or refuse; a file that is used stays."""
         ...
 
 
@@ -122,6 +125,9 @@ class Studio:
         store: Store,
         providers: Mapping[str, Provider],
         *,
+        events: Events,
+        tracker: Tracking,
+        disk: Disk,
         inputs: Inputs | None = None,
         usd_per_credit: Decimal = Decimal("0.01"),
         clock: Callable[[], float] = time.time,
@@ -130,24 +136,14 @@ class Studio:
         self.rules = ServerRules(store)
         self.posts = Posts(store)
         self.threads = Threads(store, clock=clock)
-        self.has_room: Callable[[], None] = lambda: None  #: refuses when the disk is nearly full
-        #: Brings a file back that made room, or refuses; a file that is used stays.
-        self.at_hand: Callable[[str], Awaitable[object]] = _there
         self.halted = False  #: no orders are taken: the books do not add up
-        #: Called with a server and where it stands, after each order that was taken.
-        self.on_money: Callable[[int, Standing], None] = lambda _guild, _standing: None
-        #: Called with a server after each order that its budget refused.
-        self.on_spent: Callable[[int], None] = lambda _guild: None
-        #: Called with a job that cost more than its price, and with how much more, until it is
-        #: true that those whom it concerns know.
-        self.on_overrun: Callable[[Job, int], Awaitable[bool]] = _nobody_told
-        #: Told of what moderators have to know of a clip; False where they could not be told yet.
-        self.on_incident: Callable[[Incident], Awaitable[bool]] = _nobody_heard
+        self._events = events
+        self._tracker = tracker
+        self._disk = disk
         self._jobs = store.jobs
         self._policy = store.policy
         self._inputs = inputs
         self._usd_per_credit = usd_per_credit
-        self._crew: Crew | None = None
         self._clock = clock
         self.providers = providers
 
@@ -213,9 +209,7 @@ class Studio:
         well = [quote for quote in lasting if quote.provider.healthy] or lasting
 
         def rank(quote: Quote) -> tuple[float, float]:
-            seconds = (
-                self._crew.typical(quote.provider.name, quote.model.name) if self._crew else None
-            )
+            seconds = self._tracker.typical(quote.provider.name, quote.model.name)
             cost, time_taken = float(quote.usd), math.inf if seconds is None else seconds
             return (time_taken, cost) if chooser == FASTEST else (cost, time_taken)
 
@@ -279,7 +273,7 @@ class Studio:
         """Refuse every order while none can be taken."""
         if self.halted:
             raise Refusal(HALTED)
-        self.has_room()
+        self._disk.check()
 
     async def _check(
         self,
@@ -382,7 +376,7 @@ class Studio:
             )
             consent.judge(quote, above=choice.confirm_above, usd_per_credit=self._usd_per_credit)
             for given in _given(quote.brief):
-                await self.at_hand(given.file)
+                await self._disk.at_hand(given.file)
             if long or time.monotonic() - began > LONG:
                 before, place = place, await place.as_of_now()
                 if place != before:  # by now they may do more, or less
@@ -410,7 +404,7 @@ class Studio:
                     continue
                 case Admitted(job=taken, created=created, standing=standing):
                     if standing is not None:
-                        self.on_money(place.guild_id, standing)
+                        self._events.money_moved.emit(place.guild_id, standing)
                     return taken, created
                 case Refused() as refused:
                     raise await self._limited(refused, place, quote, quote.price)
@@ -427,7 +421,7 @@ class Studio:
         self, refused: Refused, place: Requester, quote: Quote | None, price: int
     ) -> Limited:
         if refused.limit is Limit.BUDGET:
-            self.on_spent(place.guild_id)
+            self._events.budget_refused.emit(place.guild_id)
         more = await self._next_end(place, refused) if refused.limit is Limit.JOBS else ""
         return Limited(refused, quote, least=price, more=more)
 
@@ -474,7 +468,7 @@ class Studio:
             if source.take is not None:
                 job = await self.show(source.take, place=place)
                 if job.file is not None:
-                    await self.at_hand(job.file)
+                    await self._disk.at_hand(job.file)
                 given = await self._inputs.of_take(name, job, held=held)
                 if wish.parent is None:
                     relation = _RELATIONS.get(wish.mode, Relation.FROM)
@@ -504,23 +498,13 @@ class Studio:
                 found[name] = Source(take=given.take)
         return found
 
-    def employ(self, crew: "Crew") -> None:
-        """Ask *crew* from now on what is known of a job beyond its row."""
-        self._crew = crew
-
-    def without_card(self, job: Job) -> None:
-        """Let *job* go on before it has a card: that cannot be posted just now."""
-        if self._crew is not None:
-            self._crew.without_card(job)
-
-    def connected(self) -> None:
-        """Let the crew know that Discord can be reached (again)."""
-        if self._crew is not None:
-            self._crew.post_owed()
+    def halt(self, *, on: bool) -> None:
+        """Take no orders while the books do not add up."""
+        self.halted = on
 
     def glimpse(self, job: Job) -> Progress:
-        """What the crew knows of *job* beyond its row."""
-        return self._crew.glimpse(job) if self._crew is not None else Progress()
+        """What is known of *job* beyond its row."""
+        return self._tracker.glimpse(job)
 
     async def placed(
         self, job: Job, *, card_channel_id: int, card_id: int, thread_id: int | None
@@ -755,10 +739,6 @@ def _most_telling(unfit: Sequence[Unfit]) -> Unfit:
     return next((each for each in unfit if each.nearest is not None), unfit[0])
 
 
-async def _there(_file: str) -> None:
-    """Every file is on the disk."""
-
-
 def _given(brief: Brief) -> list[Input]:
     """What a brief starts from: its inputs, and the clip that what is made is put into."""
     whole = brief.plan.clip if brief.plan is not None else None
@@ -782,11 +762,3 @@ def _built_on(wish: Brief, sources: Mapping[str, Source]) -> list[int]:
     """The takes that a wish makes something new of."""
     takes = [each.take for each in _given(wish)] + [each.take for each in sources.values()]
     return [*dict.fromkeys(each for each in (wish.parent, *takes) if each is not None)]
-
-
-async def _nobody_heard(_incident: Incident) -> bool:
-    return True  # the log has it
-
-
-async def _nobody_told(_job: Job, _amount: int) -> bool:
-    return True  # the log has it

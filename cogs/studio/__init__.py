@@ -6,9 +6,9 @@ from discord.app_commands import Range
 from discord.ext import commands
 
 from bot.chat.bot import Dailies, Interaction
+from bot.chat.requester import moderating
 from bot.moderation import tables
 from cogs import _forms
-from cogs._pressing import moderating
 from cogs.studio import panel, parked, rules
 from cogs.studio.alerts import Alerts
 from cogs.studio.queue import Live
@@ -28,7 +28,8 @@ class Desk(
         super().__init__()
         self.office = bot.office
         self.live = Live(bot)
-        bot.watchers.append(self.live.touch)
+        bot.events.job_changed.listen(lambda job, _progress: self.live.touch(job))
+        bot.events.card_placed.listen(self.live.touch)
 
     async def cog_unload(self) -> None:
         self.live.close()

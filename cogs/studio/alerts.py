@@ -10,6 +10,7 @@ from discord import ui
 from discord.ext import commands
 
 from bot.chat.bot import Dailies
+from bot.chat.buttons import button, marked
 from bot.chat.mentions import SILENT
 from bot.chat.post import nonce
 from bot.chat.trouble import Denied, translated
@@ -17,7 +18,6 @@ from bot.errors import Busy
 from bot.moderation import tables
 from bot.words.text import elide
 from cogs import _moderators
-from cogs._pressing import button, marked
 from storage import DiskTrouble, Job, Parking, State
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Alerts(commands.Cog):
         self._open: set[int] = set()  # jobs of which something is left to be told
         self._tried: set[tuple[int, int]] = set()  # those that this process may have told of
         self._unheard: dict[tuple[int, int, int | None], float] = {}  # nobody was there; and when
-        bot.watchers.append(self.moved)
+        bot.events.job_changed.listen(lambda job, _progress: self.moved(job))
 
     async def cog_load(self) -> None:
         self._task = asyncio.create_task(self._keep(), name="alerts")

@@ -9,14 +9,16 @@ from discord import ui
 
 from bot.chat import answering
 from bot.chat.bot import Interaction
+from bot.chat.buttons import button, marked
 from bot.chat.mentions import SILENT
+from bot.chat.requester import moderating
 from bot.chat.trouble import Denied, translated
 from bot.errors import Refusal
 from bot.moderation import tables
 from bot.moderation.desk import UNLIMITED, Overview, credits_of
 from bot.words.text import elide
 from cogs._forms import form, sent
-from cogs._pressing import Waits, button, marked, moderating, pressed
+from cogs._pressing import Waits, pressed
 from cogs.requests import helping
 from storage import ChangedBy, Period, Server, Whose
 

@@ -13,10 +13,12 @@ from discord import ui
 
 from bot.chat import answering
 from bot.chat.bot import Interaction
+from bot.chat.buttons import button
+from bot.chat.requester import moderating
 from bot.moderation import tables
 from bot.words.limits import in_words
 from cogs._forms import form, sent
-from cogs._pressing import Waits, button, moderating, pressed
+from cogs._pressing import Waits, pressed
 from cogs.studio.alerts import Alerts
 from cogs.studio.views import Part, renew, show
 

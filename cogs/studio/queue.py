@@ -8,12 +8,14 @@ from discord import ui
 
 from bot.chat import answering
 from bot.chat.bot import TOKEN_LASTS, Dailies, Interaction
+from bot.chat.buttons import button
 from bot.chat.mentions import SILENT
+from bot.chat.requester import moderating
 from bot.chat.trouble import translated
 from bot.errors import Busy, Refusal
 from bot.moderation import tables
 from bot.words.endings import headline
-from cogs._pressing import Waits, button, moderating, pressed
+from cogs._pressing import Waits, pressed
 from cogs.studio.views import Part, page
 from storage import Job, State
 

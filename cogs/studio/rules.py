@@ -8,12 +8,14 @@ import discord
 from discord import ui
 
 from bot.chat.bot import Interaction
+from bot.chat.buttons import button, marked
 from bot.chat.mentions import SILENT
+from bot.chat.requester import moderating
 from bot.moderation import tables
 from bot.orders.prompt_rules import PATTERN_MAX, WORD_MAX
 from bot.words.text import elide
 from cogs._forms import form, sent
-from cogs._pressing import Waits, button, marked, moderating, pressed
+from cogs._pressing import Waits, pressed
 from cogs.studio.views import Part, page, renew
 from storage import PromptRule
 

@@ -17,15 +17,10 @@ async def setup(bot: Dailies) -> None:
     bot.add_dynamic_items(Pressed)
     for menu in MENUS:
         bot.tree.add_command(menu)
-    boards = Boards(bot)
-    bot.watchers.append(boards.touch)
-    bot.delivery.posted = boards.touch
-    await bot.add_cog(boards)
+    await bot.add_cog(Boards(bot))
     await _forms.add_to(bot)
     await bot.add_cog(Comparisons())
     await bot.add_cog(Removing(bot))
     reactions = Reactions(bot)
     await bot.add_cog(reactions)
-    read_back = ReadBack(bot, reactions, Lists(bot, Pacer(per_second=PER_SECOND)))
-    bot.delivery.found_again = read_back.read_found
-    await bot.add_cog(read_back)
+    await bot.add_cog(ReadBack(bot, reactions, Lists(bot, Pacer(per_second=PER_SECOND))))

@@ -10,16 +10,14 @@ from bot.chat import answering, board
 from bot.chat.bot import Dailies, Interaction
 from bot.chat.card import details
 from bot.chat.mentions import SILENT
-from bot.chat.requester import place_of
+from bot.chat.requester import place_of, standing_at
 from bot.errors import Refusal
 from bot.orders.consent import TYPED, Consent
 from bot.orders.quote import Quote
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
 from bot.words.text import elide
-from cogs._pressing import standing_at
 from cogs.takes import removing
-from cogs.takes.boards import Boards
 from storage import Job
 
 log = logging.getLogger(__name__)
@@ -106,7 +104,7 @@ async def said_of(job: Job, bot: Dailies) -> str:
 async def take_down(bot: Dailies, job: Job) -> None:
     """Delete the posts of a clip that was taken down. Raises `Refusal` where some stay."""
     stays = await removing.take_down(bot, await bot.studio.posts.of(job.id))
-    refresh_board(bot, job)
+    bot.events.take_changed.emit(job)
     if stays:
         raise Refusal(removing.words(job.id, stays))
 
@@ -127,10 +125,3 @@ async def with_files(interaction: Interaction, text: str, files: list[discord.Fi
         view.add_item(gallery)
     view.stop()
     await interaction.followup.send(view=view, files=files, ephemeral=True, allowed_mentions=SILENT)
-
-
-def refresh_board(bot: Dailies, job: Job) -> None:
-    """Bring the board of a clip's thread up to date."""
-    boards = bot.get_cog("Boards")
-    if isinstance(boards, Boards) and job.thread_id is not None:
-        boards.refresh(job.thread_id, guild_id=job.guild_id)

@@ -36,6 +36,10 @@ class Boards(commands.Cog):
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._again: set[int] = set()
         self._lost: set[int] = set()  # threads whose board may stand there
+        bot.events.job_changed.listen(lambda job, _progress: self.touch(job))
+        bot.events.card_placed.listen(self.touch)
+        bot.events.clip_posted.listen(self.touch)
+        bot.events.take_changed.listen(self.refresh_of)
 
     async def cog_unload(self) -> None:
         for task in self._tasks.values():
@@ -50,6 +54,11 @@ class Boards(commands.Cog):
         if len(self._seen) > KNOWN:
             self._seen.popitem(last=False)
         self.refresh(job.thread_id, guild_id=job.guild_id)
+
+    def refresh_of(self, job: Job) -> None:
+        """A take was marked, unmarked or deleted: write its board anew."""
+        if job.thread_id is not None:
+            self.refresh(job.thread_id, guild_id=job.guild_id)
 
     def refresh(self, thread_id: int, *, guild_id: int) -> None:
         """Write a thread's board anew, soon."""

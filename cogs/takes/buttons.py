@@ -110,7 +110,7 @@ async def _favourite(interaction: Interaction, job: Job) -> None:
     on = await bot.takes.toggle_favourite(job, interaction.user.id)
     if on:
         await gather(bot, job)
-    acting.refresh_board(bot, job)
+    bot.events.take_changed.emit(job)
     said = "is a favourite of yours" if on else "is no favourite of yours any more"
     await answering.tell(interaction, f"{board.FAVOURITE} #{job.id} {said}.")
 

@@ -15,11 +15,12 @@ from discord.ext import commands
 
 from bot.chat import board
 from bot.chat.bot import Dailies
+from bot.chat.requester import place_at
 from bot.chat.trouble import UNKNOWN_CHANNEL, Denied, Gone, translated
 from bot.errors import Busy
 from bot.orders.requester import Requester
 from cogs.takes.lists import UNKNOWN_MESSAGE, Lists
-from cogs.takes.reactions import Given, Reactions, place_at, plain
+from cogs.takes.reactions import Given, Reactions, plain
 from storage import Job, Post
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class ReadBack(commands.Cog):
         self._asked = asyncio.Event()  #: a session began that has not been read back
         self._reading: asyncio.Task[None] | None = None
         self._found: set[asyncio.Task[None]] = set()
+        bot.events.post_recovered.listen(self.read_found)
         self._watched: dict[int, list[_Moved]] = {}
 
     async def cog_unload(self) -> None:
@@ -65,12 +67,20 @@ class ReadBack(commands.Cog):
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._keep_reading(), name="reading back")
 
-    def read_found(self, job: Job, message: discord.Message) -> None:
+    def read_found(self, job: Job, post: Post) -> None:
         """A post of *job* was found that had not been written down: look what people did to it."""
-        if message.reactions:
-            reading = asyncio.create_task(self._read_message(message, job.guild_id))
-            self._found.add(reading)
-            reading.add_done_callback(self._found.discard)
+        reading = asyncio.create_task(self._read_recovered(post, job.guild_id))
+        self._found.add(reading)
+        reading.add_done_callback(self._found.discard)
+
+    async def _read_recovered(self, post: Post, guild_id: int) -> None:
+        try:
+            message = await self._lists.message(post.channel_id, post.message_id)
+        except (Denied, Busy) as error:  # the next session reads it
+            log.info("Post %s cannot be read: %s", post.message_id, error.raw)
+            return
+        if message is not None and message.reactions:
+            await self._read_message(message, guild_id)
 
     async def _keep_reading(self) -> None:
         while self._asked.is_set():

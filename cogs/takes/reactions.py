@@ -13,7 +13,7 @@ from bot.chat import board
 from bot.chat.bot import Dailies
 from bot.chat.explain import missing_permissions
 from bot.chat.favourites import gather
-from bot.chat.requester import NEEDED, parent_of, sight, standing_of
+from bot.chat.requester import NEEDED, place_at
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
 from bot.orders.consent import Consent
@@ -190,7 +190,7 @@ class Reactions(commands.Cog):
                 job = await bot.takes.ready(job_id, Verb.FAVOURITE, place=place)
                 await bot.takes.favourite(job, place.user_id, on=True)
                 await gather(bot, job)
-                acting.refresh_board(bot, job)
+                bot.events.take_changed.emit(job)
             case board.SEND:
                 job = await bot.takes.ready(job_id, Verb.SEND, place=place)
                 await bot.delivery.send_to(job, place.user_id)
@@ -241,7 +241,7 @@ class Reactions(commands.Cog):
         """Sign a clip off. From anyone but a reviewer, ✅ is just a reaction."""
         with suppress(Refusal):
             await self._bot.takes.sign_off(job, place, on=True)
-            acting.refresh_board(self._bot, job)
+            self._bot.events.take_changed.emit(job)
             return True
         return False
 
@@ -352,7 +352,7 @@ class Reactions(commands.Cog):
                 verb = Verb.FAVOURITE if given.emoji == board.FAVOURITE else Verb.APPROVE
                 take = await self._bot.takes.unmark(post.job_id, verb, place=place)
                 if take is not None:
-                    acting.refresh_board(self._bot, take.job)
+                    self._bot.events.take_changed.emit(take.job)
             await self._record.taken_back(given.key, known)
 
 
@@ -372,16 +372,3 @@ def plain(emoji: object) -> str | None:
     """The emoji as we write it, if it is one that does something here."""
     bare = str(emoji).replace("\ufe0f", "")
     return next((each for each in board.ACTIONS if each.replace("\ufe0f", "") == bare), None)
-
-
-def place_at(member: discord.Member, channel_id: int) -> Requester:
-    return Requester(
-        guild_id=member.guild.id,
-        channel_id=channel_id,
-        parent_id=parent_of(member.guild.get_channel_or_thread(channel_id)),
-        user_id=member.id,
-        roles=frozenset(role.id for role in member.roles),
-        moderator=member.guild_permissions.manage_guild,
-        sees=sight(member),
-        now=standing_of(member),
-    )

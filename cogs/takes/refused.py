@@ -16,16 +16,17 @@ import discord
 
 from bot.chat import answering
 from bot.chat.bot import Dailies, Interaction
+from bot.chat.buttons import button
 from bot.chat.explain import explain
 from bot.chat.mentions import SILENT
+from bot.chat.next_steps import next_steps
 from bot.chat.post import nonce
 from bot.chat.trouble import Denied, Gone, translated
 from bot.errors import Busy, Private, Refusal
 from bot.orders.quote import Limited, QuotedRefusal
 from bot.orders.requester import Requester
 from bot.words.text import elide
-from cogs._pressing import Waits, button, pressed
-from cogs.requests import Helping, helping, next_steps
+from cogs._pressing import Waits, pressed
 from storage import DiskTrouble, Limit, RefusedOrder
 
 log = logging.getLogger(__name__)
@@ -93,10 +94,8 @@ async def said_of(bot: Dailies, no: Exception, place: Requester) -> Said:
         blocked = no.refused.limit is Limit.BLOCKED
         return Said(line=sentence, answer=sentence, private=blocked)
     kept = None
-    helping = bot.get_cog("Helping")
-    if isinstance(helping, Helping):
-        with suppress(DiskTrouble):  # the sentence is left
-            kept = await helping.keep(no, place)
+    with suppress(DiskTrouble):  # the sentence is left
+        kept = await bot.refusals.keep(no, place)
     line = _LIMITS[no.refused.limit] if isinstance(no, Limited) else sentence
     return Said(line=line, answer=sentence, kept=kept)
 
@@ -271,6 +270,6 @@ async def why(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     kept = None
     if known.refused_id is not None and interaction.guild_id is not None:
         kept = await bot.refusals.get(known.refused_id, guild_id=interaction.guild_id)
-    view = None if kept is None else await helping(interaction).next_steps(kept)
+    view = None if kept is None else await interaction.client.next_steps.of(kept)
     extra: dict[str, Any] = {} if view is None else {"view": view}
     await answering.tell(interaction, known.answer, **extra)

@@ -45,7 +45,8 @@ async def take_down(bot: Dailies, posts: Sequence[Post]) -> list[Stays]:
     for job_id in {post.job_id for post in gone}:
         job = await bot.studio.job(job_id)
         if job is not None:
-            bot.show(job, bot.studio.glimpse(job))  # its card shows no picture of it any more
+            # Its card shows no picture of it any more.
+            bot.events.job_changed.emit(job, bot.studio.glimpse(job))
     return stays
 
 

@@ -11,13 +11,13 @@ from discord.app_commands import Choice
 
 from bot.chat.bot import Interaction
 from bot.chat.mentions import SILENT
+from bot.chat.requester import standing_at
 from bot.errors import Refusal
 from bot.orders.clip_names import looks_like_one
 from bot.orders.inputs import Source
 from bot.orders.quote import CHOOSERS
 from bot.words.clips import TITLES
 from bot.words.text import elide
-from cogs._pressing import standing_at
 from storage import Lora, Mode, Take
 
 CHOICES = 25  #: suggestions that Discord shows

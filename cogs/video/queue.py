@@ -10,10 +10,11 @@ from discord.ext import commands
 from bot.chat import card
 from bot.chat import models as models_views
 from bot.chat.bot import Interaction
+from bot.chat.buttons import button
 from bot.chat.mentions import SILENT
-from bot.chat.requester import place_of
+from bot.chat.requester import place_of, standing_at
 from bot.orders.orders import Studio
-from cogs._pressing import button, pressed, standing_at
+from cogs._pressing import pressed
 from cogs.video import parameters
 from cogs.video.parameters import choices, say, suggested
 from storage import Job, Take

@@ -8,13 +8,12 @@ from discord.ext import commands
 
 from bot.chat import answering, board
 from bot.chat.bot import Interaction
-from bot.chat.requester import place_of
+from bot.chat.requester import place_of, standing_at
 from bot.errors import Busy, Refusal
 from bot.orders.orders import Studio
 from bot.orders.requester import Requester
 from bot.orders.takes import KEPT, Verb
 from bot.words.text import inert
-from cogs._pressing import standing_at
 from cogs.takes import acting, comparing
 from cogs.video import parameters
 from cogs.video.parameters import choices, loras_of, options, say
@@ -78,7 +77,7 @@ class Taking(commands.Cog):
             message = await bot.delivery.show_again(
                 job, here, purpose=f"show-{interaction.id}", original=quality == "original"
             )
-            acting.refresh_board(bot, job)
+            bot.events.take_changed.emit(job)
             await interaction.followup.send(f"Posted: {message.jump_url}", ephemeral=True)
             return
         text = await acting.said_of(job, bot)

@@ -8,11 +8,13 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.chat.bot import Interaction
+from bot.chat.buttons import button
 from bot.chat.mentions import SILENT
+from bot.chat.requester import standing_at
 from bot.media import charts
 from bot.moderation import tables
 from bot.moderation.usage import DAYS
-from cogs._pressing import Waits, button, pressed, standing_at
+from cogs._pressing import Waits, pressed
 
 KEPT = """### What Dailies keeps about you
 • Each clip you ordered: its prompt and settings, where and when, its card and result, the file.

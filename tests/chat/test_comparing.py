@@ -1,13 +1,17 @@
 """What takes a while is acknowledged before it is begun, and the same is done once."""
 
+import ast
 import asyncio
 import importlib
+from pathlib import Path
 
+from bot.chat import board
 from cogs import EXTENSIONS
 from cogs._pressing import VERBS, Waits
 from tests.rig.house import until
 from tests.rig.taking import answered, clip_of, done, first_clip
 
+ROOT = Path(__file__).parents[2]
 PEOPLE = 8
 #: What opens a form, shows what is at hand, or is answered by `Dailies.answer` within a second.
 AT_ONCE = {
@@ -22,6 +26,23 @@ def test_every_button_says_what_is_answered_before_its_work():
     for extension in EXTENSIONS:  # each registers its verbs when it is imported
         importlib.import_module(extension)
     assert {name for name, verb in VERBS.items() if verb.waits is Waits.NOT} == AT_ONCE
+
+
+def test_every_button_that_is_made_is_answered():
+    """What stands in a custom id is looked up when it is pressed, perhaps a year later."""
+    for extension in EXTENSIONS:
+        importlib.import_module(extension)
+    made = set()
+    for path in [*ROOT.glob("bot/**/*.py"), *ROOT.glob("cogs/**/*.py")]:
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+                at = {"button": 1, "marked": 0}.get(call.func.id, len(call.args))
+                made |= {
+                    each.value for each in call.args[at : at + 1] if isinstance(each, ast.Constant)
+                }
+    under_a_clip = {f"take-{verb}" for row in board._BUTTONS for verb, _, _ in row}
+    assert len(made) > 20
+    assert made | under_a_clip <= set(VERBS)
 
 
 async def two_takes(mira, house):

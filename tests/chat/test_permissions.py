@@ -6,7 +6,8 @@ The rules stand below; whatever the bot offers and no rule speaks of fails these
 import pytest
 from simcord.enums import InteractionType as Kind
 
-from cogs._pressing import VERBS, marked
+from bot.chat.buttons import marked
+from cogs._pressing import VERBS
 from playground import open_playground
 from storage import By, ChangedBy, Post
 from tests.rig.house import until, working

@@ -4,11 +4,11 @@ import pytest
 
 from bot.errors import Refusal
 from bot.files.cache import ClipCache
-from bot.orders.orders import Studio
 from bot.orders.requester import Requester
 from bot.orders.takes import NEEDS, Need, Takes, Verb
 from storage import By, Copy, Post, State, open_store
 from tests.rig.drafts import advance, draft
+from tests.rig.studios import studio_of
 
 TO = {
     State.DONE: (
@@ -94,7 +94,7 @@ async def test_a_verb_works_wherever_what_it_needs_is_there(tmp_path, state):
     possible, why = STATES[state]
     async with open_store(tmp_path) as store:
         await made(store, tmp_path, state)
-        studio = Studio(store, {})
+        studio = studio_of(store, {})
         archive = Bucket() if "bucket" in state else None
         shelf = ClipCache(store, data=tmp_path, days=0, room=0, spare=0, archive=archive)
         takes = Takes(studio, data=tmp_path, shelf=shelf)
@@ -110,7 +110,7 @@ async def test_what_one_may_not_know_of_is_there_for_no_verb(tmp_path):
     async with open_store(tmp_path) as store:
         await made(store, tmp_path, "file here")
         shelf = ClipCache(store, data=tmp_path, days=0, room=0, spare=0)
-        takes = Takes(Studio(store, {}), data=tmp_path, shelf=shelf)
+        takes = Takes(studio_of(store, {}), data=tmp_path, shelf=shelf)
         elsewhere = Requester(guild_id=10, channel_id=999, user_id=31)
         await store.takes.gone([77])
         for verb in Verb:

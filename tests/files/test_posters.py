@@ -154,7 +154,7 @@ async def test_a_poster_is_made_once_and_shown_once_however_often_we_begin(
             before = (tmp_path / "takes" / "1.jpg").stat().st_mtime_ns
             await house.bot.delivery.posters.begin(job)
             assert (tmp_path / "takes" / "1.jpg").stat().st_mtime_ns == before
-            house.bot.show(job, house.studio.glimpse(job))
+            house.bot.events.job_changed.emit(job, house.studio.glimpse(job))
             await asyncio.sleep(0.5)
     card = await card_of(mira, 1)
     assert len(shown(card)) == 1
@@ -207,7 +207,7 @@ async def test_a_card_that_takes_no_picture_is_written_without_it(playground, mi
     await card_of(mira, 1)
     job = await done(house, 1)
     playground.refuse("PATCH", r"/channels/\d+/messages/\d+$", 413, 40005, times=1)
-    house.bot.show(job, house.studio.glimpse(job))
+    house.bot.events.job_changed.emit(job, house.studio.glimpse(job))
     await card_of(mira, 1, poster=False)
 
 

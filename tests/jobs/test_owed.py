@@ -83,7 +83,7 @@ async def test_it_is_tried_at_once_when_we_are_connected_anew(house, screen):
     screen.script.clear()
     await house.run_now()
     assert not screen.delivered, "it is not due yet"
-    house.studio.connected()
+    house.events.connected.emit()
     await house.run_now()
     house.clock.advance(10)
     await house.run_now()
@@ -115,7 +115,7 @@ async def test_what_discord_does_not_take_is_not_said_again_and_again(house, scr
     refused = Undeliverable("Discord does not take a message with it.", rejected=True)
     job = await owed(house, screen, error=refused)
     before = len(screen.script)
-    house.studio.connected()
+    house.events.connected.emit()
     assert await tries(house, 12 * HOUR) == 0
     assert len(screen.script) == before
     assert await tries(house, 2 * DAY) == 2

@@ -6,6 +6,8 @@ import socket
 
 import pytest
 
+from bot.events import Events
+from bot.jobs.tracker import Tracker
 from bot.jobs.worker import Worker
 from bot.providers import Connection, apixo, ltx
 from playground.providers._server import Answer
@@ -57,10 +59,13 @@ class Rig:
     @contextlib.asynccontextmanager
     async def process(self, *providers):
         """A worker with these providers; at the end it is gone from one moment to the next."""
+        known, events = {each.name: each for each in providers}, Events()
         worker = Worker(
             self.store,
-            {each.name: each for each in providers},
+            known,
             Presenter(),
+            tracker=Tracker(self.store, known, events),
+            events=events,
             data=self.data,
             link=self._link,
         )
@@ -183,13 +188,12 @@ async def test_a_clip_that_is_cancelled_while_its_input_is_sent_is_never_ordered
         held = asyncio.Event()
         server.script("put", Answer(gate=held))
         job = await rig.order(1, "ltx", "ltx-2-3-fast", rig.image(server))
-        async with rig.process(client(ltx, server, tmp_path)) as worker:
+        async with rig.process(client(ltx, server, tmp_path)):
             await until(lambda: any(each.route == "put" for each in server.seen))
             row = await rig.store.jobs.get(job.id)
-            saved = await rig.store.jobs.save(
+            await rig.store.jobs.save(
                 row.to(State.CANCELLED, now=rig.store.clock.now(), cancelled_by=30)
             )
-            worker.wake(saved)
             held.set()
             await asyncio.sleep(0.5)
         assert await rig.states() == {State.CANCELLED}

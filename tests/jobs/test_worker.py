@@ -9,17 +9,19 @@ from decimal import Decimal
 import pytest
 
 from bot.errors import Busy, Failure, Refusal, Unclear
+from bot.events import Events
 from bot.jobs.presenter import Undeliverable
 from bot.jobs.steps import HANGS, PATIENCE, REPEATS
+from bot.jobs.tracker import Tracker
 from bot.jobs.worker import Worker
 from bot.media.ffmpeg import ffmpeg
-from bot.orders.orders import Studio
 from bot.orders.requester import Requester
 from bot.providers import Receipt, Report, Stage
 from storage import Brief, Defaults, State, open_store
 from tests.rig.databases import fresh
 from tests.rig.doubles import PRICE, Clock, FakeProvider, Presenter, model
 from tests.rig.drafts import draft
+from tests.rig.studios import studio_of
 
 RUNNING = Report(stage=Stage.RUNNING, fraction=0.5)
 
@@ -29,7 +31,10 @@ class House:
 
     def __init__(self, store, providers, screen, clock, data, **options):
         self.store, self.screen, self.clock, self.data = store, screen, clock, data
-        self.studio = Studio(store, providers, clock=clock)
+        self.events = events = Events()
+        self.tracker = tracker = Tracker(store, providers, events)
+        events.job_changed.listen(screen.show)
+        self.studio = studio_of(store, providers, events=events, tracker=tracker, clock=clock)
 
         async def link(job, given):
             return given.url
@@ -38,12 +43,13 @@ class House:
             store,
             providers,
             screen,
+            tracker=tracker,
+            events=events,
             data=data,
             link=link,
             alternative=self.studio.alternative,
             **options,
         )
-        self.studio.employ(self.worker)
         self._orders = 0
 
     async def order(self, *, request=None, user=7, **wish):
@@ -191,7 +197,7 @@ async def test_a_try_that_somebody_asks_for_days_later_has_a_day_of_its_own(
     clock.advance(3 * 86_400)
     parked = await house.get(job)
     again = parked.to(State.QUEUED, now=clock(), due_at=clock(), billed="no", remote_id=None)
-    house.worker.wake(await store.jobs.save(again, "tried again"))
+    house.tracker.wake(await store.jobs.save(again, "tried again"))
     provider.submits.extend([Busy("down", retry_after=900)] * 200)
     for _ in range(90):
         await house.run_now()
@@ -403,7 +409,7 @@ async def test_what_was_paid_for_is_tried_until_its_time_is_over_and_then_parked
 
     provider.fetches.clear()
     again = job.to(State.RENDERING, now=clock(), due_at=clock(), billed="no", error=None)
-    house.worker.wake(await store.jobs.save(again, "check again, by a moderator"))
+    house.tracker.wake(await store.jobs.save(again, "check again, by a moderator"))
     clock.advance(10)
     await house.run()
     assert (await house.get(job)).state is State.DONE
@@ -885,7 +891,7 @@ async def test_no_question_comes_sooner_than_the_document_says(store, screen, cl
     await house.run_now()
     for _ in range(200):
         clock.advance(0.5)
-        house.worker.wake(await house.get(job))  # as a callback does
+        house.tracker.wake(await house.get(job))  # as a callback does
         await house.run_now()
     assert len(times) > 5
     again = await restarted(house, store, provider, clock, tmp_path)
@@ -1030,6 +1036,6 @@ async def test_a_hanging_ffmpeg_degrades_nothing_and_is_shown_to_a_person_in_the
     job = await house.get(job)
     assert (job.state, set(tries)) == (State.REVIEW, {0})
     again = job.to(State.DELIVERING, now=clock(), due_at=clock(), error=None)
-    house.worker.wake(await store.jobs.save(again, "check again, by a moderator"))
+    house.tracker.wake(await store.jobs.save(again, "check again, by a moderator"))
     await house.run()
     assert (await house.get(job)).state is State.DONE

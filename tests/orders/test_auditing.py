@@ -10,8 +10,8 @@ import urllib.request
 import pytest
 
 from bot.errors import Refusal
+from bot.events import Events
 from bot.moderation.books import BooksCheck
-from bot.orders.orders import Studio
 from bot.orders.requester import Requester
 from bot.providers import Receipt
 from storage import Brief, State, open_store
@@ -20,6 +20,7 @@ from tests.rig.doubles import FakeProvider
 from tests.rig.drafts import advance
 from tests.rig.house import until
 from tests.rig.paid import ordered, paid_provider, said
+from tests.rig.studios import studio_of
 
 PLACE = Requester(guild_id=1, channel_id=2, user_id=3)
 
@@ -37,8 +38,8 @@ async def store(tmp_path):
 
 
 async def test_a_broken_rule_stops_orders_until_it_is_mended(store, tmp_path, caplog):
-    studio = Studio(store, {"fake": paid_provider()})
-    audit = BooksCheck(studio)
+    studio = studio_of(store, {"fake": paid_provider()})
+    audit = BooksCheck(studio, Events())
     assert await audit.look() == []
     assert await audit.trouble() is None
     wish = Brief(prompt="a fox")
@@ -63,8 +64,8 @@ async def test_a_broken_rule_stops_orders_until_it_is_mended(store, tmp_path, ca
 
 
 async def test_what_only_history_shows_is_not_forgotten_by_a_quick_look(store):
-    studio = Studio(store, {"fake": FakeProvider()})
-    audit = BooksCheck(studio)
+    studio = studio_of(store, {"fake": FakeProvider()})
+    audit = BooksCheck(studio, Events())
     await studio.order(Brief(prompt="a fox"), request="one", place=PLACE)
     await store.writer.write(lambda db: db.execute("DROP TRIGGER event_update"))
     await store.writer.write(lambda db: db.execute("UPDATE event SET to_state = 'done'"))
@@ -90,7 +91,7 @@ async def test_health_says_so(paid_house, mira):
 async def test_the_operator_may_check_by_hand(tmp_path):
     data = tmp_path / "data"
     async with open_store(data) as store:
-        studio = Studio(store, {"fake": paid_provider()})
+        studio = studio_of(store, {"fake": paid_provider()})
         await studio.order(Brief(prompt="a fox"), request="one", place=PLACE)
         running = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data), DAILIES_WEB_PORT="1")
         assert "A running Dailies is using the data" in running.stdout
@@ -106,7 +107,7 @@ async def test_the_operator_may_check_by_hand(tmp_path):
 async def test_the_operator_hears_of_files_that_are_not_there(tmp_path):
     data = tmp_path / "data"
     async with open_store(data) as store:
-        studio = Studio(store, {"fake": FakeProvider()})
+        studio = studio_of(store, {"fake": FakeProvider()})
         job, _ = await studio.order(Brief(prompt="a fox"), request="one", place=PLACE)
         await advance(
             store.jobs, job, State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING
@@ -131,8 +132,8 @@ async def settle(store, studio, number, *, cost, credits):
 
 
 async def test_bills_that_are_not_what_was_booked_are_told(store, caplog):
-    studio = Studio(store, {"held": paid_provider()})
-    audit = BooksCheck(studio)
+    studio = studio_of(store, {"held": paid_provider()})
+    audit = BooksCheck(studio, Events())
     await settle(store, studio, 1, cost=0.06, credits=6)
     assert await audit.compare() == []
     await settle(store, studio, 2, cost=0.52, credits=6)  # 46 credits: less than half a dollar
@@ -188,14 +189,15 @@ async def test_without_a_channel_the_log_is_told_once(paid_house, mira, paid, ca
 
 
 async def test_what_cannot_be_told_yet_stays_due(store):
-    studio, answers = Studio(store, {"held": paid_provider()}), [False, True]
-    audit, heard = BooksCheck(studio), []
+    studio, answers = studio_of(store, {"held": paid_provider()}), [False, True]
+    events, heard = Events(), []
+    audit = BooksCheck(studio, events)
 
     async def tell(job, amount):
         heard.append((job.id, amount))
         return answers.pop(0)
 
-    studio.on_overrun = tell
+    events.overrun.tell_by(tell)
     await settle(store, studio, 1, cost=0.09, credits=9)
     for _ in range(3):
         await audit.look()

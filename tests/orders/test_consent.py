@@ -42,7 +42,7 @@ def asked(consent, price, *, above=None):
         (Consent.beside(24), 24, None, ""),
         (Consent.beside(24), 12, None, ""),
         (Consent.beside(24), 25, None, "This costs 25 credits (≈ $0.25) now. You were shown 24 "),
-        (Consent.beside(0), 1, None, "This costs 1 credit (≈ $0.01) now. You were shown 0 credits."),
+        (Consent.beside(0), 1, None, "This costs 1 credit (≈ $0.01) now. You were shown 0 "),
         (Consent.beside(None), 0, None, ""),
         (Consent.beside(None), 24, None, "This costs 24 credits (≈ $0.24)."),
         (Consent.beside(60), 60, 50, "This clip costs 60 credits (≈ $0.60). In this server, "),

@@ -8,13 +8,13 @@ import pytest
 from bot.errors import Busy, Refusal
 from bot.files.fetch import Fetcher
 from bot.orders.inputs import Inputs, Source
-from bot.orders.orders import Studio
 from bot.orders.requester import Requester
 from storage import Brief, By, Defaults, Mode, Period, Relation, State, Whose, open_store
 from tests.rig.doubles import Clock
 from tests.rig.drafts import advance, draft
 from tests.rig.makers import DEAR, PLAIN, Maker
 from tests.rig.slow_host import slow_host
+from tests.rig.studios import Disk, studio_of
 
 GUILD, CHANNEL, USER, ROLE = 1, 2, 7, 77
 BY = By(guild_id=GUILD, actor_id=1)
@@ -67,15 +67,17 @@ async def world(tmp_path, host):
     wide = Defaults(per_minute=None, jobs_per_user=None, jobs_per_server=None)
     async with open_store(tmp_path, defaults=wide, wall=clock, ticks=clock) as store:
         fetcher = Fetcher(loopback=frozenset({host.host}))
-        studio = Studio(
+        disk = Disk()
+        studio = studio_of(
             store,
             {"plain": Maker("plain", PLAIN, price=DEAR)},
+            disk=disk,
             inputs=Inputs(tmp_path, fetcher, unnamed=store.files.unnamed),
             usd_per_credit=1,
             clock=clock,
         )
         world = World(store, studio, host)
-        world.data, world.clock = tmp_path, clock
+        world.data, world.clock, world.disk = tmp_path, clock, disk
         yield world
 
 
@@ -112,22 +114,19 @@ def memory(**changes):
 
 
 async def halt(world):
-    world.studio.halted = True
+    world.studio.halt(on=True)
 
 
 async def unhalt(world):
-    world.studio.halted = False
+    world.studio.halt(on=False)
 
 
 async def fill(world):
-    def no_room():
-        raise Refusal("The disk is nearly full.")
-
-    world.studio.has_room = no_room
+    world.disk.full = True
 
 
 async def empty(world):
-    world.studio.has_room = lambda: None
+    world.disk.full = False
 
 
 async def block(world):

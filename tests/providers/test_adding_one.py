@@ -89,6 +89,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from bot.chat.models import models
+from bot.events import Events
+from bot.files.cache import ClipCache
+from bot.jobs.tracker import Tracker
 from bot.providers import Connection, connect_all
 from bot.orders.orders import Studio
 from storage import Brief, Mode, open_store
@@ -99,7 +102,14 @@ data, environ = Path(sys.argv[1]), json.loads(sys.argv[2])
 async def look():
     providers = connect_all(lambda name: Connection(data=data, environ=environ))
     async with open_store(data) as store:
-        studio = Studio(store, providers)
+        events = Events()
+        studio = Studio(
+            store,
+            providers,
+            events=events,
+            tracker=Tracker(store, providers, events),
+            disk=ClipCache(store, data=data, days=0, room=0, spare=0),
+        )
         offers = studio.offers(Mode.TEXT)
         toys = {"provider": "toy", "model": "toy-1"} if "toy" in providers else {}
         quote = studio.quote(Brief(prompt="x", duration=4), request="r", **toys) if toys else None
