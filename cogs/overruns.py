@@ -30,7 +30,7 @@ class Overruns(commands.Cog):
 
     async def tell(self, job: Job, amount: int) -> bool:
         """Say that a job cost so many credits more. Where nobody is reached: again in an hour."""
-        return await self._say(job, said(job, amount, self.bot.studio.title(job)), "overrun")
+        return await self._say(job, said(job, amount, self.bot.studio.quotes.title(job)), "overrun")
 
     async def tell_of(self, incident: Incident) -> bool:
         """Say what happened to a clip. Where nobody is reached: again in an hour."""

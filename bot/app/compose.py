@@ -270,7 +270,7 @@ async def deploy(
             data=data,
             link=bot.link,
             callback=_callbacks(settings.public_url),
-            alternative=studio.alternative,
+            alternative=studio.quotes.alternative,
             usd_per_credit=settings.dailies_usd_per_credit,
             make_room=shelf.make_room,
             results=results,

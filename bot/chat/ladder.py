@@ -232,7 +232,7 @@ class Ladder:
         text = above if not way.note else f"{above}\n{way.note}"
         private = isinstance(channel, discord.DMChannel)
         if showing.is_result:
-            title = self._studio.title(job)
+            title = self._studio.quotes.title(job)
             text = card.result(
                 job,
                 title=title,

@@ -277,7 +277,7 @@ class Office:
     async def front(self, place: Requester, job_id: int) -> Job:
         """Let a waiting job go before all others of its provider."""
         by = _by(place)
-        await self._studio.show(job_id, place=place)
+        await self._studio.access.show(job_id, place=place)
         job = await self._servers.set_lane(by, job_id, Lane.FRONT)
         if job is None:
             raise Refusal(f"#{job_id} does not wait any more.")
@@ -300,7 +300,7 @@ class Office:
     async def post(self, place: Requester, job_id: int, *, here: bool) -> Job:
         """Post an undelivered clip again: where it was to go, or *here*, where this is asked."""
         by = _by(place)
-        job = await self._studio.show(job_id, place=place)
+        job = await self._studio.access.show(job_id, place=place)
         if job.state is not State.UNDELIVERED:
             raise Refusal(f"#{job_id} is not undelivered any more.")
         now = self._clock()
@@ -333,9 +333,9 @@ class Office:
             change = job.to(State.RENDERING, now=now, due_at=now, failure=None, billed="no")
         else:
             raise Refusal(
-                f"{self._studio.title(job)} gave no number for #{job_id}, so it cannot be asked. "
-                f"Look at its own list for a clip ordered <t:{int(job.since)}:f>: retry if there "
-                "is none, else close it."
+                f"{self._studio.quotes.title(job)} gave no number for #{job_id}, so it cannot be "
+                f"asked. Look at its own list for a clip ordered <t:{int(job.since)}:f>: retry if "
+                "there is none, else close it."
             )
         return await self._move(by, job, change, "check again")
 
@@ -388,7 +388,7 @@ class Office:
         return rule
 
     async def _parked(self, place: Requester, job_id: int) -> Job:
-        job = await self._studio.show(job_id, place=place)
+        job = await self._studio.access.show(job_id, place=place)
         if job.state not in PARKED:
             raise Refusal(f"#{job_id} does not wait for a decision any more.")
         return job

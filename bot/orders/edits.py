@@ -83,7 +83,7 @@ class Edits:
 
     async def may_change(self, job: Job, place: Requester) -> None:
         """Refuse who may not retake or extend other people's clips in this server."""
-        await self._studio.may_change(job, place)
+        await self._studio.access.may_change(job, place)
 
     # Quotes: what would be made, by whom, for how much.
 
@@ -186,7 +186,7 @@ class Edits:
         for provider in (job.provider, None):
             if provider is None or provider in self._studio.providers:
                 try:
-                    return self._studio.quote(wish, provider=provider, request=request)
+                    return self._studio.quotes.best(wish, provider=provider, request=request)
                 except Refusal as refusal:
                     refusals.append(refusal)
         raise refusals[-1]
@@ -226,7 +226,7 @@ class Edits:
             wish = wish.but(**kept)
         wish = wish.but(**changes)
         if not moved:
-            return self._studio.quote(wish, provider=provider, model=model, request=request)
+            return self._studio.quotes.best(wish, provider=provider, model=model, request=request)
         named = None if provider in CHOOSERS else provider
         if wish.mode in (Mode.EXTEND, Mode.RETAKE) and not self._offers(wish.mode, named):
             return await self._done_here(wish, place=place, provider=provider, request=request)
@@ -328,7 +328,7 @@ class Edits:
                 continue
             try:
                 if native:
-                    return self._studio.quote(wish, provider=provider, request=request)
+                    return self._studio.quotes.best(wish, provider=provider, request=request)
                 return await here(provider, model if provider == own else None)
             except Refusal as refusal:
                 refusals.append(refusal)
@@ -356,7 +356,9 @@ class Edits:
         model = model if model in does else None
         lengths = [
             int(each)
-            for each in self._studio.values(Mode.IMAGE, "duration", provider=provider, model=model)
+            for each in self._studio.quotes.values(
+                Mode.IMAGE, "duration", provider=provider, model=model
+            )
         ]
         duration = None
         if seconds is not None and lengths:
@@ -395,7 +397,9 @@ class Edits:
         fixed = keep if keep is not None else {"duration": wish.duration}
         for _ in range(10):  # each refusal names one thing that has to give way
             try:
-                return self._studio.quote(wish, provider=provider, model=model, request=request)
+                return self._studio.quotes.best(
+                    wish, provider=provider, model=model, request=request
+                )
             except Unfit as unfit:
                 near = unfit.nearest
                 if near is None or any(
@@ -409,7 +413,7 @@ class Edits:
     def _offers(self, mode: Mode, provider: str | None) -> Sequence[Model]:
         return [
             model
-            for each, model in self._studio.offers(mode)
+            for each, model in self._studio.quotes.offers(mode)
             if provider is None or each.name == provider
         ]
 

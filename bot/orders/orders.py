@@ -1,36 +1,31 @@
 """What a person may ask for: quote, order, cancel, show, queue. Cogs are its only callers."""
 
-import hashlib
 import math
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
 
-from bot.catalog.complete import complete, outline
-from bot.catalog.model import Capability, Model, Unfit
-from bot.catalog.price import in_credits, least_usd, usd
 from bot.errors import Busy, Refusal
 from bot.events import Events
+from bot.orders.access import Access
 from bot.orders.consent import TYPED, Consent
 from bot.orders.inputs import KINDS, LARGEST, Inputs, Source
 from bot.orders.posts import Posts
-from bot.orders.quote import AUTO, CHOOSERS, FASTEST, Limited, Quote
+from bot.orders.quote import AUTO, CHOOSERS, Limited, Quote
+from bot.orders.quotes import Quotes, Tracking
 from bot.orders.requester import Requester
 from bot.orders.server_rules import Choice, ServerRules
 from bot.orders.threads import Threads
 from bot.progress import Progress
 from bot.providers import Provider
-from bot.words.numbers import listed
-from bot.words.text import clean, typed
 from storage import (
     Admitted,
     Brief,
     By,
     Changed,
-    ChangedBy,
     IllegalMove,
     Input,
     Job,
@@ -70,18 +65,6 @@ PARKED = frozenset({State.UNCLEAR, State.REVIEW})  #: these wait for a person, n
 
 #: The states of a clip under way, the later the nearer to its end.
 _ALONG = [State.QUEUED, State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING]
-
-
-class Tracking(Protocol):
-    """What is known of jobs beyond their rows. The worker keeps it."""
-
-    def glimpse(self, job: Job) -> Progress:
-        """What is known of *job* beyond its row."""
-        ...
-
-    def typical(self, provider: str, model: str) -> float | None:
-        """Seconds that a clip of this model typically took here; None before there were some."""
-        ...
 
 
 class Disk(Protocol):
@@ -135,6 +118,10 @@ class Studio:
         self.store = store
         self.rules = ServerRules(store)
         self.posts = Posts(store)
+        self.access = Access(store, self.posts)
+        self.quotes = Quotes(
+            providers, tracker=tracker, off=self.rules.off, usd_per_credit=usd_per_credit
+        )
         self.threads = Threads(store, clock=clock)
         self.halted = False  #: no orders are taken: the books do not add up
         self._events = events
@@ -146,74 +133,6 @@ class Studio:
         self._usd_per_credit = usd_per_credit
         self._clock = clock
         self.providers = providers
-
-    def quote(
-        self,
-        wish: Brief,
-        *,
-        provider: str | None = None,
-        model: str | None = None,
-        request: str,
-        without: Collection[str] = (),
-    ) -> Quote:
-        """What *wish* becomes and costs; *request* decides the seed where nobody chose one.
-
-        Without a provider, or with a word of `CHOOSERS`: among those that can make it as it was
-        asked and are well, the cheapest, then the fastest by what was seen here; or the other
-        way round. *without* are providers that may not.
-        """
-        wish = wish.but(prompt=clean(wish.prompt))
-        seed = int.from_bytes(hashlib.sha256(request.encode()).digest()[:4], "big") >> 1
-        quotes: list[Quote] = []
-        unfit: list[Unfit] = []
-        for candidate, choice, capability in self._candidates(wish.mode, provider, model, without):
-            try:
-                brief = complete(choice, wish, seed=seed)
-            except Unfit as error:
-                unfit.append(error)
-                continue
-            quotes.append(self._quoted(candidate, choice, capability, brief))
-        if not quotes:
-            raise _most_telling(unfit)
-        return self._best(quotes, provider)
-
-    def alternative(self, job: Job, *, without: Collection[str]) -> Quote | None:
-        """Who else may make *job*, for no more than its price; None where nobody can.
-
-        What the other model does not have is left out or brought to the nearest it makes.
-        """
-        if job.chooser is None:
-            return None
-        quotes = []
-        for candidate, choice, capability in self._matching(job.brief.mode, None, None):
-            if candidate.name in without or not candidate.healthy or choice.retired:
-                continue
-            if candidate.name in self.rules.off(job.guild_id):
-                continue
-            brief = _nearest(choice, job.brief, seed=job.id)
-            if brief is not None:
-                quote = self._quoted(candidate, choice, capability, brief)
-                if quote.price <= job.price:
-                    quotes.append(quote)
-        return self._best(quotes, job.chooser) if quotes else None
-
-    def _quoted(
-        self, provider: Provider, model: Model, capability: Capability, brief: Brief
-    ) -> Quote:
-        dollars = usd(capability, brief)
-        price = in_credits(dollars, self._usd_per_credit)
-        return Quote(provider=provider, model=model, brief=brief, usd=dollars, price=price)
-
-    def _best(self, quotes: Sequence[Quote], chooser: str | None) -> Quote:
-        lasting = [quote for quote in quotes if not quote.model.retired] or quotes
-        well = [quote for quote in lasting if quote.provider.healthy] or lasting
-
-        def rank(quote: Quote) -> tuple[float, float]:
-            seconds = self._tracker.typical(quote.provider.name, quote.model.name)
-            cost, time_taken = float(quote.usd), math.inf if seconds is None else seconds
-            return (time_taken, cost) if chooser == FASTEST else (cost, time_taken)
-
-        return min(well, key=rank)
 
     async def order(
         self,
@@ -296,7 +215,7 @@ class Studio:
             looking, wish.prompt, provider=provider, model=model, terms=terms
         )
         for take in built_on:
-            await self.may_build(take, looking)
+            await self.access.may_build(take, looking)
         return _Checked(choice=choice, terms=terms, sights=sights)
 
     async def _attempt(
@@ -311,7 +230,7 @@ class Studio:
 
         Whether the try was counted against the pace, and how many bytes of each may be fetched.
         """
-        most, least = self._outlined(wish, choice, sources)
+        most, least = self.quotes.outlined(wish, choice, sources)
         counts = any(each.url is not None for each in sources.values())
         draft = _draft(
             wish, place=place, request=request, provider=None, at=self._clock(), price=least
@@ -320,32 +239,6 @@ class Studio:
         if isinstance(answer, Refused):
             raise await self._limited(answer, place, None, least)
         return counts, most
-
-    def _outlined(
-        self, wish: Brief, choice: Choice, sources: Mapping[str, Source]
-    ) -> tuple[Mapping[str, int], int]:
-        """The bytes that each input may have, and the credits that the order costs at least.
-
-        Raises `Unfit` where nobody can make it, whatever the inputs are.
-        """
-        wish = wish.but(prompt=clean(wish.prompt))
-        most: dict[str, int] = {}
-        prices, unfit = [], []
-        for _, model, capability in self._candidates(
-            wish.mode, choice.provider, choice.model, choice.without
-        ):
-            try:
-                brief = outline(model, wish, given=sources)
-            except Unfit as error:
-                unfit.append(error)
-                continue
-            dollars = least_usd(capability, brief)
-            prices.append(in_credits(dollars, self._usd_per_credit))
-            for name in sources:
-                most[name] = max(most.get(name, 0), capability.inputs[name].max_bytes)
-        if not prices:
-            raise _most_telling(unfit)
-        return most, min(prices)
 
     async def _commit(
         self,
@@ -367,7 +260,7 @@ class Studio:
             began = time.monotonic()
             checked = await self._check(draft.brief, place, chosen, built_on)
             choice = checked.choice
-            quote = self.quote(
+            quote = self.quotes.best(
                 draft.brief,
                 provider=choice.provider,
                 model=choice.model,
@@ -442,7 +335,7 @@ class Studio:
             return math.inf if ready_at is None else ready_at, -_ALONG.index(job.state), job.id
 
         job = min(jobs, key=ends)
-        which = f"#{job.id}" if await self.may_see(job, place) else "The first"
+        which = f"#{job.id}" if await self.access.may_see(job, place) else "The first"
         glimpse = self.glimpse(job)
         ready_at = glimpse.ready_at
         if ready_at is None or glimpse.slow:
@@ -466,7 +359,7 @@ class Studio:
             if self._inputs is None:
                 raise Refusal("Inputs are not taken here.")
             if source.take is not None:
-                job = await self.show(source.take, place=place)
+                job = await self.access.show(source.take, place=place)
                 if job.file is not None:
                     await self._disk.at_hand(job.file)
                 given = await self._inputs.of_take(name, job, held=held)
@@ -516,14 +409,14 @@ class Studio:
 
     async def cancel(self, id: int, *, place: Requester) -> Job:
         """Stop a job, for the person who ordered it or a moderator."""
-        job = await self.show(id, place=place)
+        job = await self.access.show(id, place=place)
         if job.user_id != place.user_id and not place.moderator:
             raise Refusal(f"Only <@{job.user_id}> or a moderator can cancel #{id}.")
         now = self._clock()
         match job.state:
             case State.QUEUED:
                 change = job.to(State.CANCELLED, now=now, cancelled_by=place.user_id)
-            case State.RENDERING if self._cancels(job):
+            case State.RENDERING if self.quotes.cancels(job):
                 change = replace(job, cancelled_by=place.user_id, due_at=now)
             case State.SUBMITTING:
                 raise Refusal(
@@ -531,7 +424,7 @@ class Studio:
                 )
             case State.RENDERING:
                 raise Refusal(
-                    f"{self.title(job)} cannot stop a clip it has begun; "
+                    f"{self.quotes.title(job)} cannot stop a clip it has begun; "
                     f"#{id} will be posted when it is ready."
                 )
             case State.FETCHING | State.DELIVERING:
@@ -548,13 +441,6 @@ class Studio:
         except (Stale, IllegalMove):
             raise Refusal(f"#{id} moved on just now; look at its card and try again.") from None
         return saved
-
-    async def show(self, id: int, *, place: Requester) -> Job:
-        """The job with this number, if who asks may know of it: to others it is not there."""
-        job = await self._jobs.get(id, guild_id=place.guild_id)
-        if job is None or not await self.may_see(job, place):
-            raise Refusal(f"There is no clip #{id} here.")
-        return job
 
     async def job(self, id: int, *, guild_id: int | None = None) -> Job | None:
         """The job with this number, of a server if given, whoever asks."""
@@ -581,131 +467,13 @@ class Studio:
         for job in jobs:
             if len(found) == limit:
                 break
-            if await self.may_see(job, place):
+            if await self.access.may_see(job, place):
                 found.append(job)
         return found
-
-    async def may_see(self, job: Job, place: Requester) -> bool:
-        """Whether who asks may read where *job* was ordered, or where its clip was posted.
-
-        One's own clips, and what is in the thread or channel where one asks, are always seen;
-        moderators see all.
-        """
-        if place.moderator or job.user_id == place.user_id:
-            return True
-        asked_in = {place.channel_id}
-        if not asked_in.isdisjoint({job.channel_id, job.thread_id, job.card_channel_id}):
-            return True
-        if await self._sees(place, job.channel_id):
-            return True
-        for post in await self.posts.of(job.id):
-            if post.channel_id == place.channel_id or await self._sees(place, post.channel_id):
-                return True
-        return False
-
-    async def _sees(self, place: Requester, channel_id: int) -> bool:
-        known = place.sees(channel_id)
-        if known is None:  # perhaps a thread that was archived before we connected
-            parent_id = await self.store.takes.parent_of(channel_id)
-            if parent_id is not None:
-                known = place.sees(parent_id)
-        return known is True
-
-    async def may_build(self, id: int, place: Requester) -> Job:
-        """The clip with this number, for somebody who may make something new of it.
-
-        Raises `Refusal` for one that they may not know of, that a moderator took down, or that
-        this server lets only others build on.
-        """
-        take = await self.store.takes.get(id, guild_id=place.guild_id)
-        if take is None or not await self.may_see(take.job, place):
-            raise Refusal(f"There is no clip #{id} here.")
-        by_moderator = take.hidden_by is not None and take.hidden_by != take.job.user_id
-        if by_moderator and not place.moderator:
-            raise Refusal(f"#{id} was taken down by a moderator.")
-        await self.may_change(take.job, place)
-        return take.job
-
-    async def may_change(self, job: Job, place: Requester) -> None:
-        """Refuse who may not retake or extend other people's clips in this server."""
-        if job.user_id == place.user_id or place.moderator:
-            return
-        match (await self._policy.server(place.guild_id)).changed_by:
-            case ChangedBy.REQUESTER:
-                raise Refusal(
-                    f"In this server only <@{job.user_id}> and moderators may build on #{job.id}."
-                )
-            case ChangedBy.MODERATORS:
-                raise Refusal("In this server only moderators may build on other people's clips.")
-            case _:
-                return
 
     async def latest(self, *, guild_id: int, user_id: int, limit: int = 25) -> list[Job]:
         """A person's latest jobs, newest first."""
         return await self._jobs.of(guild_id=guild_id, user_id=user_id, limit=limit)
-
-    def offers(self, mode: Mode | None = None) -> list[tuple[Provider, Model]]:
-        """Every model of every provider here, those that do *mode*."""
-        return [
-            (provider, model)
-            for provider in self.providers.values()
-            for model in provider.models
-            if mode is None or model.capability(mode) is not None
-        ]
-
-    def values(
-        self, mode: Mode, name: str, *, provider: str | None = None, model: str | None = None
-    ) -> list[str | int]:
-        """What may be chosen for *name* (resolution, aspect, fps, duration, camera)."""
-        found: dict[str | int, None] = {}
-        for _, _, capability in self._matching(mode, provider, model):
-            values = capability.camera if name == "camera" else capability.values(name)
-            found.update(dict.fromkeys(values))
-        return list(found)
-
-    def _candidates(
-        self, mode: Mode, provider: str | None, model: str | None, without: Collection[str]
-    ) -> list[tuple[Provider, Model, Capability]]:
-        """Whoever may make this; a name that is not there is refused with those that are."""
-        if provider not in (None, *CHOOSERS) and provider not in self.providers:
-            names = listed([*CHOOSERS, *self.providers])
-            raise Refusal(f"There is no provider {typed(provider)} here; choose {names}.")
-        matching = self._matching(mode, provider, model)
-        candidates = [each for each in matching if each[0].name not in without]
-        if candidates:
-            return candidates
-        if matching:
-            raise Refusal("Whoever could make this is switched off in this server.")
-        offered = [
-            (each, choice)
-            for each, choice in self.offers()
-            if provider in (None, *CHOOSERS, each.name) and model in (None, choice.name)
-        ]
-        if offered:  # the model exists and does not do this: `complete` says what it does
-            for _, choice in offered:
-                complete(choice, Brief(mode=mode, prompt="-"), seed=0)
-        names = listed([choice.name for each, choice in self.offers(mode)] or ["none"])
-        raise Refusal(f"There is no model {typed(model or '')} for this here; choose {names}.")
-
-    def _matching(
-        self, mode: Mode, provider: str | None, model: str | None
-    ) -> list[tuple[Provider, Model, Capability]]:
-        return [
-            (each, choice, capability)
-            for each, choice in self.offers(mode)
-            if provider in (None, *CHOOSERS, each.name)
-            and model in (None, choice.name)
-            and (capability := choice.capability(mode)) is not None
-        ]
-
-    def _cancels(self, job: Job) -> bool:
-        provider = self.providers.get(job.provider)
-        return provider is not None and provider.cancels
-
-    def title(self, job: Job) -> str:
-        """How the provider of *job* writes itself."""
-        provider = self.providers.get(job.provider)
-        return provider.title if provider else job.provider
 
 
 def _draft(
@@ -734,28 +502,11 @@ def _draft(
     )
 
 
-def _most_telling(unfit: Sequence[Unfit]) -> Unfit:
-    """Of why each model cannot make it, the one to say: it could nearly, and says what it can."""
-    return next((each for each in unfit if each.nearest is not None), unfit[0])
-
-
 def _given(brief: Brief) -> list[Input]:
     """What a brief starts from: its inputs, and the clip that what is made is put into."""
     whole = brief.plan.clip if brief.plan is not None else None
     given = (brief.image, brief.last_image, brief.audio, brief.video, whole)
     return [each for each in given if each is not None]
-
-
-def _nearest(model: Model, wish: Brief, *, seed: int) -> Brief | None:
-    """The brief of *model* that comes nearest to *wish*, which was complete for another model."""
-    for _ in range(10):  # each refusal names one thing that has to give way
-        try:
-            return complete(model, wish, seed=seed)
-        except Unfit as unfit:
-            if unfit.nearest is None:
-                return None
-            wish = unfit.nearest
-    return None
 
 
 def _built_on(wish: Brief, sources: Mapping[str, Source]) -> list[int]:

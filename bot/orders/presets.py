@@ -94,7 +94,7 @@ class Presets:
             raise Refusal(
                 f"{typed(preset.name)} is for clips from an input; use it with /video again."
             )
-        return self._studio.quote(
+        return self._studio.quotes.best(
             preset.brief.but(prompt=prompt),
             provider=preset.provider,
             model=preset.model,
@@ -115,7 +115,7 @@ class Presets:
         if provider in (None, preset.provider) and model is None:
             does = {
                 each.name
-                for maker, each in self._studio.offers(wish.mode)
+                for maker, each in self._studio.quotes.offers(wish.mode)
                 if maker.name == preset.provider
             }
             if does:

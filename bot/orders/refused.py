@@ -129,7 +129,7 @@ class Refusals:
             return None  # a shorter part would not fill the place it is made for
         offers = [
             (provider, model, capability)
-            for provider, model in self._studio.offers(quote.brief.mode)
+            for provider, model in self._studio.quotes.offers(quote.brief.mode)
             if provider.name not in off
             and (capability := model.capability(quote.brief.mode)) is not None
         ]
@@ -141,7 +141,7 @@ class Refusals:
             found = []
             for smaller in itertools.islice(_smaller(brief, capability), TRIED):
                 try:
-                    priced = self._studio.quote(
+                    priced = self._studio.quotes.best(
                         smaller, provider=provider.name, model=model.name, request="fits"
                     )
                 except Refusal:

@@ -109,7 +109,7 @@ class Takes:
         """
         take = await self.find(id, guild_id=place.guild_id)
         job = take.job
-        if not await self._studio.may_see(job, place):
+        if not await self._studio.access.may_see(job, place):
             raise Refusal(f"There is no clip #{id} here.")
         need = NEEDS[verb]
         if need is Need.ROW:
@@ -167,7 +167,7 @@ class Takes:
             marked = await self._takes.favourites(
                 guild_id=place.guild_id, user_id=place.user_id, limit=PAGE, skip=skip
             )
-            takes = [take for take in marked if await self._studio.may_see(take.job, place)]
+            takes = [take for take in marked if await self._studio.access.may_see(take.job, place)]
         else:
             takes = await self._takes.of_thread(place.channel_id, limit=PAGE, skip=skip)
         parents = await self._takes.parents(takes, guild_id=place.guild_id)

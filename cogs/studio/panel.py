@@ -137,7 +137,7 @@ def _models(
 ) -> ui.Select[Any]:
     cheapest = "The cheapest that can make it" if name == "default" else "As in the whole server"
     options = [discord.SelectOption(label=cheapest, value=CHEAPEST, default=chosen is None)]
-    for provider, model in interaction.client.studio.offers()[:24]:
+    for provider, model in interaction.client.studio.quotes.offers()[:24]:
         options.append(
             discord.SelectOption(
                 label=elide(f"{provider.title} · {model.title}", 100),

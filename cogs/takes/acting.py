@@ -53,7 +53,7 @@ async def clip_of(interaction: Interaction, message: discord.Message) -> int:
     ours = me is not None and message.author.id == me.id
     if job is None and ours and (number := carried(message)) is not None:
         job = await studio.job(number, guild_id=place.guild_id)
-    if job is None or not await studio.may_see(job, place):
+    if job is None or not await studio.access.may_see(job, place):
         raise Refusal("Use this on a clip that Dailies made.")
     return job.id
 
@@ -88,7 +88,7 @@ async def said_of(job: Job, bot: Dailies) -> str:
     take = await bot.takes.find(job.id, guild_id=job.guild_id)
     text = details(
         job,
-        title=bot.studio.title(job),
+        title=bot.studio.quotes.title(job),
         bill=await bot.takes.bill(job),
         usd_per_credit=bot.usd_per_credit,
         seconds=take.seconds,
@@ -97,7 +97,7 @@ async def said_of(job: Job, bot: Dailies) -> str:
         text += f"\n-# Take {take.number} of <#{job.thread_id}>"
     parent, children = await bot.takes.kin(job)
     lines = [] if job.brief.parent is None else [board.lineage(job, parent, linked=True)]
-    lines += [*map(board.descent, children), board.made_here(job, bot.studio.title(job))]
+    lines += [*map(board.descent, children), board.made_here(job, bot.studio.quotes.title(job))]
     return "\n".join([text, *(f"-# {each}" for each in lines if each)])
 
 

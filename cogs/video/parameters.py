@@ -64,20 +64,20 @@ def options(mode: Mode) -> Callable[[Any], Any]:
 def _suggest(mode: Mode, option: str) -> Suggest:
     async def providers(interaction: Interaction, typed: str) -> list[Choice[Any]]:
         studio = interaction.client.studio
-        names = dict.fromkeys([*CHOOSERS, *(each.name for each, _ in studio.offers(mode))])
+        names = dict.fromkeys([*CHOOSERS, *(each.name for each, _ in studio.quotes.offers(mode))])
         return choices([(name, name) for name in names], typed)
 
     async def models(interaction: Interaction, typed: str) -> list[Choice[Any]]:
         provider = _chosen(interaction, "provider")
         named = [
             (f"{model.name} · {each.title}", model.name)
-            for each, model in interaction.client.studio.offers(mode)
+            for each, model in interaction.client.studio.quotes.offers(mode)
             if provider in (None, *CHOOSERS, each.name)
         ]
         return choices(named, typed)
 
     async def values(interaction: Interaction, typed: str | int) -> list[Choice[Any]]:
-        found = interaction.client.studio.values(
+        found = interaction.client.studio.quotes.values(
             mode,
             option,
             provider=_chosen(interaction, "provider"),

@@ -77,7 +77,9 @@ async def _turn(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 def _models(interaction: Interaction, page: int) -> discord.ui.LayoutView:
     """A page of the models, each of them whole."""
     bot = interaction.client
-    pages = paged(models_views.models(bot.studio.offers(), usd_per_credit=bot.usd_per_credit))
+    pages = paged(
+        models_views.models(bot.studio.quotes.offers(), usd_per_credit=bot.usd_per_credit)
+    )
     page = min(page, len(pages) - 1)
     view = discord.ui.LayoutView(timeout=None)
     for text in pages[page]:

@@ -69,7 +69,7 @@ class Taking(commands.Cog):
         """
         place = place_of(interaction)
         bot = interaction.client
-        job = await self.studio.show(await parameters.clip(interaction, clip), place=place)
+        job = await self.studio.access.show(await parameters.clip(interaction, clip), place=place)
         if public:
             job = await bot.takes.revive(job.id, place=place)
             await acting.think(interaction)
@@ -166,7 +166,7 @@ class Taking(commands.Cog):
         """
         place = place_of(interaction)
         job = await self._last(interaction, clip, place)
-        await self.studio.may_build(job.id, place)
+        await self.studio.access.may_build(job.id, place)
         edits = interaction.client.edits
         asked = {
             "prompt": prompt,
@@ -247,7 +247,9 @@ class Taking(commands.Cog):
 
     async def _last(self, interaction: Interaction, clip: str | None, place: Requester) -> Job:
         if clip is not None:
-            return await self.studio.show(await parameters.clip(interaction, clip), place=place)
+            return await self.studio.access.show(
+                await parameters.clip(interaction, clip), place=place
+            )
         return await interaction.client.takes.latest(place)
 
     @again.autocomplete("clip")

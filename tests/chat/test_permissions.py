@@ -115,12 +115,10 @@ VERB_RULES = {
             "extend",
             "favourite",
             "hdr",
-            "hdr-yes",
             "remove",
             "retake",
             "send",
             "variation",
-            "variation-yes",
         )
     },
 }

@@ -168,7 +168,7 @@ async def test_a_dear_order_is_asked_about_once_more(ada, mira, paid, paid_house
     await form.answered
     await (await ada.fill(form, credits="5")).answered
     asked = (await ordered(mira)).message
-    assert "above 5 this server asks once more" in asked.text
+    assert "clips of more than 5 credits need a second yes" in asked.text
     assert paid.submitted == []
     await pressed(mira, asked, "Order it for 6 credits")
     await until(lambda: len(paid.submitted) == 1)

@@ -54,7 +54,7 @@ async def test_the_price_of_a_form_is_a_yes_to_that_price_and_no_higher_one(
     assert "2 s more at the end: 200 credits" in opened.modal.text
     sent = await answered(await mira.fill(opened, seconds="3"))
     assert sent.message.text == (
-        "This clip costs 300 credits; above 150 this server asks once more."
+        "This costs 300 credits (≈ $3.00) now. You were shown 200 credits (≈ $2.00)."
     )
     await nothing_ordered(house, 2)
     await answered(await mira.click(sent.message, "Order it for 300 credits"))
@@ -82,7 +82,7 @@ async def test_a_dear_reaction_asks_in_the_thread_and_only_its_person_says_yes(
     clip = await first_clip(mira, duration=1)
     await asks_above(playground, house, 50)
     await mira.react(clip, RETAKE)
-    asked = await mira.wait_for(lambda each: "this server asks once more" in each.text)
+    asked = await mira.wait_for(lambda each: "need a second yes" in each.text)
     assert asked.mentions == ()
     await until(lambda: RETAKE not in own_reactions(mira, clip))
     await nothing_ordered(house, 2)
@@ -103,12 +103,16 @@ async def test_a_clip_that_became_dearer_is_asked_about(playground, mira, house,
     assert "🔁 retake it all, new seed (100 credits)" in clip.text
     priced(dear, 2)
     await mira.react(clip, RETAKE)
-    asked = await mira.wait_for("This costs 200 credits (≈ $2.00) now, not 100 credits (≈ $1.00)")
+    asked = await mira.wait_for(
+        "This costs 200 credits (≈ $2.00) now. You were shown 100 credits (≈ $1.00)."
+    )
     await nothing_ordered(house, 2)
     # The yes is to what stands on the button, too.
     priced(dear, 3)
     pressed = await answered(await mira.click(asked, "Order it for 200 credits"))
-    assert pressed.message.text == "This costs 300 credits now, not 200 credits any more."
+    assert pressed.message.text == (
+        "This costs 300 credits (≈ $3.00) now. You were shown 200 credits (≈ $2.00)."
+    )
     await nothing_ordered(house, 2)
     await answered(await mira.click(pressed.message, "Order it for 300 credits"))
     await clip_of(mira, 2)

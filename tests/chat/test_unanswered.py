@@ -156,7 +156,7 @@ async def test_a_crash_between_the_commit_and_the_card_is_healed(playground, mir
                 user_id=mira.id,
                 provider="plain",
                 model="plain-1",
-                brief=first.studio.quote(
+                brief=first.studio.quotes.best(
                     Brief(prompt="a fox"), provider="plain", request="interaction:1"
                 ).brief,
                 price=0,

@@ -47,7 +47,7 @@ class House:
             events=events,
             data=data,
             link=link,
-            alternative=self.studio.alternative,
+            alternative=self.studio.quotes.alternative,
             **options,
         )
         self._orders = 0

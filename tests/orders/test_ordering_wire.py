@@ -83,7 +83,7 @@ async def test_a_refused_order_can_still_be_made_though_its_picture_went(
 ):
     await bot.store.moderation.set_server(_by(mira, bot), confirm_above=1)
     await mira.type("/video image", prompt="a fox", link=host.url)
-    asked = await mira.wait_for(lambda each: "asks once more" in each.text, 20)
+    asked = await mira.wait_for(lambda each: "need a second yes" in each.text, 20)
     await until(lambda: inputs(tmp_path) == [])
     await pressed(mira, asked, "Order it for")
     await until(lambda: bot.store.jobs.newest(), 20)
@@ -97,7 +97,7 @@ async def test_another_picture_behind_the_same_link_is_not_ordered(
 ):
     await bot.store.moderation.set_server(_by(mira, bot), confirm_above=1)
     await mira.type("/video image", prompt="a fox", link=host.url)
-    asked = await mira.wait_for(lambda each: "asks once more" in each.text, 20)
+    asked = await mira.wait_for(lambda each: "need a second yes" in each.text, 20)
     host.content += b"\0"
     await pressed(mira, asked, "Order it for")
     await mira.wait_for(lambda each: "gives another file now" in each.text, 20)

@@ -110,16 +110,17 @@ async def look():
             tracker=Tracker(store, providers, events),
             disk=ClipCache(store, data=data, days=0, room=0, spare=0),
         )
-        offers = studio.offers(Mode.TEXT)
+        offers = studio.quotes.offers(Mode.TEXT)
         toys = {"provider": "toy", "model": "toy-1"} if "toy" in providers else {}
-        quote = studio.quote(Brief(prompt="x", duration=4), request="r", **toys) if toys else None
+        wish = Brief(prompt="x", duration=4)
+        quote = studio.quotes.best(wish, request="r", **toys) if toys else None
         print(json.dumps({
             "providers": sorted(providers),
             "offers": [[provider.name, model.name] for provider, model in offers],
-            "resolutions": studio.values(Mode.TEXT, "resolution"),
-            "durations": studio.values(Mode.TEXT, "duration", **toys) if toys else [],
+            "resolutions": studio.quotes.values(Mode.TEXT, "resolution"),
+            "durations": studio.quotes.values(Mode.TEXT, "duration", **toys) if toys else [],
             "price": quote.price if quote else None,
-            "models": "".join(models(studio.offers(), usd_per_credit=Decimal("0.01"))),
+            "models": "".join(models(studio.quotes.offers(), usd_per_credit=Decimal("0.01"))),
         }))
     for provider in providers.values():
         await provider.close()

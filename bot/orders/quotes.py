@@ -1,0 +1,225 @@
+"""What a wish becomes, by whom and for how much: nothing is asked, read or written for it."""
+
+import hashlib
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from bot.catalog.complete import complete, outline
+from bot.catalog.model import Capability, Model, Unfit
+from bot.catalog.price import in_credits, least_usd, usd
+from bot.errors import Refusal
+from bot.orders.inputs import Source
+from bot.orders.quote import CHOOSERS, FASTEST, Quote
+from bot.orders.server_rules import Choice
+from bot.progress import Progress
+from bot.providers import Provider
+from bot.words.numbers import listed
+from bot.words.text import clean, typed
+from storage import Brief, Job, Mode
+
+
+class Tracking(Protocol):
+    """What is known of jobs beyond their rows. The worker keeps it."""
+
+    def glimpse(self, job: Job) -> Progress:
+        """What is known of *job* beyond its row."""
+        ...
+
+    def typical(self, provider: str, model: str) -> float | None:
+        """Seconds that a clip of this model typically took here; None before there were some."""
+        ...
+
+
+class Quotes:
+    """Every model of every provider here, and what each asks for a clip."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        *,
+        tracker: Tracking,
+        off: Callable[[int], Collection[str]],
+        usd_per_credit: Decimal,
+    ) -> None:
+        """*off* says which providers are switched off in a server."""
+        self._providers = providers
+        self._tracker = tracker
+        self._off = off
+        self._usd_per_credit = usd_per_credit
+
+    def best(
+        self,
+        wish: Brief,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        request: str,
+        without: Collection[str] = (),
+    ) -> Quote:
+        """What *wish* becomes and costs; *request* decides the seed where nobody chose one.
+
+        Without a provider, or with a word of `CHOOSERS`: among those that can make it as it was
+        asked and are well, the cheapest, then the fastest by what was seen here; or the other
+        way round. *without* are providers that may not.
+        """
+        wish = wish.but(prompt=clean(wish.prompt))
+        seed = int.from_bytes(hashlib.sha256(request.encode()).digest()[:4], "big") >> 1
+        quotes: list[Quote] = []
+        unfit: list[Unfit] = []
+        for candidate, choice, capability in self._candidates(wish.mode, provider, model, without):
+            try:
+                brief = complete(choice, wish, seed=seed)
+            except Unfit as error:
+                unfit.append(error)
+                continue
+            quotes.append(self._quoted(candidate, choice, capability, brief))
+        if not quotes:
+            raise _most_telling(unfit)
+        return self._choose(quotes, provider)
+
+    def alternative(self, job: Job, *, without: Collection[str]) -> Quote | None:
+        """Who else may make *job*, for no more than its price; None where nobody can.
+
+        What the other model does not have is left out or brought to the nearest it makes.
+        """
+        if job.chooser is None:
+            return None
+        quotes = []
+        for candidate, choice, capability in self._matching(job.brief.mode, None, None):
+            if candidate.name in without or not candidate.healthy or choice.retired:
+                continue
+            if candidate.name in self._off(job.guild_id):
+                continue
+            brief = _nearest(choice, job.brief, seed=job.id)
+            if brief is not None:
+                quote = self._quoted(candidate, choice, capability, brief)
+                if quote.price <= job.price:
+                    quotes.append(quote)
+        return self._choose(quotes, job.chooser) if quotes else None
+
+    def _quoted(
+        self, provider: Provider, model: Model, capability: Capability, brief: Brief
+    ) -> Quote:
+        dollars = usd(capability, brief)
+        price = in_credits(dollars, self._usd_per_credit)
+        return Quote(provider=provider, model=model, brief=brief, usd=dollars, price=price)
+
+    def _choose(self, quotes: Sequence[Quote], chooser: str | None) -> Quote:
+        lasting = [quote for quote in quotes if not quote.model.retired] or quotes
+        well = [quote for quote in lasting if quote.provider.healthy] or lasting
+
+        def rank(quote: Quote) -> tuple[float, float]:
+            seconds = self._tracker.typical(quote.provider.name, quote.model.name)
+            cost, time_taken = float(quote.usd), math.inf if seconds is None else seconds
+            return (time_taken, cost) if chooser == FASTEST else (cost, time_taken)
+
+        return min(well, key=rank)
+
+    def outlined(
+        self, wish: Brief, choice: Choice, sources: Mapping[str, Source]
+    ) -> tuple[Mapping[str, int], int]:
+        """The bytes that each input may have, and the credits that the order costs at least.
+
+        Raises `Unfit` where nobody can make it, whatever the inputs are.
+        """
+        wish = wish.but(prompt=clean(wish.prompt))
+        most: dict[str, int] = {}
+        prices, unfit = [], []
+        for _, model, capability in self._candidates(
+            wish.mode, choice.provider, choice.model, choice.without
+        ):
+            try:
+                brief = outline(model, wish, given=sources)
+            except Unfit as error:
+                unfit.append(error)
+                continue
+            dollars = least_usd(capability, brief)
+            prices.append(in_credits(dollars, self._usd_per_credit))
+            for name in sources:
+                most[name] = max(most.get(name, 0), capability.inputs[name].max_bytes)
+        if not prices:
+            raise _most_telling(unfit)
+        return most, min(prices)
+
+    def offers(self, mode: Mode | None = None) -> list[tuple[Provider, Model]]:
+        """Every model of every provider here, those that do *mode*."""
+        return [
+            (provider, model)
+            for provider in self._providers.values()
+            for model in provider.models
+            if mode is None or model.capability(mode) is not None
+        ]
+
+    def values(
+        self, mode: Mode, name: str, *, provider: str | None = None, model: str | None = None
+    ) -> list[str | int]:
+        """What may be chosen for *name* (resolution, aspect, fps, duration, camera)."""
+        found: dict[str | int, None] = {}
+        for _, _, capability in self._matching(mode, provider, model):
+            values = capability.camera if name == "camera" else capability.values(name)
+            found.update(dict.fromkeys(values))
+        return list(found)
+
+    def _candidates(
+        self, mode: Mode, provider: str | None, model: str | None, without: Collection[str]
+    ) -> list[tuple[Provider, Model, Capability]]:
+        """Whoever may make this; a name that is not there is refused with those that are."""
+        if provider not in (None, *CHOOSERS) and provider not in self._providers:
+            names = listed([*CHOOSERS, *self._providers])
+            raise Refusal(f"There is no provider {typed(provider)} here; choose {names}.")
+        matching = self._matching(mode, provider, model)
+        candidates = [each for each in matching if each[0].name not in without]
+        if candidates:
+            return candidates
+        if matching:
+            raise Refusal("Whoever could make this is switched off in this server.")
+        offered = [
+            (each, choice)
+            for each, choice in self.offers()
+            if provider in (None, *CHOOSERS, each.name) and model in (None, choice.name)
+        ]
+        if offered:  # the model exists and does not do this: `complete` says what it does
+            for _, choice in offered:
+                complete(choice, Brief(mode=mode, prompt="-"), seed=0)
+        names = listed([choice.name for each, choice in self.offers(mode)] or ["none"])
+        raise Refusal(f"There is no model {typed(model or '')} for this here; choose {names}.")
+
+    def _matching(
+        self, mode: Mode, provider: str | None, model: str | None
+    ) -> list[tuple[Provider, Model, Capability]]:
+        return [
+            (each, choice, capability)
+            for each, choice in self.offers(mode)
+            if provider in (None, *CHOOSERS, each.name)
+            and model in (None, choice.name)
+            and (capability := choice.capability(mode)) is not None
+        ]
+
+    def cancels(self, job: Job) -> bool:
+        """Whether the provider of *job* can stop a clip that it has begun."""
+        provider = self._providers.get(job.provider)
+        return provider is not None and provider.cancels
+
+    def title(self, job: Job) -> str:
+        """How the provider of *job* writes itself."""
+        provider = self._providers.get(job.provider)
+        return provider.title if provider else job.provider
+
+
+def _most_telling(unfit: Sequence[Unfit]) -> Unfit:
+    """Of why each model cannot make it, the one to say: it could nearly, and says what it can."""
+    return next((each for each in unfit if each.nearest is not None), unfit[0])
+
+
+def _nearest(model: Model, wish: Brief, *, seed: int) -> Brief | None:
+    """The brief of *model* that comes nearest to *wish*, which was complete for another model."""
+    for _ in range(10):  # each refusal names one thing that has to give way
+        try:
+            return complete(model, wish, seed=seed)
+        except Unfit as unfit:
+            if unfit.nearest is None:
+                return None
+            wish = unfit.nearest
+    return None
