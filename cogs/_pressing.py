@@ -127,7 +127,6 @@ async def _acknowledged(
 async def _thinking(interaction: Interaction, work: Coroutine[Any, Any, None]) -> None:
     try:
         await answering.acknowledge(interaction, private=True)
-    except BaseException:
-        work.close()
-        raise
-    await work
+        await work
+    finally:
+        work.close()  # where it was not begun

@@ -12,8 +12,9 @@ import discord
 
 from bot import __version__
 from bot.app.catalogue import companies, markdown, state
-from bot.app.compose import deploy, stop_signal
+from bot.app.compose import deploy
 from bot.app.configuration import Configuration, configured, playground_configured
+from bot.app.deployment import stop_signal
 from bot.app.doctor import check, doctor
 from bot.app.health import main as health
 from bot.app.job_report import report

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from bot.app.compose import Deployment, deploy, stop_signal
+from bot.app.compose import deploy
 from bot.app.configuration import Configuration
+from bot.app.deployment import Deployment, stop_signal
 from bot.app.simulated_render import StandIn
 from bot.chat.connection import point_at
 from bot.exits import FAILED, OK, USAGE, Exit

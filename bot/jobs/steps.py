@@ -274,11 +274,10 @@ class Steps:
         except Exception as error:  # noqa: BLE001  # each kind is told apart below
             answer = error
         if saving is not None:
-            try:
-                job = await saving
-            except Exception:
+            await asyncio.wait({saving})
+            if saving.cancelled() or saving.exception() is not None:
                 self._places.let_go(job)  # it was not sent
-                raise
+            job = saving.result()
         elif isinstance(answer, Receipt | Unclear):  # it did not say so, and sent it
             job = await save(self._intention(job))
         match answer:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from discord.gateway import KeepAliveHandler
 
-from bot.app import compose as deploying
+from bot.app import deployment as deploying
 from tests.e2e.test_kill import SMALL, order, run
 from tests.rig.house import until, working
 from tests.rig.paid import paid_provider

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from bot.app.compose import STOPPING
+from bot.app.deployment import STOPPING
 from playground.providers._server import Answer
 from storage import State, look_into
 from tests.rig.house import until
