@@ -15,8 +15,9 @@ from typing import Any, Self
 import discord
 
 from bot.chat import answering
-from bot.chat.bot import ACKNOWLEDGE, Interaction
+from bot.chat.bot import Interaction
 from bot.chat.explain import apologise
+from bot.chat.presenter import ACKNOWLEDGE
 from bot.chat.requester import standing_at
 from bot.chat.trouble import Denied
 from bot.errors import Busy, Refusal
@@ -34,7 +35,7 @@ Act = Callable[[Interaction, str, Sequence[str]], Coroutine[Any, Any, None]]
 class Waits(Enum):
     """What is answered while the work is done: Discord waits 3 seconds."""
 
-    NOT = "not"  #: nothing: the verb answers at once, with a form or by `Dailies.answer`
+    NOT = "not"  #: nothing: the verb answers at once, with a form or by `ChatPresenter.answer`
     FIRST = "first"  #: "thinking…" to its person alone, before the work is begun
     PRIVATE = "private"  #: the same, once the work takes over a second
     CHANGE = "change"  #: nothing to be seen, then, too: the message of the button changes

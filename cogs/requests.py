@@ -11,11 +11,12 @@ from discord import ui
 from discord.ext import commands
 
 from bot.chat import answering
-from bot.chat.bot import TOKEN_LASTS, Dailies, Interaction
+from bot.chat.bot import Dailies, Interaction
 from bot.chat.buttons import button
 from bot.chat.mentions import SILENT
 from bot.chat.next_steps import described
 from bot.chat.post import nonce
+from bot.chat.presenter import TOKEN_LASTS
 from bot.chat.requester import moderating, place_of, standing_at
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
@@ -229,7 +230,7 @@ async def _order_all(interaction: Interaction, about: str, _: Sequence[str]) -> 
 
 async def _order(interaction: Interaction, refused_id: int, *, less: bool) -> None:
     order = interaction.client.refusals.order(refused_id, place_of(interaction), less=less)
-    await interaction.client.answer(interaction, order)
+    await interaction.client.presenter.answer(interaction, order)
     if not interaction.response.is_done():  # pressed a second time: its card stands
         await interaction.response.send_message("That is ordered already.", ephemeral=True)
 

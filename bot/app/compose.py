@@ -145,11 +145,11 @@ def _put_together(
     worker = Worker(
         store,
         providers,
-        bot,
+        bot.presenter,
         tracker=tracker,
         events=events,
         data=data,
-        link=bot.link,
+        link=bot.presenter.link,
         callback=_callbacks(settings.public_url),
         alternative=studio.quotes.alternative,
         usd_per_credit=usd_per_credit,

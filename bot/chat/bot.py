@@ -1,38 +1,30 @@
-"""The Discord connection: answers with a card, shows a job, delivers a clip."""
+"""The Discord connection: our sessions, our commands, and what the commands call."""
 
 import asyncio
 import hashlib
 import importlib
 import json
 import logging
-import math
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
-from weakref import WeakValueDictionary
+from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat import answering, board
-from bot.chat import card as card_views
-from bot.chat.card import is_card
-from bot.chat.cards import Cards, Pacer
+from bot.chat.cards import Pacer
 from bot.chat.delivery import Delivery
-from bot.chat.explain import apologise, explain
-from bot.chat.ladder import POSTER_WAIT
+from bot.chat.explain import apologise
 from bot.chat.mentions import SILENT
 from bot.chat.next_steps import NextSteps
-from bot.chat.post import has_file, nonce
-from bot.chat.trouble import AlreadyDone, Denied, Gone, Lost, Rejected, translated
-from bot.errors import Busy, Refusal
+from bot.chat.presenter import ChatPresenter
+from bot.errors import Refusal
 from bot.events import Events
 from bot.files.cache import ClipCache
 from bot.moderation.desk import Office
@@ -42,30 +34,11 @@ from bot.orders.orders import Studio
 from bot.orders.reactions import ReactionRecord
 from bot.orders.refused import Refusals
 from bot.orders.takes import Takes
-from bot.progress import Progress
-from bot.words.clips import alt_text, poster_name, thread_name
 from bot.words.limits import CLOSED
-from bot.words.text import elide
-from storage import ENDED, DiskTrouble, Input, Job, State, Take
 
 log = logging.getLogger(__name__)
 
-ACKNOWLEDGE = 1.0  #: seconds to have the card ready, before "thinking…" is shown; Discord allows 3
-
-TOO_LATE = 5.0  #: seconds after which there is no sense in trying to give a first answer
-
-CARD_AGAIN = (
-    60.0  #: seconds after which a card that could not be posted is tried again, then doubled
-)
-
-TOKEN_LASTS = 14 * 60.0  #: seconds that an interaction's token is used; Discord ends it at 15 min
-
-#: What the bot must be allowed to, in the channel it is asked in.
 SESSION_ENDS = 2.0  #: seconds that a session is given to close, and its thread to end
-
-_THINKING = discord.InteractionResponseType.deferred_channel_message
-
-_T = TypeVar("_T")
 
 
 class Tree(app_commands.CommandTree["Dailies"]):
@@ -92,7 +65,7 @@ class Tree(app_commands.CommandTree["Dailies"]):
 
 
 class Dailies(commands.Bot):
-    """Offers the commands of its extensions, and is the worker's `Presenter`."""
+    """Offers the commands of its extensions, and everything that those work with."""
 
     def __init__(
         self,
@@ -130,15 +103,8 @@ class Dailies(commands.Bot):
         self.refusals = Refusals(studio)
         self.own = Own(studio, shelf=shelf, clock=clock)
         self.next_steps = NextSteps(self.refusals, studio.rules)
-        self._tokens: dict[int, tuple[float, discord.Interaction[Any]]] = {}
         self._identified: deque[float] = deque()  # sessions of the last hour, by when they began
         self.pacer = Pacer()
-        self._late: set[asyncio.Task[None]] = set()  # cards that wait for their posters
-        self._answering: set[asyncio.Task[Any]] = set()  # orders, and the cards that they get
-        self._giving: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-        self._waiting: dict[int, Interaction] = {}  # "thinking…" of jobs whose card is elsewhere
-        self._no_card: dict[int, tuple[float, float]] = {}  # when to try again, and the wait then
-        self._cards = Cards(self._edit, fast=lambda job: self._token(job) is not None, clock=clock)
         self.takes = Takes(studio, data=data, shelf=shelf, clock=clock)
         self.edits = Edits(studio, self.takes, data=data, shelf=shelf, clock=clock)
         self.reactions = ReactionRecord(studio.store, clock=clock)
@@ -154,7 +120,16 @@ class Dailies(commands.Bot):
             clock=clock,
             defaults=self.edits.defaults,
         )
-        events.job_changed.listen(self._job_changed)
+        self.presenter = ChatPresenter(
+            self,
+            studio,
+            self.delivery,
+            self.pacer,
+            events,
+            data=data,
+            usd_per_credit=usd_per_credit,
+            clock=clock,
+        )
 
     async def setup_hook(self) -> None:
         # Not `load_extension`: that runs the code of its module anew for every bot.
@@ -179,10 +154,7 @@ class Dailies(commands.Bot):
         self.events.connected.emit()
 
     async def close(self) -> None:
-        # What was committed is in the rows: the next start gives it its card.
-        for task in (*self._late, *self._answering):
-            task.cancel()
-        await self._cards.settle()
+        await self.presenter.close()
         await self.delivery.close()
         await self._end_sessions()
         await super().close()
@@ -201,407 +173,6 @@ class Dailies(commands.Bot):
                     await asyncio.wait_for(thread.ws.close(code=1000), SESSION_ENDS)
                 thread.stop()
                 await asyncio.to_thread(thread.join, timeout=SESSION_ENDS)
-
-    # Answering.
-
-    async def answer(
-        self,
-        interaction: "Interaction",
-        order: Coroutine[None, None, tuple[Job, bool]],
-        *,
-        long: asyncio.Event | None = None,
-    ) -> None:
-        """Take *order* and answer with its card, in a thread of its own where there can be one.
-
-        Discord waits 3 seconds: an order that takes longer than one, or that has set *long*, is
-        answered "thinking…" first. Whatever becomes of that answer, of this call and of the
-        card, an order that has begun is seen to its end.
-        """
-        ordering = self._kept(order)
-        await asyncio.shield(self._kept(self._answer(interaction, ordering, long)))
-
-    def _kept(self, work: Coroutine[None, None, _T]) -> asyncio.Task[_T]:
-        """*work* as a task that goes on when nobody waits for it any more."""
-        task = asyncio.ensure_future(work)
-        self._answering.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._answering.discard(task)
-        if not task.cancelled():
-            task.exception()  # whoever waits for it hears of it; perhaps nobody does any more
-
-    async def _answer(
-        self,
-        interaction: "Interaction",
-        ordering: asyncio.Task[tuple[Job, bool]],
-        long: asyncio.Event | None,
-    ) -> None:
-        reachable = await self._acknowledge(interaction, ordering, long)
-        try:
-            job, _ = await ordering
-        except Exception as error:
-            if reachable:
-                raise
-            await self._apologise_elsewhere(interaction, error)
-            return
-        async with self._card_of(job):
-            # Somebody else may have seen to it: the same interaction, come twice.
-            current = await self._current(job)
-            if current.card_id is None:
-                await self._present(interaction, current)
-            elif reachable and interaction.response.type is _THINKING:
-                with suppress(Denied, Busy), translated():
-                    await interaction.delete_original_response()
-                    await interaction.followup.send(f"#{job.id} is ordered.", ephemeral=True)
-
-    async def _acknowledge(
-        self,
-        interaction: "Interaction",
-        ordering: asyncio.Task[tuple[Job, bool]],
-        long: asyncio.Event | None,
-    ) -> bool:
-        """Answer "thinking…" if *ordering* takes long. False where Discord did not take that."""
-        waiting: set[asyncio.Future[Any]] = {ordering}
-        if long is not None:
-            waiting.add(asyncio.ensure_future(long.wait()))
-        await asyncio.wait(waiting, timeout=ACKNOWLEDGE, return_when=asyncio.FIRST_COMPLETED)
-        for each in waiting - {ordering}:
-            each.cancel()
-        if ordering.done() or interaction.response.is_done():
-            return True
-        try:
-            async with asyncio.timeout(TOO_LATE):
-                await answering.acknowledge(interaction)
-        except (Denied, Busy, TimeoutError) as error:
-            log.info("An order goes on though it could not be answered: %s", error)
-            return False
-        return True
-
-    async def _apologise_elsewhere(self, interaction: "Interaction", error: Exception) -> None:
-        """Say what went wrong, once, where the interaction itself may take no answer."""
-        sentence = elide(explain(error), 1900)
-        try:
-            # Where only the reply to "thinking…" was lost, that stands, and can be followed up.
-            with translated():
-                await interaction.delete_original_response()
-                await interaction.followup.send(sentence, ephemeral=True, allowed_mentions=SILENT)
-        except (Denied, Busy):
-            text = f"Your order in <#{interaction.channel_id}>: {sentence}"
-            try:
-                with translated():
-                    await interaction.user.send(text, allowed_mentions=SILENT)
-            except (Denied, Busy) as trouble:
-                log.warning("Could not say “%s”: %s", sentence, trouble.raw or trouble)
-
-    async def present(self, job: Job, channel_id: int, *, beside: int, again: bool) -> None:
-        """Show a job that no interaction asked for, by a message of our own beside another one.
-
-        With *again*, an earlier try may have posted it: look first. Whatever becomes of the
-        card, the job goes on.
-        """
-        async with self._card_of(job):
-            current = await self._current(job)
-            if current.card_id is None:
-                await self._post_card(current, channel_id, beside=beside, again=again)
-
-    def ensure_card(self, job: Job) -> None:
-        """See `Presenter.ensure_card`."""
-        again_at, _ = self._no_card.get(job.id, (0.0, 0.0))
-        if job.card_id is None and job.id not in self._giving and self.clock() >= again_at:
-            self._kept(self._give_card(job))
-
-    async def _give_card(self, job: Job) -> None:
-        try:
-            async with self._card_of(job):
-                current = await self._current(job)
-                if current.card_id is not None:
-                    self._no_card.pop(job.id, None)
-                elif current.state in ENDED:
-                    await self._end_card(current)
-                else:
-                    log.info("Job %s has no card; it gets one", job.id)
-                    await self._post_card(current, job.channel_id, again=True, ping=True)
-        except Exception:  # a boundary: nobody waits for this
-            log.exception("Job %s could not be given a card", job.id)
-
-    async def _end_card(self, job: Job) -> None:
-        """Bring a card that was posted, and never noted, to how *job* ended; post no new one."""
-        place = self.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
-        card = await self.delivery.found(place, job, is_card(job))
-        if (waiting := self._waiting.pop(job.id, None)) is not None:
-            await answering.clear(waiting, but=card.id if card else None)
-        if card is None:
-            self._no_card[job.id] = math.inf, 0.0  # its end was posted; nothing is missing
-            return
-        placed = await self.studio.placed(
-            job, card_channel_id=job.channel_id, card_id=card.id, thread_id=None
-        )
-        self._no_card.pop(job.id, None)
-        self._cards.show(placed, self.studio.glimpse(placed))
-
-    @asynccontextmanager
-    async def _card_of(self, job: Job) -> AsyncGenerator[None]:
-        """The right to give *job* its card: whoever has it looks first whether there is one.
-
-        What goes wrong with it is not the order's: that was taken, and goes on.
-        """
-        async with self._giving.setdefault(job.id, asyncio.Lock()):
-            try:
-                yield
-            except (Denied, Busy, DiskTrouble) as error:
-                _, wait = self._no_card.get(job.id, (0.0, CARD_AGAIN / 2))
-                self._no_card[job.id] = self.clock() + 2 * wait, min(2 * wait, 1800.0)
-                log.warning("No card for job %s: %s", job.id, error)
-                self.events.card_failed.emit(job)
-
-    async def _current(self, job: Job) -> Job:
-        return await self.studio.store.jobs.get(job.id) or job
-
-    async def _post_card(
-        self,
-        job: Job,
-        channel_id: int,
-        *,
-        again: bool,
-        beside: int | None = None,
-        ping: bool = False,
-    ) -> None:
-        """Post the card with the bot's own token; with *ping*, its requester is notified."""
-        place = self.get_partial_messageable(channel_id, guild_id=job.guild_id)
-        card = await self.delivery.found(place, job, is_card(job)) if again else None
-        if card is None:
-            await self.pacer.wait(urgent=True)
-            view = await self._view(job, self.studio.glimpse(job))
-            extra: dict[str, Any] = {"silent": True, "allowed_mentions": SILENT}
-            if beside is not None:
-                extra["reference"] = discord.MessageReference(
-                    message_id=beside, channel_id=channel_id, fail_if_not_exists=False
-                )
-                extra["mention_author"] = False
-            if ping:  # it names whom it is for, who may have read of no answer to their order
-                extra = {
-                    "allowed_mentions": discord.AllowedMentions(
-                        everyone=False, roles=False, users=[discord.Object(job.user_id)]
-                    )
-                }
-            try:
-                with translated():
-                    card = await place.send(view=view, nonce=nonce(job.id, "card"), **extra)
-            except Rejected as error:
-                log.info("The card of job %s is not taken as it was: %s", job.id, error.raw)
-                view = await self._view(_wordless(job), self.studio.glimpse(job))
-                with translated():
-                    card = await place.send(view=view, nonce=nonce(job.id, "plain"), **extra)
-        with translated():
-            channel = self.get_channel(channel_id) or await self.fetch_channel(channel_id)
-        await self._placed(job, channel, card.id)
-
-    async def _placed(self, job: Job, channel: object, card_id: int) -> None:
-        """Note where *job*'s card stands, and the thread that is started from it."""
-        channel_id = getattr(channel, "id", job.channel_id)
-        thread_id = None
-        if isinstance(channel, discord.Thread):
-            thread_id = channel.id
-        elif isinstance(channel, discord.TextChannel):
-            thread_id = await self._start_thread(channel, card_id, job)
-        placed = await self.studio.placed(
-            job, card_channel_id=channel_id, card_id=card_id, thread_id=thread_id
-        )
-        self._no_card.pop(job.id, None)
-        if (waiting := self._waiting.pop(job.id, None)) is not None:
-            await answering.clear(waiting, but=card_id)
-        self.events.card_placed.emit(placed)
-        if placed.rev != job.rev:  # it moved while its card was written
-            self._cards.show(placed, self.studio.glimpse(placed))
-
-    async def _present(self, interaction: "Interaction", job: Job) -> None:
-        """Answer with the card; where that cannot be, post it with the bot's own token."""
-        try:
-            async with asyncio.timeout(TOO_LATE):
-                card_id = await self._shown(interaction, job)
-        except (Denied, Busy, TimeoutError) as error:
-            log.info("An order could not be answered with its card: %s", error)
-            if interaction.extras.get(answering.WAITS):
-                self._waiting[job.id] = interaction
-            await self._post_card(job, job.channel_id, again=True, ping=True)
-            return
-        self._tokens[job.id] = self.clock(), interaction
-        await self._placed(job, interaction.channel, card_id)
-
-    async def _shown(self, interaction: "Interaction", job: Job) -> int:
-        glimpse = self.studio.glimpse(job)
-        try:
-            return await answering.show(interaction, await self._view(job, glimpse))
-        except Rejected as error:
-            log.info("The card of job %s is not taken as it was: %s", job.id, error.raw)
-            return await answering.show(interaction, await self._view(_wordless(job), glimpse))
-
-    async def _start_thread(
-        self, channel: discord.TextChannel, card_id: int, job: Job
-    ) -> int | None:
-        """A thread started from the card; a second try is harmless, its id is the card's."""
-        card = channel.get_partial_message(card_id)
-        for last in (False, True):
-            try:
-                with translated():
-                    await card.create_thread(name=thread_name(job), auto_archive_duration=1440)
-            except AlreadyDone:
-                break
-            except (Denied, Busy) as error:
-                if isinstance(error, Lost) and not last:
-                    continue  # it may have begun: the second try tells
-                log.warning("No thread for job %s: %s", job.id, error.raw)
-                return None
-            else:
-                break
-        return card_id
-
-    # The worker's screen.
-
-    def _job_changed(self, job: Job, glimpse: Progress) -> None:
-        """Make the card say where the job stands, soon."""
-        if job.state in ENDED:
-            self._no_card.pop(job.id, None)
-        if job.card_id is not None:
-            self._cards.show(job, glimpse)
-
-    async def deliver(self, job: Job, clip: Path, *, again: bool) -> int:
-        """See `Presenter.deliver`."""
-        return await self.delivery.clip(job, clip, again=again)
-
-    async def tell(self, job: Job, *, again: bool) -> int:
-        """See `Presenter.tell`."""
-        return await self.delivery.notice(job, again=again)
-
-    async def link(self, job: Job, given: Input) -> str:
-        """A public https link to an input, good for a day: it is posted where the job lives.
-
-        There everybody sees what was used, too. Raises `Busy` while Discord is in trouble, and
-        `Refusal` where nothing can be posted.
-        """
-        await self.wait_until_ready()
-        file = self._data / given.file
-        name = f"dailies-{job.id}-input-{file.stem[:12]}{file.suffix}"
-        place = self.get_partial_messageable(job.thread_id or job.channel_id, guild_id=job.guild_id)
-        try:
-            # What was posted before is read again: its link is a fresh one then.
-            message = await self.delivery.found(place, job, has_file(name), since=job.created_at)
-            if message is None:
-                message = await self.delivery.sender.send(
-                    place,
-                    f"-# What #{job.id} starts from",
-                    nonce(job.id, name),
-                    files=lambda: [discord.File(file, name)],
-                    silent=True,
-                )
-        except Denied as error:
-            raise Refusal("The input cannot be posted there, so no provider can get it.") from error
-        return message.attachments[0].url
-
-    async def _edit(self, job: Job, glimpse: Progress) -> None:
-        """Write the card; once its clip is posted, with the poster, if that can be had."""
-        poster = await self._poster(job, glimpse)
-        if poster is not None and await self._written(job, glimpse, poster):
-            return
-        await self._written(job, glimpse, None)
-
-    async def _poster(self, job: Job, glimpse: Progress) -> Path | None:
-        """The picture of a finished clip that was not taken down.
-
-        One that is not ready yet does not keep the card back: it follows.
-        """
-        if job.state is not State.DONE or job.file is None:
-            return None
-        take = await self.studio.store.takes.get(job.id, guild_id=job.guild_id)
-        if take is None or take.hidden_by is not None:
-            return None
-        posters = self.delivery.posters
-        making = posters.begin(job)
-        poster = await posters.soon(job, within=POSTER_WAIT)
-        if not making.done():
-            task = asyncio.create_task(self._follow(making, job, glimpse), name=f"late {job.id}")
-            self._late.add(task)
-            task.add_done_callback(self._late.discard)
-        return poster
-
-    async def _follow(self, making: asyncio.Task[Path | None], job: Job, glimpse: Progress) -> None:
-        await asyncio.wait({making})
-        if not making.cancelled() and making.result() is not None:
-            self._cards.show(job, glimpse)
-
-    async def _written(self, job: Job, glimpse: Progress, poster: Path | None) -> bool:
-        """Write the card, through its interaction's token while that lives, else with our own.
-
-        False where it may be written without its *poster*. Raises `Busy`.
-        """
-        view = await self._view(job, glimpse, poster=poster is not None)
-
-        def carried() -> dict[str, Any]:
-            """The files that the card has from now on, where that may have changed."""
-            if job.state is not State.DONE:
-                return {}
-            name, alt = poster_name(job), alt_text(job)
-            files = [discord.File(poster, name, description=alt)] if poster is not None else []
-            return {"attachments": files}
-
-        interaction = self._token(job)
-        if interaction is not None:
-            try:
-                with translated():
-                    await interaction.edit_original_response(
-                        view=view, allowed_mentions=SILENT, **carried()
-                    )
-            except (Denied, Busy) as error:
-                self._tokens.pop(job.id, None)
-                log.info("The token of job %s is of no more use: %s", job.id, error.raw)
-            else:
-                if job.state in ENDED:
-                    self._tokens.pop(job.id, None)
-                return True
-        if job.card_channel_id is None or job.card_id is None:
-            return True
-        await self.pacer.wait(urgent=job.state in ENDED)
-        channel = self.get_partial_messageable(job.card_channel_id)
-        try:
-            with translated():
-                await channel.get_partial_message(job.card_id).edit(
-                    view=view, allowed_mentions=SILENT, **carried()
-                )
-        except Denied as error:  # deleted, archived, or out of reach
-            log.info("The card of job %s cannot be edited: %s", job.id, error.raw)
-            if isinstance(error, Rejected) and poster is None and _wordless(job) != job:
-                return await self._written(_wordless(job), glimpse, None)
-            return isinstance(error, Gone)
-        return True
-
-    def _token(self, job: Job) -> discord.Interaction[Any] | None:
-        at, interaction = self._tokens.get(job.id, (0.0, None))
-        if interaction is not None and self.clock() - at > TOKEN_LASTS:
-            self._tokens.pop(job.id, None)
-            return None
-        return interaction
-
-    async def _view(
-        self, job: Job, glimpse: Progress, *, poster: bool = False
-    ) -> discord.ui.LayoutView:
-        provider = self.studio.providers.get(job.provider)
-        return card_views.card(
-            job,
-            glimpse,
-            title=provider.title if provider else job.provider,
-            bill=await self.studio.store.policy.bill(job.id),
-            usd_per_credit=self.usd_per_credit,
-            cancels=provider.cancels if provider else False,
-            poster=poster,
-            origin=board.lineage(job, await self._parent(job), linked=True),
-        )
-
-    async def _parent(self, job: Job) -> Take | None:
-        if job.brief.parent is None:
-            return None
-        return await self.studio.store.takes.get(job.brief.parent, guild_id=job.guild_id)
 
     # Commands.
 
@@ -625,11 +196,6 @@ class Dailies(commands.Bot):
 
 
 Interaction = discord.Interaction[Dailies]
-
-
-def _wordless(job: Job) -> Job:
-    """*job* without any words but ours, where Discord does not take those that others wrote."""
-    return replace(job, brief=job.brief.but(prompt=""), error=None, note=None)
 
 
 def identify_pause(recent: int) -> float:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from discord import ui
 
 from bot.chat import answering
-from bot.chat.bot import TOKEN_LASTS, Dailies, Interaction
+from bot.chat.bot import Dailies, Interaction
 from bot.chat.buttons import button
 from bot.chat.mentions import SILENT
+from bot.chat.presenter import TOKEN_LASTS
 from bot.chat.requester import moderating
 from bot.chat.trouble import translated
 from bot.errors import Busy, Refusal

@@ -80,7 +80,7 @@ async def order(
             consent=consent,
         )
 
-    await bot.answer(interaction, ordering())
+    await bot.presenter.answer(interaction, ordering())
 
 
 async def said_of(job: Job, bot: Dailies) -> str:

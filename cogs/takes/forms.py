@@ -217,7 +217,7 @@ async def _begin(
         sources={field: Source(url=given.get("link", "").strip())},
         before_long=long.set,
     )
-    await interaction.client.answer(interaction, order, long=long)
+    await interaction.client.presenter.answer(interaction, order, long=long)
 
 
 async def _soon(work: Coroutine[Any, Any, _T], until: float) -> _T | None:

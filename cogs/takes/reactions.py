@@ -219,7 +219,9 @@ class Reactions(commands.Cog):
             consent=Consent.beside(target.price, doubt=target.unsure),
         )
         if created or ordered.card_id is None:
-            await bot.present(ordered, given.channel_id, beside=target.beside, again=not created)
+            await bot.presenter.present(
+                ordered, given.channel_id, beside=target.beside, again=not created
+            )
 
     def _look_before(self, given: Given) -> None:
         """Refuse where a card or clip could not be posted, before anything is ordered."""

@@ -298,7 +298,7 @@ class Making(commands.Cog):
             sources={name: given for name, given in (sources or {}).items() if given is not None},
             before_long=long.set,
         )
-        await interaction.client.answer(interaction, order, long=long)
+        await interaction.client.presenter.answer(interaction, order, long=long)
 
     async def _change(
         self,
