@@ -9,7 +9,8 @@ from typing import Any
 
 from bot.errors import Unclear
 
-from ._http import Edge, Reply, text
+from ._http import Edge
+from ._vocabulary import Reply, text
 
 __all__ = ["answered", "explain", "form", "taken"]
 

@@ -25,24 +25,13 @@ from bot.words.text import typed
 from storage import Brief, Lora, Mode
 
 from ._envelope import answered, explain, form, taken
-from ._http import (
-    CONTENT,
-    CREDIT,
-    DOWN,
-    INPUT,
-    REFUSED,
-    TIMEOUT,
-    Edge,
-    Vocabulary,
-    base_url,
-    remote_id,
-    text,
-)
+from ._http import Edge, base_url
 from ._overrides import overridden
 from ._patience import Patience
 from ._pressure import Pressure
 from ._results import bring_home
 from ._settings import RETRY_SUBMIT, SETTINGS, read
+from ._vocabulary import CONTENT, CREDIT, DOWN, INPUT, REFUSED, TIMEOUT, Vocabulary, remote_id, text
 from ._words import Stages, word
 
 DOCUMENT = "https://apixo.ai/docs/models/video/ltx-2-19b"

@@ -20,12 +20,13 @@ from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
 from storage import Brief, Mode
 
 from ._envelope import answered, explain, form, taken
-from ._http import CONTENT, CREDIT, INPUT, Edge, Vocabulary, base_url, remote_id, text
+from ._http import Edge, base_url
 from ._overrides import overridden
 from ._patience import Patience
 from ._pressure import Pressure
 from ._results import bring_home
 from ._settings import RETRY_SUBMIT, SETTINGS, read
+from ._vocabulary import CONTENT, CREDIT, INPUT, Vocabulary, remote_id, text
 from ._words import Stages, word
 
 DOCUMENT = "https://ltx-2api.com/docs"

@@ -24,12 +24,13 @@ from bot.files.fetch import Fetcher
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
 from storage import Brief, Mode
 
-from ._http import CONTENT, CREDIT, INPUT, Edge, Reply, Vocabulary, base_url, remote_id, text
+from ._http import Edge, base_url
 from ._overrides import overridden
 from ._patience import Patience
 from ._pressure import Pressure
 from ._results import bring_home
 from ._settings import RETRY_SUBMIT, SETTINGS, read
+from ._vocabulary import CONTENT, CREDIT, INPUT, Reply, Vocabulary, remote_id, text
 from ._words import Stages, word
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from tests.rig.taking import answered, clip_of, done, first_clip
 
 ROOT = Path(__file__).parents[2]
 PEOPLE = 8
-#: What opens a form, shows what is at hand, or is answered by `ChatPresenter.answer` within a second.
+#: What opens a form, shows what is at hand, or answers by `ChatPresenter.answer` within a second.
 AT_ONCE = {
     *("take-retake", "take-extend", "take-compare", "take-variation", "take-hdr"),
     *("less", "all", "models", "cancel", "forget"),

@@ -14,17 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import Busy, Failure, Refusal, Unclear
-from bot.providers._http import (
-    CONTENT,
-    DOWN,
-    Edge,
-    Vocabulary,
-    _parsed,
-    base_url,
-    remote_id,
-    text,
-)
+from bot.providers._http import Edge, _parsed, base_url
 from bot.providers._pressure import Pressure
+from bot.providers._vocabulary import CONTENT, DOWN, Vocabulary, remote_id, text
 from bot.settings import BadSetting
 
 KEY = "k3y-that-nobody-may-see"

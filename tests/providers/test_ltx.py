@@ -16,7 +16,7 @@ from bot.catalog.model import Unfit
 from bot.catalog.price import billed_seconds, usd
 from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.providers import Connection, Order, Stage
-from bot.providers._http import Reply
+from bot.providers._vocabulary import Reply
 from bot.providers.ltx import ENDPOINTS, Ltx, connect, models, report, request
 from bot.settings import BadSetting
 from playground.providers._server import Answer, Undocumented, Wish, conform
