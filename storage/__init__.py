@@ -3,7 +3,31 @@
 from .accounting import Incident
 from .brief import Brief, Input, Lora, Mode, Plan, Relation
 from .files import Copy, Files, Holder
-from .job import ENDED, MOVES, IllegalMove, Job, Lane, Stale, State
+from .job import (
+    AT_WORK,
+    AWAITED,
+    CANCELLABLE,
+    COURSE,
+    DOWNLOADS,
+    ENDED,
+    FINISHED,
+    FOR_MODERATORS,
+    IN_SLOT,
+    LIVE,
+    MADE,
+    MOVES,
+    OWED,
+    PARKED,
+    POSTED,
+    UNANSWERED,
+    UNMADE,
+    UNRENDERED,
+    IllegalMove,
+    Job,
+    Lane,
+    Stale,
+    State,
+)
 from .jobs import Due, Event, Jobs
 from .ledger import Bill
 from .looking import NotThere, look_into
@@ -30,9 +54,25 @@ from .terms import Terms
 from .writer import DiskTrouble
 
 __all__ = [
+    "AT_WORK",
+    "AWAITED",
+    "CANCELLABLE",
+    "COURSE",
+    "DOWNLOADS",
     "ENDED",
+    "FINISHED",
+    "FOR_MODERATORS",
+    "IN_SLOT",
+    "LIVE",
+    "MADE",
     "MOVES",
     "NO_LIMIT",
+    "OWED",
+    "PARKED",
+    "POSTED",
+    "UNANSWERED",
+    "UNMADE",
+    "UNRENDERED",
     "Admitted",
     "Bill",
     "Block",

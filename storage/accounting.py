@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from . import ledger
-from .job import LIVE, Job
+from .job import LIVE, MADE, Job, sql_list
 from .jobs import get
 from .writer import Writer
 
@@ -146,12 +146,12 @@ def needed_files(db: sqlite3.Connection) -> list[tuple[int, str]]:
     rows = db.execute(
         f"""
         SELECT id, file FROM job LEFT JOIN take ON take.job_id = job.id
-        WHERE state IN ('delivering', 'done', 'undelivered') AND file IS NOT NULL
+        WHERE state IN {sql_list(MADE)} AND file IS NOT NULL
         AND take.dropped IS NULL
         UNION
         SELECT job.id, needed.file FROM job JOIN needed ON needed.job_id = job.id
-        WHERE state IN {LIVE} AND needed.file GLOB 'inputs/*'
+        WHERE state IN {sql_list(LIVE)} AND needed.file GLOB 'inputs/*'
         ORDER BY 1, 2
-        """  # noqa: S608  # the constant above
+        """  # noqa: S608  # fixed texts
     )
     return [(number, file) for number, file in rows]

@@ -4,9 +4,19 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from .job import ENDED, MOVES
+from .job import (
+    ENDED,
+    LIVE,
+    MOVES,
+    PARKED,
+    REOPENABLE,
+    TAKEN,
+    UNANSWERED,
+    State,
+    sql_list,
+)
 
-_ENDED = f"({', '.join(repr(str(state)) for state in sorted(ENDED))})"
+_ENDED, _LIVE, _PARKED = sql_list(ENDED), sql_list(LIVE), sql_list(PARKED)
 _MOVES = ", ".join(
     f"('{before}', '{after}')" for before in MOVES for after in sorted(MOVES[before])
 )
@@ -22,15 +32,13 @@ class Seen:
 
 
 #: The jobs that moved, or whose money did, since the last look; and those under way.
-_LOOKED = """
+_LOOKED = f"""
     looked (id) AS (
         SELECT job_id FROM event WHERE seq > :event
         UNION SELECT job_id FROM txn WHERE id > :txn AND job_id IS NOT NULL
-        UNION SELECT id FROM job WHERE state IN (
-            'queued', 'submitting', 'unclear', 'rendering', 'fetching', 'delivering', 'review'
-        )
+        UNION SELECT id FROM job WHERE state IN {_LIVE}
     )
-"""
+"""  # noqa: S608  # fixed texts
 
 #: Rules that look at the live jobs and the balances only.
 _BALANCES = (
@@ -47,13 +55,12 @@ _BALANCES = (
     ),
     (
         "Account {} holds {} credits, but the jobs under way hold {}.",
-        """
+        f"""
         WITH due (name, amount) AS (
             SELECT 'held:' || txn.guild_id || ':' || person_id, sum(price)
             FROM txn JOIN job ON job.id = job_id
             WHERE kind = 'reserve' AND job_id IN (
-                SELECT id FROM job WHERE state IN ('queued', 'submitting', 'unclear', 'rendering',
-                                                   'fetching', 'delivering', 'review')
+                SELECT id FROM job WHERE state IN {_LIVE}
             ) AND NOT EXISTS (
                 SELECT 1 FROM txn AS settled WHERE settled.job_id = txn.job_id
                 AND settled.kind IN ('capture', 'release', 'close')
@@ -63,7 +70,7 @@ _BALANCES = (
             SELECT name, balance, 0 AS amount FROM account WHERE name GLOB 'held:*'
             UNION ALL SELECT name, 0, amount FROM due
         ) GROUP BY name HAVING sum(balance) <> sum(amount)
-        """,
+        """,  # noqa: S608  # fixed texts
     ),
     (
         "Grant {} has {} credits left of {}.",
@@ -84,7 +91,7 @@ _JOBS = (
         WHERE state IN {_ENDED} AND NOT EXISTS (
             SELECT 1 FROM txn WHERE job_id = job.id AND kind IN ('capture', 'release', 'close')
         )
-        """,  # noqa: S608  # the constant above
+        """,  # noqa: S608  # fixed texts
     ),
     (
         "Job #{} is under way ({}) although its money was settled.",
@@ -95,9 +102,9 @@ _JOBS = (
         JOIN txn ON job_id = job.id AND kind IN ('capture', 'release', 'close')
         WHERE state NOT IN {_ENDED} AND NOT EXISTS (
             SELECT 1 FROM event
-            WHERE event.job_id = job.id AND to_state IN ('undelivered', 'expired')
+            WHERE event.job_id = job.id AND to_state IN {sql_list(REOPENABLE)}
         )
-        """,  # noqa: S608  # the constant above
+        """,  # noqa: S608  # fixed texts
     ),
     (
         "Job #{} was settled without having been reserved.",
@@ -166,27 +173,27 @@ _JOBS = (
         f"""
         SELECT job_id, from_state, to_state FROM looked CROSS JOIN event ON job_id = looked.id
         WHERE from_state IS NOT NULL AND (from_state, to_state) NOT IN (VALUES {_MOVES})
-        """,  # noqa: S608  # the constant above
+        """,  # noqa: S608  # fixed texts
     ),
     (
         "Job #{} was taken {} times by providers, and people asked for {} tries.",
-        """
+        f"""
         SELECT job_id, sum(taken) AS times, 1 + sum(retried) AS asked FROM (
             SELECT job_id,
-                   from_state IN ('submitting', 'unclear')
-                   AND to_state IN ('rendering', 'fetching') AS taken,
-                   from_state IN ('unclear', 'review') AND to_state = 'queued' AS retried
+                   from_state IN {sql_list(UNANSWERED)}
+                   AND to_state IN {sql_list(TAKEN)} AS taken,
+                   from_state IN {_PARKED} AND to_state = '{State.QUEUED}' AS retried
             FROM looked CROSS JOIN event ON job_id = looked.id
         ) GROUP BY job_id HAVING times > asked
-        """,
+        """,  # noqa: S608  # fixed texts
     ),
     (
         "Job #{} is done, but no message carries its clip.",
         # Whoever asked to be forgotten (user 0) has no messages any more.
-        """
+        f"""
         SELECT job.id FROM looked CROSS JOIN job USING (id)
-        WHERE state = 'done' AND result_id IS NULL AND user_id <> 0
-        """,
+        WHERE state = '{State.DONE}' AND result_id IS NULL AND user_id <> 0
+        """,  # noqa: S608  # a fixed text
     ),
 )
 

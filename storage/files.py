@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .job import LIVE
+from .job import LIVE, MADE, sql_list
 from .writer import Writer
 
-_MADE = "('delivering', 'done', 'undelivered')"
+_LIVE, _MADE = sql_list(LIVE), sql_list(MADE)
 #: What the bucket is to have: a take's own clip and its inputs. Another take's clip that it began
 #: with is that one's to keep, or to have deleted.
 _WANTED = f"""
@@ -195,9 +195,9 @@ def holders(db: sqlite3.Connection, ids: str) -> dict[int, tuple[Holder, str | N
     rows = db.execute(
         f"""
         SELECT id, file, CASE
-            WHEN state IN {LIVE} OR due_at IS NOT NULL OR EXISTS (
+            WHEN state IN {_LIVE} OR due_at IS NOT NULL OR EXISTS (
                 SELECT 1 FROM needed JOIN job AS child ON child.id = needed.job_id
-                WHERE child.state IN {LIVE} AND needed.file IN (
+                WHERE child.state IN {_LIVE} AND needed.file IN (
                     'takes/' || job.id || '.mp4', 'takes/' || job.id || '.zip',
                     'takes/' || job.id || '.piece.mp4'
                 )
@@ -230,7 +230,7 @@ def needless(
             SELECT 1 FROM needed JOIN job ON job.id = needed.job_id
             LEFT JOIN take ON take.job_id = job.id
             WHERE needed.file = name.value AND (
-                job.state IN {LIVE}
+                job.state IN {_LIVE}
                 OR (job.state IN {_MADE} AND job.file IS NOT NULL AND take.dropped IS NULL)
                 OR (job.state NOT IN {_MADE} AND job.since >= :ended)
                 OR (job.state IN {_MADE} AND :bucket IS NOT NULL
@@ -298,7 +298,7 @@ def expire(
         f"""
         SELECT file, EXISTS (
             SELECT 1 FROM needed JOIN job ON job.id = needed.job_id
-            WHERE needed.file = copy.file AND (job.state IN {LIVE} OR ({_WANTED}))
+            WHERE needed.file = copy.file AND (job.state IN {_LIVE} OR ({_WANTED}))
         ) FROM copy WHERE file > :after ORDER BY file LIMIT :limit
         """,  # noqa: S608  # fixed texts
         {"since": since, "after": after, "limit": limit},
@@ -350,7 +350,7 @@ def still_named(db: sqlite3.Connection, file: str, *, live: bool) -> bool:
     row = db.execute(
         f"""
         SELECT 1 FROM needed JOIN job ON job.id = needed.job_id
-        WHERE needed.file = :file AND (NOT :live OR job.state IN {LIVE})
+        WHERE needed.file = :file AND (NOT :live OR job.state IN {_LIVE})
         UNION ALL SELECT 1 FROM refused, json_tree(wanted) AS named
         WHERE NOT :live AND named.key = 'file' AND named.value = :file LIMIT 1
         """,  # noqa: S608  # fixed texts

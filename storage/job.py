@@ -1,8 +1,9 @@
 """What a job is: its record, the states it passes through, and where each may lead."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Any, Self
+from enum import Enum, StrEnum, auto
+from typing import Any, Self, assert_never
 
 from .brief import Brief
 
@@ -34,19 +35,78 @@ class Lane(StrEnum):
     SLOW = "slow"  #: its person's quota is spent: it is free, and waits for all the others
 
 
-ENDED = frozenset(
-    {
-        State.DONE,
-        State.UNDELIVERED,
-        State.FAILED,
-        State.CANCELLED,
-        State.EXPIRED,
-        State.CLOSED,
-    }
-)
+class _Phase(Enum):
+    AT_WORK = auto()
+    PARKED = auto()
+    FINISHED = auto()
+    UNMADE = auto()
 
-#: The states of jobs under way, as a list in SQL.
-LIVE = f"({', '.join(repr(str(each)) for each in State if each not in ENDED)})"
+
+def _phase(state: State) -> _Phase:
+    match state:
+        case State.QUEUED | State.SUBMITTING | State.RENDERING | State.FETCHING | State.DELIVERING:
+            return _Phase.AT_WORK
+        case State.UNCLEAR | State.REVIEW:
+            return _Phase.PARKED
+        case State.DONE | State.UNDELIVERED:
+            return _Phase.FINISHED
+        case State.FAILED | State.CANCELLED | State.EXPIRED | State.CLOSED:
+            return _Phase.UNMADE
+        case _:
+            assert_never(state)
+
+
+# Each state is in one of the first four sets; all the others are made of them, or of few states.
+# A set of states stands nowhere else, in Python or SQL: a new state is decided here.
+
+#: Under way, with nobody needed.
+AT_WORK = frozenset(each for each in State if _phase(each) is _Phase.AT_WORK)
+#: Under way, and a moderator decides how it goes on.
+PARKED = frozenset(each for each in State if _phase(each) is _Phase.PARKED)
+#: Ended with a clip.
+FINISHED = frozenset(each for each in State if _phase(each) is _Phase.FINISHED)
+#: Ended without a clip.
+UNMADE = frozenset(each for each in State if _phase(each) is _Phase.UNMADE)
+
+LIVE = AT_WORK | PARKED
+ENDED = FINISHED | UNMADE
+#: The clip is on our disk, or was.
+MADE = FINISHED | {State.DELIVERING}
+#: Made, or under way.
+STANDING = LIVE | FINISHED
+
+#: Nothing of the clip is with us yet, and nobody needs to decide.
+UNRENDERED = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
+#: Holds one of its provider's slots.
+IN_SLOT = frozenset({State.SUBMITTING, State.RENDERING})
+#: It was sent, or is being sent, and the provider's answer is not known.
+UNANSWERED = frozenset({State.SUBMITTING, State.UNCLEAR})
+#: The provider has accepted it.
+TAKEN = frozenset({State.RENDERING, State.FETCHING})
+#: The provider has accepted it and may yet finish it.
+AWAITED = frozenset({State.RENDERING, State.EXPIRED})
+#: The token of its attempt may come back in a callback.
+TOKEN_KNOWN = UNANSWERED | AWAITED
+#: Its step downloads the clip, or would once the provider has it.
+DOWNLOADS = frozenset({State.FETCHING, State.EXPIRED})
+#: Its step posts a message.
+POSTED = PARKED | UNMADE | {State.DELIVERING}
+#: A post that failed may be owed.
+OWED = POSTED | {State.UNDELIVERED}
+#: Moderators are told of it and can do something about it.
+FOR_MODERATORS = PARKED | {State.UNDELIVERED}
+
+#: The states of `AT_WORK`, the later the nearer to the end.
+COURSE = tuple(each for each in State if each in AT_WORK)
+
+
+def sql_list(states: Collection[State]) -> str:
+    """*states* as a list in SQL, such as `('done', 'undelivered')`.
+
+    Always in the order of `State`: a partial index serves only the list that it was made with.
+    """
+    return "(" + ", ".join(f"'{each}'" for each in State if each in states) + ")"
+
 
 MOVES: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset(
@@ -89,6 +149,11 @@ MOVES: dict[State, frozenset[State]] = {
     State.EXPIRED: frozenset({State.FETCHING}),  # its provider finished it after all
     **{state: frozenset[State]() for state in ENDED - {State.UNDELIVERED, State.EXPIRED}},
 }
+
+#: Ended, and may be taken up again.
+REOPENABLE = frozenset(each for each in ENDED if MOVES[each])
+#: At work, and may be cancelled as it stands.
+CANCELLABLE = frozenset(each for each in AT_WORK if State.CANCELLED in MOVES[each])
 
 
 class IllegalMove(Exception):

@@ -8,7 +8,19 @@ from typing import Any
 
 from . import ledger
 from .brief import Brief
-from .job import ENDED, LIVE, MOVES, IllegalMove, Job, Lane, Stale, State
+from .job import (
+    ENDED,
+    LIVE,
+    MADE,
+    MOVES,
+    TOKEN_KNOWN,
+    IllegalMove,
+    Job,
+    Lane,
+    Stale,
+    State,
+    sql_list,
+)
 from .writer import Writer
 
 RECENT = 1000  #: jobs among which one that ended without a card is looked for
@@ -162,13 +174,13 @@ class Jobs:
                 f"""
                 SELECT * FROM (
                     SELECT * FROM job INDEXED BY job_by_state
-                    WHERE state IN {LIVE} AND card_id IS NULL AND created_at < :before
+                    WHERE state IN {sql_list(LIVE)} AND card_id IS NULL AND created_at < :before
                     UNION ALL
                     SELECT * FROM job
-                    WHERE id > (SELECT max(id) FROM job) - :recent AND state NOT IN {LIVE}
+                    WHERE id > (SELECT max(id) FROM job) - :recent AND state NOT IN {sql_list(LIVE)}
                     AND card_id IS NULL AND created_at > :after AND created_at < :before
                 )
-                ORDER BY state IN {LIVE} DESC, id LIMIT :limit
+                ORDER BY state IN {sql_list(LIVE)} DESC, id LIMIT :limit
                 """,  # noqa: S608  # a fixed text
                 after=after,
                 before=before,
@@ -186,10 +198,7 @@ class Jobs:
         return await self._writer.read(
             lambda db: _one(
                 db,
-                """
-                SELECT * FROM job WHERE token = :token
-                AND state IN ('submitting', 'unclear', 'rendering', 'expired')
-                """,
+                f"SELECT * FROM job WHERE token = :token AND state IN {sql_list(TOKEN_KNOWN)}",  # noqa: S608
                 token=token,
             )
         )
@@ -231,8 +240,9 @@ class Jobs:
         return await self._writer.read(
             lambda db: _many(
                 db,
-                "SELECT * FROM job WHERE provider = :provider AND state = 'queued' ORDER BY id",
+                "SELECT * FROM job WHERE provider = :provider AND state = :state ORDER BY id",
                 provider=provider,
+                state=State.QUEUED,
             )
         )
 
@@ -327,12 +337,12 @@ def reassign(db: sqlite3.Connection, job: Job) -> Job:
     """See `Jobs.reassign`."""
     saved = _one(
         db,
-        """
+        f"""
         UPDATE job SET provider = :provider, model = :model, brief = :brief, note = :note,
             due_at = :due_at, tries = :tries, rev = rev + 1
-        WHERE id = :id AND rev = :rev AND state = 'queued'
+        WHERE id = :id AND rev = :rev AND state = '{State.QUEUED}'
         RETURNING *
-        """,
+        """,  # noqa: S608  # a fixed text
         **_columns(job),
     )
     if saved is None:
@@ -440,10 +450,10 @@ def live(db: sqlite3.Connection, *, upto: float | None = None) -> list[Due]:
 def late(db: sqlite3.Connection, since: float) -> list[Due]:
     """See `Jobs.late`."""
     rows = db.execute(
-        """
+        f"""
         SELECT id, provider, since FROM job INDEXED BY job_by_state
-        WHERE state = 'expired' AND remote_id IS NOT NULL AND since > ? AND user_id <> 0
-        """,
+        WHERE state = '{State.EXPIRED}' AND remote_id IS NOT NULL AND since > ? AND user_id <> 0
+        """,  # noqa: S608  # a fixed text
         (since,),
     )
     return [
@@ -455,7 +465,7 @@ def late(db: sqlite3.Connection, since: float) -> list[Due]:
 def ahead_of(db: sqlite3.Connection, job: Job) -> int:
     """See `Jobs.ahead_of`."""
     [count] = db.execute(
-        "SELECT count(*) FROM job WHERE provider = ? AND state = 'queued' AND id < ?",
+        f"SELECT count(*) FROM job WHERE provider = ? AND state = '{State.QUEUED}' AND id < ?",  # noqa: S608
         (job.provider, job.id),
     ).fetchone()
     return int(count)
@@ -466,12 +476,10 @@ def counts(db: sqlite3.Connection) -> dict[tuple[str, State], int]:
     return {
         (provider, State(state)): count
         for provider, state, count in db.execute(
-            """
-            SELECT provider, state, count(*) FROM job
-            WHERE state IN ('queued', 'submitting', 'unclear', 'rendering', 'fetching',
-                            'delivering', 'review')
+            f"""
+            SELECT provider, state, count(*) FROM job WHERE state IN {sql_list(LIVE)}
             GROUP BY provider, state
-            """
+            """  # noqa: S608  # a fixed text
         )
     }
 
@@ -479,16 +487,16 @@ def counts(db: sqlite3.Connection) -> dict[tuple[str, State], int]:
 def durations(db: sqlite3.Connection, *, provider: str, model: str, limit: int) -> list[float]:
     """See `Jobs.durations`."""
     rows = db.execute(
-        """
+        f"""
         SELECT (
-            SELECT max(at) FROM event WHERE job_id = job.id AND to_state = 'fetching'
+            SELECT max(at) FROM event WHERE job_id = job.id AND to_state = '{State.FETCHING}'
         ) - (
-            SELECT max(at) FROM event WHERE job_id = job.id AND to_state = 'submitting'
+            SELECT max(at) FROM event WHERE job_id = job.id AND to_state = '{State.SUBMITTING}'
         )
         FROM job
-        WHERE provider = ? AND model = ? AND state IN ('delivering', 'done', 'undelivered')
+        WHERE provider = ? AND model = ? AND state IN {sql_list(MADE)}
         ORDER BY id DESC LIMIT ?
-        """,
+        """,  # noqa: S608  # fixed texts
         (provider, model, limit),
     )
     # A clock that was set back in between would make one negative.

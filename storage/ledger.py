@@ -4,9 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .job import ENDED, Job, State
-
-_PARKED = frozenset({State.UNCLEAR, State.REVIEW})  #: where a person decides
+from .job import ENDED, PARKED, Job, State
 
 # Each kind has an index of its own: asked for any kind at once, SQLite reads all of history.
 _OF_JOB = """
@@ -138,7 +136,7 @@ def settle(
     reserved = _reserved(db, job.id)
     if reserved is None:
         return
-    if before.state in _PARKED and job.state is State.QUEUED and before.charged != "no":
+    if before.state in PARKED and job.state is State.QUEUED and before.charged != "no":
         _suspend(db, reserved, before, at=at)
     billed = job.price if credits is None else credits
     if before.state is State.EXPIRED and job.state is State.FETCHING:

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from . import clock, jobs, ledger
 from .clock import Clock
-from .job import Job, Lane
+from .job import AT_WORK, Job, Lane, sql_list
 from .periods import Period, day_at, span, starts, zone_named
 from .rules import Defaults, Rule, Server, Whose, budget_of, providers_off, rules_for, server_of
 from .writer import Writer
@@ -491,8 +491,7 @@ def _running(db: sqlite3.Connection, guild_id: int, user_id: int | None, *, upto
     sql = "SELECT count(*) FROM (SELECT 1 FROM job WHERE guild_id = :guild"
     if user_id is not None:
         sql += " AND user_id = :user"
-    sql += " AND state IN ('queued', 'submitting', 'rendering', 'fetching', 'delivering')"
-    sql += " LIMIT :upto)"
+    sql += f" AND state IN {sql_list(AT_WORK)} LIMIT :upto)"
     [count] = db.execute(sql, {"guild": guild_id, "user": user_id, "upto": upto}).fetchone()
     return int(count)
 

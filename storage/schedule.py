@@ -12,9 +12,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
+from .job import State
+
 AT_ONCE = 0.0  #: a moment that has always passed
 
-_WATCH = """
+_WATCH = f"""
     PRAGMA temp_store = MEMORY;
     CREATE TEMP TABLE job_change (job_id INTEGER NOT NULL, rev INTEGER, due_at REAL);
     CREATE TEMP TRIGGER job_is_new AFTER INSERT ON main.job BEGIN
@@ -25,10 +27,10 @@ _WATCH = """
     END;
     -- What a job that waits may wait for, and no step writes.
     CREATE TEMP TRIGGER job_is_placed AFTER UPDATE OF lane, card_id ON main.job
-    WHEN new.state = 'queued' BEGIN
+    WHEN new.state = '{State.QUEUED}' BEGIN
         INSERT INTO job_change VALUES (new.id, NULL, new.due_at);
     END;
-"""
+"""  # noqa: S608  # a fixed text
 
 
 class Change(NamedTuple):

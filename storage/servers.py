@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from . import jobs, ledger
 from .brief import Brief
 from .clock import Clock, advance
-from .job import Job, Lane
+from .job import MADE, UNMADE, Job, Lane, State, sql_list
 from .moderation import By, record
 from .writer import Writer
 
@@ -326,7 +326,7 @@ def take_down(
 def set_lane(db: sqlite3.Connection, by: By, job_id: int, lane: Lane, *, now: float) -> Job | None:
     """See `Servers.set_lane`."""
     before = jobs.get(db, job_id, guild_id=by.guild_id)
-    if before is None or before.state != "queued":
+    if before is None or before.state is not State.QUEUED:
         return None
     db.execute("UPDATE job SET lane = ? WHERE id = ?", (lane, job_id))
     record(
@@ -346,7 +346,7 @@ def use(
 ) -> list[Use]:
     """See `Servers.use`."""
     rows = db.execute(
-        """
+        f"""
         WITH ordered (job_id, day, person_id) AS (
             SELECT job_id, day, person_id FROM txn
             WHERE kind = 'reserve' AND guild_id = :guild AND day >= :first AND day < :after
@@ -367,15 +367,15 @@ def use(
             FROM sides GROUP BY job_id
         )
         SELECT day, person.user_id, provider, model, count(*),
-               sum(state IN ('delivering', 'done', 'undelivered')),
-               sum(state IN ('failed', 'cancelled', 'expired', 'closed')),
+               sum(state IN {sql_list(MADE)}),
+               sum(state IN {sql_list(UNMADE)}),
                coalesce(sum(held), 0), coalesce(sum(spent), 0), coalesce(sum(house), 0),
                coalesce(sum(lost), 0), coalesce(sum(suspense), 0)
         FROM ordered JOIN job ON job.id = job_id JOIN person ON person.id = person_id
         LEFT JOIN moved USING (job_id)  -- a free clip moves nothing
         WHERE (:user IS NULL OR person.user_id = :user)
         GROUP BY day, person_id, provider, model ORDER BY day, person_id, provider, model
-        """,
+        """,  # noqa: S608  # fixed texts
         {
             "guild": guild_id,
             "first": first.isoformat(),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from .brief import Brief
-from .job import Job
+from .job import FINISHED, LIVE, MADE, Job, State, sql_list
 from .jobs import _job as load
 
 
@@ -81,11 +81,6 @@ class Preset:
     at: float
 
 
-MADE = "('delivering', 'done', 'undelivered')"
-STANDING = (  # made, or under way
-    "('delivering', 'done', 'undelivered',"
-    " 'queued', 'submitting', 'unclear', 'rendering', 'fetching', 'review')"
-)
 ALL = -1  #: a LIMIT that is none
 HIDDEN = "gone = 0 AND job_id IN (SELECT job_id FROM take WHERE hidden_by IS NOT NULL)"
 IN_THREAD = "job.thread_id = ?"
@@ -101,8 +96,8 @@ def tally(db: sqlite3.Connection, thread_id: int) -> Tally:
     """See `Takes.tally`."""
     counts = db.execute(
         f"""
-        SELECT count(*) AS jobs, coalesce(sum(state IN {MADE}), 0) AS made,
-            coalesce(sum(state IN {STANDING} AND state NOT IN {MADE}), 0) AS running
+        SELECT count(*) AS jobs, coalesce(sum(state IN {sql_list(MADE)}), 0) AS made,
+            coalesce(sum(state IN {sql_list(LIVE - MADE)}), 0) AS running
         FROM job WHERE thread_id = ?
         """,  # noqa: S608  # fixed texts
         (thread_id,),
@@ -177,22 +172,20 @@ _FAVOURED = """(
     EXISTS (SELECT 1 FROM favourite WHERE favourite.job_id = job.id)
     OR EXISTS (SELECT 1 FROM sign_off WHERE sign_off.job_id = job.id)
 )"""
-_DROPPABLE = """
-    +state IN ('done', 'undelivered') AND since < :before
-    AND (due_at IS NULL OR (:owed AND state = 'undelivered'))
+_DROPPABLE = f"""
+    +state IN {sql_list(FINISHED)} AND since < :before
+    AND (due_at IS NULL OR (:owed AND state = '{State.UNDELIVERED}'))
     AND take.dropped IS NULL AND file IS NOT NULL
     AND NOT EXISTS (
         SELECT 1 FROM job AS child
         WHERE json_extract(child.brief, '$.parent') IS NOT NULL
         AND json_extract(child.brief, '$.parent') = job.id
-        AND child.state IN ('queued', 'submitting', 'unclear', 'rendering', 'fetching',
-                            'delivering', 'review')
+        AND child.state IN {sql_list(LIVE)}
     )
     AND NOT EXISTS (
         SELECT 1 FROM needed JOIN job AS child ON child.id = needed.job_id
         WHERE needed.file = job.file AND child.id <> job.id
-        AND child.state IN ('queued', 'submitting', 'unclear', 'rendering', 'fetching',
-                            'delivering', 'review')
+        AND child.state IN {sql_list(LIVE)}
     )
     AND (
         :bucket IS NULL OR (
@@ -204,7 +197,7 @@ _DROPPABLE = """
             AND copy.at IS NOT NULL
         )
     )
-"""
+"""  # noqa: S608  # fixed texts
 
 
 def forget(db: sqlite3.Connection, user_id: int) -> None:

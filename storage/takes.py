@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from . import take as sql
 from .brief import Brief
-from .job import Job
+from .job import STANDING, Job, sql_list
 from .jobs import requested
 from .moderation import By, record
 from .take import Post, Preset, Reaction, Take, Tally, Thread, forget
@@ -41,7 +41,11 @@ class Takes:
 
         *standing* leaves out those that came to nothing.
         """
-        where = f"job.thread_id = ? AND job.state IN {sql.STANDING}" if standing else sql.IN_THREAD
+        where = (
+            f"job.thread_id = ? AND job.state IN {sql_list(STANDING)}"
+            if standing
+            else sql.IN_THREAD
+        )
         return await self._writer.read(
             lambda db: sql.takes(db, where, (thread_id,), limit=limit, skip=skip)
         )
@@ -309,7 +313,7 @@ class Takes:
                 WHERE json_extract(brief, '$.parent') IS NOT NULL
                 AND json_extract(brief, '$.parent') = :job AND user_id = :user
                 AND json_extract(brief, '$.prompt') = :prompt AND created_at >= :since
-                AND state IN {sql.STANDING} LIMIT 1
+                AND state IN {sql_list(STANDING)} LIMIT 1
                 """,  # noqa: S608  # a fixed text
                 {"job": job_id, "user": user_id, "prompt": prompt, "since": since},
             ).fetchone()

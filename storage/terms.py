@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from .job import MADE, sql_list
 from .rules import Defaults, Server, server_of
 from .servers import PromptRule, prompt_rules
 
@@ -31,13 +32,13 @@ def terms(
         tuple(row)
         for number in built_on
         for row in db.execute(
-            """
+            f"""
             SELECT job.id, guild_id, user_id, channel_id, thread_id, card_channel_id,
-                state IN ('delivering', 'done', 'undelivered'), file, hidden_by, dropped,
+                state IN {sql_list(MADE)}, file, hidden_by, dropped,
                 (SELECT group_concat(channel_id)
                  FROM (SELECT DISTINCT channel_id FROM post WHERE job_id = job.id ORDER BY 1))
             FROM job LEFT JOIN take ON take.job_id = job.id WHERE job.id = ?
-            """,
+            """,  # noqa: S608  # fixed texts
             (number,),
         )
     ]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from storage import State, job
+
 ROOT = Path(__file__).parent.parent
 #: The packages of `bot`, from the ground up: each imports only those before it. What stands in
 #: `bot/` itself (errors, settings, …) is the ground floor.
@@ -88,6 +90,69 @@ def test_a_cog_calls_what_decides_and_not_the_store(file):
     for node in ast.walk(ast.parse((ROOT / file).read_text())):
         if isinstance(node, ast.Attribute):
             assert node.attr != "store", f"{file}:{node.lineno} reaches into the store"
+
+
+#: The one file that says which states there are and which belong together.
+STATES = "storage/job.py"
+#: Words that are also the name of a state, where they mean something else.
+ORDINARY = {
+    "storage/adopting.py": {"review"},  # a table of an old schema
+    "bot/app/cli.py": {"unclear"},  # a mishap of the playground, as it is typed
+    "bot/moderation/audit_words.py": {"cancelled", "closed"},  # what people read
+    "bot/words/endings.py": {"failed"},  # what people read
+    "bot/providers/apixo.py": {"failed"},  # the company's own word
+    "bot/providers/ltx.py": {"failed"},  # the company's own word
+    "bot/providers/pixazo.py": {"queued", "failed", "cancelled", "done"},  # the company's words
+}
+
+
+def texts(tree):
+    """Each text in *tree* but docstrings and the values of enumerations, which are other words."""
+    left = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                left.add(first.value)
+        if isinstance(node, ast.ClassDef) and any("Enum" in ast.unparse(b) for b in node.bases):
+            left |= {each.value for each in node.body if isinstance(each, ast.Assign)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in left:
+            yield node
+
+
+def states_in(nodes):
+    """The states among *nodes*, such as `State.DONE`."""
+    return {
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "State"
+    }
+
+
+def test_states_are_named_in_one_place():
+    """A state's name is quoted, in Python or SQL, in one file only; and so is each set of them."""
+    names, met = {str(state) for state in State}, {}
+    quoted = re.compile(rf"""['"]({"|".join(names)})['"]""")
+    sets = {each for each in vars(job).values() if isinstance(each, frozenset)} | {frozenset(State)}
+    for file in FILES:
+        if file == STATES or file.startswith("playground/"):
+            continue
+        tree = ast.parse((ROOT / file).read_text())
+        for node in texts(tree):
+            assert not quoted.search(node.value), f"{file}:{node.lineno} quotes a state in SQL"
+            if node.value in names:
+                met.setdefault(file, set()).add(node.value)
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Set, ast.List, ast.Tuple)):
+                found = states_in(node.elts)
+                assert len(found) < 2, f"{file}:{node.lineno} makes a set of states of its own"
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"set", "frozenset"}:
+                assert not states_in(node.args), f"{file}:{node.lineno} makes a set of states"
+            if isinstance(node, ast.Dict) and states_in(node.keys):
+                found = frozenset(State[name] for name in states_in(node.keys))
+                assert found in sets, f"{file}:{node.lineno} says something of some states only"
+    assert met == ORDINARY
 
 
 def test_words_know_no_discord_and_do_nothing():

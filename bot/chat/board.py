@@ -13,7 +13,7 @@ from bot.words import money
 from bot.words.clips import TITLES, made_from
 from bot.words.limits import in_words
 from bot.words.text import elide, inert
-from storage import ENDED, Job, Relation, State, Take, Tally
+from storage import MADE, UNMADE, Job, Relation, Take, Tally
 
 RETAKE, EXTEND, REMOVE, FAVOURITE, SEND, APPROVE = "🔁", "⏩", "❌", "⭐", "✉️", "✅"
 SEEDED = (RETAKE, EXTEND, FAVOURITE, SEND, REMOVE)  #: put under every clip, to be pressed
@@ -21,7 +21,6 @@ ACTIONS = frozenset({*SEEDED, APPROVE})
 _HEAD = "### Takes"  #: by which a board is known
 LISTED = 40  #: takes that a board lists; `/video takes` pages through all of them
 
-_MADE = frozenset({State.DELIVERING, State.DONE, State.UNDELIVERED})
 #: The buttons of a clip: verb, emoji, label. Two rows.
 _BUTTONS = (
     (
@@ -140,10 +139,10 @@ def line(take: Take, parent: Take | None, *, usd_per_credit: Decimal) -> str:
         parts[0] += f" (#{job.id})"
     if said := lineage(job, parent):
         parts.append(said)
-    if job.state not in _MADE:
+    if job.state not in MADE:
         parts.append(TITLES[job.state])
     parts.append(inert(elide(" ".join(job.brief.prompt.split()), 60)))
-    if job.price and job.state not in ENDED - _MADE:
+    if job.price and job.state not in UNMADE:
         parts.append(money.price(job.price, usd_per_credit))
     parts.append(f"<@{job.user_id}>")
     if take.favourites:

@@ -24,7 +24,7 @@ from bot.words.money import price as price
 from bot.words.text import elide as elide
 from bot.words.text import inert as inert
 from bot.words.text import whole_lines
-from storage import Bill, Job, State
+from storage import UNRENDERED, Bill, Job, State
 
 _SIGNS: Mapping[State, str] = {
     State.QUEUED: "⏳",
@@ -42,8 +42,14 @@ _SIGNS: Mapping[State, str] = {
     State.CLOSED: "📁",
 }
 
+_UNDER_WAY = 0x4C7DD9
+
 _COLOURS: Mapping[State, int] = {
     State.QUEUED: 0x8A8F98,
+    State.SUBMITTING: _UNDER_WAY,
+    State.RENDERING: _UNDER_WAY,
+    State.FETCHING: _UNDER_WAY,
+    State.DELIVERING: _UNDER_WAY,
     State.DONE: 0x2F9E6B,
     State.FAILED: 0xC94F4F,
     State.EXPIRED: 0xC94F4F,
@@ -53,10 +59,6 @@ _COLOURS: Mapping[State, int] = {
     State.REVIEW: 0xD08B2C,
     State.UNDELIVERED: 0xD08B2C,
 }
-
-_UNDER_WAY = 0x4C7DD9
-
-_CANCELLABLE = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
 
 
 def card(
@@ -89,9 +91,7 @@ def card(
     lines.append(f"-# {inert(title)} · {settings_line(job)}")
     lines.append(f"-# {on_card(job, bill, usd_per_credit)} · asked for by <@{job.user_id}>")
     view = ui.LayoutView(timeout=None)
-    box: ui.Container[ui.LayoutView] = ui.Container(
-        accent_colour=_COLOURS.get(job.state, _UNDER_WAY)
-    )
+    box: ui.Container[ui.LayoutView] = ui.Container(accent_colour=_COLOURS[job.state])
     text: ui.TextDisplay[ui.LayoutView] = ui.TextDisplay("\n".join(lines))
     if poster:
         picture: ui.Thumbnail[ui.LayoutView] = ui.Thumbnail(
@@ -100,7 +100,7 @@ def card(
         box.add_item(ui.Section(text, accessory=picture))
     else:
         box.add_item(text)
-    if job.state in _CANCELLABLE and job.cancelled_by is None:
+    if job.state in UNRENDERED and job.cancelled_by is None:
         stoppable = job.state is State.QUEUED or (job.state is State.RENDERING and cancels)
         row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
         if stoppable:

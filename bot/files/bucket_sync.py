@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from bot.atomic import landing
 from bot.errors import Busy
-from storage import Copy, DiskTrouble, Job, State, Store
+from storage import FINISHED, Copy, DiskTrouble, Job, Store
 
 if TYPE_CHECKING:
     from bot.files.bucket import Bucket
@@ -76,7 +76,7 @@ class BucketSync:
 
     def moved(self, job: Job) -> None:
         """Look at *job*'s files soon if it has posted its clip: never before."""
-        if job.state in {State.DONE, State.UNDELIVERED} and job.file is not None:
+        if job.state in FINISHED and job.file is not None:
             self.hurry(job)
 
     def hurry(self, job: Job) -> None:

@@ -10,7 +10,7 @@ from bot.jobs.steps import Steps
 from bot.jobs.tracker import Tracker
 from bot.progress import Progress
 from bot.providers import CallsBack, Provider
-from storage import Job, Stale, State, Store
+from storage import AWAITED, Job, Stale, State, Store
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Callbacks:
         named = provider.callback(body)
         if named is None:
             return
-        if job.state in {State.RENDERING, State.EXPIRED}:
+        if job.state in AWAITED:
             self._called(job, named)
             return
         if self._steps.named.get(token) != named and not await self._known(job, provider, named):

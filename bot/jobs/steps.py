@@ -22,7 +22,21 @@ from bot.jobs.tracker import Tracker
 from bot.machine_trouble import Troubles, trouble_of
 from bot.progress import Progress
 from bot.providers import Announces, Order, Provider, Receipt, Report, Stage
-from storage import ENDED, MOVES, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
+from storage import (
+    DOWNLOADS,
+    ENDED,
+    MOVES,
+    PARKED,
+    POSTED,
+    UNANSWERED,
+    DiskTrouble,
+    IllegalMove,
+    Input,
+    Job,
+    Stale,
+    State,
+    Store,
+)
 
 log = logging.getLogger(__name__)
 
@@ -39,19 +53,6 @@ HELD_UP = 300.0  #: seconds, at most, until work that trouble of ours holds up i
 UNHEARD = 3600.0  #: seconds past its deadline that a provider which does not answer is asked
 
 Save = Callable[[Job], Awaitable[Job]]  #: writes a job down; gives it as the row is then
-
-#: States whose step posts a message.
-POSTED = frozenset(
-    {
-        State.DELIVERING,
-        State.FAILED,
-        State.CANCELLED,
-        State.EXPIRED,
-        State.CLOSED,
-        State.UNCLEAR,
-        State.REVIEW,
-    }
-)
 
 
 async def no_room() -> None:
@@ -115,9 +116,9 @@ class Steps:
         if job.state is not before.state and job.due_at is not None and job.state in POSTED:
             self._unposted.add(job.id)
         self.troubles.over(job.id)
-        if before.state in {State.EXPIRED, State.FETCHING} and job.state is not before.state:
+        if before.state in DOWNLOADS and job.state is not before.state:
             self.results.forget(job)
-        if job.state not in {State.SUBMITTING, State.UNCLEAR}:
+        if job.state not in UNANSWERED:
             self.named.pop(before.token or "", None)
         if job.due_at is None:
             self.rejected.discard(job.id)
@@ -164,7 +165,7 @@ class Steps:
             log.exception("Job %s could not be advanced", job.id)
             if job.state is State.UNDELIVERED:
                 return self._owed(job)
-            if job.state in ENDED or job.state in {State.UNCLEAR, State.REVIEW}:
+            if job.state in ENDED | PARKED:
                 return replace(job, due_at=None) if job.tries >= TRIES else job.again(now + 60)
             if job.state is State.SUBMITTING:
                 return self._unclear(job, "We failed while it was being sent.")
@@ -221,7 +222,7 @@ class Steps:
         asked = [
             event.at
             for event in await self._jobs.history(job.id)
-            if event.after is State.QUEUED and event.before in {State.UNCLEAR, State.REVIEW}
+            if event.after is State.QUEUED and event.before in PARKED
         ]
         return not asked or self._awake(asked[-1]) > QUEUE_LASTS
 

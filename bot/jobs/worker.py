@@ -18,15 +18,14 @@ from bot.jobs.callbacks import Callbacks
 from bot.jobs.failover import Alternative, nobody
 from bot.jobs.presenter import Presenter
 from bot.jobs.results import Results
-from bot.jobs.steps import CARD_WITHIN, POSTED, Save, Steps, no_room
+from bot.jobs.steps import CARD_WITHIN, Save, Steps, no_room
 from bot.jobs.tracker import Tracker
 from bot.progress import Progress
 from bot.providers import Provider
-from storage import MOVES, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
+from storage import IN_SLOT, MOVES, OWED, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
 
 log = logging.getLogger(__name__)
 
-OWED = POSTED | {State.UNDELIVERED}  #: states of which a post may be owed
 AT_ONCE = 64  #: steps under way at once; each provider bounds its own work besides
 LOOK_AGAIN = 1.0  #: seconds; a machine that slept is up to date within this time
 SAVES = 5  #: times that a save which the row makes impossible is tried, before a person must look
@@ -117,7 +116,7 @@ class Worker:
                 await self._estimates.learn(provider.name, model.name)
         latest = self._clock() + SOON  # a row that a wrong clock wrote may be due in years
         for job in await self._jobs.live():
-            if job.state in {State.SUBMITTING, State.RENDERING}:
+            if job.state in IN_SLOT:
                 self._places.keep(job.provider, job.id)
             if job.state in OWED:
                 self._owed[job.id] = self._clock()
@@ -320,7 +319,7 @@ class Worker:
         """What follows from a move, all of it in memory."""
         if saved.state is not before.state:
             log.info("Job %s: %s -> %s", saved.id, before.state, saved.state)
-            if saved.state not in {State.SUBMITTING, State.RENDERING}:
+            if saved.state not in IN_SLOT:
                 self._places.let_go(saved)
         self._steps.saved(before, saved)
         if saved.state in OWED and saved.due_at is not None and saved.tries:

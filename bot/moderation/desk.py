@@ -11,13 +11,15 @@ from bot.errors import Refusal
 from bot.media.assemble import PIECE
 from bot.moderation.roles import lost_with
 from bot.orders.access import require
-from bot.orders.orders import LIVE, PARKED, Studio
+from bot.orders.orders import Studio
 from bot.orders.prompt_rules import accepted
 from bot.orders.requester import Requester
 from bot.orders.server_rules import RULES_MAX
 from bot.words.text import inert, number, one_line, typed
 from storage import (
+    LIVE,
     NO_LIMIT,
+    PARKED,
     Block,
     By,
     Change,

@@ -22,6 +22,9 @@ from bot.orders.threads import Threads
 from bot.progress import Progress
 from bot.providers import Provider
 from storage import (
+    AT_WORK,
+    COURSE,
+    LIVE,
     Admitted,
     Brief,
     By,
@@ -48,23 +51,6 @@ HALTED = (
 CHANGES = 5  #: times that the rules may change while an order is checked, before it is refused
 
 LONG = 2.0  #: seconds after which what is known of a person is asked again
-
-LIVE = frozenset(
-    {
-        State.QUEUED,
-        State.SUBMITTING,
-        State.UNCLEAR,
-        State.RENDERING,
-        State.FETCHING,
-        State.DELIVERING,
-        State.REVIEW,
-    }
-)
-
-PARKED = frozenset({State.UNCLEAR, State.REVIEW})  #: these wait for a person, not for a provider
-
-#: The states of a clip under way, the later the nearer to its end.
-_ALONG = [State.QUEUED, State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING]
 
 
 class Disk(Protocol):
@@ -323,7 +309,7 @@ class Studio:
         jobs = await self._jobs.of(
             guild_id=place.guild_id,
             user_id=None if refused.whose is Whose.SERVER else place.user_id,
-            states=LIVE - PARKED,
+            states=AT_WORK,
             limit=None,
             oldest_first=True,
         )
@@ -332,7 +318,7 @@ class Studio:
 
         def ends(job: Job) -> tuple[float, int, int]:
             ready_at = self.glimpse(job).ready_at
-            return math.inf if ready_at is None else ready_at, -_ALONG.index(job.state), job.id
+            return math.inf if ready_at is None else ready_at, -COURSE.index(job.state), job.id
 
         job = min(jobs, key=ends)
         which = f"#{job.id}" if await self.access.may_see(job, place) else "The first"

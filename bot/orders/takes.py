@@ -14,9 +14,8 @@ from bot.media.probe import MediaError
 from bot.orders.clip_names import clip_named, name_of
 from bot.orders.orders import Studio
 from bot.orders.requester import Requester
-from storage import ENDED, Bill, By, Job, State, Take
+from storage import ENDED, MADE, Bill, By, Job, Take
 
-KEPT = frozenset({State.DELIVERING, State.DONE, State.UNDELIVERED})
 PAGE = 20  #: takes on one page of a list
 
 
@@ -114,7 +113,7 @@ class Takes:
         need = NEEDS[verb]
         if need is Need.ROW:
             return job
-        if job.state not in KEPT or job.file is None:
+        if job.state not in MADE or job.file is None:
             raise Refusal(f"#{id} has no clip yet; this works once it has.")
         if take.hidden_by is not None and not self._may_revive(take, place):
             raise Refusal(f"#{id} was taken down by a moderator.")

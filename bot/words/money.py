@@ -2,9 +2,7 @@
 
 from decimal import Decimal
 
-from storage import Bill, Job, State
-
-_PARKED = frozenset({State.UNCLEAR, State.REVIEW})
+from storage import PARKED, Bill, Job, State
 
 
 def price(credits: int, usd_per_credit: Decimal) -> str:
@@ -26,7 +24,7 @@ def on_card(job: Job, bill: Bill | None, usd_per_credit: Decimal) -> str:
         said = price(bill.held, usd_per_credit)
         if bill.house:
             return f"free for its requester, in the slow lane; {said} of the server's budget"
-        if job.state in _PARKED:
+        if job.state in PARKED:
             return f"{said} held until it is decided"
         return said if job.state is State.DELIVERING else f"will cost {said}"
     if bill.spent:

@@ -18,11 +18,10 @@ from bot.errors import Busy
 from bot.moderation import tables
 from bot.words.text import elide
 from cogs import _moderators
-from storage import DiskTrouble, Job, Parking, State
+from storage import FOR_MODERATORS, DiskTrouble, Job, Parking, State
 
 log = logging.getLogger(__name__)
 
-WAITING = frozenset({State.UNCLEAR, State.REVIEW, State.UNDELIVERED})
 EVERY = 3600.0  #: seconds between two looks at what could not be told, at most
 SOON = 60.0  #: seconds in which nobody but this process can have told of something
 AFTER = 3  #: failures in a row after which Discord is left alone for a while
@@ -50,7 +49,7 @@ class Alerts(commands.Cog):
 
     def moved(self, job: Job) -> None:
         """A job moved: perhaps there is something to tell."""
-        if job.state in WAITING or job.id in self._open:
+        if job.state in FOR_MODERATORS or job.id in self._open:
             self._news.set()
 
     def look_soon(self) -> None:

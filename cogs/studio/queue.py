@@ -18,7 +18,7 @@ from bot.moderation import tables
 from bot.words.endings import headline
 from cogs._pressing import Waits, pressed
 from cogs.studio.views import Part, page
-from storage import Job, State
+from storage import CANCELLABLE, Job, State
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ async def queue_page(interaction: Interaction) -> ui.LayoutView:
     for job in jobs[:SHOWN]:
         glimpse = bot.studio.glimpse(job)
         buttons = []
-        if job.state in {State.QUEUED, State.RENDERING} and job.cancelled_by is None:
+        if job.state in CANCELLABLE and job.cancelled_by is None:
             buttons.append(button("Cancel", "drop", job.id, emoji="✖️"))
         if job.state is State.QUEUED and (glimpse.position or 0) > 1:
             buttons.append(button("To the front", "front", job.id, emoji="⏫"))

@@ -12,12 +12,12 @@ from bot.chat.requester import place_of, standing_at
 from bot.errors import Busy, Refusal
 from bot.orders.orders import Studio
 from bot.orders.requester import Requester
-from bot.orders.takes import KEPT, Verb
+from bot.orders.takes import Verb
 from bot.words.text import inert
 from cogs.takes import acting, comparing
 from cogs.video import parameters
 from cogs.video.parameters import choices, loras_of, options, say
-from storage import Job, Mode, Preset
+from storage import MADE, Job, Mode, Preset
 
 
 class Taking(commands.Cog):
@@ -81,7 +81,7 @@ class Taking(commands.Cog):
             await interaction.followup.send(f"Posted: {message.jump_url}", ephemeral=True)
             return
         text = await acting.said_of(job, bot)
-        if job.state not in KEPT:
+        if job.state not in MADE:
             await say(interaction, text)
             return
         await acting.think(interaction)

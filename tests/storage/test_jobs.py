@@ -98,15 +98,6 @@ def test_every_state_says_where_it_leads_and_can_be_reached() -> None:
     )
 
 
-def test_the_schema_knows_exactly_our_states(tmp_path: Path) -> None:
-    sql = (Path(__file__).parent.parent.parent / "storage/migrations/0001_jobs.sql").read_text()
-    [listed] = re.findall(r"CHECK \(state IN \(([^)]*)\)\)", sql)
-    assert set(re.findall(r"'(\w+)'", listed)) == set(State)
-    source = sql + (Path(__file__).parent.parent.parent / "storage/jobs.py").read_text()
-    [live] = re.findall(r"WHERE state IN \(('queued'[^)]*)\)", source)
-    assert set(re.findall(r"'(\w+)'", live)) == set(State) - ENDED
-
-
 @pytest.mark.parametrize("before", State)
 async def test_a_save_allows_the_moves_of_the_table_and_no_other(jobs: Jobs, before: State) -> None:
     for number, after in enumerate(State):
