@@ -1,8 +1,11 @@
 """What is true: one SQLite file, one connection, one writer."""
 
 from .accounting import Incident
+from .audit import By, Change
 from .brief import Brief, Input, Lora, Mode, Plan, Relation
+from .events import Event
 from .files import Copy, Files, Holder
+from .guilds import NO_LIMIT, ChangedBy, Server
 from .job import (
     AT_WORK,
     AWAITED,
@@ -28,27 +31,27 @@ from .job import (
     Stale,
     State,
 )
-from .jobs import Due, Event, Jobs
+from .jobs import Due, Jobs
 from .ledger import Bill
 from .looking import NotThere, look_into
-from .moderation import Block, By, Change, Grant, Moderation
+from .moderation import Moderation
 from .opening import Damaged, Locked, Store, open_store
 from .parking import Parking, Parkings
 from .periods import Period
-from .policy import Admitted, Changed, Limit, Policy, Refused, Standing, Total
+from .policy import Policy
 from .privacy import Forgotten, Privacy
-from .rules import NO_LIMIT, ChangedBy, Defaults, Rule, Server, Whose
+from .prompt_rules import PromptHit, PromptRule
+from .quota.admission import Admitted, Changed, Limit, Refused
+from .quota.blocks import Block
+from .quota.budget import Total
+from .quota.grants import Grant
+from .quota.rules import Defaults, Rule, Whose
+from .quota.standing import Standing
+from .refused_orders import Offer, RefusedOrder
+from .reports import Suspense, Use
 from .schedule import Schedule
 from .schema import CannotOpen, NewerSchema, WrongSchema
-from .servers import (
-    Offer,
-    PromptHit,
-    PromptRule,
-    RefusedOrder,
-    Servers,
-    Suspense,
-    Use,
-)
+from .servers import Servers
 from .takes import Post, Preset, Reaction, Take, Takes, Tally, Thread
 from .terms import Terms
 from .writer import DiskTrouble

@@ -3,9 +3,9 @@
 import sqlite3
 from dataclasses import dataclass
 
-from . import jobs, ledger, take
+from . import events, jobs, ledger, take
+from .events import Event
 from .job import Job
-from .jobs import Event
 from .ledger import Bill
 from .take import Post
 from .writer import Writer
@@ -71,7 +71,7 @@ def dossier(db: sqlite3.Connection, job_id: int) -> Dossier | None:
     files = db.execute("SELECT file FROM needed WHERE job_id = ? ORDER BY file", (job_id,))
     return Dossier(
         job=job,
-        events=jobs.history(db, job_id),
+        events=events.history(db, job_id),
         bill=ledger.bill(db, job_id),
         movements=[Movement(**dict(row)) for row in movements],
         posts=take.posts(db, "job_id = ?", (job_id,))[::-1],

@@ -8,10 +8,10 @@ from typing import Any
 
 from . import ledger
 from .brief import Brief
+from .events import Event, durations, history, note_move
 from .job import (
     ENDED,
     LIVE,
-    MADE,
     MOVES,
     TOKEN_KNOWN,
     IllegalMove,
@@ -25,18 +25,6 @@ from .writer import Writer
 
 RECENT = 1000  #: jobs among which one that ended without a card is looked for
 NEVER = 1e18  #: seconds; later than anything is due
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One move of a job. *before* is None for the first, when it was accepted."""
-
-    job_id: int
-    rev: int  #: the job's, after the move
-    before: State | None
-    after: State
-    why: str
-    at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,7 +285,7 @@ def insert_new(db: sqlite3.Connection, draft: Job) -> Job:
     )
     assert cursor.lastrowid is not None
     job = replace(draft, id=cursor.lastrowid)
-    _record(db, job, before=None, why="ordered")
+    note_move(db, job, before=None, why="ordered")
     return job
 
 
@@ -326,7 +314,7 @@ def save(db: sqlite3.Connection, job: Job, why: str = "", *, credits: int | None
         _columns(job),
     )
     if job.state is not row.state:
-        _record(db, job, before=row.state, why=why)
+        note_move(db, job, before=row.state, why=why)
         ledger.settle(db, job, before=row, at=job.since, credits=credits)
     saved = get(db, job.id)
     assert saved is not None
@@ -482,55 +470,6 @@ def counts(db: sqlite3.Connection) -> dict[tuple[str, State], int]:
             """  # noqa: S608  # a fixed text
         )
     }
-
-
-def durations(db: sqlite3.Connection, *, provider: str, model: str, limit: int) -> list[float]:
-    """See `Jobs.durations`."""
-    rows = db.execute(
-        f"""
-        SELECT (
-            SELECT max(at) FROM event WHERE job_id = job.id AND to_state = '{State.FETCHING}'
-        ) - (
-            SELECT max(at) FROM event WHERE job_id = job.id AND to_state = '{State.SUBMITTING}'
-        )
-        FROM job
-        WHERE provider = ? AND model = ? AND state IN {sql_list(MADE)}
-        ORDER BY id DESC LIMIT ?
-        """,  # noqa: S608  # fixed texts
-        (provider, model, limit),
-    )
-    # A clock that was set back in between would make one negative.
-    return [took for (took,) in rows if took is not None and took >= 0]
-
-
-def history(db: sqlite3.Connection, id: int) -> list[Event]:
-    """See `Jobs.history`."""
-    rows = db.execute(
-        """
-        SELECT job_id, rev, from_state, to_state, why, at FROM event
-        WHERE job_id = ? ORDER BY rev
-        """,
-        (id,),
-    )
-    return [
-        Event(
-            job_id=job_id,
-            rev=rev,
-            before=None if before is None else State(before),
-            after=State(after),
-            why=why,
-            at=at,
-        )
-        for job_id, rev, before, after, why, at in rows
-    ]
-
-
-def _record(db: sqlite3.Connection, job: Job, *, before: State | None, why: str) -> None:
-    db.execute(
-        "INSERT INTO event (job_id, rev, from_state, to_state, why, at)"
-        " SELECT id, rev, ?, state, ?, since FROM job WHERE id = ?",
-        (before, why, job.id),
-    )
 
 
 def _one(db: sqlite3.Connection, sql: str, **values: Any) -> Job | None:

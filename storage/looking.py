@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .clock import Clock, mark
 from .opening import DATABASE, LOCK, Damaged, Locked, Store
-from .rules import Defaults
+from .quota.rules import Defaults
 from .schedule import Schedule
 from .schema import CannotOpen, migrations, recognize
 from .writer import Connection, Writer

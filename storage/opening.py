@@ -26,7 +26,7 @@ from .moderation import Moderation
 from .parking import Parkings
 from .policy import Policy
 from .privacy import Privacy
-from .rules import Defaults
+from .quota.rules import Defaults
 from .schedule import Schedule
 from .schema import CannotOpen, migrate, migrations, recognize
 from .servers import Servers

@@ -7,11 +7,12 @@ from typing import Any
 
 from . import files, takes
 from .clock import Clock, advance
+from .guilds import server_of
 from .job import ENDED
 from .jobs import of
 from .periods import Period, day_at, span, starts, zone_named
-from .rules import Defaults, server_of
-from .servers import KEPT as REFUSED_LASTS
+from .quota.rules import Defaults
+from .refused_orders import LASTS
 from .writer import Writer
 
 
@@ -58,7 +59,7 @@ class Privacy:
         due = await self._writer.read(
             lambda db: db.execute(
                 "SELECT 1 FROM leaving WHERE until <= ? UNION SELECT 1 FROM refused WHERE at < ?",
-                (now, now - REFUSED_LASTS),
+                (now, now - LASTS),
             ).fetchone()
         )
         if due is None:
@@ -182,7 +183,7 @@ def forget(
 
 def tidy(db: sqlite3.Connection, now: float) -> int:
     """See `Privacy.tidy`."""
-    db.execute("DELETE FROM refused WHERE at < ?", (now - REFUSED_LASTS,))
+    db.execute("DELETE FROM refused WHERE at < ?", (now - LASTS,))
     gone = db.execute("DELETE FROM leaving WHERE until <= ? RETURNING user_id", (now,)).fetchall()
     for [user_id] in gone:
         # Somebody who came back since has jobs that this number still has to belong to.

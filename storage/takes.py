@@ -5,10 +5,10 @@ import sqlite3
 from collections.abc import Collection, Iterable
 
 from . import take as sql
+from .audit import By, record
 from .brief import Brief
 from .job import STANDING, Job, sql_list
 from .jobs import requested
-from .moderation import By, record
 from .take import Post, Preset, Reaction, Take, Tally, Thread, forget
 from .writer import Writer
 

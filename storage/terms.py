@@ -4,9 +4,10 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from .guilds import Server, server_of
 from .job import MADE, sql_list
-from .rules import Defaults, Server, server_of
-from .servers import PromptRule, prompt_rules
+from .prompt_rules import PromptRule, prompt_rules
+from .quota.rules import Defaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

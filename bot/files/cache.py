@@ -18,7 +18,7 @@ from bot.errors import Busy, Refusal, Trouble
 from bot.files.bucket_sync import BucketSync, Lost
 from bot.machine_trouble import disk_trouble
 from storage import Copy, DiskTrouble, Holder, Job, Store
-from storage.servers import KEPT as REFUSED_LASTS
+from storage.refused_orders import LASTS as REFUSED_LASTS
 
 log = logging.getLogger(__name__)
 

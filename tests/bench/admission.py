@@ -16,7 +16,7 @@ from statistics import median
 
 from storage import Admitted, Defaults, Job, Store, open_store
 from storage.clock import TICKS
-from storage.policy import admit
+from storage.quota.admission import admit
 from tests.rig.drafts import draft
 
 ROUNDS = 9

@@ -12,8 +12,7 @@ from bot.media.hdr_preview import MOST_BYTES, MOST_FRAMES, preview
 from bot.media.probe import MediaError
 from bot.moderation import audit_words, tables
 from bot.words.limits import said
-from storage import By, Change, Limit, Refused, Whose, open_store
-from storage.rules import Server
+from storage import By, Change, Limit, Refused, Server, Whose, open_store
 
 
 @pytest.mark.parametrize(

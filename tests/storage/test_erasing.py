@@ -10,7 +10,7 @@ import pytest
 
 from storage import Brief, Offer, Preset, RefusedOrder, State, open_store
 from storage.opening import DATABASE
-from storage.servers import KEPT
+from storage.refused_orders import LASTS
 from tests.rig.drafts import advance, draft
 
 SECRET = "the minister in the kitchen"
@@ -119,7 +119,7 @@ async def test_so_does_what_is_deleted_piece_by_piece(tmp_path, what):
         else:
             await store.servers.keep_refused(refused(Offer(price=5, **saved)))
             assert found(tmp_path)
-            now[0] += KEPT + 1
+            now[0] += LASTS + 1
             await store.privacy.tidy()
         assert found(tmp_path) == {}
 

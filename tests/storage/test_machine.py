@@ -38,15 +38,15 @@ from storage import (
     Refused,
     State,
     Whose,
+    guilds,
     jobs,
     ledger,
-    moderation,
-    policy,
 )
 from storage.checks import Seen, check, look
 from storage.clock import Clock, advance, mark
 from storage.opening import _open, migrations
 from storage.periods import day_at, span, starts, zone_named
+from storage.quota import admission, blocks, budget, grants, rules, standing
 from storage.writer import _commit
 from tests.rig.drafts import NEEDS, draft
 from tests.rig.proving import Proof, scaled
@@ -407,11 +407,11 @@ class Bank(RuleBasedStateMachine):
         expected = self.books.verdict(guild, user, held, price, now)
         if crashes:  # in the middle of it, before the commit
             self.db.execute("BEGIN IMMEDIATE")
-            policy.admit(self.db, asked, roles=held, defaults=DEFAULTS, now=now)
+            admission.admit(self.db, asked, roles=held, defaults=DEFAULTS, now=now)
             self.restart()
             return
         answer = self.write(
-            lambda db, now: policy.admit(db, asked, roles=held, defaults=DEFAULTS, now=now)
+            lambda db, now: admission.admit(db, asked, roles=held, defaults=DEFAULTS, now=now)
         )
         if isinstance(answer, Refused):
             assert answer.limit is expected
@@ -422,7 +422,7 @@ class Bank(RuleBasedStateMachine):
         assert expected is None
         self.touched.add(answer.job.id)
         self.books.take(answer.job.id, guild, user, held, price, now)
-        fresh = policy.standing(
+        fresh = standing.standing(
             self.db, guild_id=guild, user_id=user, roles=held, defaults=DEFAULTS, now=now
         )
         said = answer.standing
@@ -434,7 +434,7 @@ class Bank(RuleBasedStateMachine):
             assert (said.used, said.left) == (fresh.used, fresh.left)
         if answer.job.id % 4 == 0:
             again = self.write(
-                lambda db, now: policy.admit(db, asked, roles=held, defaults=DEFAULTS, now=now)
+                lambda db, now: admission.admit(db, asked, roles=held, defaults=DEFAULTS, now=now)
             )
             assert (again.job, again.created) == (answer.job, False)
 
@@ -513,7 +513,7 @@ class Bank(RuleBasedStateMachine):
         amount, lasts = draw(st.integers(1, 20)), draw(st.none() | st.floats(1, 9e5))
         expires_at = None if lasts is None else self.now() + lasts
         made = self.write(
-            lambda db, now: moderation.grant(
+            lambda db, now: grants.grant(
                 db, self.by(guild), user, amount, expires_at=expires_at, now=now
             )
         )
@@ -522,7 +522,7 @@ class Bank(RuleBasedStateMachine):
     def reset(self, _: Draw, guild: int, user: int) -> None:
         now = self.now()
         self.write(
-            lambda db, now: moderation.reset(db, self.by(guild), user, defaults=DEFAULTS, now=now)
+            lambda db, now: grants.reset(db, self.by(guild), user, defaults=DEFAULTS, now=now)
         )
         today = self.books.today(guild, now)
         first = min(span(period, today)[0] for period in Period)
@@ -534,11 +534,11 @@ class Bank(RuleBasedStateMachine):
     def block(self, draw: Draw, guild: int, user: int) -> None:
         lasts = draw(st.none() | st.floats(1, 9e5))
         until = None if lasts is None else self.now() + lasts
-        self.write(lambda db, now: moderation.block(db, self.by(guild), user, until=until, now=now))
+        self.write(lambda db, now: blocks.block(db, self.by(guild), user, until=until, now=now))
         self.books.blocks[guild, user] = until
 
     def unblock(self, _: Draw, guild: int, user: int) -> None:
-        was = self.write(lambda db, now: moderation.unblock(db, self.by(guild), user, now=now))
+        was = self.write(lambda db, now: blocks.unblock(db, self.by(guild), user, now=now))
         assert was is ((guild, user) in self.books.blocks)
         self.books.blocks.pop((guild, user), None)
 
@@ -548,7 +548,7 @@ class Bank(RuleBasedStateMachine):
         target = {Whose.ROLE: role, Whose.USER: user}.get(whose, 0)
         value = draw(st.none() | st.tuples(amounts, periods))
         self.write(
-            lambda db, now: moderation.set_rule(db, self.by(guild), whose, target, value, now=now)
+            lambda db, now: rules.set_rule(db, self.by(guild), whose, target, value, now=now)
         )
         if value is None:
             self.books.rules.pop((guild, whose, target), None)
@@ -563,14 +563,14 @@ class Bank(RuleBasedStateMachine):
 
     def resume(self, _: Draw, guild: int, __: int) -> None:
         server = self.write(
-            lambda db, now: moderation.resume(db, self.by(guild), defaults=DEFAULTS, now=now)
+            lambda db, now: budget.resume(db, self.by(guild), defaults=DEFAULTS, now=now)
         )
         self.books.servers.setdefault(guild, {})["paused"] = None
         self.books.servers[guild]["budget_open"] = server.budget_open
 
     def change(self, guild: int, changes: dict[str, Any]) -> None:
         self.write(
-            lambda db, now: moderation.set_server(
+            lambda db, now: guilds.set_server(
                 db, self.by(guild), changes, defaults=DEFAULTS, now=now
             )
         )

@@ -1,13 +1,12 @@
-"""What was decided for a server: its settings, and how much whom."""
+"""How many credits a period for whom: the rules of a server, and the defaults of the deployment."""
 
-import json
 import sqlite3
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from .periods import Period
+from storage.audit import By, record
+from storage.periods import Period
 
 
 class Whose(StrEnum):
@@ -56,75 +55,6 @@ class Defaults:
         return not self.servers or guild_id in self.servers
 
 
-class ChangedBy(StrEnum):
-    """Who may retake or extend a clip."""
-
-    ANYONE = "anyone"
-    REQUESTER = "requester"  #: who asked for it, and moderators
-    MODERATORS = "moderators"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """The settings of one server, the deployment's defaults filled in."""
-
-    zone: str
-    jobs_per_user: int | None
-    jobs_per_server: int | None
-    per_minute: float | None
-    burst: int
-    paused: str | None
-    budget_open: str | None
-    moderators: int | None = None  #: the channel that asks them
-    channels: frozenset[int] = frozenset()  #: where orders are taken; empty: everywhere
-    provider: str | None = None  #: what an order uses that names none
-    model: str | None = None
-    channel_models: Mapping[int, tuple[str, str]] = field(default_factory=dict)  #: the same there
-    providers_off: frozenset[str] = frozenset()
-    changed_by: ChangedBy = ChangedBy.ANYONE
-    slow_lane: bool = False  #: whether an order over its person's quota is free, and waits
-    priority_roles: frozenset[int] = frozenset()
-    confirm_above: int | None = None  #: credits; a dearer order is asked about once more
-    favourites: int | None = None  #: the channel where they gather
-    reviewers: int | None = None  #: the role that approves takes
-
-
-NO_LIMIT = "unlimited"  #: the value of a setting that takes its limit away, as in `FREEABLE`
-FREEABLE = frozenset({"jobs_per_user", "jobs_per_server", "per_minute"})
-
-_PARSED: dict[str, Callable[[Any], object]] = {
-    "channels": lambda value: frozenset(json.loads(value)),
-    "channel_models": lambda value: {
-        int(channel): (provider, model) for channel, (provider, model) in json.loads(value).items()
-    },
-    "providers_off": lambda value: frozenset(json.loads(value)),
-    "priority_roles": lambda value: frozenset(json.loads(value)),
-    "changed_by": ChangedBy,
-    "slow_lane": bool,
-}  #: columns of `server` that are not what they hold
-
-
-def server_of(db: sqlite3.Connection, guild_id: int, defaults: Defaults) -> Server:
-    """A server's settings."""
-    values: dict[str, Any] = {
-        "zone": defaults.zone,
-        "jobs_per_user": defaults.jobs_per_user,
-        "jobs_per_server": defaults.jobs_per_server,
-        "per_minute": defaults.per_minute,
-        "burst": defaults.burst,
-        "paused": None,
-        "budget_open": None,
-    }
-    row = db.execute("SELECT * FROM server WHERE guild_id = ?", (guild_id,)).fetchone()
-    if row is not None:
-        for name in row.keys():  # noqa: SIM118  # a Row iterates its values
-            value = row[name]
-            if value is not None and name not in {"guild_id", "unlimited"}:
-                values[name] = _PARSED[name](value) if name in _PARSED else value
-        values |= dict.fromkeys(json.loads(row["unlimited"] or "[]"))
-    return Server(**values)
-
-
 def rules_for(
     db: sqlite3.Connection,
     *,
@@ -166,7 +96,69 @@ def budget_of(db: sqlite3.Connection, guild_id: int, defaults: Defaults) -> Rule
     return Rule(whose=Whose.SERVER, amount=row["amount"], period=Period(row["period"]))
 
 
-def providers_off(db: sqlite3.Connection) -> dict[int, frozenset[str]]:
-    """The providers that are switched off, by server, where there are any."""
-    rows = db.execute("SELECT guild_id, providers_off FROM server WHERE providers_off IS NOT NULL")
-    return {guild: frozenset(json.loads(names)) for guild, names in rows}
+def set_rule(
+    db: sqlite3.Connection,
+    by: By,
+    whose: Whose,
+    target: int,
+    value: tuple[int | None, Period] | None,
+    *,
+    now: float,
+) -> bool:
+    """Set a rule, or with no *value* remove it; False if there was none to remove."""
+    key = (by.guild_id, whose, target)
+    before = db.execute(
+        "DELETE FROM rule WHERE guild_id = ? AND whose = ? AND target = ? RETURNING amount, period",
+        key,
+    ).fetchone()
+    if value is None and before is None:
+        return False
+    if value is not None:
+        db.execute(
+            "INSERT INTO rule (guild_id, whose, target, amount, period) VALUES (?, ?, ?, ?, ?)",
+            (*key, *value),
+        )
+    if whose is Whose.SERVER:  # another budget has alarms of its own
+        db.execute("DELETE FROM alarm WHERE guild_id = ?", (by.guild_id,))
+    record(
+        db,
+        by,
+        "budget" if whose is Whose.SERVER else "rule",
+        user_id=target if whose is Whose.USER else None,
+        role_id=target if whose is Whose.ROLE else None,
+        before=None if before is None else {"amount": before["amount"], "period": before["period"]},
+        after=None if value is None else {"amount": value[0], "period": value[1]},
+        now=now,
+    )
+    return True
+
+
+def rules(db: sqlite3.Connection, guild_id: int) -> list[tuple[int, Rule]]:
+    """See `Moderation.rules`."""
+    return [
+        (
+            target,
+            Rule(
+                whose=Whose(whose),
+                amount=amount,
+                period=Period(period),
+                role_id=target if whose == Whose.ROLE else None,
+            ),
+        )
+        for whose, target, amount, period in db.execute(
+            "SELECT whose, target, amount, period FROM rule WHERE guild_id = ?"
+            " ORDER BY whose, target",
+            (guild_id,),
+        )
+    ]
+
+
+def _target(whose: Whose, *, user_id: int | None, role_id: int | None) -> int:
+    match whose:
+        case Whose.USER if user_id is not None:
+            return user_id
+        case Whose.ROLE if role_id is not None:
+            return role_id
+        case Whose.MEMBER | Whose.SERVER:
+            return 0
+    raise ValueError(f"a rule for {whose} needs whom it is for")

@@ -1,0 +1,133 @@
+"""The settings of a server."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from .audit import By, record
+from .periods import zone_named
+from .quota.rules import Defaults
+
+
+class ChangedBy(StrEnum):
+    """Who may retake or extend a clip."""
+
+    ANYONE = "anyone"
+    REQUESTER = "requester"  #: who asked for it, and moderators
+    MODERATORS = "moderators"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """The settings of one server, the deployment's defaults filled in."""
+
+    zone: str
+    jobs_per_user: int | None
+    jobs_per_server: int | None
+    per_minute: float | None
+    burst: int
+    paused: str | None
+    budget_open: str | None
+    moderators: int | None = None  #: the channel that asks them
+    channels: frozenset[int] = frozenset()  #: where orders are taken; empty: everywhere
+    provider: str | None = None  #: what an order uses that names none
+    model: str | None = None
+    channel_models: Mapping[int, tuple[str, str]] = field(default_factory=dict)  #: the same there
+    providers_off: frozenset[str] = frozenset()
+    changed_by: ChangedBy = ChangedBy.ANYONE
+    slow_lane: bool = False  #: whether an order over its person's quota is free, and waits
+    priority_roles: frozenset[int] = frozenset()
+    confirm_above: int | None = None  #: credits; a dearer order is asked about once more
+    favourites: int | None = None  #: the channel where they gather
+    reviewers: int | None = None  #: the role that approves takes
+
+
+NO_LIMIT = "unlimited"  #: the value of a setting that takes its limit away, as in `FREEABLE`
+
+
+FREEABLE = frozenset({"jobs_per_user", "jobs_per_server", "per_minute"})
+
+
+_PARSED: dict[str, Callable[[Any], object]] = {
+    "channels": lambda value: frozenset(json.loads(value)),
+    "channel_models": lambda value: {
+        int(channel): (provider, model) for channel, (provider, model) in json.loads(value).items()
+    },
+    "providers_off": lambda value: frozenset(json.loads(value)),
+    "priority_roles": lambda value: frozenset(json.loads(value)),
+    "changed_by": ChangedBy,
+    "slow_lane": bool,
+}  #: columns of `server` that are not what they hold
+
+
+def server_of(db: sqlite3.Connection, guild_id: int, defaults: Defaults) -> Server:
+    """A server's settings."""
+    values: dict[str, Any] = {
+        "zone": defaults.zone,
+        "jobs_per_user": defaults.jobs_per_user,
+        "jobs_per_server": defaults.jobs_per_server,
+        "per_minute": defaults.per_minute,
+        "burst": defaults.burst,
+        "paused": None,
+        "budget_open": None,
+    }
+    row = db.execute("SELECT * FROM server WHERE guild_id = ?", (guild_id,)).fetchone()
+    if row is not None:
+        for name in row.keys():  # noqa: SIM118  # a Row iterates its values
+            value = row[name]
+            if value is not None and name not in {"guild_id", "unlimited"}:
+                values[name] = _PARSED[name](value) if name in _PARSED else value
+        values |= dict.fromkeys(json.loads(row["unlimited"] or "[]"))
+    return Server(**values)
+
+
+def providers_off(db: sqlite3.Connection) -> dict[int, frozenset[str]]:
+    """The providers that are switched off, by server, where there are any."""
+    rows = db.execute("SELECT guild_id, providers_off FROM server WHERE providers_off IS NOT NULL")
+    return {guild: frozenset(json.loads(names)) for guild, names in rows}
+
+
+_SETTINGS = {
+    name: f"UPDATE server SET {name} = ? WHERE guild_id = ?"  # noqa: S608  # only these names
+    for name in Server.__dataclass_fields__
+}
+
+
+def set_server(
+    db: sqlite3.Connection, by: By, changes: dict[str, Any], *, defaults: Defaults, now: float
+) -> Server:
+    """See `Moderation.set_server`."""
+    changes = {name: _column(value) for name, value in changes.items()}
+    if changes.get("zone") is not None:
+        zone_named(changes["zone"])
+    db.execute("INSERT INTO server (guild_id) VALUES (?) ON CONFLICT DO NOTHING", (by.guild_id,))
+    row = db.execute("SELECT * FROM server WHERE guild_id = ?", (by.guild_id,)).fetchone()
+    free = set(json.loads(row["unlimited"] or "[]"))
+    before = {name: NO_LIMIT if name in free else row[name] for name in changes}
+    for name, value in changes.items():
+        none = value == NO_LIMIT and name in FREEABLE
+        (free.add if none else free.discard)(name)
+        db.execute(_SETTINGS[name], (None if none else value, by.guild_id))
+    db.execute(
+        "UPDATE server SET unlimited = ? WHERE guild_id = ?",
+        (json.dumps(sorted(free)) if free else None, by.guild_id),
+    )
+    if not changes.keys().isdisjoint({"per_minute", "burst"}):
+        # What was ordered at the old pace is not waited for at the new one.
+        db.execute("DELETE FROM pace WHERE guild_id = ?", (by.guild_id,))
+    record(db, by, "server", before=before, after=changes, now=now)
+    return server_of(db, by.guild_id, defaults)
+
+
+def _column(value: Any) -> Any:
+    """A setting as its column holds it: what has parts, as JSON."""
+    match value:
+        case set() | frozenset():
+            return json.dumps(sorted(value))
+        case Mapping():
+            return json.dumps({str(key): list(each) for key, each in value.items()})
+        case _:
+            return value

@@ -1,0 +1,94 @@
+"""Words and patterns that no prompt of a server may hold, and who met them."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from . import ledger
+from .audit import By, record
+
+HITS = 200  #: lines of a server's prompt log that are kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptRule:
+    """A word or a pattern that no prompt may hold."""
+
+    id: int
+    kind: str  #: "word" or "pattern"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptHit:
+    """Somebody met a prompt rule. *user_id* is None for somebody since forgotten."""
+
+    user_id: int | None
+    channel_id: int
+    rule: str
+    at: float
+
+
+def prompt_rules(db: sqlite3.Connection, guild_id: int) -> list[PromptRule]:
+    """See `Servers.prompt_rules`."""
+    rows = db.execute(
+        "SELECT id, kind, text FROM prompt_rule WHERE guild_id = ? ORDER BY id", (guild_id,)
+    )
+    return [PromptRule(id=number, kind=kind, text=text) for number, kind, text in rows]
+
+
+def add_prompt_rule(
+    db: sqlite3.Connection, by: By, kind: str, text: str, *, now: float
+) -> PromptRule | None:
+    """See `Servers.add_prompt_rule`."""
+    row = db.execute(
+        "INSERT INTO prompt_rule (guild_id, kind, text, at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING RETURNING id",
+        (by.guild_id, kind, text, now),
+    ).fetchone()
+    if row is None:
+        return None
+    record(db, by, "prompt rule", after={"kind": kind, "text": text}, now=now)
+    return PromptRule(id=row[0], kind=kind, text=text)
+
+
+def remove_prompt_rule(db: sqlite3.Connection, by: By, id: int, *, now: float) -> PromptRule | None:
+    """See `Servers.remove_prompt_rule`."""
+    row = db.execute(
+        "DELETE FROM prompt_rule WHERE id = ? AND guild_id = ? RETURNING kind, text",
+        (id, by.guild_id),
+    ).fetchone()
+    if row is None:
+        return None
+    kind, text = row
+    record(db, by, "prompt rule", before={"kind": kind, "text": text}, now=now)
+    return PromptRule(id=id, kind=kind, text=text)
+
+
+def met(
+    db: sqlite3.Connection, guild_id: int, user_id: int, channel_id: int, rule: str, *, now: float
+) -> None:
+    """See `Servers.met`."""
+    db.execute(
+        "INSERT INTO prompt_hit (guild_id, person_id, channel_id, rule, at) VALUES (?, ?, ?, ?, ?)",
+        (guild_id, ledger.person(db, user_id), channel_id, rule, now),
+    )
+    db.execute(
+        "DELETE FROM prompt_hit WHERE guild_id = ?1 AND id <= ("
+        "SELECT id FROM prompt_hit WHERE guild_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+        (guild_id, HITS),
+    )
+
+
+def prompt_hits(db: sqlite3.Connection, guild_id: int, limit: int) -> list[PromptHit]:
+    """See `Servers.prompt_hits`."""
+    rows = db.execute(
+        """
+        SELECT user_id, channel_id, rule, at FROM prompt_hit JOIN person ON person.id = person_id
+        WHERE guild_id = ? ORDER BY prompt_hit.id DESC LIMIT ?
+        """,
+        (guild_id, limit),
+    )
+    return [
+        PromptHit(user_id=user, channel_id=channel, rule=rule, at=at)
+        for user, channel, rule, at in rows
+    ]

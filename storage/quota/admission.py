@@ -1,0 +1,308 @@
+"""Who may spend how much: decided in the transaction that creates the job."""
+
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Protocol
+
+from storage import clock, jobs, ledger
+from storage.guilds import Server, server_of
+from storage.job import Job, Lane
+from storage.periods import Period, day_at, zone_named
+from storage.quota.rules import Defaults, Whose
+from storage.quota.standing import SHOWN, Standing, grants_left, running_of, standing_of
+
+
+class Limit(StrEnum):
+    """What can say no to an order, in the order in which it is asked."""
+
+    CLOSED = "closed"  #: the operator does not take orders in this server
+    PAUSED = "paused"  #: nobody may order in this server now
+    BLOCKED = "blocked"  #: this person may not
+    PACE = "pace"  #: too many orders a minute
+    JOBS = "jobs"  #: too many at once, of the person or of the server
+    QUOTA = "quota"  #: a person's credits for a period, and their grants
+    BUDGET = "budget"  #: the server's credits for a period
+    ALL = "all"  #: the credits of all servers together for a period, which the operator set
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """The order was taken: it is a job, and its price is held."""
+
+    job: Job
+    created: bool  #: False: this request is that job already, and nothing was taken
+    standing: Standing | None = None  #: after it; None where `created` is False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The order was not taken, and nothing changed."""
+
+    limit: Limit
+    whose: Whose
+    role_id: int | None = None
+    amount: float | None = None  #: what the limit allows: credits, jobs, or orders a minute
+    used: int = 0  #: of that
+    period: Period | None = None
+    why: str = ""  #: a moderator's reason, for PAUSED and BLOCKED
+    frees_at: float | None = None  #: seconds since 1970; None: when somebody or a job ends it
+    would_fit: int = 0  #: credits that an order may cost right now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The order was checked by what does not hold any more; nothing was taken."""
+
+
+class Holding(Protocol):
+    """What an order was checked by."""
+
+    def hold(self, db: sqlite3.Connection, defaults: Defaults) -> bool:
+        """Whether it still holds."""
+        ...
+
+
+def admit(
+    db: sqlite3.Connection,
+    draft: Job,
+    *,
+    roles: Collection[int],
+    defaults: Defaults,
+    now: float,
+    terms: Holding | None = None,
+    paced: bool = False,
+) -> Admitted | Refused | Changed:
+    """Take *draft* as a job and hold its price, unless a limit says no; nothing in between.
+
+    *roles* are the ids of the person's roles. *now* is `Clock.now`'s; where the database has
+    seen later moments it is the latest of them. *paced* says that `attempt` counted it already.
+    """
+    known = jobs.requested(db, draft.request)
+    if known is not None:
+        return Admitted(job=known, created=False)
+    if terms is not None and not terms.hold(db, defaults):
+        return Changed()
+    now = clock.advance(db, now)
+    server = server_of(db, draft.guild_id, defaults)
+    found = _judged(db, draft, server, roles=roles, defaults=defaults, now=now, paced=paced)
+    if isinstance(found, Refused):
+        return found
+    draft, stand = found
+    return _taken(db, draft, stand, server, now, paced=paced)
+
+
+def attempt(
+    db: sqlite3.Connection,
+    draft: Job,
+    *,
+    roles: Collection[int],
+    defaults: Defaults,
+    now: float,
+    counts: bool,
+) -> Admitted | Refused | None:
+    """Whether *draft* might be taken, by all that can be known before its inputs are there.
+
+    Its price is the least that it can cost. With *counts* the try counts against the person's
+    pace, whatever becomes of it.
+    """
+    known = jobs.requested(db, draft.request)
+    if known is not None:
+        return Admitted(job=known, created=False)
+    now = clock.advance(db, now)
+    server = server_of(db, draft.guild_id, defaults)
+    found = _judged(db, draft, server, roles=roles, defaults=defaults, now=now, paced=False)
+    if isinstance(found, Refused):
+        return found
+    if counts:
+        _count(db, draft, server, now)
+    return None
+
+
+def _judged(
+    db: sqlite3.Connection,
+    draft: Job,
+    server: Server,
+    *,
+    roles: Collection[int],
+    defaults: Defaults,
+    now: float,
+    paced: bool,
+) -> tuple[Job, Standing] | Refused:
+    """The lane that *draft* gets and where its person stands, unless a limit says no."""
+    running = running_of(db, draft.guild_id, draft.user_id, upto=server.jobs_per_user or SHOWN)
+    refused = _forbidden(db, draft, server, defaults, now) or _too_many(
+        db, draft, server, running, now, paced=paced
+    )
+    if refused is not None:
+        return refused
+    stand = standing_of(
+        db,
+        guild_id=draft.guild_id,
+        user_id=draft.user_id,
+        roles=roles,
+        defaults=defaults,
+        now=now,
+        server=server,
+        running=running,
+    )
+    refused = _over_quota(draft.price, stand)
+    # The slow lane is for a quota that is spent, not for one that allows nothing.
+    if refused is not None and server.slow_lane and stand.rule.amount != 0:
+        draft, refused = replace(draft, lane=Lane.SLOW), None
+    elif server.priority_roles & set(roles):
+        draft = replace(draft, lane=Lane.PRIORITY)
+    refused = refused or _over_budget(draft.price, stand) or _over_all(draft.price, stand, defaults)
+    return refused if refused is not None else (draft, stand)
+
+
+def _forbidden(
+    db: sqlite3.Connection, draft: Job, server: Server, defaults: Defaults, now: float
+) -> Refused | None:
+    if not defaults.serves(draft.guild_id):
+        return Refused(limit=Limit.CLOSED, whose=Whose.DEFAULT)
+    if server.paused is not None:
+        return Refused(limit=Limit.PAUSED, whose=Whose.SERVER, why=server.paused)
+    block = db.execute(
+        "SELECT why, until FROM block WHERE guild_id = ? AND user_id = ?"
+        " AND (until IS NULL OR until > ?)",
+        (draft.guild_id, draft.user_id, now),
+    ).fetchone()
+    if block is not None:
+        return Refused(
+            limit=Limit.BLOCKED, whose=Whose.USER, why=block["why"], frees_at=block["until"]
+        )
+    return None
+
+
+def _too_many(
+    db: sqlite3.Connection, draft: Job, server: Server, running: int, now: float, *, paced: bool
+) -> Refused | None:
+    if server.per_minute is not None and not paced:
+        frees_at = _paid_at(db, draft, now) - (server.burst - 1) * 60 / server.per_minute
+        if frees_at > now:
+            return Refused(
+                limit=Limit.PACE,
+                whose=Whose.MEMBER,
+                amount=server.per_minute,
+                frees_at=frees_at,
+            )
+    if server.jobs_per_user is not None and running >= server.jobs_per_user:
+        return Refused(
+            limit=Limit.JOBS, whose=Whose.MEMBER, amount=server.jobs_per_user, used=running
+        )
+    if server.jobs_per_server is not None:
+        running = running_of(db, draft.guild_id, None, upto=server.jobs_per_server)
+        if running >= server.jobs_per_server:
+            return Refused(
+                limit=Limit.JOBS, whose=Whose.SERVER, amount=server.jobs_per_server, used=running
+            )
+    return None
+
+
+def _over_quota(price: int, stand: Standing) -> Refused | None:
+    renewals = [when for when, amount in stand.renewals if price <= amount + stand.granted]
+    if stand.left is not None and price > stand.left + stand.granted:
+        return Refused(
+            limit=Limit.QUOTA,
+            whose=stand.rule.whose,
+            role_id=stand.rule.role_id,
+            amount=stand.rule.amount,
+            used=stand.used,
+            period=stand.rule.period,
+            frees_at=min(renewals, default=None),  # None: more than a whole period allows
+            would_fit=stand.fits or 0,
+        )
+    return None
+
+
+def _over_budget(price: int, stand: Standing) -> Refused | None:
+    if stand.budget_left is not None and price > stand.budget_left:
+        return Refused(
+            limit=Limit.BUDGET,
+            whose=stand.budget.whose,
+            amount=stand.budget.amount,
+            used=stand.budget_used,
+            period=stand.budget.period,
+            frees_at=stand.budget_resets_at if price <= (stand.budget.amount or 0) else None,
+            would_fit=stand.fits or 0,
+        )
+    return None
+
+
+def _over_all(price: int, stand: Standing, defaults: Defaults) -> Refused | None:
+    """What the other servers used is none of this one's business, so `used` does not tell."""
+    if stand.all_left is not None and price > stand.all_left:
+        amount = defaults.budget_all or 0
+        return Refused(
+            limit=Limit.ALL,
+            whose=Whose.DEFAULT,
+            amount=amount,
+            period=defaults.budget_all_period,
+            frees_at=stand.all_resets_at if price <= amount else None,
+            would_fit=stand.fits or 0,
+        )
+    return None
+
+
+def _count(db: sqlite3.Connection, draft: Job, server: Server, now: float) -> None:
+    """Count an order against its person's pace."""
+    if server.per_minute is not None:
+        db.execute(
+            "INSERT INTO pace (guild_id, user_id, paid_at) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET paid_at = excluded.paid_at",
+            (draft.guild_id, draft.user_id, _paid_at(db, draft, now) + 60 / server.per_minute),
+        )
+
+
+def _taken(
+    db: sqlite3.Connection,
+    draft: Job,
+    stand: Standing,
+    server: Server,
+    now: float,
+    *,
+    paced: bool,
+) -> Admitted:
+    job = jobs.insert_new(db, draft)
+    house = job.price if job.lane is Lane.SLOW else 0
+    mine = job.price - house
+    quota = mine if stand.left is None else min(mine, stand.left)
+    grants, missing = [], mine - quota
+    for number, left in grants_left(db, job.guild_id, job.user_id, now):
+        if missing:
+            grants.append((number, min(left, missing)))
+            missing -= min(left, missing)
+    ledger.reserve(
+        db,
+        job,
+        person_id=ledger.person(db, job.user_id),
+        day=day_at(now, zone_named(server.zone)).isoformat(),
+        quota=quota,
+        grants=grants,
+        house=house,
+        at=now,
+    )
+    if not paced:
+        _count(db, job, server, now)
+    after = replace(
+        stand,
+        used=stand.used + quota,
+        left=None if stand.left is None else stand.left - quota,
+        granted=stand.granted - (mine - quota),
+        running=stand.running + 1,
+        budget_used=stand.budget_used + job.price,
+        budget_left=None if stand.budget_left is None else stand.budget_left - job.price,
+        all_left=None if stand.all_left is None else stand.all_left - job.price,
+    )
+    return Admitted(job=job, created=True, standing=after)
+
+
+def _paid_at(db: sqlite3.Connection, draft: Job, now: float) -> float:
+    """When the person's orders so far are paid for; never before now."""
+    row = db.execute(
+        "SELECT paid_at FROM pace WHERE guild_id = ? AND user_id = ?",
+        (draft.guild_id, draft.user_id),
+    ).fetchone()
+    return now if row is None else max(now, float(row[0]))

@@ -1,0 +1,117 @@
+"""What moderators give beside the rules: grants, and a quota that starts anew."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from storage import ledger
+from storage.audit import By, record
+from storage.guilds import server_of
+from storage.periods import Period, day_at, span, zone_named
+from storage.quota.rules import Defaults
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Credits on top of every quota."""
+
+    id: int
+    user_id: int
+    amount: int
+    left: int  #: 0 once it ended: what is on its account then is for nobody
+    expires_at: float | None
+    at: float
+    ended: bool = False
+    withdrawn: bool = False  #: by a moderator; else it ended by itself
+
+
+def grant(
+    db: sqlite3.Connection,
+    by: By,
+    user_id: int,
+    amount: int,
+    *,
+    expires_at: float | None,
+    now: float,
+) -> Grant:
+    """See `Moderation.grant`."""
+    [number] = db.execute(
+        "INSERT INTO allowance (guild_id, user_id, amount, expires_at, at) VALUES (?, ?, ?, ?, ?)"
+        " RETURNING id",
+        (by.guild_id, user_id, amount, expires_at, now),
+    ).fetchone()
+    ledger.give(
+        db,
+        grant_id=number,
+        guild_id=by.guild_id,
+        person_id=ledger.person(db, user_id),
+        amount=amount,
+        at=now,
+    )
+    after = {"amount": amount, "expires_at": expires_at}
+    record(db, by, "grant", user_id=user_id, after=after, now=now)
+    return Grant(
+        id=number, user_id=user_id, amount=amount, left=amount, expires_at=expires_at, at=now
+    )
+
+
+def withdraw(
+    db: sqlite3.Connection, by: By, user_id: int, grant_id: int | None, *, now: float
+) -> list[Grant]:
+    """See `Moderation.withdraw`. A grant that ended is never counted again."""
+    standing = [
+        each
+        for each in grants(db, by.guild_id, user_id, now)
+        if each.left and grant_id in (None, each.id)
+    ]
+    for each in standing:
+        db.execute("UPDATE allowance SET expires_at = ? WHERE id = ?", (now, each.id))
+        record(db, by, "withdraw", user_id=user_id, before={"amount": each.left}, now=now)
+    return standing
+
+
+def grants(db: sqlite3.Connection, guild_id: int, user_id: int | None, now: float) -> list[Grant]:
+    """See `Moderation.grants`. Withdrawing ends one at that moment, and is on record."""
+    sql = (
+        "SELECT id, user_id, amount, iif(expires_at <= :now, 0, balance), expires_at, at,"
+        " coalesce(expires_at <= :now, 0), EXISTS (SELECT 1 FROM audit"
+        " WHERE audit.guild_id = allowance.guild_id AND what = 'withdraw'"
+        " AND audit.at = allowance.expires_at)"
+        " FROM allowance JOIN account ON name = 'grant:' || id WHERE guild_id = :guild"
+    )
+    if user_id is not None:
+        sql += " AND user_id = :user"
+    rows = db.execute(sql + " ORDER BY id DESC", {"guild": guild_id, "user": user_id, "now": now})
+    return [
+        Grant(
+            id=number,
+            user_id=user,
+            amount=amount,
+            left=left,
+            expires_at=expires_at,
+            at=at,
+            ended=bool(ended),
+            withdrawn=bool(ended and withdrawn),
+        )
+        for number, user, amount, left, expires_at, at, ended, withdrawn in rows
+    ]
+
+
+def reset(db: sqlite3.Connection, by: By, user_id: int, *, defaults: Defaults, now: float) -> int:
+    """See `Moderation.reset`."""
+    person_id = ledger.person(db, user_id)
+    zone = zone_named(server_of(db, by.guild_id, defaults).zone)
+    today = day_at(now, zone)
+    # Every day of the longest periods that today is in: whatever the rule, it starts anew.
+    first = min(span(period, today)[0] for period in Period)
+    [used] = db.execute(
+        "SELECT coalesce(sum(quota - forgiven), 0) FROM day_use"
+        " WHERE guild_id = ? AND person_id = ? AND day >= ?",
+        (by.guild_id, person_id, first.isoformat()),
+    ).fetchone()
+    db.execute(
+        "UPDATE day_use SET forgiven = quota, reset_at = (SELECT max(id) FROM txn)"
+        " WHERE guild_id = ? AND person_id = ? AND day >= ?",
+        (by.guild_id, person_id, first.isoformat()),
+    )
+    record(db, by, "reset", user_id=user_id, before={"used": used}, after={"used": 0}, now=now)
+    return int(used)
