@@ -3,8 +3,9 @@
 from .accounting import Incident
 from .audit import By, Change
 from .brief import Brief, Input, Lora, Mode, Plan, Relation
+from .defaults import Defaults
 from .events import Event
-from .files import Copy, Files, Holder
+from .files import Copy, Holder
 from .guilds import NO_LIMIT, ChangedBy, Server
 from .job import (
     AT_WORK,
@@ -31,29 +32,31 @@ from .job import (
     Stale,
     State,
 )
-from .jobs import Due, Jobs
+from .jobs import Due
 from .ledger import Bill
 from .looking import NotThere, look_into
-from .moderation import Moderation
-from .opening import Damaged, Locked, Store, open_store
-from .parking import Parking, Parkings
+from .opening import Damaged, Locked, open_store
+from .parking import Parking
 from .periods import Period
-from .policy import Policy
-from .privacy import Forgotten, Privacy
+from .posts import Post
+from .presets import Preset
+from .privacy import Forgotten
 from .prompt_rules import PromptHit, PromptRule
 from .quota.admission import Admitted, Changed, Limit, Refused
 from .quota.blocks import Block
 from .quota.budget import Total
 from .quota.grants import Grant
-from .quota.rules import Defaults, Rule, Whose
+from .quota.rules import Rule, Whose
 from .quota.standing import Standing
+from .reactions import Reaction
 from .refused_orders import Offer, RefusedOrder
 from .reports import Suspense, Use
 from .schedule import Schedule
 from .schema import CannotOpen, NewerSchema, WrongSchema
-from .servers import Servers
-from .takes import Post, Preset, Reaction, Take, Takes, Tally, Thread
+from .store import Files, Jobs, Moderation, Parkings, Policy, Privacy, Servers, Store, Takes
+from .takes import Take, Tally
 from .terms import Terms
+from .threads import Thread
 from .writer import DiskTrouble
 
 __all__ = [

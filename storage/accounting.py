@@ -1,20 +1,19 @@
 """What providers billed, beside what was booked and what lies on the disk."""
 
-import sqlite3
 from dataclasses import dataclass
 
 from . import ledger
+from .database import Database
 from .job import LIVE, MADE, Job, sql_list
 from .jobs import get
-from .writer import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrun:
-    """A clip for which its provider billed more than its person was told, and pays."""
+    """A clip for which its provider billed more than the price that its requester pays."""
 
     job: Job
-    amount: int  #: credits above the price: the house's loss
+    amount: int  #: credits above the price: the server's loss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,71 +27,15 @@ class Settled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """What moderators are to be told of a clip."""
+    """Something about a clip that moderators have to know."""
 
     job: Job
     kind: str  #: one of each kind a job
     text: str  #: a sentence
 
 
-class Accounting:
-    """What the bot's bookkeeper asks about providers."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-
-    async def overruns(self) -> list[Overrun]:
-        """Those that nobody was told of yet, oldest first."""
-        return await self._writer.read(overruns)
-
-    async def told(self, overrun: Overrun) -> None:
-        """Note that moderators know of it."""
-        await self._writer.write(
-            lambda db: (
-                db.execute(
-                    "UPDATE overrun SET told = 1 WHERE job_id = ?", (overrun.job.id,)
-                ).rowcount
-            )
-        )
-
-    async def note(self, job: Job, kind: str, text: str, *, at: float) -> None:
-        """Keep a sentence about *job* that moderators are to be told, once a kind. It must hold no
-        personal data."""
-        await self._writer.write(lambda db: note(db, job, kind, text, at=at))
-
-    async def incidents(self) -> list[Incident]:
-        """Those that nobody was told of yet, oldest first."""
-        return await self._writer.read(incidents)
-
-    async def told_of(self, incident: Incident) -> None:
-        """Note that moderators know of it."""
-        await self._writer.write(
-            lambda db: (
-                db.execute(
-                    "UPDATE incident SET told = 1 WHERE job_id = ? AND kind = ?",
-                    (incident.job.id, incident.kind),
-                ).rowcount
-            )
-        )
-
-    async def clear(self, job: Job, *, billed: bool, at: float) -> bool:
-        """End the suspense of *job*'s attempt, now that the provider itself said what it was."""
-        return await self._writer.write(
-            lambda db: ledger.clear(db, job.id, job.attempt, billed=billed, at=at)
-        )
-
-    async def settled(self, *, since: float) -> list[Settled]:
-        """Jobs settled from then on which their providers charge for, or may, and said how much."""
-        return await self._writer.read(lambda db: settled(db, since=since))
-
-    async def needed_files(self) -> list[tuple[int, str]]:
-        """Jobs and the files that have to be on the disk for them: the clips of takes that did
-        not make room, and what jobs under way start from. Relative to the data directory."""
-        return await self._writer.read(needed_files)
-
-
-def overruns(db: sqlite3.Connection) -> list[Overrun]:
-    """See `Accounting.overruns`."""
+def overruns(db: Database) -> list[Overrun]:
+    """List the overruns that moderators were not told of, oldest first."""
     rows = db.execute(
         "SELECT job_id, amount FROM overrun WHERE told = 0 ORDER BY job_id"
     ).fetchall()
@@ -100,16 +43,24 @@ def overruns(db: sqlite3.Connection) -> list[Overrun]:
     return [Overrun(job=job, amount=amount) for job, amount in jobs if job is not None]
 
 
-def note(db: sqlite3.Connection, job: Job, kind: str, text: str, *, at: float) -> None:
-    """See `Accounting.note`."""
+def told(db: Database, overrun: Overrun) -> None:
+    """Note that moderators know of *overrun*."""
+    db.execute("UPDATE overrun SET told = 1 WHERE job_id = ?", (overrun.job.id,))
+
+
+def note(db: Database, job: Job, kind: str, text: str, *, at: float) -> None:
+    """Keep *text* about *job* for the moderators, once for each *kind*.
+
+    *text* outlives the deletion of personal data and must hold none.
+    """
     db.execute(
         "INSERT OR IGNORE INTO incident (job_id, kind, text, at) VALUES (?, ?, ?, ?)",
         (job.id, kind, text, at),
     )
 
 
-def incidents(db: sqlite3.Connection) -> list[Incident]:
-    """See `Accounting.incidents`."""
+def incidents(db: Database) -> list[Incident]:
+    """List the incidents that moderators were not told of, oldest first, at most 100."""
     rows = db.execute(
         "SELECT job_id, kind, text FROM incident WHERE told = 0 ORDER BY at LIMIT 100"
     ).fetchall()
@@ -117,8 +68,24 @@ def incidents(db: sqlite3.Connection) -> list[Incident]:
     return [Incident(job=job, kind=kind, text=text) for job, kind, text in found if job is not None]
 
 
-def settled(db: sqlite3.Connection, *, since: float) -> list[Settled]:
-    """See `Accounting.settled`."""
+def told_of(db: Database, incident: Incident) -> None:
+    """Note that moderators know of *incident*."""
+    db.execute(
+        "UPDATE incident SET told = 1 WHERE job_id = ? AND kind = ?",
+        (incident.job.id, incident.kind),
+    )
+
+
+def clear(db: Database, job: Job, *, billed: bool, at: float) -> bool:
+    """End the suspense of *job*'s attempt, whose bill the provider itself has reported.
+
+    False if that attempt is not in suspense.
+    """
+    return ledger.clear(db, job.id, job.attempt, billed=billed, at=at)
+
+
+def settled(db: Database, *, since: float) -> list[Settled]:
+    """List the jobs settled since *since* for which the provider reported a cost."""
     rows = db.execute(
         """
         SELECT settling.job_id, date(settling.at, 'unixepoch'), (
@@ -141,8 +108,11 @@ def settled(db: sqlite3.Connection, *, since: float) -> list[Settled]:
     ]
 
 
-def needed_files(db: sqlite3.Connection) -> list[tuple[int, str]]:
-    """See `Accounting.needed_files`."""
+def needed_files(db: Database) -> list[tuple[int, str]]:
+    """List each job with a file that must be on the disk for it, relative to the data directory.
+
+    Those are the clips of takes that were not evicted, and the inputs of jobs under way.
+    """
     rows = db.execute(
         f"""
         SELECT id, file FROM job LEFT JOIN take ON take.job_id = job.id

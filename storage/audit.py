@@ -1,16 +1,16 @@
 """Who changed what in a server, and why."""
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
 from . import ledger
+from .database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class By:
-    """Who does something in which server, and why."""
+    """Who does something, in which server, and why."""
 
     guild_id: int
     actor_id: int
@@ -33,7 +33,7 @@ class Change:
 
 
 def record(
-    db: sqlite3.Connection,
+    db: Database,
     by: By,
     what: str,
     *,
@@ -43,7 +43,7 @@ def record(
     before: object = None,
     after: object = None,
 ) -> None:
-    """Write a line of the audit."""
+    """Write the line that *by* did *what*, to a user or a role, *before* and *after* as JSON."""
     db.execute(
         """
         INSERT INTO audit (guild_id, actor, what, person_id, role_id, before, after, why, at)
@@ -63,8 +63,10 @@ def record(
     )
 
 
-def audit(db: sqlite3.Connection, guild_id: int, limit: int, before: int | None) -> list[Change]:
-    """See `Moderation.audit`."""
+def audit(
+    db: Database, guild_id: int, *, limit: int = 20, before: int | None = None
+) -> list[Change]:
+    """List what was changed, newest first; *before* is the last `seq` of the page before."""
     rows = db.execute(
         """
         SELECT seq, actor.user_id, what, target.user_id, role_id, before, after, why, at

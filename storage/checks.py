@@ -1,9 +1,9 @@
 """What must always hold, asked of the rows themselves. Each broken rule is a sentence."""
 
-import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from .database import Database
 from .job import (
     ENDED,
     LIVE,
@@ -273,17 +273,17 @@ class Rule:
     sql: str  #: the rows where it does not hold
     bounds: Mapping[str, int]
 
-    def broken(self, db: sqlite3.Connection) -> list[str]:
+    def broken(self, db: Database) -> list[str]:
         """A sentence for each place where it does not hold."""
         return [self.sentence.format(*row) for row in db.execute(self.sql, self.bounds)]
 
 
-def check(db: sqlite3.Connection) -> list[str]:
+def check(db: Database) -> list[str]:
     """Every rule that is broken, a sentence for each place; empty when all is well."""
     return look(db, Seen())[0]
 
 
-def look(db: sqlite3.Connection, since: Seen) -> tuple[list[str], Seen]:
+def look(db: Database, since: Seen) -> tuple[list[str], Seen]:
     """Every rule that is broken by what happened *since* a look that found nothing broken, or by
     what is under way; and how far this one came.
 
@@ -308,7 +308,7 @@ def rules(since: Seen) -> list[Rule]:
     ]
 
 
-def accounts(db: sqlite3.Connection, since: Seen) -> tuple[list[str], Seen]:
+def accounts(db: Database, since: Seen) -> tuple[list[str], Seen]:
     """Accounts whose balance is not what was moved there; and how far history has come."""
     [event] = db.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()
     [txn] = db.execute("SELECT coalesce(max(id), 0) FROM txn").fetchone()
@@ -317,7 +317,7 @@ def accounts(db: sqlite3.Connection, since: Seen) -> tuple[list[str], Seen]:
     return found, Seen(event=event, txn=txn, balances=balances)
 
 
-def _unmoved(db: sqlite3.Connection, since: Seen, balances: Mapping[str, int]) -> Iterator[str]:
+def _unmoved(db: Database, since: Seen, balances: Mapping[str, int]) -> Iterator[str]:
     """Accounts on which there is something else than was there and came since."""
     expected = dict(since.balances or {})
     for name, amount in db.execute(

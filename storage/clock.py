@@ -1,8 +1,9 @@
 """A clock that nobody gains or loses by when the machine's is set."""
 
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
+
+from .database import Database
 
 LEAP = 30 * 86_400.0  #: seconds that one start may move ahead of the last moment we know of
 SURE = 60.0  #: seconds that a process must have run for its moments to become the mark unasked
@@ -78,18 +79,18 @@ class Clock:
         return self._ticks() - self._tick >= SURE
 
 
-def mark(db: sqlite3.Connection) -> float | None:
+def mark(db: Database) -> float | None:
     """The highest moment this database has seen; None when it has seen none."""
     row = db.execute("SELECT mark FROM clock").fetchone()
     return None if row is None else float(row[0])
 
 
-def gaps(db: sqlite3.Connection) -> list[tuple[float, float]]:
+def gaps(db: Database) -> list[tuple[float, float]]:
     """From when to when Dailies did not run, oldest first."""
     return [tuple(row) for row in db.execute("SELECT began, ended FROM gap ORDER BY began")]
 
 
-def note_gap(db: sqlite3.Connection, clock: Clock) -> None:
+def note_gap(db: Database, clock: Clock) -> None:
     """Keep what the start of *clock* found, for the deadlines of later starts."""
     seen = mark(db)
     if seen is not None:
@@ -98,7 +99,7 @@ def note_gap(db: sqlite3.Connection, clock: Clock) -> None:
         db.execute("INSERT INTO gap (began, ended) VALUES (?, ?)", clock.gap)
 
 
-def advance(db: sqlite3.Connection, now: float) -> float:
+def advance(db: Database, now: float) -> float:
     """*now*, or the mark if that is later; it is the mark from then on."""
     [later] = db.execute(
         """
@@ -111,6 +112,6 @@ def advance(db: sqlite3.Connection, now: float) -> float:
     return float(later)
 
 
-def seen(db: sqlite3.Connection, now: float) -> float:
+def seen(db: Database, now: float) -> float:
     """*now*, or the mark if that is later, for a look that writes nothing."""
     return max(now, mark(db) or now)

@@ -1,44 +1,50 @@
 """What a person decides about a job, in one transaction with its line of the audit."""
 
-import sqlite3
 from dataclasses import replace
 
-from . import jobs
+from . import jobs, ledger
 from .audit import By, record
+from .database import Database
+from .defaults import Moment
 from .job import Job, Lane, State
 
 
 def move(
-    db: sqlite3.Connection,
+    db: Database,
+    at: Moment,
     by: By | None,
     what: str,
     job: Job,
     why: str,
     *,
-    thread_id: int | None,
-    now: float,
+    thread_id: int | None = None,
 ) -> Job:
-    """See `Servers.move`."""
+    """`jobs.save` a step that a person decided, with its line of the audit: both or none.
+
+    Without *by*, as for one's own job, there is no line. With *thread_id* the clip is to be
+    posted there.
+    """
     if thread_id is not None:
-        jobs.set_places(db, job.id, thread_id=thread_id, card_channel_id=None, card_id=None)
+        jobs.set_places(db, job.id, thread_id=thread_id)
     saved = jobs.save(db, job, why)
     if by is not None:
-        record(db, by, what, user_id=job.user_id, after={"job": job.id}, now=now)
+        record(db, by, what, user_id=job.user_id, after={"job": job.id}, now=at.now)
     return saved
 
 
-def take_down(
-    db: sqlite3.Connection, by: By | None, job: Job, *, hidden_by: int | None, now: float
-) -> None:
-    """See `Servers.take_down`."""
+def take_down(db: Database, at: Moment, by: By | None, job: Job, *, hidden_by: int | None) -> None:
+    """Hide a clip in the name of *hidden_by*; None shows it again.
+
+    *by* goes on record; None for the clip's own requester, who leaves no line.
+    """
     db.execute("UPDATE take SET hidden_by = ? WHERE job_id = ?", (hidden_by, job.id))
     if by is not None:
         what = "take down" if hidden_by is not None else "bring back"
-        record(db, by, what, user_id=job.user_id, after={"job": job.id}, now=now)
+        record(db, by, what, user_id=job.user_id, after={"job": job.id}, now=at.now)
 
 
-def set_lane(db: sqlite3.Connection, by: By, job_id: int, lane: Lane, *, now: float) -> Job | None:
-    """See `Servers.set_lane`."""
+def set_lane(db: Database, at: Moment, by: By, job_id: int, lane: Lane) -> Job | None:
+    """Move a queued job to a lane, on record; None if *by*'s server has no such job queued."""
     before = jobs.get(db, job_id, guild_id=by.guild_id)
     if before is None or before.state is not State.QUEUED:
         return None
@@ -50,6 +56,19 @@ def set_lane(db: sqlite3.Connection, by: By, job_id: int, lane: Lane, *, now: fl
         user_id=before.user_id,
         before={"job": job_id, "lane": before.lane},
         after={"job": job_id, "lane": lane},
-        now=now,
+        now=at.now,
     )
     return replace(before, lane=lane)
+
+
+def clear(db: Database, at: Moment, by: By, job_id: int, attempt: int, *, billed: bool) -> bool:
+    """End the suspense of an attempt as a moderator says, on record; see `ledger.clear`.
+
+    False if the attempt is not in suspense, or the job is of another server.
+    """
+    job = jobs.get(db, job_id, guild_id=by.guild_id)
+    if job is None or not ledger.clear(db, job_id, attempt, billed=billed, at=at.now):
+        return False
+    after = {"job": job_id, "attempt": attempt, "billed": billed}
+    record(db, by, "suspense", after=after, now=at.now)
+    return True

@@ -1,14 +1,13 @@
-"""Everything that the database knows of one job, to be read by whoever looks for a fault."""
+"""Everything that the database knows of one job, for a person who looks for a fault."""
 
-import sqlite3
 from dataclasses import dataclass
 
-from . import events, jobs, ledger, take
+from . import events, jobs, ledger, posts
+from .database import Database
 from .events import Event
 from .job import Job
 from .ledger import Bill
-from .take import Post
-from .writer import Writer
+from .posts import Post
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,21 +36,8 @@ class Dossier:
     files: list[str]  #: that it made or starts from, relative to the data directory
 
 
-class Dossiers:
-    """Reads dossiers."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-
-    async def of(self, job_id: int) -> Dossier | None:
-        """All about a job; None where there is none with this number."""
-        if not 0 < job_id < 2**63:
-            return None
-        return await self._writer.read(lambda db: dossier(db, job_id))
-
-
-def dossier(db: sqlite3.Connection, job_id: int) -> Dossier | None:
-    """See `Dossiers.of`."""
+def dossier(db: Database, job_id: int) -> Dossier | None:
+    """Gather all about a job; None if no job has this number."""
     job = jobs.get(db, job_id)
     if job is None:
         return None
@@ -74,7 +60,7 @@ def dossier(db: sqlite3.Connection, job_id: int) -> Dossier | None:
         events=events.history(db, job_id),
         bill=ledger.bill(db, job_id),
         movements=[Movement(**dict(row)) for row in movements],
-        posts=take.posts(db, "job_id = ?", (job_id,))[::-1],
+        posts=posts.posts(db, "job_id = ?", (job_id,))[::-1],
         parkings=[(row[0], row[1], row[2] is not None, bool(row[3])) for row in parkings],
         incidents=[(row[0], row[1], row[2]) for row in incidents],
         files=[row[0] for row in files],

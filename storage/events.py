@@ -1,8 +1,8 @@
 """The record of every move that a job made."""
 
-import sqlite3
 from dataclasses import dataclass
 
+from .database import Database
 from .job import MADE, Job, State, sql_list
 
 
@@ -18,7 +18,8 @@ class Event:
     at: float
 
 
-def note_move(db: sqlite3.Connection, job: Job, *, before: State | None, why: str) -> None:
+def note_move(db: Database, job: Job, *, before: State | None, why: str) -> None:
+    """Record that *job* came from the state *before* to the state of its row."""
     db.execute(
         "INSERT INTO event (job_id, rev, from_state, to_state, why, at)"
         " SELECT id, rev, ?, state, ?, since FROM job WHERE id = ?",
@@ -26,8 +27,8 @@ def note_move(db: sqlite3.Connection, job: Job, *, before: State | None, why: st
     )
 
 
-def history(db: sqlite3.Connection, id: int) -> list[Event]:
-    """See `Jobs.history`."""
+def history(db: Database, id: int) -> list[Event]:
+    """List the moves of a job, in order."""
     rows = db.execute(
         """
         SELECT job_id, rev, from_state, to_state, why, at FROM event
@@ -48,8 +49,8 @@ def history(db: sqlite3.Connection, id: int) -> list[Event]:
     ]
 
 
-def durations(db: sqlite3.Connection, *, provider: str, model: str, limit: int) -> list[float]:
-    """See `Jobs.durations`."""
+def durations(db: Database, provider: str, model: str, *, limit: int = 200) -> list[float]:
+    """Seconds from submit to finished clip of a model's last *limit* jobs, newest first."""
     rows = db.execute(
         f"""
         SELECT (

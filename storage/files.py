@@ -1,17 +1,17 @@
 """Files on the disk and in the bucket: which jobs name them, and what may go."""
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .job import LIVE, MADE, sql_list
-from .writer import Writer
+from .database import Database
+from .job import FINISHED, LIVE, MADE, Job, State, sql_list
+from .jobs import job_of
 
 _LIVE, _MADE = sql_list(LIVE), sql_list(MADE)
-#: What the bucket is to have: a take's own clip and its inputs. Another take's clip that it began
-#: with is that one's to keep, or to have deleted.
+#: What the bucket is to have: a take's own clip and its inputs. Another take's clip that it
+#: started from belongs to that other take.
 _WANTED = f"""
     job.state IN {_MADE} AND job.file IS NOT NULL
     AND (needed.file = job.file OR needed.file GLOB 'inputs/*') AND (
@@ -22,176 +22,30 @@ _WANTED = f"""
 """  # noqa: S608  # a fixed text
 
 
-AT_ONCE = 1000  #: jobs that are looked at in one read, which takes some milliseconds
+AT_ONCE = 1000  #: jobs looked at in one read, which takes some milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """A file that lies in the bucket, whole."""
+    """A file's copy in the bucket."""
 
     file: str
     bucket: str
-    key: str  #: what it is called there
+    key: str  #: its name in the bucket
     size: int  #: bytes
     sha256: str  #: of its bytes, in hexadecimal
 
 
 class Holder(StrEnum):
-    """What the job is doing whose number a file carries."""
+    """Why the job whose number a file carries may need that file."""
 
     LIVE = "live"  #: it is under way, or a job under way starts from its clip
     KEPT = "kept"  #: its clip is to be on the disk
-    OVER = "over"  #: it made none, or the clip made room, or was deleted
+    OVER = "over"  #: it made none, or the clip was evicted or deleted
 
 
-class Files:
-    """What is known of files. Names are relative to the data directory."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-
-    # On the disk.
-
-    async def holders(self, ids: Iterable[int]) -> dict[int, tuple[Holder, str | None]]:
-        """For those of *ids* that are jobs: what each is doing, and its clip's file."""
-        listed = json.dumps(list(ids))
-        return await self._writer.read(lambda db: holders(db, listed))
-
-    async def needless(
-        self, names: Iterable[str], *, ended: float, refused: float, bucket: str | None
-    ) -> set[str]:
-        """Those of *names* that nothing on this disk needs any more.
-
-        What needs one: a job under way, a take whose clip is on the disk, an order refused
-        after *refused* that may yet be made, a job that ended without a clip after *ended*. And
-        a take of which only the *bucket* has the clip, until that has this file, too.
-        """
-        listed = json.dumps(list(names))
-        return await self._writer.read(
-            lambda db: needless(db, listed, ended=ended, refused=refused, bucket=bucket)
-        )
-
-    async def unnamed(self, names: Collection[str]) -> set[str]:
-        """Those of *names* that no job names, once every write asked for before is made."""
-        listed = json.dumps(list(names))
-        return await self._writer.write(
-            lambda db: {
-                name
-                for (name,) in db.execute(
-                    "SELECT value FROM json_each(?)"
-                    " WHERE NOT EXISTS (SELECT 1 FROM needed WHERE file = value)",
-                    (listed,),
-                )
-            }
-        )
-
-    async def inputs_of(self, job_id: int) -> list[str]:
-        """What a job's brief starts from, other than clips."""
-        rows = await self._writer.read(
-            lambda db: db.execute(
-                "SELECT file FROM needed WHERE job_id = ? AND file GLOB 'inputs/*'", (job_id,)
-            ).fetchall()
-        )
-        return [file for (file,) in rows]
-
-    async def restore(self, file: str) -> None:
-        """Note that a clip which made room is coming back to the disk."""
-        await self._writer.write(
-            lambda db: _run(
-                db,
-                "UPDATE take SET dropped = NULL WHERE job_id IN (SELECT job.id FROM needed"
-                " JOIN job ON job.id = job_id AND job.file = needed.file WHERE needed.file = ?)",
-                file,
-            )
-        )
-
-    # In the bucket.
-
-    async def copy_of(self, file: str) -> Copy | None:
-        """The copy of a file, if it is there whole."""
-        row = await self._writer.read(
-            lambda db: db.execute(
-                "SELECT file, bucket, key, size, sha256 FROM copy"
-                " WHERE file = ? AND at IS NOT NULL",
-                (file,),
-            ).fetchone()
-        )
-        return Copy(**dict(row)) if row is not None else None
-
-    async def missing(
-        self,
-        bucket: str,
-        *,
-        since: float | None,
-        below: int | None = None,
-    ) -> tuple[list[str], int | None]:
-        """Files that takes need and *bucket* does not have, newest first.
-
-        Of takes that ended at *since* or later, and of favourites. Looks at a thousand jobs
-        *below* that number, or the newest; the second value is where to go on, None at the end.
-        """
-        return await self._writer.read(lambda db: missing(db, bucket, since, below))
-
-    async def missing_of(self, job_id: int, bucket: str, *, since: float | None) -> list[str]:
-        """The same for one job."""
-        return await self._writer.read(lambda db: _missing(db, bucket, since, job_id, job_id + 1))
-
-    async def begin(self, copy: Copy) -> None:
-        """Note that a copy is about to be made, where one may have been about to be deleted."""
-        await self._writer.write(lambda db: begin(db, copy))
-
-    async def finish(self, copy: Copy, *, at: float) -> bool:
-        """Note that a copy is there, whole; False if it was forgotten meanwhile."""
-        return await self._writer.write(
-            lambda db: (
-                db.execute(
-                    "UPDATE copy SET at = ? WHERE file = ? AND bucket = ? AND key = ?",
-                    (at, copy.file, copy.bucket, copy.key),
-                ).rowcount
-                > 0
-            )
-        )
-
-    async def lost(self, copy: Copy) -> None:
-        """Note that the bucket does not have a copy after all."""
-        await self._writer.write(
-            lambda db: _run(
-                db,
-                "DELETE FROM copy WHERE file = ? AND bucket = ? AND key = ?",
-                copy.file,
-                copy.bucket,
-                copy.key,
-            )
-        )
-
-    async def expire(
-        self, *, since: float | None, after: str = "", limit: int = 500
-    ) -> tuple[int, str | None]:
-        """Let go of copies that no job under way and no take needs whose time is not over.
-
-        Looks at *limit* copies behind the name *after*: how many went, and the last one looked
-        at, None at the end. *since* as for `missing`.
-        """
-        return await self._writer.write(lambda db: expire(db, since, after, limit))
-
-    async def unwanted(self, bucket: str, *, limit: int = 100) -> list[str]:
-        """The keys that have yet to be deleted there."""
-        rows = await self._writer.read(
-            lambda db: db.execute(
-                "SELECT key FROM unwanted WHERE bucket = ? ORDER BY key LIMIT ?", (bucket, limit)
-            ).fetchall()
-        )
-        return [key for (key,) in rows]
-
-    async def deleted(self, bucket: str, key: str) -> None:
-        """Note that a key is deleted there."""
-        await self._writer.write(
-            lambda db: _run(db, "DELETE FROM unwanted WHERE bucket = ? AND key = ?", bucket, key)
-        )
-
-
-def holders(db: sqlite3.Connection, ids: str) -> dict[int, tuple[Holder, str | None]]:
-    """See `Files.holders`; *ids* is a JSON list."""
+def holders(db: Database, ids: Iterable[int]) -> dict[int, tuple[Holder, str | None]]:
+    """For each of *ids* that is a job: what it still needs files for, and its clip's file."""
     rows = db.execute(
         f"""
         SELECT id, file, CASE
@@ -208,15 +62,20 @@ def holders(db: sqlite3.Connection, ids: str) -> dict[int, tuple[Holder, str | N
             ELSE 'over' END AS holder
         FROM job WHERE id IN (SELECT value FROM json_each(?))
         """,  # noqa: S608  # fixed texts
-        (ids,),
+        (json.dumps(list(ids)),),
     )
     return {number: (Holder(holder), file) for number, file, holder in rows}
 
 
 def needless(
-    db: sqlite3.Connection, names: str, *, ended: float, refused: float, bucket: str | None
+    db: Database, names: Iterable[str], *, ended: float, refused: float, bucket: str | None
 ) -> set[str]:
-    """See `Files.needless`; *names* is a JSON list."""
+    """The files among *names* that nothing on this disk needs any more.
+
+    A file is needed by a job under way, a take whose clip is on the disk, an order refused after
+    *refused* that may yet be made, and a job that ended without a clip after *ended*; also by a
+    take whose clip only the *bucket* has, until the bucket has that file, too.
+    """
     rows = db.execute(
         f"""
         WITH asked AS (
@@ -241,27 +100,141 @@ def needless(
             )
         )
         """,  # noqa: S608  # fixed texts
-        {"names": names, "ended": ended, "refused": refused, "bucket": bucket},
+        {"names": json.dumps(list(names)), "ended": ended, "refused": refused, "bucket": bucket},
     )
     return {name for (name,) in rows}
 
 
+def unnamed(db: Database, names: Collection[str]) -> set[str]:
+    """The files among *names* that no job names; asked as a write, to see all writes before it."""
+    rows = db.execute(
+        "SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM needed WHERE file = value)",
+        (json.dumps(list(names)),),
+    )
+    return {name for (name,) in rows}
+
+
+def inputs_of(db: Database, job_id: int) -> list[str]:
+    """The files that a job's brief starts from, other than clips."""
+    rows = db.execute(
+        "SELECT file FROM needed WHERE job_id = ? AND file GLOB 'inputs/*'", (job_id,)
+    )
+    return [file for (file,) in rows]
+
+
+def restore(db: Database, file: str) -> None:
+    """Note that an evicted clip is coming back to the disk."""
+    db.execute(
+        "UPDATE take SET dropped = NULL WHERE job_id IN (SELECT job.id FROM needed"
+        " JOIN job ON job.id = job_id AND job.file = needed.file WHERE needed.file = ?)",
+        (file,),
+    )
+
+
+def droppable(
+    db: Database,
+    *,
+    before: float,
+    limit: int = 500,
+    bucket: str | None = None,
+    copied_after: float | None = None,
+    owed: bool = False,
+) -> list[Job]:
+    """List ended jobs whose file may be evicted: nobody's favourites first, then the oldest.
+
+    They ended before *before*, and no live job starts from their files. With a *bucket*, only
+    those that it has; and those that it need not have, because they ended before *copied_after*
+    and are nobody's favourite. *owed* adds clips that have yet to be posted.
+    """
+    found: list[Job] = []
+    # One after the other, and by no index (the + below), so that SQLite stops at the last that
+    # is wanted instead of looking at every take to sort a few.
+    for favourites in (f"NOT {_FAVOURED}", _FAVOURED):
+        if len(found) < limit:
+            rows = db.execute(
+                f"""
+                SELECT job.* FROM job JOIN take ON take.job_id = job.id
+                WHERE {favourites} AND {_DROPPABLE} ORDER BY job.id LIMIT :limit
+                """,  # noqa: S608  # fixed texts
+                {
+                    "before": before,
+                    "limit": limit - len(found),
+                    "bucket": bucket,
+                    "copied_after": copied_after,
+                    "owed": owed,
+                },
+            )
+            found += [job_of(row) for row in rows]
+    return found
+
+
+_FAVOURED = """(
+    EXISTS (SELECT 1 FROM favourite WHERE favourite.job_id = job.id)
+    OR EXISTS (SELECT 1 FROM sign_off WHERE sign_off.job_id = job.id)
+)"""
+_DROPPABLE = f"""
+    +state IN {sql_list(FINISHED)} AND since < :before
+    AND (due_at IS NULL OR (:owed AND state = '{State.UNDELIVERED}'))
+    AND take.dropped IS NULL AND file IS NOT NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM job AS child
+        WHERE json_extract(child.brief, '$.parent') IS NOT NULL
+        AND json_extract(child.brief, '$.parent') = job.id
+        AND child.state IN {sql_list(LIVE)}
+    )
+    AND NOT EXISTS (
+        SELECT 1 FROM needed JOIN job AS child ON child.id = needed.job_id
+        WHERE needed.file = job.file AND child.id <> job.id
+        AND child.state IN {sql_list(LIVE)}
+    )
+    AND (
+        :bucket IS NULL OR (
+            since < :copied_after
+            AND NOT EXISTS (SELECT 1 FROM favourite WHERE job_id = job.id)
+            AND NOT EXISTS (SELECT 1 FROM sign_off WHERE job_id = job.id)
+        ) OR EXISTS (
+            SELECT 1 FROM copy WHERE copy.file = job.file AND copy.bucket = :bucket
+            AND copy.at IS NOT NULL
+        )
+    )
+"""  # noqa: S608  # fixed texts
+
+
+def drop(db: Database, job_id: int, *, at: float) -> None:
+    """Note that a take's file was evicted."""
+    db.execute("UPDATE take SET dropped = ? WHERE job_id = ?", (at, job_id))
+
+
+def copy_of(db: Database, file: str) -> Copy | None:
+    """The whole copy of a file in the bucket; None if there is none."""
+    row = db.execute(
+        "SELECT file, bucket, key, size, sha256 FROM copy WHERE file = ? AND at IS NOT NULL",
+        (file,),
+    ).fetchone()
+    return Copy(**dict(row)) if row is not None else None
+
+
 def missing(
-    db: sqlite3.Connection,
-    bucket: str,
-    since: float | None,
-    below: int | None,
+    db: Database, bucket: str, *, since: float | None, below: int | None = None
 ) -> tuple[list[str], int | None]:
-    """See `Files.missing`."""
+    """List the files that *bucket* should have and does not, newest first.
+
+    They are of takes that ended at *since* or later, and of favourites. Looks at a thousand jobs
+    below the number *below*, or at the newest; the second value is the next *below*, None at the
+    end.
+    """
     if below is None:
         [below] = db.execute("SELECT coalesce(max(id), 0) + 1 FROM job").fetchone()
     first = below - AT_ONCE
     return _missing(db, bucket, since, first, below), first if first > 1 else None
 
 
-def _missing(
-    db: sqlite3.Connection, bucket: str, since: float | None, first: int, below: int
-) -> list[str]:
+def missing_of(db: Database, job_id: int, bucket: str, *, since: float | None) -> list[str]:
+    """`missing` for one job."""
+    return _missing(db, bucket, since, job_id, job_id + 1)
+
+
+def _missing(db: Database, bucket: str, since: float | None, first: int, below: int) -> list[str]:
     rows = db.execute(
         f"""
         SELECT needed.file FROM job JOIN needed ON needed.job_id = job.id
@@ -277,8 +250,8 @@ def _missing(
     return list(dict.fromkeys(file for (file,) in rows))
 
 
-def begin(db: sqlite3.Connection, copy: Copy) -> None:
-    """See `Files.begin`."""
+def begin(db: Database, copy: Copy) -> None:
+    """Note that a copy is about to be made; if its key waits to be deleted, it is not any more."""
     db.execute("DELETE FROM unwanted WHERE bucket = ? AND key = ?", (copy.bucket, copy.key))
     db.execute(
         """
@@ -290,10 +263,44 @@ def begin(db: sqlite3.Connection, copy: Copy) -> None:
     )
 
 
+def finish(db: Database, copy: Copy, *, at: float) -> bool:
+    """Note that the bucket has a copy, whole; False if the file was forgotten meanwhile."""
+    cursor = db.execute(
+        "UPDATE copy SET at = ? WHERE file = ? AND bucket = ? AND key = ?",
+        (at, copy.file, copy.bucket, copy.key),
+    )
+    return cursor.rowcount > 0
+
+
+def lost(db: Database, copy: Copy) -> None:
+    """Note that the bucket does not have a copy after all."""
+    db.execute(
+        "DELETE FROM copy WHERE file = ? AND bucket = ? AND key = ?",
+        (copy.file, copy.bucket, copy.key),
+    )
+
+
+def unwanted(db: Database, bucket: str, *, limit: int = 100) -> list[str]:
+    """List the keys that have yet to be deleted in *bucket*."""
+    rows = db.execute(
+        "SELECT key FROM unwanted WHERE bucket = ? ORDER BY key LIMIT ?", (bucket, limit)
+    )
+    return [key for (key,) in rows]
+
+
+def deleted(db: Database, bucket: str, key: str) -> None:
+    """Note that a key was deleted in *bucket*."""
+    db.execute("DELETE FROM unwanted WHERE bucket = ? AND key = ?", (bucket, key))
+
+
 def expire(
-    db: sqlite3.Connection, since: float | None, after: str, limit: int
+    db: Database, *, since: float | None, after: str = "", limit: int = 500
 ) -> tuple[int, str | None]:
-    """See `Files.expire`."""
+    """Give up the bucket's copies that no job under way and no take of `missing`'s *since* needs.
+
+    Looks at *limit* copies whose names come after *after*. Returns how many were given up, and
+    the next *after*, None at the end.
+    """
     rows = db.execute(
         f"""
         SELECT file, EXISTS (
@@ -308,8 +315,8 @@ def expire(
     return len(over), rows[-1][0] if len(rows) == limit else None
 
 
-def forget(db: sqlite3.Connection, files: Collection[str]) -> None:
-    """Have the copies of *files* deleted in the bucket; within a transaction."""
+def forget(db: Database, files: Collection[str]) -> None:
+    """Give up the copies of *files*: their keys wait to be deleted in the bucket."""
     for file in files:
         db.execute(
             "INSERT OR IGNORE INTO unwanted (bucket, key)"
@@ -319,8 +326,8 @@ def forget(db: sqlite3.Connection, files: Collection[str]) -> None:
         db.execute("DELETE FROM copy WHERE file = ?", (file,))
 
 
-def named_by(db: sqlite3.Connection, user_id: int) -> set[str]:
-    """The files that somebody's jobs and refused orders name."""
+def named_by(db: Database, user_id: int) -> set[str]:
+    """The files that a person's jobs and refused orders name."""
     rows = db.execute(
         """
         SELECT needed.file FROM needed JOIN job ON job.id = needed.job_id WHERE user_id = :user
@@ -334,8 +341,8 @@ def named_by(db: sqlite3.Connection, user_id: int) -> set[str]:
     return {file for (file,) in rows}
 
 
-def frames_of(db: sqlite3.Connection, job_ids: Collection[int]) -> set[str]:
-    """The pictures out of these jobs' clips that other jobs begin with."""
+def frames_of(db: Database, job_ids: Collection[int]) -> set[str]:
+    """The frames of these jobs' clips that other jobs start from."""
     return {
         file
         for job_id in job_ids
@@ -345,7 +352,7 @@ def frames_of(db: sqlite3.Connection, job_ids: Collection[int]) -> set[str]:
     }
 
 
-def still_named(db: sqlite3.Connection, file: str, *, live: bool) -> bool:
+def still_named(db: Database, file: str, *, live: bool) -> bool:
     """Whether a job, or a refused order, names a file; with *live*, a job under way."""
     row = db.execute(
         f"""
@@ -357,7 +364,3 @@ def still_named(db: sqlite3.Connection, file: str, *, live: bool) -> bool:
         {"file": file, "live": live},
     ).fetchone()
     return row is not None
-
-
-def _run(db: sqlite3.Connection, sql: str, *values: float | str | None) -> None:
-    db.execute(sql, values)

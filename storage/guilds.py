@@ -1,15 +1,15 @@
 """The settings of a server."""
 
 import json
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from .audit import By, record
+from .database import Database
+from .defaults import Defaults, Moment
 from .periods import zone_named
-from .quota.rules import Defaults
 
 
 class ChangedBy(StrEnum):
@@ -35,7 +35,7 @@ class Server:
     channels: frozenset[int] = frozenset()  #: where orders are taken; empty: everywhere
     provider: str | None = None  #: what an order uses that names none
     model: str | None = None
-    channel_models: Mapping[int, tuple[str, str]] = field(default_factory=dict)  #: the same there
+    channel_models: Mapping[int, tuple[str, str]] = field(default_factory=dict)  #: per channel
     providers_off: frozenset[str] = frozenset()
     changed_by: ChangedBy = ChangedBy.ANYONE
     slow_lane: bool = False  #: whether an order over its person's quota is free, and waits
@@ -63,8 +63,8 @@ _PARSED: dict[str, Callable[[Any], object]] = {
 }  #: columns of `server` that are not what they hold
 
 
-def server_of(db: sqlite3.Connection, guild_id: int, defaults: Defaults) -> Server:
-    """A server's settings."""
+def server_of(db: Database, guild_id: int, defaults: Defaults) -> Server:
+    """The settings of *guild_id*, with *defaults* where it has set none."""
     values: dict[str, Any] = {
         "zone": defaults.zone,
         "jobs_per_user": defaults.jobs_per_user,
@@ -84,8 +84,8 @@ def server_of(db: sqlite3.Connection, guild_id: int, defaults: Defaults) -> Serv
     return Server(**values)
 
 
-def providers_off(db: sqlite3.Connection) -> dict[int, frozenset[str]]:
-    """The providers that are switched off, by server, where there are any."""
+def providers_off(db: Database) -> dict[int, frozenset[str]]:
+    """The providers that are switched off, by server; servers without any are left out."""
     rows = db.execute("SELECT guild_id, providers_off FROM server WHERE providers_off IS NOT NULL")
     return {guild: frozenset(json.loads(names)) for guild, names in rows}
 
@@ -96,10 +96,12 @@ _SETTINGS = {
 }
 
 
-def set_server(
-    db: sqlite3.Connection, by: By, changes: dict[str, Any], *, defaults: Defaults, now: float
-) -> Server:
-    """See `Moderation.set_server`."""
+def set_server(db: Database, at: Moment, /, by: By, **changes: Any) -> Server:
+    """Change settings of a server: *changes* are fields of `Server`, None for the default,
+    `NO_LIMIT` for none at all where there may be none.
+
+    Raises ValueError with a sentence for an unknown time zone.
+    """
     changes = {name: _column(value) for name, value in changes.items()}
     if changes.get("zone") is not None:
         zone_named(changes["zone"])
@@ -118,8 +120,13 @@ def set_server(
     if not changes.keys().isdisjoint({"per_minute", "burst"}):
         # What was ordered at the old pace is not waited for at the new one.
         db.execute("DELETE FROM pace WHERE guild_id = ?", (by.guild_id,))
-    record(db, by, "server", before=before, after=changes, now=now)
-    return server_of(db, by.guild_id, defaults)
+    record(db, by, "server", before=before, after=changes, now=at.now)
+    return server_of(db, by.guild_id, at.defaults)
+
+
+def pause(db: Database, at: Moment, by: By) -> Server:
+    """Take no orders, for the reason that *by* gives."""
+    return set_server(db, at, by, paused=by.why)
 
 
 def _column(value: Any) -> Any:

@@ -1,9 +1,9 @@
 """The ledger: credits are reserved for a job, then captured or given back, once."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .database import Database, Row
 from .job import ENDED, PARKED, Job, State
 
 # Each kind has an index of its own: asked for any kind at once, SQLite reads all of history.
@@ -50,7 +50,7 @@ class Bill:
     settled: bool
 
 
-def person(db: sqlite3.Connection, user_id: int) -> int:
+def person(db: Database, user_id: int) -> int:
     """The number that stands for a Discord user in what can never be deleted."""
     row = db.execute("SELECT id FROM person WHERE user_id = ?", (user_id,)).fetchone()
     if row is None:
@@ -61,7 +61,7 @@ def person(db: sqlite3.Connection, user_id: int) -> int:
 
 
 def give(
-    db: sqlite3.Connection, *, grant_id: int, guild_id: int, person_id: int, amount: int, at: float
+    db: Database, *, grant_id: int, guild_id: int, person_id: int, amount: int, at: float
 ) -> None:
     """Fill a grant's account."""
     _post(
@@ -76,7 +76,7 @@ def give(
 
 
 def reserve(
-    db: sqlite3.Connection,
+    db: Database,
     job: Job,
     *,
     person_id: int,
@@ -111,9 +111,7 @@ def reserve(
     )
 
 
-def settle(
-    db: sqlite3.Connection, job: Job, *, before: Job, at: float, credits: int | None = None
-) -> None:
+def settle(db: Database, job: Job, *, before: Job, at: float, credits: int | None = None) -> None:
     """Move what a job holds to where it belongs, now that it is in a new state.
 
     `Jobs.save` calls this with every move, so that no end can forget it. A job that was never
@@ -159,7 +157,7 @@ def settle(
     _post_for(db, kind, reserved, moves, job_id=job.id, at=at)
 
 
-def clear(db: sqlite3.Connection, job_id: int, attempt: int, *, billed: bool, at: float) -> bool:
+def clear(db: Database, job_id: int, attempt: int, *, billed: bool, at: float) -> bool:
     """End the suspense of an attempt, now that the provider's own report says what it was.
 
     False if that attempt is not in suspense, or no more.
@@ -175,7 +173,7 @@ def clear(db: sqlite3.Connection, job_id: int, attempt: int, *, billed: bool, at
     return True
 
 
-def bill(db: sqlite3.Connection, job_id: int) -> Bill | None:
+def bill(db: Database, job_id: int) -> Bill | None:
     """What a job holds and cost; None for one that was never reserved."""
     if _reserved(db, job_id) is None:
         return None
@@ -192,7 +190,7 @@ def bill(db: sqlite3.Connection, job_id: int) -> Bill | None:
     return Bill(reserved=reserved, house=house, settled=_is_settled(db, job_id), **sums)
 
 
-def _suspend(db: sqlite3.Connection, reserved: sqlite3.Row, job: Job, *, at: float) -> None:
+def _suspend(db: Database, reserved: Row, job: Job, *, at: float) -> None:
     """Book an attempt that was given up and may have cost its price: once, however it ended."""
     known = db.execute(
         "SELECT 1 FROM txn WHERE job_id = ? AND attempt = ? AND kind = 'suspense'",
@@ -206,9 +204,7 @@ def _suspend(db: sqlite3.Connection, reserved: sqlite3.Row, job: Job, *, at: flo
             clear(db, job.id, job.attempt, billed=True, at=at)
 
 
-def _came_late(
-    db: sqlite3.Connection, reserved: sqlite3.Row, job: Job, billed: int, *, at: float
-) -> None:
+def _came_late(db: Database, reserved: Row, job: Job, billed: int, *, at: float) -> None:
     """Book *billed* credits as lost for an attempt that was given up and came after all."""
     house, lost = f"house:{job.guild_id}", f"lost:{job.guild_id}"
     row = db.execute(SUSPENDED, {"job": job.id, "attempt": job.attempt}).fetchone()
@@ -238,7 +234,7 @@ def _came_late(
         _post_for(db, "suspense", reserved, moves, job_id=job.id, attempt=job.attempt, at=at)
 
 
-def _paid_and_returned(db: sqlite3.Connection, reserved: sqlite3.Row, pays: int) -> list[Transfer]:
+def _paid_and_returned(db: Database, reserved: Row, pays: int) -> list[Transfer]:
     """Of what is held, *pays* credits spent, the quota's first; the rest back where it was."""
     parts = db.execute(
         # The pool first, then the grants that expire soonest: as `policy.admit` took them.
@@ -261,15 +257,15 @@ def _paid_and_returned(db: sqlite3.Connection, reserved: sqlite3.Row, pays: int)
     return moves
 
 
-def _reserved(db: sqlite3.Connection, job_id: int) -> sqlite3.Row | None:
-    row: sqlite3.Row | None = db.execute(
+def _reserved(db: Database, job_id: int) -> Row | None:
+    row: Row | None = db.execute(
         "SELECT id, guild_id, person_id, day FROM txn WHERE job_id = ? AND kind = 'reserve'",
         (job_id,),
     ).fetchone()
     return row
 
 
-def _is_settled(db: sqlite3.Connection, job_id: int) -> bool:
+def _is_settled(db: Database, job_id: int) -> bool:
     row = db.execute(
         "SELECT 1 FROM txn WHERE job_id = ? AND kind IN ('capture', 'release', 'close')", (job_id,)
     ).fetchone()
@@ -277,9 +273,9 @@ def _is_settled(db: sqlite3.Connection, job_id: int) -> bool:
 
 
 def _post_for(
-    db: sqlite3.Connection,
+    db: Database,
     kind: str,
-    reserved: sqlite3.Row,
+    reserved: Row,
     moves: Sequence[Transfer],
     *,
     job_id: int,
@@ -302,7 +298,7 @@ def _post_for(
 
 
 def _post(
-    db: sqlite3.Connection,
+    db: Database,
     kind: str,
     moves: Sequence[Transfer],
     *,
@@ -334,7 +330,7 @@ def _post(
 
 
 def _count(
-    db: sqlite3.Connection, moves: Sequence[Transfer], key: tuple[int, int, str], *, reserve_id: int
+    db: Database, moves: Sequence[Transfer], key: tuple[int, int, str], *, reserve_id: int
 ) -> None:
     """Keep the counters of a day: what the limits look at instead of adding up the ledger.
 

@@ -12,10 +12,11 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from .clock import Clock, mark
-from .opening import DATABASE, LOCK, Damaged, Locked, Store
-from .quota.rules import Defaults
+from .defaults import Defaults
+from .opening import DATABASE, LOCK, Damaged, Locked
 from .schedule import Schedule
 from .schema import CannotOpen, migrations, recognize
+from .store import Store
 from .writer import Connection, Writer
 
 _DAMAGED = "The database {} is damaged ({}) and was not changed; put a backup in its place."

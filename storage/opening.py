@@ -12,31 +12,19 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable, Collection, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
-from .accounting import Accounting
-from .checks import Seen, accounts, rules
-from .clock import TICKS, Clock, advance, gaps, mark, note_gap
-from .dossier import Dossiers
-from .files import Files
-from .jobs import Jobs
-from .moderation import Moderation
-from .parking import Parkings
-from .policy import Policy
-from .privacy import Privacy
-from .quota.rules import Defaults
+from .clock import TICKS, Clock, gaps, mark, note_gap
+from .defaults import Defaults
 from .schedule import Schedule
 from .schema import CannotOpen, migrate, migrations, recognize
-from .servers import Servers
-from .takes import Takes
-from .terms import Terms, terms
+from .store import Store
 from .writer import Connection, DiskTrouble, Writer, checkpoint
 
 DATABASE = "dailies.db"
 LOCK = "dailies.lock"
-SCRUBBED = 3600.0  #: seconds after which nothing that was deleted stands in the log of writes
 
 
 class Locked(CannotOpen):
@@ -45,61 +33,6 @@ class Locked(CannotOpen):
 
 class Damaged(CannotOpen):
     """The database is not whole. Nothing of it was changed."""
-
-
-class Store:
-    """Everything Dailies knows. Each part has its own methods; they share one writer."""
-
-    def __init__(
-        self, writer: Writer, *, clock: Clock, defaults: Defaults, schedule: Schedule
-    ) -> None:
-        self.writer = writer
-        self._defaults = defaults
-        self.schedule = schedule  #: when jobs are due: every commit that changes one feeds it
-        self._seen = Seen()
-        self._scrubbed = clock.now()
-        self.clock = clock  #: what everything here is timed by
-        self.jobs = Jobs(writer)
-        self.policy = Policy(writer, clock=clock, defaults=defaults)
-        self.moderation = Moderation(writer, clock=clock, defaults=defaults)
-        self.servers = Servers(writer, clock=clock)
-        self.privacy = Privacy(writer, clock=clock, defaults=defaults)
-        self.takes = Takes(writer)
-        self.files = Files(writer)
-        self.accounting = Accounting(writer)
-        self.dossiers = Dossiers(writer)
-        self.parkings = Parkings(writer)
-
-    async def check(self, *, thorough: bool = False) -> list[str]:
-        """Every rule of the books that is broken, a sentence each; see `checks.look`.
-
-        What happened since the last check that found nothing is looked at; with *thorough*, and
-        the first time, all of history.
-        """
-        since = Seen() if thorough else self._seen
-        # One by one, so that all of history does not hold up an order.
-        found, seen = await self.writer.read(lambda db: accounts(db, since))
-        for rule in rules(since):
-            found = await self.writer.read(rule.broken) + found
-        if not found:
-            self._seen = seen
-        return found
-
-    async def terms(self, guild_id: int, *, built_on: Collection[int]) -> Terms:
-        """What holds now for an order in a server that builds on these clips."""
-        return await self.writer.read(lambda db: terms(db, guild_id, built_on, self._defaults))
-
-    async def keep_time(self) -> None:
-        """Note the moment: wherever the wall clock is set, the next start begins no earlier.
-
-        Raises `DiskTrouble`.
-        """
-        now = self.clock.now()
-        if self.clock.sure:
-            await self.writer.write(lambda db: advance(db, now))
-        if self.writer.unscrubbed or now - self._scrubbed >= SCRUBBED:
-            await self.writer.scrub()
-            self._scrubbed = now
 
 
 @asynccontextmanager

@@ -1,15 +1,14 @@
 """What waits for a moderator: each time that a job came to wait, and who was told of it."""
 
-import sqlite3
 from dataclasses import dataclass
 
+from .database import Database
 from .job import State
-from .writer import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parking:
-    """One time that a job came to wait for a person, or its clip for a place to be posted."""
+    """One time that a job came to wait for a moderator, or for a channel to post its clip."""
 
     job_id: int
     rev: int  #: the job's, when it came to wait
@@ -22,39 +21,8 @@ class Parking:
     what: str = ""  #: what they did, by its name in the audit
 
 
-class Parkings:
-    """The times that jobs came to wait. They are written by the moves themselves."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-
-    async def open(self) -> list[Parking]:
-        """Those of which something is left to be told, oldest first."""
-        return await self._writer.read(open_)
-
-    async def told(self, parking: Parking, *, channel_id: int, message_id: int) -> None:
-        """Note the message that tells moderators of it."""
-        await self._writer.write(
-            lambda db: _run(
-                db,
-                "UPDATE parking SET channel_id = ?, message_id = ? WHERE job_id = ? AND rev = ?",
-                *(channel_id, message_id, parking.job_id, parking.rev),
-            )
-        )
-
-    async def over(self, parking: Parking) -> None:
-        """Note that nothing is left to be told of it."""
-        await self._writer.write(
-            lambda db: _run(
-                db,
-                "UPDATE parking SET over = 1 WHERE job_id = ? AND rev = ?",
-                *(parking.job_id, parking.rev),
-            )
-        )
-
-
-def open_(db: sqlite3.Connection) -> list[Parking]:
-    """See `Parkings.open`."""
+def unresolved(db: Database) -> list[Parking]:
+    """List the parkings of which moderators have yet to be told something, oldest first."""
     rows = db.execute(
         """
         SELECT parking.job_id, parking.rev, parking.state, parking.at, channel_id, message_id,
@@ -73,8 +41,23 @@ def open_(db: sqlite3.Connection) -> list[Parking]:
     return found
 
 
-def _decided(db: sqlite3.Connection, job_id: int, at: float) -> tuple[int | None, str]:
-    """Who decided about a job first since a time, and what; None and "" if nobody did."""
+def told(db: Database, parking: Parking, *, channel_id: int, message_id: int) -> None:
+    """Note the message that tells moderators of *parking*."""
+    db.execute(
+        "UPDATE parking SET channel_id = ?, message_id = ? WHERE job_id = ? AND rev = ?",
+        (channel_id, message_id, parking.job_id, parking.rev),
+    )
+
+
+def over(db: Database, parking: Parking) -> None:
+    """Note that nothing is left to be told of *parking*."""
+    db.execute(
+        "UPDATE parking SET over = 1 WHERE job_id = ? AND rev = ?", (parking.job_id, parking.rev)
+    )
+
+
+def _decided(db: Database, job_id: int, at: float) -> tuple[int | None, str]:
+    """Find who decided about a job first since *at*, and what; (None, "") if nobody did."""
     row = db.execute(
         """
         SELECT user_id, what FROM audit JOIN person ON person.id = actor
@@ -86,7 +69,3 @@ def _decided(db: sqlite3.Connection, job_id: int, at: float) -> tuple[int | None
         {"job": job_id, "at": at},
     ).fetchone()
     return (None, "") if row is None else (row[0], row[1])
-
-
-def _run(db: sqlite3.Connection, sql: str, *values: int) -> None:
-    db.execute(sql, values)

@@ -1,74 +1,30 @@
-"""What is kept about one person: giving it to them, and forgetting it."""
+"""What is kept about one person: its export, and its deletion."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from . import files, takes
-from .clock import Clock, advance
+from . import files
+from .database import Database
+from .defaults import Moment
 from .guilds import server_of
 from .job import ENDED
 from .jobs import of
 from .periods import Period, day_at, span, starts, zone_named
-from .quota.rules import Defaults
 from .refused_orders import LASTS
-from .writer import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
-    """What a deletion did."""
+    """The outcome of a deletion."""
 
     jobs: int
-    files: tuple[str, ...]  #: relative to the data directory; whoever deletes them is told here
+    files: tuple[str, ...]  #: to be deleted by the caller, relative to the data directory
     until: float  #: when the last trace goes: the number that limits know the person by
 
 
-class Privacy:
-    """A person's rights to their data."""
-
-    def __init__(self, writer: Writer, *, clock: Clock, defaults: Defaults) -> None:
-        self._writer = writer
-        self._clock = clock
-        self._defaults = defaults
-
-    async def export(self, user_id: int) -> dict[str, Any]:
-        """Everything that is kept about somebody, in every server, as JSON can hold it."""
-        return await self._writer.read(lambda db: export(db, user_id))
-
-    async def forget(self, user_id: int) -> Forgotten | None:
-        """Erase somebody's prompts, clips and places; None, and nothing done, if a job of
-        theirs is under way.
-
-        Amounts stay, under a number. Whose number it is stays until the limits' longest period
-        is over, because else forgetting would refill a quota; `tidy` erases it then. A
-        moderator's decisions about them (block, own quota, grants) are the server's, and stay.
-        """
-        now = self._clock.now()
-        return await self._writer.erase(
-            lambda db: forget(db, user_id, defaults=self._defaults, now=advance(db, now))
-        )
-
-    async def tidy(self) -> int:
-        """Cut the last tie to those whose time has come; how many they were.
-
-        Refused orders whose time is over go, too: they hold prompts.
-        """
-        now = self._clock.now()
-        due = await self._writer.read(
-            lambda db: db.execute(
-                "SELECT 1 FROM leaving WHERE until <= ? UNION SELECT 1 FROM refused WHERE at < ?",
-                (now, now - LASTS),
-            ).fetchone()
-        )
-        if due is None:
-            return 0
-        return await self._writer.erase(lambda db: tidy(db, advance(db, now)))
-
-
-def export(db: sqlite3.Connection, user_id: int) -> dict[str, Any]:
-    """See `Privacy.export`."""
+def export(db: Database, user_id: int) -> dict[str, Any]:
+    """Gather everything that is kept about a person, in every server, as JSON can hold it."""
 
     def rows(sql: str) -> list[dict[str, Any]]:
         return [dict(row) for row in db.execute(sql, {"user": user_id})]
@@ -135,18 +91,19 @@ def export(db: sqlite3.Connection, user_id: int) -> dict[str, Any]:
     }
 
 
-def forget(
-    db: sqlite3.Connection, user_id: int, *, defaults: Defaults, now: float
-) -> Forgotten | None:
-    """See `Privacy.forget`."""
-    mine = of(
-        db, user_id=user_id, guild_id=None, states=(), limit=None, before=None,
-        oldest_first=True,
-    )  # fmt: skip
+def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
+    """Erase a person's prompts, clips and posts; None, and nothing done, if a job of theirs is
+    under way.
+
+    Amounts stay, under a number. Whose number it is stays until the limits' longest period
+    is over, because else forgetting would refill a quota; `tidy` erases it then. A
+    moderator's decisions about them (block, own quota, grants) are the server's, and stay.
+    """
+    mine = of(db, user_id=user_id, limit=None, oldest_first=True)
     # What is only owed a post that failed is under way no more.
     if any(job.state not in ENDED or (job.due_at is not None and job.tries == 0) for job in mine):
         return None
-    takes.forget(db, user_id)
+    _forget_takes(db, user_id)
     named = files.named_by(db, user_id)
     made = {job.file for job in mine if job.file is not None}
     made |= files.frames_of(db, [job.id for job in mine if job.file is not None])
@@ -168,7 +125,7 @@ def forget(
         "DELETE FROM prompt_hit WHERE person_id = (SELECT id FROM person WHERE user_id = ?)",
         (user_id,),
     )
-    until = _until(db, {job.guild_id for job in mine}, defaults, now)
+    until = _until(db, at, {job.guild_id for job in mine})
     db.execute(
         "INSERT INTO leaving (user_id, until) VALUES (?, ?)"
         " ON CONFLICT DO UPDATE SET until = excluded.until",
@@ -181,10 +138,34 @@ def forget(
     return Forgotten(jobs=len(mine), files=tuple(gone), until=until)
 
 
-def tidy(db: sqlite3.Connection, now: float) -> int:
-    """See `Privacy.tidy`."""
-    db.execute("DELETE FROM refused WHERE at < ?", (now - LASTS,))
-    gone = db.execute("DELETE FROM leaving WHERE until <= ? RETURNING user_id", (now,)).fetchall()
+def _forget_takes(db: Database, user_id: int) -> None:
+    """Delete a person's marks, presets and reactions, and the posts of their takes."""
+    db.execute(
+        "DELETE FROM post WHERE job_id IN (SELECT id FROM job WHERE user_id = ?)", (user_id,)
+    )
+    db.execute("UPDATE take SET hidden_by = 0 WHERE hidden_by = ?", (user_id,))
+    for table in ("favourite", "sign_off", "preset", "reaction"):
+        db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))  # noqa: S608  # fixed names
+
+
+def tidy_is_due(db: Database, at: Moment) -> bool:
+    """Whether `tidy` has something to do."""
+    row = db.execute(
+        "SELECT 1 FROM leaving WHERE until <= ? UNION SELECT 1 FROM refused WHERE at < ?",
+        (at.now, at.now - LASTS),
+    ).fetchone()
+    return row is not None
+
+
+def tidy(db: Database, at: Moment) -> int:
+    """Cut the last tie to people whose number may be forgotten now; how many they were.
+
+    Also deletes the refused orders that are too old to be ordered: they hold prompts.
+    """
+    db.execute("DELETE FROM refused WHERE at < ?", (at.now - LASTS,))
+    gone = db.execute(
+        "DELETE FROM leaving WHERE until <= ? RETURNING user_id", (at.now,)
+    ).fetchall()
     for [user_id] in gone:
         # Somebody who came back since has jobs that this number still has to belong to.
         back = db.execute("SELECT 1 FROM job WHERE user_id = ?", (user_id,)).fetchone()
@@ -194,11 +175,11 @@ def tidy(db: sqlite3.Connection, now: float) -> int:
     return len(gone)
 
 
-def _until(db: sqlite3.Connection, guilds: set[int], defaults: Defaults, now: float) -> float:
+def _until(db: Database, at: Moment, guilds: set[int]) -> float:
     """The end of the longest period that the limits of these servers are in."""
-    ends = [now + timedelta(days=1).total_seconds()]
+    ends = [at.now + timedelta(days=1).total_seconds()]
     for guild_id in guilds:
-        zone = zone_named(server_of(db, guild_id, defaults).zone)
-        today = day_at(now, zone)
+        zone = zone_named(server_of(db, guild_id, at.defaults).zone)
+        today = day_at(at.now, zone)
         ends += [starts(span(period, today)[1], zone) for period in Period]
     return max(ends)

@@ -1,12 +1,15 @@
 """Orders that were not taken and may be yet."""
 
 import json
-import sqlite3
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from .audit import By
+from .audit import By, record
 from .brief import Brief
+from .database import Database
+from .defaults import Moment
+from .quota.budget import resume
+from .quota.grants import Grant, grant
 
 LASTS = 7 * 86_400.0  #: seconds that a refused order may still be ordered
 
@@ -31,16 +34,16 @@ class RefusedOrder:
     user_id: int
     why: str  #: "quota", "budget" or "confirm"
     wanted: Offer
-    fits: Offer | None  #: what would have been taken
+    fits: Offer | None  #: what would have been taken instead
     at: float
     asked_at: float | None = None
     answer: str | None = None  #: "granted" or "denied"
     answered_by: int | None = None
 
 
-def keep_refused(db: sqlite3.Connection, order: RefusedOrder, *, now: float) -> RefusedOrder:
-    """See `Servers.keep_refused`."""
-    db.execute("DELETE FROM refused WHERE at < ?", (now - LASTS,))
+def keep_refused(db: Database, at: Moment, order: RefusedOrder) -> RefusedOrder:
+    """Keep a refused order for a week; it is returned with its id and time."""
+    db.execute("DELETE FROM refused WHERE at < ?", (at.now - LASTS,))
     [number] = db.execute(
         """
         INSERT INTO refused (guild_id, channel_id, user_id, why, wanted, fits, at)
@@ -53,14 +56,14 @@ def keep_refused(db: sqlite3.Connection, order: RefusedOrder, *, now: float) -> 
             order.why,
             _offer_out(order.wanted),
             None if order.fits is None else _offer_out(order.fits),
-            now,
+            at.now,
         ),
     ).fetchone()
-    return replace(order, id=number, at=now)
+    return replace(order, id=number, at=at.now)
 
 
-def refused(db: sqlite3.Connection, id: int, guild_id: int) -> RefusedOrder | None:
-    """See `Servers.refused`."""
+def refused(db: Database, id: int, *, guild_id: int) -> RefusedOrder | None:
+    """The refused order of that number; None if there is none in that server."""
     if not 0 < id < 2**63:
         return None
     row = db.execute(
@@ -83,13 +86,44 @@ def refused(db: sqlite3.Connection, id: int, guild_id: int) -> RefusedOrder | No
     )
 
 
-def ask(db: sqlite3.Connection, id: int, guild_id: int, *, now: float) -> bool:
-    """See `Servers.ask`."""
+def ask(db: Database, at: Moment, id: int, *, guild_id: int) -> bool:
+    """Note that the moderators are asked about a refused order. False if they were before."""
     cursor = db.execute(
         "UPDATE refused SET asked_at = ? WHERE id = ? AND guild_id = ? AND asked_at IS NULL",
-        (now, id, guild_id),
+        (at.now, id, guild_id),
     )
     return cursor.rowcount > 0
+
+
+def grant_asked(
+    db: Database, at: Moment, by: By, asked: int, user_id: int, amount: int
+) -> Grant | None:
+    """Answer an order refused by a quota with a grant: both or none.
+
+    *asked* is the refused order's number. None if it was answered before.
+    """
+    if not _answer(db, by, asked, granted=True):
+        return None
+    return grant(db, at, by, user_id, amount)
+
+
+def open_asked(db: Database, at: Moment, by: By, asked: int) -> bool:
+    """Answer an order refused by the budget by opening the budget: orders may pass it.
+
+    False if it was answered before.
+    """
+    if not _answer(db, by, asked, granted=True):
+        return False
+    resume(db, at, by, past_budget=True)
+    return True
+
+
+def deny_asked(db: Database, at: Moment, by: By, asked: int, user_id: int, price: int) -> bool:
+    """Answer a refused order with no, on record. False if it was answered before."""
+    if not _answer(db, by, asked, granted=False):
+        return False
+    record(db, by, "deny", user_id=user_id, after={"price": price}, now=at.now)
+    return True
 
 
 def _offer_out(offer: Offer) -> str:
@@ -101,8 +135,8 @@ def _offer_in(text: str) -> Offer:
     return Offer(**{**values, "brief": Brief.from_json(values["brief"])})
 
 
-def answer(db: sqlite3.Connection, by: By, asked: int, *, granted: bool) -> bool:
-    """Note what a moderator answered to a refused order. False if one answered before."""
+def _answer(db: Database, by: By, asked: int, *, granted: bool) -> bool:
+    """Note what a moderator answered to the refused order *asked*. False if one did before."""
     cursor = db.execute(
         "UPDATE refused SET answer = ?, answered_by = ?"
         " WHERE id = ? AND guild_id = ? AND asked_at IS NOT NULL AND answer IS NULL",

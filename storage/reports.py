@@ -1,9 +1,9 @@
 """What clips cost, by day, person and model, from the ledger."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import date
 
+from .database import Database
 from .job import MADE, UNMADE, sql_list
 
 
@@ -35,9 +35,9 @@ class Suspense:
 
 
 def use(
-    db: sqlite3.Connection, guild_id: int, first: date, after: date, user_id: int | None
+    db: Database, guild_id: int, first: date, after: date, *, user_id: int | None = None
 ) -> list[Use]:
-    """See `Servers.use`."""
+    """Add up what clips ordered from *first* to before *after* cost, of one person or of all."""
     rows = db.execute(
         f"""
         WITH ordered (job_id, day, person_id) AS (
@@ -88,8 +88,8 @@ _COLUMNS = (
 )
 
 
-def spent(db: sqlite3.Connection, guild_id: int, user_id: int) -> dict[int, int]:
-    """See `Servers.spent`."""
+def spent(db: Database, guild_id: int, *, user_id: int) -> dict[int, int]:
+    """What each of a person's clips cost them, by its number."""
     rows = db.execute(
         """
         SELECT job_id, sum(amount) FROM txn JOIN transfer ON txn_id = txn.id
@@ -101,8 +101,8 @@ def spent(db: sqlite3.Connection, guild_id: int, user_id: int) -> dict[int, int]
     return dict(rows.fetchall())
 
 
-def suspense(db: sqlite3.Connection, guild_id: int) -> list[Suspense]:
-    """See `Servers.suspense`."""
+def suspense(db: Database, guild_id: int) -> list[Suspense]:
+    """List the attempts in suspense: nobody knows yet whether they were billed."""
     rows = db.execute(
         """
         SELECT job_id, coalesce(txn.attempt, job.attempt) AS which, amount

@@ -1,13 +1,13 @@
 """What an order was checked by, so that it is taken only while all of that still holds."""
 
-import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from .database import Database
+from .defaults import Defaults
 from .guilds import Server, server_of
 from .job import MADE, sql_list
 from .prompt_rules import PromptRule, prompt_rules
-from .quota.rules import Defaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,14 +20,12 @@ class Terms:
     clips: tuple[tuple[object, ...], ...]  #: of each: its row, who hid it, where it was posted
     built_on: tuple[int, ...]
 
-    def hold(self, db: sqlite3.Connection, defaults: Defaults) -> bool:
+    def hold(self, db: Database, defaults: Defaults) -> bool:
         """Whether they are the same now."""
         return terms(db, self.guild_id, self.built_on, defaults) == self
 
 
-def terms(
-    db: sqlite3.Connection, guild_id: int, built_on: Collection[int], defaults: Defaults
-) -> Terms:
+def terms(db: Database, guild_id: int, built_on: Collection[int], defaults: Defaults) -> Terms:
     """What holds now for an order in a server that builds on these clips."""
     clips = [
         tuple(row)

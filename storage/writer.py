@@ -133,6 +133,13 @@ class Writer:
         except sqlite3.Error:  # the disk, mostly; whoever writes next will hear of it
             self.unscrubbed = True
 
+    async def touch(self) -> None:
+        """Write what is there already, which takes the lock, the log and the disk all the same.
+
+        Raises `DiskTrouble` if nothing can be written.
+        """
+        await self.write(_touch)
+
     async def close(self) -> None:
         """Finish every write that waits; take no more."""
         self._closed = True
@@ -167,6 +174,11 @@ def checkpoint(db: sqlite3.Connection) -> bool:
     """Cut the log of writes to nothing; whether that has to wait, because somebody reads it."""
     [busy, _, _] = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return bool(busy)
+
+
+def _touch(db: sqlite3.Connection) -> None:
+    [[version]] = db.execute("PRAGMA user_version")
+    db.execute(f"PRAGMA user_version = {version:d}")
 
 
 def _has_its_turn(call: _Call) -> bool:

@@ -20,7 +20,7 @@ LAYERS = ["storage", "bot", "cogs"]  # each may import those before it
 #: The one home of each third-party library.
 HOMES = {
     "aiosqlite": ("storage/",),
-    "sqlite3": ("storage/", "bot/app/"),
+    "sqlite3": ("storage/",),
     "httpx": ("bot/providers/", "bot/files/fetch.py"),
     "httpx_aiohttp": ("bot/providers/", "bot/files/fetch.py"),
     "discord": ("bot/chat/", "bot/app/", "cogs/"),

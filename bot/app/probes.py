@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -35,7 +34,7 @@ def storage_check(store: Store, data: Path) -> Check:
     async def check() -> str | None:
         try:
             async with asyncio.timeout(WITHIN):
-                await store.writer.write(_touch)
+                await store.writer.touch()
                 await asyncio.to_thread(_write_a_file, data / PROBE)
         except TimeoutError:
             return "the database does not answer"
@@ -46,12 +45,6 @@ def storage_check(store: Store, data: Path) -> Check:
         return None
 
     return check
-
-
-def _touch(db: sqlite3.Connection) -> None:
-    """Write what is there already, which takes the lock, the log and the disk all the same."""
-    [[version]] = db.execute("PRAGMA user_version")
-    db.execute(f"PRAGMA user_version = {version:d}")
 
 
 def _write_a_file(path: Path) -> None:

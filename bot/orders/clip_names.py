@@ -8,8 +8,7 @@ import re
 from bot.errors import Refusal
 from bot.orders.requester import Requester
 from bot.words.text import typed
-from storage import Take
-from storage.takes import Takes
+from storage import Take, Takes
 
 _NAME = re.compile(r"(?:(?P<hash>#)|take\s+)?(?P<number>\d{1,18})", re.ASCII | re.IGNORECASE)
 

@@ -1,21 +1,22 @@
 """Who may spend how much: decided in the transaction that creates the job."""
 
-import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
-from storage import clock, jobs, ledger
+from storage import jobs, ledger
+from storage.database import Database
+from storage.defaults import Defaults, Moment
 from storage.guilds import Server, server_of
 from storage.job import Job, Lane
 from storage.periods import Period, day_at, zone_named
-from storage.quota.rules import Defaults, Whose
+from storage.quota.rules import Whose
 from storage.quota.standing import SHOWN, Standing, grants_left, running_of, standing_of
 
 
 class Limit(StrEnum):
-    """What can say no to an order, in the order in which it is asked."""
+    """What can refuse an order, in the order in which it is asked."""
 
     CLOSED = "closed"  #: the operator does not take orders in this server
     PAUSED = "paused"  #: nobody may order in this server now
@@ -53,97 +54,95 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """The order was checked by what does not hold any more; nothing was taken."""
+    """The terms that the order was checked by have changed; nothing was taken."""
 
 
 class Holding(Protocol):
-    """What an order was checked by."""
+    """The terms that an order was checked by."""
 
-    def hold(self, db: sqlite3.Connection, defaults: Defaults) -> bool:
-        """Whether it still holds."""
+    def hold(self, db: Database, defaults: Defaults) -> bool:
+        """Whether they still hold."""
         ...
 
 
 def admit(
-    db: sqlite3.Connection,
+    db: Database,
+    at: Moment,
     draft: Job,
     *,
     roles: Collection[int],
-    defaults: Defaults,
-    now: float,
     terms: Holding | None = None,
     paced: bool = False,
 ) -> Admitted | Refused | Changed:
-    """Take *draft* as a job and hold its price, unless a limit says no; nothing in between.
+    """Take *draft* as a job and hold its price, in one transaction, or say which limit refuses it.
 
-    *roles* are the ids of the person's roles. *now* is `Clock.now`'s; where the database has
-    seen later moments it is the latest of them. *paced* says that `attempt` counted it already.
+    *roles* are the ids of the requester's roles. The order is only taken while *terms*, which it
+    was checked by, hold: else `Changed`. *paced* says that `attempt` has counted it against the
+    pace. The times of a `Refused` are by the machine's clock, to be shown.
     """
     known = jobs.requested(db, draft.request)
     if known is not None:
         return Admitted(job=known, created=False)
-    if terms is not None and not terms.hold(db, defaults):
+    if terms is not None and not terms.hold(db, at.defaults):
         return Changed()
-    now = clock.advance(db, now)
-    server = server_of(db, draft.guild_id, defaults)
-    found = _judged(db, draft, server, roles=roles, defaults=defaults, now=now, paced=paced)
+    server = server_of(db, draft.guild_id, at.defaults)
+    found = _judged(db, at, draft, server, roles=roles, paced=paced)
     if isinstance(found, Refused):
-        return found
+        return _shown(found, at)
     draft, stand = found
-    return _taken(db, draft, stand, server, now, paced=paced)
+    return _taken(db, at, draft, stand, server, paced=paced)
 
 
 def attempt(
-    db: sqlite3.Connection,
-    draft: Job,
-    *,
-    roles: Collection[int],
-    defaults: Defaults,
-    now: float,
-    counts: bool,
+    db: Database, at: Moment, draft: Job, *, roles: Collection[int], counts: bool
 ) -> Admitted | Refused | None:
-    """Whether *draft* might be taken, by all that can be known before its inputs are there.
+    """Say whether *draft* might be taken, before its inputs are downloaded. Holds nothing.
 
-    Its price is the least that it can cost. With *counts* the try counts against the person's
-    pace, whatever becomes of it.
+    Its price is the least that it can cost. With *counts* the attempt counts against its
+    requester's pace. What was ordered before is `Admitted`. The times of a `Refused` are by the
+    machine's clock, to be shown.
     """
     known = jobs.requested(db, draft.request)
     if known is not None:
         return Admitted(job=known, created=False)
-    now = clock.advance(db, now)
-    server = server_of(db, draft.guild_id, defaults)
-    found = _judged(db, draft, server, roles=roles, defaults=defaults, now=now, paced=False)
+    server = server_of(db, draft.guild_id, at.defaults)
+    found = _judged(db, at, draft, server, roles=roles, paced=False)
     if isinstance(found, Refused):
-        return found
+        return _shown(found, at)
     if counts:
-        _count(db, draft, server, now)
+        _count(db, draft, server, at.now)
     return None
 
 
+def _shown(refused: Refused, at: Moment) -> Refused:
+    """*refused* with its time by the machine's clock."""
+    if refused.frees_at is None:
+        return refused
+    return replace(refused, frees_at=at.on_the_wall(refused.frees_at))
+
+
 def _judged(
-    db: sqlite3.Connection,
+    db: Database,
+    at: Moment,
     draft: Job,
     server: Server,
     *,
     roles: Collection[int],
-    defaults: Defaults,
-    now: float,
     paced: bool,
 ) -> tuple[Job, Standing] | Refused:
-    """The lane that *draft* gets and where its person stands, unless a limit says no."""
+    """*draft* in its lane and where its requester stands, or the limit that refuses it."""
     running = running_of(db, draft.guild_id, draft.user_id, upto=server.jobs_per_user or SHOWN)
-    refused = _forbidden(db, draft, server, defaults, now) or _too_many(
-        db, draft, server, running, now, paced=paced
+    refused = _forbidden(db, at, draft, server) or _too_many(
+        db, draft, server, running, at.now, paced=paced
     )
     if refused is not None:
         return refused
     stand = standing_of(
         db,
+        at,
         guild_id=draft.guild_id,
         user_id=draft.user_id,
         roles=roles,
-        defaults=defaults,
-        now=now,
         server=server,
         running=running,
     )
@@ -153,21 +152,20 @@ def _judged(
         draft, refused = replace(draft, lane=Lane.SLOW), None
     elif server.priority_roles & set(roles):
         draft = replace(draft, lane=Lane.PRIORITY)
-    refused = refused or _over_budget(draft.price, stand) or _over_all(draft.price, stand, defaults)
+    refused = refused or _over_budget(draft.price, stand)
+    refused = refused or _over_all(draft.price, stand, at.defaults)
     return refused if refused is not None else (draft, stand)
 
 
-def _forbidden(
-    db: sqlite3.Connection, draft: Job, server: Server, defaults: Defaults, now: float
-) -> Refused | None:
-    if not defaults.serves(draft.guild_id):
+def _forbidden(db: Database, at: Moment, draft: Job, server: Server) -> Refused | None:
+    if not at.defaults.serves(draft.guild_id):
         return Refused(limit=Limit.CLOSED, whose=Whose.DEFAULT)
     if server.paused is not None:
         return Refused(limit=Limit.PAUSED, whose=Whose.SERVER, why=server.paused)
     block = db.execute(
         "SELECT why, until FROM block WHERE guild_id = ? AND user_id = ?"
         " AND (until IS NULL OR until > ?)",
-        (draft.guild_id, draft.user_id, now),
+        (draft.guild_id, draft.user_id, at.now),
     ).fetchone()
     if block is not None:
         return Refused(
@@ -177,7 +175,7 @@ def _forbidden(
 
 
 def _too_many(
-    db: sqlite3.Connection, draft: Job, server: Server, running: int, now: float, *, paced: bool
+    db: Database, draft: Job, server: Server, running: int, now: float, *, paced: bool
 ) -> Refused | None:
     if server.per_minute is not None and not paced:
         frees_at = _paid_at(db, draft, now) - (server.burst - 1) * 60 / server.per_minute
@@ -232,7 +230,7 @@ def _over_budget(price: int, stand: Standing) -> Refused | None:
 
 
 def _over_all(price: int, stand: Standing, defaults: Defaults) -> Refused | None:
-    """What the other servers used is none of this one's business, so `used` does not tell."""
+    """The refusal of the operator's budget; `used` stays 0, as it is other servers' business."""
     if stand.all_left is not None and price > stand.all_left:
         amount = defaults.budget_all or 0
         return Refused(
@@ -246,31 +244,26 @@ def _over_all(price: int, stand: Standing, defaults: Defaults) -> Refused | None
     return None
 
 
-def _count(db: sqlite3.Connection, draft: Job, server: Server, now: float) -> None:
+def _count(db: Database, draft: Job, server: Server, now: float) -> None:
     """Count an order against its person's pace."""
     if server.per_minute is not None:
         db.execute(
             "INSERT INTO pace (guild_id, user_id, paid_at) VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET paid_at = excluded.paid_at",
+            " ON CONFLICT (guild_id, user_id) DO UPDATE SET paid_at = excluded.paid_at",
             (draft.guild_id, draft.user_id, _paid_at(db, draft, now) + 60 / server.per_minute),
         )
 
 
 def _taken(
-    db: sqlite3.Connection,
-    draft: Job,
-    stand: Standing,
-    server: Server,
-    now: float,
-    *,
-    paced: bool,
+    db: Database, at: Moment, draft: Job, stand: Standing, server: Server, *, paced: bool
 ) -> Admitted:
+    """Write the job, its reserve and its pace."""
     job = jobs.insert_new(db, draft)
     house = job.price if job.lane is Lane.SLOW else 0
     mine = job.price - house
     quota = mine if stand.left is None else min(mine, stand.left)
     grants, missing = [], mine - quota
-    for number, left in grants_left(db, job.guild_id, job.user_id, now):
+    for number, left in grants_left(db, job.guild_id, job.user_id, at.now):
         if missing:
             grants.append((number, min(left, missing)))
             missing -= min(left, missing)
@@ -278,14 +271,14 @@ def _taken(
         db,
         job,
         person_id=ledger.person(db, job.user_id),
-        day=day_at(now, zone_named(server.zone)).isoformat(),
+        day=day_at(at.now, zone_named(server.zone)).isoformat(),
         quota=quota,
         grants=grants,
         house=house,
-        at=now,
+        at=at.now,
     )
     if not paced:
-        _count(db, job, server, now)
+        _count(db, job, server, at.now)
     after = replace(
         stand,
         used=stand.used + quota,
@@ -299,7 +292,7 @@ def _taken(
     return Admitted(job=job, created=True, standing=after)
 
 
-def _paid_at(db: sqlite3.Connection, draft: Job, now: float) -> float:
+def _paid_at(db: Database, draft: Job, now: float) -> float:
     """When the person's orders so far are paid for; never before now."""
     row = db.execute(
         "SELECT paid_at FROM pace WHERE guild_id = ? AND user_id = ?",

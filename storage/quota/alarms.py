@@ -1,10 +1,10 @@
 """Which shares of a budget were reached, and whether the moderators were told."""
 
-import sqlite3
-
+from storage.database import Database
+from storage.defaults import Moment
 from storage.guilds import server_of
 from storage.periods import day_at, span, zone_named
-from storage.quota.rules import Defaults, budget_of
+from storage.quota.rules import budget_of
 from storage.quota.standing import Standing
 
 
@@ -16,31 +16,21 @@ def due_alarm(stand: Standing) -> int | None:
     return next((percent for percent in (100, 80) if share >= percent), None)
 
 
-def alarms(
-    db: sqlite3.Connection, guild_id: int, *, defaults: Defaults, now: float
-) -> dict[int, bool]:
-    """The shares that were reached in the budget's period, and whether anybody was told."""
+def alarms(db: Database, at: Moment, guild_id: int) -> dict[int, bool]:
+    """The shares reached in the budget's current period, each with whether anybody was told."""
     rows = db.execute(
         "SELECT percent, told FROM alarm WHERE guild_id = ? AND day = ?",
-        (guild_id, _budget_begins(db, guild_id, defaults, now)),
+        (guild_id, _budget_begins(db, at, guild_id)),
     )
     return {percent: bool(told) for percent, told in rows}
 
 
-def note_alarm(
-    db: sqlite3.Connection,
-    guild_id: int,
-    percent: int,
-    *,
-    told: bool,
-    defaults: Defaults,
-    now: float,
-) -> None:
-    """Note a share that was reached, or that somebody was told of."""
+def note_alarm(db: Database, at: Moment, guild_id: int, percent: int, *, told: bool) -> None:
+    """Note that a share was reached, or with *told* that the moderators know of it."""
     db.execute(
         "INSERT INTO alarm (guild_id, day, percent, told) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET told = max(told, excluded.told)",
-        (guild_id, _budget_begins(db, guild_id, defaults, now), percent, told),
+        " ON CONFLICT (guild_id, day, percent) DO UPDATE SET told = max(told, excluded.told)",
+        (guild_id, _budget_begins(db, at, guild_id), percent, told),
     )
     if told:
         db.execute(
@@ -48,7 +38,19 @@ def note_alarm(
         )
 
 
-def _budget_begins(db: sqlite3.Connection, guild_id: int, defaults: Defaults, now: float) -> str:
-    """The first day of the period that the budget is in."""
-    zone = zone_named(server_of(db, guild_id, defaults).zone)
-    return span(budget_of(db, guild_id, defaults).period, day_at(now, zone))[0].isoformat()
+def budget_reached(db: Database, at: Moment, guild_id: int) -> bool:
+    """Whether the budget was used up, or refused an order, in its current period."""
+    return 100 in alarms(db, at, guild_id)
+
+
+def untold(db: Database) -> list[int]:
+    """List the servers with an alarm that nobody was told of."""
+    rows = db.execute("SELECT DISTINCT guild_id FROM alarm WHERE told = 0")
+    return [guild for (guild,) in rows]
+
+
+def _budget_begins(db: Database, at: Moment, guild_id: int) -> str:
+    """The first day of the budget's current period."""
+    zone = zone_named(server_of(db, guild_id, at.defaults).zone)
+    budget = budget_of(db, guild_id, at.defaults)
+    return span(budget.period, day_at(at.now, zone))[0].isoformat()

@@ -1,45 +1,47 @@
 """Who may not order in a server."""
 
-import sqlite3
 from dataclasses import dataclass
 
 from storage.audit import By, record
+from storage.database import Database
+from storage.defaults import Moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Somebody who may not order, until then or until a moderator says otherwise."""
+    """Somebody who may not order, until *until* or until a moderator says otherwise."""
 
     user_id: int
     why: str
     until: float | None
 
 
-def block(db: sqlite3.Connection, by: By, user_id: int, *, until: float | None, now: float) -> None:
-    """See `Moderation.block`."""
+def block(db: Database, at: Moment, by: By, user_id: int, *, lasts: float | None = None) -> None:
+    """Take no orders from somebody, for *lasts* seconds or until unblocked."""
+    until = None if lasts is None else at.now + lasts
     db.execute(
         "INSERT INTO block (guild_id, user_id, why, until) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET why = excluded.why, until = excluded.until",
+        " ON CONFLICT (guild_id, user_id) DO UPDATE SET why = excluded.why, until = excluded.until",
         (by.guild_id, user_id, by.why, until),
     )
-    record(db, by, "block", user_id=user_id, after={"until": until}, now=now)
+    record(db, by, "block", user_id=user_id, after={"until": until}, now=at.now)
 
 
-def unblock(db: sqlite3.Connection, by: By, user_id: int, *, now: float) -> bool:
-    """See `Moderation.unblock`."""
+def unblock(db: Database, at: Moment, by: By, user_id: int) -> bool:
+    """Take orders from somebody again. False if they were not blocked."""
     cursor = db.execute(
         "DELETE FROM block WHERE guild_id = ? AND user_id = ?", (by.guild_id, user_id)
     )
     if cursor.rowcount:
-        record(db, by, "unblock", user_id=user_id, now=now)
+        record(db, by, "unblock", user_id=user_id, now=at.now)
     return cursor.rowcount > 0
 
 
-def blocks(db: sqlite3.Connection, guild_id: int, now: float) -> list[Block]:
-    """See `Moderation.blocks`."""
+def blocks(db: Database, at: Moment, guild_id: int) -> list[Block]:
+    """List who is blocked now."""
     rows = db.execute(
         "SELECT user_id, why, until FROM block"
         " WHERE guild_id = ? AND (until IS NULL OR until > ?) ORDER BY user_id",
-        (guild_id, now),
+        (guild_id, at.now),
     )
     return [Block(user_id=user_id, why=why, until=until) for user_id, why, until in rows]

@@ -1,14 +1,15 @@
 """What all members of a server, and all servers together, have spent of their budget."""
 
-import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from storage.audit import By
+from storage.database import Database
+from storage.defaults import Moment
 from storage.guilds import Server, server_of, set_server
 from storage.periods import Period, day_at, span, starts, zone_named
-from storage.quota.rules import Defaults, budget_of
+from storage.quota.rules import budget_of
 
 QUARTER = 900  #: seconds that a row of `quarter_use` stands for: every zone's days begin with one
 
@@ -28,15 +29,16 @@ class Total:
         return max(0, self.amount - self.used)
 
 
-def total_of(db: sqlite3.Connection, defaults: Defaults, now: float) -> Total | None:
-    """What all servers used of what they may together; None where that has no limit.
+def total_of(db: Database, at: Moment) -> Total | None:
+    """What all servers together used of the operator's budget; None if there is no such budget.
 
     It follows the deployment's own calendar: a server can set its own to any time zone.
     """
+    defaults = at.defaults
     if defaults.budget_all is None:
         return None
     zone = zone_named(defaults.zone)
-    first, after = span(defaults.budget_all_period, day_at(now, zone))
+    first, after = span(defaults.budget_all_period, day_at(at.now, zone))
     [used] = db.execute(
         "SELECT coalesce(sum(total), 0) FROM quarter_use WHERE quarter >= ?",
         (int(starts(first, zone) // QUARTER),),
@@ -49,8 +51,15 @@ def total_of(db: sqlite3.Connection, defaults: Defaults, now: float) -> Total | 
     )
 
 
-def budget_used(db: sqlite3.Connection, guild_id: int, days: tuple[date, date]) -> int:
-    """What all members used from a day to before another, with what the house lost."""
+def total(db: Database, at: Moment) -> Total | None:
+    """`total_of`, with its time by the machine's clock, to be shown."""
+    found = total_of(db, at)
+    return None if found is None else replace(found, resets_at=at.on_the_wall(found.resets_at))
+
+
+def budget_used(db: Database, guild_id: int, days: tuple[date, date]) -> int:
+    """Credits that all members used from the first of *days* to before the second, with what the
+    server lost."""
     [used] = db.execute(
         "SELECT coalesce(sum(total), 0) FROM day_use"
         " WHERE guild_id = ? AND person_id = 0 AND day >= ? AND day < ?",
@@ -59,15 +68,16 @@ def budget_used(db: sqlite3.Connection, guild_id: int, days: tuple[date, date]) 
     return int(used)
 
 
-def resume(
-    db: sqlite3.Connection, by: By, *, defaults: Defaults, now: float, past_budget: bool = False
-) -> Server:
-    """See `Moderation.resume`."""
-    server = server_of(db, by.guild_id, defaults)
-    budget = budget_of(db, by.guild_id, defaults)
-    first, after = span(budget.period, day_at(now, zone_named(server.zone)))
+def resume(db: Database, at: Moment, by: By, *, past_budget: bool = False) -> Server:
+    """Take orders again; if the budget is used up, past it until its period ends.
+
+    With *past_budget* past it in any case, as when what is left of it fits no order.
+    """
+    server = server_of(db, by.guild_id, at.defaults)
+    budget = budget_of(db, by.guild_id, at.defaults)
+    first, after = span(budget.period, day_at(at.now, zone_named(server.zone)))
     used = budget_used(db, by.guild_id, (first, after))
     changes: dict[str, Any] = {"paused": None}
     if budget.amount is not None and (past_budget or used >= budget.amount):
         changes["budget_open"] = first.isoformat()
-    return set_server(db, by, changes, defaults=defaults, now=now)
+    return set_server(db, at, by, **changes)

@@ -1,13 +1,13 @@
 """What moderators give beside the rules: grants, and a quota that starts anew."""
 
-import sqlite3
 from dataclasses import dataclass
 
 from storage import ledger
 from storage.audit import By, record
+from storage.database import Database
+from storage.defaults import Moment
 from storage.guilds import server_of
 from storage.periods import Period, day_at, span, zone_named
-from storage.quota.rules import Defaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,19 +25,14 @@ class Grant:
 
 
 def grant(
-    db: sqlite3.Connection,
-    by: By,
-    user_id: int,
-    amount: int,
-    *,
-    expires_at: float | None,
-    now: float,
+    db: Database, at: Moment, by: By, user_id: int, amount: int, *, lasts: float | None = None
 ) -> Grant:
-    """See `Moderation.grant`."""
+    """Give somebody credits on top of their quota, for *lasts* seconds or for good."""
+    expires_at = None if lasts is None else at.now + lasts
     [number] = db.execute(
         "INSERT INTO allowance (guild_id, user_id, amount, expires_at, at) VALUES (?, ?, ?, ?, ?)"
         " RETURNING id",
-        (by.guild_id, user_id, amount, expires_at, now),
+        (by.guild_id, user_id, amount, expires_at, at.now),
     ).fetchone()
     ledger.give(
         db,
@@ -45,32 +40,35 @@ def grant(
         guild_id=by.guild_id,
         person_id=ledger.person(db, user_id),
         amount=amount,
-        at=now,
+        at=at.now,
     )
     after = {"amount": amount, "expires_at": expires_at}
-    record(db, by, "grant", user_id=user_id, after=after, now=now)
+    record(db, by, "grant", user_id=user_id, after=after, now=at.now)
     return Grant(
-        id=number, user_id=user_id, amount=amount, left=amount, expires_at=expires_at, at=now
+        id=number, user_id=user_id, amount=amount, left=amount, expires_at=expires_at, at=at.now
     )
 
 
 def withdraw(
-    db: sqlite3.Connection, by: By, user_id: int, grant_id: int | None, *, now: float
+    db: Database, at: Moment, by: By, user_id: int, grant_id: int | None = None
 ) -> list[Grant]:
-    """See `Moderation.withdraw`. A grant that ended is never counted again."""
+    """Take back what is left of a person's grant, or of all of them; which they were.
+
+    What a clip under way holds of one is spent by it all the same, or goes with the grant.
+    """
     standing = [
         each
-        for each in grants(db, by.guild_id, user_id, now)
+        for each in grants(db, at, by.guild_id, user_id=user_id)
         if each.left and grant_id in (None, each.id)
     ]
     for each in standing:
-        db.execute("UPDATE allowance SET expires_at = ? WHERE id = ?", (now, each.id))
-        record(db, by, "withdraw", user_id=user_id, before={"amount": each.left}, now=now)
+        db.execute("UPDATE allowance SET expires_at = ? WHERE id = ?", (at.now, each.id))
+        record(db, by, "withdraw", user_id=user_id, before={"amount": each.left}, now=at.now)
     return standing
 
 
-def grants(db: sqlite3.Connection, guild_id: int, user_id: int | None, now: float) -> list[Grant]:
-    """See `Moderation.grants`. Withdrawing ends one at that moment, and is on record."""
+def grants(db: Database, at: Moment, guild_id: int, *, user_id: int | None = None) -> list[Grant]:
+    """The grants of a server or of one person there, newest first."""
     sql = (
         "SELECT id, user_id, amount, iif(expires_at <= :now, 0, balance), expires_at, at,"
         " coalesce(expires_at <= :now, 0), EXISTS (SELECT 1 FROM audit"
@@ -80,7 +78,9 @@ def grants(db: sqlite3.Connection, guild_id: int, user_id: int | None, now: floa
     )
     if user_id is not None:
         sql += " AND user_id = :user"
-    rows = db.execute(sql + " ORDER BY id DESC", {"guild": guild_id, "user": user_id, "now": now})
+    rows = db.execute(
+        sql + " ORDER BY id DESC", {"guild": guild_id, "user": user_id, "now": at.now}
+    )
     return [
         Grant(
             id=number,
@@ -96,11 +96,11 @@ def grants(db: sqlite3.Connection, guild_id: int, user_id: int | None, now: floa
     ]
 
 
-def reset(db: sqlite3.Connection, by: By, user_id: int, *, defaults: Defaults, now: float) -> int:
-    """See `Moderation.reset`."""
+def reset(db: Database, at: Moment, by: By, user_id: int) -> int:
+    """Forget what somebody used of their quota this day, week and month; how much it was."""
     person_id = ledger.person(db, user_id)
-    zone = zone_named(server_of(db, by.guild_id, defaults).zone)
-    today = day_at(now, zone)
+    zone = zone_named(server_of(db, by.guild_id, at.defaults).zone)
+    today = day_at(at.now, zone)
     # Every day of the longest periods that today is in: whatever the rule, it starts anew.
     first = min(span(period, today)[0] for period in Period)
     [used] = db.execute(
@@ -113,5 +113,5 @@ def reset(db: sqlite3.Connection, by: By, user_id: int, *, defaults: Defaults, n
         " WHERE guild_id = ? AND person_id = ? AND day >= ?",
         (by.guild_id, person_id, first.isoformat()),
     )
-    record(db, by, "reset", user_id=user_id, before={"used": used}, after={"used": 0}, now=now)
+    record(db, by, "reset", user_id=user_id, before={"used": used}, after={"used": 0}, now=at.now)
     return int(used)

@@ -1,16 +1,17 @@
-"""How many credits a period for whom: the rules of a server, and the defaults of the deployment."""
+"""A server's quota rules: how many credits a period, and for whom."""
 
-import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
 from storage.audit import By, record
+from storage.database import Database
+from storage.defaults import Defaults, Moment
 from storage.periods import Period
 
 
 class Whose(StrEnum):
-    """Whom a limit was set for."""
+    """For whom a limit was set."""
 
     USER = "user"  #: this very person
     ROLE = "role"  #: everybody with a role
@@ -21,7 +22,7 @@ class Whose(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """So many credits a period; None is as many as you like."""
+    """*amount* credits a period; None is no limit."""
 
     whose: Whose
     amount: int | None
@@ -29,42 +30,18 @@ class Rule:
     role_id: int | None = None  #: which role, for `Whose.ROLE`
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
-    """What holds in a server where nobody has set anything. None is no limit.
-
-    They are meant to keep a lent credit card safe from the first order on: with a credit of
-    one US cent, 5 dollars a day for a member and 20 for the server.
-    """
-
-    amount: int | None = 500  #: credits for a member
-    period: Period = Period.DAY
-    budget: int | None = 2000  #: credits for all members of a server together
-    budget_period: Period = Period.DAY
-    budget_all: int | None = None  #: credits for all servers together: the operator's own limit
-    budget_all_period: Period = Period.DAY  #: in the time zone below
-    servers: frozenset[int] = frozenset()  #: the only ones where orders are taken; empty: all
-    zone: str = "UTC"
-    jobs_per_user: int | None = 3  #: at once
-    jobs_per_server: int | None = 20
-    per_minute: float | None = 6.0  #: orders of one person
-    burst: int = 3  #: of them at once
-
-    def serves(self, guild_id: int) -> bool:
-        """Whether orders are taken in that server at all."""
-        return not self.servers or guild_id in self.servers
-
-
 def rules_for(
-    db: sqlite3.Connection,
+    db: Database,
     *,
     guild_id: int,
     user_id: int,
     roles: Collection[int],
     defaults: Defaults,
 ) -> list[Rule]:
-    """The quotas that speak of a person, of which the best holds: their own, else those of
-    their roles, else the members', else the deployment's. Never empty."""
+    """List the quotas of a person, of which the best holds; never empty.
+
+    Their own, else those of their roles, else the members', else the deployment's.
+    """
     found: dict[Whose, list[Rule]] = {}
     for whose, target, amount, period in db.execute(
         "SELECT whose, target, amount, period FROM rule WHERE guild_id = ?"
@@ -86,8 +63,8 @@ def rules_for(
     return [default]
 
 
-def budget_of(db: sqlite3.Connection, guild_id: int, defaults: Defaults) -> Rule:
-    """What all members of a server may spend together."""
+def budget_of(db: Database, guild_id: int, defaults: Defaults) -> Rule:
+    """The budget: what all members of a server may spend together."""
     row = db.execute(
         "SELECT amount, period FROM rule WHERE guild_id = ? AND whose = 'server'", (guild_id,)
     ).fetchone()
@@ -97,13 +74,41 @@ def budget_of(db: sqlite3.Connection, guild_id: int, defaults: Defaults) -> Rule
 
 
 def set_rule(
-    db: sqlite3.Connection,
+    db: Database,
+    at: Moment,
+    by: By,
+    whose: Whose,
+    amount: int | None,
+    period: Period,
+    *,
+    user_id: int | None = None,
+    role_id: int | None = None,
+) -> None:
+    """Allow *amount* credits a *period* (None: no limit) for a user, a role, each member, or all
+    members together (`Whose.SERVER`: the budget)."""
+    _replace(db, at, by, whose, _target(whose, user_id=user_id, role_id=role_id), (amount, period))
+
+
+def remove_rule(
+    db: Database,
+    at: Moment,
+    by: By,
+    whose: Whose,
+    *,
+    user_id: int | None = None,
+    role_id: int | None = None,
+) -> bool:
+    """Remove a rule, so that the next best one holds. False if there was none."""
+    return _replace(db, at, by, whose, _target(whose, user_id=user_id, role_id=role_id), None)
+
+
+def _replace(
+    db: Database,
+    at: Moment,
     by: By,
     whose: Whose,
     target: int,
     value: tuple[int | None, Period] | None,
-    *,
-    now: float,
 ) -> bool:
     """Set a rule, or with no *value* remove it; False if there was none to remove."""
     key = (by.guild_id, whose, target)
@@ -128,13 +133,13 @@ def set_rule(
         role_id=target if whose is Whose.ROLE else None,
         before=None if before is None else {"amount": before["amount"], "period": before["period"]},
         after=None if value is None else {"amount": value[0], "period": value[1]},
-        now=now,
+        now=at.now,
     )
     return True
 
 
-def rules(db: sqlite3.Connection, guild_id: int) -> list[tuple[int, Rule]]:
-    """See `Moderation.rules`."""
+def rules(db: Database, guild_id: int) -> list[tuple[int, Rule]]:
+    """List the rules of a server, each with its user's or role's id (0: members, the server)."""
     return [
         (
             target,

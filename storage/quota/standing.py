@@ -1,15 +1,16 @@
 """Where a person stands in a server: what they have used, and what is left of each limit."""
 
-import sqlite3
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
+from storage.database import Database
+from storage.defaults import Moment
 from storage.guilds import Server, server_of
 from storage.job import AT_WORK, sql_list
 from storage.periods import day_at, span, starts, zone_named
 from storage.quota.budget import budget_used, total_of
-from storage.quota.rules import Defaults, Rule, budget_of, rules_for
+from storage.quota.rules import Rule, budget_of, rules_for
 
 SHOWN = 100  #: jobs at work that a standing counts; more are said to be so many
 
@@ -41,40 +42,39 @@ class Standing:
 
 
 def standing(
-    db: sqlite3.Connection,
-    *,
-    guild_id: int,
-    user_id: int,
-    roles: Collection[int],
-    defaults: Defaults,
-    now: float,
+    db: Database, at: Moment, *, guild_id: int, user_id: int, roles: Collection[int]
 ) -> Standing:
-    """What a person has used and has left."""
-    return standing_of(
+    """What a person has used and has left, with times by the machine's clock, to be shown."""
+    found = standing_of(
         db,
+        at,
         guild_id=guild_id,
         user_id=user_id,
         roles=roles,
-        defaults=defaults,
-        now=now,
-        server=server_of(db, guild_id, defaults),
+        server=server_of(db, guild_id, at.defaults),
         running=running_of(db, guild_id, user_id, upto=SHOWN),
+    )
+    return replace(
+        found,
+        resets_at=at.on_the_wall(found.resets_at),
+        budget_resets_at=at.on_the_wall(found.budget_resets_at),
+        all_resets_at=at.on_the_wall(found.all_resets_at),
     )
 
 
 def standing_of(
-    db: sqlite3.Connection,
+    db: Database,
+    at: Moment,
     *,
     guild_id: int,
     user_id: int,
     roles: Collection[int],
-    defaults: Defaults,
-    now: float,
     server: Server,
     running: int,
 ) -> Standing:
-    zone = zone_named(server.zone)
-    today = day_at(now, zone)
+    """What a person has used and has left; *running* is how many jobs of theirs are at work."""
+    zone, defaults = zone_named(server.zone), at.defaults
+    today = day_at(at.now, zone)
     person_id = known_person(db, user_id)
     choices = []
     renewals = []
@@ -89,13 +89,13 @@ def standing_of(
     budget = budget_of(db, guild_id, defaults)
     first, after = span(budget.period, today)
     spent = budget_used(db, guild_id, (first, after))
-    total = total_of(db, defaults, now)
+    total = total_of(db, at)
     is_open = budget.amount is None or server.budget_open == first.isoformat()
     return Standing(
         rule=rule,
         used=used,
         left=left,
-        granted=sum(left for _, left in grants_left(db, guild_id, user_id, now)),
+        granted=sum(left for _, left in grants_left(db, guild_id, user_id, at.now)),
         resets_at=starts(span(rule.period, today)[1], zone),
         running=running,
         budget=budget,
@@ -108,14 +108,12 @@ def standing_of(
     )
 
 
-def known_person(db: sqlite3.Connection, user_id: int) -> int:
+def known_person(db: Database, user_id: int) -> int:
     row = db.execute("SELECT id FROM person WHERE user_id = ?", (user_id,)).fetchone()
     return -1 if row is None else int(row[0])
 
 
-def _quota_used(
-    db: sqlite3.Connection, guild_id: int, person_id: int, days: tuple[date, date]
-) -> int:
+def _quota_used(db: Database, guild_id: int, person_id: int, days: tuple[date, date]) -> int:
     [used] = db.execute(
         "SELECT coalesce(sum(quota - forgiven), 0) FROM day_use"
         " WHERE guild_id = ? AND person_id = ? AND day >= ? AND day < ?",
@@ -124,9 +122,7 @@ def _quota_used(
     return int(used)
 
 
-def grants_left(
-    db: sqlite3.Connection, guild_id: int, user_id: int, now: float
-) -> list[tuple[int, int]]:
+def grants_left(db: Database, guild_id: int, user_id: int, now: float) -> list[tuple[int, int]]:
     """Number and rest of the grants that still count, those that expire soonest first."""
     rows = db.execute(
         """
@@ -140,7 +136,7 @@ def grants_left(
     return [(number, left) for number, left in rows]
 
 
-def running_of(db: sqlite3.Connection, guild_id: int, user_id: int | None, *, upto: int) -> int:
+def running_of(db: Database, guild_id: int, user_id: int | None, *, upto: int) -> int:
     """Jobs at work, not counted beyond *upto*. One that waits for a person is not at work."""
     sql = "SELECT count(*) FROM (SELECT 1 FROM job WHERE guild_id = :guild"
     if user_id is not None:

@@ -15,7 +15,8 @@ from pathlib import Path
 from statistics import median
 
 from storage import Admitted, Defaults, Job, Store, open_store
-from storage.clock import TICKS
+from storage.clock import TICKS, advance
+from storage.defaults import Moment
 from storage.quota.admission import admit
 from tests.rig.drafts import draft
 
@@ -49,7 +50,8 @@ def bare(db: sqlite3.Connection) -> float:
     count, begun = 0, time.perf_counter()
     while time.perf_counter() < begun + SLICE:
         db.execute("BEGIN IMMEDIATE")
-        admit(db, asked(), roles=(), defaults=ROOMY, now=1.8e9 + TICKS())
+        now = advance(db, 1.8e9 + TICKS())
+        admit(db, Moment(now=now, defaults=ROOMY), asked(), roles=())
         db.execute("COMMIT")
         count += 1
     return count / (time.perf_counter() - begun)

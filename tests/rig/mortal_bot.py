@@ -22,8 +22,7 @@ from bot.app.cli import deploy
 from bot.chat.bot import Dailies
 from bot.chat.connection import point_at
 from bot.settings import Settings
-from storage import Files, open_store
-from storage.jobs import Jobs
+from storage import Files, Jobs, open_store
 from tests.rig.makers import Maker
 
 API, GATEWAY, TOKEN, DATA, INSTANT = sys.argv[1:]
@@ -63,8 +62,9 @@ class MortalBot(Dailies):
 @asynccontextmanager
 async def opened(data, **options):
     async with open_store(data, **options) as store:
-        store.jobs = MortalJobs(store.writer)
-        store.files = MortalFiles(store.writer)
+        known = {"clock": store.clock, "defaults": store.defaults}
+        store.jobs = MortalJobs(store.writer, **known)
+        store.files = MortalFiles(store.writer, **known)
         yield store
 
 

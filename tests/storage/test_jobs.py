@@ -28,7 +28,7 @@ from storage import (
     Store,
     open_store,
 )
-from storage.jobs import _columns, _job
+from storage.jobs import columns_of, job_of
 from tests.rig.databases import fresh
 from tests.rig.drafts import NEEDS, advance, draft
 
@@ -111,7 +111,7 @@ async def test_a_save_allows_the_moves_of_the_table_and_no_other(jobs: Jobs, bef
                 await jobs.save(moved)
             assert await jobs.get(job.id) == job
         # out of the way, so that its clip is nobody else's
-        await jobs._writer.write(
+        await jobs.transactions.write(
             lambda db, number=job.id: (
                 db.execute("UPDATE job SET remote_id = 'x' || id WHERE id = ?", (number,)).rowcount
             )
@@ -283,16 +283,20 @@ async def test_jobs_are_found_by_person_server_state_and_page(jobs: Jobs) -> Non
     assert await ids() == []
 
 
-async def test_the_queue_is_in_the_order_of_acceptance_and_of_one_provider(jobs: Jobs) -> None:
+async def test_jobs_under_way_are_counted_by_provider_and_state(jobs: Jobs) -> None:
     added = [(await jobs.add(draft(n, provider="ab"[n % 2], due_at=-n)))[0] for n in range(6)]
     taken = await advance(jobs, added[0], State.SUBMITTING)
-    assert [job.id for job in await jobs.queue("a")] == [3, 5]
-    assert await jobs.ahead_of(added[4]) == 1
-    await advance(jobs, taken, State.QUEUED)  # nothing was sent: it has kept its place
-    assert [job.id for job in await jobs.queue("a")] == [1, 3, 5]
-    assert [job.id for job in await jobs.queue("b")] == [2, 4, 6]
-    assert await jobs.ahead_of(added[4]) == 2
-    assert await jobs.counts() == {("a", State.QUEUED): 3, ("b", State.QUEUED): 3}
+    assert await jobs.counts() == {
+        ("a", State.QUEUED): 2,
+        ("a", State.SUBMITTING): 1,
+        ("b", State.QUEUED): 3,
+    }
+    await advance(jobs, taken, State.QUEUED)
+    await advance(jobs, added[1], State.CANCELLED)
+    assert await jobs.counts() == {("a", State.QUEUED): 3, ("b", State.QUEUED): 2}
+    assert await jobs.count(10, {State.QUEUED}) == 5
+    assert await jobs.count(10, ENDED) == 1
+    assert await jobs.count(11, ENDED) == 0
 
 
 async def test_a_job_is_found_by_its_messages_and_its_thread(jobs: Jobs) -> None:
@@ -341,14 +345,12 @@ async def test_no_search_reads_the_whole_table(store: Store) -> None:
     await store.jobs.live()
     await store.jobs.due(5.0)
     await store.jobs.without_card(after=1.0, before=5.0)
-    await store.jobs.queue("local")
-    await store.jobs.ahead_of(job)
     await store.jobs.counts()
     await store.jobs.durations("local", "sketch")
     await store.jobs.history(1)
     await store.writer.read(lambda db: db.set_trace_callback(None))
     searches = [sql for sql in searches if "SELECT" in sql]
-    assert len(searches) == 15
+    assert len(searches) == 13
     assert sum("INDEXED BY" in sql for sql in searches) == 3
     for sql in searches:
         plan = await store.writer.read(
@@ -408,10 +410,10 @@ def test_a_brief_survives_the_database(brief: Brief) -> None:
     try:
         db.row_factory = sqlite3.Row
         row = db.execute(
-            "SELECT " + ", ".join(f":{name} AS {name}" for name in _columns(job)), _columns(job)
+            "SELECT " + ", ".join(f":{name} AS {name}" for name in columns_of(job)), columns_of(job)
         ).fetchone()
         assert db.execute("SELECT json_valid(?)", (row["brief"],)).fetchone()[0] == 1
-        restored: Job = _job(row)
+        restored: Job = job_of(row)
     finally:
         db.close()
     assert restored == job

@@ -44,6 +44,7 @@ from storage import (
 )
 from storage.checks import Seen, check, look
 from storage.clock import Clock, advance, mark
+from storage.defaults import Moment
 from storage.opening import _open, migrations
 from storage.periods import day_at, span, starts, zone_named
 from storage.quota import admission, blocks, budget, grants, rules, standing
@@ -372,10 +373,10 @@ class Bank(RuleBasedStateMachine):
         self.db.close()
         shutil.rmtree(self.folder)
 
-    def write(self, act: Callable[[sqlite3.Connection, float], Any]) -> Any:
+    def write(self, act: Callable[[sqlite3.Connection, Moment], Any]) -> Any:
         now = self.now()
         self.marked = now
-        [outcome], _ = _commit(self.db, [lambda db: act(db, advance(db, now))], None)
+        [outcome], _ = _commit(self.db, [lambda db: act(db, self.at(advance(db, now)))], None)
         if outcome.error is not None:
             raise outcome.error
         return outcome.value
@@ -385,6 +386,9 @@ class Bank(RuleBasedStateMachine):
         assert now >= self.latest
         self.latest = now
         return now
+
+    def at(self, now: float) -> Moment:
+        return Moment(now=now, defaults=DEFAULTS)
 
     def by(self, guild: int) -> By:
         return By(guild_id=guild, actor_id=1, why="because")
@@ -407,12 +411,10 @@ class Bank(RuleBasedStateMachine):
         expected = self.books.verdict(guild, user, held, price, now)
         if crashes:  # in the middle of it, before the commit
             self.db.execute("BEGIN IMMEDIATE")
-            admission.admit(self.db, asked, roles=held, defaults=DEFAULTS, now=now)
+            admission.admit(self.db, self.at(now), asked, roles=held)
             self.restart()
             return
-        answer = self.write(
-            lambda db, now: admission.admit(db, asked, roles=held, defaults=DEFAULTS, now=now)
-        )
+        answer = self.write(lambda db, at: admission.admit(db, at, asked, roles=held))
         if isinstance(answer, Refused):
             assert answer.limit is expected
             assert answer.frees_at is None or answer.frees_at > now
@@ -422,9 +424,7 @@ class Bank(RuleBasedStateMachine):
         assert expected is None
         self.touched.add(answer.job.id)
         self.books.take(answer.job.id, guild, user, held, price, now)
-        fresh = standing.standing(
-            self.db, guild_id=guild, user_id=user, roles=held, defaults=DEFAULTS, now=now
-        )
+        fresh = standing.standing(self.db, self.at(now), guild_id=guild, user_id=user, roles=held)
         said = answer.standing
         assert said is not None
         assert (said.granted, said.running) == (fresh.granted, fresh.running)
@@ -433,9 +433,7 @@ class Bank(RuleBasedStateMachine):
         if said.rule == fresh.rule:  # after an order another role's may leave more
             assert (said.used, said.left) == (fresh.used, fresh.left)
         if answer.job.id % 4 == 0:
-            again = self.write(
-                lambda db, now: admission.admit(db, asked, roles=held, defaults=DEFAULTS, now=now)
-            )
+            again = self.write(lambda db, at: admission.admit(db, at, asked, roles=held))
             assert (again.job, again.created) == (answer.job, False)
 
     def movable(self) -> list[int]:
@@ -513,17 +511,14 @@ class Bank(RuleBasedStateMachine):
         amount, lasts = draw(st.integers(1, 20)), draw(st.none() | st.floats(1, 9e5))
         expires_at = None if lasts is None else self.now() + lasts
         made = self.write(
-            lambda db, now: grants.grant(
-                db, self.by(guild), user, amount, expires_at=expires_at, now=now
-            )
+            lambda db, at: grants.grant(db, at, self.by(guild), user, amount, lasts=lasts)
         )
+        assert made.expires_at == expires_at
         self.books.grants[made.id] = Allowance(guild, user, amount, expires_at)
 
     def reset(self, _: Draw, guild: int, user: int) -> None:
         now = self.now()
-        self.write(
-            lambda db, now: grants.reset(db, self.by(guild), user, defaults=DEFAULTS, now=now)
-        )
+        self.write(lambda db, at: grants.reset(db, at, self.by(guild), user))
         today = self.books.today(guild, now)
         first = min(span(period, today)[0] for period in Period)
         for order in self.books.orders.values():
@@ -534,11 +529,11 @@ class Bank(RuleBasedStateMachine):
     def block(self, draw: Draw, guild: int, user: int) -> None:
         lasts = draw(st.none() | st.floats(1, 9e5))
         until = None if lasts is None else self.now() + lasts
-        self.write(lambda db, now: blocks.block(db, self.by(guild), user, until=until, now=now))
+        self.write(lambda db, at: blocks.block(db, at, self.by(guild), user, lasts=lasts))
         self.books.blocks[guild, user] = until
 
     def unblock(self, _: Draw, guild: int, user: int) -> None:
-        was = self.write(lambda db, now: blocks.unblock(db, self.by(guild), user, now=now))
+        was = self.write(lambda db, at: blocks.unblock(db, at, self.by(guild), user))
         assert was is ((guild, user) in self.books.blocks)
         self.books.blocks.pop((guild, user), None)
 
@@ -547,13 +542,15 @@ class Bank(RuleBasedStateMachine):
         role = draw(st.sampled_from(ROLES))
         target = {Whose.ROLE: role, Whose.USER: user}.get(whose, 0)
         value = draw(st.none() | st.tuples(amounts, periods))
-        self.write(
-            lambda db, now: rules.set_rule(db, self.by(guild), whose, target, value, now=now)
-        )
+        whom = {Whose.ROLE: {"role_id": role}, Whose.USER: {"user_id": user}}.get(whose, {})
         if value is None:
-            self.books.rules.pop((guild, whose, target), None)
+            had = self.books.rules.pop((guild, whose, target), None) is not None
+            assert had is self.write(
+                lambda db, at: rules.remove_rule(db, at, self.by(guild), whose, **whom)
+            )
         else:
             self.books.rules[guild, whose, target] = value
+            self.write(lambda db, at: rules.set_rule(db, at, self.by(guild), whose, *value, **whom))
 
     def set_server(self, draw: Draw, guild: int, _: int) -> None:
         self.change(guild, draw(server_changes))
@@ -562,18 +559,12 @@ class Bank(RuleBasedStateMachine):
         self.change(guild, {"paused": "lunch"})
 
     def resume(self, _: Draw, guild: int, __: int) -> None:
-        server = self.write(
-            lambda db, now: budget.resume(db, self.by(guild), defaults=DEFAULTS, now=now)
-        )
+        server = self.write(lambda db, at: budget.resume(db, at, self.by(guild)))
         self.books.servers.setdefault(guild, {})["paused"] = None
         self.books.servers[guild]["budget_open"] = server.budget_open
 
     def change(self, guild: int, changes: dict[str, Any]) -> None:
-        self.write(
-            lambda db, now: guilds.set_server(
-                db, self.by(guild), changes, defaults=DEFAULTS, now=now
-            )
-        )
+        self.write(lambda db, at: guilds.set_server(db, at, self.by(guild), **changes))
         self.books.servers.setdefault(guild, {}).update(changes)
 
     # Time.

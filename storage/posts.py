@@ -1,0 +1,95 @@
+"""The messages that carry takes."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """A message that carries a take."""
+
+    message_id: int
+    channel_id: int
+    job_id: int
+    at: float
+    retake_price: int | None = None  #: credits that the message says a retake costs
+    extend_price: int | None = None  #: credits that the message says an extension costs
+
+
+_COLUMNS = "message_id, channel_id, job_id, at, retake_price, extend_price"
+
+
+def posts(db: Database, where: str, values: Sequence[float]) -> list[Post]:
+    """The posts that fit, newest first. *where* is a fixed text with `?` for *values*."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM post WHERE {where} ORDER BY message_id DESC",  # noqa: S608
+        values,
+    )
+    return [Post(**dict(row)) for row in rows]
+
+
+def post(db: Database, message_id: int) -> Post | None:
+    """The post that a message is; None if it is none, or deleted."""
+    found = posts(db, "message_id = ? AND gone = 0", (message_id,))
+    return found[0] if found else None
+
+
+def posts_of(db: Database, job_id: int) -> list[Post]:
+    """List the standing posts of a take, newest first."""
+    return posts(db, "job_id = ? AND gone = 0", (job_id,))
+
+
+def recent_posts(db: Database, *, since: float) -> list[Post]:
+    """List the standing posts of all takes since *since*, newest first."""
+    return posts(db, "at >= ? AND gone = 0", (since,))
+
+
+def to_remove(db: Database) -> list[Post]:
+    """List the standing posts of takes that were taken down, newest first."""
+    hidden = "job_id IN (SELECT job_id FROM take WHERE hidden_by IS NOT NULL)"
+    return posts(db, f"gone = 0 AND {hidden}", ())
+
+
+def posted(db: Database, post: Post) -> None:
+    """Note a message that carries a take."""
+    db.execute(
+        f"INSERT INTO post ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
+        " ON CONFLICT (message_id) DO NOTHING",
+        (
+            post.message_id,
+            post.channel_id,
+            post.job_id,
+            post.at,
+            post.retake_price,
+            post.extend_price,
+        ),
+    )
+
+
+def gone(db: Database, message_ids: Iterable[int]) -> None:
+    """Note messages that were deleted on Discord."""
+    db.execute(
+        "UPDATE post SET gone = 1"
+        " WHERE message_id IN (SELECT value FROM json_each(?)) AND gone = 0",
+        (json.dumps(list(message_ids)),),
+    )
+
+
+def gone_with(db: Database, channel_id: int) -> None:
+    """Note that a channel or thread was deleted, with every post in it and in its threads."""
+    db.execute(
+        """
+        UPDATE post SET gone = 1 WHERE gone = 0 AND (
+            channel_id = :channel
+            OR channel_id IN (SELECT id FROM thread WHERE parent_id = :channel)
+            OR channel_id IN (
+                SELECT thread_id FROM job
+                WHERE thread_id IS NOT NULL AND card_channel_id = :channel
+            )
+        )
+        """,
+        {"channel": channel_id},
+    )

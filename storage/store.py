@@ -1,0 +1,360 @@
+"""The store: everything that it can do, a name a line, by subject.
+
+Each name is bound to the function that does it, in the file of its table: see `transactions`.
+"""
+
+from collections.abc import Callable, Collection
+
+from . import (
+    accounting,
+    audit,
+    decisions,
+    dossier,
+    events,
+    files,
+    guilds,
+    jobs,
+    ledger,
+    marks,
+    parking,
+    posts,
+    presets,
+    privacy,
+    prompt_rules,
+    reactions,
+    refused_orders,
+    reports,
+    takes,
+    threads,
+)
+from .checks import Seen, accounts, rules
+from .clock import Clock, advance
+from .defaults import Defaults
+from .guilds import Server, server_of
+from .job import Job
+from .quota import admission, alarms, blocks, budget, grants, standing
+from .quota import rules as quota_rules
+from .quota.admission import Admitted, Changed, Holding, Refused
+from .quota.standing import Standing
+from .schedule import Schedule
+from .terms import Terms, terms
+from .transactions import (
+    Part,
+    Transactions,
+    erase,
+    erase_at,
+    read,
+    read_at,
+    write,
+    write_at,
+)
+
+SCRUBBED = 3600.0  #: seconds after which nothing that was deleted stands in the log of writes
+
+
+class Jobs(Part):
+    """The jobs, and the moves that they made."""
+
+    add = write(jobs.add)
+    save = write(jobs.save)
+    reassign = write(jobs.reassign)
+    set_places = write(jobs.set_places)
+
+    get = read(jobs.get)
+    by_message = read(jobs.by_message)
+    by_token = read(jobs.by_token)
+    by_remote = read(jobs.by_remote)
+    requested = read(jobs.requested)
+
+    of = read(jobs.of)
+    in_thread = read(jobs.in_thread)
+    newest = read(jobs.newest)
+    ended = read(jobs.ended)
+    without_card = read(jobs.without_card)
+
+    live = read(jobs.live)
+    due = read(jobs.due)
+    late = read(jobs.late)
+
+    count = read(jobs.count)
+    counts = read(jobs.counts)
+    durations = read(events.durations)
+    history = read(events.history)
+
+
+class Policy(Part):
+    """What is asked before credits are spent."""
+
+    attempt = write_at(admission.attempt)
+    standing = read_at(standing.standing)
+    total = read_at(budget.total)
+    providers_off = read(guilds.providers_off)
+    bill = read(ledger.bill)
+
+    async def admit(
+        self,
+        draft: Job,
+        *,
+        roles: Collection[int],
+        terms: Holding | None = None,
+        paced: bool = False,
+        turn: Callable[[], object] = lambda: None,
+    ) -> Admitted | Refused | Changed:
+        """`admission.admit`. *turn* is called right before the transaction, and may raise."""
+        moment = self.moment(advance)
+        return await self.transactions.write(
+            lambda db: admission.admit(
+                db, moment(db), draft, roles=roles, terms=terms, paced=paced
+            ),
+            turn=turn,
+        )
+
+    def serves(self, guild_id: int) -> bool:
+        """Whether the operator takes orders in a server at all."""
+        return self.defaults.serves(guild_id)
+
+    async def server(self, guild_id: int) -> Server:
+        """The settings of a server."""
+        return await self.transactions.read(lambda db: server_of(db, guild_id, self.defaults))
+
+
+class Moderation(Part):
+    """What moderators change about limits. Every change is on record with who made it."""
+
+    set_rule = write_at(quota_rules.set_rule)
+    remove_rule = write_at(quota_rules.remove_rule)
+    rules = read(quota_rules.rules)
+
+    set_server = write_at(guilds.set_server)
+    pause = write_at(guilds.pause)
+    resume = write_at(budget.resume)
+
+    grant = write_at(grants.grant)
+    withdraw = write_at(grants.withdraw)
+    reset = write_at(grants.reset)
+    grants = read_at(grants.grants)
+
+    grant_asked = write_at(refused_orders.grant_asked)
+    open_asked = write_at(refused_orders.open_asked)
+    deny_asked = write_at(refused_orders.deny_asked)
+
+    block = write_at(blocks.block)
+    unblock = write_at(blocks.unblock)
+    blocks = read_at(blocks.blocks)
+
+    clear = write_at(decisions.clear)
+    audit = read(audit.audit)
+
+    note_alarm = write_at(alarms.note_alarm)
+    budget_reached = read_at(alarms.budget_reached)
+    untold = read(alarms.untold)
+    alarms = read_at(alarms.alarms)
+
+    async def alarm(self, guild_id: int, stand: Standing, *, at_least: int = 0) -> int | None:
+        """The share of the budget, 80 or 100, that was reached and nobody was told of yet.
+
+        *at_least* is a share that counts as reached, as 100 does once an order did not fit. It
+        stays due until `alarm_told`.
+        """
+        percent = max(alarms.due_alarm(stand) or 0, at_least)
+        known = await self.alarms(guild_id)
+        if percent and percent not in known:
+            known[percent] = False
+            await self.note_alarm(guild_id, percent, told=False)
+        told = max((each for each, was_told in known.items() if was_told), default=0)
+        due = max((each for each, was_told in known.items() if not was_told), default=0)
+        return due if due > told else None
+
+    async def alarm_told(self, guild_id: int, percent: int) -> None:
+        """Note that the moderators know of a share of the budget; see `alarm`."""
+        await self.note_alarm(guild_id, percent, told=True)
+
+
+class Servers(Part):
+    """What moderators see and decide of prompts, refused orders, single jobs and costs."""
+
+    add_prompt_rule = write_at(prompt_rules.add_prompt_rule)
+    remove_prompt_rule = write_at(prompt_rules.remove_prompt_rule)
+    met = write_at(prompt_rules.met)
+    prompt_hits = read(prompt_rules.prompt_hits)
+    prompt_rules = read(prompt_rules.prompt_rules)
+
+    keep_refused = write_at(refused_orders.keep_refused)
+    refused = read(refused_orders.refused)
+    ask = write_at(refused_orders.ask)
+
+    set_lane = write_at(decisions.set_lane)
+    move = write_at(decisions.move)
+    take_down = write_at(decisions.take_down)
+
+    use = read(reports.use)
+    spent = read(reports.spent)
+    suspense = read(reports.suspense)
+
+
+class Privacy(Part):
+    """A person's rights to their data."""
+
+    export = read(privacy.export)
+    forget = erase_at(privacy.forget)
+
+    _tidy = erase_at(privacy.tidy)
+    _tidy_is_due = read_at(privacy.tidy_is_due)
+
+    async def tidy(self) -> int:
+        """`privacy.tidy`; erases only if something is due."""
+        return await self._tidy() if await self._tidy_is_due() else 0
+
+
+class Takes(Part):
+    """The takes of threads, their posts, and what people do with them."""
+
+    number = write(takes.number)
+    get = read(takes.get)
+    numbered = read(takes.numbered)
+    of_thread = read(takes.of_thread)
+    of_person = read(takes.of_person)
+    latest = read(takes.latest)
+    asked = read(jobs.requested)
+    tally = read(takes.tally)
+    marked = read(takes.marked)
+    parents = read(takes.parents)
+    children = read(takes.children)
+    beside = read(takes.beside)
+    words_used = read(takes.words_used)
+    measured = write(takes.measured)
+
+    posted = write(posts.posted)
+    gone = write(posts.gone)
+    gone_with = write(posts.gone_with)
+    post = read(posts.post)
+    posts_of = read(posts.posts_of)
+    recent_posts = read(posts.recent_posts)
+    to_remove = read(posts.to_remove)
+
+    favourite = write(marks.favourite)
+    sign_off = write(marks.sign_off)
+    is_favourite = read(marks.is_favourite)
+    favoured = read(marks.favoured)
+    favourites = read(takes.favourites)
+    count_favourites = read(takes.count_favourites)
+
+    reaction = read(reactions.reaction)
+    set_reaction = write(reactions.set_reaction)
+    standing = read(reactions.standing)
+
+    save_preset = write(presets.save_preset)
+    delete_preset = erase(presets.delete_preset)
+    presets = read(presets.presets)
+
+    thread = read(threads.thread)
+    parent_of = read(threads.parent_of)
+    set_thread = write(threads.set_thread)
+    out_of_reach = write(threads.out_of_reach)
+    upload_limit = read(threads.upload_limit)
+    learn_limit = write(threads.learn_limit)
+
+    droppable = read(files.droppable)
+    drop = write(files.drop)
+
+
+class Files(Part):
+    """The files on the disk and in the bucket. Names are relative to the data directory."""
+
+    holders = read(files.holders)
+    needless = read(files.needless)
+    unnamed = write(files.unnamed)
+    inputs_of = read(files.inputs_of)
+    restore = write(files.restore)
+
+    copy_of = read(files.copy_of)
+    missing = read(files.missing)
+    missing_of = read(files.missing_of)
+    begin = write(files.begin)
+    finish = write(files.finish)
+    lost = write(files.lost)
+    expire = write(files.expire)
+    unwanted = read(files.unwanted)
+    deleted = write(files.deleted)
+
+
+class Accounting(Part):
+    """What providers billed, for the bot's bookkeeper."""
+
+    overruns = read(accounting.overruns)
+    told = write(accounting.told)
+    note = write(accounting.note)
+    incidents = read(accounting.incidents)
+    told_of = write(accounting.told_of)
+    clear = write(accounting.clear)
+    settled = read(accounting.settled)
+    needed_files = read(accounting.needed_files)
+
+
+class Dossiers(Part):
+    """All that is known of one job."""
+
+    of = read(dossier.dossier)
+
+
+class Parkings(Part):
+    """The times that jobs came to wait. They are written by the moves themselves."""
+
+    open = read(parking.unresolved)
+    told = write(parking.told)
+    over = write(parking.over)
+
+
+class Store:
+    """Everything Dailies knows. Its parts share one writer."""
+
+    def __init__(
+        self, writer: Transactions, *, clock: Clock, defaults: Defaults, schedule: Schedule
+    ) -> None:
+        self.writer = writer
+        self.clock = clock  #: what everything here is timed by
+        self.defaults = defaults
+        self.schedule = schedule  #: when jobs are due: every commit that changes one feeds it
+        self._seen = Seen()
+        self._scrubbed = clock.now()
+        self.jobs = Jobs(writer, clock=clock, defaults=defaults)
+        self.policy = Policy(writer, clock=clock, defaults=defaults)
+        self.moderation = Moderation(writer, clock=clock, defaults=defaults)
+        self.servers = Servers(writer, clock=clock, defaults=defaults)
+        self.privacy = Privacy(writer, clock=clock, defaults=defaults)
+        self.takes = Takes(writer, clock=clock, defaults=defaults)
+        self.files = Files(writer, clock=clock, defaults=defaults)
+        self.accounting = Accounting(writer, clock=clock, defaults=defaults)
+        self.dossiers = Dossiers(writer, clock=clock, defaults=defaults)
+        self.parkings = Parkings(writer, clock=clock, defaults=defaults)
+
+    async def check(self, *, thorough: bool = False) -> list[str]:
+        """List every rule of the books that is broken, a sentence each; see `checks.look`.
+
+        Looks at what happened since the last check that found nothing; with *thorough*, and the
+        first time, at all of history.
+        """
+        since = Seen() if thorough else self._seen
+        # One by one, so that all of history does not hold up an order.
+        found, seen = await self.writer.read(lambda db: accounts(db, since))
+        for rule in rules(since):
+            found = await self.writer.read(rule.broken) + found
+        if not found:
+            self._seen = seen
+        return found
+
+    async def terms(self, guild_id: int, *, built_on: Collection[int]) -> Terms:
+        """What holds now for an order in a server that builds on the clips *built_on*."""
+        return await self.writer.read(lambda db: terms(db, guild_id, built_on, self.defaults))
+
+    async def keep_time(self) -> None:
+        """Note the moment: wherever the wall clock is set, the next start begins no earlier.
+
+        Raises `DiskTrouble`.
+        """
+        now = self.clock.now()
+        if self.clock.sure:
+            await self.writer.write(lambda db: advance(db, now))
+        if self.writer.unscrubbed or now - self._scrubbed >= SCRUBBED:
+            await self.writer.scrub()
+            self._scrubbed = now
