@@ -1,8 +1,9 @@
 """Brings up databases from before scripts were frozen, whatever mixture of them made each.
 
 Until schema 10, five scripts were edited after they had landed, and two were put before others
-that had landed already. So the number in such a database does not say what it is made of: it is
-looked at, and what it lacks is made. The test of this has every such database.
+that had landed already. So the number in such a database does not say what it is made of:
+its tables are compared with the scripts', and what is missing is made. The tests have every such
+database.
 """
 
 import re
@@ -67,9 +68,9 @@ _REVIEW = """
 
 
 def adopt(db: sqlite3.Connection, path: Path, scripts: Sequence[str]) -> int:
-    """Make of *db* what *scripts* make, with all its rows, in one transaction; its schema then.
+    """Make of *db* what *scripts* make, keeping its rows, in one transaction; returns its schema.
 
-    Raises `WrongSchema`, and changes nothing, where it has what no script ever made.
+    Raises `WrongSchema`, and changes nothing, if *db* has a table that no script ever made.
     """
     wanted = fresh(tuple(scripts))
     found = objects(db)

@@ -19,7 +19,7 @@ class By:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One line of the audit. *actor_id* and *user_id* are None for somebody since forgotten."""
+    """One line of the audit. *actor_id* and *user_id* are None for a person since forgotten."""
 
     seq: int
     actor_id: int | None

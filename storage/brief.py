@@ -1,4 +1,4 @@
-"""What somebody asked for: the brief of a job, in words that no provider owns."""
+"""The brief of a job: what is asked for, in words that no provider owns."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -22,7 +22,7 @@ class Input:
     """A picture, sound or clip that a job starts from. Its bytes are kept by us.
 
     *file* is a path relative to the data directory; *url* is where the person's own link or
-    Discord attachment stands (it may have died since); *take* is the job it is the result of.
+    Discord attachment was (it may be dead); *take* is the job whose result the file is.
     """
 
     file: str
@@ -49,11 +49,10 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How the clip that a provider makes becomes a part of another, once it is here.
+    """How the clip that a provider makes becomes a part of *clip*, once it is downloaded.
 
-    *place* is "end" or "start" for a clip that is joined to *clip* there, at the start backwards
-    and without its sound; "part" for one that takes the place of what *clip* has from *start* on,
-    *seconds* long.
+    *place* is "end" or "start" where it is joined to *clip*, at the start reversed and without its
+    sound; "part" where it replaces *seconds* of *clip* from *start* on.
     """
 
     place: str
@@ -65,7 +64,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lora:
-    """A style adapter by its public link, and how strongly it is applied."""
+    """A style adapter by its public link, and how strongly to apply it."""
 
     path: str
     scale: float = 1.0
@@ -96,9 +95,9 @@ class Brief:
     replace: str | None = None  #: retake: "picture", "sound" or "both"
     direction: str | None = None  #: extend: "start" or "end"
     routing: str | None = None  #: how the provider should choose among its own backends
-    parent: int | None = None  #: the job whose take this one comes from
-    relation: str | None = None  #: a `Relation`: how it comes from it
-    plan: Plan | None = None  #: what is done here with the clip that the provider makes
+    parent: int | None = None  #: the job of the take that this one is made from
+    relation: str | None = None  #: a `Relation`: how it is made from its parent
+    plan: Plan | None = None  #: what Dailies does with the clip that the provider makes
 
     def but(self, **changes: Any) -> Self:
         """This brief with other choices."""

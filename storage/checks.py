@@ -24,7 +24,7 @@ _MOVES = ", ".join(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """How far a check has come, for the next one to begin there."""
+    """How far a check has come: where the next one begins."""
 
     event: int = 0  #: the last one that was looked at
     txn: int = 0  #: likewise
@@ -267,14 +267,14 @@ _COUNTED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One thing that must hold."""
+    """A rule that must always hold."""
 
     sentence: str  #: what is wrong, with a place for each value of a row
     sql: str  #: the rows where it does not hold
     bounds: Mapping[str, int]
 
     def broken(self, db: Database) -> list[str]:
-        """A sentence for each place where it does not hold."""
+        """A sentence for each row that breaks the rule."""
         return [self.sentence.format(*row) for row in db.execute(self.sql, self.bounds)]
 
 
@@ -309,7 +309,7 @@ def rules(since: Seen) -> list[Rule]:
 
 
 def accounts(db: Database, since: Seen) -> tuple[list[str], Seen]:
-    """Accounts whose balance is not what was moved there; and how far history has come."""
+    """Find accounts whose balance is not the sum of their transfers; and how far history is."""
     [event] = db.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()
     [txn] = db.execute("SELECT coalesce(max(id), 0) FROM txn").fetchone()
     balances = dict(db.execute("SELECT name, balance FROM account").fetchall())
@@ -318,7 +318,7 @@ def accounts(db: Database, since: Seen) -> tuple[list[str], Seen]:
 
 
 def _unmoved(db: Database, since: Seen, balances: Mapping[str, int]) -> Iterator[str]:
-    """Accounts on which there is something else than was there and came since."""
+    """Find accounts whose balance is not the one of *since* plus the transfers after it."""
     expected = dict(since.balances or {})
     for name, amount in db.execute(
         """
@@ -331,6 +331,6 @@ def _unmoved(db: Database, since: Seen, balances: Mapping[str, int]) -> Iterator
     ):
         expected[name] = expected.get(name, 0) + amount
     for name in sorted(expected.keys() | balances.keys()):
-        there, moved = balances.get(name, 0), expected.get(name, 0)
-        if there != moved:
-            yield f"Account {name} says {there} credits, but its transfers add up to {moved}."
+        balance, moved = balances.get(name, 0), expected.get(name, 0)
+        if balance != moved:
+            yield f"Account {name} says {balance} credits, but its transfers add up to {moved}."

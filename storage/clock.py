@@ -1,13 +1,13 @@
-"""A clock that nobody gains or loses by when the machine's is set."""
+"""Application time: changing the machine's clock frees no quota and expires no job."""
 
 import time
 from collections.abc import Callable, Sequence
 
 from .database import Database
 
-LEAP = 30 * 86_400.0  #: seconds that one start may move ahead of the last moment we know of
-SURE = 60.0  #: seconds that a process must have run for its moments to become the mark unasked
-REMEMBERED = 90 * 86_400.0  #: seconds for which it is remembered when Dailies did not run
+LEAP = 30 * 86_400.0  #: seconds that one start may move ahead of the mark
+SURE = 60.0  #: seconds that a process must have run before its moments become the mark
+REMEMBERED = 90 * 86_400.0  #: seconds for which the times that Dailies did not run are remembered
 
 #: Like `time.monotonic`, but where the system can tell it also runs while the machine sleeps.
 TICKS: Callable[[], float] = (
@@ -25,8 +25,8 @@ class Clock:
     freeze every quota once the clock is right again. After that only *ticks* count. So a wall
     clock that jumps while Dailies runs neither frees nor freezes anyone.
 
-    How far a start jumps ahead says the wall clock alone, so no deadline believes it: see
-    `awake`. *gaps* are earlier such jumps, each from a moment to a moment.
+    Only the wall clock says how far a start jumps ahead, so deadlines leave the jump out: see
+    `awake`. *gaps* are earlier jumps, each from a moment to a moment.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class Clock:
     def awake(self, since: float) -> float:
         """Seconds from *since* to now in which Dailies ran: what a deadline is measured in.
 
-        Neither a wall clock that was set between two runs nor a long time in which nobody was
-        there to ask brings a deadline nearer. A moment yet to come, which only a wrong clock
-        can have written down, counts as this start.
+        Neither setting the wall clock between two runs nor a long outage brings a deadline
+        nearer. A *since* in the future, which only a wrong clock can have written, counts as this
+        start.
         """
         now = self.now()
         if since > now:
@@ -74,7 +74,7 @@ class Clock:
     def sure(self) -> bool:
         """Whether this process has run long enough for its moments to become the mark.
 
-        One that is started again and again with a wrong wall clock must not move it each time.
+        A process that restarts again and again with a wrong wall clock must not move the mark.
         """
         return self._ticks() - self._tick >= SURE
 
@@ -86,7 +86,7 @@ def mark(db: Database) -> float | None:
 
 
 def gaps(db: Database) -> list[tuple[float, float]]:
-    """From when to when Dailies did not run, oldest first."""
+    """List when Dailies did not run, each from a moment to a moment, oldest first."""
     return [tuple(row) for row in db.execute("SELECT began, ended FROM gap ORDER BY began")]
 
 
@@ -100,7 +100,7 @@ def note_gap(db: Database, clock: Clock) -> None:
 
 
 def advance(db: Database, now: float) -> float:
-    """*now*, or the mark if that is later; it is the mark from then on."""
+    """Settle *now* against the mark: the later of both, which becomes the mark."""
     [later] = db.execute(
         """
         INSERT INTO clock (id, mark) VALUES (1, ?)
@@ -113,5 +113,5 @@ def advance(db: Database, now: float) -> float:
 
 
 def seen(db: Database, now: float) -> float:
-    """*now*, or the mark if that is later, for a look that writes nothing."""
+    """Settle *now* against the mark, for a transaction that writes nothing."""
     return max(now, mark(db) or now)

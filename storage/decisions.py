@@ -21,8 +21,8 @@ def move(
 ) -> Job:
     """`jobs.save` a step that a person decided, with its line of the audit: both or none.
 
-    Without *by*, as for one's own job, there is no line. With *thread_id* the clip is to be
-    posted there.
+    Without *by*, as for one's own job, there is no line. *thread_id* is where the clip is to be
+    posted, if not where it was ordered.
     """
     if thread_id is not None:
         jobs.set_places(db, job.id, thread_id=thread_id)

@@ -45,7 +45,7 @@ class Holder(StrEnum):
 
 
 def holders(db: Database, ids: Iterable[int]) -> dict[int, tuple[Holder, str | None]]:
-    """For each of *ids* that is a job: what it still needs files for, and its clip's file."""
+    """For each of *ids* that is a job: why it may need its files, and its clip's file."""
     rows = db.execute(
         f"""
         SELECT id, file, CASE
@@ -143,7 +143,7 @@ def droppable(
     """List ended jobs whose file may be evicted: nobody's favourites first, then the oldest.
 
     They ended before *before*, and no live job starts from their files. With a *bucket*, only
-    those that it has; and those that it need not have, because they ended before *copied_after*
+    jobs whose file the bucket has; and those it need not have, which ended before *copied_after*
     and are nobody's favourite. *owed* adds clips that have yet to be posted.
     """
     found: list[Job] = []
@@ -251,7 +251,7 @@ def _missing(db: Database, bucket: str, since: float | None, first: int, below: 
 
 
 def begin(db: Database, copy: Copy) -> None:
-    """Note that a copy is about to be made; if its key waits to be deleted, it is not any more."""
+    """Note that a copy is about to be made; its key must not be deleted any more."""
     db.execute("DELETE FROM unwanted WHERE bucket = ? AND key = ?", (copy.bucket, copy.key))
     db.execute(
         """

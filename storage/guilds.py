@@ -45,9 +45,7 @@ class Server:
     reviewers: int | None = None  #: the role that approves takes
 
 
-NO_LIMIT = "unlimited"  #: the value of a setting that takes its limit away, as in `FREEABLE`
-
-
+NO_LIMIT = "unlimited"  #: the value of a setting of `FREEABLE` that takes its limit away
 FREEABLE = frozenset({"jobs_per_user", "jobs_per_server", "per_minute"})
 
 
@@ -60,11 +58,11 @@ _PARSED: dict[str, Callable[[Any], object]] = {
     "priority_roles": lambda value: frozenset(json.loads(value)),
     "changed_by": ChangedBy,
     "slow_lane": bool,
-}  #: columns of `server` that are not what they hold
+}  #: how a column of `server` is read, if not as it is
 
 
 def server_of(db: Database, guild_id: int, defaults: Defaults) -> Server:
-    """The settings of *guild_id*, with *defaults* where it has set none."""
+    """The settings of *guild_id*, with *defaults* for what is not set."""
     values: dict[str, Any] = {
         "zone": defaults.zone,
         "jobs_per_user": defaults.jobs_per_user,
@@ -97,8 +95,10 @@ _SETTINGS = {
 
 
 def set_server(db: Database, at: Moment, /, by: By, **changes: Any) -> Server:
-    """Change settings of a server: *changes* are fields of `Server`, None for the default,
-    `NO_LIMIT` for none at all where there may be none.
+    """Change settings of a server.
+
+    *changes* are fields of `Server`: None for the default, `NO_LIMIT` for no limit at all, which
+    only the fields in `FREEABLE` may have.
 
     Raises ValueError with a sentence for an unknown time zone.
     """
@@ -130,7 +130,7 @@ def pause(db: Database, at: Moment, by: By) -> Server:
 
 
 def _column(value: Any) -> Any:
-    """A setting as its column holds it: what has parts, as JSON."""
+    """The value of a setting as its column has it: sets and mappings as JSON."""
     match value:
         case set() | frozenset():
             return json.dumps(sorted(value))

@@ -1,4 +1,4 @@
-"""What a job is: its record, the states it passes through, and where each may lead."""
+"""The record of a job, the states it passes through, and where each may lead."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from .brief import Brief
 
 
 class State(StrEnum):
-    """Where a job stands. Each live state names what is to be done next."""
+    """The state of a job. A live state says what is to be done next."""
 
     QUEUED = "queued"  #: accepted; no provider has heard of it
     SUBMITTING = "submitting"  #: a provider may have heard of it
@@ -157,19 +157,19 @@ CANCELLABLE = frozenset(each for each in AT_WORK if State.CANCELLED in MOVES[eac
 
 
 class IllegalMove(Exception):
-    """A job was asked to go where `MOVES` does not lead."""
+    """A move that is not in `MOVES`."""
 
 
 class Stale(Exception):
-    """The row changed after this copy of it was read."""
+    """The row of a job was saved after this copy was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One clip somebody asked for; its fields are the columns of `job`.
 
-    Times are seconds since 1970. `due_at` says when the worker looks at it next; it is None
-    when nobody but a person can move it, or when it has ended and its requester was told.
+    Times are seconds since 1970. `due_at` is when the worker looks at the job next; None if only
+    a person can move it, or if it has ended and its requester was told.
     """
 
     id: int  #: the public number: #42
@@ -203,16 +203,16 @@ class Job:
     note: str | None = None  #: what is different from what was asked for, in sentences
     lane: Lane = Lane.FAIR  #: decided when it is admitted; a moderator may change it
 
-    thread_id: int | None = None  #: the thread it lives in
+    thread_id: int | None = None  #: the thread it is posted in
     card_channel_id: int | None = None
-    card_id: int | None = None  #: the message that shows where it stands
+    card_id: int | None = None  #: the message that shows its state
     result_id: int | None = None  #: the message that carries the clip, or the bad news
 
     @property
     def charged(self) -> str:
-        """Whether the attempt that brought it here costs money: "no", "yes" or "unknown".
+        """Whether the latest attempt costs money: "no", "yes" or "unknown".
 
-        What a provider has named, or made, it may charge for, whatever we know of it.
+        A provider may charge for what it has named or made, whatever it said of the bill.
         """
         if not self.attempt:
             return "no"
@@ -220,11 +220,11 @@ class Job:
         return "unknown" if self.billed == "no" and taken else self.billed
 
     def to(self, state: State, *, now: float, due_at: float | None = None, **changes: Any) -> Self:
-        """This job one move later. A finished step forgets its tries."""
+        """This job one move later, its tries forgotten. Raises `IllegalMove`."""
         if state not in MOVES[self.state]:
             raise IllegalMove(f"job {self.id}: {self.state} -> {state}")
         return replace(self, state=state, since=now, due_at=due_at, tries=0, **changes)
 
     def again(self, at: float, **changes: Any) -> Self:
-        """This job in the same state, to be looked at once more at *at*."""
+        """This job in its state, due again at *at*, one try later."""
         return replace(self, due_at=at, **{"tries": self.tries + 1, **changes})

@@ -39,14 +39,14 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """What the ledger says a job cost, in credits. This is what a card may state."""
+    """What a job cost, in credits, by the ledger: what a card may state."""
 
     reserved: int  #: when it was ordered
     held: int  #: still reserved
-    spent: int  #: captured from its person
-    lost: int  #: billed by the provider, and paid by nobody here
+    spent: int  #: captured from the requester
+    lost: int  #: billed by the provider, and paid by no member
     suspense: int  #: may have been billed; nobody knows yet
-    house: int = 0  #: of what was reserved, the slow lane's: it is free for its person
+    house: int = 0  #: of what was reserved, the slow lane's: free for the requester
     settled: bool
 
 
@@ -63,7 +63,7 @@ def person(db: Database, user_id: int) -> int:
 def give(
     db: Database, *, grant_id: int, guild_id: int, person_id: int, amount: int, at: float
 ) -> None:
-    """Fill a grant's account."""
+    """Fill the account of a new grant."""
     _post(
         db,
         "grant",
@@ -88,9 +88,9 @@ def reserve(
 ) -> None:
     """Hold *job*'s price: *quota* credits of it from the quota, the rest from *grants*.
 
-    *grants* are pairs of a grant's number and the credits to take from it; *house* is what
-    costs the person nothing, in the slow lane. *day* is the server's date, as YYYY-MM-DD,
-    that limits count the job under from now on.
+    *grants* are pairs of a grant's number and the credits taken from that grant; *house* is the
+    server's subsidy: what the slow lane costs. *day* is the server's date, as YYYY-MM-DD, on which
+    limits count the job.
     """
     assert quota + house + sum(amount for _, amount in grants) == job.price
     held = f"held:{job.guild_id}:{person_id}"
@@ -112,24 +112,22 @@ def reserve(
 
 
 def settle(db: Database, job: Job, *, before: Job, at: float, credits: int | None = None) -> None:
-    """Move what a job holds to where it belongs, now that it is in a new state.
+    """Move the credits that a job holds as its new state demands.
 
-    `Jobs.save` calls this with every move, so that no end can forget it. A job that was never
-    reserved, has not ended, or was settled before, moves nothing. *before* is the job as it was
-    until then; *credits* is what the provider billed where that is known exactly; its price
-    otherwise.
+    `jobs.save` calls this with every move, so that no end can forget to. A job that was never
+    reserved, has not ended, or was settled before, moves nothing. *before* is the job before the
+    move; *credits* is what the provider billed, if that is known exactly, else the price.
 
-    * done, undelivered: the person pays what was billed, never more than the price
-    * cancelled: the same if the provider billed it, else nothing
-    * failed, expired: the person pays nothing; what was billed is the house's loss
-    * closed: the same as failed
-    * closed, or ended otherwise, with nobody knowing: the person pays nothing; it is in suspense
+    * done, undelivered: the requester pays what was billed, never more than the price
+    * cancelled: likewise if the provider billed it, else nothing
+    * failed, expired, closed: the requester pays nothing; what was billed is the server's loss
+    * any end of which nobody knows the bill: the requester pays nothing; the price is in suspense
 
-    A clip that came after its job was given up is billed, and costs its person nothing, as they
-    were told: what was in suspense for it is lost.
+    A clip that comes after its job was given up costs its requester nothing, as they were told:
+    what is billed for it is lost.
 
-    A person's order to try a parked job again keeps the hold for the new attempt. What the old
-    one may have cost goes into suspense, and from there to what is lost where that is known.
+    When a person retries a parked job, the hold stays for the new attempt. What the old attempt
+    may have cost goes into suspense, and from there to what is lost once that is known.
     """
     reserved = _reserved(db, job.id)
     if reserved is None:
@@ -158,9 +156,9 @@ def settle(db: Database, job: Job, *, before: Job, at: float, credits: int | Non
 
 
 def clear(db: Database, job_id: int, attempt: int, *, billed: bool, at: float) -> bool:
-    """End the suspense of an attempt, now that the provider's own report says what it was.
+    """End the suspense of an attempt: it was billed, or it was not.
 
-    False if that attempt is not in suspense, or no more.
+    False if that attempt is not in suspense.
     """
     row = db.execute(SUSPENDED, {"job": job_id, "attempt": attempt}).fetchone()
     reserved = _reserved(db, job_id)
@@ -191,7 +189,7 @@ def bill(db: Database, job_id: int) -> Bill | None:
 
 
 def _suspend(db: Database, reserved: Row, job: Job, *, at: float) -> None:
-    """Book an attempt that was given up and may have cost its price: once, however it ended."""
+    """Book the price of an attempt that was given up as suspense, once."""
     known = db.execute(
         "SELECT 1 FROM txn WHERE job_id = ? AND attempt = ? AND kind = 'suspense'",
         (job.id, job.attempt),
@@ -235,7 +233,7 @@ def _came_late(db: Database, reserved: Row, job: Job, billed: int, *, at: float)
 
 
 def _paid_and_returned(db: Database, reserved: Row, pays: int) -> list[Transfer]:
-    """Of what is held, *pays* credits spent, the quota's first; the rest back where it was."""
+    """Spend *pays* of the held credits, the quota's first; return the rest to where they were."""
     parts = db.execute(
         # The pool first, then the grants that expire soonest: as `policy.admit` took them.
         """
@@ -282,7 +280,7 @@ def _post_for(
     at: float,
     attempt: int | None = None,
 ) -> None:
-    """Post for a job under the person and the day of its reserve."""
+    """Post a job's transfers under the person and the day of its reserve."""
     _post(
         db,
         kind,
@@ -311,7 +309,7 @@ def _post(
     day: str | None = None,
     reserve_id: int | None = None,
 ) -> None:
-    """Write one transaction of the ledger. Moves of nothing are left out."""
+    """Write one transaction of the ledger, without transfers of nothing."""
     moves = [each for each in moves if each.amount]
     [number] = db.execute(
         """
@@ -332,10 +330,10 @@ def _post(
 def _count(
     db: Database, moves: Sequence[Transfer], key: tuple[int, int, str], *, reserve_id: int
 ) -> None:
-    """Keep the counters of a day: what the limits look at instead of adding up the ledger.
+    """Update the counters of a day, which the limits read instead of adding up the ledger.
 
-    *key* is the server, the person and the day; *reserve_id* the transaction that reserved
-    the job, which tells whether a reset has forgiven it.
+    *key* is the server, the person and the day; *reserve_id* is the transaction that reserved the
+    job, which tells whether a reset has forgiven the job.
     """
 
     def net(*kinds: str) -> int:

@@ -1,4 +1,4 @@
-"""Looks into a data directory that is there, and neither makes, migrates nor changes anything."""
+"""Reads an existing data directory, and neither makes, migrates nor changes anything."""
 
 import asyncio
 import fcntl
@@ -23,17 +23,17 @@ _DAMAGED = "The database {} is damaged ({}) and was not changed; put a backup in
 
 
 class NotThere(CannotOpen):
-    """There is no database."""
+    """The directory has no database."""
 
 
 @asynccontextmanager
 async def look_into(
     directory: Path, *, defaults: Defaults | None = None, beside: bool = False
 ) -> AsyncGenerator[Store]:
-    """The store in *directory*, to be read. *defaults* are as in `open_store`.
+    """Open the store in *directory* for reading. *defaults* are as in `open_store`.
 
-    With *beside* it may be in use by a running Dailies, and what is read is what was committed by
-    then. Raises `NotThere`, `Locked` where a running Dailies has it, or `CannotOpen`.
+    With *beside* a running Dailies may be using the directory: then only what it has committed is
+    read. Raises `NotThere`, `Locked` if a running Dailies uses the directory, or `CannotOpen`.
     """
     path = directory / DATABASE
     try:
@@ -64,7 +64,7 @@ async def look_into(
 
 @contextmanager
 def _held(directory: Path) -> Generator[None]:
-    """Keep a Dailies from starting meanwhile. Raises `Locked` where one runs."""
+    """Keep a Dailies from starting meanwhile. Raises `Locked` if one runs."""
     try:
         descriptor = os.open(directory / LOCK, os.O_RDONLY)
     except FileNotFoundError:  # a backup: nobody has run here
@@ -92,8 +92,11 @@ def _runs(directory: Path) -> bool:
 
 
 def _open(path: Path, stack: ExitStack, *, running: bool) -> sqlite3.Connection:
-    """A connection that cannot write. What a killed Dailies left in the log is read in a copy;
-    beside a *running* one, it is a reader like any other, which never writes the log back."""
+    """Open a connection that cannot write.
+
+    What a killed Dailies left in the log of writes is read in a copy. Beside a *running* Dailies
+    the connection is an ordinary reader, which never writes the log back.
+    """
     log = path.with_name(f"{path.name}-wal")
     try:
         if running:

@@ -1,9 +1,9 @@
-"""Opening the data directory: the lock, the pragmas, the migrations, and when to refuse.
+"""Opens the data directory: the lock, the pragmas, the migrations, and when to refuse.
 
 SQLite from 3.7.0 to 3.51.2 can damage a WAL database when two connections write or checkpoint
 at the same instant; the Pythons people have carry such a version. Dailies opens exactly one
 connection, and the lock keeps a second Dailies away, so that instant never comes: WAL is used
-with every version. Whoever else looks at the file while Dailies runs must open it read-only
+with every version. Any other program that reads the file while Dailies runs must open it read-only
 (`sqlite3 'file:dailies.db?mode=ro'`), because such a connection cannot checkpoint.
 """
 
@@ -32,7 +32,7 @@ class Locked(CannotOpen):
 
 
 class Damaged(CannotOpen):
-    """The database is not whole. Nothing of it was changed."""
+    """The database file is damaged, and was not changed."""
 
 
 @asynccontextmanager
@@ -75,7 +75,7 @@ async def open_store(
 async def _started(
     writer: Writer, *, wall: Callable[[], float], ticks: Callable[[], float]
 ) -> Clock:
-    """The clock of this start."""
+    """Start the clock, and note the time in which Dailies did not run."""
     clock = await writer.read(lambda db: Clock(mark(db), wall=wall, ticks=ticks, gaps=gaps(db)))
     with suppress(DiskTrouble):  # this process knows it, and a later start can do without
         await writer.write(lambda db: note_gap(db, clock))
@@ -84,7 +84,7 @@ async def _started(
 
 @contextmanager
 def _lock(directory: Path) -> Generator[None]:
-    """Hold the data directory. The kernel lets go of it when the process ends, however it ends."""
+    """Lock the data directory. However the process ends, the kernel releases the lock."""
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)  # it will hold prompts and clips
         descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
@@ -110,7 +110,7 @@ def _lock(directory: Path) -> Generator[None]:
 
 
 def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
-    """A connection that is safe to use, to a whole database of the newest schema."""
+    """Open a connection to a database that is whole and of the newest schema."""
     try:
         _for_its_owner_alone(path)
         # isolation_level=None: Python begins no transaction by itself; the writer does.
@@ -143,9 +143,9 @@ def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
 
 
 def _for_its_owner_alone(path: Path) -> None:
-    """Make the database if it is not there, and let nobody else read it: it holds prompts.
+    """Create the database file if it is missing, readable by its owner alone: it holds prompts.
 
-    SQLite gives its other files the rights of this one. Those that an earlier Dailies left may
+    SQLite gives its other files the permissions of this one; those left by an earlier Dailies may
     have others.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

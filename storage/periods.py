@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 class Period(StrEnum):
-    """How long a limit lasts before it starts anew."""
+    """How long a limit lasts before a new one begins."""
 
     DAY = "day"
     WEEK = "week"  #: from Monday
@@ -26,18 +26,18 @@ def zone_named(name: str) -> ZoneInfo:
 
 @lru_cache(maxsize=4096)  # a day has one beginning in a zone, and it is asked for with every order
 def starts(day: date, zone: ZoneInfo) -> float:
-    """The first moment of *day* there, in seconds since 1970.
+    """The first moment of *day* in *zone*, in seconds since 1970.
 
-    Where the clocks skip midnight that is the moment they skip it; where they pass midnight
-    twice, the first time.
+    If the clocks skip midnight that day, the moment of the skip; if they pass midnight twice, the
+    first time.
     """
     return datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
 
 
 def day_at(moment: float, zone: ZoneInfo) -> date:
-    """The day it is there at *moment*, seconds since 1970. A day that ended never comes back.
+    """The day in *zone* at *moment*, seconds since 1970. A day that ended never comes back.
 
-    (Where the clocks are put back over midnight, a calendar would have the old day again.)
+    (When the clocks are put back over midnight, a calendar would have the old day again.)
     """
     day = datetime.fromtimestamp(moment, zone).date()
     while starts(day + timedelta(1), zone) <= moment:
@@ -48,7 +48,7 @@ def day_at(moment: float, zone: ZoneInfo) -> date:
 
 
 def span(period: Period, day: date) -> tuple[date, date]:
-    """The first day of the *period* that *day* is in, and the first day after it."""
+    """The first day of the *period* around *day*, and the first day after that period."""
     match period:
         case Period.DAY:
             return day, day + timedelta(1)

@@ -95,9 +95,9 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
     """Erase a person's prompts, clips and posts; None, and nothing done, if a job of theirs is
     under way.
 
-    Amounts stay, under a number. Whose number it is stays until the limits' longest period
-    is over, because else forgetting would refill a quota; `tidy` erases it then. A
-    moderator's decisions about them (block, own quota, grants) are the server's, and stay.
+    Amounts stay, under a number. Whose number that is stays until the longest period of the limits
+    is over, because else a deletion would refill a quota; then `tidy` erases it. What moderators
+    decided about the person (block, own quota, grants) is the server's, and stays.
     """
     mine = of(db, user_id=user_id, limit=None, oldest_first=True)
     # What is only owed a post that failed is under way no more.

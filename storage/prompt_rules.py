@@ -21,7 +21,7 @@ class PromptRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptHit:
-    """Somebody met a prompt rule. *user_id* is None for somebody since forgotten."""
+    """A person met a prompt rule. *user_id* is None for a person since forgotten."""
 
     user_id: int | None
     channel_id: int
@@ -66,7 +66,7 @@ def remove_prompt_rule(db: Database, at: Moment, by: By, id: int) -> PromptRule 
 def met(
     db: Database, at: Moment, guild_id: int, *, user_id: int, channel_id: int, rule: PromptRule
 ) -> None:
-    """Note that somebody met a rule. Their prompt is not kept."""
+    """Note that a person met *rule*. Their prompt is not kept."""
     db.execute(
         "INSERT INTO prompt_hit (guild_id, person_id, channel_id, rule, at) VALUES (?, ?, ?, ?, ?)",
         (guild_id, ledger.person(db, user_id), channel_id, rule.text, at.now),

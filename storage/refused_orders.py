@@ -1,4 +1,4 @@
-"""Orders that were not taken and may be yet."""
+"""Refused orders that may still be made, and what moderators answer to them."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +16,7 @@ LASTS = 7 * 86_400.0  #: seconds that a refused order may still be ordered
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A clip that could be ordered as it stands. *price* is in credits."""
+    """A clip ready to be ordered. *price* is in credits."""
 
     provider: str
     model: str
@@ -26,7 +26,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedOrder:
-    """An order that was not taken and may be yet."""
+    """A refused order that may still be made."""
 
     id: int
     guild_id: int
@@ -42,7 +42,7 @@ class RefusedOrder:
 
 
 def keep_refused(db: Database, at: Moment, order: RefusedOrder) -> RefusedOrder:
-    """Keep a refused order for a week; it is returned with its id and time."""
+    """Keep a refused order for a week; returns the order with its id and time."""
     db.execute("DELETE FROM refused WHERE at < ?", (at.now - LASTS,))
     [number] = db.execute(
         """
@@ -63,7 +63,7 @@ def keep_refused(db: Database, at: Moment, order: RefusedOrder) -> RefusedOrder:
 
 
 def refused(db: Database, id: int, *, guild_id: int) -> RefusedOrder | None:
-    """The refused order of that number; None if there is none in that server."""
+    """The refused order of that number; None if that server has no such order."""
     if not 0 < id < 2**63:
         return None
     row = db.execute(
@@ -100,7 +100,7 @@ def grant_asked(
 ) -> Grant | None:
     """Answer an order refused by a quota with a grant: both or none.
 
-    *asked* is the refused order's number. None if it was answered before.
+    *asked* is the refused order's number. None if the order was answered before.
     """
     if not _answer(db, by, asked, granted=True):
         return None
@@ -110,7 +110,7 @@ def grant_asked(
 def open_asked(db: Database, at: Moment, by: By, asked: int) -> bool:
     """Answer an order refused by the budget by opening the budget: orders may pass it.
 
-    False if it was answered before.
+    False if the order was answered before.
     """
     if not _answer(db, by, asked, granted=True):
         return False
@@ -119,7 +119,7 @@ def open_asked(db: Database, at: Moment, by: By, asked: int) -> bool:
 
 
 def deny_asked(db: Database, at: Moment, by: By, asked: int, user_id: int, price: int) -> bool:
-    """Answer a refused order with no, on record. False if it was answered before."""
+    """Answer a refused order with no, on record. False if the order was answered before."""
     if not _answer(db, by, asked, granted=False):
         return False
     record(db, by, "deny", user_id=user_id, after={"price": price}, now=at.now)

@@ -12,7 +12,7 @@ class Use:
     """What one person's clips of one model cost on one of the server's days, in credits."""
 
     day: date
-    user_id: int | None  #: None for somebody since forgotten
+    user_id: int | None  #: None for a person since forgotten
     provider: str
     model: str
     clips: int  #: that were ordered: made, not made, or under way
@@ -27,7 +27,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspense:
-    """An attempt that may have been billed; nobody knows yet."""
+    """An attempt of which nobody knows yet whether it was billed."""
 
     job_id: int
     attempt: int
@@ -89,7 +89,7 @@ _COLUMNS = (
 
 
 def spent(db: Database, guild_id: int, *, user_id: int) -> dict[int, int]:
-    """What each of a person's clips cost them, by its number."""
+    """What each of a person's clips cost them, by number."""
     rows = db.execute(
         """
         SELECT job_id, sum(amount) FROM txn JOIN transfer ON txn_id = txn.id

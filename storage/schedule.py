@@ -1,8 +1,7 @@
-"""When each job is looked at next: in memory, and fed by every commit that changes a job.
+"""When each job is due: in memory, and fed by every commit that changes a job.
 
-Whoever writes a job down need not tell anybody. Triggers note the job, the note is part of the
-transaction, and once that is committed the job is planned. If the caller has stopped waiting by
-then, it is planned all the same.
+Code that saves a job need not plan it. Triggers note the job, the note is part of the transaction,
+and once that is committed the job is planned, even if the caller has stopped waiting by then.
 """
 
 import asyncio
@@ -42,24 +41,24 @@ class Change(NamedTuple):
 
 
 class Schedule:
-    """Due times of jobs. One place plans them all; one worker takes whichever is due."""
+    """The due times of jobs. One worker takes the job that is due."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int]] = []
         self._due: dict[int, float] = {}  # the one entry of the heap that counts for each job
-        self._taken: set[int] = set()  # jobs that are being looked at
-        self._news: dict[int, list[Change]] = {}  # what became of them meanwhile
+        self._taken: set[int] = set()  # jobs that the worker has
+        self._news: dict[int, list[Change]] = {}  # what changed in them meanwhile
         self._wake = asyncio.Event()
 
     def __contains__(self, job_id: object) -> bool:
-        """Whether a job is planned, or being looked at."""
+        """Whether a job is planned, or taken."""
         return job_id in self._due or job_id in self._taken
 
     # What the writer tells.
 
     @staticmethod
     def watch(db: sqlite3.Connection) -> None:
-        """Have *db* note the jobs that change."""
+        """Make *db* note the jobs that change."""
         db.executescript(_WATCH)
 
     @staticmethod
@@ -81,7 +80,7 @@ class Schedule:
     # What the worker does.
 
     def plan(self, job_id: int, at: float) -> None:
-        """Have a job looked at *at* a moment, whatever was planned before."""
+        """Plan a job for the moment *at*, whatever was planned before."""
         if job_id in self._taken:
             self._news.setdefault(job_id, []).append(Change(job_id, None, at))
             return
@@ -90,12 +89,12 @@ class Schedule:
         self._wake.set()
 
     def sooner(self, job_id: int, at: float) -> None:
-        """Have a planned job looked at *at* a moment, unless it is planned for before that."""
+        """Plan a job for *at*, unless it is planned for an earlier moment."""
         if at < self._due.get(job_id, AT_ONCE):
             self.plan(job_id, at)
 
     def take(self, now: float) -> int | None:
-        """The job that has been due longest, if one is; it is not given again until `put_back`."""
+        """Take the job that has been due longest; None if none is. `put_back` gives it back."""
         while self._heap and self._heap[0][0] <= now:
             at, job_id = heapq.heappop(self._heap)
             if self._due.get(job_id) == at:
@@ -105,7 +104,7 @@ class Schedule:
         return None
 
     def seen(self, job_id: int, rev: int, *, all_of_it: bool = False) -> None:
-        """Whoever looks at a job knows it up to *rev*; with *all_of_it*, has just read it."""
+        """Drop the news of a taken job up to *rev*; with *all_of_it*, also those without one."""
         news = self._news.pop(job_id, [])
         left = [
             each for each in news if (each.rev is None and not all_of_it) or (each.rev or 0) > rev
@@ -114,9 +113,9 @@ class Schedule:
             self._news[job_id] = left
 
     def put_back(self, job_id: int, at: float | None) -> None:
-        """It was looked at, and is to be looked at again *at* a moment; None: not by itself.
+        """Give back a taken job, and plan it for *at*; None plans nothing.
 
-        What became of it meanwhile, and was not `seen`, is looked at now.
+        If news of the job came meanwhile that were not `seen`, it is due at once.
         """
         self._taken.discard(job_id)
         if self._news.pop(job_id, None):
@@ -134,7 +133,7 @@ class Schedule:
         self._wake.set()
 
     async def woken(self, within: float) -> None:
-        """Come back once something was planned or put back since, or after *within* seconds."""
+        """Wait until something is planned or put back, at most *within* seconds."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), within)
         self._wake.clear()

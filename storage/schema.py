@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema, and refuses one that is not what it says it is.
+"""Brings a database to the newest schema, and refuses one that differs from what it claims.
 
 A migration that has landed is never edited: the hash of each script is kept in the database it
 was applied to, and in the tests. What a database is made of is compared with what its scripts
@@ -35,11 +35,11 @@ class CannotOpen(Exception):
 
 
 class NewerSchema(CannotOpen):
-    """A newer Dailies wrote this database; this one might ruin it."""
+    """A newer Dailies wrote this database; an older one might ruin it."""
 
 
 class WrongSchema(CannotOpen):
-    """The database has not the tables that it should have. Nothing of it was changed."""
+    """The database lacks tables of its schema, or has others. It was not changed."""
 
 
 def migrations() -> list[str]:
@@ -129,7 +129,7 @@ def recorded(db: sqlite3.Connection) -> dict[int, str] | None:
 
 
 def objects(db: sqlite3.Connection) -> Objects:
-    """What *db* is made of, without what SQLite, Litestream and `record` keep there."""
+    """What *db* is made of, without the tables of SQLite, Litestream and `record`."""
     rows = db.execute(
         "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'migration'"
         " AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_litestream_*'"

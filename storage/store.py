@@ -1,4 +1,4 @@
-"""The store: everything that it can do, a name a line, by subject.
+"""All that the store can do, a name a line, by subject.
 
 Each name is bound to the function that does it, in the file of its table: see `transactions`.
 """
@@ -146,6 +146,7 @@ class Moderation(Part):
     audit = read(audit.audit)
 
     note_alarm = write_at(alarms.note_alarm)
+    alarm_told = write_at(alarms.alarm_told)
     budget_reached = read_at(alarms.budget_reached)
     untold = read(alarms.untold)
     alarms = read_at(alarms.alarms)
@@ -153,21 +154,17 @@ class Moderation(Part):
     async def alarm(self, guild_id: int, stand: Standing, *, at_least: int = 0) -> int | None:
         """The share of the budget, 80 or 100, that was reached and nobody was told of yet.
 
-        *at_least* is a share that counts as reached, as 100 does once an order did not fit. It
-        stays due until `alarm_told`.
+        *at_least* is a share that counts as reached, as 100 does once an order did not fit. The
+        share stays due until `alarm_told`.
         """
         percent = max(alarms.due_alarm(stand) or 0, at_least)
         known = await self.alarms(guild_id)
         if percent and percent not in known:
             known[percent] = False
-            await self.note_alarm(guild_id, percent, told=False)
+            await self.note_alarm(guild_id, percent)
         told = max((each for each, was_told in known.items() if was_told), default=0)
         due = max((each for each, was_told in known.items() if not was_told), default=0)
         return due if due > told else None
-
-    async def alarm_told(self, guild_id: int, percent: int) -> None:
-        """Note that the moderators know of a share of the budget; see `alarm`."""
-        await self.note_alarm(guild_id, percent, told=True)
 
 
 class Servers(Part):

@@ -92,7 +92,7 @@ def _pair(post: str | None) -> tuple[int, int] | None:
 
 
 def number(db: Database, job: Job, place_id: int) -> int:
-    """The number of *job*'s take in its thread or channel, which it gets the first time."""
+    """Number *job*'s take in its thread or channel, the first time; returns its number."""
     db.execute(
         """
         INSERT INTO take (job_id, place_id, number)

@@ -1,4 +1,4 @@
-"""What an order was checked by, so that it is taken only while all of that still holds."""
+"""The terms that an order was checked by: the order is only taken while all of them hold."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ class Terms:
     built_on: tuple[int, ...]
 
     def hold(self, db: Database, defaults: Defaults) -> bool:
-        """Whether they are the same now."""
+        """Whether nothing of them has changed."""
         return terms(db, self.guild_id, self.built_on, defaults) == self
 
 
 def terms(db: Database, guild_id: int, built_on: Collection[int], defaults: Defaults) -> Terms:
-    """What holds now for an order in a server that builds on these clips."""
+    """The terms of an order in a server that builds on the clips *built_on*, as they are now."""
     clips = [
         tuple(row)
         for number in built_on

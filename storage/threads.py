@@ -41,7 +41,7 @@ def set_thread(db: Database, thread: Thread, *, at: float) -> None:
 
 
 def out_of_reach(db: Database, channel_id: int, *, at: float | None) -> bool:
-    """Note that a channel cannot be posted to (None: it can again); whether that is news."""
+    """Note since when a channel cannot be posted to, None if it can; whether that is news."""
     change = (
         "DELETE FROM out_of_reach WHERE channel_id = :channel"
         if at is None

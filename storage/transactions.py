@@ -1,4 +1,4 @@
-"""Makes a method of the store of a function that is given the database: written once, called twice.
+"""Binds functions on a database to methods of the store, so that each is written once.
 
 The functions in the files of the tables take a `Database` first. Within a transaction they call
 each other. To callers outside they are methods, each a transaction of its own:
@@ -30,11 +30,11 @@ class Transactions(Protocol):
     unscrubbed: bool  #: something that was erased still stands in the log of writes
 
     async def read(self, fn: Callable[[Database], T]) -> T:
-        """What *fn* returns; it sees one state and cannot write."""
+        """What *fn* returns; *fn* sees one state of the database and cannot write."""
         ...
 
     async def write(self, fn: Callable[[Database], T], *, turn: Callable[[], object] = ...) -> T:
-        """What *fn* returns, once everything it wrote is kept; all of it or nothing."""
+        """What *fn* returns, once everything that *fn* wrote is kept; all or nothing."""
         ...
 
     async def erase(self, fn: Callable[[Database], T]) -> T:
@@ -59,7 +59,7 @@ class Part:
         self.defaults = defaults
 
     def moment(self, settle: Callable[[Database, float], float]) -> Callable[[Database], Moment]:
-        """Tells the moment of a transaction, which *settle* (`advance` or `seen`) has agreed to."""
+        """Prepare the moment of a transaction, to be settled in it by `advance` or `seen`."""
         now, ahead = self.clock.now(), self.clock.on_the_wall(0.0)
         return lambda db: Moment(now=settle(db, now), defaults=self.defaults, ahead=ahead)
 

@@ -32,11 +32,11 @@ class DiskTrouble(Exception):
 
 
 class Connection(aiosqlite.Connection):
-    """aiosqlite's connection and thread, able to run a whole function of ours there.
+    """aiosqlite's connection and thread, able to run a whole function of ours on that thread.
 
-    aiosqlite offers one hop to its thread for every statement, and a hop costs more than
-    most statements do. `_execute` is its own way of making that hop, and private: the version
-    is pinned, and a test looks whether it is still there.
+    aiosqlite offers one hop to its thread for every statement, and a hop costs more than most
+    statements do. `_execute`, its own way of making the hop, is private: the version is pinned,
+    and a test looks whether the method still exists.
     """
 
     async def run(self, fn: Callable[[sqlite3.Connection], T]) -> T:
@@ -46,14 +46,14 @@ class Connection(aiosqlite.Connection):
 
 
 class Watch(Protocol):
-    """Whoever wants to know what was committed."""
+    """An observer of what is committed."""
 
     def collect(self, db: sqlite3.Connection) -> Any:
-        """What the transaction under way has changed; called as the last of it."""
+        """What the transaction under way has changed; called as its last step."""
         ...
 
     def committed(self, changes: Any) -> None:
-        """That is on the disk now. Called before anybody who waits for it; never raises."""
+        """Called with *changes* once they are on the disk, before their callers; never raises."""
         ...
 
 
@@ -88,14 +88,14 @@ class Writer:
     async def write(
         self, fn: Callable[[sqlite3.Connection], T], *, turn: Callable[[], object] = lambda: None
     ) -> T:
-        """What *fn* returns, once everything it wrote is on the disk.
+        """What *fn* returns, once everything that *fn* wrote is on the disk.
 
-        *fn* runs on the database's thread inside a savepoint of its own. If it raises, only
-        what it wrote is undone, and only this caller hears of it. It must not begin, commit or
-        roll back, nor swallow an error of SQLite's, nor return a cursor.
+        *fn* runs on the database's thread inside a savepoint of its own. If *fn*
+        raises, only what *fn* wrote is undone, and only its caller is told. *fn* must not begin,
+        commit or roll back, nor swallow an error of SQLite's, nor return a cursor.
 
         *turn* is called on the event loop when the transaction is about to begin, to ask what
-        only memory knows; what it raises, the caller hears, and *fn* is not run.
+        only memory knows. If *turn* raises, its caller is told, and *fn* is not run.
 
         A caller that stops waiting does not undo its write: once asked for, it is made.
         Raises `DiskTrouble` when the transaction as a whole could not be kept.
@@ -109,7 +109,7 @@ class Writer:
         return await answer
 
     async def read(self, fn: Callable[[sqlite3.Connection], T]) -> T:
-        """What *fn* returns. It sees everything committed, in one state, and cannot write."""
+        """What *fn* returns. *fn* sees everything committed, in one state, and cannot write."""
         try:
             return await self._db.run(lambda db: _read(db, fn))
         except sqlite3.Error as error:
@@ -126,11 +126,11 @@ class Writer:
         """Move the log of writes into the database and cut it to nothing.
 
         The database overwrites what is deleted (`secure_delete`); its log would keep every page
-        as it once was. Where that cannot be done now, `unscrubbed` is set.
+        as it once was. If that cannot be done now, `unscrubbed` is set.
         """
         try:
             self.unscrubbed = await self._db.run(checkpoint)
-        except sqlite3.Error:  # the disk, mostly; whoever writes next will hear of it
+        except sqlite3.Error:  # the disk, mostly; the next writer will be told
             self.unscrubbed = True
 
     async def touch(self) -> None:
@@ -171,7 +171,7 @@ class Writer:
 
 
 def checkpoint(db: sqlite3.Connection) -> bool:
-    """Cut the log of writes to nothing; whether that has to wait, because somebody reads it."""
+    """Cut the log of writes to nothing; True if that must wait, because a program reads it."""
     [busy, _, _] = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return bool(busy)
 
@@ -208,9 +208,9 @@ def _commit(
     fns: Sequence[Callable[[sqlite3.Connection], Any]],
     watch: Watch | None,
 ) -> Any:
-    """Run *fns* in one transaction: their outcomes if it was committed, an error if it was not.
+    """Commit *fns* in one transaction: their outcomes, and what *watch* found to be changed.
 
-    And what *watch* found to be changed.
+    Raises if nothing was committed.
     """
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -248,7 +248,7 @@ def _read(db: sqlite3.Connection, fn: Callable[[sqlite3.Connection], T]) -> T:
 
 
 def _translated(error: sqlite3.Error, outcome: str) -> Exception:
-    """The disk's trouble in words; any other error of SQLite's (a broken rule, a bug) as it is."""
+    """`DiskTrouble` for trouble of the disk; any other error (a broken rule, a bug) as it is."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
     if code in _DISK:
         return DiskTrouble(f"{_DISK[code]}, {outcome}.")

@@ -17,10 +17,12 @@ FLOORS = [
     *("orders", "jobs", "moderation", "chat", "app"),
 ]
 LAYERS = ["storage", "bot", "cogs"]  # each may import those before it
-#: The one home of each third-party library.
+#: The files that know which engine keeps the store. All others of it are given a `Database`.
+SQLITE = ("writer", "opening", "looking", "schema", "adopting", "schedule")
+#: The one home of each third-party library, and of SQLite.
 HOMES = {
-    "aiosqlite": ("storage/",),
-    "sqlite3": ("storage/",),
+    "aiosqlite": ("storage/writer.py",),
+    "sqlite3": tuple(f"storage/{name}.py" for name in SQLITE),
     "httpx": ("bot/providers/", "bot/files/fetch.py"),
     "httpx_aiohttp": ("bot/providers/", "bot/files/fetch.py"),
     "discord": ("bot/chat/", "bot/app/", "cogs/"),
@@ -90,6 +92,41 @@ def test_a_cog_calls_what_decides_and_not_the_store(file):
     for node in ast.walk(ast.parse((ROOT / file).read_text())):
         if isinstance(node, ast.Attribute):
             assert node.attr != "store", f"{file}:{node.lineno} reaches into the store"
+
+
+STORAGE = [each for each in FILES if each.startswith("storage/")]
+
+
+@pytest.mark.parametrize("file", STORAGE)
+def test_storage_is_written_once(file):
+    """A function stands in the file of its table, with its docstring; `store.py` only names it."""
+    text = (ROOT / file).read_text()
+    assert len(text.splitlines()) <= 450, f"{file} is about more than one thing"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom):
+            private = [each.name for each in node.names if each.name.startswith("_")]
+            assert not private, f"{file}:{node.lineno} imports {private} from another file"
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            docstring = ast.get_docstring(node) or ""
+            assert not docstring.startswith("See `"), f"{file} sends its reader elsewhere"
+
+
+def test_the_store_binds_functions_and_adds_little():
+    """A method of its own stands in `store.py` only where one transaction is not enough."""
+    tree = ast.parse((ROOT / "storage/store.py").read_text())
+    parts = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and [ast.unparse(base) for base in node.bases] == ["Part"]
+    ]
+    assert parts
+    own = {each.name for part in parts for each in part.body if hasattr(each, "args")}
+    assert own == {"admit", "serves", "server", "alarm", "tidy"}
+    for part in parts:
+        for each in part.body:
+            if isinstance(each, ast.Assign):
+                kind = ast.unparse(each.value).partition("(")[0].removesuffix("_at")
+                assert kind in {"read", "write", "erase"}, ast.unparse(each)
 
 
 #: The one file that says which states there are and which belong together.

@@ -9,7 +9,7 @@ from storage.quota.standing import Standing
 
 
 def due_alarm(stand: Standing) -> int | None:
-    """The highest mark that the budget's use has passed."""
+    """The highest share, 80 or 100 percent, that the budget's use has reached."""
     if not stand.budget.amount:
         return None
     share = 100 * stand.budget_used / stand.budget.amount
@@ -25,17 +25,23 @@ def alarms(db: Database, at: Moment, guild_id: int) -> dict[int, bool]:
     return {percent: bool(told) for percent, told in rows}
 
 
-def note_alarm(db: Database, at: Moment, guild_id: int, percent: int, *, told: bool) -> None:
-    """Note that a share was reached, or with *told* that the moderators know of it."""
+def note_alarm(db: Database, at: Moment, guild_id: int, percent: int) -> None:
+    """Note that *percent* of the budget was reached, and that nobody was told of it yet."""
+    _note(db, at, guild_id, percent, told=False)
+
+
+def alarm_told(db: Database, at: Moment, guild_id: int, percent: int) -> None:
+    """Note that the moderators know that *percent* of the budget, or less, was reached."""
+    _note(db, at, guild_id, percent, told=True)
+    db.execute("UPDATE alarm SET told = 1 WHERE guild_id = ? AND percent <= ?", (guild_id, percent))
+
+
+def _note(db: Database, at: Moment, guild_id: int, percent: int, *, told: bool) -> None:
     db.execute(
         "INSERT INTO alarm (guild_id, day, percent, told) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (guild_id, day, percent) DO UPDATE SET told = max(told, excluded.told)",
         (guild_id, _budget_begins(db, at, guild_id), percent, told),
     )
-    if told:
-        db.execute(
-            "UPDATE alarm SET told = 1 WHERE guild_id = ? AND percent <= ?", (guild_id, percent)
-        )
 
 
 def budget_reached(db: Database, at: Moment, guild_id: int) -> bool:

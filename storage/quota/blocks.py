@@ -9,7 +9,7 @@ from storage.defaults import Moment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Somebody who may not order, until *until* or until a moderator says otherwise."""
+    """A person who may not order, until *until* or until `unblock`."""
 
     user_id: int
     why: str
@@ -17,7 +17,7 @@ class Block:
 
 
 def block(db: Database, at: Moment, by: By, user_id: int, *, lasts: float | None = None) -> None:
-    """Take no orders from somebody, for *lasts* seconds or until unblocked."""
+    """Take no orders from a person, for *lasts* seconds or until `unblock`."""
     until = None if lasts is None else at.now + lasts
     db.execute(
         "INSERT INTO block (guild_id, user_id, why, until) VALUES (?, ?, ?, ?)"
@@ -28,7 +28,7 @@ def block(db: Database, at: Moment, by: By, user_id: int, *, lasts: float | None
 
 
 def unblock(db: Database, at: Moment, by: By, user_id: int) -> bool:
-    """Take orders from somebody again. False if they were not blocked."""
+    """Take orders from a person again. False if they were not blocked."""
     cursor = db.execute(
         "DELETE FROM block WHERE guild_id = ? AND user_id = ?", (by.guild_id, user_id)
     )

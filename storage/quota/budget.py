@@ -30,7 +30,7 @@ class Total:
 
 
 def total_of(db: Database, at: Moment) -> Total | None:
-    """What all servers together used of the operator's budget; None if there is no such budget.
+    """What all servers together used of the operator's budget; None without such a budget.
 
     It follows the deployment's own calendar: a server can set its own to any time zone.
     """
@@ -58,8 +58,10 @@ def total(db: Database, at: Moment) -> Total | None:
 
 
 def budget_used(db: Database, guild_id: int, days: tuple[date, date]) -> int:
-    """Credits that all members used from the first of *days* to before the second, with what the
-    server lost."""
+    """Add up what all members used from the first of *days* to before the second.
+
+    What the server lost counts, too.
+    """
     [used] = db.execute(
         "SELECT coalesce(sum(total), 0) FROM day_use"
         " WHERE guild_id = ? AND person_id = 0 AND day >= ? AND day < ?",

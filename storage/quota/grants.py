@@ -17,17 +17,17 @@ class Grant:
     id: int
     user_id: int
     amount: int
-    left: int  #: 0 once it ended: what is on its account then is for nobody
+    left: int  #: 0 once the grant has ended, whatever is on its account
     expires_at: float | None
     at: float
     ended: bool = False
-    withdrawn: bool = False  #: by a moderator; else it ended by itself
+    withdrawn: bool = False  #: by a moderator; else it expired
 
 
 def grant(
     db: Database, at: Moment, by: By, user_id: int, amount: int, *, lasts: float | None = None
 ) -> Grant:
-    """Give somebody credits on top of their quota, for *lasts* seconds or for good."""
+    """Give a person credits on top of their quota, for *lasts* seconds or for good."""
     expires_at = None if lasts is None else at.now + lasts
     [number] = db.execute(
         "INSERT INTO allowance (guild_id, user_id, amount, expires_at, at) VALUES (?, ?, ?, ?, ?)"
@@ -52,9 +52,10 @@ def grant(
 def withdraw(
     db: Database, at: Moment, by: By, user_id: int, grant_id: int | None = None
 ) -> list[Grant]:
-    """Take back what is left of a person's grant, or of all of them; which they were.
+    """Withdraw a person's grant, or all of them; returns those that had something left.
 
-    What a clip under way holds of one is spent by it all the same, or goes with the grant.
+    Credits already held by running clips can still be spent; what they release is withdrawn with
+    the grant. Withdrawing ends a grant at that moment, and a grant that ended never counts again.
     """
     standing = [
         each
@@ -68,7 +69,7 @@ def withdraw(
 
 
 def grants(db: Database, at: Moment, guild_id: int, *, user_id: int | None = None) -> list[Grant]:
-    """The grants of a server or of one person there, newest first."""
+    """List the grants of a server, or of one person in it, newest first."""
     sql = (
         "SELECT id, user_id, amount, iif(expires_at <= :now, 0, balance), expires_at, at,"
         " coalesce(expires_at <= :now, 0), EXISTS (SELECT 1 FROM audit"
@@ -97,7 +98,7 @@ def grants(db: Database, at: Moment, guild_id: int, *, user_id: int | None = Non
 
 
 def reset(db: Database, at: Moment, by: By, user_id: int) -> int:
-    """Forget what somebody used of their quota this day, week and month; how much it was."""
+    """Reset what a person used of their quota this day, week and month; returns how much."""
     person_id = ledger.person(db, user_id)
     zone = zone_named(server_of(db, by.guild_id, at.defaults).zone)
     today = day_at(at.now, zone)

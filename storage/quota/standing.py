@@ -17,7 +17,7 @@ SHOWN = 100  #: jobs at work that a standing counts; more are said to be so many
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a person stands in a server. Credits; times in seconds since 1970, by our clock."""
+    """Where a person stands in a server. In credits; times in seconds since 1970."""
 
     rule: Rule  #: the one that leaves them the most
     used: int  #: of the quota in this period, held included, forgiven not
@@ -123,7 +123,7 @@ def _quota_used(db: Database, guild_id: int, person_id: int, days: tuple[date, d
 
 
 def grants_left(db: Database, guild_id: int, user_id: int, now: float) -> list[tuple[int, int]]:
-    """Number and rest of the grants that still count, those that expire soonest first."""
+    """List number and rest of a person's grants, those that expire soonest first."""
     rows = db.execute(
         """
         SELECT id, balance FROM allowance JOIN account ON name = 'grant:' || id
@@ -137,7 +137,7 @@ def grants_left(db: Database, guild_id: int, user_id: int, now: float) -> list[t
 
 
 def running_of(db: Database, guild_id: int, user_id: int | None, *, upto: int) -> int:
-    """Jobs at work, not counted beyond *upto*. One that waits for a person is not at work."""
+    """Count the jobs at work of a person or a server, up to *upto*; parked jobs are not at work."""
     sql = "SELECT count(*) FROM (SELECT 1 FROM job WHERE guild_id = :guild"
     if user_id is not None:
         sql += " AND user_id = :user"
