@@ -283,6 +283,75 @@ async def test_jobs_are_found_by_person_server_state_and_page(jobs: Jobs) -> Non
     assert await ids() == []
 
 
+@pytest.mark.parametrize("state", State)
+async def test_a_callback_finds_a_job_that_may_still_be_waited_for(
+    jobs: Jobs, state: State
+) -> None:
+    job, _ = await jobs.add(draft())
+    way = ways()[state]
+    if State.SUBMITTING not in way and state not in {State.QUEUED, State.CANCELLED}:
+        job = await advance(jobs, job, State.SUBMITTING, State.QUEUED)  # so that it has a token
+    job = await advance(jobs, job, *way)
+    found = await jobs.by_token("secret")
+    waited_for = {State.SUBMITTING, State.UNCLEAR, State.RENDERING, State.EXPIRED}
+    assert (found == job) is (state in waited_for)
+    assert (found is None) is (state not in waited_for)
+    assert await jobs.by_token("another") is None
+
+
+async def test_a_job_is_found_by_the_name_its_provider_gave_it_the_latest_first(jobs: Jobs) -> None:
+    for number in (1, 2):
+        job, _ = await jobs.add(draft(number))
+        job = await advance(jobs, job, State.SUBMITTING, State.RENDERING, State.FAILED)
+    found = await jobs.by_remote("local", "r-1")
+    assert found is not None
+    assert found.id == 2
+    assert await jobs.by_remote("elsewhere", "r-1") is None
+    assert await jobs.by_remote("local", "r-2") is None
+
+
+async def test_the_jobs_that_ended_since_a_time_are_found_in_all_servers(jobs: Jobs) -> None:
+    for number in (1, 2, 3):
+        job, _ = await jobs.add(draft(number, guild_id=10 + number))
+        if number < 3:
+            await jobs.save(job.to(State.CANCELLED, now=1000.0 * number))
+    assert [job.id for job in await jobs.ended(since=0.0)] == [2, 1]
+    assert [job.id for job in await jobs.ended(since=1500.0)] == [2]
+    assert [job.id for job in await jobs.newest(limit=2)] == [3, 2]
+
+
+async def test_an_expired_job_is_late_while_a_provider_may_yet_finish_it(jobs: Jobs) -> None:
+    taken, _ = await jobs.add(draft(1))
+    taken = await advance(jobs, taken, State.SUBMITTING, State.RENDERING)
+    taken = await jobs.save(taken.to(State.EXPIRED, now=2000.0, error="It took too long."))
+    unsent, _ = await jobs.add(draft(2))
+    await jobs.save(unsent.to(State.EXPIRED, now=2000.0, error="It took too long."))
+    [late] = await jobs.late(1999.0)
+    assert (late.id, late.state, late.due_at) == (taken.id, State.EXPIRED, 2000.0)
+    assert await jobs.late(2000.0) == []
+    await advance(jobs, taken, State.FETCHING)
+    assert await jobs.late(0.0) == []
+
+
+async def test_jobs_without_a_card_are_those_under_way_and_the_newest_that_ended(
+    jobs: Jobs,
+) -> None:
+    ended, _ = await jobs.add(draft(1, created_at=1000.0))
+    await jobs.save(ended.to(State.CANCELLED, now=1001.0))
+    waits, _ = await jobs.add(draft(2, created_at=1000.0))
+    shown, _ = await jobs.add(draft(3, created_at=1000.0))
+    await jobs.set_places(shown.id, card_channel_id=20, card_id=77)
+
+    async def ids(after: float, before: float, **more: int) -> list[int]:
+        found = await jobs.without_card(after=after, before=before, **more)
+        return [job.id for job in found]
+
+    assert await ids(0.0, 2000.0) == [waits.id, ended.id]
+    assert await ids(0.0, 2000.0, limit=1) == [waits.id]
+    assert await ids(1000.0, 2000.0) == [waits.id], "it ended too long ago"
+    assert await ids(0.0, 1000.0) == [], "the card may be on its way"
+
+
 async def test_jobs_under_way_are_counted_by_provider_and_state(jobs: Jobs) -> None:
     added = [(await jobs.add(draft(n, provider="ab"[n % 2], due_at=-n)))[0] for n in range(6)]
     taken = await advance(jobs, added[0], State.SUBMITTING)

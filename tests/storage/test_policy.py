@@ -469,6 +469,117 @@ async def test_orders_come_at_most_at_the_allowed_pace(store: Store, time: Time)
             assert count <= 3 + (finish - begin) / 10 + 1e-9
 
 
+async def attempted(store: Store, *, counts: bool = True, **changes: Any) -> Any:
+    return await store.policy.attempt(draft(next(numbers), **changes), roles=(), counts=counts)
+
+
+async def test_an_attempt_counts_against_the_pace_once_and_holds_nothing(
+    store: Store, time: Time
+) -> None:
+    await store.moderation.set_server(BY, per_minute=1, burst=1)
+    assert await attempted(store, counts=False) is None
+    assert await attempted(store) is None
+    refused = await attempted(store)
+    assert isinstance(refused, Refused)
+    assert (refused.limit, refused.frees_at) == (Limit.PACE, NOON + 60)
+    asked = draft(next(numbers))
+    answer = await store.policy.admit(asked, roles=(), paced=True)
+    assert isinstance(answer, Admitted), "the attempt has counted"
+    again = await store.policy.attempt(asked, roles=(), counts=True)
+    assert again == Admitted(job=answer.job, created=False)
+    stand = await store.policy.standing(guild_id=10, user_id=30, roles=())
+    assert (stand.used, stand.running) == (5, 1), "only the order holds something"
+
+
+@pytest.mark.parametrize(
+    ("setting", "limit"),
+    [
+        (lambda s: s.moderation.pause(BY), Limit.PAUSED),
+        (lambda s: s.moderation.block(BY, 30), Limit.BLOCKED),
+        (lambda s: s.moderation.set_rule(BY, Whose.MEMBER, 4, Period.DAY), Limit.QUOTA),
+        (lambda s: s.moderation.set_rule(BY, Whose.SERVER, 4, Period.DAY), Limit.BUDGET),
+    ],
+    ids=["paused", "blocked", "quota", "budget"],
+)
+async def test_an_attempt_is_refused_by_what_would_refuse_the_order(
+    store: Store, setting: Callable[[Store], Awaitable[object]], limit: Limit
+) -> None:
+    await setting(store)
+    refused, ordered = await attempted(store), await order(store)
+    assert isinstance(refused, Refused)
+    assert refused.limit is limit
+    assert refused == ordered
+
+
+async def test_times_are_told_by_the_clock_that_people_see(store: Store, time: Time) -> None:
+    await store.moderation.block(BY, 30, lasts=60.0)
+    time.wall += 3 * 3600  # somebody set the machine's clock
+    refused = await order(store)
+    assert isinstance(refused, Refused)
+    assert refused.frees_at == NOON + 3 * 3600 + 60
+    stand = await store.policy.standing(guild_id=10, user_id=30, roles=())
+    assert stand.resets_at == stand.budget_resets_at == NOON + 3 * 3600 + DAY / 2
+    tried = await attempted(store)
+    assert tried.frees_at == refused.frees_at
+
+
+async def test_the_rules_of_a_server_are_listed_and_removed_one_by_one(store: Store) -> None:
+    moderation = store.moderation
+    await moderation.set_rule(BY, Whose.USER, 5, Period.DAY, user_id=30)
+    await moderation.set_rule(BY, Whose.ROLE, None, Period.WEEK, role_id=7)
+    await moderation.set_rule(BY, Whose.MEMBER, 3, Period.MONTH)
+    assert [
+        (target, rule.whose, rule.amount, rule.period, rule.role_id)
+        for target, rule in await moderation.rules(10)
+    ] == [
+        (0, Whose.MEMBER, 3, Period.MONTH, None),
+        (7, Whose.ROLE, None, Period.WEEK, 7),
+        (30, Whose.USER, 5, Period.DAY, None),
+    ]
+    assert await moderation.rules(11) == []
+    assert await moderation.remove_rule(BY, Whose.ROLE, role_id=7)
+    assert not await moderation.remove_rule(BY, Whose.ROLE, role_id=7)
+    assert [target for target, _ in await moderation.rules(10)] == [0, 30]
+
+
+@pytest.mark.parametrize("whose", [Whose.USER, Whose.ROLE, Whose.DEFAULT])
+async def test_a_rule_for_nobody_in_particular_is_not_made(store: Store, whose: Whose) -> None:
+    with pytest.raises(ValueError, match="needs whom it is for"):
+        await store.moderation.set_rule(BY, whose, 5, Period.DAY)
+    assert await store.moderation.rules(10) == []
+    assert await store.moderation.audit(10) == []
+
+
+async def test_a_setting_that_is_refused_changes_no_other(store: Store) -> None:
+    before = await store.policy.server(10)
+    with pytest.raises(ValueError, match="There is no time zone"):
+        await store.moderation.set_server(BY, jobs_per_user=9, zone="Mars/Olympus")
+    assert await store.policy.server(10) == before
+    assert await store.moderation.audit(10) == []
+
+
+async def test_grants_are_listed_with_what_is_left_and_how_they_ended(
+    store: Store, time: Time
+) -> None:
+    await store.moderation.set_rule(BY, Whose.MEMBER, 0, Period.DAY)
+    short = await store.moderation.grant(BY, 30, 4, lasts=60.0)
+    long = await store.moderation.grant(BY, 30, 6)
+    other = await store.moderation.grant(BY, 31, 1)
+    await accepted(store, price=5)  # the one that expires first pays first
+    listed = await store.moderation.grants(10, user_id=30)
+    assert [(each.id, each.left) for each in listed] == [(long.id, 5), (short.id, 0)]
+    time.passes(61)
+    [taken] = await store.moderation.withdraw(BY, 30)
+    assert (taken.id, taken.left) == (long.id, 5)
+    assert await store.moderation.withdraw(BY, 30) == []
+    found = {each.id: each for each in await store.moderation.grants(10)}
+    assert {n: (each.left, each.ended, each.withdrawn) for n, each in found.items()} == {
+        short.id: (0, True, False),
+        long.id: (0, True, True),
+        other.id: (1, False, False),
+    }
+
+
 async def test_a_quicker_pace_need_not_wait_for_the_slower_one(store: Store, time: Time) -> None:
     await store.moderation.set_server(BY, per_minute=0.001, burst=1)
     await accepted(store)

@@ -6,6 +6,7 @@ import pytest
 
 from storage import (
     Brief,
+    By,
     Input,
     Plan,
     Post,
@@ -240,3 +241,164 @@ async def test_who_is_forgotten_leaves_no_mark_on_takes(store):
     assert (found.favourites, found.hidden_by, found.post) == (0, 0, (500, 71))
     assert await store.takes.reaction(70, 30, "🔁") is None
     assert await store.takes.post(70) is None
+
+
+# Lists.
+
+
+def ids(takes):
+    return [take.job.id for take in takes]
+
+
+async def test_a_take_is_found_by_its_number_in_its_thread_and_server(store):
+    await job_in(store, 1)
+    second = await job_in(store, 2)
+    await job_in(store, 3, thread=501)
+
+    async def numbered(number, place=500, guild=10):
+        found = await store.takes.numbered(number, place_id=place, guild_id=guild)
+        return None if found is None else found.job.id
+
+    assert await numbered(2) == second.id
+    assert await numbered(3) is None
+    assert await numbered(2, place=501) is None
+    assert await numbered(2, guild=11) is None
+
+
+async def test_a_thread_is_read_in_pages_from_its_end_and_may_leave_out_what_came_to_nothing(store):
+    made = await job_in(store, 1)
+    failed = await job_in(store, 2, done=False)
+    await advance(store.jobs, failed, State.FAILED)
+    waits = await job_in(store, 3, done=False)
+    everything = [made.id, failed.id, waits.id]
+    assert ids(await store.takes.of_thread(500)) == everything
+    assert ids(await store.takes.of_thread(500, limit=2)) == everything[1:]
+    assert ids(await store.takes.of_thread(500, limit=2, skip=1)) == everything[:2]
+    assert ids(await store.takes.of_thread(500, standing=True)) == [made.id, waits.id]
+    assert ids(await store.takes.of_thread(501)) == []
+    [take, *_] = await store.takes.of_thread(500)
+    assert take.seconds is None
+    await store.takes.measured(made.id, 6.5)
+    assert (await store.takes.get(made.id, guild_id=10)).seconds == 6.5
+
+
+async def test_what_a_person_ordered_is_found_in_each_server_whatever_became_of_it(store):
+    first = await job_in(store, 1)
+    failed = await job_in(store, 2, done=False)
+    await advance(store.jobs, failed, State.FAILED)
+    await job_in(store, 3, user_id=31)
+    elsewhere = await job_in(store, 4, guild_id=11)
+
+    async def of(guild, user, limit=10):
+        return ids(await store.takes.of_person(guild_id=guild, user_id=user, limit=limit))
+
+    assert await of(10, 30) == [first.id, failed.id]
+    assert await of(10, 30, limit=1) == [failed.id]
+    assert await of(11, 30) == [elsewhere.id]
+    assert (await store.takes.latest(guild_id=10, user_id=30)).id == failed.id
+    assert await store.takes.latest(guild_id=12, user_id=30) is None
+
+
+async def test_marked_takes_are_the_approved_ones_and_those_that_somebody_likes(store):
+    liked, approved, both, _ = [await job_in(store, number) for number in range(4)]
+    await store.takes.favourite(liked.id, 31, at=1.0)
+    for job in (approved, both):
+        await store.takes.sign_off(job.id, 32, at=1.0)
+    assert await store.takes.favourite(both.id, 31, at=1.0) == 1
+    assert await store.takes.favourite(both.id, 31, at=2.0) == 1, "once a person"
+    found = await store.takes.marked(500)
+    assert [ids(each) for each in found] == [[approved.id, both.id], [liked.id, both.id]]
+    assert [ids(each) for each in await store.takes.marked(500, limit=1)] == [[both.id], [both.id]]
+    assert await store.takes.is_favourite(liked.id, 31)
+    assert not await store.takes.is_favourite(liked.id, 32)
+    assert not await store.takes.is_favourite(approved.id, 32)
+    assert await store.takes.count_favourites(guild_id=10, user_id=31) == 2
+    assert await store.takes.count_favourites(guild_id=11, user_id=31) == 0
+    page = await store.takes.favourites(guild_id=10, user_id=31, limit=1, skip=1)
+    assert ids(page) == [liked.id]
+
+
+async def test_parents_are_found_among_the_takes_themselves_and_elsewhere_in_the_server(store):
+    def child(number, parent, **changes):
+        brief = Brief(prompt="x", parent=parent.id, relation="retake")
+        return job_in(store, number, brief=brief, **changes)
+
+    grandparent = await job_in(store, 1, thread=501)
+    parent = await child(2, grandparent)
+    await child(3, parent)
+    foreign = await job_in(store, 4, guild_id=11, thread=502)
+    await child(5, foreign)
+    takes = await store.takes.of_thread(500)
+    found = await store.takes.parents(takes, guild_id=10)
+    assert {number: take.job.id for number, take in found.items()} == {
+        parent.id: parent.id,
+        grandparent.id: grandparent.id,
+    }
+    assert await store.takes.parents([], guild_id=10) == {}
+
+
+async def test_the_take_beside_another_comes_before_it_else_after(store):
+    first, second, third = [await job_in(store, number) for number in range(3)]
+    await job_in(store, 9, done=False)  # no take yet
+    assert await store.takes.beside(third.id, thread_id=500) == second.id
+    assert await store.takes.beside(first.id, thread_id=500) == second.id
+    assert await store.takes.beside(first.id, thread_id=501) is None
+
+
+async def test_a_request_is_known_by_the_job_it_became(store):
+    job = await job_in(store, 1)
+    assert (await store.takes.asked("interaction:1")).id == job.id
+    assert await store.takes.asked("interaction:2") is None
+
+
+# Posts.
+
+
+async def test_posts_stand_until_they_are_deleted(store):
+    job, other = await job_in(store, 1), await job_in(store, 2)
+    posts = [
+        Post(message_id=70 + n, channel_id=500, job_id=each.id, at=float(n), retake_price=n)
+        for n, each in enumerate((job, job, other))
+    ]
+    for post in posts:
+        await store.takes.posted(post)
+    await store.takes.posted(Post(message_id=70, channel_id=9, job_id=other.id, at=9.0))
+    assert await store.takes.post(70) == posts[0], "a message is noted once"
+    assert await store.takes.posts_of(job.id) == posts[1::-1]
+    assert await store.takes.recent_posts(since=1.0) == posts[:0:-1]
+    await store.takes.gone(iter([71, 999]))
+    assert await store.takes.post(71) is None
+    assert await store.takes.posts_of(job.id) == [posts[0]]
+    assert await store.takes.recent_posts(since=0.0) == [posts[2], posts[0]]
+
+
+async def test_posts_of_what_was_taken_down_are_to_be_removed(store):
+    job = await job_in(store, 1)
+    post = Post(message_id=70, channel_id=500, job_id=job.id, at=1.0)
+    await store.takes.posted(post)
+    assert await store.takes.to_remove() == []
+    await store.servers.take_down(None, job, hidden_by=31)
+    assert await store.takes.to_remove() == [post]
+    await store.servers.take_down(None, job, hidden_by=None)
+    assert await store.takes.to_remove() == []
+
+
+async def test_the_parent_of_a_thread_is_known_once_it_was_told(store):
+    assert await store.takes.parent_of(5) is None
+    await store.takes.set_thread(Thread(id=5, guild_id=10, parent_id=4, board_id=None), at=1.0)
+    assert await store.takes.parent_of(5) == 4
+    assert await store.takes.thread(6) is None
+
+
+async def test_a_preset_of_the_server_is_on_record_and_ones_own_is_not(store):
+    by = By(guild_id=10, actor_id=1)
+    preset = Preset(
+        guild_id=10, user_id=0, name="wide", provider="p", model="m", brief=Brief(), at=5.0
+    )
+    await store.takes.save_preset(preset, by=by)
+    gone = {"guild_id": 10, "user_id": 0, "name": "wide"}
+    assert await store.takes.delete_preset(**gone, by=by, at=6.0)
+    assert not await store.takes.delete_preset(**gone, by=by, at=7.0)
+    deleted, saved = await store.moderation.audit(10)
+    assert (saved.what, saved.after, saved.at) == ("preset", {"preset": "wide", "model": "m"}, 5.0)
+    assert (deleted.before, deleted.after, deleted.at) == (saved.after, None, 6.0)
