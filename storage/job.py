@@ -15,7 +15,7 @@ class State(StrEnum):
     SUBMITTING = "submitting"  #: a provider may have heard of it
     UNCLEAR = "unclear"  #: a provider may have accepted it; a person must decide
     RENDERING = "rendering"  #: a provider knows it as `remote_id`
-    FETCHING = "fetching"  #: the clip exists there; we do not have it yet
+    FETCHING = "fetching"  #: the provider has made the clip; it is not downloaded yet
     DELIVERING = "delivering"  #: we have the clip; the thread does not
     REVIEW = "review"  #: something broke that only a moderator can judge
     DONE = "done"
@@ -29,7 +29,7 @@ class State(StrEnum):
 class Lane(StrEnum):
     """Who goes first where a provider is full; within a lane people take turns."""
 
-    FRONT = "front"  #: a moderator moved it there
+    FRONT = "front"  #: a moderator moved the job to it
     PRIORITY = "priority"  #: its person has a role that the server puts first
     FAIR = "fair"
     SLOW = "slow"  #: its person's quota is spent: it is free, and waits for all the others
@@ -57,7 +57,7 @@ def _phase(state: State) -> _Phase:
 
 
 # Each state is in one of the first four sets; all the others are made of them, or of few states.
-# A set of states stands nowhere else, in Python or SQL: a new state is decided here.
+# No other file has a set of states, in Python or SQL: these lines decide a new state.
 
 #: Under way, with nobody needed.
 AT_WORK = frozenset(each for each in State if _phase(each) is _Phase.AT_WORK)
@@ -145,7 +145,7 @@ MOVES: dict[State, frozenset[State]] = {
             State.CLOSED,
         }
     ),
-    State.UNDELIVERED: frozenset({State.DELIVERING}),  # somebody asked for it again
+    State.UNDELIVERED: frozenset({State.DELIVERING}),  # a person asked for it again
     State.EXPIRED: frozenset({State.FETCHING}),  # its provider finished it after all
     **{state: frozenset[State]() for state in ENDED - {State.UNDELIVERED, State.EXPIRED}},
 }
@@ -173,7 +173,7 @@ class Job:
     """
 
     id: int  #: the public number: #42
-    request: str  #: what asked for it, such as "interaction:123"; the same twice is one job
+    request: str  #: what ordered it, such as "interaction:123": one request is one job
     guild_id: int
     channel_id: int  #: where it was asked for
     user_id: int

@@ -163,7 +163,7 @@ def set_places(
 
 def get(db: Database, id: int, *, guild_id: int | None = None) -> Job | None:
     """The job of that number; with *guild_id*, only if it is of that server."""
-    if not 0 < id < 2**63:  # a number that somebody typed; SQLite takes no larger one
+    if not 0 < id < 2**63:  # a number that a person typed; SQLite takes no larger one
         return None
     return _one(
         db,

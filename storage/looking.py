@@ -67,7 +67,7 @@ def _held(directory: Path) -> Generator[None]:
     """Keep a Dailies from starting meanwhile. Raises `Locked` if one runs."""
     try:
         descriptor = os.open(directory / LOCK, os.O_RDONLY)
-    except FileNotFoundError:  # a backup: nobody has run here
+    except FileNotFoundError:  # a backup, in which no Dailies ever ran
         yield
         return
     except OSError as error:

@@ -53,7 +53,7 @@ async def open_store(
     """
     with _lock(directory):
         path = directory / DATABASE
-        # Opened here and not by aiosqlite, whose thread outlives a connection that failed.
+        # Not opened by aiosqlite, whose thread outlives a connection that failed.
         raw = await asyncio.to_thread(_open, path, migrations())
         db = Connection(lambda: raw, iter_chunk_size=64)
         async with db:
@@ -66,7 +66,7 @@ async def open_store(
                     writer, clock=clock, defaults=defaults or Defaults(), schedule=schedule
                 )
                 yield store
-                with suppress(DiskTrouble):  # there is always the mark of a minute ago
+                with suppress(DiskTrouble):  # the mark of a minute ago stays
                     await store.keep_time()
             finally:
                 await writer.close()

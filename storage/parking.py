@@ -17,8 +17,8 @@ class Parking:
     stands: bool  #: whether it still waits since then
     channel_id: int | None = None  #: where moderators were told; None: they have yet to be
     message_id: int | None = None
-    by: int | None = None  #: who decided, if somebody did
-    what: str = ""  #: what they did, by its name in the audit
+    by: int | None = None  #: who decided; None if nobody did
+    what: str = ""  #: what they decided, by its name in the audit
 
 
 def unresolved(db: Database) -> list[Parking]:

@@ -131,7 +131,7 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
         " ON CONFLICT DO UPDATE SET until = excluded.until",
         (user_id, until),
     )
-    # An upload may be somebody else's, too. One's own clip goes though others began with it,
+    # An upload may be another person's, too. One's own clip goes though others began with it,
     # unless that is being made just now: then it goes when it has been.
     gone = sorted(name for name in named if not files.still_named(db, name, live=name in made))
     files.forget(db, sorted(made | set(gone)))

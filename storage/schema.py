@@ -100,7 +100,7 @@ def migrate(db: sqlite3.Connection, path: Path, scripts: Sequence[str]) -> None:
 
 def _apply(db: sqlite3.Connection, script: str) -> None:
     try:
-        # executescript commits nothing by itself here: the script holds its own transaction.
+        # The script holds its own transaction, so executescript commits nothing by itself.
         db.executescript(f"BEGIN IMMEDIATE;\n{script}\nCOMMIT;")
     except sqlite3.Error:
         if db.in_transaction:

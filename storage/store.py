@@ -309,7 +309,7 @@ class Store:
         self, writer: Transactions, *, clock: Clock, defaults: Defaults, schedule: Schedule
     ) -> None:
         self.writer = writer
-        self.clock = clock  #: what everything here is timed by
+        self.clock = clock  #: what every part is timed by
         self.defaults = defaults
         self.schedule = schedule  #: when jobs are due: every commit that changes one feeds it
         self._seen = Seen()

@@ -48,7 +48,7 @@ class Refused:
     used: int = 0  #: of that
     period: Period | None = None
     why: str = ""  #: a moderator's reason, for PAUSED and BLOCKED
-    frees_at: float | None = None  #: seconds since 1970; None: when somebody or a job ends it
+    frees_at: float | None = None  #: seconds since 1970; None: when a person or a job ends it
     would_fit: int = 0  #: credits that an order may cost right now
 
 
