@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .database import Database, Row
-from .job import ENDED, PARKED, Job, State
+from .job import ENDED, FINISHED, PARKED, Job, State
 
 # Each kind has an index of its own: asked for any kind at once, SQLite reads all of history.
 _OF_JOB = """
@@ -142,15 +142,14 @@ def settle(db: Database, job: Job, *, before: Job, at: float, credits: int | Non
     house, lost = f"house:{job.guild_id}", f"lost:{job.guild_id}"
     pays, kind = 0, "release"
     extra = Transfer(source=house, target=lost, amount=0)
-    match job.state, job.billed:
-        case (State.DONE | State.UNDELIVERED, _) | (State.CANCELLED, "yes"):
-            kind, pays = "capture", min(billed, job.price)
-            extra = Transfer(source=house, target=lost, amount=billed - pays)
-        case (_, "unknown"):
-            kind = "close"
-            extra = Transfer(source=house, target=f"suspense:{job.guild_id}", amount=job.price)
-        case (_, "yes"):
-            extra = Transfer(source=house, target=lost, amount=billed)
+    if job.state in FINISHED or (job.state is State.CANCELLED and job.billed == "yes"):
+        kind, pays = "capture", min(billed, job.price)
+        extra = Transfer(source=house, target=lost, amount=billed - pays)
+    elif job.billed == "unknown":
+        kind = "close"
+        extra = Transfer(source=house, target=f"suspense:{job.guild_id}", amount=job.price)
+    elif job.billed == "yes":
+        extra = Transfer(source=house, target=lost, amount=billed)
     moves = [*_paid_and_returned(db, reserved, pays), extra]
     _post_for(db, kind, reserved, moves, job_id=job.id, at=at)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from bot.errors import Busy, Refusal
 from bot.events import Events
@@ -417,8 +417,12 @@ class Studio:
                 raise Refusal(f"#{id} is already finished; it is being posted.")
             case State.UNCLEAR | State.REVIEW:
                 raise Refusal(f"#{id} waits for a moderator to decide what becomes of it.")
-            case _:
+            case State.DONE | State.UNDELIVERED:
                 raise Refusal(f"#{id} has ended already.")
+            case State.FAILED | State.CANCELLED | State.EXPIRED | State.CLOSED:
+                raise Refusal(f"#{id} has ended already.")
+            case _:
+                assert_never(job.state)
         by = None  # what people do with their own is nobody's business
         if job.user_id != place.user_id:
             by = By(guild_id=place.guild_id, actor_id=place.user_id)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from storage import (
+    ENDED,
     Admitted,
     Bill,
     By,
@@ -62,25 +63,33 @@ async def standing(store: Store) -> Standing:
 MADE = (S.SUBMITTING, S.RENDERING, S.FETCHING, S.DELIVERING)
 
 
+#: Each way to an end, who billed what, and what became of the five credits held.
+ENDS = [
+    ((*MADE, S.DONE), "yes", None, 5, 0, 0),
+    ((*MADE, S.DONE), "yes", 3, 3, 0, 0),  # the rest is given back
+    ((*MADE, S.DONE), "yes", 9, 5, 4, 0),  # more than was agreed is the house's
+    ((*MADE, S.DONE), "yes", 0, 0, 0, 0),
+    ((*MADE, S.UNDELIVERED), "yes", None, 5, 0, 0),  # it was made and is kept
+    ((S.FAILED,), "no", None, 0, 0, 0),
+    ((S.SUBMITTING, S.RENDERING, S.FAILED), "yes", None, 0, 5, 0),
+    ((S.SUBMITTING, S.RENDERING, S.FAILED), "unknown", None, 0, 0, 5),
+    ((S.CANCELLED,), "no", None, 0, 0, 0),
+    ((S.SUBMITTING, S.RENDERING, S.CANCELLED), "yes", None, 5, 0, 0),
+    ((S.SUBMITTING, S.RENDERING, S.CANCELLED), "unknown", None, 0, 0, 5),
+    ((S.EXPIRED,), "no", None, 0, 0, 0),
+    ((S.SUBMITTING, S.UNCLEAR, S.CLOSED), "unknown", None, 0, 0, 5),
+    ((*MADE, S.REVIEW, S.CLOSED), "yes", None, 0, 5, 0),  # it was made, and nobody has it
+    ((S.REVIEW, S.CLOSED), "no", None, 0, 0, 0),  # it was never sent
+]
+
+
+def test_every_end_is_among_those_whose_price_is_known() -> None:
+    assert {states[-1] for states, *_ in ENDS} == ENDED
+
+
 @pytest.mark.parametrize(
     ("states", "billed", "credits", "spent", "lost", "suspense"),
-    [
-        ((*MADE, S.DONE), "yes", None, 5, 0, 0),
-        ((*MADE, S.DONE), "yes", 3, 3, 0, 0),  # the rest is given back
-        ((*MADE, S.DONE), "yes", 9, 5, 4, 0),  # more than was agreed is the house's
-        ((*MADE, S.DONE), "yes", 0, 0, 0, 0),
-        ((*MADE, S.UNDELIVERED), "yes", None, 5, 0, 0),  # it was made and is kept
-        ((S.FAILED,), "no", None, 0, 0, 0),
-        ((S.SUBMITTING, S.RENDERING, S.FAILED), "yes", None, 0, 5, 0),
-        ((S.SUBMITTING, S.RENDERING, S.FAILED), "unknown", None, 0, 0, 5),
-        ((S.CANCELLED,), "no", None, 0, 0, 0),
-        ((S.SUBMITTING, S.RENDERING, S.CANCELLED), "yes", None, 5, 0, 0),
-        ((S.SUBMITTING, S.RENDERING, S.CANCELLED), "unknown", None, 0, 0, 5),
-        ((S.EXPIRED,), "no", None, 0, 0, 0),
-        ((S.SUBMITTING, S.UNCLEAR, S.CLOSED), "unknown", None, 0, 0, 5),
-        ((*MADE, S.REVIEW, S.CLOSED), "yes", None, 0, 5, 0),  # it was made, and nobody has it
-        ((S.REVIEW, S.CLOSED), "no", None, 0, 0, 0),  # it was never sent
-    ],
+    ENDS,
 )
 async def test_what_each_end_costs(
     store: Store,
