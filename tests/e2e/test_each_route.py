@@ -20,7 +20,7 @@ from playground import open_playground
 from playground.discord import trouble
 from playground.discord.trouble import Trouble
 from playground.people.person import Person, PersonCannot
-from storage import ENDED, State
+from storage import ENDED, PARKED, State
 from tests.rig.footage import Media
 from tests.rig.house import until, working
 from tests.rig.imitated import UNLIMITED
@@ -173,9 +173,7 @@ async def wrong(stage, cell, turn):
     async def over():
         await asyncio.sleep(0.2)
         jobs = await jobs_of(house, cell)
-        ended = len(jobs) >= wanted and all(
-            job.state in ENDED | {State.REVIEW, State.UNCLEAR, State.UNDELIVERED} for job in jobs
-        )
+        ended = len(jobs) >= wanted and all(job.state in ENDED | PARKED for job in jobs)
         return cell.trouble.met and (ended or (not jobs and bool(told())))
 
     try:

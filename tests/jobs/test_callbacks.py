@@ -11,8 +11,6 @@ from storage import State
 from tests.rig.house import until
 from tests.rig.imitated import imitated
 
-RUNNING = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
-
 
 class Oven:
     """Renders once it is told to."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bot.media import charts
 from bot.moderation import tables
 from bot.moderation.desk import Report
-from storage import By, Defaults, State, Whose, open_store
+from storage import MADE, UNMADE, By, Defaults, State, Whose, open_store
 from storage.periods import Period
 from tests.rig.databases import fresh
 from tests.rig.drafts import NEEDS, draft
@@ -25,8 +25,6 @@ from tests.rig.proving import scaled
 NOON = 1_800_014_400.0  #: Friday 2027-01-15, 12:00 UTC
 DAY = 86_400.0
 FIRST, AFTER = date(2027, 1, 15), date(2027, 1, 18)
-MADE = {State.DELIVERING, State.DONE, State.UNDELIVERED}
-UNMADE = {State.FAILED, State.CANCELLED, State.EXPIRED, State.CLOSED}
 S = State
 TO_CLIP = (S.SUBMITTING, S.RENDERING, S.FETCHING, S.DELIVERING)
 ENDS = (

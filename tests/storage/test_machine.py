@@ -27,8 +27,11 @@ from hypothesis.stateful import (
 )
 
 from storage import (
+    AT_WORK,
     ENDED,
+    FINISHED,
     MOVES,
+    PARKED,
     Admitted,
     By,
     Defaults,
@@ -70,9 +73,6 @@ DEFAULTS = Defaults(
     burst=8,
 )
 DAY = 86_400.0
-AT_WORK = frozenset(
-    {State.QUEUED, State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING}
-)
 TOO_DEAR = frozenset({Limit.QUOTA, Limit.BUDGET, Limit.ALL})
 TAKEN = frozenset({State.RENDERING, State.FETCHING, State.DELIVERING})
 
@@ -295,7 +295,7 @@ class Books:
         self.paid_at[guild, user] = self.paid(guild, user, now) + 10
 
     def move(self, order: Order, state: State, billed: str) -> None:
-        if order.state in {State.UNCLEAR, State.REVIEW} and state is State.QUEUED:
+        if order.state in PARKED and state is State.QUEUED:
             costs = order.taken or order.billed != "no"
             if order.attempt and costs and order.attempt not in order.given_up:
                 order.house += order.price
@@ -320,9 +320,7 @@ class Books:
         order.settled = True
         cost = order.price if credits is None else credits
         pays = 0
-        if order.state in {State.DONE, State.UNDELIVERED} or (
-            order.state is State.CANCELLED and billed == "yes"
-        ):
+        if order.state in FINISHED or (order.state is State.CANCELLED and billed == "yes"):
             pays = min(cost, order.price)
             order.house += cost - pays
         elif billed == "unknown":
