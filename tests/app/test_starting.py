@@ -17,9 +17,9 @@ from bot.chat.bot import identify_pause, identify_wait
 from bot.chat.connection import point_at
 from bot.chat.login import FIRST_PAUSE, LONGEST_PAUSE, patiently
 from bot.exits import Exit
-from tests.e2e.test_kill import process
 from tests.rig.front import PAGE, front
 from tests.rig.house import settings_for, until
+from tests.rig.processes import process
 
 LOGIN, COMMANDS = "/users/@me", "/applications/[0-9]+/commands"
 CODE = json.dumps({"code": 50001, "message": "Missing Access"})

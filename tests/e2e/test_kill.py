@@ -1,20 +1,16 @@
 """kill -9 at every stage: after a restart exactly one clip is posted, and nothing is lost."""
 
 import asyncio
-import os
 import random
 import signal
-import sys
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
 from playground import open_playground
 from tests.rig.house import until
+from tests.rig.processes import process
 from tests.rig.proving import SEED, scaled
 
-ROOT = Path(__file__).parent.parent.parent
 INSTANTS = [
     *(
         f"{side}:{state}"
@@ -23,26 +19,6 @@ INSTANTS = [
     ),
     "posted",
 ]
-
-
-@asynccontextmanager
-async def process(*arguments, log, environ=None):
-    """A process of ours, which is ended with the test whatever happens."""
-    with log.open("ab") as out:
-        started = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *arguments,
-            cwd=ROOT,
-            env={**os.environ, **(environ or {})},
-            stdout=out,
-            stderr=out,
-        )
-    try:
-        yield started
-    finally:
-        if started.returncode is None:
-            started.kill()
-            await started.wait()
 
 
 def run(playground, data, log, **more):
