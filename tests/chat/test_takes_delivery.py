@@ -55,7 +55,7 @@ async def dense(to):
         *("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=24:d=1.5,noise=alls=40:allf=t"),
         *("-f", "lavfi", "-i", "anoisesrc=d=1.5:a=0.2", "-c:a", "aac"),
         *("-c:v", "rawvideo", "-pix_fmt", "uyvy422", "-tag:v", "2vuy", "-f", "mov", to),
-        timeout=60,
+        timeout=120,
     )
     return to
 

@@ -136,7 +136,7 @@ async def order(stage, cell):
     prompt = f"cell {cell.channel}"
     if kind == "again":
         await cell.person.type("/video text", prompt="the first")
-        first = await cell.person.wait_for(_clip, 60)
+        first = await cell.person.wait_for(_clip)
         await until(lambda: len(cell.person.message(first.id).reactions) == 5)
     method, path = pattern(route)
     cell.trouble = playground.trouble(method, path, WAYS[cell.way], later=later, place=cell.channel)
@@ -293,15 +293,15 @@ def test_the_steps_are_those_that_the_way_has():
             mira = playground.person("mira")
             playground.requests.clear()
             await (await mira.type("/video text", prompt="a fox")).answered
-            clip = await mira.wait_for(_clip, 60)
+            clip = await mira.wait_for(_clip)
             await until(lambda: len(mira.message(clip.id).reactions) == 5)
             gates["slow"] = gate = asyncio.Event()
             asked = await mira.type("/video image", link=f"http://{host}/slow.png", prompt="x")
             await asked.answered
             gate.set()
-            await mira.wait_for(lambda each: _clip(each) and each.id > clip.id, 60)
+            await mira.wait_for(lambda each: _clip(each) and each.id > clip.id)
             await mira.react(clip, "🔁")
-            await mira.wait_for(lambda each: "#3" in each.text and _clip(each), 60)
+            await mira.wait_for(lambda each: "#3" in each.text and _clip(each))
             await until(
                 lambda: len([1 for call in playground.requests if "reactions" in call.path]) >= 15,
                 60,

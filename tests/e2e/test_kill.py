@@ -101,7 +101,7 @@ async def test_sigterm_ends_cleanly_and_the_clip_comes_after_the_restart(playgro
     mira, log = playground.person("mira"), tmp_path / "log"
     async with run(playground, tmp_path / "data", log, LOCAL_SECONDS="5") as bot:
         await order(playground, mira, **SMALL)
-        await mira.wait_for("Rendering", 60)
+        await mira.wait_for("Rendering")
         bot.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(bot.wait(), 180) == 0, log.read_text()[-2000:]
     assert "Traceback" not in log.read_text()
