@@ -78,7 +78,7 @@ async def test_killed_again_and_again_at_any_time(tmp_path, proof):
     for number in range(CLIPS):
         async with open_playground() as playground:
             await _killed_while_it_makes_one(playground, tmp_path / str(number), dice)
-    proof.tried(CLIPS * KILLS, "kills at a random moment", independent=True)
+    proof.tried(CLIPS * KILLS, "kills at a random moment", usual=KILLS, independent=True)
 
 
 async def _killed_while_it_makes_one(playground, folder, dice):
