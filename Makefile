@@ -5,6 +5,7 @@ BIN := .venv/bin
 WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 SEED ?=
+SHARE ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install playground test check page doors fmt lint types prove bench requirements documents screenshots migration clean
@@ -55,8 +56,8 @@ page: ## lint, type-check and test the page's JavaScript
 doors: install ## go through each way in as a stranger would
 	$(BIN)/python -m pytest -m doors tests/doors
 
-prove: install ## repeat the proofs in full, and write docs/proofs.md (SEED=1 repeats that run)
-	$(BIN)/python -m tools.prove $(SEED)
+prove: install ## repeat the proofs in full, and write docs/proofs.md (SEED=1 repeats a run, SHARE=0.3 does less)
+	DAILIES_PROVE_SHARE=$(SHARE) $(BIN)/python -m tools.prove $(SEED)
 
 bench: install ## measure what the design counts on
 	$(BIN)/python -m tests.bench

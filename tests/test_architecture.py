@@ -3,6 +3,7 @@
 import ast
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,14 +42,22 @@ FILES = sorted(
 VAGUE = {"util", "utils", "helper", "helpers", "common", "manager", "service", "handler", "misc"}
 
 
+@cache
+def tree(file):
+    """*file* as it is parsed, once for all tests."""
+    return ast.parse((ROOT / file).read_text())
+
+
+@cache
 def imports(file):
     """The modules that *file* imports, in full."""
-    for node in ast.walk(ast.parse((ROOT / file).read_text())):
+    found = []
+    for node in ast.walk(tree(file)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
 
 
 def floor_of(module):
@@ -89,7 +98,7 @@ def test_each_library_has_one_home(file):
 
 @pytest.mark.parametrize("file", [each for each in FILES if each.startswith("cogs/")])
 def test_a_cog_calls_what_decides_and_not_the_store(file):
-    for node in ast.walk(ast.parse((ROOT / file).read_text())):
+    for node in ast.walk(tree(file)):
         if isinstance(node, ast.Attribute):
             assert node.attr != "store", f"{file}:{node.lineno} reaches into the store"
 
@@ -207,7 +216,7 @@ def test_every_package_says_what_it_holds():
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_file_says_its_reason_to_exist_in_its_first_line(file):
-    docstring = ast.get_docstring(ast.parse((ROOT / file).read_text()))
+    docstring = ast.get_docstring(tree(file))
     assert docstring, f"{file} does not say what it is for"
     assert len(docstring.splitlines()[0]) > 15
 
@@ -223,10 +232,10 @@ def test_no_module_needs_itself():
     needs = {}
     for file in FILES:
         module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        tree = ast.parse((ROOT / file).read_text())
+        parsed = tree(file)
         package = module if file.endswith("__init__.py") else module.rpartition(".")[0]
         needs[module] = set()
-        for node in tree.body:
+        for node in parsed.body:
             if isinstance(node, ast.ImportFrom):
                 base = node.module or ""
                 if node.level:
@@ -256,7 +265,7 @@ def test_only_boundaries_catch_everything():
     """Each broad except logs or apologises; the list is short, and known."""
     found = Counter()
     for file in FILES:
-        for node in ast.walk(ast.parse((ROOT / file).read_text())):
+        for node in ast.walk(tree(file)):
             if isinstance(node, ast.ExceptHandler):
                 caught = "" if node.type is None else ast.unparse(node.type)
                 if node.type is None or re.search(r"\b(Base)?Exception\b", caught):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import random
 import re
 import subprocess
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tests.rig.proving import PROPERTY, Tried
+from tests.rig.proving import PROPERTY, SHARE, Tried
 
 ROOT = Path(__file__).parent.parent
 REPORT = ROOT / "docs" / "proofs.md"
@@ -34,7 +35,7 @@ def run(seed: int, results: Path, extra: list[str]) -> int:
     """Run the proofs with *seed*; what pytest exits with."""
     command = [
         *(sys.executable, "-m", "pytest", "-m", "prove", "-p", "no:cacheprovider"),
-        *("-n", os.environ.get("DAILIES_PROVE_WORKERS", "2"), "--dist", "load"),
+        *("-n", os.environ.get("DAILIES_PROVE_WORKERS", "3"), "--dist", "load"),
         *(f"--hypothesis-seed={seed}", f"--junitxml={results}", "-o", "junit_family=xunit1"),
         *extra,
     ]
@@ -77,7 +78,8 @@ def report(
         "Written by `make prove`, which repeats in full what `make test` tries a little of. Do",
         "not edit this page. Each line is a test; its file says what it believes.",
         "",
-        f"* {at:%Y-%m-%d %H:%M} UTC, commit `{commit}`, Python {sys.version.split()[0]}",
+        f"* {at:%Y-%m-%d %H:%M} UTC, commit `{commit}`",
+        f"* {machine()}",
         f"* command: `{command}`",
         f"* {len(found)} proofs in {took / 60:.0f} minutes: {verdict}",
         "",
@@ -85,16 +87,23 @@ def report(
         "bad one is rarer than 3/*n* with 95 % confidence. Where tries build on each other, no",
         "such bound is given.",
         "",
-        "| proof | tried | fails less often than | seconds | |",
-        "|---|---:|---:|---:|---|",
+        "| proof | tried | in `make test` | fails less often than | seconds | |",
+        "|---|---:|---:|---:|---:|---|",
     ]
     for case in sorted(found, key=lambda case: case.name):
         tried = f"{case.tried.count:,} {case.tried.unit}" if case.tried else "–"
+        usual = f"{case.tried.usual:,}" if case.tried else "–"
         rare = bound(case.tried) if case.tried and case.passed else "–"
         held = "held" if case.passed else "**failed**"
         name = re.sub(r"([|`])", r"\\\1", case.name)
-        lines.append(f"| {name} | {tried} | {rare} | {case.seconds:.0f} | {held} |")
+        lines.append(f"| {name} | {tried} | {usual} | {rare} | {case.seconds:.0f} | {held} |")
     return "\n".join([*lines, "", f"Seed of everything that rolls dice: `{seed}`.", ""])
+
+
+def machine() -> str:
+    """What it ran on."""
+    python = f"Python {platform.python_version()}"
+    return f"{python} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
 
 
 def head() -> str:
@@ -122,7 +131,7 @@ def main(arguments: list[str]) -> int:
     text = report(
         found,
         seed=seed,
-        command=f"make prove SEED={seed}",
+        command=f"make prove SEED={seed}" + (f" SHARE={SHARE:g}" if SHARE != 1 else ""),
         commit=commit,
         at=at,
         took=time.monotonic() - began,

@@ -3,15 +3,14 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from bot import __version__
 from bot.media.probe import probe
-from tests.e2e.test_kill import process
+from tests.rig.house import HANGS
+from tests.rig.processes import ROOT, finished, process
 
-ROOT = Path(__file__).parent.parent.parent
 NONSENSE = {
     "nonsense": "is not a bot token",
     "MTIz NDU2.abc.def": "is not a bot token",
@@ -19,17 +18,19 @@ NONSENSE = {
 }
 
 
-def dailies(*arguments, cwd, **environ):
+def dailies(*arguments, cwd, start=finished, **environ):
+    """`dailies` as an operator types it, once it has ended."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("D")}
+    given = {**clean, "PYTHONPATH": str(ROOT), **environ}
+    return start("-m", "bot", *arguments, cwd=cwd, environ=given)
+
+
+def loaded(*arguments, cwd, environ):
+    """A process that loads everything itself, as an operator's does."""
     return subprocess.run(
-        [sys.executable, "-m", "bot", *arguments],
-        cwd=cwd,
-        env={**clean, "PYTHONPATH": str(ROOT), **environ},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+        [sys.executable, *arguments],
+        cwd=cwd, env=environ, capture_output=True, text=True, timeout=HANGS, check=False,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("token", "sentence"), NONSENSE.items())
@@ -124,7 +125,7 @@ def test_run_without_a_token_ends_with_a_sentence_and_makes_nothing(tmp_path, na
 
 
 def test_it_says_its_version(tmp_path):
-    done = dailies("--version", cwd=tmp_path)
+    done = dailies("--version", cwd=tmp_path, start=loaded)
     assert (done.returncode, done.stdout) == (0, f"dailies {__version__}\n")
 
 

@@ -17,9 +17,9 @@ from bot.chat.bot import identify_pause, identify_wait
 from bot.chat.connection import point_at
 from bot.chat.login import FIRST_PAUSE, LONGEST_PAUSE, patiently
 from bot.exits import Exit
-from tests.e2e.test_kill import process
 from tests.rig.front import PAGE, front
 from tests.rig.house import settings_for, until
+from tests.rig.processes import process
 
 LOGIN, COMMANDS = "/users/@me", "/applications/[0-9]+/commands"
 CODE = json.dumps({"code": 50001, "message": "Missing Access"})
@@ -126,10 +126,10 @@ async def test_trouble_of_discords_is_waited_for(playground, there, tmp_path, pa
     log = tmp_path / "log"
     given = environ(there, playground, tmp_path / "d")
     async with process("-m", "bot", "run", log=log, environ=given) as bot:
-        await until(lambda: playground.online, 60)
+        await until(lambda: playground.online)
         assert said.given == 2
         bot.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(bot.wait(), 60) == 0
+        assert await asyncio.wait_for(bot.wait(), 120) == 0
     text = log.read_text()
     assert f"Discord answers {status}; it is asked again in 2 s" in text
     assert "Traceback" not in text
@@ -141,9 +141,9 @@ async def test_a_stop_ends_the_waiting(playground, there, tmp_path):
     log = tmp_path / "log"
     given = environ(there, playground, tmp_path / "d")
     async with process("-m", "bot", "run", log=log, environ=given) as bot:
-        await until(lambda: said.given, 60)
+        await until(lambda: said.given)
         bot.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(bot.wait(), 60) == 0
+        assert await asyncio.wait_for(bot.wait(), 120) == 0
     assert "Traceback" not in log.read_text()
 
 
@@ -155,11 +155,11 @@ async def test_a_gateway_that_is_away_at_the_start_is_waited_for(playground, the
     given = environ(there, playground, tmp_path / "d")
     given["DISCORD_GATEWAY_URL"] = f"ws://127.0.0.1:{closed}/gateway"
     async with process("-m", "bot", "run", log=log, environ=given) as bot:
-        await until(lambda: log.exists() and "gateway is lost" in log.read_text(), 60)
+        await until(lambda: log.exists() and "gateway is lost" in log.read_text())
         async with passing(closed, playground.gateway_url):
-            await until(lambda: playground.online, 60)
+            await until(lambda: playground.online)
             bot.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(bot.wait(), 60) == 0
+            assert await asyncio.wait_for(bot.wait(), 120) == 0
     assert "Traceback" not in log.read_text()
 
 

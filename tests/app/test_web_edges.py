@@ -35,7 +35,7 @@ async def sent(web, data: bytes, *, leaves: bool = False) -> bytes:
         await writer.drain()
         if leaves:
             return b""
-        return await asyncio.wait_for(reader.read(), 10)
+        return await asyncio.wait_for(reader.read(), 120)
     finally:
         writer.close()
 

@@ -55,7 +55,7 @@ async def test_moderators_are_told_where_they_asked_to_be(playground, mira, park
 
 async def test_what_is_decided_is_said_there(ada, paid_house, parked):
     await pressed(ada, parked, "Close")
-    shown = await ada.wait_for(lambda each: each.id == parked.id and "closed it" in each.text, 30)
+    shown = await ada.wait_for(lambda each: each.id == parked.id and "closed it" in each.text)
     assert f"<@{ada.id}>" in shown.text
     assert not shown.buttons
     assert (await paid_house.store.jobs.get(1)).state is State.CLOSED
@@ -65,19 +65,19 @@ async def test_what_is_decided_is_said_there(ada, paid_house, parked):
 async def test_so_is_what_is_decided_elsewhere(ada, paid_house, parked):
     page = await said(ada, "/studio unclear")
     await pressed(ada, page, "Close")
-    await ada.wait_for(lambda each: each.id == parked.id and "closed it" in each.text, 30)
+    await ada.wait_for(lambda each: each.id == parked.id and "closed it" in each.text)
 
 
 async def test_a_retry_asks_why_and_each_parking_is_told_once(ada, paid, paid_house, parked):
     paid.submits.append(Unclear("its reply was lost again"))
     opened = await pressed(ada, parked, "Retry (may pay twice)")
     await (await ada.fill(opened, why="not on their list")).answered
-    await ada.wait_for(lambda each: each.id == parked.id and "ordered it again" in each.text, 30)
+    await ada.wait_for(lambda each: each.id == parked.id and "ordered it again" in each.text)
     await until(lambda: len(told(ada)) == 2)
     second = next(each for each in told(ada) if each.id != parked.id)
     assert "lost again" in second.text
     await pressed(ada, second, "Close")
-    await ada.wait_for(lambda each: each.id == second.id and "closed it" in each.text, 30)
+    await ada.wait_for(lambda each: each.id == second.id and "closed it" in each.text)
 
 
 async def test_an_old_button_says_that_it_was_decided(playground, ada, paid_house, parked):
@@ -125,7 +125,7 @@ async def test_it_is_told_once_across_restarts_and_lost_answers(playground, tmp_
         assert len(told(ada)) == 1
         [alert] = told(ada)
         await pressed(ada, alert, "Close")
-        await ada.wait_for(lambda each: each.id == alert.id and "closed it" in each.text, 30)
+        await ada.wait_for(lambda each: each.id == alert.id and "closed it" in each.text)
 
         async def over():
             return await house.store.parkings.open() == []
@@ -168,7 +168,7 @@ async def test_a_clip_that_comes_late_is_told_of_too(playground, ada, mira, tmp_
             playground.refuse("POST", rf"/channels/{place}/messages$", 403, 50001, times=1)
         playground.refuse("POST", r"/users/@me/channels$", 403, 50007, times=1)
         plain.holds = False
-        alert = await ada.wait_for("#1 was made and could not be posted", 20)
+        alert = await ada.wait_for("#1 was made and could not be posted")
         assert [each.label for each in alert.buttons] == ["Try again", "Post it here"]
         assert (await house.store.jobs.get(1)).due_at is not None
         playground.clock.advance(30)
@@ -196,14 +196,14 @@ async def test_it_can_be_posted_from_there(playground, ada, mira, tmp_path):
             playground.refuse("POST", rf"/channels/{place}/messages$", 403, 50001, times=1)
         playground.refuse("POST", r"/users/@me/channels$", 403, 50007, times=1)
         plain.holds = False
-        alert = await ada.wait_for("#1 was made and could not be posted", 20)
+        alert = await ada.wait_for("#1 was made and could not be posted")
         await pressed(ada, alert, "Post it here")
         clip = await ada.wait_for(
             lambda each: each.channel_id == alert.channel_id and bool(each.attachments), 20
         )
         job = await done(house, 1)
         assert job.result_id == clip.id
-        await ada.wait_for(lambda each: each.id == alert.id and "posted again" in each.text, 30)
+        await ada.wait_for(lambda each: each.id == alert.id and "posted again" in each.text)
 
 
 async def test_what_waited_before_an_update_is_told_of(tmp_path):

@@ -60,12 +60,12 @@ async def test_people_who_compare_the_same_are_shown_the_same(playground, mira, 
     asked = await asyncio.gather(*(person.click(second, "Compare") for person in people))
     await asyncio.gather(*(each.answered for each in asked))
     assert [each.state for each in asked] == ["answered"] * PEOPLE
-    shown = await mira.wait_for(lambda each: len(each.attachments) == 3, 60)
+    shown = await mira.wait_for(lambda each: len(each.attachments) == 3)
     link = f"/{shown.channel_id}/{shown.id}"
     for each in asked:
         if not each.ephemeral:
             continue
-        await until(lambda each=each: link in each.message.text, 20)
+        await until(lambda each=each: link in each.message.text)
     assert sum(not each.ephemeral for each in asked) == 1
     assert len([each for each in mira.everything() if len(each.attachments) == 3]) == 1
 
@@ -83,4 +83,4 @@ async def test_a_comparison_that_fails_is_told_to_everybody_and_may_be_tried_aga
     await clip_of(mira, 2)
     await done(house, 2)
     await mira.click(clip, "Compare")
-    await mira.wait_for(lambda each: len(each.attachments) == 3, 60)
+    await mira.wait_for(lambda each: len(each.attachments) == 3)

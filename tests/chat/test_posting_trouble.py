@@ -47,7 +47,7 @@ async def test_a_thinking_whose_confirmation_was_lost_is_followed_by_the_answer(
     await done(house, 1)
     lost = playground.trouble("POST", r"/callback$", way)
     asked = await mira.click(clip, "🔎")
-    shown = await until(lambda: (m := asked.message) and "Done · #1" in m.text and m, 20)
+    shown = await until(lambda: (m := asked.message) and "Done · #1" in m.text and m)
     assert lost.met
     assert shown.ephemeral
 
@@ -88,7 +88,7 @@ async def test_a_message_that_discord_does_not_take_is_said_with_less(
     thread = await held(mira, plain)
     playground.refuse("POST", rf"/channels/{thread}/messages$", 400, code, times=refusals)
     plain.holds = False
-    clip = await mira.wait_for(lambda each: "**#1** is ready" in each.text, 20)
+    clip = await mira.wait_for(lambda each: "**#1** is ready" in each.text)
     assert clip.channel_id == (playground.channel("videos").id if refusals == 4 else thread)
     if refusals < 4:
         assert "fox" not in clip.text
@@ -108,7 +108,7 @@ async def test_the_same_words_are_not_tried_again_and_again(playground, mira, ho
     async def parked():
         return (await house.store.jobs.get(1)).state is State.UNDELIVERED
 
-    await until(parked, 20)
+    await until(parked)
     job = await house.store.jobs.get(1)
     assert job.error == "Discord does not take a message with it."
     tried = [c.path for c in playground.requests[before:] if c.method == "POST" and c.status == 400]
@@ -121,7 +121,7 @@ async def test_bad_news_is_told_without_the_words_that_discord_does_not_take(
 ):
     plain.submits.append(Busy("wait", retry_after=0.5))
     thread = await _refused(playground, mira, plain)
-    told = await mira.wait_for(lambda each: "**#1** failed" in each.text, 20)
+    told = await mira.wait_for(lambda each: "**#1** failed" in each.text)
     assert "bad word" not in told.text
     assert told.channel_id == thread
 
@@ -172,7 +172,7 @@ async def test_a_card_is_written_once_discord_takes_edits_again(playground, mira
     playground.trouble("PATCH", rf"/messages/{asked.message.id}$", EDGE_503, times=2)
     plain.holds = False
     await clip_of(mira)
-    await mira.wait_for(lambda each: each.id == asked.message.id and "Done" in each.text, 60)
+    await mira.wait_for(lambda each: each.id == asked.message.id and "Done" in each.text)
 
 
 async def test_a_card_that_discord_does_not_take_is_shown_without_words(playground, mira, house):

@@ -30,12 +30,12 @@ async def test_many_refusals_are_one_message_of_a_thread(playground, mira, house
     def lines():
         return [each for each in mira.everything() if "Orders are paused" in each.text]
 
-    await until(lambda: any(f"and {PEOPLE - NAMED} more" in each.text for each in lines()), 30)
+    await until(lambda: any(f"and {PEOPLE - NAMED} more" in each.text for each in lines()))
     assert len(lines()) == 1
     [said] = lines()
     assert said.mentions == ()
     assert said.reference == clip.id
-    await until(lambda: not any(RETAKE in own_reactions(each, clip) for each in people), 30)
+    await until(lambda: not any(RETAKE in own_reactions(each, clip) for each in people))
     assert len(lines()) == 1
 
 

@@ -31,7 +31,7 @@ async def test_moderators_hear_what_a_deleted_role_stood_for(playground, ada, ho
     delete_role(playground, others.id)
     delete_role(playground, editors.id)
 
-    told = await ada.wait_for("was deleted", 60)
+    told = await ada.wait_for("was deleted")
     assert told.text.replace("\\", "") == (
         "⚠️ The role **Editors *of* film** was deleted. It approved takes, went first where a "
         "provider is full and had a quota of its own (50 credits a week). Choose another role "

@@ -50,12 +50,13 @@ async def test_a_clip_of_60_mb_is_made_to_fit_a_server_of_10(mira, house, plain,
 
 
 async def dense(to):
-    """A second and a half of grain that weighs more than 60 MiB, as cameras may keep it."""
+    """Twenty frames of grain that weigh more than 60 MiB, as cameras may keep them."""
+    seconds = 20 / 24
     await ffmpeg(
-        *("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=24:d=1.5,noise=alls=40:allf=t"),
-        *("-f", "lavfi", "-i", "anoisesrc=d=1.5:a=0.2", "-c:a", "aac"),
-        *("-c:v", "rawvideo", "-pix_fmt", "uyvy422", "-tag:v", "2vuy", "-f", "mov", to),
-        timeout=60,
+        *("-f", "lavfi", "-i", f"testsrc2=s=1280x720:r=24:d={seconds},noise=alls=100:allf=t"),
+        *("-f", "lavfi", "-i", f"anoisesrc=d={seconds}:a=0.2", "-c:a", "aac"),
+        *("-c:v", "rawvideo", "-pix_fmt", "rgb48be", "-tag:v", "b48r", "-f", "mov", to),
+        timeout=120,
     )
     return to
 

@@ -35,14 +35,14 @@ async def test_what_cannot_be_deleted_is_said_and_tried_again(playground, mira, 
         await mira.click(again, "❌")
     else:
         await mira.react(again, REMOVE)
-    said = await mira.wait_for("#1 is not deleted everywhere", 20)
+    said = await mira.wait_for("#1 is not deleted everywhere")
     assert f"<#{clip.channel_id}>" in said.text
     assert "try again later" in said.text
     await until(lambda: not stands(mira, again))
     assert stands(mira, clip)
     assert not [each for each in mira.everything() if "#1 is deleted" in each.text]
     house.bot.dispatch("ready")
-    await until(lambda: not stands(mira, clip), 20)
+    await until(lambda: not stands(mira, clip))
     await until(lambda: _gone(house))
 
 
@@ -51,12 +51,12 @@ async def test_a_board_does_not_call_it_deleted_before_it_is(playground, mira, h
     await done(house, 1)
     playground.refuse("DELETE", rf"/messages/{clip.id}$", 403, 50001, times=1)
     await mira.react(clip, REMOVE)
-    await mira.wait_for("#1 is not deleted everywhere", 20)
+    await mira.wait_for("#1 is not deleted everywhere")
     board = await mira.wait_for(lambda each: "### Takes" in each.text and "taken down" in each.text)
     assert "· deleted" not in board.text
     await until(lambda: REMOVE not in own_reactions(mira, clip))
     await mira.react(clip, REMOVE)
-    await until(lambda: not stands(mira, clip), 20)
+    await until(lambda: not stands(mira, clip))
     await mira.wait_for(lambda each: each.id == board.id and "· deleted" in each.text)
 
 
@@ -78,10 +78,10 @@ async def test_trouble_of_discords_is_no_end_either(playground, mira, house):
     await done(house, 1)
     playground.trouble("DELETE", rf"/messages/{clip.id}$", EDGE_503, times=1)
     await mira.react(clip, REMOVE)
-    said = await mira.wait_for("#1 is not deleted everywhere", 20)
+    said = await mira.wait_for("#1 is not deleted everywhere")
     assert "Discord is having trouble" in said.text
     house.bot.dispatch("ready")
-    await until(lambda: not stands(mira, clip), 20)
+    await until(lambda: not stands(mira, clip))
 
 
 async def test_somebody_who_deleted_it_before_is_a_yes(playground, mira, house):

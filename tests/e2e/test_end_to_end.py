@@ -204,7 +204,7 @@ async def test_discord_in_trouble_while_posting_is_tried_again(playground, mira,
     playground.refuse("POST", r"/channels/\d+/messages$", 500, times=2)
     held.finished = True
     await (await mira.type("/video text", prompt="a fox")).answered
-    clip = await mira.wait_for(lambda each: MINE in each.text, 60)
+    clip = await mira.wait_for(lambda each: MINE in each.text)
     clips = [each for each in mira.everything() if each.attachments and not each.flags & 1 << 15]
     assert [each.id for each in clips] == [clip.id]
 

@@ -6,8 +6,9 @@ import signal
 import pytest
 
 from bot.media.probe import probe
-from tests.e2e.test_kill import order, process
+from tests.e2e.test_kill import order
 from tests.rig.house import unlinked
+from tests.rig.processes import process
 from tests.rig.taking import EXTEND, clip_of, saved
 
 

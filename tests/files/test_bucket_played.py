@@ -18,12 +18,13 @@ from bot.app.configuration import Configuration
 from bot.files.cache import DAY, FRESH, GIB
 from bot.settings import Settings
 from storage import State
-from tests.e2e.test_kill import ROOT, SMALL, exactly_one_clip, order, process, run
+from tests.e2e.test_kill import SMALL, exactly_one_clip, order, run
 from tests.files.test_bucket import read
 from tests.rig import s3 as imitation
 from tests.rig.house import until, working
 from tests.rig.makers import NATIVE, Maker
 from tests.rig.paid import fetched, pressed
+from tests.rig.processes import ROOT, process
 from tests.rig.taking import clip_of, done, first_clip
 
 

@@ -65,7 +65,7 @@ async def clip(to, *parts, size="320x180"):
     await ffmpeg(
         *inputs,
         *("-filter_complex", f"concat=n={len(parts)}:v=1", *H264_AAC, "-crf", "12", to),
-        timeout=60,
+        timeout=120,
     )
     return to
 
@@ -110,7 +110,7 @@ async def test_a_poster_of_nothing_but_grain_is_still_light(tmp_path):
     await ffmpeg(
         *("-f", "lavfi", "-i", "color=c=gray:s=640x360:r=24:d=0.3,noise=alls=70:allf=t"),
         *(*H264_AAC, "-crf", "8", grain),
-        timeout=60,
+        timeout=120,
     )
     await probe.portrait(grain, tmp_path / "1.jpg")
     assert (tmp_path / "1.jpg").stat().st_size <= 60_000
@@ -118,7 +118,7 @@ async def test_a_poster_of_nothing_but_grain_is_still_light(tmp_path):
 
 async def test_what_has_no_picture_has_no_poster(tmp_path):
     sound = tmp_path / "clip.mp4"
-    await ffmpeg("-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac", sound, timeout=30)
+    await ffmpeg("-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac", sound, timeout=120)
     with pytest.raises(MediaError):
         await probe.portrait(sound, tmp_path / "1.jpg")
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]

@@ -161,7 +161,7 @@ async def test_what_waited_when_the_process_died_is_sent_once_and_never_unclear(
         rig.gate.set()
         rig.clock.advance(120)  # past whatever they were told to wait
         async with rig.process(client(module, server, tmp_path)):
-            await until(lambda: len(server.jobs) >= len(jobs), 20)
+            await until(lambda: len(server.jobs) >= len(jobs))
             await asyncio.sleep(0.3)
         assert len(server.jobs) == len(jobs), "each was ordered once"
         assert State.UNCLEAR not in await rig.states()

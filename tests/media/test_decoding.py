@@ -16,7 +16,7 @@ _CODECS = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c
 
 
 async def made(to: Path, *arguments: str) -> Path:
-    await ffmpeg(*arguments, to, timeout=60)
+    await ffmpeg(*arguments, to, timeout=120)
     return to
 
 
@@ -150,6 +150,6 @@ async def test_a_file_that_changed_is_decoded_again(tmp_path):
 async def test_room_that_is_lacking_is_our_trouble_and_its_reason_is_in_the_log(tmp_path, caplog):
     clip = await made(tmp_path / "a.mp4", *_PICTURE, *_CODECS)
     with pytest.raises(MediaError) as refused:
-        await run("-i", clip, "-c", "copy", "-f", "mp4", "/dev/full", timeout=30)
+        await run("-i", clip, "-c", "copy", "-f", "mp4", "/dev/full", timeout=120)
     assert refused.value.ours
     assert "No space left" in refused.value.reason and "No space left" in caplog.text

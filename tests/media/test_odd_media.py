@@ -1,6 +1,6 @@
 """Odd clips, whose figures are known by their making, through all that is done to clips."""
 
-import os
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -18,10 +18,9 @@ from bot.media.probe import first_frame, last_frame
 from bot.media.reverse import backwards
 from bot.orders.inputs import Inputs
 from tests.rig.odd_media import COUNT, FLASH, LENGTH, Odd, beats, drawn
+from tests.rig.proving import SEED, scaled
 
-#: A few in the ordinary run, a hundred in full; DAILIES_SEED says from where on.
-FROM = int(os.environ.get("DAILIES_SEED", "0"))
-SEEDS = range(FROM, FROM + (100 if os.environ.get("DAILIES_PROVE") else 3))
+DRAWN = scaled(2, 100)
 PLAIN = Odd(rate="24")
 
 
@@ -118,9 +117,13 @@ async def lasting(
 
 
 @pytest.mark.prove
-@pytest.mark.parametrize("seed", SEEDS)
-async def test_odd_clips_stay_what_they_are(tmp_path, seed):
-    await through(drawn(seed), tmp_path)
+async def test_odd_clips_stay_what_they_are(tmp_path, proof):
+    for seed in range(SEED, SEED + DRAWN):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        await through(drawn(seed), folder)
+        shutil.rmtree(folder)
+    proof.tried(DRAWN, "clips drawn at random", usual=2, independent=True)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ _WORKFLOW = json.dumps({"nodes": [{"text": "a secret fox"}]})
 
 
 async def made(to: Path, *arguments: str) -> Path:
-    await ffmpeg(*arguments, to, timeout=60)
+    await ffmpeg(*arguments, to, timeout=120)
     return to
 
 

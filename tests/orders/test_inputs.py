@@ -26,7 +26,7 @@ _H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 
 
 async def made(to: Path, *arguments: str) -> Path:
-    await ffmpeg(*arguments, to, timeout=60)
+    await ffmpeg(*arguments, to, timeout=120)
     return to
 
 

@@ -43,7 +43,7 @@ async def begun(mira, host):
 
 async def refused(mira, bot, host, tmp_path, sentence):
     host.release()
-    no = await mira.wait_for(lambda each: sentence in each.text, 20)
+    no = await mira.wait_for(lambda each: sentence in each.text)
     assert no.ephemeral
     assert await bot.store.jobs.newest() == []
     assert inputs(tmp_path) == []
@@ -83,10 +83,10 @@ async def test_a_refused_order_can_still_be_made_though_its_picture_went(
 ):
     await bot.store.moderation.set_server(_by(mira, bot), confirm_above=1)
     await mira.type("/video image", prompt="a fox", link=host.url)
-    asked = await mira.wait_for(lambda each: "need a second yes" in each.text, 20)
+    asked = await mira.wait_for(lambda each: "need a second yes" in each.text)
     await until(lambda: inputs(tmp_path) == [])
     await pressed(mira, asked, "Order it for")
-    await until(lambda: bot.store.jobs.newest(), 20)
+    await until(lambda: bot.store.jobs.newest())
     [job] = await bot.store.jobs.newest()
     assert (tmp_path / job.brief.image.file).exists()
     assert host.asked == 2
@@ -97,10 +97,10 @@ async def test_another_picture_behind_the_same_link_is_not_ordered(
 ):
     await bot.store.moderation.set_server(_by(mira, bot), confirm_above=1)
     await mira.type("/video image", prompt="a fox", link=host.url)
-    asked = await mira.wait_for(lambda each: "need a second yes" in each.text, 20)
+    asked = await mira.wait_for(lambda each: "need a second yes" in each.text)
     host.content += b"\0"
     await pressed(mira, asked, "Order it for")
-    await mira.wait_for(lambda each: "gives another file now" in each.text, 20)
+    await mira.wait_for(lambda each: "gives another file now" in each.text)
     assert await bot.store.jobs.newest() == []
     await until(lambda: inputs(tmp_path) == [])
 

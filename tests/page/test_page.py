@@ -127,7 +127,7 @@ class Stage:
         """A page of its own; at the end nothing may stand on its console."""
         held = await self.browser.new_context(viewport=size or WIDE, **context)
         page = await held.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         tab = Tab(page)
         page.on("console", lambda line: tab.complaints.append(f"{line.type}: {line.text}"))
         page.on("pageerror", lambda error: tab.complaints.append(f"error: {error}"))

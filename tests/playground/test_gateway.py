@@ -44,7 +44,7 @@ async def closed(socket, within=10):
 
 
 async def frame_of(socket, op):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while (frame := await socket.receive_json())["op"] != op:
             pass
     return frame
@@ -95,9 +95,9 @@ async def test_a_bot_whose_heartbeats_are_not_answered_comes_back(playground):
     playground.gateway.heartbeat = 2.0
     async with connected(playground, ToyBot(heartbeat_timeout=1.0)) as bot:
         playground.gateway.acknowledges = False
-        await until(lambda: not playground.online, 20)
+        await until(lambda: not playground.online)
         playground.gateway.acknowledges = True
-        await asyncio.wait_for(bot.resumed.wait(), 20)
+        await asyncio.wait_for(bot.resumed.wait(), 120)
         assert bot.ready_count == 1
 
 
@@ -212,7 +212,7 @@ async def test_discord_py_that_was_too_soon_waits_and_comes_in(playground):
         with pointed_at(playground):
             task = asyncio.create_task(bot.start(playground.token))
             try:
-                await until(bot.is_ready, 30)
+                await until(bot.is_ready)
                 assert playground.gateway.identified == 2
                 sent = playground.gateway.refused_starts
                 assert sent == 1, "it was told once, and waited"
@@ -261,7 +261,7 @@ async def test_a_sequence_that_was_never_told_is_4007(playground, seq):
 async def test_a_session_that_is_invalid_for_now_is_resumed(playground):
     async with connected(playground) as bot:
         await playground.gateway.invalidate(resumable=True)
-        await asyncio.wait_for(bot.resumed.wait(), 15)
+        await asyncio.wait_for(bot.resumed.wait(), 120)
         assert (playground.gateway.identified, bot.ready_count) == (1, 1)
 
 
@@ -272,7 +272,7 @@ async def test_a_second_ready_comes_within_a_minute(playground):
         begun = time.monotonic()
         await playground.gateway.invalidate()
         await mira.react(said, "🔁")
-        await until(lambda: bot.ready_count == 2, 30)
+        await until(lambda: bot.ready_count == 2)
         assert time.monotonic() - begun < 30
         assert not bot.resumed.is_set(), "what happened meanwhile is told to nobody"
         assert [kind for kind, _ in bot.heard._queue if kind == "reaction"] == []

@@ -274,7 +274,7 @@ async def test_the_bot_is_told_the_limit_of_its_server(playground: Playground) -
         updated = asyncio.create_task(bot.wait_for("guild_update"))
         await asyncio.sleep(0)
         playground.world.set_boost(2)
-        await asyncio.wait_for(updated, 60)
+        await asyncio.wait_for(updated, 120)
         assert bot.guilds[0].filesize_limit == 50 * MIB
         channel = bot.get_channel(playground.channel("videos").id)
         assert isinstance(channel, discord.TextChannel)
@@ -399,7 +399,7 @@ class Keeper(ToyBot):
 
     async def asked(self, playground: Playground) -> discord.Interaction:
         await playground.person("mira").type("/keep")
-        return await asyncio.wait_for(self.kept.get(), 60)
+        return await asyncio.wait_for(self.kept.get(), 120)
 
 
 async def test_an_interaction_is_acknowledged_once_and_within_three_seconds(

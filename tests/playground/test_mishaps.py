@@ -26,7 +26,7 @@ class Stage:
             jobs = await self.house.store.jobs.newest(limit=1)
             return jobs[0] if len(await self.house.store.jobs.newest(limit=100)) > before else None
 
-        return await until(made, 20)
+        return await until(made)
 
     async def becomes(self, job, *states):
         async def there():
@@ -35,7 +35,7 @@ class Stage:
                 self.playground.clock.advance(10)
             return now if now.state in states else None
 
-        return await until(there, 60)
+        return await until(there)
 
     @property
     def taken(self):
@@ -63,7 +63,7 @@ async def test_one_of_the_companies_is_chosen_and_its_price_is_said(stage):
     job = await stage.order()
     assert job.provider in {"ltx", "ltx2api", "apixo", "pixazo"}
     assert job.price > 0
-    await until(lambda: stage.taken, 20)
+    await until(lambda: stage.taken)
 
 
 async def test_a_clip_fails_at_the_company(stage):
@@ -123,11 +123,11 @@ async def test_the_switch_stands_on_the_page_of_whoever_imitates(tmp_path):
         tab(chromium, plain.page_url) as without,
     ):
         await page.get_by_label("The next clip").select_option("refuse")
-        await until(lambda: _is(other, "refuse"), 20)
+        await until(lambda: _is(other, "refuse"))
         await run(page, "/video text prompt:a red fox")
         await page.locator(".message", has_text="Failed").first.wait_for(timeout=60_000)
-        await until(lambda: _is(page, ""), 20)
-        await until(lambda: _is(other, ""), 20)
+        await until(lambda: _is(page, ""))
+        await until(lambda: _is(other, ""))
         assert page.complaints == []
         await without.locator(".person.me").wait_for()
         assert not await without.locator("#mishap").is_visible()

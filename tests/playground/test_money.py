@@ -93,7 +93,7 @@ async def test_only_what_is_typed_orders_from_a_real_provider(
     options = Options(
         say=(f"{SAY} duration:6",), out=tmp_path / "out", data=tmp_path / "kept", providers="real"
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         assert await play(configuration, options, loopback=frozenset({company.host})) == 0
     assert company.seen
     assert "Clips are ordered from LTX, and charged to you." in capsys.readouterr().out

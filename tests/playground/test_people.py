@@ -118,13 +118,13 @@ async def test_an_ephemeral_answer_is_only_for_its_person(playground: Playground
         with playground.feed(jonas) as over_there, playground.feed(mira) as here:
             asked = await (await mira.type("/toy secret")).answered
             assert asked.ephemeral
-            event, told = await asyncio.wait_for(here.get(), 60)
+            event, told = await asyncio.wait_for(here.get(), 120)
             assert (event, told["content"], told["flags"]) == ("MESSAGE_CREATE", "psst", 64)
             assert (await mira.wait_for("psst")).ephemeral
             await mira.say("done")
             heard = []
             while not heard or heard[-1][1].get("content") != "done":
-                heard.append(await asyncio.wait_for(over_there.get(), 60))
+                heard.append(await asyncio.wait_for(over_there.get(), 120))
         assert [event for event, _ in heard] == ["MESSAGE_CREATE"]
         assert [message.text for message in jonas.messages("videos")] == ["done"]
         await mira.delete(await mira.wait_for("psst"))
@@ -247,14 +247,14 @@ async def test_a_bot_that_is_late_did_not_respond(playground: Playground) -> Non
             playground.clock.advance(3)
             with pytest.raises(PersonCannot, match="The application did not respond"):
                 await asked.answered
-            told = dict([await asyncio.wait_for(feed.get(), 60)])
+            told = dict([await asyncio.wait_for(feed.get(), 120)])
         assert told["INTERACTION"] == {
             "id": str(asked.id),
             "state": "failed",
             "modal": None,
             "nonce": "n1",
         }
-        await asyncio.wait_for(bot.failed.wait(), 60)
+        await asyncio.wait_for(bot.failed.wait(), 120)
         assert isinstance(bot.errors[0], discord.NotFound)
         assert bot.errors[0].code == 10062
 
@@ -304,15 +304,15 @@ async def test_people_see_only_the_channels_they_may(playground: Playground) -> 
         await mira.say("let me in")
     with playground.feed(mira) as feed:
         playground.world.set_permissions("moderators", mira.id, allow=["view_channel"])
-        event, channel = await asyncio.wait_for(feed.get(), 60)
+        event, channel = await asyncio.wait_for(feed.get(), 120)
         while event == "CHANNEL_UPDATE":
-            event, channel = await asyncio.wait_for(feed.get(), 60)
+            event, channel = await asyncio.wait_for(feed.get(), 120)
         assert (event, channel["name"]) == ("CHANNEL_CREATE", "moderators")
         await mira.say("thanks")
         playground.world.set_permissions("moderators", mira.id)
         heard = [event]
         while heard[-1] != "CHANNEL_DELETE":
-            heard.append((await asyncio.wait_for(feed.get(), 60))[0])
+            heard.append((await asyncio.wait_for(feed.get(), 120))[0])
     assert heard == ["CHANNEL_CREATE", "MESSAGE_CREATE", "CHANNEL_DELETE"]
 
 
@@ -322,7 +322,7 @@ async def test_the_feed_tells_of_commands_and_of_the_bot(playground: Playground)
             pass
         heard = {}
         while "BOT" not in heard or heard["BOT"]["online"]:
-            event, data = await asyncio.wait_for(feed.get(), 60)
+            event, data = await asyncio.wait_for(feed.get(), 120)
             heard[event] = data
     assert {item["name"] for item in heard["COMMANDS"]} == {"toy", "Quote", "rule"}
     assert not playground.online

@@ -109,7 +109,7 @@ async def test_trouble_of_one_place_meets_its_interactions_too(playground, mira)
         await (await mira.type("/toy secret")).answered
         mira.go("videos")
         await mira.type("/toy secret")
-        await asyncio.wait_for(bot.failed.wait(), 5)
+        await asyncio.wait_for(bot.failed.wait(), 120)
         [error] = bot.errors
         assert error.code == 10062
 

@@ -446,7 +446,7 @@ async def test_a_callback_settles_an_order_whose_reply_was_lost(tmp_path):
         server.script("submit", Answer(carried_out=True, dropped=True))
         lost = order(provider, CITY, callback=receiver.url)
         assert type(await raised(provider.submit(lost))) is Unclear
-        await asyncio.wait_for(receiver.came.wait(), 60)
+        await asyncio.wait_for(receiver.came.wait(), 120)
         assert isinstance(provider, CallsBack)
         remote_id = provider.callback(receiver.bodies[0])
         assert remote_id == next(iter(server.jobs))

@@ -1,15 +1,14 @@
 """A person at the playground's page: the real command line behind it, a real browser before it."""
 
 import asyncio
-import os
 import re
 import shutil
 import signal
-import sys
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.rig.house import HANGS
+from tests.rig.processes import process
+
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -30,25 +29,13 @@ PHONE = {"width": 390, "height": 844}
 @asynccontextmanager
 async def playground_process(*arguments, log, **environ):
     """`dailies playground` as a newcomer runs it; gives the page's address."""
-    with log.open("wb") as out:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "bot", "playground", "--port", "0", *arguments),
-            cwd=ROOT,
-            env={**os.environ, **environ},
-            stdout=out,
-            stderr=out,
-        )
-    try:
-        async with asyncio.timeout(90):
+    command = ("-m", "bot", "playground", "--port", "0", *arguments)
+    async with process(*command, log=log, environ=environ, stop=signal.SIGTERM) as running:
+        async with asyncio.timeout(HANGS):
             while (found := re.search(r"open: (\S+)", log.read_text())) is None:
-                assert process.returncode is None, log.read_text()
+                assert running.returncode is None, log.read_text()
                 await asyncio.sleep(0.05)
         yield found[1]
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(process.wait(), 180)
 
 
 @asynccontextmanager

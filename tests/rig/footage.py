@@ -39,4 +39,4 @@ class Media:
 
 def _ffmpeg(*arguments):
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y"]
-    subprocess.run([*command, *arguments], check=True, timeout=60, stdin=subprocess.DEVNULL)
+    subprocess.run([*command, *arguments], check=True, timeout=120, stdin=subprocess.DEVNULL)

@@ -11,7 +11,7 @@ from playground.people.person import PersonCannot
 from playground.providers.simulated import simulated
 from storage import State
 from storage.jobs import requested
-from tests.rig.house import working
+from tests.rig.house import HANGS, working
 
 #: Far above anything a test orders: what is tried here is what providers do.
 UNLIMITED = {
@@ -57,7 +57,7 @@ class Stage:
 
     async def _job_of(self, asked, wait=True):
         request = f"interaction:{asked.id}"
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(HANGS):
             while True:
                 job = await self.store.writer.read(lambda db: requested(db, request))
                 if job is not None and (job.card_id is not None or not wait):
@@ -69,7 +69,7 @@ class Stage:
     async def job(self, id):
         return await self.store.jobs.get(id)
 
-    async def settled(self, ids, *, timeout=60):
+    async def settled(self, ids, *, timeout=HANGS):
         """The jobs once each has ended, or is parked, and its person was told.
 
         The clock is turned whenever nothing is being done, by more and more.

@@ -1,6 +1,7 @@
 """How often a proof is repeated: a little in the ordinary run, in full in `make prove`.
 
-`DAILIES_PROVE=1` is the one switch; `DAILIES_SEED` is what a proof with dice begins from.
+`DAILIES_PROVE=1` is the one switch; `DAILIES_SEED` is what a proof with dice begins from, and
+`DAILIES_PROVE_SHARE` is how much of the full counts is done.
 """
 
 import json
@@ -10,6 +11,7 @@ from dataclasses import asdict, dataclass
 import pytest
 
 PROVING = os.environ.get("DAILIES_PROVE") == "1"
+SHARE = float(os.environ.get("DAILIES_PROVE_SHARE") or "1")
 SEED = int(os.environ.get("DAILIES_SEED", "5"))
 
 #: The name under which a test's report holds what was tried.
@@ -18,7 +20,7 @@ PROPERTY = "tried"
 
 def scaled(usual: int, proof: int) -> int:
     """How often something is done: *usual* in `make test`, *proof* in `make prove`."""
-    return proof if PROVING else usual
+    return max(usual, round(proof * SHARE)) if PROVING else usual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,7 @@ class Tried:
 
     count: int
     unit: str  #: what was counted, as in "kills at a random moment"
+    usual: int  #: how many of them `make test` tries
     #: Each try may fail on its own, so 3/count bounds how often one does, with 95 % confidence.
     independent: bool
 
@@ -37,8 +40,11 @@ class Proof:
     def __init__(self, item: pytest.Item) -> None:
         self._item = item
 
-    def tried(self, count: int, unit: str, *, independent: bool = False) -> None:
-        """Note *count* tries of *unit* that went well, at the end of the test."""
+    def tried(self, count: int, unit: str, *, usual: int, independent: bool = False) -> None:
+        """Note *count* tries of *unit* that went well, at the end of the test.
+
+        *usual* is how many `make test` does.
+        """
         assert count > 0, "a proof that tried nothing proves nothing"
-        tried = Tried(count=count, unit=unit, independent=independent)
+        tried = Tried(count=count, unit=unit, usual=usual, independent=independent)
         self._item.user_properties.append((PROPERTY, json.dumps(asdict(tried))))

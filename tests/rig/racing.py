@@ -5,6 +5,8 @@ hundred in `make prove`.
 """
 
 import asyncio
+import contextlib
+import functools
 from dataclasses import replace
 
 from playground import open_playground
@@ -32,18 +34,21 @@ async def race(folder, proof, command, options, too_late):
             dailies_budget=100_000,
         ) as house,
     ):
-        # What is believed here is who is let through, not how soon.
         ada, mira = playground.person("ada"), playground.person("mira")
         await said(ada, command, **options)
         for number in range(1, ROUNDS + 1):
-            asked = await asyncio.gather(
-                *(mira.type("/video text", prompt=f"fox {each}") for each in range(ORDERS))
-            )
-            await until(lambda asked=asked: all(one.state != "waiting" for one in asked), 300)
+            # What is believed here is who is let through, not how soon: time stands until all are
+            # answered. Who is not, on a busy machine, was too late for Discord.
+            with playground.clock.stopped(), contextlib.suppress(TimeoutError):
+                asked = await asyncio.gather(
+                    *(mira.type("/video text", prompt=f"fox {each}") for each in range(ORDERS))
+                )
+                await until(functools.partial(_answered, asked), 60)
+            await until(functools.partial(_answered, asked), 300)
             await until(lambda: not _deciding(), 900)
             told = [message for one in asked if (message := one.message) is not None]
             cards = [message for message in told if not message.ephemeral]
-            # A busy machine does not answer them all in time; each was decided all the same.
+            # A busy machine answers some "thinking…" first; each was decided all the same.
             assert len(cards) <= 1
             assert all(too_late in message.text for message in told if message not in cards)
             [newest, *_] = await house.store.jobs.newest(limit=1)
@@ -51,7 +56,11 @@ async def race(folder, proof, command, options, too_late):
             await _make_room(house, newest, mira, playground)
         assert len(await house.store.jobs.newest(limit=1000)) == ROUNDS
         assert await house.store.check(thorough=True) == []
-    proof.tried(ROUNDS, f"rounds of {ORDERS} orders at once", independent=True)
+    proof.tried(ROUNDS, f"rounds of {ORDERS} orders at once", usual=10, independent=True)
+
+
+def _answered(asked):
+    return all(one.state != "waiting" for one in asked)
 
 
 def _deciding():

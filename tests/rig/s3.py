@@ -152,7 +152,7 @@ async def s3():
     finally:
         if bucket.held is not None:
             bucket.held.set()
-        await asyncio.wait_for(runner.cleanup(), 60)
+        await asyncio.wait_for(runner.cleanup(), 120)
 
 
 def _judge(request, body):

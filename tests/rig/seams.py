@@ -22,7 +22,7 @@ async def moving(to, *, seconds, size="192x108", fps=24, hertz=440):
     await ffmpeg(
         *("-f", "lavfi", "-i", f"color=s={size}:r={fps}:d={seconds},{picture}", *sound),
         *(*H264_AAC, "-crf", "12", to),
-        timeout=60,
+        timeout=120,
     )
     return to
 
@@ -33,7 +33,7 @@ async def pictures(clip):
     await ffmpeg(
         *("-i", clip, "-an", "-vf", f"scale={WIDTH}:{HEIGHT}:flags=area,format=gray"),
         *("-fps_mode", "passthrough", "-f", "rawvideo", raw),
-        timeout=60,
+        timeout=120,
     )
     content, size = raw.read_bytes(), WIDTH * HEIGHT
     raw.unlink()
@@ -70,7 +70,7 @@ async def loudness(clip):
     raw = clip.with_name(f"{clip.name}.heard")
     await ffmpeg(
         *("-i", clip, "-vn", "-ac", "1", "-ar", str(RATE), "-f", "s16le", raw),
-        timeout=60,
+        timeout=120,
     )
     samples = array.array("h", raw.read_bytes())
     raw.unlink()

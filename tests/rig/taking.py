@@ -37,7 +37,7 @@ async def saved(message, path):
 async def answered(asked):
     """What was asked for, once there is an answer to it."""
     await asked.answered
-    await until(lambda: asked.message is None or not asked.message.loading, 20)
+    await until(lambda: asked.message is None or not asked.message.loading)
     return asked
 
 

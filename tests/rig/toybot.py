@@ -96,7 +96,7 @@ class ToyBot(discord.Client):
 
     async def hear(self, what: str) -> Any:
         """The next thing of this kind that the bot heard."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while True:
                 kind, thing = await self.heard.get()
                 if kind == what:
@@ -194,14 +194,14 @@ async def connected(playground: Playground, bot: ToyBot | None = None) -> AsyncI
         task = asyncio.create_task(running.start(playground.token))
         try:
             ready = asyncio.create_task(running.wait_until_ready())
-            await asyncio.wait({task, ready}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, ready}, timeout=120, return_when=asyncio.FIRST_COMPLETED)
             ready.cancel()
             if task.done():
                 task.result()
             yield running
         finally:
             await running.close()
-            await asyncio.wait({task}, timeout=60)
+            await asyncio.wait({task}, timeout=120)
 
 
 @contextlib.contextmanager

@@ -633,4 +633,4 @@ def test_the_books_are_the_models_whatever_happens_in_whatever_order(proof: Proo
             print_blob=True,
         ),
     )
-    proof.tried(Bank.checked, "steps, all rules of the books checked after each")
+    proof.tried(Bank.checked, "steps, all rules of the books checked after each", usual=3_000)

@@ -713,4 +713,4 @@ async def test_of_two_hundred_at_once_exactly_one_is_taken(
         refused = [each for each in answers if isinstance(each, Refused)]
         assert len(refused) == AT_ONCE - 1
         assert {each.limit for each in refused} == {limit}
-    proof.tried(ROUNDS, f"rounds of {AT_ONCE} orders at once", independent=True)
+    proof.tried(ROUNDS, f"rounds of {AT_ONCE} orders at once", usual=10, independent=True)

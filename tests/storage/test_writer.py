@@ -140,7 +140,7 @@ async def test_a_full_disk_is_a_sentence_and_loses_nothing_that_was_answered(
 
 
 async def test_a_write_is_made_even_when_its_caller_stops_waiting(writer: Writer) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         impatient = asyncio.create_task(writer.write(note("impatient")))
         patient = asyncio.create_task(writer.write(note("patient")))
         await asyncio.sleep(0)
@@ -212,7 +212,7 @@ async def test_what_was_answered_survives_a_kill(tmp_path: Path, lines: int) -> 
         cwd=Path(__file__).parent.parent.parent,
     )
     assert process.stdout is not None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         answered = [await process.stdout.readline() for _ in range(lines)]
         os.kill(process.pid, signal.SIGKILL)
         answered += [line async for line in process.stdout]
