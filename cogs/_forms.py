@@ -15,7 +15,7 @@ from discord.ext import commands
 
 from bot.chat.bot import Dailies, Interaction
 from bot.chat.explain import apologise
-from bot.chat.requester import standing_at
+from bot.chat.requester import requester_of
 from bot.errors import Refusal
 from bot.orders.access import require
 
@@ -85,7 +85,7 @@ class Forms(commands.Cog):
         if known is None or about is None:
             raise Refusal(UNKNOWN)
         if known.moderators:
-            require(standing_at(interaction))
+            require(requester_of(interaction))
         await known.act(interaction, about, _given(data))
 
 

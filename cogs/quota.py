@@ -13,7 +13,7 @@ from bot.chat import answering
 from bot.chat.bot import Dailies, Interaction
 from bot.chat.buttons import button
 from bot.chat.mentions import SILENT
-from bot.chat.requester import moderating, standing_at
+from bot.chat.requester import moderator_of, requester_of
 from bot.chat.trouble import Gone, translated
 from bot.errors import Refusal
 from bot.media import charts
@@ -75,11 +75,11 @@ class Quota(
         person:
             Whose; left out, the whole server's.
         """
-        place, dollars = moderating(interaction), interaction.client.usd_per_credit
+        requester, dollars = moderator_of(interaction), interaction.client.usd_per_credit
         if person is None:
-            found = await self.office.overview(place)
+            found = await self.office.overview(requester)
             return await _say(interaction, tables.overview(found, usd_per_credit=dollars))
-        one = await self.office.person(place, person.id, _roles(person))
+        one = await self.office.person(requester, person.id, _roles(person))
         return await _say(interaction, tables.person(person.id, one, usd_per_credit=dollars))
 
     @app_commands.command(name="set")
@@ -106,7 +106,7 @@ class Quota(
         """
         whose, target = _whose(who, interaction)
         kept = await self.office.set_quota(
-            moderating(interaction), whose, amount, period, target=target, why=reason
+            moderator_of(interaction), whose, amount, period, target=target, why=reason
         )
         name = "everybody" if target is None or who is None else who.mention
         await _say(interaction, _set_words(name, amount, period, kept=kept))
@@ -130,12 +130,12 @@ class Quota(
         reason:
             Why, for the audit.
         """
-        place, client = moderating(interaction), interaction.client
+        requester, client = moderator_of(interaction), interaction.client
         words = ""
         if amount is not None:
-            kept = await self.office.set_quota(place, Whose.SERVER, amount, period, why=reason)
+            kept = await self.office.set_quota(requester, Whose.SERVER, amount, period, why=reason)
             words = _set_words("the whole server", amount, period, kept=kept) + "\n"
-        found = await self.office.overview(place)
+        found = await self.office.overview(requester)
         words += tables.overview(found, usd_per_credit=client.usd_per_credit)
         if found.server.moderators is None:
             words += "\n⚠️ Nobody is told at 80 and 100 %: choose a channel with `/studio setup`."
@@ -174,7 +174,7 @@ class Quota(
         reason:
             Why, for the audit.
         """
-        place = moderating(interaction)
+        requester = moderator_of(interaction)
         given = {
             "jobs_per_user": (clips_per_person, 1, 1000, True),
             "jobs_per_server": (clips_in_server, 1, 10_000, True),
@@ -193,9 +193,9 @@ class Quota(
         if time_zone is not None:
             changes["zone"] = None if time_zone.strip().casefold() == DEFAULT else time_zone
         if changes:
-            server = await self.office.limit(place, changes, why=reason)
+            server = await self.office.limit(requester, changes, why=reason)
         else:
-            server = (await self.office.overview(place)).server
+            server = (await self.office.overview(requester)).server
         await _say(interaction, tables.pace(server).removeprefix("-# "))
 
     @app_commands.command()
@@ -220,8 +220,8 @@ class Quota(
         reason:
             Why, for the audit.
         """
-        place = moderating(interaction)
-        given = await self.office.grant(place, person.id, credits, days=days, why=reason)
+        requester = moderator_of(interaction)
+        given = await self.office.grant(requester, person.id, credits, days=days, why=reason)
         ends = f" until <t:{int(given.expires_at)}:f>" if given.expires_at else ""
         await _say(interaction, f"{person.mention} has {in_words(given.amount)} more{ends}.")
 
@@ -244,8 +244,8 @@ class Quota(
         reason:
             Why, for the audit.
         """
-        place = moderating(interaction)
-        gone = await self.office.withdraw(place, person.id, grant, why=reason)
+        requester = moderator_of(interaction)
+        gone = await self.office.withdraw(requester, person.id, grant, why=reason)
         await _say(interaction, f"{person.mention} has {in_words(gone)} less.")
 
     @app_commands.command()
@@ -261,7 +261,7 @@ class Quota(
         reason:
             Why, for the audit.
         """
-        used = await self.office.reset(moderating(interaction), person.id, why=reason)
+        used = await self.office.reset(moderator_of(interaction), person.id, why=reason)
         await _say(interaction, f"{person.mention} begins anew; {in_words(used)} no longer count.")
 
     @app_commands.command()
@@ -283,7 +283,7 @@ class Quota(
         days:
             For how long; left out, until unblocked.
         """
-        await self.office.block(moderating(interaction), person.id, days=days, why=reason)
+        await self.office.block(moderator_of(interaction), person.id, days=days, why=reason)
         lasts = f" for {days} days" if days else ""
         await _say(interaction, f"{person.mention} may not order clips{lasts}.")
 
@@ -300,7 +300,7 @@ class Quota(
         reason:
             Why, for the audit.
         """
-        await self.office.unblock(moderating(interaction), person.id, why=reason)
+        await self.office.unblock(moderator_of(interaction), person.id, why=reason)
         await _say(interaction, f"{person.mention} may order clips again.")
 
     @app_commands.command()
@@ -323,12 +323,12 @@ class Quota(
         last:
             The last day.
         """
-        place = moderating(interaction)
+        requester = moderator_of(interaction)
         for given in (first, last):
             if given is not None:
                 dated(given)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        found = await self.office.report(place, period, first=first, last=last)
+        found = await self.office.report(requester, period, first=first, last=last)
         names = await _names(interaction, found.uses)
         chart = await charts.report(found.uses, found.first, found.last, names=names)
         await interaction.followup.send(
@@ -360,10 +360,13 @@ class Quota(
 
     @withdraw.autocomplete("grant")
     async def _grants(self, interaction: Interaction, _: str) -> list[Choice[int]]:
-        person, place = getattr(interaction.namespace, "person", None), standing_at(interaction)
-        if person is None or not place.moderator:
+        person, requester = (
+            getattr(interaction.namespace, "person", None),
+            requester_of(interaction),
+        )
+        if person is None or not requester.moderator:
             return []
-        found = (await self.office.person(place, person.id, frozenset())).grants
+        found = (await self.office.person(requester, person.id, frozenset())).grants
         return [
             Choice(name=f"{each.left:,} of {in_words(each.amount)}, #{each.id}", value=each.id)
             for each in found
@@ -383,9 +386,9 @@ class Quota(
 
 @pressed("resume", moderators=True, waits=Waits.PRIVATE)
 async def _resume(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    place, office = moderating(interaction), interaction.client.office
-    server = await office.resume(place, past_budget=about == "budget")
-    await _say(interaction, tables.resumed(await office.overview(place), server))
+    requester, office = moderator_of(interaction), interaction.client.office
+    server = await office.resume(requester, past_budget=about == "budget")
+    await _say(interaction, tables.resumed(await office.overview(requester), server))
 
 
 @pressed("audit", moderators=True, waits=Waits.PRIVATE)
@@ -394,7 +397,7 @@ async def _older(interaction: Interaction, about: str, _: Sequence[str]) -> None
 
 
 async def _audit(interaction: Interaction, before: int | None) -> None:
-    changes = await interaction.client.office.audit(moderating(interaction), before=before)
+    changes = await interaction.client.office.audit(moderator_of(interaction), before=before)
     older = []
     if len(changes) > AUDITED:
         older = [button("Older", "audit", changes[AUDITED - 1].seq)]

@@ -17,7 +17,7 @@ from bot.chat.mentions import SILENT
 from bot.chat.next_steps import described
 from bot.chat.post import nonce
 from bot.chat.presenter import TOKEN_LASTS
-from bot.chat.requester import moderating, place_of, standing_at
+from bot.chat.requester import moderator_of, requester_here, requester_of
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
 from bot.moderation import tables
@@ -229,7 +229,7 @@ async def _order_all(interaction: Interaction, about: str, _: Sequence[str]) -> 
 
 
 async def _order(interaction: Interaction, refused_id: int, *, less: bool) -> None:
-    order = interaction.client.refusals.order(refused_id, place_of(interaction), less=less)
+    order = interaction.client.refusals.order(refused_id, requester_here(interaction), less=less)
     await interaction.client.presenter.answer(interaction, order)
     if not interaction.response.is_done():  # pressed a second time: its card stands
         await interaction.response.send_message("That is ordered already.", ephemeral=True)
@@ -237,7 +237,7 @@ async def _order(interaction: Interaction, refused_id: int, *, less: bool) -> No
 
 @pressed("ask", moderators=False, waits=Waits.PRIVATE)
 async def _ask(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    kept = await interaction.client.refusals.mine(int(about), standing_at(interaction))
+    kept = await interaction.client.refusals.mine(int(about), requester_of(interaction))
     if kept.asked_at is not None:
         raise Refusal("The moderators were asked about this already.")
     await helping(interaction).ask(interaction, kept)
@@ -249,8 +249,8 @@ async def _ask(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 @pressed("grant", moderators=True, waits=Waits.CHANGE)
 async def _grant(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     refused_id, _, clips = about.partition(":")
-    place = moderating(interaction)
-    answered = await interaction.client.refusals.grant(place, int(refused_id), int(clips))
+    requester = moderator_of(interaction)
+    answered = await interaction.client.refusals.grant(requester, int(refused_id), int(clips))
     given = "let orders pass the budget"
     if answered.grant is not None:
         given = f"granted {in_words(answered.grant.amount)}"
@@ -259,7 +259,7 @@ async def _grant(interaction: Interaction, about: str, _: Sequence[str]) -> None
 
 @pressed("deny", moderators=True, waits=Waits.CHANGE)
 async def _deny(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    answered = await interaction.client.refusals.deny(moderating(interaction), int(about))
+    answered = await interaction.client.refusals.deny(moderator_of(interaction), int(about))
     await _settled(interaction, answered, f"🚫 {interaction.user.mention} said no.")
 
 

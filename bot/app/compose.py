@@ -120,13 +120,13 @@ def _put_together(
     usd_per_credit = settings.dailies_usd_per_credit
     events = Events()
     tracker = Tracker(store, providers, events)
-    archive, shelf = _files(settings, store, events)
+    bucket_sync, cache = _files(settings, store, events)
     studio = Studio(
         store,
         providers,
         events=events,
         tracker=tracker,
-        disk=shelf,
+        disk=cache,
         inputs=Inputs(data, Fetcher(loopback=loopback), unnamed=store.files.unnamed),
         usd_per_credit=usd_per_credit,
         clock=now,
@@ -136,7 +136,7 @@ def _put_together(
         cogs.EXTENSIONS,
         events=events,
         data=data,
-        shelf=shelf,
+        cache=cache,
         usd_per_credit=usd_per_credit,
         clock=now,
         guild_ready_timeout=ready_timeout,
@@ -153,14 +153,14 @@ def _put_together(
         callback=_callbacks(settings.public_url),
         alternative=studio.quotes.alternative,
         usd_per_credit=usd_per_credit,
-        make_room=shelf.make_room,
+        make_room=cache.make_room,
         results=results,
     )
     audit = BooksCheck(studio, events, usd_per_credit=usd_per_credit)
     checks = [gateway_check(bot), storage_check(store, data), audit.trouble]
     remarks = [audit.remark, worker.trouble]
-    if archive is not None:
-        remarks.append(_archive_remark(archive))
+    if bucket_sync is not None:
+        remarks.append(_bucket_remark(bucket_sync))
     return Deployment(
         settings=settings,
         store=store,
@@ -170,8 +170,8 @@ def _put_together(
         worker=worker,
         web=Web(checks, remarks=remarks, called_back=worker.callbacks.hear, clock=clock),
         audit=audit,
-        shelf=shelf,
-        archive=archive,
+        cache=cache,
+        bucket_sync=bucket_sync,
         deadline=Deadline(),
     )
 
@@ -179,9 +179,9 @@ def _put_together(
 def _files(settings: Settings, store: Store, events: Events) -> tuple[BucketSync | None, ClipCache]:
     """What copies files to the bucket, if there is one, and what keeps them on the disk."""
     data, now, bucket = settings.dailies_data, store.clock.now, bucket_of(settings)
-    archive = None
+    bucket_sync = None
     if bucket is not None:
-        archive = BucketSync(
+        bucket_sync = BucketSync(
             store,
             bucket,
             data=data,
@@ -189,18 +189,18 @@ def _files(settings: Settings, store: Store, events: Events) -> tuple[BucketSync
             link_days=settings.dailies_s3_link_days,
             clock=now,
         )
-        moved = archive.moved
+        moved = bucket_sync.moved
         events.job_changed.listen(lambda job, _progress: moved(job))
-    shelf = ClipCache(
+    cache = ClipCache(
         store,
         data=data,
         days=settings.dailies_keep_days,
         room=settings.dailies_disk_gb,
         spare=settings.dailies_spare_gb,
-        archive=archive,
+        bucket_sync=bucket_sync,
         clock=now,
     )
-    return archive, shelf
+    return bucket_sync, cache
 
 
 def bucket_of(settings: Settings) -> "Bucket | None":
@@ -249,9 +249,9 @@ def _callbacks(public_url: str | None) -> Callable[[Provider, str], str | None]:
     return where
 
 
-def _archive_remark(archive: BucketSync) -> Callable[[], Any]:
+def _bucket_remark(bucket_sync: BucketSync) -> Callable[[], Any]:
     async def remark() -> str | None:
-        return archive.trouble
+        return bucket_sync.trouble
 
     return remark
 

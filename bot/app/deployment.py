@@ -69,8 +69,8 @@ class Deployment:
     worker: Worker
     web: Web
     audit: BooksCheck
-    shelf: ClipCache
-    archive: BucketSync | None
+    cache: ClipCache
+    bucket_sync: BucketSync | None
     deadline: Deadline
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -169,11 +169,11 @@ class Deployment:
     async def in_the_background(self) -> AsyncGenerator[None]:
         """Files are kept and the books checked meanwhile; at the end everything is closed."""
         running = [
-            asyncio.create_task(self.shelf.run(), name="shelf"),
+            asyncio.create_task(self.cache.run(), name="clip cache"),
             asyncio.create_task(self.audit.run(), name="audit"),
         ]
-        if self.archive is not None:
-            running.append(asyncio.create_task(self.archive.run(), name="archive"))
+        if self.bucket_sync is not None:
+            running.append(asyncio.create_task(self.bucket_sync.run(), name="bucket sync"))
         try:
             yield
         finally:
@@ -182,7 +182,7 @@ class Deployment:
             self.deadline.begin()
             await asyncio.wait(running, timeout=self.deadline.left())
             parts: list[ClipCache | Web | Provider] = [
-                self.shelf,
+                self.cache,
                 self.web,
                 *self.providers.values(),
             ]

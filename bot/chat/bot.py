@@ -74,7 +74,7 @@ class Dailies(commands.Bot):
         *,
         events: Events,
         data: Path,
-        shelf: ClipCache,
+        cache: ClipCache,
         usd_per_credit: Decimal,
         clock: Callable[[], float] = time.time,
         **options: Any,
@@ -101,12 +101,12 @@ class Dailies(commands.Bot):
         self.clock = clock
         self.office = Office(studio, clock=clock)
         self.refusals = Refusals(studio)
-        self.own = Own(studio, shelf=shelf, clock=clock)
+        self.own = Own(studio, cache=cache, clock=clock)
         self.next_steps = NextSteps(self.refusals, studio.rules)
         self._identified: deque[float] = deque()  # sessions of the last hour, by when they began
         self.pacer = Pacer()
-        self.takes = Takes(studio, data=data, shelf=shelf, clock=clock)
-        self.edits = Edits(studio, self.takes, data=data, shelf=shelf, clock=clock)
+        self.takes = Takes(studio, data=data, cache=cache, clock=clock)
+        self.edits = Edits(studio, self.takes, data=data, cache=cache, clock=clock)
         self.reactions = ReactionRecord(studio.store, clock=clock)
         self.delivery = Delivery(
             self,
@@ -115,7 +115,7 @@ class Dailies(commands.Bot):
             self.pacer,
             events,
             data=data,
-            shelf=shelf,
+            cache=cache,
             usd_per_credit=usd_per_credit,
             clock=clock,
             defaults=self.edits.defaults,

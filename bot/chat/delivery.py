@@ -44,7 +44,7 @@ class Delivery:
         events: Events,
         *,
         data: Path,
-        shelf: ClipCache,
+        cache: ClipCache,
         usd_per_credit: Decimal,
         clock: Callable[[], float],
         defaults: Callable[[Job], Awaitable[tuple[Default, Default]]],
@@ -57,7 +57,7 @@ class Delivery:
         self._pacer = pacer
         self._events = events
         self._data = data
-        self._shelf = shelf
+        self._cache = cache
         self._usd_per_credit = usd_per_credit
         self._clock = clock
         self._lookback = Lookback(client, pacer)
@@ -70,7 +70,7 @@ class Delivery:
             studio,
             self.sender,
             data=data,
-            shelf=shelf,
+            cache=cache,
             posters=self.posters,
             usd_per_credit=usd_per_credit,
             clock=clock,
@@ -89,7 +89,7 @@ class Delivery:
         """Post *clip* and ping its requester; the message's id. See `Presenter.deliver`."""
         await self._client.wait_until_ready()
         try:
-            await self._shelf.at_hand(str(clip.relative_to(self._data)))
+            await self._cache.at_hand(str(clip.relative_to(self._data)))
         except Refusal as error:
             raise Undeliverable("Our copy of the clip is gone.", gone=True) from error
         self.posters.begin(job)  # while it is posted, which does not wait for it
@@ -176,7 +176,7 @@ class Delivery:
         """As `show_again`; where the place is to blame, it raises `Denied`."""
         if job.file is None:
             raise Refusal(f"The file of #{job.id} is not kept any more.")
-        clip = await self._shelf.at_hand(job.file)
+        clip = await self._cache.at_hand(job.file)
         take = await self._takes.get(job.id, guild_id=job.guild_id)
         above = f"**#{job.id}**{f' · {board.title_of(take)}' if take and take.number else ''}"
         showing = Showing(job=job, clip=clip, above=above, purpose=purpose, original=original)

@@ -84,7 +84,7 @@ class Ladder:
         sender: Sender,
         *,
         data: Path,
-        shelf: ClipCache,
+        cache: ClipCache,
         posters: Posters,
         usd_per_credit: Decimal,
         clock: Callable[[], float],
@@ -98,7 +98,7 @@ class Ladder:
         self._studio = studio
         self._sender = sender
         self._data = data
-        self._shelf = shelf
+        self._cache = cache
         self._posters = posters
         self._renditions = Renditions()
         self._usd_per_credit = usd_per_credit
@@ -111,7 +111,7 @@ class Ladder:
 
     async def link(self, job: Job) -> tuple[str, float] | None:
         """Where the original lies, in our bucket or with its provider, and until when."""
-        if job.file is not None and (ours := await self._shelf.link(job.file)) is not None:
+        if job.file is not None and (ours := await self._cache.link(job.file)) is not None:
             return ours
         provider = self._studio.providers.get(job.provider)
         url = job.result_url
@@ -181,13 +181,13 @@ class Ladder:
                 raise Undeliverable(f"It is {too_big}, and cannot be made smaller.") from error
             return Way(note=listed(f"it is {too_big}", given), file=None, name=name)
         note = f"compressed from {_mb(size)} MB"
-        if given or self._shelf.link_comes(job):
+        if given or self._cache.link_comes(job):
             note += f"; `/video show clip:#{job.id} quality:original` gives the original"
         return Way(note=note, file=smaller, name=name)
 
     def _wait_for_link(self, job: Job) -> None:
         """Raise `Busy` where a link is all that is left, and there will be one soon."""
-        if self._shelf.link_comes(job, hurry=True):
+        if self._cache.link_comes(job, hurry=True):
             raise Busy(f"The original of #{job.id} is on its way to the bucket; its link follows.")
 
     async def _post_way(
@@ -276,7 +276,7 @@ class Ladder:
         Raises `Refusal` where nothing can be shown.
         """
         try:
-            clip = await self._shelf.at_hand(job.file or "")
+            clip = await self._cache.at_hand(job.file or "")
             way = await self._way(job, clip, await self.limit_of(job), original=original)
         except Undeliverable as error:
             raise Refusal(str(error)) from error

@@ -6,7 +6,7 @@ import discord
 from discord import ui
 
 from bot.chat.buttons import button
-from bot.chat.requester import standing_at
+from bot.chat.requester import requester_of
 from bot.errors import Refusal
 from bot.orders.quote import QuotedRefusal
 from bot.orders.refused import Refusals
@@ -28,7 +28,7 @@ class NextSteps:
         """The buttons beside a *refusal*; None where nothing can be done."""
         if not isinstance(refusal, QuotedRefusal):
             return None
-        kept = await self._refusals.keep(refusal, standing_at(interaction))
+        kept = await self._refusals.keep(refusal, requester_of(interaction))
         return None if kept is None else await self.of(kept)
 
     async def of(self, kept: RefusedOrder) -> ui.View | None:

@@ -29,7 +29,7 @@ NEEDED = discord.Permissions(
 _UNKNOWN_MEMBER = 10007
 
 
-def place_of(interaction: discord.Interaction[Any]) -> Requester:
+def requester_here(interaction: discord.Interaction[Any]) -> Requester:
     """Where an interaction happens, once it is sure that we can work there.
 
     Raises `Refusal` naming what is missing, before anything is ordered.
@@ -63,7 +63,7 @@ def place_of(interaction: discord.Interaction[Any]) -> Requester:
     )
 
 
-def standing_at(interaction: discord.Interaction[Any]) -> Requester:
+def requester_of(interaction: discord.Interaction[Any]) -> Requester:
     """Who uses a command or a button in which server, whatever the bot may do in that channel."""
     member = interaction.user
     return Requester(
@@ -78,14 +78,14 @@ def standing_at(interaction: discord.Interaction[Any]) -> Requester:
     )
 
 
-def moderating(interaction: discord.Interaction[Any]) -> Requester:
+def moderator_of(interaction: discord.Interaction[Any]) -> Requester:
     """The same, for a moderator. Raises `Refusal` for anybody else."""
-    place = standing_at(interaction)
-    require(place)
-    return place
+    requester = requester_of(interaction)
+    require(requester)
+    return requester
 
 
-def place_at(member: discord.Member, channel_id: int) -> Requester:
+def requester_reacting(member: discord.Member, channel_id: int) -> Requester:
     """Who reacted in which channel."""
     return Requester(
         guild_id=member.guild.id,
@@ -108,7 +108,7 @@ def standing_of(person: object) -> Callable[[Requester], Awaitable[Requester]] |
         return None
     guild = person.guild
 
-    async def now(place: Requester) -> Requester:
+    async def now(requester: Requester) -> Requester:
         try:
             with translated():
                 current = await guild.fetch_member(person.id)
@@ -117,14 +117,14 @@ def standing_of(person: object) -> Callable[[Requester], Awaitable[Requester]] |
                 raise Refusal("You are not in this server any more; nothing was ordered.") from None
             log.info("The roles of %s cannot be asked for: %s", person.id, error.raw)
             current = person
-        channel = guild.get_channel_or_thread(place.channel_id)
+        channel = guild.get_channel_or_thread(requester.channel_id)
         if isinstance(channel, discord.Thread) and channel.locked:
             raise Refusal("This thread is locked; ask in another one.")
         sees = sight(current)
-        if sees(place.home_id) is False:
+        if sees(requester.home_id) is False:
             raise Refusal("You cannot read that channel any more; nothing was ordered.")
         return replace(
-            place,
+            requester,
             roles=frozenset(role.id for role in current.roles),
             moderator=current.guild_permissions.manage_guild,
             sees=sees,

@@ -46,7 +46,7 @@ class ClipCache:
         days: int,
         room: float,
         spare: float,
-        archive: BucketSync | None = None,
+        bucket_sync: BucketSync | None = None,
         clock: Callable[[], float] = time.time,
         wall: Callable[[], float] = time.time,
         free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
@@ -62,7 +62,7 @@ class ClipCache:
         self._days = days
         self._room = room * GIB
         self._spare = spare * GIB
-        self._archive = archive
+        self._bucket_sync = bucket_sync
         self._clock = clock
         self._wall = wall
         self._free = free
@@ -126,22 +126,22 @@ class ClipCache:
 
     async def link(self, file: str) -> tuple[str, float] | None:
         """A link to the copy of a file in the bucket, and when it dies; None without one."""
-        return await self._archive.link(file) if self._archive is not None else None
+        return await self._bucket_sync.link(file) if self._bucket_sync is not None else None
 
     def link_comes(self, job: Job, *, hurry: bool = False) -> bool:
         """Whether there will be a link to a job's file; with *hurry*, it is copied next."""
-        archive = self._archive
-        if archive is None or not archive.links or archive.trouble is not None:
+        bucket_sync = self._bucket_sync
+        if bucket_sync is None or not bucket_sync.links or bucket_sync.trouble is not None:
             return False
         if hurry:
-            archive.hurry(job)
+            bucket_sync.hurry(job)
         return True
 
     async def _copy_of(self, file: str) -> Copy | None:
-        return await self._files.copy_of(file) if self._archive is not None else None
+        return await self._files.copy_of(file) if self._bucket_sync is not None else None
 
     async def _bring(self, copy: Copy) -> Path:
-        assert self._archive is not None
+        assert self._bucket_sync is not None
         if self._free(self._data) < copy.size + self._spare:
             await self.tidy()
             if self._free(self._data) < copy.size + self._spare:
@@ -153,7 +153,7 @@ class ClipCache:
                 )
         path = self._data / copy.file
         try:
-            await self._archive.fetch(copy, path)
+            await self._bucket_sync.fetch(copy, path)
         except Lost as error:
             raise Refusal(f"{_called(copy.file)} is not kept any more.") from error
         except Busy as busy:
@@ -248,16 +248,16 @@ class ClipCache:
                     made = [self._data / file]
                 for path in made:
                     path.unlink(missing_ok=True)
-        if self._archive is not None:
-            self._archive.wake()
+        if self._bucket_sync is not None:
+            self._bucket_sync.wake()
 
     async def _droppable(self, *, before: float, limit: int = 500, owed: bool = False) -> list[Job]:
-        archive = self._archive
+        bucket_sync = self._bucket_sync
         return await self._takes.droppable(
             before=before,
             limit=limit,
-            bucket=archive.name if archive is not None else None,
-            copied_after=archive.since if archive is not None else None,
+            bucket=bucket_sync.name if bucket_sync is not None else None,
+            copied_after=bucket_sync.since if bucket_sync is not None else None,
             owed=owed,
         )
 
@@ -267,9 +267,9 @@ class ClipCache:
         Raises `Busy` where the bucket has to be asked, and cannot be.
         """
         file = job.file or ""
-        archive = self._archive
-        asked = archive is not None and not await self._is_over(job, archive)
-        if archive is not None and asked and not await archive.has(file):
+        bucket_sync = self._bucket_sync
+        asked = bucket_sync is not None and not await self._is_over(job, bucket_sync)
+        if bucket_sync is not None and asked and not await bucket_sync.has(file):
             return None
         async with self._going:
             if file in self._asked:
@@ -278,22 +278,22 @@ class ClipCache:
             size = await asyncio.to_thread(_unlink, self._made_of(job.id))
         return size + await self._drop_inputs(await self._files.inputs_of(job.id))
 
-    async def _is_over(self, job: Job, archive: BucketSync) -> bool:
+    async def _is_over(self, job: Job, bucket_sync: BucketSync) -> bool:
         """Whether the bucket need not have a take any more either."""
-        since = archive.since
+        since = bucket_sync.since
         return since is not None and job.since < since and not await self._takes.favoured(job.id)
 
     async def _drop_inputs(self, names: Collection[str]) -> int:
         """Delete those inputs that nobody needs any more; how many bytes they were."""
         if not names:
             return 0
-        now, archive = self._clock(), self._archive
+        now, bucket_sync = self._clock(), self._bucket_sync
         async with self._going:
             needless = await self._files.needless(
                 names,
                 ended=now - RETRIED,
                 refused=now - REFUSED_LASTS,
-                bucket=archive.name if archive is not None else None,
+                bucket=bucket_sync.name if bucket_sync is not None else None,
             )
             gone = [self._data / name for name in needless if name not in self._asked]
             return await asyncio.to_thread(_unlink, gone)

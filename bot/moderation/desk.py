@@ -116,32 +116,32 @@ class Office:
 
     # Limits.
 
-    async def overview(self, place: Requester) -> Overview:
+    async def overview(self, requester: Requester) -> Overview:
         """The server's limits."""
-        require(place)
+        require(requester)
         return Overview(
-            server=await self._policy.server(place.guild_id),
-            rules=await self._moderation.rules(place.guild_id),
-            blocks=await self._moderation.blocks(place.guild_id),
-            standing=await self._policy.standing(guild_id=place.guild_id, user_id=0, roles=()),
-            reached=await self._moderation.budget_reached(place.guild_id),
+            server=await self._policy.server(requester.guild_id),
+            rules=await self._moderation.rules(requester.guild_id),
+            blocks=await self._moderation.blocks(requester.guild_id),
+            standing=await self._policy.standing(guild_id=requester.guild_id, user_id=0, roles=()),
+            reached=await self._moderation.budget_reached(requester.guild_id),
         )
 
-    async def person(self, place: Requester, user_id: int, roles: frozenset[int]) -> Person:
+    async def person(self, requester: Requester, user_id: int, roles: frozenset[int]) -> Person:
         """What holds for one member with these roles."""
-        require(place)
-        blocks = await self._moderation.blocks(place.guild_id)
+        require(requester)
+        blocks = await self._moderation.blocks(requester.guild_id)
         return Person(
             standing=await self._policy.standing(
-                guild_id=place.guild_id, user_id=user_id, roles=roles
+                guild_id=requester.guild_id, user_id=user_id, roles=roles
             ),
-            grants=await self._moderation.grants(place.guild_id, user_id=user_id),
+            grants=await self._moderation.grants(requester.guild_id, user_id=user_id),
             block=next((each for each in blocks if each.user_id == user_id), None),
         )
 
     async def set_quota(
         self,
-        place: Requester,
+        requester: Requester,
         whose: Whose,
         amount: str,
         period: Period,
@@ -154,7 +154,7 @@ class Office:
         *amount* is a number, "unlimited", or "default", which takes the rule back; False where
         there was none to take back. *target* is the user's or the role's id.
         """
-        by = _by(place, why)
+        by = _by(requester, why)
         ids = {
             "user_id": target if whose is Whose.USER else None,
             "role_id": target if whose is Whose.ROLE else None,
@@ -164,10 +164,12 @@ class Office:
         await self._moderation.set_rule(by, whose, credits_of(amount), period, **ids)
         return True
 
-    async def limit(self, place: Requester, changes: dict[str, Any], *, why: str = "") -> Server:
+    async def limit(
+        self, requester: Requester, changes: dict[str, Any], *, why: str = ""
+    ) -> Server:
         """Change other limits or settings: fields of `Server`; None for the default."""
         try:
-            server = await self._moderation.set_server(_by(place, why), **changes)
+            server = await self._moderation.set_server(_by(requester, why), **changes)
         except ValueError as error:
             raise Refusal(inert(str(error))) from None
         await self._studio.rules.load()
@@ -175,7 +177,7 @@ class Office:
 
     async def grant(
         self,
-        place: Requester,
+        requester: Requester,
         user_id: int,
         amount: int,
         *,
@@ -184,46 +186,51 @@ class Office:
     ) -> Grant:
         """Give somebody credits on top of their quota, for some days or for good."""
         lasts = None if days is None else days * DAY
-        return await self._moderation.grant(_by(place, why), user_id, amount, lasts=lasts)
+        return await self._moderation.grant(_by(requester, why), user_id, amount, lasts=lasts)
 
     async def withdraw(
-        self, place: Requester, user_id: int, grant_id: int | None = None, *, why: str = ""
+        self, requester: Requester, user_id: int, grant_id: int | None = None, *, why: str = ""
     ) -> int:
         """Take back what is left of somebody's grant, or of all; how many credits it was."""
-        gone = await self._moderation.withdraw(_by(place, why), user_id, grant_id)
+        gone = await self._moderation.withdraw(_by(requester, why), user_id, grant_id)
         if not gone:
             raise Refusal(f"<@{user_id}> has no such grant with anything left.")
         return sum(each.left for each in gone)
 
-    async def reset(self, place: Requester, user_id: int, *, why: str = "") -> int:
+    async def reset(self, requester: Requester, user_id: int, *, why: str = "") -> int:
         """Begin somebody's quota anew; how much they had used."""
-        return await self._moderation.reset(_by(place, why), user_id)
+        return await self._moderation.reset(_by(requester, why), user_id)
 
     async def block(
-        self, place: Requester, user_id: int, *, days: float | None = None, why: str
+        self, requester: Requester, user_id: int, *, days: float | None = None, why: str
     ) -> None:
         """Take no orders from somebody, for some days or until unblocked."""
-        if user_id == place.user_id:
+        if user_id == requester.user_id:
             raise Refusal("You cannot block yourself.")
         lasts = None if days is None else days * DAY
-        await self._moderation.block(_by(place, why), user_id, lasts=lasts)
+        await self._moderation.block(_by(requester, why), user_id, lasts=lasts)
 
-    async def unblock(self, place: Requester, user_id: int, *, why: str = "") -> None:
+    async def unblock(self, requester: Requester, user_id: int, *, why: str = "") -> None:
         """Take orders from somebody again."""
-        if not await self._moderation.unblock(_by(place, why), user_id):
+        if not await self._moderation.unblock(_by(requester, why), user_id):
             raise Refusal(f"<@{user_id}> is not blocked.")
 
-    async def audit(self, place: Requester, *, before: int | None = None) -> list[Change]:
+    async def audit(self, requester: Requester, *, before: int | None = None) -> list[Change]:
         """Who changed what, newest first, a page and one more line to know of a next page."""
-        require(place)
-        return await self._moderation.audit(place.guild_id, limit=AUDITED + 1, before=before)
+        require(requester)
+        return await self._moderation.audit(requester.guild_id, limit=AUDITED + 1, before=before)
 
     async def report(
-        self, place: Requester, period: str, *, first: str | None = None, last: str | None = None
+        self,
+        requester: Requester,
+        period: str,
+        *,
+        first: str | None = None,
+        last: str | None = None,
     ) -> Report:
         """What was spent in a named period ("this week", "30 days", …) or between two dates."""
-        require(place)
-        today = await self.today(place.guild_id)
+        require(requester)
+        today = await self.today(requester.guild_id)
         begin, after = between(period, today)
         if first is not None:
             begin = dated(first)
@@ -234,7 +241,7 @@ class Office:
             raise Refusal("The first day must not be after the last.")
         if (after - begin).days > 3660:
             raise Refusal("A report covers at most ten years.")
-        uses = await self._servers.use(place.guild_id, begin, after)
+        uses = await self._servers.use(requester.guild_id, begin, after)
         return Report(first=begin, last=after - timedelta(1), uses=uses)
 
     async def today(self, guild_id: int) -> date:
@@ -262,70 +269,70 @@ class Office:
 
     # Orders.
 
-    async def pause(self, place: Requester, why: str) -> None:
+    async def pause(self, requester: Requester, why: str) -> None:
         """Take no orders; those under way go on."""
-        await self._moderation.pause(_by(place, why))
+        await self._moderation.pause(_by(requester, why))
 
-    async def resume(self, place: Requester, *, past_budget: bool = False) -> Server:
+    async def resume(self, requester: Requester, *, past_budget: bool = False) -> Server:
         """Take orders again, past a used-up budget if there is one, or in any case."""
-        return await self._moderation.resume(_by(place), past_budget=past_budget)
+        return await self._moderation.resume(_by(requester), past_budget=past_budget)
 
-    async def queue(self, place: Requester) -> tuple[list[Job], int]:
+    async def queue(self, requester: Requester) -> tuple[list[Job], int]:
         """What is under way here, the oldest first, and how many there are in all."""
-        require(place)
-        jobs = await self._studio.queue(place=place)
-        return jobs, await self._jobs.count(place.guild_id, LIVE)
+        require(requester)
+        jobs = await self._studio.queue(requester=requester)
+        return jobs, await self._jobs.count(requester.guild_id, LIVE)
 
-    async def front(self, place: Requester, job_id: int) -> Job:
+    async def front(self, requester: Requester, job_id: int) -> Job:
         """Let a waiting job go before all others of its provider."""
-        by = _by(place)
-        await self._studio.access.show(job_id, place=place)
+        by = _by(requester)
+        await self._studio.access.show(job_id, requester=requester)
         job = await self._servers.set_lane(by, job_id, Lane.FRONT)
         if job is None:
             raise Refusal(f"#{job_id} does not wait any more.")
         return job
 
-    async def cancel(self, place: Requester, job_id: int) -> Job:
+    async def cancel(self, requester: Requester, job_id: int) -> Job:
         """Stop somebody's job."""
-        require(place)
-        return await self._studio.cancel(job_id, place=place)
+        require(requester)
+        return await self._studio.cancel(job_id, requester=requester)
 
-    async def undelivered(self, place: Requester) -> tuple[list[Job], int]:
+    async def undelivered(self, requester: Requester) -> tuple[list[Job], int]:
         """Clips that were made and could not be posted, oldest first, and how many in all."""
-        require(place)
+        require(requester)
         states = {State.UNDELIVERED}
         jobs = await self._jobs.of(
-            guild_id=place.guild_id, states=states, limit=20, oldest_first=True
+            guild_id=requester.guild_id, states=states, limit=20, oldest_first=True
         )
-        return jobs, await self._jobs.count(place.guild_id, states)
+        return jobs, await self._jobs.count(requester.guild_id, states)
 
-    async def post(self, place: Requester, job_id: int, *, here: bool) -> Job:
+    async def post(self, requester: Requester, job_id: int, *, here: bool) -> Job:
         """Post an undelivered clip again: where it was to go, or *here*, where this is asked."""
-        by = _by(place)
-        job = await self._studio.access.show(job_id, place=place)
+        by = _by(requester)
+        job = await self._studio.access.show(job_id, requester=requester)
         if job.state is not State.UNDELIVERED:
             raise Refusal(f"#{job_id} is not undelivered any more.")
         now = self._clock()
         change = job.to(State.DELIVERING, now=now, due_at=now)
         return await self._move(
-            by, job, change, "post", thread_id=place.channel_id if here else None
+            by, job, change, "post", thread_id=requester.channel_id if here else None
         )
 
-    async def trouble(self, place: Requester) -> Trouble:
+    async def trouble(self, requester: Requester) -> Trouble:
         """What only a moderator can decide."""
-        require(place)
+        require(requester)
         return Trouble(
             jobs=await self._jobs.of(
-                guild_id=place.guild_id, states=PARKED, limit=20, oldest_first=True
+                guild_id=requester.guild_id, states=PARKED, limit=20, oldest_first=True
             ),
-            count=await self._jobs.count(place.guild_id, PARKED),
-            suspense=await self._servers.suspense(place.guild_id),
+            count=await self._jobs.count(requester.guild_id, PARKED),
+            suspense=await self._servers.suspense(requester.guild_id),
         )
 
-    async def look_again(self, place: Requester, job_id: int) -> Job:
+    async def look_again(self, requester: Requester, job_id: int) -> Job:
         """Ask the provider about a parked job, where it is known by which name to ask."""
-        by = _by(place)
-        job = await self._parked(place, job_id)
+        by = _by(requester)
+        job = await self._parked(requester, job_id)
         now = self._clock()
         if job.file is not None and job.file.endswith(PIECE) and job.state is State.REVIEW:
             change = job.to(State.FETCHING, now=now, due_at=now)  # it has yet to be put together
@@ -341,56 +348,56 @@ class Office:
             )
         return await self._move(by, job, change, "check again")
 
-    async def retry(self, place: Requester, job_id: int, *, why: str = "") -> Job:
+    async def retry(self, requester: Requester, job_id: int, *, why: str = "") -> Job:
         """Order a parked job anew. If the provider did take it before, both are paid."""
-        by = _by(place, why)
-        job = await self._parked(place, job_id)
+        by = _by(requester, why)
+        job = await self._parked(requester, job_id)
         now = self._clock()
         fresh = job.to(State.QUEUED, now=now, due_at=now, failure=None, billed="no", repeats=0)
         change = replace(fresh, remote_id=None, result_url=None, file=None, cost=None)
         return await self._move(by, job, change, "retry")
 
-    async def close(self, place: Requester, job_id: int, *, why: str = "") -> Job:
+    async def close(self, requester: Requester, job_id: int, *, why: str = "") -> Job:
         """Give a parked job up. Its person pays nothing; what it may have cost is in suspense."""
-        by = _by(place, why)
-        job = await self._parked(place, job_id)
+        by = _by(requester, why)
+        job = await self._parked(requester, job_id)
         now = self._clock()
         change = job.to(State.CLOSED, now=now, due_at=now, billed=job.charged)
         return await self._move(by, job, change, "close")
 
-    async def clear(self, place: Requester, job_id: int, attempt: int, *, billed: bool) -> None:
+    async def clear(self, requester: Requester, job_id: int, attempt: int, *, billed: bool) -> None:
         """Say what an attempt in suspense turned out to be, by the provider's own list."""
-        if not await self._moderation.clear(_by(place), job_id, attempt, billed=billed):
+        if not await self._moderation.clear(_by(requester), job_id, attempt, billed=billed):
             raise Refusal(f"There is nothing in suspense for #{job_id} here.")
 
     # Words.
 
-    async def prompt_rules(self, place: Requester) -> tuple[list[PromptRule], list[PromptHit]]:
+    async def prompt_rules(self, requester: Requester) -> tuple[list[PromptRule], list[PromptHit]]:
         """The server's prompt rules, and who met them lately."""
-        require(place)
-        rules = await self._servers.prompt_rules(place.guild_id)
-        return rules, await self._servers.prompt_hits(place.guild_id)
+        require(requester)
+        rules = await self._servers.prompt_rules(requester.guild_id)
+        return rules, await self._servers.prompt_hits(requester.guild_id)
 
-    async def forbid(self, place: Requester, kind: str, text: str) -> PromptRule:
+    async def forbid(self, requester: Requester, kind: str, text: str) -> PromptRule:
         """Refuse prompts that hold a word or a pattern."""
-        by = _by(place)
+        by = _by(requester)
         text = await accepted(kind, text)
-        if len(await self._servers.prompt_rules(place.guild_id)) >= RULES_MAX:
+        if len(await self._servers.prompt_rules(requester.guild_id)) >= RULES_MAX:
             raise Refusal(f"A server has at most {RULES_MAX} prompt rules; remove one first.")
         rule = await self._servers.add_prompt_rule(by, kind, text)
         if rule is None:
             raise Refusal("That is a rule already.")
         return rule
 
-    async def allow(self, place: Requester, rule_id: int) -> PromptRule:
+    async def allow(self, requester: Requester, rule_id: int) -> PromptRule:
         """Remove a prompt rule."""
-        rule = await self._servers.remove_prompt_rule(_by(place), rule_id)
+        rule = await self._servers.remove_prompt_rule(_by(requester), rule_id)
         if rule is None:
             raise Refusal("There is no such prompt rule here.")
         return rule
 
-    async def _parked(self, place: Requester, job_id: int) -> Job:
-        job = await self._studio.access.show(job_id, place=place)
+    async def _parked(self, requester: Requester, job_id: int) -> Job:
+        job = await self._studio.access.show(job_id, requester=requester)
         if job.state not in PARKED:
             raise Refusal(f"#{job_id} does not wait for a decision any more.")
         return job
@@ -486,6 +493,6 @@ def dated(text: str) -> date:
         raise Refusal(f"{typed(text)} is not a date; write it like 2026-11-21.") from None
 
 
-def _by(place: Requester, why: str = "") -> By:
-    require(place)
-    return By(guild_id=place.guild_id, actor_id=place.user_id, why=one_line(why))
+def _by(requester: Requester, why: str = "") -> By:
+    require(requester)
+    return By(guild_id=requester.guild_id, actor_id=requester.user_id, why=one_line(why))

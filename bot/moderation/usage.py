@@ -31,32 +31,34 @@ class Own:
     """A person's own figures and rights."""
 
     def __init__(
-        self, studio: Studio, *, shelf: ClipCache, clock: Callable[[], float] = time.time
+        self, studio: Studio, *, cache: ClipCache, clock: Callable[[], float] = time.time
     ) -> None:
         self._store = studio.store
-        self._shelf = shelf
+        self._cache = cache
         self._clock = clock
 
-    async def usage(self, place: Requester) -> Usage:
+    async def usage(self, requester: Requester) -> Usage:
         """What is left, what runs, and the last 30 days, from the ledger."""
-        server = await self._store.policy.server(place.guild_id)
+        server = await self._store.policy.server(requester.guild_id)
         today = day_at(self._clock(), zone_named(server.zone))
         first = today - timedelta(DAYS - 1)
         return Usage(
             standing=await self._store.policy.standing(
-                guild_id=place.guild_id, user_id=place.user_id, roles=place.roles
+                guild_id=requester.guild_id, user_id=requester.user_id, roles=requester.roles
             ),
             first=first,
             last=today,
             uses=await self._store.servers.use(
-                place.guild_id, first, today + timedelta(1), user_id=place.user_id
+                requester.guild_id, first, today + timedelta(1), user_id=requester.user_id
             ),
         )
 
-    async def table(self, place: Requester) -> bytes:
+    async def table(self, requester: Requester) -> bytes:
         """One's own clips in this server as CSV, with what the ledger says each cost."""
-        jobs = await self._store.jobs.of(guild_id=place.guild_id, user_id=place.user_id, limit=None)
-        spent = await self._store.servers.spent(place.guild_id, user_id=place.user_id)
+        jobs = await self._store.jobs.of(
+            guild_id=requester.guild_id, user_id=requester.user_id, limit=None
+        )
+        spent = await self._store.servers.spent(requester.guild_id, user_id=requester.user_id)
         return tables.jobs_csv(jobs, spent)
 
     async def export(self, user_id: int) -> bytes:
@@ -74,7 +76,7 @@ class Own:
                 "Some of your clips are still under way; ask again when they have ended, or "
                 "cancel them first."
             )
-        await self._shelf.erase(done.files)
+        await self._cache.erase(done.files)
         return done
 
     async def _cancel_waiting(self, user_id: int) -> None:

@@ -6,9 +6,9 @@ from bot.orders.requester import Requester
 from storage import ChangedBy, Job, Store
 
 
-def require(place: Requester) -> None:
+def require(requester: Requester) -> None:
     """Refuse whoever may not manage the server."""
-    if not place.moderator:
+    if not requester.moderator:
         raise Refusal("Only moderators can do this: people who may manage this server.")
 
 
@@ -21,59 +21,61 @@ class Access:
         self._policy = store.policy
         self._posts = posts
 
-    async def show(self, id: int, *, place: Requester) -> Job:
+    async def show(self, id: int, *, requester: Requester) -> Job:
         """The job with this number, if who asks may know of it: to others it is not there."""
-        job = await self._jobs.get(id, guild_id=place.guild_id)
-        if job is None or not await self.may_see(job, place):
+        job = await self._jobs.get(id, guild_id=requester.guild_id)
+        if job is None or not await self.may_see(job, requester):
             raise Refusal(f"There is no clip #{id} here.")
         return job
 
-    async def may_see(self, job: Job, place: Requester) -> bool:
+    async def may_see(self, job: Job, requester: Requester) -> bool:
         """Whether who asks may read where *job* was ordered, or where its clip was posted.
 
         One's own clips, and what is in the thread or channel where one asks, are always seen;
         moderators see all.
         """
-        if place.moderator or job.user_id == place.user_id:
+        if requester.moderator or job.user_id == requester.user_id:
             return True
-        asked_in = {place.channel_id}
+        asked_in = {requester.channel_id}
         if not asked_in.isdisjoint({job.channel_id, job.thread_id, job.card_channel_id}):
             return True
-        if await self._sees(place, job.channel_id):
+        if await self._sees(requester, job.channel_id):
             return True
         for post in await self._posts.of(job.id):
-            if post.channel_id == place.channel_id or await self._sees(place, post.channel_id):
+            if post.channel_id == requester.channel_id or await self._sees(
+                requester, post.channel_id
+            ):
                 return True
         return False
 
-    async def _sees(self, place: Requester, channel_id: int) -> bool:
-        known = place.sees(channel_id)
+    async def _sees(self, requester: Requester, channel_id: int) -> bool:
+        known = requester.sees(channel_id)
         if known is None:  # perhaps a thread that was archived before we connected
             parent_id = await self._takes.parent_of(channel_id)
             if parent_id is not None:
-                known = place.sees(parent_id)
+                known = requester.sees(parent_id)
         return known is True
 
-    async def may_build(self, id: int, place: Requester) -> Job:
+    async def may_build(self, id: int, requester: Requester) -> Job:
         """The clip with this number, for somebody who may make something new of it.
 
         Raises `Refusal` for one that they may not know of, that a moderator took down, or that
         this server lets only others build on.
         """
-        take = await self._takes.get(id, guild_id=place.guild_id)
-        if take is None or not await self.may_see(take.job, place):
+        take = await self._takes.get(id, guild_id=requester.guild_id)
+        if take is None or not await self.may_see(take.job, requester):
             raise Refusal(f"There is no clip #{id} here.")
         by_moderator = take.hidden_by is not None and take.hidden_by != take.job.user_id
-        if by_moderator and not place.moderator:
+        if by_moderator and not requester.moderator:
             raise Refusal(f"#{id} was taken down by a moderator.")
-        await self.may_change(take.job, place)
+        await self.may_change(take.job, requester)
         return take.job
 
-    async def may_change(self, job: Job, place: Requester) -> None:
+    async def may_change(self, job: Job, requester: Requester) -> None:
         """Refuse who may not retake or extend other people's clips in this server."""
-        if job.user_id == place.user_id or place.moderator:
+        if job.user_id == requester.user_id or requester.moderator:
             return
-        match (await self._policy.server(place.guild_id)).changed_by:
+        match (await self._policy.server(requester.guild_id)).changed_by:
             case ChangedBy.REQUESTER:
                 raise Refusal(
                     f"In this server only <@{job.user_id}> and moderators may build on #{job.id}."

@@ -18,7 +18,7 @@ def looks_like_one(name: str) -> bool:
     return _NAME.fullmatch(name.strip()) is not None
 
 
-async def clip_named(name: str, *, place: Requester, takes: Takes) -> int:
+async def clip_named(name: str, *, requester: Requester, takes: Takes) -> int:
     """The number, in its server, of the clip that *name* means at *place*.
 
     In a thread a plain number is the thread's take, and nothing else; elsewhere it is the
@@ -28,10 +28,10 @@ async def clip_named(name: str, *, place: Requester, takes: Takes) -> int:
     if found is None:
         raise Refusal(f"{typed(name)} is no clip; write its number, such as #42.")
     number = int(found["number"])
-    in_thread = place.parent_id is not None
+    in_thread = requester.parent_id is not None
     if found["hash"] or not (in_thread or name.strip()[:1].casefold() == "t"):
         return number
-    take = await takes.numbered(number, place_id=place.channel_id, guild_id=place.guild_id)
+    take = await takes.numbered(number, place_id=requester.channel_id, guild_id=requester.guild_id)
     if take is None:
         where = "this thread" if in_thread else "this channel"
         raise Refusal(

@@ -71,19 +71,19 @@ class Edits:
         takes: Takes,
         *,
         data: Path,
-        shelf: ClipCache,
+        cache: ClipCache,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._studio = studio
         self._takes = takes
-        self._shelf = shelf
+        self._cache = cache
         self._data = data
         self.presets = Presets(studio, clock=clock)
         self._read: OrderedDict[int, Input] = OrderedDict()
 
-    async def may_change(self, job: Job, place: Requester) -> None:
+    async def may_change(self, job: Job, requester: Requester) -> None:
         """Refuse who may not retake or extend other people's clips in this server."""
-        await self._studio.access.may_change(job, place)
+        await self._studio.access.may_change(job, requester)
 
     # Quotes: what would be made, by whom, for how much.
 
@@ -92,7 +92,7 @@ class Edits:
         job: Job,
         *,
         request: str,
-        place: Requester,
+        requester: Requester,
         part: Part,
         prompt: str | None = None,
         provider: str | None = None,
@@ -101,7 +101,7 @@ class Edits:
 
         Without a *provider*: the clip's own, else whoever can.
         """
-        clip = await self.clip(job, place)
+        clip = await self.clip(job, requester)
         start, end = _range(job, part, clip.seconds or 0.0)
         again = job.brief.prompt if prompt is None else clean(prompt)
         wish = Brief(
@@ -137,7 +137,7 @@ class Edits:
         job: Job,
         *,
         request: str,
-        place: Requester,
+        requester: Requester,
         seconds: int | None = None,
         direction: str | None = None,
         prompt: str | None = None,
@@ -148,7 +148,7 @@ class Edits:
         Without a *provider*: the clip's own, else whoever can. At its start whoever can comes
         before what is done here, which is played backwards there.
         """
-        clip = await self.clip(job, place)
+        clip = await self.clip(job, requester)
         again = job.brief.prompt if prompt is None else clean(prompt)
         if direction not in (None, "end", "start"):
             raise Refusal("A clip can be extended at its end or its start.")
@@ -178,9 +178,9 @@ class Edits:
         same = job.brief.but(seed=None, parent=job.id, relation=Relation.VARIATION)
         return self._nearest(same, *self._makers(job), request)
 
-    async def hdr(self, job: Job, *, request: str, place: Requester) -> Quote:
+    async def hdr(self, job: Job, *, request: str, requester: Requester) -> Quote:
         """A wider dynamic range, by whoever can give it."""
-        clip = await self.clip(job, place)
+        clip = await self.clip(job, requester)
         wish = Brief(mode=Mode.HDR, video=clip, parent=job.id, relation=Relation.HDR)
         refusals = []
         for provider in (job.provider, None):
@@ -196,7 +196,7 @@ class Edits:
         job: Job,
         *,
         request: str,
-        place: Requester,
+        requester: Requester,
         changes: dict[str, object],
         preset: Preset | None = None,
         provider: str | None = None,
@@ -229,21 +229,23 @@ class Edits:
             return self._studio.quotes.best(wish, provider=provider, model=model, request=request)
         named = None if provider in CHOOSERS else provider
         if wish.mode in (Mode.EXTEND, Mode.RETAKE) and not self._offers(wish.mode, named):
-            return await self._done_here(wish, place=place, provider=provider, request=request)
+            return await self._done_here(
+                wish, requester=requester, provider=provider, request=request
+            )
         return self._nearest(wish, provider, model, request, keep=changes)
 
     async def _done_here(
-        self, wish: Brief, *, place: Requester, provider: str | None, request: str
+        self, wish: Brief, *, requester: Requester, provider: str | None, request: str
     ) -> Quote:
         """An extension or retake by a *provider* that makes none by itself."""
         of = wish.video.take if wish.video is not None else None
         if of is None:
             raise Refusal(f"{self._named(provider)} neither extends clips nor retakes parts.")
-        job = await self._takes.finished(of, place=place)
-        return await self.change(job, wish, place=place, provider=provider, request=request)
+        job = await self._takes.finished(of, requester=requester)
+        return await self.change(job, wish, requester=requester, provider=provider, request=request)
 
     async def change(
-        self, job: Job, wish: Brief, *, place: Requester, provider: str | None, request: str
+        self, job: Job, wish: Brief, *, requester: Requester, provider: str | None, request: str
     ) -> Quote:
         """What an extension or retake of *job*'s clip means that is wished for as *wish*."""
         prompt = wish.prompt or None
@@ -251,7 +253,7 @@ class Edits:
             return await self.extend(
                 job,
                 request=request,
-                place=place,
+                requester=requester,
                 seconds=wish.duration,
                 direction=wish.direction,
                 prompt=prompt,
@@ -260,7 +262,7 @@ class Edits:
         end = (wish.start or 0.0) + wish.duration if wish.duration else None
         part = Part(start=wish.start, end=end, replace=wish.replace)
         return await self.retake(
-            job, request=request, place=place, part=part, prompt=prompt, provider=provider
+            job, request=request, requester=requester, part=part, prompt=prompt, provider=provider
         )
 
     def only_here(self, mode: Mode, provider: str | None, direction: str | None = None) -> bool:
@@ -272,7 +274,7 @@ class Edits:
         )
 
     async def order(
-        self, quote: Quote, *, request: str, place: Requester, consent: Consent = TYPED
+        self, quote: Quote, *, request: str, requester: Requester, consent: Consent = TYPED
     ) -> tuple[Job, bool]:
         """Order what was quoted; the person who acts pays.
 
@@ -281,7 +283,7 @@ class Edits:
         return await self._studio.order(
             quote.brief,
             request=request,
-            place=place,
+            requester=requester,
             provider=quote.provider.name,
             model=quote.model.name,
             consent=consent,
@@ -289,16 +291,16 @@ class Edits:
 
     async def defaults(self, job: Job) -> tuple[Default, Default]:
         """What the reactions for a retake and an extension would do with a clip."""
-        place = Requester(guild_id=job.guild_id, channel_id=job.channel_id, user_id=job.user_id)
+        requester = Requester(guild_id=job.guild_id, channel_id=job.channel_id, user_id=job.user_id)
         request = f"defaults:{job.id}"
         retake, extend = Default(words="retake it all"), Default(words="extend it")
         with suppress(Refusal):  # what cannot be done is said when it is asked for
-            quote = await self.retake(job, request=request, place=place, part=Part())
+            quote = await self.retake(job, request=request, requester=requester, part=Part())
             seed = ", new seed" if quote.brief.seed is not None else ""
             words = f"retake {_retaken(quote.brief)}{seed}"
             retake = Default(words=words, price=quote.price)
         with suppress(Refusal):
-            quote = await self.extend(job, request=request, place=place)
+            quote = await self.extend(job, request=request, requester=requester)
             words = f"{quote.brief.duration} s more at the end"
             extend = Default(words=words, price=quote.price)
         return retake, extend
@@ -431,12 +433,12 @@ class Edits:
 
     # Small things.
 
-    async def clip(self, job: Job, place: Requester) -> Input:
+    async def clip(self, job: Job, requester: Requester) -> Input:
         """A take as an input: how long it is, how large. It never changes, so it is read once."""
         if job.id in self._read:
             return self._read[job.id]
         wish = await self._studio.with_inputs(
-            Brief(mode=Mode.RETAKE), {"video": Source(take=job.id)}, place=place
+            Brief(mode=Mode.RETAKE), {"video": Source(take=job.id)}, requester=requester
         )
         assert wish.video is not None
         self._read[job.id] = wish.video
@@ -449,7 +451,7 @@ class Edits:
         name = "last" if at is None else f"{round(at * 1000)}"
         to = self._data / "inputs" / f"frame-{job.id}-{name}.png"
         if not to.exists():
-            await self._shelf.at_hand(job.file or "")
+            await self._cache.at_hand(job.file or "")
             to.parent.mkdir(parents=True, exist_ok=True)
             try:
                 if at is None:

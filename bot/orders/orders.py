@@ -125,7 +125,7 @@ class Studio:
         wish: Brief,
         *,
         request: str,
-        place: Requester,
+        requester: Requester,
         provider: str | None = None,
         model: str | None = None,
         sources: Mapping[str, Source] | None = None,
@@ -150,15 +150,19 @@ class Studio:
         async with AsyncExitStack() as holding:
             if sources:
                 # What is cheap and can say no comes before anything is fetched.
-                checked = await self._check(wish, place, chosen, built_on)
-                paced, most = await self._attempt(wish, place, request, checked.choice, sources)
+                checked = await self._check(wish, requester, chosen, built_on)
+                paced, most = await self._attempt(wish, requester, request, checked.choice, sources)
                 before_long()
-                held = await self._holding(place, sources, holding)
-                wish = await self.with_inputs(wish, sources, place=place, most=most, held=held)
-            draft = _draft(wish, place=place, request=request, provider=provider, at=self._clock())
+                held = await self._holding(requester, sources, holding)
+                wish = await self.with_inputs(
+                    wish, sources, requester=requester, most=most, held=held
+                )
+            draft = _draft(
+                wish, requester=requester, request=request, provider=provider, at=self._clock()
+            )
             return await self._commit(
                 draft,
-                place,
+                requester,
                 chosen,
                 built_on=built_on,
                 consent=consent,
@@ -167,12 +171,14 @@ class Studio:
             )
 
     async def _holding(
-        self, place: Requester, sources: Mapping[str, Source], holding: AsyncExitStack
+        self, requester: Requester, sources: Mapping[str, Source], holding: AsyncExitStack
     ) -> set[str] | None:
         if self._inputs is None:
             return None
         fetches = any(each.url is not None for each in sources.values())
-        return await holding.enter_async_context(self._inputs.order(place.user_id, fetches=fetches))
+        return await holding.enter_async_context(
+            self._inputs.order(requester.user_id, fetches=fetches)
+        )
 
     def _open(self) -> None:
         """Refuse every order while none can be taken."""
@@ -183,7 +189,7 @@ class Studio:
     async def _check(
         self,
         wish: Brief,
-        place: Requester,
+        requester: Requester,
         chosen: tuple[str | None, str | None],
         built_on: Sequence[int],
     ) -> _Checked:
@@ -191,11 +197,11 @@ class Studio:
         sights: dict[int, bool | None] = {}
 
         def sees(channel_id: int) -> bool | None:
-            sights[channel_id] = seen = place.sees(channel_id)
+            sights[channel_id] = seen = requester.sees(channel_id)
             return seen
 
-        terms = await self.store.terms(place.guild_id, built_on=built_on)
-        looking = replace(place, sees=sees)
+        terms = await self.store.terms(requester.guild_id, built_on=built_on)
+        looking = replace(requester, sees=sees)
         provider, model = chosen
         choice = await self.rules.check(
             looking, wish.prompt, provider=provider, model=model, terms=terms
@@ -207,7 +213,7 @@ class Studio:
     async def _attempt(
         self,
         wish: Brief,
-        place: Requester,
+        requester: Requester,
         request: str,
         choice: Choice,
         sources: Mapping[str, Source],
@@ -219,17 +225,17 @@ class Studio:
         most, least = self.quotes.outlined(wish, choice, sources)
         counts = any(each.url is not None for each in sources.values())
         draft = _draft(
-            wish, place=place, request=request, provider=None, at=self._clock(), price=least
+            wish, requester=requester, request=request, provider=None, at=self._clock(), price=least
         )
-        answer = await self._policy.attempt(draft, roles=place.roles, counts=counts)
+        answer = await self._policy.attempt(draft, roles=requester.roles, counts=counts)
         if isinstance(answer, Refused):
-            raise await self._limited(answer, place, None, least)
+            raise await self._limited(answer, requester, None, least)
         return counts, most
 
     async def _commit(
         self,
         draft: Job,
-        place: Requester,
+        requester: Requester,
         chosen: tuple[str | None, str | None],
         *,
         built_on: Sequence[int],
@@ -244,7 +250,7 @@ class Studio:
         """
         for _ in range(CHANGES):
             began = time.monotonic()
-            checked = await self._check(draft.brief, place, chosen, built_on)
+            checked = await self._check(draft.brief, requester, chosen, built_on)
             choice = checked.choice
             quote = self.quotes.best(
                 draft.brief,
@@ -257,8 +263,8 @@ class Studio:
             for given in _given(quote.brief):
                 await self._disk.at_hand(given.file)
             if long or time.monotonic() - began > LONG:
-                before, place = place, await place.as_of_now()
-                if place != before:  # by now they may do more, or less
+                before, requester = requester, await requester.as_of_now()
+                if requester != before:  # by now they may do more, or less
                     continue
             job = replace(
                 draft,
@@ -271,10 +277,10 @@ class Studio:
             try:
                 answer = await self._policy.admit(
                     job,
-                    roles=place.roles,
+                    roles=requester.roles,
                     terms=checked.terms,
                     paced=paced,
-                    turn=lambda: self._still(checked, place),  # noqa: B023  # called before the next
+                    turn=lambda: self._still(checked, requester),  # noqa: B023  # called before the next
                 )
             except _Moved:
                 continue
@@ -283,32 +289,32 @@ class Studio:
                     continue
                 case Admitted(job=taken, created=created, standing=standing):
                     if standing is not None:
-                        self._events.money_moved.emit(place.guild_id, standing)
+                        self._events.money_moved.emit(requester.guild_id, standing)
                     return taken, created
                 case Refused() as refused:
-                    raise await self._limited(refused, place, quote, quote.price)
+                    raise await self._limited(refused, requester, quote, quote.price)
         raise Busy("The rules of this server are being changed; nothing was ordered. Order again.")
 
-    def _still(self, checked: _Checked, place: Requester) -> None:
+    def _still(self, checked: _Checked, requester: Requester) -> None:
         """What no row knows, asked when the transaction begins."""
         self._open()
         for channel_id, seen in checked.sights.items():
-            if place.sees(channel_id) != seen:
+            if requester.sees(channel_id) != seen:
                 raise _Moved
 
     async def _limited(
-        self, refused: Refused, place: Requester, quote: Quote | None, price: int
+        self, refused: Refused, requester: Requester, quote: Quote | None, price: int
     ) -> Limited:
         if refused.limit is Limit.BUDGET:
-            self._events.budget_refused.emit(place.guild_id)
-        more = await self._next_end(place, refused) if refused.limit is Limit.JOBS else ""
+            self._events.budget_refused.emit(requester.guild_id)
+        more = await self._next_end(requester, refused) if refused.limit is Limit.JOBS else ""
         return Limited(refused, quote, least=price, more=more)
 
-    async def _next_end(self, place: Requester, refused: Refused) -> str:
+    async def _next_end(self, requester: Requester, refused: Refused) -> str:
         """Which clip makes room for another one, and when, as far as that is known."""
         jobs = await self._jobs.of(
-            guild_id=place.guild_id,
-            user_id=None if refused.whose is Whose.SERVER else place.user_id,
+            guild_id=requester.guild_id,
+            user_id=None if refused.whose is Whose.SERVER else requester.user_id,
             states=AT_WORK,
             limit=None,
             oldest_first=True,
@@ -321,7 +327,7 @@ class Studio:
             return math.inf if ready_at is None else ready_at, -COURSE.index(job.state), job.id
 
         job = min(jobs, key=ends)
-        which = f"#{job.id}" if await self.access.may_see(job, place) else "The first"
+        which = f"#{job.id}" if await self.access.may_see(job, requester) else "The first"
         glimpse = self.glimpse(job)
         ready_at = glimpse.ready_at
         if ready_at is None or glimpse.slow:
@@ -333,7 +339,7 @@ class Studio:
         wish: Brief,
         sources: Mapping[str, Source],
         *,
-        place: Requester,
+        requester: Requester,
         most: Mapping[str, int] | None = None,
         held: set[str] | None = None,
     ) -> Brief:
@@ -345,7 +351,7 @@ class Studio:
             if self._inputs is None:
                 raise Refusal("Inputs are not taken here.")
             if source.take is not None:
-                job = await self.access.show(source.take, place=place)
+                job = await self.access.show(source.take, requester=requester)
                 if job.file is not None:
                     await self._disk.at_hand(job.file)
                 given = await self._inputs.of_take(name, job, held=held)
@@ -393,17 +399,17 @@ class Studio:
             job.id, card_channel_id=card_channel_id, card_id=card_id, thread_id=thread_id
         )
 
-    async def cancel(self, id: int, *, place: Requester) -> Job:
+    async def cancel(self, id: int, *, requester: Requester) -> Job:
         """Stop a job, for the person who ordered it or a moderator."""
-        job = await self.access.show(id, place=place)
-        if job.user_id != place.user_id and not place.moderator:
+        job = await self.access.show(id, requester=requester)
+        if job.user_id != requester.user_id and not requester.moderator:
             raise Refusal(f"Only <@{job.user_id}> or a moderator can cancel #{id}.")
         now = self._clock()
         match job.state:
             case State.QUEUED:
-                change = job.to(State.CANCELLED, now=now, cancelled_by=place.user_id)
+                change = job.to(State.CANCELLED, now=now, cancelled_by=requester.user_id)
             case State.RENDERING if self.quotes.cancels(job):
-                change = replace(job, cancelled_by=place.user_id, due_at=now)
+                change = replace(job, cancelled_by=requester.user_id, due_at=now)
             case State.SUBMITTING:
                 raise Refusal(
                     f"#{id} is just being sent to the provider; try again in a few seconds."
@@ -424,8 +430,8 @@ class Studio:
             case _:
                 assert_never(job.state)
         by = None  # what people do with their own is nobody's business
-        if job.user_id != place.user_id:
-            by = By(guild_id=place.guild_id, actor_id=place.user_id)
+        if job.user_id != requester.user_id:
+            by = By(guild_id=requester.guild_id, actor_id=requester.user_id)
         try:
             saved = await self.store.servers.move(by, "cancel", change, "cancelled by hand")
         except (Stale, IllegalMove):
@@ -436,10 +442,10 @@ class Studio:
         """The job with this number, of a server if given, whoever asks."""
         return await self._jobs.get(id, guild_id=guild_id)
 
-    async def stoppable(self, place: Requester, *, limit: int) -> list[Job]:
+    async def stoppable(self, requester: Requester, *, limit: int) -> list[Job]:
         """What somebody has under way in a server, newest first."""
         return await self._jobs.of(
-            guild_id=place.guild_id, user_id=place.user_id, states=LIVE, limit=limit
+            guild_id=requester.guild_id, user_id=requester.user_id, states=LIVE, limit=limit
         )
 
     async def unfinished(self, guild_id: int) -> list[Job]:
@@ -447,17 +453,17 @@ class Studio:
         jobs = await self._jobs.of(guild_id=guild_id, limit=None)
         return [job for job in jobs if job.due_at is not None]
 
-    async def queue(self, *, place: Requester, limit: int | None = 25) -> list[Job]:
+    async def queue(self, *, requester: Requester, limit: int | None = 25) -> list[Job]:
         """What is under way in this server, as far as who asks may see it, oldest first; of all
         that the first *limit* (None: all)."""
         found: list[Job] = []
         jobs = await self._jobs.of(
-            guild_id=place.guild_id, states=LIVE, limit=None, oldest_first=True
+            guild_id=requester.guild_id, states=LIVE, limit=None, oldest_first=True
         )
         for job in jobs:
             if len(found) == limit:
                 break
-            if await self.access.may_see(job, place):
+            if await self.access.may_see(job, requester):
                 found.append(job)
         return found
 
@@ -469,7 +475,7 @@ class Studio:
 def _draft(
     wish: Brief,
     *,
-    place: Requester,
+    requester: Requester,
     request: str,
     provider: str | None,
     at: float,
@@ -479,9 +485,9 @@ def _draft(
     return Job(
         id=0,
         request=request,
-        guild_id=place.guild_id,
-        channel_id=place.channel_id,
-        user_id=place.user_id,
+        guild_id=requester.guild_id,
+        channel_id=requester.channel_id,
+        user_id=requester.user_id,
         provider=provider or AUTO,
         model="",
         brief=wish,

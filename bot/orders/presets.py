@@ -32,25 +32,25 @@ class Presets:
         self._takes = studio.store.takes
         self._clock = clock
 
-    async def of(self, place: Requester) -> list[Preset]:
+    async def of(self, requester: Requester) -> list[Preset]:
         """A person's own presets and the server's."""
-        return await self._takes.presets(guild_id=place.guild_id, user_id=place.user_id)
+        return await self._takes.presets(guild_id=requester.guild_id, user_id=requester.user_id)
 
-    async def save(self, name: str, job: Job, *, place: Requester, server: bool) -> Preset:
+    async def save(self, name: str, job: Job, *, requester: Requester, server: bool) -> Preset:
         """Keep the settings of a clip under a name."""
-        if server and not place.moderator:
+        if server and not requester.moderator:
             raise Refusal("Only moderators save presets for the whole server.")
         name = one_line(name)
         if not 1 <= len(name) <= 40:
             raise Refusal("A preset's name has 1 to 40 characters.")
-        owner = 0 if server else place.user_id
-        there = await self.of(place)
+        owner = 0 if server else requester.user_id
+        there = await self.of(requester)
         own = [preset for preset in there if preset.user_id == owner]
         if len(own) >= PRESETS and name not in {preset.name for preset in own}:
             raise Refusal(f"There are {PRESETS} presets already; delete one first.")
         kept = Brief(mode=job.brief.mode, **{name: getattr(job.brief, name) for name in CHOICES})
         preset = Preset(
-            guild_id=place.guild_id,
+            guild_id=requester.guild_id,
             user_id=owner,
             name=name,
             provider=job.provider,
@@ -58,13 +58,13 @@ class Presets:
             brief=kept,
             at=self._clock(),
         )
-        by = By(guild_id=place.guild_id, actor_id=place.user_id) if server else None
+        by = By(guild_id=requester.guild_id, actor_id=requester.user_id) if server else None
         await self._takes.save_preset(preset, by=by)
         return preset
 
-    async def find(self, name: str, *, place: Requester) -> Preset:
+    async def find(self, name: str, *, requester: Requester) -> Preset:
         """The preset of that name: a person's own, else the server's."""
-        there = await self.of(place)
+        there = await self.of(requester)
         wanted = one_line(name).casefold()
         found = next((each for each in there if each.name.casefold() == wanted), None)
         if found is None:
@@ -72,18 +72,18 @@ class Presets:
             raise Refusal(f"There is no preset {typed(name)}; choose {names}.")
         return found
 
-    async def delete(self, name: str, *, place: Requester, server: bool) -> None:
+    async def delete(self, name: str, *, requester: Requester, server: bool) -> None:
         """Forget one of a person's own, or with *server* of the server's."""
-        if server and not place.moderator:
+        if server and not requester.moderator:
             raise Refusal("Only moderators delete presets of the server.")
-        owner = 0 if server else place.user_id
-        there = await self.of(place)
+        owner = 0 if server else requester.user_id
+        there = await self.of(requester)
         wanted = one_line(name).casefold()
         names = [each.name for each in there if each.user_id == owner]
         found = next((each for each in names if each.casefold() == wanted), None)
-        by = By(guild_id=place.guild_id, actor_id=place.user_id) if server else None
+        by = By(guild_id=requester.guild_id, actor_id=requester.user_id) if server else None
         if found is None or not await self._takes.delete_preset(
-            guild_id=place.guild_id, user_id=owner, name=found, by=by, at=self._clock()
+            guild_id=requester.guild_id, user_id=owner, name=found, by=by, at=self._clock()
         ):
             whose = "The server has" if server else "You have"
             raise Refusal(f"{whose} no preset {typed(name)}.")

@@ -34,7 +34,7 @@ class Refusals:
         self._policy = studio.store.policy
         self._moderation = studio.store.moderation
 
-    async def keep(self, error: QuotedRefusal, place: Requester) -> RefusedOrder | None:
+    async def keep(self, error: QuotedRefusal, requester: Requester) -> RefusedOrder | None:
         """Keep an order that a moderator, or its person, can still do something about."""
         quote, fits = error.quote, None
         if quote is None:
@@ -43,16 +43,16 @@ class Refusals:
             why = "confirm"
         elif isinstance(error, Limited) and error.refused.limit in {Limit.QUOTA, Limit.BUDGET}:
             why = str(error.refused.limit)
-            server = await self._policy.server(place.guild_id)
+            server = await self._policy.server(requester.guild_id)
             fits = self._fitting(quote, error.refused.would_fit, server.providers_off)
         else:
             return None
         return await self._servers.keep_refused(
             RefusedOrder(
                 id=0,
-                guild_id=place.guild_id,
-                channel_id=place.channel_id,
-                user_id=place.user_id,
+                guild_id=requester.guild_id,
+                channel_id=requester.channel_id,
+                user_id=requester.user_id,
                 why=why,
                 wanted=_offer(quote),
                 fits=None if fits is None else _offer(fits),
@@ -60,16 +60,16 @@ class Refusals:
             )
         )
 
-    async def order(self, refused_id: int, place: Requester, *, less: bool) -> tuple[Job, bool]:
+    async def order(self, refused_id: int, requester: Requester, *, less: bool) -> tuple[Job, bool]:
         """Order what was refused, or with *less* what would have fitted; once each."""
-        refused = await self.mine(refused_id, place)
+        refused = await self.mine(refused_id, requester)
         offer = refused.fits if less else refused.wanted
         if offer is None:
             raise Refusal("Nothing less would have fitted.")
         return await self._studio.order(
             offer.brief,
             request=f"refused:{refused_id}:{'less' if less else 'all'}",
-            place=place,
+            requester=requester,
             provider=offer.provider,
             model=offer.model,
             sources=self._studio.lost(offer.brief),  # what it had fetched went when it was refused
@@ -80,10 +80,10 @@ class Refusals:
         """A refused order of a server; None where it is kept no more."""
         return await self._servers.refused(refused_id, guild_id=guild_id)
 
-    async def mine(self, refused_id: int, place: Requester) -> RefusedOrder:
+    async def mine(self, refused_id: int, requester: Requester) -> RefusedOrder:
         """A refused order of the person who asks; nobody else's."""
-        refused = await self.get(refused_id, guild_id=place.guild_id)
-        if refused is None or refused.user_id != place.user_id:
+        refused = await self.get(refused_id, guild_id=requester.guild_id)
+        if refused is None or refused.user_id != requester.user_id:
             raise Refusal("That order is not there any more; type it again.")
         return refused
 
@@ -91,11 +91,11 @@ class Refusals:
         """Note that the moderators were asked. False if they were before."""
         return await self._servers.ask(refused.id, guild_id=refused.guild_id)
 
-    async def grant(self, place: Requester, refused_id: int, clips: int) -> Answered:
+    async def grant(self, requester: Requester, refused_id: int, clips: int) -> Answered:
         """Give its person credits for so many such clips; past the budget, open the budget."""
-        require(place)
-        refused = await self._open(refused_id, place)
-        by = By(guild_id=place.guild_id, actor_id=place.user_id, why=f"asked for {clips}")
+        require(requester)
+        refused = await self._open(refused_id, requester)
+        by = By(guild_id=requester.guild_id, actor_id=requester.user_id, why=f"asked for {clips}")
         grant = None
         if refused.why == "budget":
             answered = await self._moderation.open_asked(by, refused_id)
@@ -107,18 +107,18 @@ class Refusals:
             raise Refusal(ANSWERED)
         return Answered(order=replace(refused, answer="granted"), grant=grant)
 
-    async def deny(self, place: Requester, refused_id: int) -> Answered:
+    async def deny(self, requester: Requester, refused_id: int) -> Answered:
         """Say no, on record."""
-        require(place)
-        refused = await self._open(refused_id, place)
-        by = By(guild_id=place.guild_id, actor_id=place.user_id)
+        require(requester)
+        refused = await self._open(refused_id, requester)
+        by = By(guild_id=requester.guild_id, actor_id=requester.user_id)
         price = refused.wanted.price
         if not await self._moderation.deny_asked(by, refused_id, refused.user_id, price):
             raise Refusal(ANSWERED)
         return Answered(order=replace(refused, answer="denied"), grant=None)
 
-    async def _open(self, refused_id: int, place: Requester) -> RefusedOrder:
-        refused = await self.get(refused_id, guild_id=place.guild_id)
+    async def _open(self, refused_id: int, requester: Requester) -> RefusedOrder:
+        refused = await self.get(refused_id, guild_id=requester.guild_id)
         if refused is None:
             raise Refusal("That request is not there any more.")
         return refused

@@ -64,7 +64,7 @@ class ServerRules:
 
     async def check(
         self,
-        place: Asking,
+        requester: Asking,
         prompt: str,
         *,
         provider: str | None,
@@ -76,15 +76,15 @@ class ServerRules:
 
         *terms* are what holds in the server, where that was read already.
         """
-        server = terms.server if terms is not None else await self.of(place.guild_id)
-        here = await self._channels(place)
+        server = terms.server if terms is not None else await self.of(requester.guild_id)
+        here = await self._channels(requester)
         if server.channels and server.channels.isdisjoint(here):
             where = listed([f"<#{each}>" for each in sorted(server.channels)][:10])
             raise Refusal(f"Clips are not ordered in this channel; use {where}.")
         if provider in server.providers_off:
             raise Refusal(f"{provider} is switched off in this server; choose another provider.")
         rules = terms.prompt_rules if terms is not None else None
-        await self._read(place, prompt, rules)
+        await self._read(requester, prompt, rules)
         if provider is None and model is None:
             usual = (server.provider, server.model)
             own = (server.channel_models.get(each) for each in here)
@@ -98,26 +98,26 @@ class ServerRules:
             confirm_above=server.confirm_above,
         )
 
-    async def _channels(self, place: Asking) -> list[int]:
+    async def _channels(self, requester: Asking) -> list[int]:
         """The thread where it is asked, if it is one, and its channel: what holds for a channel
         holds in its threads. Discord forgets to tell of threads that were archived; we noted
         where ours are."""
-        parent = place.parent_id
+        parent = requester.parent_id
         if parent is None:
-            parent = await self._takes.parent_of(place.channel_id)
-        return [each for each in (place.channel_id, parent) if each is not None]
+            parent = await self._takes.parent_of(requester.channel_id)
+        return [each for each in (requester.channel_id, parent) if each is not None]
 
     async def _read(
-        self, place: Asking, prompt: str, rules: Sequence[PromptRule] | None = None
+        self, requester: Asking, prompt: str, rules: Sequence[PromptRule] | None = None
     ) -> None:
         if rules is None:
-            rules = await self._servers.prompt_rules(place.guild_id)
+            rules = await self._servers.prompt_rules(requester.guild_id)
         try:
-            rule = await self._prompt_rules.met(place.guild_id, rules, prompt)
+            rule = await self._prompt_rules.met(requester.guild_id, rules, prompt)
         except TooSlow as slow:
             log.warning(
                 "Prompt rule %s of server %s is too slow: an order was not taken. It is: %s",
-                *(slow.rule.id, place.guild_id, slow.rule.text),
+                *(slow.rule.id, requester.guild_id, slow.rule.text),
             )
             raise Refusal(
                 "Your prompt could not be checked by this server's rules about words in time, so "
@@ -126,7 +126,7 @@ class ServerRules:
         except Unusable as unusable:
             log.warning(
                 "Prompt rule %s of server %s cannot be used: an order was not taken. It is: %s",
-                *(unusable.rule.id, place.guild_id, unusable.rule.text),
+                *(unusable.rule.id, requester.guild_id, unusable.rule.text),
             )
             raise Refusal(
                 "Your prompt could not be checked by this server's rules about words, so nothing "
@@ -135,7 +135,10 @@ class ServerRules:
             ) from None
         if rule is not None:
             await self._servers.met(
-                place.guild_id, user_id=place.user_id, channel_id=place.channel_id, rule=rule
+                requester.guild_id,
+                user_id=requester.user_id,
+                channel_id=requester.channel_id,
+                rule=rule,
             )
             raise Private(
                 "This prompt meets one of this server's rules about words, so it was not "

@@ -77,11 +77,11 @@ class Takes:
         studio: Studio,
         *,
         data: Path,
-        shelf: ClipCache,
+        cache: ClipCache,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._studio = studio
-        self._shelf = shelf
+        self._cache = cache
         self._takes = studio.store.takes
         self._policy = studio.store.policy
         self._servers = studio.store.servers
@@ -97,66 +97,68 @@ class Takes:
             raise Refusal(f"There is no clip #{id} here.")
         return take
 
-    async def finished(self, id: int, *, place: Requester) -> Job:
+    async def finished(self, id: int, *, requester: Requester) -> Job:
         """A clip of this server whose file is there to be worked with, by who may know of it."""
-        return await self.ready(id, Verb.SHOW, place=place)
+        return await self.ready(id, Verb.SHOW, requester=requester)
 
-    async def ready(self, id: int, verb: Verb, *, place: Requester) -> Job:
+    async def ready(self, id: int, verb: Verb, *, requester: Requester) -> Job:
         """A clip of this server that has what *verb* needs, for who may know of it.
 
         Raises `Refusal` for any other.
         """
-        take = await self.find(id, guild_id=place.guild_id)
+        take = await self.find(id, guild_id=requester.guild_id)
         job = take.job
-        if not await self._studio.access.may_see(job, place):
+        if not await self._studio.access.may_see(job, requester):
             raise Refusal(f"There is no clip #{id} here.")
         need = NEEDS[verb]
         if need is Need.ROW:
             return job
         if job.state not in MADE or job.file is None:
             raise Refusal(f"#{id} has no clip yet; this works once it has.")
-        if take.hidden_by is not None and not self._may_revive(take, place):
+        if take.hidden_by is not None and not self._may_revive(take, requester):
             raise Refusal(f"#{id} was taken down by a moderator.")
-        if need is Need.FILE and not await self._shelf.has(job.file):
+        if need is Need.FILE and not await self._cache.has(job.file):
             raise Refusal(f"The file of #{id} is not kept any more; 🎲 makes it anew.")
         return job
 
-    async def named(self, name: str, *, place: Requester) -> int:
+    async def named(self, name: str, *, requester: Requester) -> int:
         """The number of the clip that somebody names where they are: see `clip_named`."""
-        return await clip_named(name, place=place, takes=self._takes)
+        return await clip_named(name, requester=requester, takes=self._takes)
 
-    async def name(self, job: Job, *, place: Requester) -> str:
+    async def name(self, job: Job, *, requester: Requester) -> str:
         """What a clip is called where somebody is: 'take 2 (#9)' or '#9'."""
-        take = await self.find(job.id, guild_id=place.guild_id)
-        return name_of(take, place_id=place.channel_id)
+        take = await self.find(job.id, guild_id=requester.guild_id)
+        return name_of(take, place_id=requester.channel_id)
 
-    async def latest(self, place: Requester) -> Job:
+    async def latest(self, requester: Requester) -> Job:
         """What somebody ordered last in a server, whatever became of it."""
-        job = await self._takes.latest(guild_id=place.guild_id, user_id=place.user_id)
+        job = await self._takes.latest(guild_id=requester.guild_id, user_id=requester.user_id)
         if job is None:
             raise Refusal("You have ordered nothing here yet; `/video text` makes a clip.")
         return job
 
-    async def near(self, place: Requester, *, limit: int) -> list[Take]:
+    async def near(self, requester: Requester, *, limit: int) -> list[Take]:
         """The takes of this thread, newest first, then one's own latest clips elsewhere."""
         mine, here = await asyncio.gather(
-            self._takes.of_person(guild_id=place.guild_id, user_id=place.user_id, limit=limit),
-            self._takes.of_thread(place.channel_id, limit=limit),
+            self._takes.of_person(
+                guild_id=requester.guild_id, user_id=requester.user_id, limit=limit
+            ),
+            self._takes.of_thread(requester.channel_id, limit=limit),
         )
         known = {take.job.id: take for take in [*reversed(here), *reversed(mine)]}
         return list(known.values())
 
-    async def page(self, number: int, *, place: Requester, favourites: bool = False) -> Page:
+    async def page(self, number: int, *, requester: Requester, favourites: bool = False) -> Page:
         """A page of this thread's takes, or of one's own favourites in the server; the last page
         where there are fewer."""
         if favourites:
             none = "You have no favourites yet; ⭐ marks one."
             count = await self._takes.count_favourites(
-                guild_id=place.guild_id, user_id=place.user_id
+                guild_id=requester.guild_id, user_id=requester.user_id
             )
         else:
             none = "There are no takes in this place yet."
-            count = (await self._takes.tally(place.channel_id)).jobs
+            count = (await self._takes.tally(requester.channel_id)).jobs
         if not count:
             raise Refusal(none)
         pages = -(-count // PAGE)
@@ -164,12 +166,14 @@ class Takes:
         skip = (number - 1) * PAGE
         if favourites:
             marked = await self._takes.favourites(
-                guild_id=place.guild_id, user_id=place.user_id, limit=PAGE, skip=skip
+                guild_id=requester.guild_id, user_id=requester.user_id, limit=PAGE, skip=skip
             )
-            takes = [take for take in marked if await self._studio.access.may_see(take.job, place)]
+            takes = [
+                take for take in marked if await self._studio.access.may_see(take.job, requester)
+            ]
         else:
-            takes = await self._takes.of_thread(place.channel_id, limit=PAGE, skip=skip)
-        parents = await self._takes.parents(takes, guild_id=place.guild_id)
+            takes = await self._takes.of_thread(requester.channel_id, limit=PAGE, skip=skip)
+        parents = await self._takes.parents(takes, guild_id=requester.guild_id)
         return Page(takes=takes, parents=parents, number=number, of=pages)
 
     async def bill(self, job: Job) -> Bill | None:
@@ -198,7 +202,7 @@ class Takes:
     async def compare(self, first: Job, second: Job) -> Path:
         """Both clips side by side, in one file."""
         for job in (first, second):
-            await self._shelf.at_hand(job.file or "")
+            await self._cache.at_hand(job.file or "")
         to = self._data / "takes" / f"{first.id}.with.{second.id}.mp4"
         if not to.exists():
             try:
@@ -211,11 +215,11 @@ class Takes:
         """Mark a take, or no longer; how many people do."""
         return await self._takes.favourite(job.id, user_id, at=self._clock() if on else None)
 
-    async def unmark(self, job_id: int, verb: Verb, *, place: Requester) -> Take | None:
+    async def unmark(self, job_id: int, verb: Verb, *, requester: Requester) -> Take | None:
         """Take one's own favourite or approval back, whatever one may do by now."""
         mark = self._takes.favourite if verb is Verb.FAVOURITE else self._takes.sign_off
-        await mark(job_id, place.user_id, at=None)
-        return await self._takes.get(job_id, guild_id=place.guild_id)
+        await mark(job_id, requester.user_id, at=None)
+        return await self._takes.get(job_id, guild_id=requester.guild_id)
 
     async def toggle_favourite(self, job: Job, user_id: int) -> bool:
         """Mark a take, or no longer where it is marked; whether it is now."""
@@ -223,47 +227,49 @@ class Takes:
         await self.favourite(job, user_id, on=on)
         return on
 
-    async def sign_off(self, job: Job, place: Requester, *, on: bool) -> int:
+    async def sign_off(self, job: Job, requester: Requester, *, on: bool) -> int:
         """Approve a take, for those whom the server made reviewers, and moderators."""
-        reviewers = (await self._policy.server(place.guild_id)).reviewers
-        if not place.moderator and reviewers not in place.roles:
+        reviewers = (await self._policy.server(requester.guild_id)).reviewers
+        if not requester.moderator and reviewers not in requester.roles:
             if reviewers is None:
                 raise Refusal("Only moderators approve takes here.")
             raise Refusal(f"Only <@&{reviewers}> and moderators approve takes here.")
-        return await self._takes.sign_off(job.id, place.user_id, at=self._clock() if on else None)
+        return await self._takes.sign_off(
+            job.id, requester.user_id, at=self._clock() if on else None
+        )
 
-    async def remove(self, id: int, *, place: Requester) -> Take:
+    async def remove(self, id: int, *, requester: Requester) -> Take:
         """Take a clip down, or stop it, for its person or a moderator.
 
         The file stays until its time: `/video show` brings it back.
         """
-        take = await self.find(id, guild_id=place.guild_id)
+        take = await self.find(id, guild_id=requester.guild_id)
         if take.job.state not in ENDED and take.post is None:
-            await self._studio.cancel(id, place=place)
+            await self._studio.cancel(id, requester=requester)
             return take
-        if take.job.user_id != place.user_id and not place.moderator:
+        if take.job.user_id != requester.user_id and not requester.moderator:
             raise Refusal(f"Only <@{take.job.user_id}> or a moderator can delete #{id}.")
         by = None
-        if take.job.user_id != place.user_id:
-            by = By(guild_id=place.guild_id, actor_id=place.user_id)
-        await self._servers.take_down(by, take.job, hidden_by=place.user_id)
+        if take.job.user_id != requester.user_id:
+            by = By(guild_id=requester.guild_id, actor_id=requester.user_id)
+        await self._servers.take_down(by, take.job, hidden_by=requester.user_id)
         return take
 
-    async def revive(self, id: int, *, place: Requester) -> Job:
+    async def revive(self, id: int, *, requester: Requester) -> Job:
         """A clip to be posted again, also after it was taken down."""
-        job = await self.finished(id, place=place)
-        take = await self.find(id, guild_id=place.guild_id)
+        job = await self.finished(id, requester=requester)
+        take = await self.find(id, guild_id=requester.guild_id)
         if take.hidden_by is not None:
             by = None
-            if {take.hidden_by, place.user_id} != {job.user_id}:
-                by = By(guild_id=place.guild_id, actor_id=place.user_id)
+            if {take.hidden_by, requester.user_id} != {job.user_id}:
+                by = By(guild_id=requester.guild_id, actor_id=requester.user_id)
             await self._servers.take_down(by, job, hidden_by=None)
         return job
 
     @staticmethod
-    def _may_revive(take: Take, place: Requester) -> bool:
+    def _may_revive(take: Take, requester: Requester) -> bool:
         """What a moderator took down, only moderators bring back."""
-        return place.moderator or take.hidden_by == take.job.user_id
+        return requester.moderator or take.hidden_by == take.job.user_id
 
     def _file(self, job: Job) -> Path:
         return self._data / (job.file or "")

@@ -6,7 +6,7 @@ from discord.app_commands import Range
 from discord.ext import commands
 
 from bot.chat.bot import Dailies, Interaction
-from bot.chat.requester import moderating
+from bot.chat.requester import moderator_of
 from bot.moderation import tables
 from cogs import _forms
 from cogs.studio import panel, parked, rules
@@ -37,7 +37,7 @@ class Desk(
     @app_commands.command()
     async def setup(self, interaction: Interaction) -> None:
         """Channels, defaults, providers, budget, time zone: everything in one panel."""
-        found = await self.office.overview(moderating(interaction))
+        found = await self.office.overview(moderator_of(interaction))
         await interaction.response.send_message(
             view=panel.panel(interaction, found), ephemeral=True
         )
@@ -62,7 +62,7 @@ class Desk(
             "favourites": favourites.id if favourites else None,
             "reviewers": reviewers.id if reviewers else None,
         }
-        await self.office.limit(moderating(interaction), changes)
+        await self.office.limit(moderator_of(interaction), changes)
         where = f"gather in {favourites.mention}" if favourites else "stay in their threads"
         who = f"{reviewers.mention} and moderators approve" if reviewers else "Moderators approve"
         await say(interaction, f"Favourites {where}. {who} takes with ✅.")
@@ -81,7 +81,7 @@ class Desk(
         reason:
             Why; whoever orders is told.
         """
-        await self.office.pause(moderating(interaction), reason)
+        await self.office.pause(moderator_of(interaction), reason)
         await say(interaction, "No orders are taken now. `/studio resume` takes them again.")
 
     @app_commands.command()
@@ -93,9 +93,9 @@ class Desk(
         past_budget:
             Let orders pass the budget until it begins anew, also while a little of it is left.
         """
-        place = moderating(interaction)
-        server = await self.office.resume(place, past_budget=past_budget)
-        await say(interaction, tables.resumed(await self.office.overview(place), server))
+        requester = moderator_of(interaction)
+        server = await self.office.resume(requester, past_budget=past_budget)
+        await say(interaction, tables.resumed(await self.office.overview(requester), server))
 
     @app_commands.command()
     async def undelivered(self, interaction: Interaction) -> None:

@@ -11,7 +11,7 @@ from bot.chat import answering
 from bot.chat.bot import Interaction
 from bot.chat.buttons import button, marked
 from bot.chat.mentions import SILENT
-from bot.chat.requester import moderating
+from bot.chat.requester import moderator_of
 from bot.chat.trouble import Denied, translated
 from bot.errors import Refusal
 from bot.moderation import tables
@@ -87,7 +87,7 @@ def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
         default_values=[_channel(each) for each in sorted(server.channels)[:25]],
     )
     asked = _one_channel("moderators", "None yet", server.moderators)
-    here = server.channel_models.get(moderating(interaction).home_id)
+    here = server.channel_models.get(moderator_of(interaction).home_id)
     default = (server.provider, server.model) if server.provider and server.model else None
     whose = (
         ("default", "Used where nobody chooses a model", default),
@@ -150,7 +150,7 @@ def _models(
 
 @pressed("set", moderators=True, waits=Waits.CHANGE)
 async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> None:
-    place, office = moderating(interaction), interaction.client.office
+    requester, office = moderator_of(interaction), interaction.client.office
     changes: dict[str, Any]
     match about:
         case "channels":
@@ -164,15 +164,15 @@ async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> N
             provider, model = _chosen(picked)
             changes = {"provider": provider, "model": model}
         case "here":
-            server = (await office.overview(place)).server
+            server = (await office.overview(requester)).server
             provider, model = _chosen(picked)
             models = {
                 each: named
                 for each, named in server.channel_models.items()
-                if each != place.home_id
+                if each != requester.home_id
             }
             if provider is not None and model is not None:
-                models[place.home_id] = provider, model
+                models[requester.home_id] = provider, model
             changes = {"channel_models": models}
         case "providers":
             changes = {"providers_off": set(interaction.client.studio.providers) - set(picked)}
@@ -186,7 +186,7 @@ async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> N
             raise Refusal("There is no such setting.")
     await _change(interaction, changes)
     if changes.get("moderators") is not None:
-        helping(interaction).ring(place.guild_id)
+        helping(interaction).ring(requester.guild_id)
 
 
 @pressed("slow", moderators=True, waits=Waits.CHANGE)
@@ -214,7 +214,7 @@ async def _confirm_sent(
 
 @pressed("budget", moderators=True)
 async def _budget(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
-    rule = (await interaction.client.office.overview(moderating(interaction))).standing.budget
+    rule = (await interaction.client.office.overview(moderator_of(interaction))).standing.budget
     known = UNLIMITED if rule.amount is None else str(rule.amount)
     amount: ui.TextInput[Any] = ui.TextInput(custom_id="amount", max_length=20, default=known)
     period: ui.Select[Any] = ui.Select(
@@ -236,14 +236,16 @@ async def _budget(interaction: Interaction, _about: str, _: Sequence[str]) -> No
 async def _budget_sent(
     interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
 ) -> None:
-    place, period = moderating(interaction), Period(given.get("period") or Period.DAY)
-    await interaction.client.office.set_quota(place, Whose.SERVER, given.get("amount", ""), period)
+    requester, period = moderator_of(interaction), Period(given.get("period") or Period.DAY)
+    await interaction.client.office.set_quota(
+        requester, Whose.SERVER, given.get("amount", ""), period
+    )
     await _renew(interaction)
 
 
 @pressed("zone", moderators=True)
 async def _zone(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
-    found = await interaction.client.office.overview(moderating(interaction))
+    found = await interaction.client.office.overview(moderator_of(interaction))
     typed: ui.TextInput[Any] = ui.TextInput(
         custom_id="zone", max_length=60, required=False, default=found.server.zone
     )
@@ -266,12 +268,12 @@ async def _zone_sent(
 
 
 async def _change(interaction: Interaction, changes: dict[str, Any]) -> None:
-    await interaction.client.office.limit(moderating(interaction), changes)
+    await interaction.client.office.limit(moderator_of(interaction), changes)
     await _renew(interaction)
 
 
 async def _renew(interaction: Interaction) -> None:
-    found = await interaction.client.office.overview(moderating(interaction))
+    found = await interaction.client.office.overview(moderator_of(interaction))
     await answering.change(interaction, view=panel(interaction, found))
 
 

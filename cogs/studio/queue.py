@@ -11,7 +11,7 @@ from bot.chat.bot import Dailies, Interaction
 from bot.chat.buttons import button
 from bot.chat.mentions import SILENT
 from bot.chat.presenter import TOKEN_LASTS
-from bot.chat.requester import moderating
+from bot.chat.requester import moderator_of
 from bot.chat.trouble import translated
 from bot.errors import Busy, Refusal
 from bot.moderation import tables
@@ -76,7 +76,7 @@ class Live:
 async def queue_page(interaction: Interaction) -> ui.LayoutView:
     """The queue: how many there are, and the oldest of them."""
     bot = interaction.client
-    jobs, count = await bot.office.queue(moderating(interaction))
+    jobs, count = await bot.office.queue(moderator_of(interaction))
     if not jobs:
         return page([("Nothing is under way.", ())])
     parts: list[Part] = [(f"### {count:,} under way", ())]
@@ -94,13 +94,13 @@ async def queue_page(interaction: Interaction) -> ui.LayoutView:
 
 @pressed("drop", moderators=True, waits=Waits.CHANGE)
 async def _drop(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await interaction.client.office.cancel(moderating(interaction), int(about))
+    await interaction.client.office.cancel(moderator_of(interaction), int(about))
     await _again(interaction)
 
 
 @pressed("front", moderators=True, waits=Waits.CHANGE)
 async def _front(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await interaction.client.office.front(moderating(interaction), int(about))
+    await interaction.client.office.front(moderator_of(interaction), int(about))
     await _again(interaction)
 
 

@@ -10,7 +10,7 @@ from discord import ui
 from bot.chat.bot import Interaction
 from bot.chat.buttons import button, marked
 from bot.chat.mentions import SILENT
-from bot.chat.requester import moderating
+from bot.chat.requester import moderator_of
 from bot.moderation import tables
 from bot.orders.prompt_rules import PATTERN_MAX, WORD_MAX
 from bot.words.text import elide
@@ -35,7 +35,7 @@ async def show(interaction: Interaction) -> None:
 
 
 async def _parts(interaction: Interaction) -> list[Part]:
-    rules, hits = await interaction.client.office.prompt_rules(moderating(interaction))
+    rules, hits = await interaction.client.office.prompt_rules(moderator_of(interaction))
     parts: list[Part] = [
         (
             tables.prompt_rules(rules, hits),
@@ -70,11 +70,13 @@ async def _forbid(interaction: Interaction, about: str, _: Sequence[str]) -> Non
 async def _forbid_sent(
     interaction: Interaction, about: re.Match[str], given: Mapping[str, str]
 ) -> None:
-    await interaction.client.office.forbid(moderating(interaction), about[0], given.get("text", ""))
+    await interaction.client.office.forbid(
+        moderator_of(interaction), about[0], given.get("text", "")
+    )
     await renew(interaction, await _parts(interaction))
 
 
 @pressed("allow", moderators=True, waits=Waits.CHANGE)
 async def _allow(interaction: Interaction, _about: str, picked: Sequence[str]) -> None:
-    await interaction.client.office.allow(moderating(interaction), int(picked[0]))
+    await interaction.client.office.allow(moderator_of(interaction), int(picked[0]))
     await renew(interaction, await _parts(interaction))

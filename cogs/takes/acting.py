@@ -10,7 +10,7 @@ from bot.chat import answering, board
 from bot.chat.bot import Dailies, Interaction
 from bot.chat.card import details
 from bot.chat.mentions import SILENT
-from bot.chat.requester import place_of, standing_at
+from bot.chat.requester import requester_here, requester_of
 from bot.errors import Refusal
 from bot.orders.consent import TYPED, Consent
 from bot.orders.quote import Quote
@@ -30,8 +30,8 @@ async def pressed(interaction: Interaction, job_id: int, verb: Verb) -> tuple[Re
 
     Raises `Refusal` for a clip of another server, and for one that lacks what *verb* needs.
     """
-    place = place_of(interaction)
-    return place, await interaction.client.takes.ready(job_id, verb, place=place)
+    requester = requester_here(interaction)
+    return requester, await interaction.client.takes.ready(job_id, verb, requester=requester)
 
 
 def carried(message: discord.Message) -> int | None:
@@ -47,13 +47,13 @@ async def clip_of(interaction: Interaction, message: discord.Message) -> int:
     Raises `Refusal` for any other message, and for those of other servers and of channels that
     this person may not read, which only a changed client can name.
     """
-    studio, place = interaction.client.studio, standing_at(interaction)
+    studio, requester = interaction.client.studio, requester_of(interaction)
     me = interaction.client.user
-    job = await studio.posts.clip(message.id, guild_id=place.guild_id)
+    job = await studio.posts.clip(message.id, guild_id=requester.guild_id)
     ours = me is not None and message.author.id == me.id
     if job is None and ours and (number := carried(message)) is not None:
-        job = await studio.job(number, guild_id=place.guild_id)
-    if job is None or not await studio.access.may_see(job, place):
+        job = await studio.job(number, guild_id=requester.guild_id)
+    if job is None or not await studio.access.may_see(job, requester):
         raise Refusal("Use this on a clip that Dailies made.")
     return job.id
 
@@ -61,7 +61,7 @@ async def clip_of(interaction: Interaction, message: discord.Message) -> int:
 async def order(
     interaction: Interaction,
     quoting: Awaitable[Quote],
-    place: Requester,
+    requester: Requester,
     *,
     consent: Consent = TYPED,
 ) -> None:
@@ -76,7 +76,7 @@ async def order(
         return await bot.edits.order(
             quote,
             request=f"interaction:{interaction.id}",
-            place=place,
+            requester=requester,
             consent=consent,
         )
 

@@ -19,31 +19,31 @@ from storage import Job
 @pressed("take-retake", moderators=False)
 async def retake(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Open the form that asks which part, and with which words."""
-    place, job = await _changed(interaction, about, Verb.RETAKE)
-    await forms.retake(interaction, job, place)
+    requester, job = await _changed(interaction, about, Verb.RETAKE)
+    await forms.retake(interaction, job, requester)
 
 
 @pressed("take-extend", moderators=False)
 async def extend(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Open the form that asks for how long, and at which end."""
-    place, job = await _changed(interaction, about, Verb.EXTEND)
-    await forms.extend(interaction, job, place)
+    requester, job = await _changed(interaction, about, Verb.EXTEND)
+    await forms.extend(interaction, job, requester)
 
 
 @pressed("take-variation", moderators=False)
 async def variation(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Order the same with another seed."""
-    place, job = await _changed(interaction, about, Verb.VARIATION)
+    requester, job = await _changed(interaction, about, Verb.VARIATION)
     edits, request = interaction.client.edits, f"interaction:{interaction.id}"
-    await acting.order(interaction, edits.variation(job, request=request), place)
+    await acting.order(interaction, edits.variation(job, request=request), requester)
 
 
 @pressed("take-hdr", moderators=False)
 async def hdr(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Order a wider dynamic range."""
-    place, job = await _changed(interaction, about, Verb.HDR)
+    requester, job = await _changed(interaction, about, Verb.HDR)
     edits, request = interaction.client.edits, f"interaction:{interaction.id}"
-    await acting.order(interaction, edits.hdr(job, request=request, place=place), place)
+    await acting.order(interaction, edits.hdr(job, request=request, requester=requester), requester)
 
 
 @pressed("take-favourite", moderators=False, waits=Waits.FIRST)
@@ -67,10 +67,10 @@ async def compare(interaction: Interaction, about: str, _: Sequence[str]) -> Non
 
     async def pair() -> tuple[Job, Job]:
         """With what it was made from, else with the take before it."""
-        place, job = await acting.pressed(interaction, int(about), Verb.COMPARE)
+        requester, job = await acting.pressed(interaction, int(about), Verb.COMPARE)
         takes = interaction.client.takes
         other = await takes.to_compare(job)
-        return await takes.ready(other, Verb.COMPARE, place=place), job
+        return await takes.ready(other, Verb.COMPARE, requester=requester), job
 
     await comparing.compare(interaction, about, pair)
 
@@ -85,15 +85,15 @@ async def tell(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 @pressed("take-remove", moderators=False, waits=Waits.FIRST)
 async def remove(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Take a clip down."""
-    place, job = await acting.pressed(interaction, int(about), Verb.REMOVE)
-    await _remove(interaction, job, place)
+    requester, job = await acting.pressed(interaction, int(about), Verb.REMOVE)
+    await _remove(interaction, job, requester)
 
 
 async def _changed(interaction: Interaction, about: str, verb: Verb) -> tuple[Requester, Job]:
     """The clip that somebody wants to build on, who may."""
-    place, job = await acting.pressed(interaction, int(about), verb)
-    await interaction.client.edits.may_change(job, place)
-    return place, job
+    requester, job = await acting.pressed(interaction, int(about), verb)
+    await interaction.client.edits.may_change(job, requester)
+    return requester, job
 
 
 async def details(interaction: Interaction, job: Job) -> None:
@@ -115,9 +115,9 @@ async def _favourite(interaction: Interaction, job: Job) -> None:
     await answering.tell(interaction, f"{board.FAVOURITE} #{job.id} {said}.")
 
 
-async def _remove(interaction: Interaction, job: Job, place: Requester) -> None:
+async def _remove(interaction: Interaction, job: Job, requester: Requester) -> None:
     bot = interaction.client
-    await bot.takes.remove(job.id, place=place)
+    await bot.takes.remove(job.id, requester=requester)
     await acting.take_down(bot, job)
     await answering.tell(
         interaction,

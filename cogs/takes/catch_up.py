@@ -15,7 +15,7 @@ from discord.ext import commands
 
 from bot.chat import board
 from bot.chat.bot import Dailies
-from bot.chat.requester import place_at
+from bot.chat.requester import requester_reacting
 from bot.chat.trouble import UNKNOWN_CHANNEL, Denied, Gone, translated
 from bot.errors import Busy
 from bot.orders.requester import Requester
@@ -240,7 +240,7 @@ class ReadBack(commands.Cog):
                 message_id=message.id,
                 channel_id=message.channel.id,
                 emoji=emoji,
-                place=place_at(member, message.channel.id),
+                requester=requester_reacting(member, message.channel.id),
                 ours=self._bot.user is not None and message.author.id == self._bot.user.id,
             )
         )
@@ -249,13 +249,13 @@ class ReadBack(commands.Cog):
         self, message: discord.Message, guild_id: int, lost: Iterable[tuple[int, str]]
     ) -> None:
         for user_id, emoji in lost:
-            place = Requester(guild_id=guild_id, channel_id=message.channel.id, user_id=user_id)
+            requester = Requester(guild_id=guild_id, channel_id=message.channel.id, user_id=user_id)
             await self._reactions.taken_back(
                 Given(
                     message_id=message.id,
                     channel_id=message.channel.id,
                     emoji=emoji,
-                    place=place,
+                    requester=requester,
                 )
             )
 

@@ -10,7 +10,7 @@ import discord
 from discord import ui
 
 from bot.chat.bot import Interaction
-from bot.chat.requester import place_of
+from bot.chat.requester import requester_here
 from bot.errors import Busy, Refusal
 from bot.orders.consent import Consent
 from bot.orders.edits import Part, made_part
@@ -35,17 +35,19 @@ _T = TypeVar("_T")
 _late: set[asyncio.Future[Any]] = set()  #: what a form did not wait for; the next one has it
 
 
-async def retake(interaction: Interaction, job: Job, place: Requester) -> None:
+async def retake(interaction: Interaction, job: Job, requester: Requester) -> None:
     """Ask from where to where, for what, with which words; all of it filled in."""
     edits, until = interaction.client.edits, time.monotonic() + FORM
-    clip = await _soon(edits.clip(job, place), until)
+    clip = await _soon(edits.clip(job, requester), until)
     seconds = clip.seconds if clip is not None else None
     start, end = made_part(job.brief, seconds)
     part = Part() if (start, end) == (0.0, seconds) else Part(start=start, end=end)
     what = "The whole clip" if part.whole else "That part"
     quote = None
     try:
-        quoting = edits.retake(job, request=f"form:{interaction.id}", place=place, part=part)
+        quoting = edits.retake(
+            job, request=f"form:{interaction.id}", requester=requester, part=part
+        )
         quote = await _soon(quoting, until)
         said = UNPRICED
     except Refusal as no:  # another part may do
@@ -61,9 +63,9 @@ async def retake(interaction: Interaction, job: Job, place: Requester) -> None:
     await interaction.response.send_modal(asking)
 
 
-async def extend(interaction: Interaction, job: Job, place: Requester) -> None:
+async def extend(interaction: Interaction, job: Job, requester: Requester) -> None:
     """Ask for how long, at which end, with which words; says the price and the whole length."""
-    quotes = await _soon(_at_both_ends(interaction, job, place), time.monotonic() + FORM) or {}
+    quotes = await _soon(_at_both_ends(interaction, job, requester), time.monotonic() + FORM) or {}
     first, quote = next(iter(quotes.items()), ("end", None))
     length = str((quote.brief.duration if quote is not None else None) or 6)
     said = "\n".join(_offer(interaction, *each) for each in quotes.items()) or UNPRICED
@@ -76,7 +78,9 @@ async def extend(interaction: Interaction, job: Job, place: Requester) -> None:
     await interaction.response.send_modal(asking)
 
 
-async def _at_both_ends(interaction: Interaction, job: Job, place: Requester) -> dict[str, Quote]:
+async def _at_both_ends(
+    interaction: Interaction, job: Job, requester: Requester
+) -> dict[str, Quote]:
     """What an extension means at the end and at the start, as far as it can be made there.
 
     Raises `Refusal` where it can be made at neither.
@@ -86,7 +90,9 @@ async def _at_both_ends(interaction: Interaction, job: Job, place: Requester) ->
     refusals = []
     for end in ("end", "start"):
         try:
-            quotes[end] = await edits.extend(job, request=request, place=place, direction=end)
+            quotes[end] = await edits.extend(
+                job, request=request, requester=requester, direction=end
+            )
         except Refusal as refusal:
             refusals.append(refusal)
     if not quotes:
@@ -163,19 +169,19 @@ async def _order(
 ) -> None:
     """Order what was filled in, at no more than the price that the form showed."""
     seen = int(about["price"]) if about["price"] is not None else None
-    place, job = await acting.pressed(interaction, int(about["id"]), verb)
-    await interaction.client.edits.may_change(job, place)
+    requester, job = await acting.pressed(interaction, int(about["id"]), verb)
+    await interaction.client.edits.may_change(job, requester)
 
-    quote = quoting(interaction, job, place, given)  # may take long
-    await acting.order(interaction, quote, place, consent=Consent.to(seen))
+    quote = quoting(interaction, job, requester, given)  # may take long
+    await acting.order(interaction, quote, requester, consent=Consent.to(seen))
 
 
 async def _retake_quote(
-    interaction: Interaction, job: Job, place: Requester, given: Mapping[str, str]
+    interaction: Interaction, job: Job, requester: Requester, given: Mapping[str, str]
 ) -> Quote:
     edits = interaction.client.edits
     start, end = _number(given.get("from", "")), _number(given.get("to", ""))
-    seconds = (await edits.clip(job, place)).seconds
+    seconds = (await edits.clip(job, requester)).seconds
     if end is not None and seconds and abs(end - seconds) < 0.06:
         end = None
     # From edge to edge a clip is the same request again, unless that made only a part of it.
@@ -184,14 +190,14 @@ async def _retake_quote(
     return await edits.retake(
         job,
         request=f"interaction:{interaction.id}",
-        place=place,
+        requester=requester,
         part=Part(start=start, end=end, replace=given.get("replace")),
         prompt=_prompt(given, job),
     )
 
 
 async def _extend_quote(
-    interaction: Interaction, job: Job, place: Requester, given: Mapping[str, str]
+    interaction: Interaction, job: Job, requester: Requester, given: Mapping[str, str]
 ) -> Quote:
     seconds = _number(given.get("seconds", ""))
     if seconds is None or seconds != int(seconds):
@@ -199,7 +205,7 @@ async def _extend_quote(
     return await interaction.client.edits.extend(
         job,
         request=f"interaction:{interaction.id}",
-        place=place,
+        requester=requester,
         seconds=int(seconds),
         direction=given.get("direction"),
         prompt=_prompt(given, job),
@@ -213,7 +219,7 @@ async def _begin(
     order = interaction.client.studio.order(
         Brief(mode=mode, prompt=given.get("prompt", "")),
         request=f"interaction:{interaction.id}",
-        place=place_of(interaction),
+        requester=requester_here(interaction),
         sources={field: Source(url=given.get("link", "").strip())},
         before_long=long.set,
     )

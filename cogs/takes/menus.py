@@ -4,7 +4,7 @@ import discord
 from discord import app_commands
 
 from bot.chat.bot import Interaction
-from bot.chat.requester import place_of
+from bot.chat.requester import requester_here
 from bot.errors import Refusal
 from bot.orders.takes import Verb
 from cogs.takes import acting, buttons, forms
@@ -12,20 +12,20 @@ from cogs.takes import acting, buttons, forms
 
 async def _retake(interaction: Interaction, message: discord.Message) -> None:
     job_id = await acting.clip_of(interaction, message)
-    place, job = await acting.pressed(interaction, job_id, Verb.RETAKE)
-    await interaction.client.edits.may_change(job, place)
-    await forms.retake(interaction, job, place)
+    requester, job = await acting.pressed(interaction, job_id, Verb.RETAKE)
+    await interaction.client.edits.may_change(job, requester)
+    await forms.retake(interaction, job, requester)
 
 
 async def _extend(interaction: Interaction, message: discord.Message) -> None:
     job_id = await acting.clip_of(interaction, message)
-    place, job = await acting.pressed(interaction, job_id, Verb.EXTEND)
-    await interaction.client.edits.may_change(job, place)
-    await forms.extend(interaction, job, place)
+    requester, job = await acting.pressed(interaction, job_id, Verb.EXTEND)
+    await interaction.client.edits.may_change(job, requester)
+    await forms.extend(interaction, job, requester)
 
 
 async def _animate(interaction: Interaction, message: discord.Message) -> None:
-    place_of(interaction)
+    requester_here(interaction)
     link = _link(message, "image")
     if link is None:
         raise Refusal("There is no image in this message.")
@@ -33,7 +33,7 @@ async def _animate(interaction: Interaction, message: discord.Message) -> None:
 
 
 async def _use_sound(interaction: Interaction, message: discord.Message) -> None:
-    place_of(interaction)
+    requester_here(interaction)
     link = _link(message, "audio")
     if link is None:
         raise Refusal("There is no sound in this message.")

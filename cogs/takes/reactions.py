@@ -13,7 +13,7 @@ from bot.chat import board
 from bot.chat.bot import Dailies
 from bot.chat.explain import missing_permissions
 from bot.chat.favourites import gather
-from bot.chat.requester import NEEDED, place_at
+from bot.chat.requester import NEEDED, requester_reacting
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
 from bot.orders.consent import Consent
@@ -38,12 +38,12 @@ class Given:
     message_id: int
     channel_id: int
     emoji: str
-    place: Requester
+    requester: Requester
     ours: bool = False  #: whether the message is one of ours
 
     @property
     def key(self) -> Key:
-        return self.message_id, self.place.user_id, self.emoji
+        return self.message_id, self.requester.user_id, self.emoji
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class Reactions(commands.Cog):
             message_id=event.message_id,
             channel_id=event.channel_id,
             emoji=emoji,
-            place=place_at(event.member, event.channel_id),
+            requester=requester_reacting(event.member, event.channel_id),
             ours=self._bot.user is not None and event.message_author_id == self._bot.user.id,
         )
         await self.given(given)
@@ -93,7 +93,7 @@ class Reactions(commands.Cog):
         emoji = plain(event.emoji)
         if emoji is None or event.guild_id is None:
             return
-        place = Requester(
+        requester = Requester(
             guild_id=event.guild_id, channel_id=event.channel_id, user_id=event.user_id
         )
         await self.taken_back(
@@ -101,7 +101,7 @@ class Reactions(commands.Cog):
                 message_id=event.message_id,
                 channel_id=event.channel_id,
                 emoji=emoji,
-                place=place,
+                requester=requester,
             )
         )
 
@@ -147,7 +147,7 @@ class Reactions(commands.Cog):
                     message_id=event.message_id,
                     channel_id=event.channel_id,
                     emoji=emoji,
-                    place=Requester(
+                    requester=Requester(
                         guild_id=event.guild_id, channel_id=event.channel_id, user_id=user_id
                     ),
                 )
@@ -179,43 +179,45 @@ class Reactions(commands.Cog):
         target = await self._target(given)
         if target is None:
             return False
-        bot, place, job_id = self._bot, given.place, target.job_id
-        take = await bot.takes.find(job_id, guild_id=place.guild_id)
+        bot, requester, job_id = self._bot, given.requester, target.job_id
+        take = await bot.takes.find(job_id, guild_id=requester.guild_id)
         match given.emoji:
             case board.RETAKE | board.EXTEND:
                 verb = Verb.RETAKE if given.emoji == board.RETAKE else Verb.EXTEND
-                job = await bot.takes.ready(job_id, verb, place=place)
+                job = await bot.takes.ready(job_id, verb, requester=requester)
                 await self._order(given, job, target, request)
             case board.FAVOURITE:
-                job = await bot.takes.ready(job_id, Verb.FAVOURITE, place=place)
-                await bot.takes.favourite(job, place.user_id, on=True)
+                job = await bot.takes.ready(job_id, Verb.FAVOURITE, requester=requester)
+                await bot.takes.favourite(job, requester.user_id, on=True)
                 await gather(bot, job)
                 bot.events.take_changed.emit(job)
             case board.SEND:
-                job = await bot.takes.ready(job_id, Verb.SEND, place=place)
-                await bot.delivery.send_to(job, place.user_id)
+                job = await bot.takes.ready(job_id, Verb.SEND, requester=requester)
+                await bot.delivery.send_to(job, requester.user_id)
             case board.REMOVE:
-                taken = await bot.takes.remove(job_id, place=place)
+                taken = await bot.takes.remove(job_id, requester=requester)
                 if taken.post is not None or taken.job.state in ENDED:
                     await acting.take_down(bot, taken.job)
             case _:
-                return await self._approve(take.job, place)
+                return await self._approve(take.job, requester)
         return True
 
     async def _order(self, given: Given, job: Job, target: Target, request: str) -> None:
-        bot, place = self._bot, given.place
-        await bot.edits.may_change(job, place)
+        bot, requester = self._bot, given.requester
+        await bot.edits.may_change(job, requester)
         self._look_before(given)
         if given.emoji == board.RETAKE:
             quote = await bot.edits.retake(
-                job, request=request, place=place, part=Part(), prompt=target.words
+                job, request=request, requester=requester, part=Part(), prompt=target.words
             )
         else:
-            quote = await bot.edits.extend(job, request=request, place=place, prompt=target.words)
+            quote = await bot.edits.extend(
+                job, request=request, requester=requester, prompt=target.words
+            )
         ordered, created = await bot.edits.order(
             quote,
             request=request,
-            place=place,
+            requester=requester,
             consent=Consent.beside(target.price, doubt=target.unsure),
         )
         if created or ordered.card_id is None:
@@ -239,10 +241,10 @@ class Reactions(commands.Cog):
         if missing:
             raise Refusal(missing_permissions(missing, channel.mention))
 
-    async def _approve(self, job: Job, place: Requester) -> bool:
+    async def _approve(self, job: Job, requester: Requester) -> bool:
         """Sign a clip off. From anyone but a reviewer, ✅ is just a reaction."""
         with suppress(Refusal):
-            await self._bot.takes.sign_off(job, place, on=True)
+            await self._bot.takes.sign_off(job, requester, on=True)
             self._bot.events.take_changed.emit(job)
             return True
         return False
@@ -254,9 +256,9 @@ class Reactions(commands.Cog):
         if post is not None:
             if not orders:
                 return Target(job_id=post.job_id, beside=post.message_id)
-            heard = await replies.listen(bot, post, given.place.user_id)
+            heard = await replies.listen(bot, post, given.requester.user_id)
             return _target(post, given.emoji, heard)
-        job = await self._posts.carded(given.message_id, guild_id=given.place.guild_id)
+        job = await self._posts.carded(given.message_id, guild_id=given.requester.guild_id)
         if job is not None:
             return Target(job_id=job.id, beside=given.message_id)
         if given.ours:
@@ -268,7 +270,7 @@ class Reactions(commands.Cog):
             return None
         about = reply.reference.message_id if reply.reference is not None else None
         post = await self._posts.get(about) if about is not None else None
-        if post is None or reply.author.id != given.place.user_id:
+        if post is None or reply.author.id != given.requester.user_id:
             return None
         heard = replies.Heard(words=replies.words_of(bot, reply))
         return _target(post, given.emoji, heard)
@@ -281,7 +283,7 @@ class Reactions(commands.Cog):
         found = acting.carried(message)
         if found is None:
             return None
-        job = await self._bot.studio.job(found, guild_id=given.place.guild_id)
+        job = await self._bot.studio.job(found, guild_id=given.requester.guild_id)
         if job is None:
             return None
         post = await self._posts.get(message.id)  # it may have been written down meanwhile
@@ -312,7 +314,7 @@ class Reactions(commands.Cog):
     async def _refuse(self, given: Given, no: Exception, turn: Turn) -> None:
         """Take the reaction away, and say why, unless that was said before."""
         bot = self._bot
-        said = await refused.said_of(bot, no, given.place)
+        said = await refused.said_of(bot, no, given.requester)
         refused_id = said.kept.id if said.kept is not None else None
         with suppress(DiskTrouble):  # it is said all the same
             await self._record.refused(
@@ -324,14 +326,17 @@ class Reactions(commands.Cog):
         if not told or isinstance(no, ConfirmationNeeded):
             self._lines.tell(
                 refused.Line(
-                    said=said, message_id=given.message_id, place=given.place, emoji=given.emoji
+                    said=said,
+                    message_id=given.message_id,
+                    requester=given.requester,
+                    emoji=given.emoji,
                 )
             )
         await bot.pacer.wait(urgent=False)
         try:
             with translated():
                 await place.get_partial_message(given.message_id).remove_reaction(
-                    given.emoji, discord.Object(given.place.user_id)
+                    given.emoji, discord.Object(given.requester.user_id)
                 )
         except (Denied, Busy) as error:
             log.info("A refused reaction to %s stays: %s", given.message_id, error.raw)
@@ -344,15 +349,15 @@ class Reactions(commands.Cog):
             if known is None or not known.stands:
                 return
             post = await self._posts.get(given.message_id)
-            place = given.place
+            requester = given.requester
             if given.emoji in _ORDERS:
                 job = await self._record.ordered(given.key, known)
                 if job is not None and job.state is State.QUEUED:
                     with suppress(Refusal):  # it was sent just now, and will be posted
-                        await self._bot.studio.cancel(job.id, place=place)
+                        await self._bot.studio.cancel(job.id, requester=requester)
             elif post is not None and given.emoji in {board.FAVOURITE, board.APPROVE}:
                 verb = Verb.FAVOURITE if given.emoji == board.FAVOURITE else Verb.APPROVE
-                take = await self._bot.takes.unmark(post.job_id, verb, place=place)
+                take = await self._bot.takes.unmark(post.job_id, verb, requester=requester)
                 if take is not None:
                     self._bot.events.take_changed.emit(take.job)
             await self._record.taken_back(given.key, known)

@@ -62,19 +62,19 @@ class Line:
 
     said: Said
     message_id: int
-    place: Requester
+    requester: Requester
     emoji: str
 
     @property
     def asks(self) -> tuple[int, int, str]:
         """Whose reaction it is about."""
-        return self.message_id, self.place.user_id, self.emoji
+        return self.message_id, self.requester.user_id, self.emoji
 
     @property
     def mark(self) -> str:
         """What tells it from every other one."""
         kept = self.said.kept.id if self.said.kept is not None else 0
-        return f"{self.place.user_id}-{self.emoji}-{self.said.line}-{kept}"
+        return f"{self.requester.user_id}-{self.emoji}-{self.said.line}-{kept}"
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class _Message:
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-async def said_of(bot: Dailies, no: Exception, place: Requester) -> Said:
+async def said_of(bot: Dailies, no: Exception, requester: Requester) -> Said:
     """How a reaction is refused; an order that may still be made is kept."""
     sentence = explain(no)
     if not isinstance(no, QuotedRefusal):
@@ -95,7 +95,7 @@ async def said_of(bot: Dailies, no: Exception, place: Requester) -> Said:
         return Said(line=sentence, answer=sentence, private=blocked)
     kept = None
     with suppress(DiskTrouble):  # the sentence is left
-        kept = await bot.refusals.keep(no, place)
+        kept = await bot.refusals.keep(no, requester)
     line = _LIMITS[no.refused.limit] if isinstance(no, Limited) else sentence
     return Said(line=line, answer=sentence, kept=kept)
 
@@ -122,10 +122,10 @@ class Lines:
         if line.said.private:
             self._begin(self._tell_privately(line))
             return
-        message = self._open.get(line.place.channel_id)
+        message = self._open.get(line.requester.channel_id)
         if message is None:
-            message = self._open[line.place.channel_id] = _Message()
-            self._begin(self._keep(line.place.channel_id, message))
+            message = self._open[line.requester.channel_id] = _Message()
+            self._begin(self._keep(line.requester.channel_id, message))
         message.lines = [each for each in message.lines if each.asks != line.asks]
         message.lines.append(line)  # who reacts again is told what holds now
         message.news.set()
@@ -168,7 +168,7 @@ class Lines:
                         )
                     extra: dict[str, Any] = {} if view is None else {"view": view}
                     return await self._bot.get_partial_messageable(
-                        channel_id, guild_id=first.place.guild_id
+                        channel_id, guild_id=first.requester.guild_id
                     ).send(
                         text(lines),
                         nonce=nonce(first.message_id, f"no-{first.mark}"),
@@ -194,23 +194,23 @@ class Lines:
         return sent
 
     async def _tell_privately(self, line: Line) -> None:
-        place = line.place
-        clip = f"https://discord.com/channels/{place.guild_id}/{place.channel_id}/{line.message_id}"
+        requester = line.requester
+        clip = f"https://discord.com/channels/{requester.guild_id}/{requester.channel_id}/{line.message_id}"
         for tries in range(TRIES):
             await self._bot.pacer.wait(urgent=False)
             try:
                 with translated():
-                    there = await self._bot.create_dm(discord.Object(place.user_id))
+                    there = await self._bot.create_dm(discord.Object(requester.user_id))
                     await there.send(
                         elide(f"{line.emoji} {clip}: {line.said.line}", 2000),
                         nonce=nonce(line.message_id, f"no-{line.mark}"),
                         allowed_mentions=SILENT,
                     )
             except Denied as error:
-                log.info("%s cannot be told privately: %s", place.user_id, error.raw)
+                log.info("%s cannot be told privately: %s", requester.user_id, error.raw)
                 return
             except Busy as busy:
-                log.info("%s cannot be told privately yet: %s", place.user_id, busy.raw)
+                log.info("%s cannot be told privately yet: %s", requester.user_id, busy.raw)
                 await asyncio.sleep(busy.retry_after or 2.0**tries)
             else:
                 return
@@ -221,8 +221,8 @@ def text(lines: Sequence[Line]) -> str:
     groups: dict[tuple[str, str], list[int]] = {}
     for line in lines:
         people = groups.setdefault((line.emoji, line.said.line), [])
-        if line.place.user_id not in people:
-            people.append(line.place.user_id)
+        if line.requester.user_id not in people:
+            people.append(line.requester.user_id)
     shown = []
     for (emoji, why), people in [*groups.items()][:REASONS]:
         named = ", ".join(f"<@{each}>" for each in people[:NAMED])

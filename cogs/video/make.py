@@ -10,7 +10,7 @@ from discord.app_commands import Range
 from discord.ext import commands
 
 from bot.chat.bot import Interaction
-from bot.chat.requester import place_of
+from bot.chat.requester import requester_here
 from bot.errors import Refusal
 from bot.orders.inputs import Source
 from bot.orders.orders import Studio
@@ -283,7 +283,7 @@ class Making(commands.Cog):
         if preset is not None:
             edits = interaction.client.edits
             wish, provider, model = edits.presets.with_settings(
-                await edits.presets.find(preset, place=place_of(interaction)),
+                await edits.presets.find(preset, requester=requester_here(interaction)),
                 wish,
                 provider=provider,
                 model=model,
@@ -292,7 +292,7 @@ class Making(commands.Cog):
         order = self.studio.order(
             wish,
             request=f"interaction:{interaction.id}",
-            place=place_of(interaction),
+            requester=requester_here(interaction),
             provider=provider,
             model=model,
             sources={name: given for name, given in (sources or {}).items() if given is not None},
@@ -311,14 +311,18 @@ class Making(commands.Cog):
         """Extend or retake; what nobody, or not the one who is asked, does is done here."""
         edits = interaction.client.edits
         if given is not None and given.take is not None:
-            place = place_of(interaction)
-            job = await interaction.client.takes.ready(given.take, Verb(wish.mode), place=place)
-            await edits.may_change(job, place)
+            requester = requester_here(interaction)
+            job = await interaction.client.takes.ready(
+                given.take, Verb(wish.mode), requester=requester
+            )
+            await edits.may_change(job, requester)
             named = None if provider in CHOOSERS else provider
             there = named is None or named in self.studio.providers
             if there and model is None and edits.only_here(wish.mode, named, wish.direction):
                 request = f"interaction:{interaction.id}"
-                quoting = edits.change(job, wish, place=place, provider=named, request=request)
-                await acting.order(interaction, quoting, place)
+                quoting = edits.change(
+                    job, wish, requester=requester, provider=named, request=request
+                )
+                await acting.order(interaction, quoting, requester)
                 return
         await self._order(interaction, wish, provider, model, {"video": given})

@@ -11,7 +11,7 @@ from discord.app_commands import Choice
 
 from bot.chat.bot import Interaction
 from bot.chat.mentions import SILENT
-from bot.chat.requester import standing_at
+from bot.chat.requester import requester_of
 from bot.errors import Refusal
 from bot.orders.clip_names import looks_like_one
 from bot.orders.inputs import Source
@@ -90,7 +90,7 @@ def _suggest(mode: Mode, option: str) -> Suggest:
         return [Choice(name=f"{each}{_SUFFIXES[option]}", value=each) for each in wanted][:CHOICES]
 
     async def presets(interaction: Interaction, typed: str) -> list[Choice[Any]]:
-        there = await interaction.client.edits.presets.of(standing_at(interaction))
+        there = await interaction.client.edits.presets.of(requester_of(interaction))
         return choices([(each.name, each.name) for each in there], typed)
 
     named = {"provider": providers, "model": models, "preset": presets, "clip": clips}
@@ -146,7 +146,7 @@ async def say(interaction: Interaction, text: str) -> None:
 
 async def clip(interaction: Interaction, name: str) -> int:
     """The number of the clip that somebody names where they are: see `Takes.named`."""
-    return await interaction.client.takes.named(name, place=standing_at(interaction))
+    return await interaction.client.takes.named(name, requester=requester_of(interaction))
 
 
 def suggested(take: Take, *, place_id: int) -> tuple[str, str]:
@@ -164,9 +164,9 @@ async def clips(interaction: Interaction, typed: str) -> list[Choice[str]]:
 
     A plain number finds the take of that number first: so it is read, too.
     """
-    place = standing_at(interaction)
-    near = await interaction.client.takes.near(place, limit=CHOICES)
-    found = [suggested(take, place_id=place.channel_id) for take in near]
+    requester = requester_of(interaction)
+    near = await interaction.client.takes.near(requester, limit=CHOICES)
+    found = [suggested(take, place_id=requester.channel_id) for take in near]
     if typed.strip().isdigit():
         found.sort(key=lambda each: not each[0].startswith(f"take {typed.strip()} "))
     return choices(found, typed)

@@ -12,7 +12,7 @@ from bot.chat import models as models_views
 from bot.chat.bot import Interaction
 from bot.chat.buttons import button
 from bot.chat.mentions import SILENT
-from bot.chat.requester import place_of, standing_at
+from bot.chat.requester import requester_here, requester_of
 from bot.orders.orders import Studio
 from cogs._pressing import pressed
 from cogs.video import parameters
@@ -32,7 +32,7 @@ class Looking(commands.Cog):
     @app_commands.command()
     async def queue(self, interaction: Interaction) -> None:
         """What is under way in this server, and where it stands."""
-        jobs = await self.studio.queue(place=place_of(interaction), limit=None)
+        jobs = await self.studio.queue(requester=requester_here(interaction), limit=None)
         shown = jobs[:QUEUED]
         text = card.queue(shown, {job.id: self.studio.glimpse(job) for job in shown})
         if len(jobs) > text.count("\n"):
@@ -61,7 +61,7 @@ class Looking(commands.Cog):
 
     @cancel.autocomplete("clip")
     async def _stoppable(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
-        mine = await self.studio.stoppable(standing_at(interaction), limit=25)
+        mine = await self.studio.stoppable(requester_of(interaction), limit=25)
         found = [suggested(Take(job=job), place_id=0) for job in mine]
         return choices(found, typed)
 
@@ -121,4 +121,4 @@ async def _pressed(interaction: Interaction, about: str, _: Sequence[str]) -> No
 
 
 async def _cancel(studio: Studio, interaction: Interaction, job_id: int) -> Job:
-    return await studio.cancel(job_id, place=place_of(interaction))
+    return await studio.cancel(job_id, requester=requester_here(interaction))

@@ -8,7 +8,7 @@ from discord.ext import commands
 
 from bot.chat import answering, board
 from bot.chat.bot import Interaction
-from bot.chat.requester import place_of, standing_at
+from bot.chat.requester import requester_here, requester_of
 from bot.errors import Busy, Refusal
 from bot.orders.orders import Studio
 from bot.orders.requester import Requester
@@ -38,9 +38,9 @@ class Taking(commands.Cog):
         favourites:
             List your favourites of the whole server instead.
         """
-        place = place_of(interaction)
+        requester = requester_here(interaction)
         bot = interaction.client
-        shown = await bot.takes.page(page, place=place, favourites=favourites)
+        shown = await bot.takes.page(page, requester=requester, favourites=favourites)
         said = board.lines(shown.takes, shown.parents, usd_per_credit=bot.usd_per_credit)
         newest_first = said[::-1]
         head = "### Your favourites" if favourites else "### Takes of this thread"
@@ -67,13 +67,15 @@ class Taking(commands.Cog):
         public:
             Post it here for everybody, to be worked with.
         """
-        place = place_of(interaction)
+        requester = requester_here(interaction)
         bot = interaction.client
-        job = await self.studio.access.show(await parameters.clip(interaction, clip), place=place)
+        job = await self.studio.access.show(
+            await parameters.clip(interaction, clip), requester=requester
+        )
         if public:
-            job = await bot.takes.revive(job.id, place=place)
+            job = await bot.takes.revive(job.id, requester=requester)
             await acting.think(interaction)
-            here = bot.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
+            here = bot.get_partial_messageable(requester.channel_id, guild_id=requester.guild_id)
             message = await bot.delivery.show_again(
                 job, here, purpose=f"show-{interaction.id}", original=quality == "original"
             )
@@ -86,7 +88,7 @@ class Taking(commands.Cog):
             return
         await acting.think(interaction)
         try:
-            await bot.takes.finished(job.id, place=place)
+            await bot.takes.finished(job.id, requester=requester)
             note, files = await bot.delivery.ladder.carried(job, original=quality == "original")
         except (Refusal, Busy) as no:
             if quality == "original":
@@ -105,15 +107,17 @@ class Taking(commands.Cog):
         b:
             The one on the right.
         """
-        place = place_of(interaction)
+        requester = requester_here(interaction)
         takes = interaction.client.takes
         names = [await parameters.clip(interaction, each) for each in (a, b)]
         if names[0] == names[1]:
-            await takes.ready(names[0], Verb.COMPARE, place=place)
+            await takes.ready(names[0], Verb.COMPARE, requester=requester)
             raise Refusal(comparing.SAME)
 
         async def pair() -> tuple[Job, Job]:
-            first, second = [await takes.ready(each, Verb.COMPARE, place=place) for each in names]
+            first, second = [
+                await takes.ready(each, Verb.COMPARE, requester=requester) for each in names
+            ]
             return first, second
 
         await comparing.compare(interaction, f"{names[0]} {names[1]}", pair)
@@ -164,9 +168,9 @@ class Taking(commands.Cog):
         model:
             Another model; left out, the same.
         """
-        place = place_of(interaction)
-        job = await self._last(interaction, clip, place)
-        await self.studio.access.may_build(job.id, place)
+        requester = requester_here(interaction)
+        job = await self._last(interaction, clip, requester)
+        await self.studio.access.may_build(job.id, requester)
         edits = interaction.client.edits
         asked = {
             "prompt": prompt,
@@ -182,14 +186,14 @@ class Taking(commands.Cog):
         quoting = edits.again(
             job,
             request=f"interaction:{interaction.id}",
-            place=place,
+            requester=requester,
             changes={name: value for name, value in asked.items() if value is not None},
-            preset=await edits.presets.find(preset, place=place) if preset else None,
+            preset=await edits.presets.find(preset, requester=requester) if preset else None,
             provider=provider,
             model=model,
         )
-        await acting.order(interaction, quoting, place)
-        name = await interaction.client.takes.name(job, place=place)
+        await acting.order(interaction, quoting, requester)
+        name = await interaction.client.takes.name(job, requester=requester)
         await answering.tell(interaction, f"That is {name} once more.")
 
     @app_commands.command()
@@ -220,37 +224,37 @@ class Taking(commands.Cog):
         for_server:
             Save or delete it for everybody here; moderators may.
         """
-        place = place_of(interaction)
+        requester = requester_here(interaction)
         edits = interaction.client.edits
         if sum(each is not None for each in (use, save, delete)) > 1:
             raise Refusal("Use, save or delete a preset; one at a time.")
         if use is not None:
             quoting = edits.presets.quote(
-                await edits.presets.find(use, place=place),
+                await edits.presets.find(use, requester=requester),
                 prompt or "",
                 request=f"interaction:{interaction.id}",
             )
-            await acting.order(interaction, quoting, place)
+            await acting.order(interaction, quoting, requester)
         elif save is not None:
-            job = await self._last(interaction, clip, place)
-            kept = await edits.presets.save(save, job, place=place, server=for_server)
-            name = await interaction.client.takes.name(job, place=place)
+            job = await self._last(interaction, clip, requester)
+            kept = await edits.presets.save(save, job, requester=requester, server=for_server)
+            name = await interaction.client.takes.name(job, requester=requester)
             await say(interaction, f"Saved from {name}: {_preset_line(kept)}")
         elif delete is not None:
-            await edits.presets.delete(delete, place=place, server=for_server)
+            await edits.presets.delete(delete, requester=requester, server=for_server)
             await say(interaction, f"The preset “{inert(delete)}” is deleted.")
         else:
-            there = await edits.presets.of(place)
+            there = await edits.presets.of(requester)
             if not there:
                 raise Refusal("There are no presets yet; `/video presets save:name` keeps one.")
             await say(interaction, "\n".join(["### Presets", *map(_preset_line, there)]))
 
-    async def _last(self, interaction: Interaction, clip: str | None, place: Requester) -> Job:
+    async def _last(self, interaction: Interaction, clip: str | None, requester: Requester) -> Job:
         if clip is not None:
             return await self.studio.access.show(
-                await parameters.clip(interaction, clip), place=place
+                await parameters.clip(interaction, clip), requester=requester
             )
-        return await interaction.client.takes.latest(place)
+        return await interaction.client.takes.latest(requester)
 
     @again.autocomplete("clip")
     @show.autocomplete("clip")
@@ -263,7 +267,7 @@ class Taking(commands.Cog):
     @presets.autocomplete("use")
     @presets.autocomplete("delete")
     async def _names(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
-        there = await interaction.client.edits.presets.of(standing_at(interaction))
+        there = await interaction.client.edits.presets.of(requester_of(interaction))
         return choices([(each.name, each.name) for each in there], typed)
 
 

@@ -10,7 +10,7 @@ from discord.ext import commands
 from bot.chat.bot import Interaction
 from bot.chat.buttons import button
 from bot.chat.mentions import SILENT
-from bot.chat.requester import standing_at
+from bot.chat.requester import requester_of
 from bot.media import charts
 from bot.moderation import tables
 from bot.moderation.usage import DAYS
@@ -35,11 +35,11 @@ class Mine(commands.Cog):
     @app_commands.command()
     async def usage(self, interaction: Interaction) -> None:
         """What you have left, what runs, when it resets, and your last 30 days."""
-        place, bot = standing_at(interaction), interaction.client
+        requester, bot = requester_of(interaction), interaction.client
         await interaction.response.defer(ephemeral=True, thinking=True)
-        found = await bot.own.usage(place)
+        found = await bot.own.usage(requester)
         chart = await charts.own(found.uses, found.first, found.last)
-        table = await bot.own.table(place)
+        table = await bot.own.table(requester)
         words = tables.usage(found.standing, usd_per_credit=bot.usd_per_credit)
         alt = f"Credits a day by model, from {found.first} to {found.last}"
         files = [discord.File(io.BytesIO(table), "my-clips.csv")]

@@ -237,11 +237,13 @@ async def test_a_decision_holds_though_the_job_is_written_to_meanwhile(
 ):
     """Its person is told just then, which is no reason to say no to a moderator."""
     office, store = paid_house.bot.office, paid_house.store
-    place = Requester(guild_id=playground.guild.id, channel_id=1, user_id=ada.id, moderator=True)
+    requester = Requester(
+        guild_id=playground.guild.id, channel_id=1, user_id=ada.id, moderator=True
+    )
     old = await store.jobs.get(1)
     await store.jobs.save(replace(old, result_id=77))  # as the worker does
     change = old.to(State.CLOSED, now=old.since, due_at=old.since)
-    by = By(guild_id=place.guild_id, actor_id=place.user_id)
+    by = By(guild_id=requester.guild_id, actor_id=requester.user_id)
     closed = await office._move(by, old, change, "close")
     assert closed.state is State.CLOSED
     with pytest.raises(Refusal, match="moved on just now"):

@@ -44,23 +44,23 @@ async def store(tmp_path):
 async def test_a_plain_number_is_the_threads_take_and_a_hash_the_servers_clip(
     store, typed, place, clip
 ):
-    assert await clip_named(typed, place=place, takes=store.takes) == clip
+    assert await clip_named(typed, requester=place, takes=store.takes) == clip
 
 
 async def test_a_take_that_is_not_there_is_never_taken_for_another_clip(store):
     """Clip 3 exists, and costs money if it is retaken instead of take 3."""
     with pytest.raises(Refusal, match=r"There is no take 3 in this thread.* number: #3"):
-        await clip_named("3", place=THREAD, takes=store.takes)
+        await clip_named("3", requester=THREAD, takes=store.takes)
     elsewhere = Requester(guild_id=11, channel_id=500, parent_id=20, user_id=30)
     with pytest.raises(Refusal, match="no take 2 in this thread"):
-        await clip_named("2", place=elsewhere, takes=store.takes)
+        await clip_named("2", requester=elsewhere, takes=store.takes)
 
 
 @pytest.mark.parametrize("typed", ["", "fox", "##2", "-1", "2.5", "1e3", "٢", "https://x.y/z", "#"])
 async def test_what_is_no_number_is_refused(store, typed):
     assert not looks_like_one(typed)
     with pytest.raises(Refusal, match="is no clip; write its number, such as #42"):
-        await clip_named(typed, place=THREAD, takes=store.takes)
+        await clip_named(typed, requester=THREAD, takes=store.takes)
 
 
 async def test_a_take_is_called_by_both_names_in_its_thread(store):

@@ -13,8 +13,10 @@ PEOPLE = 12
 
 
 def line(person, why="no.", *, message=1, emoji=RETAKE):
-    place = Requester(guild_id=1, channel_id=2, user_id=person)
-    return Line(said=Said(line=why, answer=why), message_id=message, place=place, emoji=emoji)
+    requester = Requester(guild_id=1, channel_id=2, user_id=person)
+    return Line(
+        said=Said(line=why, answer=why), message_id=message, requester=requester, emoji=emoji
+    )
 
 
 async def test_many_refusals_are_one_message_of_a_thread(playground, mira, house):

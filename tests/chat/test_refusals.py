@@ -47,8 +47,8 @@ async def test_nobody_else_can_press_the_buttons_of_a_refusal(
     with pytest.raises(Exception, match="not there any more"):
         from bot.orders.requester import Requester
 
-        place = Requester(guild_id=playground.guild.id, channel_id=1, user_id=jonas.id)
-        await paid_house.bot.refusals.order(1, place, less=True)
+        requester = Requester(guild_id=playground.guild.id, channel_id=1, user_id=jonas.id)
+        await paid_house.bot.refusals.order(1, requester, less=True)
 
 
 async def test_a_moderator_grants_and_the_person_is_told_privately(

@@ -47,7 +47,7 @@ STATES = {
 
 
 class Bucket:
-    """An archive, as far as it is asked whether there is one."""
+    """A bucket, as far as it is asked whether there is one."""
 
     name = "bucket"
     links = False
@@ -95,26 +95,26 @@ async def test_a_verb_works_wherever_what_it_needs_is_there(tmp_path, state):
     async with open_store(tmp_path) as store:
         await made(store, tmp_path, state)
         studio = studio_of(store, {})
-        archive = Bucket() if "bucket" in state else None
-        shelf = ClipCache(store, data=tmp_path, days=0, room=0, spare=0, archive=archive)
-        takes = Takes(studio, data=tmp_path, shelf=shelf)
+        bucket_sync = Bucket() if "bucket" in state else None
+        cache = ClipCache(store, data=tmp_path, days=0, room=0, spare=0, bucket_sync=bucket_sync)
+        takes = Takes(studio, data=tmp_path, cache=cache)
         for verb in Verb:
             if verb in possible:
-                assert (await takes.ready(1, verb, place=MINE)).id == 1, verb
+                assert (await takes.ready(1, verb, requester=MINE)).id == 1, verb
             else:
                 with pytest.raises(Refusal, match=why):
-                    await takes.ready(1, verb, place=MINE)
+                    await takes.ready(1, verb, requester=MINE)
 
 
 async def test_what_one_may_not_know_of_is_there_for_no_verb(tmp_path):
     async with open_store(tmp_path) as store:
         await made(store, tmp_path, "file here")
-        shelf = ClipCache(store, data=tmp_path, days=0, room=0, spare=0)
-        takes = Takes(studio_of(store, {}), data=tmp_path, shelf=shelf)
+        cache = ClipCache(store, data=tmp_path, days=0, room=0, spare=0)
+        takes = Takes(studio_of(store, {}), data=tmp_path, cache=cache)
         elsewhere = Requester(guild_id=10, channel_id=999, user_id=31)
         await store.takes.gone([77])
         for verb in Verb:
             with pytest.raises(Refusal, match="There is no clip #1 here"):
-                await takes.ready(1, verb, place=elsewhere)
+                await takes.ready(1, verb, requester=elsewhere)
             with pytest.raises(Refusal, match="There is no clip #2 here"):
-                await takes.ready(2, verb, place=MINE)
+                await takes.ready(2, verb, requester=MINE)

@@ -54,15 +54,15 @@ def bucket(s3, **more):
 
 
 @pytest.fixture
-def archive(store, s3, tmp_path, clock):
+def bucket_sync(store, s3, tmp_path, clock):
     return BucketSync(
         store, bucket(s3), data=tmp_path, days=0, link_days=7, clock=clock, first_wait=0.05
     )
 
 
-def shelf(store, tmp_path, archive, clock, **more):
+def cache(store, tmp_path, bucket_sync, clock, **more):
     values = {"days": 0, "room": 0, "spare": 0, **more}
-    return ClipCache(store, data=tmp_path, archive=archive, clock=clock, **values)
+    return ClipCache(store, data=tmp_path, bucket_sync=bucket_sync, clock=clock, **values)
 
 
 async def take(store, tmp_path, number, *, ended=NOW - DAY, size=100, brief=None, user_id=30):
@@ -140,13 +140,13 @@ async def test_what_is_wrong_with_a_bucket_is_said(s3, changes, sentence):
 
 
 async def test_everything_is_copied_once_newest_first_and_one_at_a_time(
-    store, s3, archive, tmp_path
+    store, s3, bucket_sync, tmp_path
 ):
     for number in (1, 2):
         await take(store, tmp_path, number, brief=Brief(image=given()) if number == 1 else None)
     gone = await take(store, tmp_path, 3)
     (tmp_path / gone.file).unlink()
-    assert await archive.work() == 3
+    assert await bucket_sync.work() == 3
     assert s3.most == 1
     folders = [key.split("-")[0] for key in s3.puts()]
     assert folders == ["studio/takes/2", "studio/takes/1", f"studio/inputs/{'a' * 64}"]
@@ -157,60 +157,60 @@ async def test_everything_is_copied_once_newest_first_and_one_at_a_time(
     assert len(s3.puts()) == 3
 
 
-async def test_every_job_is_looked_at_however_many_there_are(store, s3, archive, tmp_path):
+async def test_every_job_is_looked_at_however_many_there_are(store, s3, bucket_sync, tmp_path):
     await take(store, tmp_path, 1)
     await store.writer.write(lambda db: db.execute("UPDATE sqlite_sequence SET seq = 2500"))
     await take(store, tmp_path, 2)
-    assert await archive.work() == 2
+    assert await bucket_sync.work() == 2
     assert [key.split("-")[0] for key in s3.puts()] == ["studio/takes/2501", "studio/takes/1"]
 
 
-async def test_another_bucket_or_prefix_is_filled_anew(store, s3, archive, tmp_path):
+async def test_another_bucket_or_prefix_is_filled_anew(store, s3, bucket_sync, tmp_path):
     await take(store, tmp_path, 1)
-    await archive.work()
+    await bucket_sync.work()
     other = BucketSync(store, bucket(s3, prefix="new"), data=tmp_path, days=0, link_days=7)
     assert await other.work() == 1
     assert [key.split("-")[0] for key in s3.named("new/")] == ["new/takes/1"]
     assert len(s3.named("studio/")) == 1, "what lies elsewhere is not touched"
 
 
-async def test_a_bucket_that_was_down_gets_what_it_missed(store, s3, archive, tmp_path):
+async def test_a_bucket_that_was_down_gets_what_it_missed(store, s3, bucket_sync, tmp_path):
     s3.down = True
     await take(store, tmp_path, 1)
-    running = asyncio.create_task(archive.run())
+    running = asyncio.create_task(bucket_sync.run())
     try:
-        await until(lambda: archive.trouble)
-        assert archive.trouble == "The bucket “originals/studio” cannot be reached."
-        archive.moved(await take(store, tmp_path, 2))
+        await until(lambda: bucket_sync.trouble)
+        assert bucket_sync.trouble == "The bucket “originals/studio” cannot be reached."
+        bucket_sync.moved(await take(store, tmp_path, 2))
         s3.down = False
-        await until(lambda: len(s3.named()) == 2 and archive.trouble is None)
-        archive.moved(await take(store, tmp_path, 3))
+        await until(lambda: len(s3.named()) == 2 and bucket_sync.trouble is None)
+        bucket_sync.moved(await take(store, tmp_path, 3))
         await until(lambda: len(s3.named()) == 3)
     finally:
         running.cancel()
 
 
-async def test_keys_that_may_not_delete_still_copy(store, s3, archive, tmp_path):
+async def test_keys_that_may_not_delete_still_copy(store, s3, bucket_sync, tmp_path):
     await take(store, tmp_path, 1, user_id=30)
-    await archive.work()
+    await bucket_sync.work()
     await store.privacy.forget(30)
     await take(store, tmp_path, 2, user_id=31)
     s3.forbidden = {"DELETE"}
     with pytest.raises(Busy, match="refuses the keys"):
-        await archive.work()
+        await bucket_sync.work()
     assert any(key.startswith("studio/takes/2-") for key in s3.named())
     s3.forbidden = set()
-    await archive.work()
+    await bucket_sync.work()
     assert [key[:15] for key in s3.named()] == ["studio/takes/2-"]
 
 
-async def test_what_was_sent_and_not_noted_is_not_sent_again(store, s3, archive, tmp_path):
+async def test_what_was_sent_and_not_noted_is_not_sent_again(store, s3, bucket_sync, tmp_path):
     """As after a kill between the two."""
     await take(store, tmp_path, 1)
-    await archive.work()
+    await bucket_sync.work()
     await store.writer.write(lambda db: db.execute("UPDATE copy SET at = NULL"))
     assert await store.files.copy_of("takes/1.mp4") is None
-    assert await archive.work() == 1
+    assert await bucket_sync.work() == 1
     assert await store.files.copy_of("takes/1.mp4") is not None
     assert len(s3.puts()) == 1
 
@@ -218,39 +218,41 @@ async def test_what_was_sent_and_not_noted_is_not_sent_again(store, s3, archive,
 # What the bucket has to let go of.
 
 
-async def test_delete_mine_reaches_the_bucket_also_after_an_outage(store, s3, archive, tmp_path):
+async def test_delete_mine_reaches_the_bucket_also_after_an_outage(
+    store, s3, bucket_sync, tmp_path
+):
     mine = await take(store, tmp_path, 1, user_id=30, brief=Brief(image=given()))
     theirs = await take(store, tmp_path, 2, user_id=31, brief=Brief(video=given("takes/1.mp4")))
-    await archive.work()
+    await bucket_sync.work()
     s3.down = True
     done = await store.privacy.forget(30)
     assert done.files == (PICTURE, mine.file), "their clip has ended: it needs mine no more"
     with pytest.raises(Busy):
-        await archive.work()
+        await bucket_sync.work()
     s3.down = False
-    await archive.work()
+    await bucket_sync.work()
     assert [key.split("-")[0] for key in s3.named()] == ["studio/takes/2"]
     assert await store.files.copy_of(theirs.file) is not None
 
 
-async def test_a_picture_out_of_a_deleted_clip_goes_with_it(store, s3, archive, tmp_path):
+async def test_a_picture_out_of_a_deleted_clip_goes_with_it(store, s3, bucket_sync, tmp_path):
     mine = await take(store, tmp_path, 1, user_id=30)
     frame = "inputs/frame-1-last.png"
     await take(store, tmp_path, 2, user_id=31, brief=Brief(image=given(frame)))
-    await archive.work()
+    await bucket_sync.work()
     assert (await store.privacy.forget(30)).files == (frame, mine.file)
     (tmp_path / frame).unlink()
     (tmp_path / mine.file).unlink()
-    await archive.work()
+    await bucket_sync.work()
     assert [key.split("-")[0] for key in s3.named()] == ["studio/takes/2"]
 
 
 async def test_what_is_deleted_while_it_is_being_sent_does_not_stay_there(
-    store, s3, archive, tmp_path
+    store, s3, bucket_sync, tmp_path
 ):
     await take(store, tmp_path, 1)
     s3.held = asyncio.Event()
-    sending = asyncio.create_task(archive.work())
+    sending = asyncio.create_task(bucket_sync.work())
     await until(lambda: s3.puts())
     await store.privacy.forget(30)
     s3.held.set()
@@ -259,31 +261,31 @@ async def test_what_is_deleted_while_it_is_being_sent_does_not_stay_there(
     assert await store.files.unwanted("originals/studio") == []
 
 
-async def test_what_was_shared_stays_for_the_other(store, s3, archive, tmp_path):
+async def test_what_was_shared_stays_for_the_other(store, s3, bucket_sync, tmp_path):
     for number, user in ((1, 30), (2, 31)):
         await take(store, tmp_path, number, user_id=user, brief=Brief(image=given()))
-    await archive.work()
+    await bucket_sync.work()
     done = await store.privacy.forget(30)
     assert done.files == ("takes/1.mp4",)
-    await archive.work()
+    await bucket_sync.work()
     assert {key.split("-")[0] for key in s3.named()} == {
         "studio/takes/2",
         f"studio/inputs/{'a' * 64}",
     }
 
 
-async def test_what_is_needed_again_is_not_deleted_after_all(store, s3, archive, tmp_path):
+async def test_what_is_needed_again_is_not_deleted_after_all(store, s3, bucket_sync, tmp_path):
     await take(store, tmp_path, 1, user_id=30, brief=Brief(image=given()))
     content = (tmp_path / PICTURE).read_bytes()
-    await archive.work()
+    await bucket_sync.work()
     await store.privacy.forget(30)
     s3.forbidden = {"DELETE"}
     job = await take(store, tmp_path, 2, user_id=31, brief=Brief(image=given()))
     (tmp_path / PICTURE).write_bytes(content)  # the same picture, so it has the same key there
     with pytest.raises(Busy):
-        await archive.work()
+        await bucket_sync.work()
     s3.forbidden = set()
-    await archive.work()
+    await bucket_sync.work()
     kept = {(await store.files.copy_of(file)).key for file in (PICTURE, job.file)}
     assert set(s3.named()) == {f"studio/{key}" for key in kept}
 
@@ -307,13 +309,15 @@ async def test_originals_leave_when_their_time_is_over_and_favourites_stay(
 # The disk as a cache.
 
 
-async def test_only_what_lies_in_the_bucket_leaves_the_disk(store, s3, archive, tmp_path, clock):
+async def test_only_what_lies_in_the_bucket_leaves_the_disk(
+    store, s3, bucket_sync, tmp_path, clock
+):
     brief = Brief(image=given())
     for number in (1, 2):
         await take(store, tmp_path, number, brief=brief if number == 1 else None)
-    keeper = shelf(store, tmp_path, archive, clock, room=1 / GIB)
+    keeper = cache(store, tmp_path, bucket_sync, clock, room=1 / GIB)
     assert await keeper.tidy() == 0, "nothing is copied yet"
-    await archive.work()
+    await bucket_sync.work()
     s3.down = True
     assert await keeper.tidy() == 0, "and nobody can say whether it is still there"
     s3.down = False
@@ -322,18 +326,18 @@ async def test_only_what_lies_in_the_bucket_leaves_the_disk(store, s3, archive, 
     assert await keeper.tidy() == 1
     assert sorted(path.name for path in (tmp_path / "takes").iterdir()) == ["2.mp4"]
     assert not (tmp_path / PICTURE).exists(), "an input goes with its last take"
-    assert await archive.work() == 1, "what the bucket lost is sent again"
+    assert await bucket_sync.work() == 1, "what the bucket lost is sent again"
     assert lost in s3.objects
     assert await keeper.tidy() == 1
 
 
 async def test_what_made_room_is_brought_back_once_for_all_who_ask(
-    store, s3, archive, tmp_path, clock
+    store, s3, bucket_sync, tmp_path, clock
 ):
     job = await take(store, tmp_path, 1, size=3 * 2**20, brief=Brief(image=given()))
     content = (tmp_path / job.file).read_bytes()
-    keeper = shelf(store, tmp_path, archive, clock, room=1 / GIB)
-    await archive.work()
+    keeper = cache(store, tmp_path, bucket_sync, clock, room=1 / GIB)
+    await bucket_sync.work()
     assert await keeper.tidy() == 1
     assert await keeper.has(job.file)
     assert (await store.takes.get(1, guild_id=10)).dropped is None, "it is still to be had"
@@ -354,14 +358,14 @@ async def test_what_made_room_is_brought_back_once_for_all_who_ask(
     assert len(s3.puts()) == 2
 
 
-async def test_what_cannot_be_brought_back_is_said(store, s3, archive, tmp_path, clock):
+async def test_what_cannot_be_brought_back_is_said(store, s3, bucket_sync, tmp_path, clock):
     job = await take(store, tmp_path, 1)
-    await archive.work()
-    await shelf(store, tmp_path, archive, clock, room=1 / GIB).tidy()
-    full = shelf(store, tmp_path, archive, clock, spare=1, free=lambda _: GIB)
+    await bucket_sync.work()
+    await cache(store, tmp_path, bucket_sync, clock, room=1 / GIB).tidy()
+    full = cache(store, tmp_path, bucket_sync, clock, spare=1, free=lambda _: GIB)
     with pytest.raises(Trouble, match="The file of #1 lies in the bucket, and the disk"):
         await full.at_hand(job.file)
-    keeper = shelf(store, tmp_path, archive, clock)
+    keeper = cache(store, tmp_path, bucket_sync, clock)
     s3.down = True
     with pytest.raises(Busy, match="lies in the bucket, which cannot be reached now"):
         await keeper.at_hand(job.file)
@@ -383,7 +387,7 @@ async def test_past_both_times_a_take_goes_without_a_copy(store, s3, tmp_path, c
     await store.takes.favourite(2, 30, at=1.0)
     month = BucketSync(store, bucket(s3), data=tmp_path, days=30, link_days=7, clock=clock)
     s3.down = True
-    assert await shelf(store, tmp_path, month, clock, days=35).tidy() == 1
+    assert await cache(store, tmp_path, month, clock, days=35).tidy() == 1
     assert [path.name for path in (tmp_path / "takes").iterdir()] == ["2.mp4"]
 
 
@@ -416,7 +420,7 @@ async def test_keys_of_a_role_give_no_links(store, tmp_path, s3, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", imitation.SECRET)
     theirs = bucket(s3, access_key=None, secret_key=None)
     await theirs.check()
-    archive = BucketSync(store, theirs, data=tmp_path, days=0, link_days=7)
+    bucket_sync = BucketSync(store, theirs, data=tmp_path, days=0, link_days=7)
     await take(store, tmp_path, 1)
-    assert await archive.work() == 1
-    assert await archive.link("takes/1.mp4") is None
+    assert await bucket_sync.work() == 1
+    assert await bucket_sync.link("takes/1.mp4") is None

@@ -63,7 +63,7 @@ async def make_room(house, playground, tmp_path, *numbers):
         await done(house, number)
         await copied(house, number)
     playground.clock.advance(2 * FRESH)
-    assert await house.shelf.tidy() == len(numbers)
+    assert await house.cache.tidy() == len(numbers)
     assert not [path for path in (tmp_path / "takes").iterdir() if path.suffix == ".mp4"]
 
 
@@ -163,7 +163,7 @@ async def test_a_bucket_that_is_down_delays_nobody_and_is_filled_later(
     s3.down = True
     await first_clip(mira)
     await done(house, 1)
-    await until(lambda: house.archive.trouble)
+    await until(lambda: house.bucket_sync.trouble)
     status, body = await read(f"http://127.0.0.1:{house.web.port}/healthz")
     health = json.loads(body)
     assert (status, health["ok"]) == (200, True), "the bot is well without it"
@@ -172,7 +172,7 @@ async def test_a_bucket_that_is_down_delays_nobody_and_is_filled_later(
     assert await asyncio.to_thread(health_command) == 0
     assert capsys.readouterr().out == f"well; {health['remarks'][0]}\n"
     playground.clock.advance(2 * FRESH)
-    assert await house.shelf.tidy() == 0
+    assert await house.cache.tidy() == 0
     s3.down = False
     await copied(house, 1)
     await make_room(house, playground, tmp_path, 1)

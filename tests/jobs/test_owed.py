@@ -160,7 +160,7 @@ async def test_a_clip_that_is_owed_makes_no_room_before_its_time(house, screen, 
     job = await owed(house, screen)
     await house.store.takes.number(job, 3)
     clip = tmp_path / job.file
-    shelf = ClipCache(
+    cache = ClipCache(
         house.store,
         data=tmp_path,
         days=7,
@@ -171,10 +171,10 @@ async def test_a_clip_that_is_owed_makes_no_room_before_its_time(house, screen, 
         free=lambda _path: 10**12,
     )
     house.clock.advance(3 * DAY)
-    await shelf.tidy()
+    await cache.tidy()
     assert clip.exists()
     house.clock.advance(5 * DAY)
-    await shelf.tidy()
+    await cache.tidy()
     assert not clip.exists()
 
 

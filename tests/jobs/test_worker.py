@@ -54,11 +54,11 @@ class House:
 
     async def order(self, *, request=None, user=7, **wish):
         self._orders += 1
-        place = Requester(guild_id=1, channel_id=2, user_id=user)
+        requester = Requester(guild_id=1, channel_id=2, user_id=user)
         job, created = await self.studio.order(
             Brief(**{"prompt": "a fox", **wish}),
             request=request or f"interaction:{self._orders}",
-            place=place,
+            requester=requester,
         )
         if created:
             job = await self.studio.placed(job, card_channel_id=2, card_id=job.id, thread_id=3)
@@ -461,8 +461,8 @@ async def test_a_cancelled_clip_in_the_queue_is_never_sent(house, provider):
     provider.polls.extend([RUNNING] * 100)
     jobs = [await house.order() for _ in range(4)]
     await house.run_now()
-    place = Requester(guild_id=1, channel_id=2, user_id=7)
-    await house.studio.cancel(jobs[2].id, place=place)
+    requester = Requester(guild_id=1, channel_id=2, user_id=7)
+    await house.studio.cancel(jobs[2].id, requester=requester)
     await house.run_now()
     assert house.studio.glimpse(jobs[3]).position == 1
     provider.polls.clear()
@@ -478,7 +478,7 @@ async def test_a_rendering_clip_is_stopped_where_the_provider_can(store, screen,
     provider.polls.extend([RUNNING] * 100)
     job = await house.order()
     await house.run_now()
-    await house.studio.cancel(job.id, place=Requester(guild_id=1, channel_id=2, user_id=7))
+    await house.studio.cancel(job.id, requester=Requester(guild_id=1, channel_id=2, user_id=7))
     await house.run_now()
 
     assert (await house.get(job)).state is State.CANCELLED
@@ -490,7 +490,7 @@ async def test_a_rendering_clip_goes_on_where_the_provider_cannot_stop(house, pr
     job = await house.order()
     await house.run_now()
     with pytest.raises(Refusal, match="cannot stop a clip it has begun"):
-        await house.studio.cancel(job.id, place=Requester(guild_id=1, channel_id=2, user_id=7))
+        await house.studio.cancel(job.id, requester=Requester(guild_id=1, channel_id=2, user_id=7))
 
 
 async def test_a_provider_that_is_gone_fails_what_waits_and_keeps_what_it_renders(
@@ -709,8 +709,8 @@ async def test_those_who_wait_in_line_are_not_looked_at_again_for_nothing(
 
 
 async def test_a_job_goes_on_without_a_card_and_is_given_one_later(house, store, screen, clock):
-    place = Requester(guild_id=1, channel_id=2, user_id=7)
-    job, _ = await house.studio.order(Brief(prompt="a fox"), request="r", place=place)
+    requester = Requester(guild_id=1, channel_id=2, user_id=7)
+    job, _ = await house.studio.order(Brief(prompt="a fox"), request="r", requester=requester)
     await house.run_now()
     assert (await house.get(job)).state is State.QUEUED, "its card is on its way"
     clock.advance(11)
@@ -722,8 +722,8 @@ async def test_a_job_goes_on_without_a_card_and_is_given_one_later(house, store,
 
 
 async def test_a_card_that_stands_lets_its_job_go_on_at_once(house, store):
-    place = Requester(guild_id=1, channel_id=2, user_id=7)
-    job, _ = await house.studio.order(Brief(prompt="a fox"), request="r", place=place)
+    requester = Requester(guild_id=1, channel_id=2, user_id=7)
+    job, _ = await house.studio.order(Brief(prompt="a fox"), request="r", requester=requester)
     await house.run_now()
     await house.studio.placed(job, card_channel_id=2, card_id=5, thread_id=None)
     await house.run_now()
@@ -748,9 +748,9 @@ async def test_who_asks_for_all_jobs_gets_all(house):
         await house.store.jobs.add(draft(number, guild_id=1, user_id=7))
     assert len(await house.store.jobs.of(guild_id=1, limit=None)) == 30
     assert len(await house.store.jobs.of(guild_id=1, states={State.QUEUED}, limit=None)) == 30
-    place = Requester(guild_id=1, channel_id=2, user_id=7)
-    assert len(await house.studio.queue(place=place)) == 25
-    assert len(await house.studio.queue(place=place, limit=None)) == 30
+    requester = Requester(guild_id=1, channel_id=2, user_id=7)
+    assert len(await house.studio.queue(requester=requester)) == 25
+    assert len(await house.studio.queue(requester=requester, limit=None)) == 30
 
 
 # What the provider answered with “not now”, and what that may have cost.

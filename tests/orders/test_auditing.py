@@ -43,7 +43,7 @@ async def test_a_broken_rule_stops_orders_until_it_is_mended(store, tmp_path, ca
     assert await audit.look() == []
     assert await audit.trouble() is None
     wish = Brief(prompt="a fox")
-    await studio.order(wish, request="one", place=PLACE)
+    await studio.order(wish, request="one", requester=PLACE)
 
     await store.writer.write(
         lambda db: db.execute("UPDATE account SET balance = balance + 1 WHERE name = 'pool:1'")
@@ -54,19 +54,19 @@ async def test_a_broken_rule_stops_orders_until_it_is_mended(store, tmp_path, ca
     assert "The books do not add up" in caplog.text
     assert "no orders are taken" in await audit.trouble()
     with pytest.raises(Refusal, match="books of this bot do not add up"):
-        await studio.order(wish, request="two", place=PLACE)
+        await studio.order(wish, request="two", requester=PLACE)
 
     await store.writer.write(
         lambda db: db.execute("UPDATE account SET balance = balance - 1 WHERE name = 'pool:1'")
     )
     assert await audit.look() == []
-    await studio.order(wish, request="two", place=PLACE)
+    await studio.order(wish, request="two", requester=PLACE)
 
 
 async def test_what_only_history_shows_is_not_forgotten_by_a_quick_look(store):
     studio = studio_of(store, {"fake": FakeProvider()})
     audit = BooksCheck(studio, Events())
-    await studio.order(Brief(prompt="a fox"), request="one", place=PLACE)
+    await studio.order(Brief(prompt="a fox"), request="one", requester=PLACE)
     await store.writer.write(lambda db: db.execute("DROP TRIGGER event_update"))
     await store.writer.write(lambda db: db.execute("UPDATE event SET to_state = 'done'"))
     assert await audit.look(thorough=True)
@@ -92,7 +92,7 @@ async def test_the_operator_may_check_by_hand(tmp_path):
     data = tmp_path / "data"
     async with open_store(data) as store:
         studio = studio_of(store, {"fake": paid_provider()})
-        await studio.order(Brief(prompt="a fox"), request="one", place=PLACE)
+        await studio.order(Brief(prompt="a fox"), request="one", requester=PLACE)
         running = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data), DAILIES_WEB_PORT="1")
         assert "A running Dailies is using the data" in running.stdout
     well = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data))
@@ -108,7 +108,7 @@ async def test_the_operator_hears_of_files_that_are_not_there(tmp_path):
     data = tmp_path / "data"
     async with open_store(data) as store:
         studio = studio_of(store, {"fake": FakeProvider()})
-        job, _ = await studio.order(Brief(prompt="a fox"), request="one", place=PLACE)
+        job, _ = await studio.order(Brief(prompt="a fox"), request="one", requester=PLACE)
         await advance(
             store.jobs, job, State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING
         )
@@ -122,7 +122,7 @@ async def test_the_operator_hears_of_files_that_are_not_there(tmp_path):
 
 async def settle(store, studio, number, *, cost, credits):
     """A job of 6 credits that was made, what its provider says it cost, and what is booked."""
-    job, _ = await studio.order(Brief(prompt="a fox"), request=f"r{number}", place=PLACE)
+    job, _ = await studio.order(Brief(prompt="a fox"), request=f"r{number}", requester=PLACE)
     way = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING)
     job = await advance(store.jobs, job, *way)
     end = job.to(

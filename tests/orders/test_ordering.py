@@ -51,7 +51,7 @@ class World:
         self.orders += 1
         wish = IMAGE if sources else replace(IMAGE, mode=Mode.TEXT)
         return await self.studio.order(
-            wish, request=f"interaction:{self.orders}", place=self.place(), sources=sources
+            wish, request=f"interaction:{self.orders}", requester=self.place(), sources=sources
         )
 
 
@@ -291,7 +291,7 @@ async def test_so_does_what_holds_for_the_clip_that_is_built_on(world, rule):
     async def order():
         world.orders += 1
         request = f"interaction:{world.orders}"
-        return await world.studio.order(wish, request=request, place=world.place())
+        return await world.studio.order(wish, request=request, requester=world.place())
 
     with Flip(world) as plain:
         await order()
@@ -323,7 +323,7 @@ async def test_a_prompt_or_model_that_cannot_be_is_refused_before_anything_is_fe
             await world.studio.order(
                 wish,
                 request="r",
-                place=world.place(),
+                requester=world.place(),
                 sources={"image": Source(url=world.host.url)},
             )
     assert world.host.asked == 0
@@ -382,7 +382,7 @@ async def test_somebody_fetches_one_input_at_a_time_and_few_are_fetched_in_all(w
         return await world.studio.order(
             IMAGE,
             request=f"{user}:{number}",
-            place=place,
+            requester=place,
             sources={"image": Source(url=world.host.url)},
         )
 

@@ -91,12 +91,12 @@ async def test_what_could_not_be_checked_is_not_ordered_and_the_log_names_the_ru
         await store.servers.add_prompt_rule(by, "pattern", DEAR_PATTERN)
         rules = ServerRules(store)
         rules._prompt_rules = PromptRules(deadline=0.0)
-        place = Requester(guild_id=10, channel_id=20, user_id=30)
+        requester = Requester(guild_id=10, channel_id=20, user_id=30)
         with (
             caplog.at_level(logging.WARNING),
             pytest.raises(Refusal, match=r"could not be checked .* try again in a minute"),
         ):
-            await rules.check(place, HOSTILE, provider=None, model=None)
+            await rules.check(requester, HOSTILE, provider=None, model=None)
     assert (
         f"Prompt rule 1 of server 10 is too slow: an order was not taken. It is: {DEAR_PATTERN}"
         in (caplog.text)
@@ -108,12 +108,12 @@ async def test_a_saved_pattern_that_cannot_be_used_any_more_takes_no_order(tmp_p
     async with open_store(tmp_path) as store:
         by = By(guild_id=10, actor_id=1)
         await store.servers.add_prompt_rule(by, "pattern", r"[^\W\d]ox")
-        place = Requester(guild_id=10, channel_id=20, user_id=30)
+        requester = Requester(guild_id=10, channel_id=20, user_id=30)
         with (
             caplog.at_level(logging.WARNING),
             pytest.raises(Refusal, match=r"ask a moderator to write the pattern of rule 1"),
         ):
-            await ServerRules(store).check(place, "a fox", provider=None, model=None)
+            await ServerRules(store).check(requester, "a fox", provider=None, model=None)
     assert "Prompt rule 1 of server 10 cannot be used: an order was not taken" in caplog.text
 
 

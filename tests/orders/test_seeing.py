@@ -123,7 +123,7 @@ async def test_a_thread_that_discord_does_not_tell_of_is_as_its_channel(playgrou
     store, guild = house.store, playground.guild.id
     videos, closed = (playground.channel(each).id for each in ("videos", "moderators"))
     member = await house.bot.get_guild(guild).fetch_member(mira.id)
-    place = Requester(
+    requester = Requester(
         guild_id=guild,
         channel_id=playground.channel("storyboards").id,
         user_id=mira.id,
@@ -134,7 +134,7 @@ async def test_a_thread_that_discord_does_not_tell_of_is_as_its_channel(playgrou
             Thread(id=thread, guild_id=guild, parent_id=parent, board_id=None), at=0.0
         )
         job, _ = await store.jobs.add(draft(thread, guild_id=guild, channel_id=thread, user_id=9))
-        assert await house.studio.access.may_see(job, place) is seen
+        assert await house.studio.access.may_see(job, requester) is seen
 
 
 async def test_a_menu_on_a_message_one_may_not_read_says_nothing(mira, house, hidden):

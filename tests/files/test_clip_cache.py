@@ -33,7 +33,7 @@ async def take(store, tmp_path, number, *, ended, size=100):
     return job
 
 
-def shelf(store, tmp_path, **more):
+def cache(store, tmp_path, **more):
     values = {"days": 0, "room": 0, "spare": 0, "clock": Clock(NOW), **more}
     values.setdefault("wall", values["clock"])
     return ClipCache(store, data=tmp_path, **values)
@@ -47,7 +47,7 @@ async def test_what_is_past_its_time_goes_and_favourites_stay(store, tmp_path):
     for number, age in enumerate((40, 40, 20), start=1):
         await take(store, tmp_path, number, ended=NOW - age * DAY)
     await store.takes.favourite(2, 30, at=1.0)
-    assert await shelf(store, tmp_path, days=30).tidy() == 1
+    assert await cache(store, tmp_path, days=30).tidy() == 1
     assert kept(tmp_path) == [2, 3]
     assert not (tmp_path / "takes" / "1.jpg").exists()
     assert (await store.takes.get(1, guild_id=10)).dropped == NOW
@@ -58,15 +58,15 @@ async def test_the_oldest_that_nobody_likes_makes_room_first(store, tmp_path):
         await take(store, tmp_path, number, ended=NOW - DAY)
     await store.takes.favourite(1, 30, at=1.0)
     await store.takes.sign_off(2, 30, at=1.0)
-    assert await shelf(store, tmp_path, room=300 / GIB).tidy() == 2
+    assert await cache(store, tmp_path, room=300 / GIB).tidy() == 2
     assert kept(tmp_path) == [1, 2, 5]
-    assert await shelf(store, tmp_path, room=100 / GIB).tidy() == 2
+    assert await cache(store, tmp_path, room=100 / GIB).tidy() == 2
     assert kept(tmp_path) == [2]
 
 
 async def test_what_was_just_made_is_never_dropped(store, tmp_path):
     await take(store, tmp_path, 1, ended=NOW - 60)
-    assert await shelf(store, tmp_path, room=1 / GIB).tidy() == 0
+    assert await cache(store, tmp_path, room=1 / GIB).tidy() == 0
     assert kept(tmp_path) == [1]
 
 
@@ -74,9 +74,9 @@ def test_new_work_is_refused_when_the_disk_is_nearly_full(tmp_path):
     class Nothing:
         takes = files = None
 
-    shelf(Nothing, tmp_path, spare=1, free=lambda _: 2 * GIB).check()
+    cache(Nothing, tmp_path, spare=1, free=lambda _: 2 * GIB).check()
     with pytest.raises(Refusal, match="less than 1 GiB left"):
-        shelf(Nothing, tmp_path, spare=1, free=lambda _: GIB // 2).check()
+        cache(Nothing, tmp_path, spare=1, free=lambda _: GIB // 2).check()
 
 
 # What belongs to no job that needs it.
@@ -153,7 +153,7 @@ async def test_what_a_killed_process_left_goes_once_it_is_old(store, tmp_path):
     lay(tmp_path, *left, *stays)
     lay(tmp_path, f"inputs/{NAMES[1]}", "takes/98.mp4", age=FRESH / 2)
     os.utime(tmp_path / "takes/frames-x1y2", (NOW - DAY, NOW - DAY))
-    await shelf(store, tmp_path).tidy()
+    await cache(store, tmp_path).tidy()
     young = [f"inputs/{NAMES[1]}", "takes/98.mp4"]
     assert there(tmp_path) == sorted([*stays, *young, "takes/1.mp4", "takes/1.jpg"])
 
@@ -168,10 +168,10 @@ async def test_an_input_lives_as_long_as_a_job_may_need_it(store, tmp_path):
     await job_with(store, 5, Brief(image=given("frame-2-last.png"), plan=plan), State.SUBMITTING)
     await store.takes.drop(dropped.id, at=NOW)
     lay(tmp_path, *(f"inputs/{name}" for name in [*NAMES, "frame-2-last.png", "frame-2-500.png"]))
-    await shelf(store, tmp_path).tidy()
+    await cache(store, tmp_path).tidy()
     needed = [waiting, kept, failed, gone]
     assert there(tmp_path) == sorted([*(one.file for one in needed), "inputs/frame-2-last.png"])
-    await shelf(store, tmp_path, clock=Clock(NOW + RETRIED)).tidy()
+    await cache(store, tmp_path, clock=Clock(NOW + RETRIED)).tidy()
     assert failed.file not in there(tmp_path)
 
 
@@ -185,7 +185,7 @@ async def test_an_order_that_may_yet_be_made_keeps_its_inputs(store, tmp_path):
     kept = await store.servers.keep_refused(order)
     lay(tmp_path, f"inputs/{NAMES[0]}", age=0)
     for days, stays in ((1, True), (8, False)):
-        await shelf(store, tmp_path, clock=Clock(kept.at + days * DAY)).tidy()
+        await cache(store, tmp_path, clock=Clock(kept.at + days * DAY)).tidy()
         assert bool(there(tmp_path)) is stays
 
 
@@ -193,7 +193,7 @@ async def test_what_somebody_is_about_to_use_stays(store, tmp_path):
     job = await take(store, tmp_path, 1, ended=NOW - 40 * DAY)
     lay(tmp_path, f"inputs/{NAMES[0]}")
     clock = Clock(NOW)
-    keeper = shelf(store, tmp_path, days=30, clock=clock)
+    keeper = cache(store, tmp_path, days=30, clock=clock)
     assert await keeper.at_hand(job.file) == tmp_path / job.file
     await keeper.at_hand(f"inputs/{NAMES[0]}")
     assert await keeper.tidy() == 0
@@ -211,7 +211,7 @@ async def test_what_a_job_under_way_starts_from_never_makes_room(store, tmp_path
     await take(store, tmp_path, 1, ended=NOW - 40 * DAY)
     clip = Input(file="takes/1.mp4", type="video/mp4", size=1, take=1)
     await job_with(store, 2, Brief(mode=Mode.RETAKE, video=clip), *LIVE)
-    assert await shelf(store, tmp_path, days=30, room=1 / GIB).tidy() == 0
+    assert await cache(store, tmp_path, days=30, room=1 / GIB).tidy() == 0
     assert kept(tmp_path) == [1]
 
 
@@ -224,12 +224,12 @@ async def test_inputs_count_and_encodes_make_room_before_originals(store, tmp_pa
     lay(tmp_path, *(f"inputs/{name}" for name in NAMES[:2]), size=50)
     lay(tmp_path, "takes/1.400.mp4", "takes/1.with.2.mp4", size=200)
     everything = 3 * 100 + 2 * 50 + 2 * 200
-    keeper = shelf(store, tmp_path, room=(everything - 1) / GIB)
+    keeper = cache(store, tmp_path, room=(everything - 1) / GIB)
     assert await keeper.tidy() == 0
     assert len(there(tmp_path)) == 6, "one encode was enough"
-    assert await shelf(store, tmp_path, room=400 / GIB).tidy() == 0
+    assert await cache(store, tmp_path, room=400 / GIB).tidy() == 0
     assert "takes/1.with.2.mp4" not in there(tmp_path)
-    assert await shelf(store, tmp_path, room=399 / GIB).tidy() == 1
+    assert await cache(store, tmp_path, room=399 / GIB).tidy() == 1
     assert there(tmp_path) == [f"inputs/{NAMES[1]}", "takes/2.mp4"], "the take, and its input"
 
 
@@ -242,10 +242,10 @@ async def test_what_somebody_had_deleted_goes_once_nobody_is_at_work_on_it(store
     lay(tmp_path, "takes/1.mp4", "takes/1.jpg")
     done = await store.privacy.forget(30)
     assert done.files == (), "a job under way starts from it"
-    await shelf(store, tmp_path).tidy()
+    await cache(store, tmp_path).tidy()
     assert there(tmp_path) == ["takes/1.jpg", "takes/1.mp4"]
     await advance(store.jobs, job, State.FAILED)
-    await shelf(store, tmp_path).tidy()
+    await cache(store, tmp_path).tidy()
     assert there(tmp_path) == []
 
 
@@ -266,5 +266,5 @@ async def test_nothing_stays_of_a_clip_that_is_erased(store, tmp_path):
     mine = ["1.mp4", "1.jpg", "1.400.mp4", "1.with.2.mp4", "2.with.1.mp4", "2.with.1.400.mp4"]
     lay(tmp_path, *(f"takes/{name}" for name in mine), "inputs/frame-1-last.png")
     lay(tmp_path, "takes/2.mp4", "takes/11.mp4", "inputs/frame-11-last.png", f"inputs/{NAMES[0]}")
-    await shelf(store, tmp_path).erase(["takes/1.mp4", f"inputs/{NAMES[0]}"])
+    await cache(store, tmp_path).erase(["takes/1.mp4", f"inputs/{NAMES[0]}"])
     assert there(tmp_path) == ["inputs/frame-11-last.png", "takes/11.mp4", "takes/2.mp4"]
