@@ -14,7 +14,6 @@ from pathlib import Path
 
 from .schema import (
     UNRECORDED,
-    CannotOpen,
     Objects,
     differences,
     fresh,
@@ -120,15 +119,11 @@ def _adopt(
         if left:
             raise wrong(path, UNRECORDED, left)
         db.execute("COMMIT")
-    except (CannotOpen, sqlite3.IntegrityError) as error:
-        db.execute("ROLLBACK")
-        if isinstance(error, CannotOpen):
-            raise
+    except sqlite3.IntegrityError as error:
         raise wrong(path, UNRECORDED, [f"a row breaks a rule of its table ({error})"]) from error
-    except BaseException:
-        if db.in_transaction:
+    finally:
+        if db.in_transaction:  # something went wrong
             db.execute("ROLLBACK")
-        raise
 
 
 def _tables(

@@ -114,13 +114,12 @@ def _open(path: Path, stack: ExitStack, *, running: bool) -> sqlite3.Connection:
         db = sqlite3.connect(
             f"{path.as_uri()}?{mode}", uri=True, isolation_level=None, check_same_thread=False
         )
-        try:
+        with ExitStack() as failed:
+            failed.callback(db.close)
             db.row_factory = sqlite3.Row
             db.execute("PRAGMA foreign_keys = ON")
             _look(db, path)
-        except BaseException:
-            db.close()
-            raise
+            failed.pop_all()
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
             sqlite3.SQLITE_CORRUPT,

@@ -13,7 +13,7 @@ import os
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from .clock import TICKS, Clock, gaps, mark, note_gap
@@ -122,23 +122,22 @@ def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
             "set DAILIES_DATA to a directory that Dailies may write to."
         ) from error
     try:
-        db.row_factory = sqlite3.Row
-        _check(db, path)
-        recognize(db, path, scripts)
-        _set_up(db)
-        migrate(db, path, scripts)
-        checkpoint(db)
+        with ExitStack() as failed:
+            failed.callback(db.close)
+            db.row_factory = sqlite3.Row
+            _check(db, path)
+            recognize(db, path, scripts)
+            _set_up(db)
+            migrate(db, path, scripts)
+            checkpoint(db)
+            failed.pop_all()
     except sqlite3.DatabaseError as error:
-        db.close()
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
             sqlite3.SQLITE_CORRUPT,
             sqlite3.SQLITE_NOTADB,
         ):
             raise _damaged(path, str(error)) from error
         raise CannotOpen(f"The database {path} cannot be opened ({error}).") from error
-    except BaseException:
-        db.close()
-        raise
     return db
 
 

@@ -217,10 +217,9 @@ def _commit(
         outcomes = [_attempt(db, fn) for fn in fns]
         changes = watch.collect(db) if watch is not None else None
         db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
+    finally:
+        if db.in_transaction:  # something went wrong
             db.execute("ROLLBACK")
-        raise
     return outcomes, changes
 
 
