@@ -69,7 +69,7 @@ def configured(*, providers: bool = True) -> Configuration:
 
 
 def playground_configured(*, real: bool) -> Configuration:
-    """The same for a playground, which knows no key of anything.
+    """Read the settings of a playground, which knows no key of anything.
 
     With *real*, the keys and prices of providers are there, and nothing else is.
     """
@@ -122,7 +122,7 @@ def _unknown_names(known: Iterable[str], *, prefixes: tuple[str, ...] | None = N
 
 
 def _unknown_entries(toml: Mapping[str, Any]) -> list[str]:
-    """The same for what stands in `dailies.toml`."""
+    """Name what is wrong in `dailies.toml`."""
     said = []
     fields = [*Settings.model_fields, "providers"]
     for name, value in toml.items():

@@ -101,7 +101,7 @@ class Price:
         return size_of(brief.video)
 
     def usd(self, brief: Brief, seconds: float) -> Decimal:
-        """The same in US dollars."""
+        """The price in US dollars."""
         return self.units(brief, seconds) * self.usd_per_unit
 
 

@@ -173,7 +173,7 @@ class Delivery:
     async def _shown_again(
         self, job: Job, place: discord.abc.Messageable, *, purpose: str, original: bool = False
     ) -> discord.Message:
-        """As `show_again`; where the place is to blame, it raises `Denied`."""
+        """Post a take once more; raises `Denied` where the channel is to blame."""
         if job.file is None:
             raise Refusal(f"The file of #{job.id} is not kept any more.")
         clip = await self._cache.at_hand(job.file)

@@ -189,7 +189,7 @@ class ChatPresenter:
                 await self._post_card(current, channel_id, beside=beside, again=again)
 
     def ensure_card(self, job: Job) -> None:
-        """See `Presenter.ensure_card`."""
+        """Give *job* a card if it has none, soon."""
         again_at, _ = self._no_card.get(job.id, (0.0, 0.0))
         if job.card_id is None and job.id not in self._giving and self._clock() >= again_at:
             self._kept(self._give_card(job))
@@ -352,11 +352,11 @@ class ChatPresenter:
             self._cards.show(job, glimpse)
 
     async def deliver(self, job: Job, clip: Path, *, again: bool) -> int:
-        """See `Presenter.deliver`."""
+        """Post *clip* where people see it; return the message's id."""
         return await self._delivery.clip(job, clip, again=again)
 
     async def tell(self, job: Job, *, again: bool) -> int:
-        """See `Presenter.tell`."""
+        """Say how *job* ended without a clip; return the message's id."""
         return await self._delivery.notice(job, again=again)
 
     async def link(self, job: Job, given: Input) -> str:

@@ -79,7 +79,7 @@ def requester_of(interaction: discord.Interaction[Any]) -> Requester:
 
 
 def moderator_of(interaction: discord.Interaction[Any]) -> Requester:
-    """The same, for a moderator. Raises `Refusal` for anybody else."""
+    """Who uses a command or a button, if that is a moderator; raises `Refusal` for others."""
     requester = requester_of(interaction)
     require(requester)
     return requester

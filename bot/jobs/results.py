@@ -32,7 +32,7 @@ NO_VERDICT = frozenset({None, Failure.LOST, Failure.BAD_RESULT})
 
 
 class Assemble(Protocol):
-    """See `bot.media.assemble.assemble`."""
+    """Puts a new part into the clip that it was made for."""
 
     def __call__(self, plan: Plan, piece: Path, to: Path, *, data: Path) -> Awaitable[None]: ...
 

@@ -87,7 +87,7 @@ class Decoded:
 
     @property
     def moving(self) -> "Clip":
-        """The same, of what has to have a picture. Raises `MediaError` where it has none."""
+        """This file as a clip; raises `MediaError` where it has no moving picture."""
         raise MediaError("There is no moving picture in this file.")
 
     @property

@@ -171,5 +171,5 @@ async def run(
 
 
 async def with_picture(path: Path) -> Clip:
-    """As `probe`, of a clip that has to have a picture; else raises `MediaError`."""
+    """Probe a clip that has to have a picture; raises `MediaError` for any other."""
     return (await decode(path)).moving

@@ -174,7 +174,7 @@ class Edits:
         return await self._best_way(wish, job, here, request, provider, here_last=last)
 
     async def variation(self, job: Job, *, request: str) -> Quote:
-        """The same request with another seed."""
+        """Price the request of *job* with another seed."""
         same = job.brief.but(seed=None, parent=job.id, relation=Relation.VARIATION)
         return self._nearest(same, *self._makers(job), request)
 

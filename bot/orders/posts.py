@@ -49,7 +49,7 @@ class Posts:
         await self._takes.gone(message_ids)
 
     async def deleted(self, message_id: int) -> None:
-        """The same of one message that may be anybody's: of those nothing is written."""
+        """Note that one message was deleted; nothing is written unless it is a post of ours."""
         if await self.get(message_id) is not None:
             await self.gone([message_id])
 

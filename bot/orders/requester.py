@@ -27,7 +27,7 @@ class Requester:
     )
 
     async def as_of_now(self) -> "Requester":
-        """The same person with the roles and rights that they have by now."""
+        """Ask for the roles and rights that this person has by now."""
         return await self.now(self) if self.now is not None else self
 
     @property

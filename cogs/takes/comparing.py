@@ -64,7 +64,7 @@ class Comparisons(commands.Cog):
 
 
 async def compare(interaction: Interaction, what: str, pair: Pair) -> None:
-    """See `Comparisons.show`."""
+    """Show two clips side by side, or link to where they stand already."""
     cog = interaction.client.get_cog("Comparisons")
     assert isinstance(cog, Comparisons)
     await cog.show(interaction, what, pair)

@@ -55,7 +55,7 @@ def spoken(bot: Dailies, reply: discord.Message) -> str:
 
 
 def words_of(bot: Dailies, reply: discord.Message) -> str:
-    """The same. Raises `Refusal` where Discord does not show it."""
+    """What a reply says; raises `Refusal` where Discord does not show it."""
     words = spoken(bot, reply)
     if not words:
         raise Refusal(UNREADABLE)
