@@ -12,7 +12,6 @@ from bot.chat.readers import may_all_read
 GUILD, WHERE, MADE = 1, 50, 60
 ROLES = (11, 12, 13)
 VIEW = discord.Permissions(view_channel=True).value
-ADMIN = discord.Permissions(administrator=True).value
 #: A member for each choice of roles, and one more whom overwrites may name.
 HOLDERS = {
     100 + index: roles

@@ -24,7 +24,6 @@ TO = {
     State.QUEUED: (),
 }
 MINE = Requester(guild_id=10, channel_id=20, user_id=30)
-OTHERS = Requester(guild_id=10, channel_id=20, user_id=31)
 
 ROW = {verb for verb, need in NEEDS.items() if need is Need.ROW}
 CLIP = ROW | {verb for verb, need in NEEDS.items() if need is Need.CLIP}

@@ -27,7 +27,6 @@ MODES = {
     "apixo": (*CLIPS, "text with LoRAs", "image with LoRAs"),
     "pixazo": ("image",),
 }
-STATUS = {"ltx": "status", "ltx2api": "status", "apixo": "status", "pixazo": "result-call"}
 LORAS = "https://loras.example/a.safetensors@0.8 https://loras.example/b.safetensors?download=true"
 AT_ONCE = 6  #: commands that are typed together
 
