@@ -26,7 +26,11 @@ hypothesis.settings.load_profile("patient")
 
 
 #: Files that take longest are begun first, so that they do not hold up the end.
-LONG = ("test_provider_matrix", "test_kill", "test_page", "test_races_counted", "test_races")
+LONG = (
+    *("test_provider_matrix", "test_page", "test_kill", "test_takes_delivery", "test_fitting"),
+    *("test_local_provider", "test_takes_reactions", "test_takes_buttons", "test_takes_page"),
+    *("test_machine", "test_races_counted", "test_races", "test_each_route", "test_schema"),
+)
 #: What makes a test slow: a Discord with a bot in it, ffmpeg, a process of ours.
 SLOW_FIXTURES = frozenset({"playground", "media", "place", "stage"})
 SLOW_FILES = frozenset(
@@ -34,7 +38,9 @@ SLOW_FILES = frozenset(
         *("test_kill", "test_kill_joined", "test_cli", "test_settings", "test_documents"),
         *("test_seams", "test_fitting", "test_media", "test_local_provider", "test_posters"),
         *("test_memory", "test_callbacks", "test_adding_one", "test_auditing"),
-        *("test_charts", "test_bucket_played"),
+        *("test_charts", "test_bucket_played", "test_bucket", "test_each_route", "test_job_report"),
+        *("test_verifying", "test_inputs", "test_doors", "test_page_fonts"),
+        *("test_schema", "test_prompt_rules", "test_odd_media", "test_playable", "test_decoding"),
     }
 )
 

@@ -98,12 +98,17 @@ class Process:
         return await asyncio.shield(self._ended)
 
 
+def _plain():
+    """Our environment without what only tests know: Dailies refuses settings it does not know."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("DAILIES_")}
+
+
 @asynccontextmanager
 async def process(*arguments, log, environ=None, stop=signal.SIGKILL):
     """A process that is ended with the test whatever happens. It writes into *log*."""
     with log.open("ab") as out:
         connection = _asked(
-            arguments, cwd=ROOT, environ={**os.environ, **(environ or {})}, out=out, err=out
+            arguments, cwd=ROOT, environ={**_plain(), **(environ or {})}, out=out, err=out
         )
     said, writer = await asyncio.open_unix_connection(sock=connection)
     started = Process(int(await said.readline()), said)
