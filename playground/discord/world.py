@@ -16,7 +16,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from simcord._clock import Clock as SimcordClock
 from simcord.backend import permissions, serializers
@@ -62,6 +62,13 @@ INVITE = (
 MODERATOR = ("manage_guild", "manage_messages", "manage_threads", "manage_channels")
 
 Whisper = Callable[[int, str, dict[str, Any]], None]
+
+
+class HasId(Protocol):
+    """A role, a user, a person."""
+
+    @property
+    def id(self) -> int: ...
 
 
 def bits(*names: str) -> int:
