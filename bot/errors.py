@@ -32,7 +32,8 @@ class Refusal(Exception):
 
     *failure* is set when a provider is the one refusing; *raw* is its own reply, for the
     operator's log and never for the chat. *billed* is False where the provider's document
-    says that what it refused costs nothing, None where it does not say.
+    says that what it refused costs nothing, None where it does not say. *final*: asking again
+    about the same job changes nothing, where for its failure it might.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class Refusal(Exception):
         failure: Failure | None = None,
         raw: str = "",
         billed: bool | None = False,
+        final: bool = False,
     ) -> None:
         super().__init__(sentence)
         self.failure = failure
         self.raw = raw
         self.billed = billed
+        self.final = final
 
 
 class Private(Refusal):

@@ -11,6 +11,7 @@ class Progress:
     waiting: int | None = None  #: how many wait for the same provider
     why_waiting: str = ""  #: why it stands there, where that needs words
     waits_there: bool = False  #: the provider has it, and has not begun
+    says: str = ""  #: what the provider does just now, in its words: "gpu1: sampling 3 of 8"
     fraction: float | None = None  #: 0 to 1, as the provider says
     ready_at: float | None = None  #: an estimate from this deployment's own history, to print
     slow: bool = False  #: it takes longer than nine of ten did

@@ -64,7 +64,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lora:
-    """A style adapter by its public link, and how strongly to apply it."""
+    """A style adapter by its public link, or by its name where the model has its own, and how
+    strongly to apply it."""
 
     path: str
     scale: float = 1.0
@@ -95,6 +96,8 @@ class Brief:
     replace: str | None = None  #: retake: "picture", "sound" or "both"
     direction: str | None = None  #: extend: "start" or "end"
     routing: str | None = None  #: how the provider should choose among its own backends
+    size: str | None = None  #: "1280x704": the pixels that come out, where its model makes others
+    seconds: float | None = None  #: the length that comes out, where its model makes another
     parent: int | None = None  #: the job of the take that this one is made from
     relation: str | None = None  #: a `Relation`: how it is made from its parent
     plan: Plan | None = None  #: what Dailies does with the clip that the provider makes

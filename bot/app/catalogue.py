@@ -20,7 +20,7 @@ from bot.words.modes import MODE_WORDS
 from bot.words.numbers import listed
 from storage import Mode
 
-__all__ = ["Company", "companies", "markdown", "state"]
+__all__ = ["Company", "companies", "example", "markdown", "state"]
 
 _PRETENDED = "no-key-at-all"
 _MODES: Mapping[Mode, str] = {
@@ -47,13 +47,19 @@ def companies(data: Path) -> list[Company]:
     found = []
     for name, module in modules().items():
         settings = _settings(name, module)
-        environ = {f"{name.upper()}_API_KEY": _PRETENDED}
+        environ = example(name, module)
         provider = module.connect(Connection(data=data, environ=environ))
-        assert provider is not None, f"{name} does not exist with {name.upper()}_API_KEY set"
+        assert provider is not None, f"{name} does not exist with {', '.join(environ)} set"
         key_from = getattr(module, "KEY_FROM", "")
         found.append(Company(provider=provider, key_from=key_from, settings=settings))
     # Those that cost money first, the one of most modes before the others.
     return sorted(found, key=lambda each: (not each.settings, -len(_modes(each.provider))))
+
+
+def example(name: str, module: ModuleType) -> Mapping[str, str]:
+    """Settings with which a provider exists; the first of them is the one that makes it exist."""
+    said: Mapping[str, str] | None = getattr(module, "EXAMPLE", None)
+    return said if said is not None else {f"{name.upper()}_API_KEY": _PRETENDED}
 
 
 def _settings(name: str, module: ModuleType) -> dict[str, FieldInfo]:
@@ -78,10 +84,12 @@ def state(connection: Callable[[str], Connection]) -> tuple[list[str], bool]:
             continue
         if provider is None:
             key_from = getattr(module, "KEY_FROM", "its operator")
-            lines.append(f"· {name}: no key; set {name.upper()}_API_KEY, from {key_from}")
+            key = next(iter(example(name, module)))
+            what = "no key" if key.endswith("_API_KEY") else "not set up"
+            lines.append(f"· {name}: {what}; set {key}, from {key_from}")
             continue
         limits = provider.limits
-        models = listed([model.name for model in provider.models], last="and")
+        models = listed([model.name for model in provider.models] or ["nothing yet"], last="and")
         changed = ", changed by dailies.toml" if given.toml else ""
         lines.append(
             f"✓ {name}: {provider.title} makes {_modes_of(provider)} with {models}{changed}; "
@@ -151,7 +159,7 @@ def _overview(company: Company) -> Sequence[str]:
     return (
         f"{provider.title} (`{provider.name}`)",
         _modes_of(provider),
-        ", ".join(f"`{model.name}`" for model in provider.models),
+        ", ".join(f"`{model.name}`" for model in provider.models) or "your workflows",
         company.key_from or "none needed",
         f"after {limits.first_poll:g} s, then every {limits.poll_every:g} s{callback}",
         f"after {_span(limits.max_runtime)}",
@@ -293,7 +301,8 @@ def _modes(provider: Provider) -> list[Mode]:
 
 
 def _modes_of(provider: Provider) -> str:
-    return listed([_MODES[mode] for mode in _modes(provider)], last="and")
+    modes = [_MODES[mode] for mode in _modes(provider)]
+    return listed(modes, last="and") if modes else "those of your workflows"
 
 
 def _span(seconds: float) -> str:

@@ -146,7 +146,8 @@ def parser() -> argparse.ArgumentParser:
         "--providers",
         choices=PLAYED,
         default="none",
-        help="none: clips are made on this machine; simulated: all four companies, imitated here; "
+        help="none: clips are made on this machine; simulated: all four companies and two GPUs of "
+        "your own, imitated here; "
         "real: those that you have keys for, who charge you for each clip",
     )
     playground.add_argument(

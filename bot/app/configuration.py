@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.app.catalogue import companies
+from bot.app.catalogue import companies, example
 from bot.providers import Connection, modules
 from bot.setting_words import meant
 from bot.settings import (
@@ -27,7 +27,6 @@ __all__ = ["Configuration", "configured", "playground_configured"]
 ALIKE = 0.9
 _OURS = ("DAILIES_", "DISCORD_")
 SLOW = "LOCAL_SECONDS"  #: slows the local renderer down, also in a playground
-_PRETENDED = "no-key-at-all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,10 +147,11 @@ def _wrong_providers(
     """What is wrong with providers' own settings, also with those of one without a key."""
     said = []
     for name, module in modules().items():
-        key = f"{name.upper()}_API_KEY"
+        pretended = example(name, module)
+        key = next(iter(pretended))
         given = environ
         if not environ.get(key) and not environ.get(f"{key}_FILE"):
-            given = {**environ, key: _PRETENDED}
+            given = {**pretended, **environ, key: pretended[key]}
         try:
             module.connect(Connection(data=Path(), toml=sections.get(name, {}), environ=given))
         except BadSetting as error:

@@ -19,7 +19,7 @@ from bot.files.cache import ClipCache
 from bot.jobs.worker import Worker
 from bot.moderation.books import BooksCheck
 from bot.orders.orders import Studio
-from bot.providers import Provider
+from bot.providers import Provider, Watches
 from bot.settings import Settings
 from storage import Store
 
@@ -171,6 +171,11 @@ class Deployment:
         running = [
             asyncio.create_task(self.cache.run(), name="clip cache"),
             asyncio.create_task(self.audit.run(), name="audit"),
+            *(
+                asyncio.create_task(each.watch(), name=f"watch {each.name}")
+                for each in self.providers.values()
+                if isinstance(each, Watches)
+            ),
         ]
         if self.bucket_sync is not None:
             running.append(asyncio.create_task(self.bucket_sync.run(), name="bucket sync"))

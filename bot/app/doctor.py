@@ -16,7 +16,7 @@ from bot.chat.login import check_token, explained, only_json
 from bot.errors import Busy, Failure
 from bot.exits import FAILED, OK, Exit
 from bot.log_redaction import redact
-from bot.providers import connect_all
+from bot.providers import Examined, connect_all
 from bot.settings import Settings
 from storage import CannotOpen, Locked, NotThere, look_into
 
@@ -67,6 +67,11 @@ async def doctor(configuration: Configuration) -> int:
     report("servers", _served(settings, used))
     names = connect_all(configuration.connection, keep_last_resort=settings.dailies_local)
     report("providers", ", ".join(provider.title for provider in names.values()))
+    for provider in names.values():
+        if isinstance(provider, Examined):
+            for finding in await provider.examine():
+                report(finding.part, finding.found, finding.mend)
+        await provider.close()
     await _look_at_bucket(settings, report)
     await _look_at_discord(settings, report)
     return FAILED if report.trouble else OK

@@ -19,6 +19,8 @@ from storage import Brief, Input, Mode
 EXR_FRAMES = 8  #: of an imitated HDR result; a real one has every frame
 _FIELDS = {
     "image": "image",
+    "last_image": "last_image",
+    "audio": "audio",
     "image_uri": "image",
     "image_url": "image",
     "image_urls": "image",

@@ -45,7 +45,29 @@ def complete(model: Model, wish: Brief, *, seed: int) -> Brief:
         if choices and getattr(brief, name) is None:
             default = getattr(capability.default, name) or choices[0]
             brief = brief.but(**{name: default})
-    return brief
+    return brief.but(size=_size(capability, brief), seconds=_seconds(capability, brief))
+
+
+def _size(capability: Capability, brief: Brief) -> str | None:
+    """The pixels that come out, where those are not what the words say."""
+    found = capability.sizes.get((brief.resolution or "", brief.aspect or ""))
+    return None if found is None else f"{found[0]}x{found[1]}"
+
+
+def _seconds(capability: Capability, brief: Brief) -> float | None:
+    """The length that comes out, where it is not the one that was asked for."""
+    if capability.block is None or brief.mode not in (Mode.TEXT, Mode.IMAGE):
+        return None
+    if not brief.duration or not brief.fps:
+        return None
+    exact = frames_made(brief.duration, brief.fps, block=capability.block) / brief.fps
+    # One frame more is nobody's surprise.
+    return exact if abs(exact - brief.duration) > 1.5 / brief.fps else None
+
+
+def frames_made(seconds: float, fps: float, *, block: int) -> int:
+    """The frames of a clip of *seconds* whose model makes whole blocks of them, and one more."""
+    return max(1, int(seconds * fps / block + 1e-6)) * block + 1
 
 
 def outline(model: Model, wish: Brief, *, given: Collection[str]) -> Brief:

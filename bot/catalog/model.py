@@ -119,6 +119,8 @@ class Capability:
     sound: bool = False  #: whether sound can be switched
     camera: tuple[str, ...] = ()
     loras: int = 0
+    #: The LoRAs that are chosen by name, as far as they are known; None where they are links.
+    lora_names: tuple[str, ...] | None = None
     routings: tuple[str, ...] = ()  #: how the provider may choose among its own backends
     last_image: bool = False
     replace: tuple[str, ...] = ()  #: retake: what of the part may be made again
@@ -126,6 +128,10 @@ class Capability:
     inputs: Mapping[str, Accepts] = field(default_factory=dict)  #: by the brief's field name
     min_part: float = 0  #: retake: seconds that a part must at least have
     max_context_and_extension: float | None = None  #: extend: frames, both together
+    #: The pixels that come out, by resolution and aspect, where they are not those of the words.
+    sizes: Mapping[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    block: int | None = None  #: clips have a multiple of so many frames, and one more
+    parts: bool = True  #: retake: whether a part can be made again, or only the whole
 
     def durations(self, resolution: str | None = None) -> list[int]:
         """Every length it makes, at *resolution* or at any."""

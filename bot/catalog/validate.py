@@ -89,8 +89,10 @@ def check_extras(model: Model, capability: Capability, wish: Brief) -> Brief:
             f"{model.name} takes up to {capability.loras} LoRAs; you gave {len(wish.loras)}."
         )
     for lora in wish.loras:
-        if not _is_public(lora.path):
-            raise Unfit("A LoRA is given by its public https link.")
+        if capability.lora_names is not None:
+            _check_named(model, capability.lora_names, lora.path)
+        elif not _is_public(lora.path):
+            raise Unfit(f"{model.name} takes a LoRA by its public https link.")
         if not 0.0 < lora.scale <= MAX_STRENGTH:
             raise Unfit(f"A LoRA's strength is more than 0 and at most {MAX_STRENGTH:g}.")
     for name, choices in (
@@ -103,6 +105,14 @@ def check_extras(model: Model, capability: Capability, wish: Brief) -> Brief:
         if chosen is not None and chosen not in choices:
             raise Unfit(f"{name.capitalize()} can be {listed(choices)}, not {typed(chosen)}.")
     return wish
+
+
+def _check_named(model: Model, names: tuple[str, ...], name: str) -> None:
+    """Refuse a LoRA that is not among *names*; while none is known, any name may be one."""
+    if "://" in name:
+        raise Unfit(f"{model.name} takes LoRAs by their names on its own servers, not by links.")
+    if names and name not in names and f"{name}.safetensors" not in names:
+        raise Unfit(f"{model.name} has no LoRA {typed(name)}; the option suggests those it has.")
 
 
 def _is_public(link: str) -> bool:
@@ -183,6 +193,8 @@ def check_part(model: Model, capability: Capability, wish: Brief) -> None:
         return
     if wish.mode is Mode.RETAKE:
         start, length = wish.start or 0.0, wish.duration
+        if not capability.parts and (start > 0 or (length or math.inf) < video.seconds - 0.05):
+            raise Unfit(f"{model.name} makes the whole clip again, and no part of it.")
         if start < 0 or start >= video.seconds:
             raise Unfit(
                 f"The clip lasts {video.seconds:.1f} s; begin before that.",

@@ -18,7 +18,7 @@ from bot.media.probe import MediaError, sniff
 from bot.providers import Order, Provider, Report, Stage
 from storage import Job, Plan, State, Store
 
-__all__ = ["Results", "piece", "refused", "take"]
+__all__ = ["Results", "added", "piece", "refused", "take"]
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +134,9 @@ class Results:
             job,
             "content",
             f"is not what was ordered: {what}. {provider.title} charges for it all the same; "
-            "its support may give that back.",
+            "its support may give that back."
+            if job.price
+            else f"is not what was ordered: {what}.",
             at=self._clock(),
         )
         return replace(job, note=added(job.note, note))
@@ -159,7 +161,7 @@ class Results:
             return self._not_yet(job, provider, str(error), wait)
         except Refusal as refusal:
             log.warning("Job %s: no usable result: %s %s", job.id, refusal, refusal.raw)
-            if refusal.failure in NO_VERDICT:
+            if refusal.failure in NO_VERDICT and not refusal.final:
                 return self._not_yet(job, provider, str(refusal), None)
             return refused(job, refusal, now=self._clock())
         finally:
@@ -260,7 +262,7 @@ class Results:
     async def _never(self, job: Job, refusal: Refusal) -> None:
         """The provider says that nothing will come of *job*, or does not know it any more."""
         log.info("Job %s will not come late: %s %s", job.id, refusal, refusal.raw)
-        if refusal.failure is Failure.BAD_RESULT:
+        if refusal.failure is Failure.BAD_RESULT and not refusal.final:
             return
         self._settled.add(job.id)
         if refusal.billed is not None and refusal.failure is not Failure.LOST:

@@ -17,7 +17,7 @@ from bot.events import Events
 from bot.jobs.failover import Alternative, Failover, Offer, nobody
 from bot.jobs.pace import Pace
 from bot.jobs.presenter import Presenter, Undeliverable
-from bot.jobs.results import Results, piece, refused, take
+from bot.jobs.results import Results, added, piece, refused, take
 from bot.jobs.tracker import Tracker
 from bot.machine_trouble import Troubles, trouble_of
 from bot.progress import Progress
@@ -248,7 +248,8 @@ class Steps:
         self._intended.pop(job.id, None)
         self._job_changed.emit(job, Progress())
         try:
-            receipt = await provider.submit(self.order(job, provider))
+            order = replace(self.order(job, provider), again=not intended)
+            receipt = await provider.submit(order)
         except (Busy, Refusal, Unclear) as error:
             return await self._not_taken(job, provider, error)
         return self._taken(job, provider, receipt)
@@ -319,6 +320,10 @@ class Steps:
                 return self._refused(job, refusal)
             case unclear:
                 named = self.named.get(job.token or "")
+                if named is None and provider.idempotent and not self._overdue(job, provider):
+                    # The same attempt makes one clip, however often it is sent.
+                    log.info("Job %s is sent again: %s %s", job.id, unclear, unclear.raw)
+                    return job.again(self._later(job, None))
                 if named is None:
                     log.error("Job %s may have been taken: %s", job.id, unclear.raw)
                     return self._unclear(job, str(unclear))
@@ -359,8 +364,7 @@ class Steps:
             return now + 60  # its key may come back; what it renders is not lost until it expires
         order = self.order(job, provider)
         if job.cancelled_by is not None and provider.cancels:
-            await provider.cancel(order, job.remote_id)
-            return job.to(State.CANCELLED, now=now, due_at=None)
+            return await self._cancel(job, provider, order)
         if (soonest := self.pace.soonest(job, provider)) > now:
             return soonest
         try:
@@ -368,7 +372,7 @@ class Steps:
         except Refusal as refusal:
             log.warning("Job %s failed there: %s %s", job.id, refusal, refusal.raw)
             now = self._clock()
-            if refusal.failure is Failure.BAD_RESULT:
+            if refusal.failure is Failure.BAD_RESULT and not refusal.final:
                 # It is finished, and the answer did not say where: the next one may.
                 return job.to(State.FETCHING, now=now, due_at=now + provider.limits.poll_every)
             return self._refused(job, refusal)
@@ -387,6 +391,11 @@ class Steps:
             self.pace.answered(job)
         now = self._clock()
         self._unheard.pop(job.id, None)
+        if report.remote_id not in (None, job.remote_id):
+            log.warning("Job %s is called %s now: %s", job.id, report.remote_id, report.note)
+            note = added(job.note, report.note) if report.note else job.note
+            at = now + provider.limits.poll_every
+            return replace(job, remote_id=report.remote_id, note=note, due_at=at, tries=0)
         if report.stage is Stage.READY:
             cost = understood(report.cost, of=f"job {job.id}")
             cost = cost if cost is not None else job.cost
@@ -397,6 +406,21 @@ class Steps:
         # Spread the questions, so that jobs that began together are not asked about together; and
         # never sooner than the document says, counted from the answer.
         return self._clock() + provider.limits.poll_every * random.uniform(1.0, 1.2)  # noqa: S311
+
+    async def _cancel(self, job: Job, provider: Provider, order: Order) -> Job | float:
+        """Have *job* stopped; it is cancelled once its provider says so, or is given up."""
+        try:
+            await provider.cancel(order, job.remote_id or "")
+        except Trouble:
+            raise
+        except Refusal as refusal:
+            log.info("Job %s could not be stopped: %s %s", job.id, refusal, refusal.raw)
+        except (Busy, Unclear) as error:
+            log.info("Job %s is not stopped yet: %s %s", job.id, error, error.raw)
+            if not self._overdue(job, provider):
+                wait = error.retry_after if isinstance(error, Busy) else None
+                return self._clock() + (wait or provider.limits.poll_every)
+        return job.to(State.CANCELLED, now=self._clock(), due_at=None)
 
     async def _given_up(self, job: Job) -> Job | float | None:
         """Ask whether a job that was given up has come after all; else tell that it was."""
@@ -560,10 +584,16 @@ class Steps:
         now = self._clock()
         begun = replace(job, since=now - self._awake(job.since))
         ready_at, slow = self._estimates.of(begun, report.fraction, now=now)
+        if report.left is not None:
+            ready_at, slow = now + report.left, False
         ready_at = None if ready_at is None else self._on_the_wall(ready_at)
         waits = report.stage is Stage.WAITING
         glimpse = Progress(
-            waits_there=waits, fraction=report.fraction, ready_at=ready_at, slow=slow
+            waits_there=waits,
+            says=report.says,
+            fraction=report.fraction,
+            ready_at=ready_at,
+            slow=slow,
         )
         if glimpse != self._tracker.reported.get(job.id):
             self._tracker.reported[job.id] = glimpse

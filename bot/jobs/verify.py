@@ -1,6 +1,7 @@
 """Compares a clip that a provider delivered, decoded to its end, with what was ordered of it."""
 
 import asyncio
+import re
 import zipfile
 import zlib
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,7 @@ Decode = Callable[[Path], Awaitable[Decoded]]
 FRAMES, SECONDS = 9, 0.5
 #: They make sizes that their blocks divide: 1088 for 1080 lines, 832 for 854. A tenth is allowed.
 SIZE = 0.1
+CLOSE = 0.1  #: seconds that a clip may be off whose exact length is known before
 RATE = 0.02  #: 23.976 is 24
 CUT = "it is cut off or damaged"
 
@@ -46,9 +48,15 @@ def _picture(brief: Brief, made: Decoded) -> list[str]:
         return ["it has no moving picture"]
     found = [] if made.complete else [CUT]
     if brief.resolution is not None and brief.mode in (Mode.TEXT, Mode.IMAGE, Mode.AUDIO):
-        width, height = pixels(brief.resolution, brief.aspect or "16:9")
+        exact = re.fullmatch(r"(\d+)x(\d+)", brief.size or "")
+        if exact is not None:
+            width, height = int(exact[1]), int(exact[2])
+        else:
+            width, height = pixels(brief.resolution, brief.aspect or "16:9")
         sides = ((made.width, width), (made.height, height))
-        if brief.aspect is None:  # its first frame has the shape, and the size by area
+        if exact is not None:
+            other = (made.width, made.height) != (width, height)
+        elif brief.aspect is None:  # its first frame has the shape, and the size by area
             other = made.width * made.height < 0.5 * width * height
         else:
             other = any(abs(got - wanted) > SIZE * wanted for got, wanted in sides)
@@ -64,6 +72,8 @@ def _length(brief: Brief, made: Decoded) -> list[str]:
     if wanted is None:
         return []
     allowed = max(SECONDS, FRAMES / float(made.fps) if made.fps else 0.0)
+    if brief.seconds is not None:  # its model's own blocks are reckoned with
+        allowed = max(CLOSE, 2 / float(made.fps) if made.fps else 0.0)
     seconds = made.picture.seconds if made.picture is not None else made.seconds
     if abs(seconds - wanted) <= allowed:
         return []
@@ -75,7 +85,7 @@ def _ordered(brief: Brief) -> float | None:
     video, audio = brief.video, brief.audio
     match brief.mode:
         case Mode.TEXT | Mode.IMAGE:
-            return brief.duration
+            return brief.duration if brief.seconds is None else brief.seconds
         case Mode.AUDIO:
             return audio.seconds if audio is not None else None
         case Mode.EXTEND if video is not None and video.seconds and brief.duration:

@@ -155,10 +155,17 @@ class Quotes:
     def values(
         self, mode: Mode, name: str, *, provider: str | None = None, model: str | None = None
     ) -> list[str | int]:
-        """What may be chosen for *name* (resolution, aspect, fps, duration, camera)."""
+        """What may be chosen for *name* (resolution, aspect, fps, duration, camera, loras)."""
         found: dict[str | int, None] = {}
         for _, _, capability in self._matching(mode, provider, model):
-            values = capability.camera if name == "camera" else capability.values(name)
+            values: Sequence[str | int]
+            match name:
+                case "camera":
+                    values = capability.camera
+                case "loras":
+                    values = capability.lora_names or ()
+                case _:
+                    values = capability.values(name)
             found.update(dict.fromkeys(values))
         return list(found)
 

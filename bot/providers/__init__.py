@@ -22,12 +22,15 @@ __all__ = [
     "Announces",
     "CallsBack",
     "Connection",
+    "Examined",
+    "Finding",
     "Limits",
     "Order",
     "Provider",
     "Receipt",
     "Report",
     "Stage",
+    "Watches",
     "connect_all",
     "modules",
 ]
@@ -64,6 +67,8 @@ class Order:
     path: Callable[[Input], Path]  #: where an input's bytes are
     link: Callable[[Input], Awaitable[str]]  #: a public https link to them; may raise Refusal
     callback: str | None = None  #: where the provider may call back about this attempt
+    #: An earlier submit of this attempt may have arrived: only ever where it is `idempotent`.
+    again: bool = False
     #: Awaited by whoever `Announces`, when the next byte that leaves may cost money.
     sending: Callable[[], Awaitable[None]] = _unannounced
 
@@ -92,6 +97,10 @@ class Report:
 
     stage: Stage
     fraction: float | None = None  #: 0 to 1, only where the provider really knows
+    says: str = ""  #: what it does just now, for people: "gpu1: sampling 3 of 8"
+    left: float | None = None  #: seconds until it is ready, where the provider can tell
+    remote_id: str | None = None  #: what the job is called from now on, where that has changed
+    note: str = ""  #: a sentence about that
     url: str | None = None  #: where the result is, once READY
     cost: float | None = None
     raw: str = ""
@@ -129,7 +138,7 @@ class Provider(Protocol):
         ...
 
     async def cancel(self, order: Order, remote_id: str) -> None:
-        """Stop it. Only called where `cancels`."""
+        """Stop it. Only called where `cancels`. Raises `Busy` while it may still be at work."""
         ...
 
     async def close(self) -> None:
@@ -159,6 +168,33 @@ class CallsBack(Protocol):
 
     def callback(self, body: bytes) -> str | None:
         """The remote id that a callback's body names; None for what is not a callback."""
+        ...
+
+
+@runtime_checkable
+class Watches(Protocol):
+    """What a provider has besides, if it looks around by itself while the bot runs."""
+
+    async def watch(self) -> None:
+        """Look around until cancelled. Raises nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What an operator reads of one part of a provider. *mend* is what to do, if anything."""
+
+    part: str
+    found: str
+    mend: str = ""
+
+
+@runtime_checkable
+class Examined(Protocol):
+    """What a provider has besides, if `dailies doctor` can look at its parts."""
+
+    async def examine(self) -> Sequence[Finding]:
+        """Look at each part, and change nothing."""
         ...
 
 

@@ -25,10 +25,12 @@ RETRY_SUBMIT: bool = Field(
 T = TypeVar("T", bound=BaseModel)
 
 
-def read(model: type[T], prefix: str, environ: Mapping[str, str]) -> T | None:
+def read(
+    model: type[T], prefix: str, environ: Mapping[str, str], *, key: str = "api_key"
+) -> T | None:
     """The settings named `PREFIX_FIELD`, or the files named by `PREFIX_FIELD_FILE`.
 
-    None where `api_key` is not set: a provider without a key does not exist. An empty value
+    None where *key* is not set: a provider without a key does not exist. An empty value
     counts as not set. Raises `BadSetting` naming each that is wrong and what is allowed.
     """
     values = {}
@@ -37,7 +39,7 @@ def read(model: type[T], prefix: str, environ: Mapping[str, str]) -> T | None:
         value = environ.get(setting, "").strip() or from_file(setting, environ)
         if value:
             values[name] = value
-    if "api_key" not in values:
+    if key not in values:
         return None
     try:
         return model.model_validate(values)

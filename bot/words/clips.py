@@ -78,7 +78,7 @@ def length(job: Job) -> float | None:
     brief, plan = job.brief, job.brief.plan
     before = plan.clip if plan is not None else brief.video
     if before is None or before.seconds is None:
-        return brief.duration
+        return brief.duration if brief.seconds is None else brief.seconds
     whole = brief.mode in (Mode.RETAKE, Mode.HDR) if plan is None else plan.place == "part"
     return before.seconds if whole else before.seconds + (brief.duration or 0)
 
@@ -118,16 +118,20 @@ def repeats(job: Job, title: str) -> str:
 
 
 def settings_line(job: Job, seconds: float | None = None) -> str:
-    """'ltx-2-3-fast · 1080p 16:9 · 8 s · 24 fps · seed 7 · sound'.
+    """'ltx-2-3-fast · 1080p 16:9 · 8 s · 24 fps · seed 7 · sound'; where its model makes other
+    sizes than the words say, the pixels.
 
     *seconds* is how long its clip is, once that was measured.
     """
     brief = job.brief
     parts = [job.model]
-    if size := " ".join(each for each in (brief.resolution, brief.aspect) if each):
+    if brief.size is not None:
+        parts.append(brief.size.replace("x", "×"))
+    elif size := " ".join(each for each in (brief.resolution, brief.aspect) if each):
         parts.append(size)
     if seconds := seconds or length(job):
-        parts.append(f"{number(round(seconds, 1))} s")
+        digits = 1 if brief.seconds is None else 2
+        parts.append(f"{number(round(seconds, digits))} s")
     if brief.fps:
         parts.append(f"{brief.fps} fps")
     if brief.seed is not None:

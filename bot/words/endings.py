@@ -58,6 +58,8 @@ def progress_line(job: Job, glimpse: Progress) -> str:
     if glimpse.fraction is not None:
         done = round(glimpse.fraction * 20)
         parts.append(f"`{'█' * done}{'░' * (20 - done)}` {glimpse.fraction:.0%}")
+    if glimpse.says:
+        parts.append(inert(glimpse.says))
     if glimpse.ready_at is not None:
         parts.append(f"ready <t:{int(glimpse.ready_at)}:R> (an estimate)")
     if glimpse.slow:

@@ -21,8 +21,10 @@ from bot.words.text import elide
 from storage import Lora, Mode, Take
 
 CHOICES = 25  #: suggestions that Discord shows
+LONGEST = 100  #: characters of one of them
 Suggest = Callable[[Interaction, Any], Awaitable[list[Choice[Any]]]]
 _SUFFIXES = {"duration": " s", "fps": " fps"}
+_NAMED = re.compile(r"[\w.+()\[\]-]+(?:[/\\][\w.+()\[\]-]+)*")
 _SAFE = re.compile(r"\.(pt|pth|bin|ckpt|pkl|pickle)$", re.IGNORECASE)
 
 
@@ -37,13 +39,13 @@ SAID: Mapping[str, str] = {
     "seed": "The same seed and settings make a similar clip.",
     "sound": "Whether it has sound.",
     "camera": "How the camera moves.",
-    "loras": "Links to LoRAs, each perhaps with its strength: https://…safetensors@0.8",
+    "loras": "LoRAs by link, or by name where it suggests some, perhaps with a strength: …@0.8",
     "preset": "Settings that were saved; what is chosen here counts before them.",
     "clip": "Its number: 2 is take 2 of this thread, #42 any clip of the server; or a link.",
     "video": "A clip of your own instead.",
 }
 SUGGESTED = (
-    *("provider", "model", "resolution", "aspect", "duration", "fps", "camera", "preset"),
+    *("provider", "model", "resolution", "aspect", "duration", "fps", "camera", "loras", "preset"),
     "clip",
 )
 
@@ -93,7 +95,26 @@ def _suggest(mode: Mode, option: str) -> Suggest:
         there = await interaction.client.edits.presets.of(requester_of(interaction))
         return choices([(each.name, each.name) for each in there], typed)
 
-    named = {"provider": providers, "model": models, "preset": presets, "clip": clips}
+    async def loras(interaction: Interaction, typed: str) -> list[Choice[Any]]:
+        before, _, last = f" {typed.replace(',', ' ')}".rpartition(" ")
+        chosen = before.strip()
+        there = interaction.client.studio.quotes.values(
+            mode,
+            "loras",
+            provider=_chosen(interaction, "provider"),
+            model=_chosen(interaction, "model"),
+        )
+        named = [f"{chosen} {each}".strip() for each in there if str(each) not in chosen.split()]
+        fits = [each for each in named if last.lower() in each[len(chosen) :].lower()]
+        return [Choice(name=each, value=each) for each in fits if len(each) <= LONGEST][:CHOICES]
+
+    named = {
+        "provider": providers,
+        "model": models,
+        "preset": presets,
+        "clip": clips,
+        "loras": loras,
+    }
     return named.get(option, values)
 
 
@@ -118,7 +139,7 @@ async def source(
 
 
 def loras_of(text: str | None) -> tuple[Lora, ...]:
-    """The LoRAs of an option: links, each perhaps with @strength behind it.
+    """The LoRAs of an option: links or names, each perhaps with @strength behind it.
 
     Raises `Refusal` for anything else, and for files that run code when they are opened.
     """
@@ -127,8 +148,11 @@ def loras_of(text: str | None) -> tuple[Lora, ...]:
         link, _, strength = part.rpartition("@")
         if not re.fullmatch(r"\d+(\.\d+)?", strength):
             link, strength = part, "1"
-        if not link.startswith("https://"):
-            raise Refusal("A LoRA is a public https link, perhaps with its strength: https://…@0.8")
+        if not link.startswith("https://") and not _NAMED.fullmatch(link):
+            raise Refusal(
+                "A LoRA is a public https link, or a name that is suggested, perhaps with its "
+                "strength: https://…@0.8"
+            )
         if _SAFE.search(link.partition("?")[0]):
             raise Refusal("Only .safetensors LoRAs are taken; other formats can hold programs.")
         if not 0.0 < float(strength) <= 4.0:

@@ -1,4 +1,4 @@
-"""The four providers on loopback, each held to its document: for tests and for trying them."""
+"""The providers on loopback, each held to its document: for tests and for trying them."""
 
 from ._server import Wish
 

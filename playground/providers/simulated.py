@@ -1,17 +1,28 @@
-"""All four imitated providers at once, and the settings with which a bot becomes their client."""
+"""All imitated providers at once, and the settings with which a bot becomes their client."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from ._server import Render, Server
+from ._comfyui_nodes import Asked
+from ._server import Render, Server, Wish
 from .apixo import ApixoServer
+from .comfyui import ComfyUIServer, exactly
 from .ltx import LtxServer
 from .ltx2api import Ltx2ApiServer
 from .mishaps import Mishaps
 from .pixazo import PixazoServer
 
-__all__ = ["SERVERS", "Simulated", "simulated"]
+__all__ = ["GPUS", "SERVERS", "WORKFLOWS", "Simulated", "simulated"]
+
+#: What a ComfyUI of a team would do: their own graphs, in a folder that comes with the playground.
+WORKFLOWS = Path(__file__).parent / "workflows"
+GPUS = ("gpu1", "gpu2")  #: the team's servers
+PACE = 6.0  #: seconds that a sampler takes there, so that people see it move
+#: More than any company asks, so that a company is chosen where nobody names ComfyUI.
+USD_PER_SECOND = "0.25"
 
 #: By the word their settings begin with.
 SERVERS: Mapping[str, type[Server]] = {
@@ -27,13 +38,19 @@ class Simulated:
     """Running servers. *environ* are settings; *hosts* may be reached over plain http."""
 
     servers: Mapping[str, Server]
+    gpus: Mapping[str, ComfyUIServer]
     environ: Mapping[str, str]
     hosts: frozenset[str]
 
 
 @asynccontextmanager
-async def simulated(render: Render, mishaps: Mishaps | None = None) -> AsyncIterator[Simulated]:
-    """Run every provider; *render* makes the clip of a wish, *mishaps* may spoil the next one."""
+async def simulated(
+    render: Render, mishaps: Mishaps | None = None, *, pace: float = PACE
+) -> AsyncIterator[Simulated]:
+    """Run every provider; *render* makes the clip of a wish, *mishaps* may spoil the next one.
+
+    *pace* is how many seconds the team's own servers sample.
+    """
     async with AsyncExitStack() as stack:
         servers: dict[str, Server] = {}
         environ: dict[str, str] = {}
@@ -42,7 +59,31 @@ async def simulated(render: Render, mishaps: Mishaps | None = None) -> AsyncIter
             servers[prefix] = server
             environ[f"{prefix}_API_KEY"] = server.key
             environ[f"{prefix}_BASE_URL"] = server.url
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="dailies-gpus-")))
+        gpus = {}
+        for name in GPUS:
+            make = _Exact(render, folder / f"{name}-made")
+            gpu = ComfyUIServer(make, folder=folder / name, pace=pace)
+            gpus[name] = await stack.enter_async_context(gpu)
+        environ["COMFYUI_URLS"] = ",".join(f"{name}={gpu.url}" for name, gpu in gpus.items())
+        environ["COMFYUI_WORKFLOWS"] = str(WORKFLOWS)
+        environ["COMFYUI_USD_PER_SECOND"] = USD_PER_SECOND
         if mishaps is not None:
-            mishaps.watch(servers.values())
+            mishaps.watch([*servers.values(), *gpus.values()])
         hosts = frozenset(server.host for server in servers.values())
-        yield Simulated(servers=servers, environ=environ, hosts=hosts)
+        yield Simulated(servers=servers, gpus=gpus, environ=environ, hosts=hosts)
+
+
+class _Exact:
+    """Makes clips of just the size, rate and frames that a graph asks for."""
+
+    def __init__(self, render: Render, folder: Path) -> None:
+        self._render = render
+        self._folder = folder
+        self._made = 0
+
+    async def __call__(self, said: Asked, wish: Wish) -> Path:
+        self._made += 1
+        self._folder.mkdir(parents=True, exist_ok=True)
+        clip = await self._render(wish)
+        return await exactly(said, clip, self._folder / f"{self._made}.mp4")

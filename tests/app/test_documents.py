@@ -32,6 +32,7 @@ def test_every_company_is_named_with_its_models_and_where_a_key_is_from():
         "apixo",
         "ltx2api",
         "pixazo",
+        "comfyui",
     ]
     for company in COMPANIES:
         assert company.provider.title in said
