@@ -213,7 +213,7 @@ class ComfyUI:
             since = self._silent.setdefault(prompt_id, self._clock())
             if self._clock() - since < DEAD:
                 raise
-            return await self._lost(order, name, prompt_id, str(busy))
+            return await self._lost(order, name, prompt_id, str(busy), silent=True)
         self._silent.pop(prompt_id, None)
         workflow = self._workflow(order)
         if job is None:
@@ -363,8 +363,13 @@ class ComfyUI:
                 part.unlink(missing_ok=True)
         return False
 
-    async def _lost(self, order: Order, name: str, prompt_id: str, why: str) -> Report:
-        """A server lost the clip: it is looked for everywhere, then made once more, and no more."""
+    async def _lost(
+        self, order: Order, name: str, prompt_id: str, why: str, *, silent: bool = False
+    ) -> Report:
+        """A server lost the clip: it is looked for everywhere, then made once more, and no more.
+
+        *silent*: it did not say so, and may still have it.
+        """
         first, second = named(order.attempt), named(order.attempt, again=True)
         server = self._servers.get(name)
         if server is not None:
@@ -378,7 +383,8 @@ class ComfyUI:
                 raw=why,
             )
         workflow = self._workflow(order)
-        found, _ = await self._placing.find([second, first], workflow)
+        but = None if silent else (name, prompt_id)
+        found, _ = await self._placing.find([second, first], workflow, but=but)
         if found is not None:
             there, known = found
             if (there.name, known) == (name, prompt_id):

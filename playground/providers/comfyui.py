@@ -448,7 +448,12 @@ async def _ffmpeg(*arguments: str) -> None:
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, said = await process.communicate()
+    try:
+        _, said = await process.communicate()
+    finally:
+        if process.returncode is None:  # the server was killed
+            process.kill()
+            await process.communicate()
     if process.returncode:
         raise RuntimeError(said.decode(errors="replace"))
 

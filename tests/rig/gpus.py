@@ -120,6 +120,11 @@ class Fleet:
             )
         )
 
+    async def restart(self):
+        """Go on as a new process does, which knows only what is on the disk."""
+        await self.provider.close()
+        self.provider = self.connected()
+
     def order(self, model="ltx-text", *, attempt=None, again=False, **brief):
         """An order of a brief that is complete."""
         given = {

@@ -93,7 +93,8 @@ class Measured:
             said = json.loads(self._file.read_text())
             self._clients = {str(name): str(client) for name, client in said["clients"].items()}
             for entry in said["runs"]:
-                self._runs[entry.pop("server"), entry.pop("workflow")] = Run(**entry)
+                key = entry.pop("server"), entry.pop("workflow")
+                self._runs[key] = Run(**entry)
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

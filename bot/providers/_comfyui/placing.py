@@ -65,12 +65,21 @@ class Placing:
         self._choosing = asyncio.Lock()
 
     async def find(
-        self, prompt_ids: Sequence[str], workflow: Workflow | None
+        self,
+        prompt_ids: Sequence[str],
+        workflow: Workflow | None,
+        *,
+        but: tuple[str, str] | None = None,
     ) -> tuple[tuple[Server, str] | None, list[str]]:
-        """The server that knows one of these jobs, or has its clip; and those that cannot say."""
+        """The server that knows one of these jobs, or has its clip; and those that cannot say.
+
+        *but* is a server and a job that need not be asked about.
+        """
         silent: list[str] = []
         for server in self._servers.values():
             for prompt_id in prompt_ids:
+                if but == (server.name, prompt_id):
+                    continue
                 try:
                     if await self._knows(server, prompt_id, workflow):
                         return (server, prompt_id), silent
@@ -214,6 +223,7 @@ class Placing:
                 search.waits.append(Busy(str(error), retry_after=DOWN_AGAIN, raw=error.raw))
                 return False
             graph = filled(workflow, order.brief, prompt_id=prompt_id, files=files, loras=loras)
+            await server.socket.listening(prompt_id)
             await sending()
             try:
                 reply = await server.order(graph, prompt_id)

@@ -51,6 +51,7 @@ class Watch:
     cached: set[str] = field(default_factory=set)
     heard: float | None = None  #: when it was last heard of
     whole: bool = False  #: whether it was followed from its beginning
+    furthest: float = 0.0  #: the most that was said to be done
     told_stuck: bool = False  #: whether the operator knows that nothing moves
 
     def hear(self, type: str, data: Mapping[str, Any], now: float) -> None:
@@ -99,8 +100,9 @@ class Watch:
         )
         if total <= 0:
             return Far(says=says)
-        fraction = min(max(done / total, 0.0), 0.99)
-        return Far(says=says, fraction=fraction, left=max(1.0, (total - done) * scale))
+        # A first step that loads a model takes longer than its share: nothing is taken back.
+        self.furthest = max(self.furthest, min(done / total, 0.99))
+        return Far(says=says, fraction=self.furthest, left=max(1.0, (total - done) * scale))
 
     def _share(self, id: str, usual: float, now: float) -> float:
         """How much of a node's work is done; *usual* are the seconds that it takes."""

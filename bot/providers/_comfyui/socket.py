@@ -23,6 +23,7 @@ __all__ = ["Socket"]
 
 log = logging.getLogger(__name__)
 
+MOMENT = 1.0  #: seconds that an order waits for us to listen: a clip may begin at once
 SILENCE = 20.0  #: seconds without a word while a job of ours runs, after which we connect anew
 HELLO = {"type": "feature_flags", "data": {"supports_preview_metadata": True}}
 
@@ -44,6 +45,7 @@ class Socket:
         self._clock = clock
         self._watches: dict[str, Watch] = {}
         self._running: set[str] = set()
+        self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def watch(self, prompt_id: str, *, running: bool = False) -> Watch:
@@ -54,6 +56,13 @@ class Socket:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._listen(), name=f"listen to {self._client.name}")
         return found
+
+    async def listening(self, prompt_id: str) -> None:
+        """Listen for a job that is about to be sent; wait for that no longer than a moment."""
+        self.watch(prompt_id)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MOMENT):
+                await self._connected.wait()
 
     def forget(self, prompt_id: str) -> Watch | None:
         """It has ended: what was heard of it."""
@@ -74,11 +83,14 @@ class Socket:
             try:
                 async with self._client.listen(self._client_id()) as socket:
                     await socket.send_str(json.dumps(HELLO))
+                    self._connected.set()
                     heard = await self._hear(socket)
                 failed = 0 if heard else failed + 1
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
                 failed += 1
                 log.debug("%s cannot be listened to: %s", self._client.name, type(error).__name__)
+            finally:
+                self._connected.clear()
             await asyncio.sleep(backoff(failed, first=0.5, most=60.0))
 
     async def _hear(self, socket: aiohttp.ClientWebSocketResponse) -> bool:
