@@ -19,6 +19,7 @@ from bot.app.doctor import check, doctor
 from bot.app.health import main as health
 from bot.app.job_report import report
 from bot.app.log_words import Spoken
+from bot.app.workflows import bring_in, look
 from bot.chat.connection import point_at
 from bot.chat.login import check_token
 from bot.exits import FAILED, LOCKED, OK, USAGE, Exit
@@ -164,6 +165,13 @@ def parser() -> argparse.ArgumentParser:
     catalogue.add_argument(
         "--markdown", action="store_true", help="all that any of them can make, as tables"
     )
+    workflows = commands.add_parser("workflows", help="what your own ComfyUI servers make")
+    deeds = workflows.add_subparsers(dest="deed", metavar="DEED", required=True)
+    bring = deeds.add_parser("import", help="bring in a workflow that ComfyUI exported as API")
+    bring.add_argument("file", type=Path, metavar="FILE", help="the exported .json")
+    bring.add_argument("--name", help="what people call it; the file's name where left out")
+    bring.add_argument("--force", action="store_true", help="write over one of the same name")
+    deeds.add_parser("check", help="ask each server what it lacks of each workflow")
     commands.add_parser("health", help="ask the running bot whether it is well")
     return words
 
@@ -215,6 +223,10 @@ def _done(options: argparse.Namespace) -> int:
             return asyncio.run(report(settings, options.number))
         case "doctor":
             return asyncio.run(doctor(configuration))
+        case "workflows" if options.deed == "check":
+            return asyncio.run(look(configuration))
+        case "workflows":
+            return bring_in(configuration, options.file, name=options.name, force=options.force)
         case _:
             return providers(configuration, as_markdown=options.markdown)
 

@@ -36,7 +36,7 @@ from bot.providers._settings import SETTINGS, read
 from bot.settings import BadSetting
 from storage import Brief
 
-__all__ = ["EXAMPLE", "KEY_FROM", "ComfyUI", "Settings", "connect"]
+__all__ = ["EXAMPLE", "KEY_FROM", "ComfyUI", "Settings", "connect", "folder_of"]
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +105,12 @@ def connect(connection: Connection) -> "ComfyUI | None":
     for name, why in wrong.items():
         log.warning("The workflow %s is left out: %s", name, why)
     return ComfyUI(servers, workflows, settings, connection, wrong=wrong)
+
+
+def folder_of(environ: Mapping[str, str]) -> Path:
+    """Where the workflows of this deployment are, whether or not it has servers."""
+    said = environ.get("COMFYUI_WORKFLOWS", "").strip()
+    return Path(said or Settings.model_fields["workflows"].default).expanduser()
 
 
 class ComfyUI:

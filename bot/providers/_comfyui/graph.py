@@ -7,7 +7,7 @@ inputs may hold dots ("values.a"), ids may hold colons ("405:376", a node within
 import json
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeGuard
 
 __all__ = ["BadWorkflow", "Graph", "is_link", "loaded"]
 
@@ -23,7 +23,7 @@ class BadWorkflow(Exception):
     """A workflow cannot be used. The message is what is wrong, without a stop at its end."""
 
 
-def is_link(value: object) -> bool:
+def is_link(value: object) -> TypeGuard[tuple[str, int]]:
     """Whether an input's *value* comes from another node."""
     return (
         isinstance(value, list)
