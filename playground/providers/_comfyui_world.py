@@ -218,7 +218,12 @@ class World:
 
     def foreign(self, seconds: float, *, id: str) -> Prompt:
         """A job that somebody ordered on the server's own page."""
-        graph = {"1": {"class_type": "ProbeSteps", "inputs": {"steps": 1, "seconds": seconds}}}
+        graph = {
+            "1": {
+                "class_type": "ProbeSteps",
+                "inputs": {"steps": max(1, round(seconds * 10)), "seconds": 0.1},
+            }
+        }
         prompt = Prompt(
             id=id,
             number=self.number,
@@ -353,6 +358,8 @@ class World:
             await self._steps(prompt, seen, "1")
             return
         cached = [node for node in order if self._key(prompt, node) in self._cache]
+        if prompt.failure is not None:  # what is to break is not taken from the cache
+            cached = []
         await self._say(prompt, "execution_cached", {"nodes": cached})
         for node in order:
             self.at_node = node

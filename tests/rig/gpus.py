@@ -6,6 +6,7 @@ import itertools
 import re
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bot.jobs.results import Results
 from bot.media.decode import decode
@@ -209,6 +210,7 @@ async def own_gpus(
                 folder / "data",
                 environ=environ_of(servers, workflows, **(environ or {})),
                 results=partial(Results, decode=decode),
+                loopback=frozenset({urlsplit(playground.api_url).netloc}),
                 **{**UNLIMITED, **settings},
             )
         )

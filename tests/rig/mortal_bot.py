@@ -6,7 +6,7 @@ Discord's answer to a result and our save of it, or `copied`, between the end of
 bucket and our save of that.
 
 With MORTAL_JOB in the environment only that job kills it; with MORTAL_PLAIN its one provider
-makes tiny clips, and extends none.
+makes tiny clips, and extends none. Settings of ComfyUI in it are its own.
 """
 
 import asyncio
@@ -78,7 +78,7 @@ async def main():
     )
     async with deploy(
         settings,
-        environ={},
+        environ={name: each for name, each in os.environ.items() if name.startswith("COMFYUI_")},
         ready_timeout=0.1,
         opened=opened,
         bot_class=MortalBot,

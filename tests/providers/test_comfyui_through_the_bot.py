@@ -1,0 +1,231 @@
+"""The bot and its GPUs when one of them is killed, cut off, shared or told to stop."""
+
+import asyncio
+import re
+import signal
+
+import pytest
+import pytest_asyncio
+
+from playground import open_playground
+from storage import State
+from tests.e2e.test_kill import process, run
+from tests.rig.gpus import environ_of, gpus, own_gpus, small_workflows
+from tests.rig.house import until
+from tests.rig.proving import scaled
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+TEXT = {"provider": "comfyui", "model": "ltx-text", "duration": 2}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def place(media, tmp_path_factory):
+    """One bot for the whole file, and two servers that sample for a second."""
+    async with own_gpus(
+        media,
+        tmp_path_factory.mktemp("gpus"),
+        pace=0.8,
+        environ={"COMFYUI_USD_PER_SECOND": "0.02"},
+    ) as place:
+        yield place
+
+
+@pytest_asyncio.fixture(loop_scope="module", autouse=True)
+async def both_are_well(place):
+    """Before each test both servers are up, and nobody rests."""
+    yield
+    for server in place.servers.values():
+        server.decide, server.answers = (lambda _job: None), (lambda _seen: None)
+        server.vices.deaf = False
+        if server._runner is None or not server._runner.addresses:
+            await server.revive()
+    place.playground.clock.advance(400)
+
+
+def at(place, job):
+    """The server that has *job*, and what it knows of it."""
+    for server in place.servers.values():
+        for prompt in [*server.world.queue, server.world.running, *server.world.history.values()]:
+            if prompt is not None and f"fox-{job}." in str(prompt.graph):
+                return server, prompt
+    return None, None
+
+
+async def ordered(place, number):
+    return await place.order("text", prompt=f"fox-{number}.", **TEXT)
+
+
+def renders(place, number):
+    """Runs of a clip: all, and those that were finished."""
+    runs = [
+        prompt for server in place.servers.values() for prompt in server.runs_of(f"fox-{number}.")
+    ]
+    return len(runs), len([prompt for prompt in runs if prompt.status == "completed"])
+
+
+async def posted_once(place, job):
+    text = [
+        message.text.replace("\\", "")
+        for message in place.people[2].everything()
+        if re.search(rf"\*\*#{job.id}\*\* is ready", message.text.replace("\\", ""))
+    ]
+    assert len(text) == 1
+    bill = await place.store.policy.bill(job.id)
+    assert (bill.spent, bill.held, bill.lost, bill.suspense) == (job.price, 0, 0, 0)
+    assert await place.store.check(thorough=True) == []
+    return text[0]
+
+
+STEPS = {
+    "while it waits": lambda prompt: prompt.status == "pending",
+    "while it samples": lambda prompt: prompt.status == "in_progress",
+    "once it is finished": lambda prompt: prompt.status == "completed",
+}
+
+
+@pytest.mark.parametrize("back", [True, False], ids=["comes back", "stays away"])
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_server_that_is_killed(place, step, back, request):
+    number = request.node.name
+    if step == "while it waits":
+        for server in place.servers.values():
+            server.world.foreign(30, id=f"foreign-{number}")
+    hold = place.playground.clock.advance
+    job = await ordered(place, number)
+    await until(lambda: at(place, number)[0] is not None)
+    server, prompt = at(place, number)
+    await until(lambda: STEPS[step](prompt))
+    await server.kill()
+    other = next(each for each in place.servers.values() if each is not server)
+    for foreign in [*other.world.queue, other.world.running]:
+        if foreign is not None and foreign.id.startswith("foreign"):
+            other.world.delete([foreign.id])
+            other.world.interrupt(foreign.id)
+    if back:
+        await server.revive()
+    hold(30)
+    done = (await place.settled([job.id], timeout=60))[job.id]
+    assert done.state is State.DONE, done
+    text = await posted_once(place, done)
+    all_of_them, finished = renders(place, number)
+    if step == "once it is finished" and back:
+        assert (all_of_them, finished) == (1, 1), "its file was there"
+    else:
+        assert finished <= 2
+        assert all_of_them <= 2, "never round all servers"
+        if step != "once it is finished":
+            assert "so it was begun anew on gpu" in text
+
+
+async def test_a_deaf_socket_delays_nothing(place):
+    for server in place.servers.values():
+        server.vices.deaf = True
+    job = await ordered(place, "deaf")
+    done = (await place.settled([job.id]))[job.id]
+    await posted_once(place, done)
+    assert renders(place, "deaf") == (1, 1)
+
+
+async def test_other_peoples_jobs_are_counted_and_left_alone(place):
+    foreign = [
+        server.world.foreign(60, id=f"theirs-{name}") for name, server in place.servers.items()
+    ]
+    job = await ordered(place, "shared")
+
+    def told():
+        place.playground.clock.advance(0.5)  # until its provider is asked
+        return re.search(r"gpu\d: 1 before it in the queue", place.card(job))
+
+    await until(told, 30)
+    assert all(prompt.status == "in_progress" for prompt in foreign)
+    for prompt in foreign:  # their people have seen enough
+        prompt.interrupted = True
+    done = (await place.settled([job.id]))[job.id]
+    await posted_once(place, done)
+
+
+@pytest.mark.parametrize("atomic", [True, False], ids=["newer", "older"])
+async def test_cancel_stops_the_clip_and_gives_back_what_it_held(place, atomic):
+    for server in place.servers.values():
+        server.vices.atomic_cancel = atomic
+        server.vices.late_interrupt = 0.2
+    number = f"cancel-{atomic}"
+    job = await ordered(place, number)
+    await until(lambda: at(place, number)[1] is not None)
+    server, prompt = at(place, number)
+    prompt.stalled = True
+    await until(lambda: prompt.status == "in_progress")
+    person = next(each for each in place.people if each.id == job.user_id)
+
+    async def rendering():
+        return (await place.job(job.id)).state is State.RENDERING
+
+    await until(rendering)
+    asked = await person.type("/video cancel", clip=f"#{job.id}")
+    await asked.answered
+    done = (await place.settled([job.id]))[job.id]
+    assert done.state is State.CANCELLED
+    assert prompt.status == "cancelled", "it is sure to be stopped"
+    bill = await place.store.policy.bill(job.id)
+    assert (bill.spent, bill.held) == (0, 0)
+
+
+async def test_percentages_move_on_the_card(place):
+    await place.settled([(await ordered(place, "first")).id])
+    for server in place.servers.values():
+        server.world.pace = 4.0
+    job = await ordered(place, "moves")
+    seen = set()
+
+    def look():
+        place.playground.clock.advance(0.3)
+        found = re.search(r"(\d+)%", place.card(job))
+        if found:
+            seen.add(int(found[1]))
+        return len(seen) >= 3
+
+    await until(look, 30)
+    for server in place.servers.values():
+        server.world.pace = 0.8
+    await place.settled([job.id])
+    assert all(0 <= each < 100 for each in seen)
+
+
+async def test_an_extension_that_no_workflow_makes_is_done_here(place):
+    job = await ordered(place, "base")
+    await place.settled([job.id])
+    longer = await place.order(
+        "extend", clip=f"#{job.id}", duration=2, prompt="it runs on", provider="comfyui"
+    )
+    done = (await place.settled([longer.id]))[longer.id]
+    assert (done.state, done.model, done.brief.plan.place) == (State.DONE, "ltx-frames", "end")
+    await posted_once(place, done)
+
+
+@pytest.mark.parametrize(
+    "instant",
+    scaled(
+        ("before:rendering", "before:delivering"),
+        tuple(
+            f"{side}:{state}"
+            for state in ("submitting", "rendering", "fetching", "delivering", "done")
+            for side in ("before", "after")
+        ),
+    ),
+)
+async def test_a_bot_that_is_killed_renders_nothing_twice(media, tmp_path, instant):
+    log, folder = tmp_path / "log", small_workflows(tmp_path / "workflows")
+    async with gpus(media, tmp_path / "gpus") as servers, open_playground() as playground:
+        mira, environ = playground.person("mira"), environ_of(servers, folder)
+        arguments = [playground.api_url, playground.gateway_url, playground.token]
+        mortal = ["-m", "tests.rig.mortal_bot", *arguments, str(tmp_path / "data"), instant]
+        async with process(*mortal, log=log, environ=environ) as bot:
+            await until(lambda: playground.online and mira.commands())
+            await (await mira.type("/video text", prompt="a red fox", **TEXT)).answered
+            assert await asyncio.wait_for(bot.wait(), 60) == -signal.SIGKILL, log.read_text()
+        async with run(playground, tmp_path / "data", log, **environ):
+            await mira.wait_for(lambda each: bool(each.attachments))
+            await mira.wait_for(lambda each: "Done" in each.text)
+        assert sum(len(server.runs) for server in servers.values()) == 1
+        assert len([each for each in mira.everything() if each.mentions]) == 1
