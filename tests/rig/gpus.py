@@ -26,7 +26,8 @@ WEIGHTLESS = """{
        "inputs": {"width": 448, "height": 256, "batch_size": 48, "color": 3368601}},
  "3": {"class_type": "CreateVideo", "inputs": {"images": ["1", 0], "fps": 24.0}},
  "4": {"class_type": "SaveVideo", "_meta": {"title": "Clip"},
-       "inputs": {"video": ["3", 0], "filename_prefix": "x", "format": "mp4", "codec": "h264"}}
+       "inputs": {"video": ["3", 0], "filename_prefix": "x", "format": "mp4", "codec": "h264"}},
+ "5": {"class_type": "PrimitiveStringMultiline", "inputs": {"value": "read by nobody"}}
 }"""
 WEIGHTLESS_MANIFEST = f"""
 title = "Nothing but color"
@@ -36,7 +37,7 @@ output = "4"
 fps = [24]
 seconds = [1, 4]
 [inputs]
-prompt = "4.codec"
+prompt = "5.value"
 seed = "1.color"
 width = "1.width"
 height = "1.height"
