@@ -402,7 +402,7 @@ async def test_a_server_that_was_only_cut_off_stops_what_is_made_elsewhere_by_no
     report = await slow.provider.poll(order, receipt.remote_id)
     assert report.remote_id.startswith("gpu2/")
     cut.answers = lambda _seen: None
-    await slow.provider._tidy(slow.provider._servers["gpu1"])
+    await slow.provider._following.tidy(slow.provider._servers["gpu1"])
     async with asyncio.timeout(30):
         while cut.world.running is not None:
             await asyncio.sleep(0.02)

@@ -55,6 +55,7 @@ class Server:
         self._clock = clock
         self._rests_until = 0.0
         self._why = ""
+        self._told = ""  # why it rests, as far as the log has it
         self._known: dict[str, tuple[float, Any]] = {}
         self._uploaded: dict[str, str] = {}
 
@@ -67,15 +68,19 @@ class Server:
 
     def rest(self, seconds: float, why: str) -> None:
         """Leave it alone for a while, because of *why*."""
-        if not self.rests:
-            log.warning("%s is left alone for %.0f s: %s", self.name, seconds, why)
+        if why != self._told:
+            log.warning("ComfyUI %s is left alone for now: %s", self.name, why)
+            self._told = why
         self._rests_until = max(self._rests_until, self._clock() + seconds)
         self._why = why
 
     def answered(self) -> None:
         """It can be reached."""
-        if self.rests and self._why == UNREACHED:
+        if self._why == UNREACHED:
             self._rests_until = 0.0
+        if self._told and not self.rests:
+            log.info("ComfyUI %s answers again", self.name)
+            self._told = ""
 
     # Jobs.
 
