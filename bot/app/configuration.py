@@ -26,6 +26,7 @@ __all__ = ["Configuration", "configured", "playground_configured"]
 #: How alike a name must be to a setting's to be taken for it where it lacks our prefixes.
 ALIKE = 0.9
 _OURS = ("DAILIES_", "DISCORD_")
+TRIED = "COMFYUI_TEST_URL"  #: where the tests find a real server; nothing else reads it
 SLOW = "LOCAL_SECONDS"  #: slows the local renderer down, also in a playground
 
 
@@ -101,7 +102,7 @@ def _ours() -> set[str]:
 def _unknown_names(known: Iterable[str], *, prefixes: tuple[str, ...] | None = None) -> list[str]:
     """A sentence for each name of the environment or `.env` that was meant for Dailies, and is
     no setting: it begins as ours do, or differs from one of ours by a slip."""
-    names = {*known, *(f"{name}_FILE" for name in known)}
+    names = {*known, *(f"{name}_FILE" for name in known), TRIED}
     if prefixes is None:
         prefixes = (*_OURS, *(f"{name.upper()}_" for name in modules() if name != "local"))
     said = []

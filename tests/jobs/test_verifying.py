@@ -39,6 +39,22 @@ def film(folder, *, size="1280x720", rate=24, seconds=6.0, sound=True, picture=T
     return _FILMS.setdefault(key, to.read_bytes())
 
 
+EXACT = {
+    "another size": ({"size": "1280x704"}, "it has 1280x720 pixels instead of 1280x704"),
+    "a few frames more": ({"seconds": 5.7}, "it is 6 s long instead of 5.7 s"),
+}
+
+
+@pytest.mark.parametrize("brief", EXACT)
+async def test_where_it_is_known_what_comes_out_the_clip_is_that(brief, tmp_path):
+    (clip := tmp_path / "clip.mp4").write_bytes(film(tmp_path))
+    more, wrong = EXACT[brief]
+    assert await differences(Brief(**ORDER), clip, decode=decode) == []
+    assert await differences(Brief(**ORDER, **more), clip, decode=decode) == [wrong]
+    fits = {"size": "1280x720", "seconds": 6.04}
+    assert await differences(Brief(**ORDER, **fits), clip, decode=decode) == []
+
+
 def half(folder):
     """Its index says everything is there; its end is not."""
     whole = film(folder)

@@ -259,3 +259,29 @@ async def test_the_card_says_what_comes_out(place, outcomes):
     job, _ = outcomes["it goes well", "text"]
     assert "448×256" in place.card(job)
     assert "480p" not in place.card(job)
+
+
+async def test_loras_are_suggested_one_after_another(place):
+    async def offered(typed):
+        found = await place.people[0].suggestions("/video text", "loras", typed, prompt="x")
+        return [each.value for each in found]
+
+    assert await offered("") == ["claymation.safetensors", "styles/noir.safetensors"]
+    assert await offered("NOIR") == ["styles/noir.safetensors"]
+    assert await offered("claymation.safetensors@0.5 ") == [
+        "claymation.safetensors@0.5 claymation.safetensors",
+        "claymation.safetensors@0.5 styles/noir.safetensors",
+    ]
+    assert await offered("claymation.safetensors sty") == [
+        "claymation.safetensors styles/noir.safetensors"
+    ]
+    said = await place.refused("text", prompt="x", provider="comfyui", loras="oil")
+    assert said == "ltx-text has no LoRA “oil”; the option suggests those it has."
+
+
+async def test_the_models_are_listed_with_what_they_make(place):
+    asked = await place.people[0].type("/video models")
+    await asked.answered
+    text = asked.message.text.replace("\\", "")
+    assert "ComfyUI · ltx-frames" in text
+    assert "2 credits a second" in text
