@@ -115,10 +115,14 @@ class Provider(Protocol):
 
     name: str  #: the module's name; the word people type
     title: str  #: how the company writes itself
-    models: Sequence[Model]
     limits: Limits
     idempotent: bool  #: submitting the same attempt twice makes, and bills, one clip
     cancels: bool  #: whether a clip under way can be stopped
+
+    @property
+    def models(self) -> Sequence[Model]:
+        """What it renders with; it may learn of more while it runs."""
+        ...
 
     @property
     def healthy(self) -> bool:

@@ -181,6 +181,8 @@ class ComfyUI:
             since = self._unsure.setdefault(order.attempt, self._clock())
             if silent and self._clock() - since < ASKED_FOR:
                 raise Unclear(f"{silent[0]} cannot be asked whether it has the clip already.")
+            for name in silent:  # if it has, it is not to render what is made elsewhere
+                self._servers[name].abandoned.add(prompt_id)
             self._unsure.pop(order.attempt, None)
         if workflow is None:
             raise Refusal(

@@ -6,6 +6,7 @@ import logging
 import uuid
 
 import pytest
+from aiohttp import web
 
 from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.media.decode import decode
@@ -767,6 +768,53 @@ async def test_no_redirect_is_followed(two):
             status=302, body=b"", headers={"Location": "http://127.0.0.1:1/"}
         )
     assert isinstance(await raised(two.provider.submit(two.order())), Busy)
+
+
+async def test_nor_is_one_of_the_socket(media, tmp_path):
+    seen = []
+
+    async def elsewhere(request):
+        seen.append(request.headers)
+        return web.Response()
+
+    async def away(_):
+        return web.Response(status=302, headers={"Location": f"http://127.0.0.1:{port}/ws"})
+
+    runner = web.AppRunner(web.Application())
+    runner.app.router.add_get("/ws", elsewhere)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    async with fleet(media, tmp_path, names=("gpu1",)) as found:
+        found.servers["gpu1"]._socket = away
+        await found.servers["gpu1"].kill()
+        await found.servers["gpu1"].revive()
+        order = found.order()
+        await found.followed(order, (await found.provider.submit(order)).remote_id)
+    await runner.cleanup()
+    assert seen == []
+
+
+async def test_what_may_be_elsewhere_is_stopped_there_and_kept_here(slow):
+    order = slow.order()
+    slow.servers["gpu1"].script("submit", Answer(carried_out=True, dropped=True))
+    await raised(slow.provider.submit(order))
+    cut = slow.servers["gpu1"]
+    cut.world.running.stalled = True
+    cut.answers = lambda _seen: Answer(status=502, body=b"")
+    again = slow.order(attempt=order.attempt, again=True)
+    await raised(slow.provider.submit(again))
+    slow.ahead += 301
+    receipt = await slow.provider.submit(again)
+    assert receipt.remote_id.startswith("gpu2/")
+    cut.answers = lambda _seen: None
+    for server in slow.provider._servers.values():
+        await slow.provider._following.tidy(server)
+    await slow.followed(again, receipt.remote_id)
+    async with asyncio.timeout(30):
+        while cut.world.running is not None:
+            await asyncio.sleep(0.02)
+    assert cut.world.history[named(order.attempt)].status == "cancelled"
 
 
 async def test_no_proxy_of_the_environment_is_used(one, monkeypatch):

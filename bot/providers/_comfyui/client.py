@@ -168,6 +168,7 @@ class Client:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
+                trace_configs=[_no_redirects()],
                 connector=aiohttp.TCPConnector(limit=8, ssl=tls()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
@@ -231,6 +232,17 @@ class Client:
                 raise Unreachable(self.name, "an answer without end", sent=True)
         raw = body[: MAX_RAW * 4].decode("utf-8", "replace")[:MAX_RAW]
         return Reply(status=response.status, data=_parsed(body), raw=raw)
+
+
+def _no_redirects() -> aiohttp.TraceConfig:
+    """Refuses every redirect, also of the socket's handshake: a secret would go along."""
+
+    async def refuse(*_: object) -> None:
+        raise aiohttp.ClientError("it redirects")
+
+    config = aiohttp.TraceConfig()
+    config.on_request_redirect.append(refuse)
+    return config
 
 
 def _dumped(data: object) -> bytes:

@@ -67,6 +67,7 @@ class Following:
 
     def receipt(self, server: Server, prompt_id: str) -> Receipt:
         """*server* has the clip from now on."""
+        server.abandoned.discard(prompt_id)
         server.ours.add(prompt_id)
         server.socket.watch(prompt_id)
         return Receipt(remote_id=f"{server.name}/{prompt_id}")

@@ -1,5 +1,6 @@
 """One ComfyUI server: what it has, what it does for us, and whether it may be asked now."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -233,7 +234,7 @@ class Server:
                 f"{limit / 1e6:,.0f} MB.",
                 failure=Failure.INPUT,
             )
-        digest = _digest(file)
+        digest = await asyncio.to_thread(_digest, file)
         if digest in self._uploaded:
             return self._uploaded[digest]
         name = f"{digest}{file.suffix or '.bin'}"
