@@ -73,6 +73,9 @@ async def test_from_nothing_to_the_doctor(media, tmp_path):
         done = await asyncio.to_thread(type_it, typed[0])
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "workflows" / "ltx.toml").exists()
+        assert "✓ ltx: workflows/ltx.json, workflows/ltx.toml" in done.stdout
+        assert '  prompt: "s:2.value" (what leads to the positive side' in done.stdout
+        assert "dailies workflows check" in done.stdout
         done = await asyncio.to_thread(type_it, typed[1])
         assert done.returncode == 1
         said = done.stdout.splitlines()

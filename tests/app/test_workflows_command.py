@@ -237,15 +237,6 @@ def test_a_file_of_the_editor_is_one_sentence_that_says_how_to_export_it(tmp_pat
     assert "Export (API)" in done.stderr
 
 
-def test_an_operator_imports_by_typing_it(tmp_path):
-    (tmp_path / "mine.json").write_text(json.dumps(two_passes()))
-    done = dailies("workflows", "import", "mine.json", "--name", "ltx", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "✓ ltx: workflows/ltx.json, workflows/ltx.toml" in done.stdout
-    assert '  prompt: "s:2.value" (what leads to the positive side' in done.stdout
-    assert "dailies workflows check" in done.stdout
-
-
 async def test_the_servers_are_asked_what_they_lack(media, tmp_path):
     import asyncio
 
@@ -258,10 +249,6 @@ async def test_the_servers_are_asked_what_they_lack(media, tmp_path):
         assert "✓ ComfyUI gpu1, ltx-text: can be made there" in done.stdout
         assert "✗ ComfyUI gpu2, ltx-text: lacks the file ltx-imitated.safetensors" in done.stdout
         assert "✗ workflow bare: left out: it has no bare.toml" in done.stdout
-        servers["gpu2"].models["checkpoints"].append("ltx-imitated.safetensors")
-        (folder / "bare.json").unlink()
-        done = await asyncio.to_thread(dailies, "workflows", "check", cwd=tmp_path, **environ)
-        assert (done.returncode, "✗" in done.stdout) == (0, False)
 
 
 def test_without_servers_it_says_so(tmp_path):

@@ -41,6 +41,18 @@ async def slow(media, tmp_path):
         yield found
 
 
+def hold(fleet):
+    """Let the first clip sample until it is stopped: whoever looks for it finds it."""
+    held = []
+
+    def decide(prompt):
+        prompt.stalled = not held
+        held.append(prompt)
+
+    for server in fleet.servers.values():
+        server.decide = decide
+
+
 async def running(fleet, order, remote_id):
     """Until its server works at it."""
     async with asyncio.timeout(30):
@@ -334,6 +346,7 @@ async def test_half_a_file_of_a_killed_server_is_no_clip(one):
 
 
 async def test_a_clip_that_a_server_forgot_is_made_once_more_and_no_more(slow):
+    hold(slow)
     order = slow.order()
     receipt = await slow.provider.submit(order)
     await running(slow, order, receipt.remote_id)
@@ -358,6 +371,7 @@ async def test_a_clip_that_a_server_forgot_is_made_once_more_and_no_more(slow):
 
 
 async def test_the_second_try_outlives_a_restart_of_ours(slow):
+    hold(slow)
     order = slow.order()
     receipt = await slow.provider.submit(order)
     await running(slow, order, receipt.remote_id)
@@ -376,6 +390,7 @@ async def test_the_second_try_outlives_a_restart_of_ours(slow):
 
 
 async def test_a_server_that_stays_away_gives_its_clip_to_the_other(slow):
+    hold(slow)
     order = slow.order()
     receipt = await slow.provider.submit(order)
     await running(slow, order, receipt.remote_id)
@@ -392,6 +407,7 @@ async def test_a_server_that_stays_away_gives_its_clip_to_the_other(slow):
 
 
 async def test_a_server_that_was_only_cut_off_stops_what_is_made_elsewhere_by_now(slow):
+    hold(slow)
     order = slow.order()
     receipt = await slow.provider.submit(order)
     await running(slow, order, receipt.remote_id)
@@ -483,6 +499,7 @@ async def test_a_server_that_cannot_be_reached_rests_and_comes_back(two):
 
 @pytest.mark.parametrize("atomic", [True, False], ids=["newer", "older"])
 async def test_a_clip_is_stopped_wherever_it_is(slow, atomic):
+    hold(slow)
     server = slow.servers["gpu1"]
     await slow.servers["gpu2"].kill()
     server.vices.atomic_cancel = atomic
@@ -521,6 +538,7 @@ async def test_nobody_elses_clip_is_stopped(slow, atomic):
 
 
 async def test_stopping_takes_as_long_as_the_node_that_runs(slow):
+    hold(slow)
     slow.servers["gpu1"].vices.late_interrupt = 0.4
     order = slow.order()
     receipt = await slow.provider.submit(order)
