@@ -147,6 +147,9 @@ ORDINARY = {
     "bot/app/cli.py": {"unclear"},  # a mishap of the playground, as it is typed
     "bot/moderation/audit_words.py": {"cancelled", "closed"},  # what people read
     "bot/words/endings.py": {"failed"},  # what people read
+    "bot/providers/_comfyui/failures.py": {"cancelled"},  # the server's own words
+    "bot/providers/_comfyui/following.py": {"failed", "cancelled"},  # the same
+    "bot/providers/_comfyui/server.py": {"failed", "cancelled"},  # the same
     "bot/providers/apixo.py": {"failed"},  # the company's own word
     "bot/providers/ltx.py": {"failed"},  # the company's own word
     "bot/providers/pixazo.py": {"queued", "failed", "cancelled", "done"},  # the company's words

@@ -14,6 +14,7 @@ from bot.catalog.bills import understood
 from bot.catalog.model import Model
 from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
 from bot.events import Events
+from bot.jobs.cancelling import still_at_work
 from bot.jobs.failover import Alternative, Failover, Offer, nobody
 from bot.jobs.pace import Pace
 from bot.jobs.presenter import Presenter, Undeliverable
@@ -364,7 +365,10 @@ class Steps:
             return now + 60  # its key may come back; what it renders is not lost until it expires
         order = self.order(job, provider)
         if job.cancelled_by is not None and provider.cancels:
-            return await self._cancel(job, provider, order)
+            wait = await still_at_work(provider, order, job.remote_id)
+            if wait is not None and not self._overdue(job, provider):
+                return self._clock() + wait
+            return job.to(State.CANCELLED, now=self._clock(), due_at=None)
         if (soonest := self.pace.soonest(job, provider)) > now:
             return soonest
         try:
@@ -406,21 +410,6 @@ class Steps:
         # Spread the questions, so that jobs that began together are not asked about together; and
         # never sooner than the document says, counted from the answer.
         return self._clock() + provider.limits.poll_every * random.uniform(1.0, 1.2)  # noqa: S311
-
-    async def _cancel(self, job: Job, provider: Provider, order: Order) -> Job | float:
-        """Have *job* stopped; it is cancelled once its provider says so, or is given up."""
-        try:
-            await provider.cancel(order, job.remote_id or "")
-        except Trouble:
-            raise
-        except Refusal as refusal:
-            log.info("Job %s could not be stopped: %s %s", job.id, refusal, refusal.raw)
-        except (Busy, Unclear) as error:
-            log.info("Job %s is not stopped yet: %s %s", job.id, error, error.raw)
-            if not self._overdue(job, provider):
-                wait = error.retry_after if isinstance(error, Busy) else None
-                return self._clock() + (wait or provider.limits.poll_every)
-        return job.to(State.CANCELLED, now=self._clock(), due_at=None)
 
     async def _given_up(self, job: Job) -> Job | float | None:
         """Ask whether a job that was given up has come after all; else tell that it was."""
