@@ -29,6 +29,7 @@ hypothesis.settings.load_profile("patient")
 LONG = (
     *("test_provider_matrix", "test_page", "test_kill", "test_takes_delivery", "test_fitting"),
     *("test_local_provider", "test_takes_reactions", "test_takes_buttons", "test_takes_page"),
+    *("test_comfyui_through_the_bot", "test_comfyui", "test_comfyui_matrix"),
     *("test_machine", "test_races_counted", "test_races", "test_each_route", "test_schema"),
 )
 #: What makes a test slow: a Discord with a bot in it, ffmpeg, a process of ours.
@@ -40,6 +41,7 @@ SLOW_FILES = frozenset(
         *("test_memory", "test_callbacks", "test_adding_one", "test_auditing"),
         *("test_charts", "test_bucket_played", "test_bucket", "test_each_route", "test_job_report"),
         *("test_verifying", "test_inputs", "test_doors", "test_page_fonts"),
+        *("test_workflows_command", "test_own_gpus_page"),
         *("test_schema", "test_prompt_rules", "test_odd_media", "test_playable", "test_decoding"),
     }
 )

@@ -1,18 +1,13 @@
 """The bot and its GPUs when one of them is killed, cut off, shared or told to stop."""
 
-import asyncio
 import re
-import signal
 
 import pytest
 import pytest_asyncio
 
-from playground import open_playground
 from storage import State
-from tests.e2e.test_kill import process, run
-from tests.rig.gpus import environ_of, gpus, own_gpus, small_workflows
+from tests.rig.gpus import own_gpus
 from tests.rig.house import until
-from tests.rig.proving import scaled
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -216,31 +211,3 @@ async def test_an_extension_that_no_workflow_makes_is_done_here(place):
     done = (await place.settled([longer.id]))[longer.id]
     assert (done.state, done.model, done.brief.plan.place) == (State.DONE, "ltx-frames", "end")
     await posted_once(place, done)
-
-
-@pytest.mark.parametrize(
-    "instant",
-    scaled(
-        ("before:rendering",),
-        tuple(
-            f"{side}:{state}"
-            for state in ("submitting", "rendering", "fetching", "delivering", "done")
-            for side in ("before", "after")
-        ),
-    ),
-)
-async def test_a_bot_that_is_killed_renders_nothing_twice(media, tmp_path, instant):
-    log, folder = tmp_path / "log", small_workflows(tmp_path / "workflows")
-    async with gpus(media, tmp_path / "gpus") as servers, open_playground() as playground:
-        mira, environ = playground.person("mira"), environ_of(servers, folder)
-        arguments = [playground.api_url, playground.gateway_url, playground.token]
-        mortal = ["-m", "tests.rig.mortal_bot", *arguments, str(tmp_path / "data"), instant]
-        async with process(*mortal, log=log, environ=environ) as bot:
-            await until(lambda: playground.online and mira.commands())
-            await (await mira.type("/video text", prompt="a red fox", **TEXT)).answered
-            assert await asyncio.wait_for(bot.wait(), 60) == -signal.SIGKILL, log.read_text()
-        async with run(playground, tmp_path / "data", log, **environ):
-            await mira.wait_for(lambda each: bool(each.attachments))
-            await mira.wait_for(lambda each: "Done" in each.text)
-        assert sum(len(server.runs) for server in servers.values()) == 1
-        assert len([each for each in mira.everything() if each.mentions]) == 1
