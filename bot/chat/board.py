@@ -16,8 +16,10 @@ from bot.words.text import elide, inert
 from storage import MADE, UNMADE, Job, Relation, Take, Tally
 
 RETAKE, EXTEND, REMOVE, FAVOURITE, SEND, APPROVE = "🔁", "⏩", "❌", "⭐", "✉️", "✅"
-SEEDED = (RETAKE, EXTEND, FAVOURITE, SEND, REMOVE)  #: put under every clip, to be pressed
-ACTIONS = frozenset({*SEEDED, APPROVE})
+#: Put under every clip, to be pressed. The others work as well, for those who know them; each
+#: seeded one is a request more for every clip.
+SEEDED = (RETAKE, EXTEND)
+ACTIONS = frozenset({*SEEDED, FAVOURITE, SEND, REMOVE, APPROVE})
 _HEAD = "### Takes"  #: by which a board is known
 LISTED = 40  #: takes that a board lists; `/video takes` pages through all of them
 

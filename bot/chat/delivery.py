@@ -187,12 +187,12 @@ class Delivery:
         await self._note(job, posted)
         return posted.message
 
-    async def send_to(self, job: Job, user_id: int) -> None:
-        """Send a take to a person's direct messages. As `show_again`."""
+    async def send_to(self, job: Job, user_id: int) -> discord.Message:
+        """Send a take to a person's direct messages, and return that message. As `show_again`."""
         try:
             with translated():
                 place = await self._client.create_dm(discord.Object(user_id))
-            await self._shown_again(job, place, purpose=f"dm-{user_id}")
+            return await self._shown_again(job, place, purpose=f"dm-{user_id}")
         except (Forbidden, Gone) as error:
             raise Refusal(
                 "I cannot send you direct messages; allow them from members of this server."

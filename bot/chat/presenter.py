@@ -285,11 +285,14 @@ class ChatPresenter:
     async def _placed(self, job: Job, channel: object, card_id: int) -> None:
         """Note where *job*'s card stands, and the thread that is started from it."""
         channel_id = getattr(channel, "id", job.channel_id)
-        thread_id = None
+        thread_id = parent_id = None
         if isinstance(channel, discord.Thread):
-            thread_id = channel.id
+            thread_id, parent_id = channel.id, channel.parent_id
         elif isinstance(channel, discord.TextChannel):
-            thread_id = await self._start_thread(channel, card_id, job)
+            thread_id, parent_id = await self._start_thread(channel, card_id, job), channel.id
+        if thread_id is not None:
+            # Where the thread is deleted later on, its clips go to the channel it was in.
+            await self._studio.threads.note(thread_id, guild_id=job.guild_id, parent_id=parent_id)
         placed = await self._studio.placed(
             job, card_channel_id=channel_id, card_id=card_id, thread_id=thread_id
         )

@@ -54,6 +54,11 @@ class Threads:
         thread = await self._takes.thread(thread_id)
         return None if thread is None else thread.board_id
 
+    async def note(self, thread_id: int, *, guild_id: int, parent_id: int | None) -> None:
+        """Note which channel a thread belongs to."""
+        thread = Thread(id=thread_id, guild_id=guild_id, parent_id=parent_id, board_id=None)
+        await self._takes.set_thread(thread, at=self._clock())
+
     async def set_board(
         self, thread_id: int, message_id: int, *, guild_id: int, parent_id: int | None = None
     ) -> None:

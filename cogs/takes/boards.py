@@ -23,11 +23,13 @@ OLD_GAP = 600.0  #: the same, once its message is over an hour old: Discord then
 OLD = 3600.0
 NEW = 60.0  #: seconds that a thread is so new that it can have no board yet
 TRIES = 12  #: tries of a board while Discord is in trouble
+#: Takes, made or running, from which on a thread has a board: one take needs no list of takes.
+WORTH_A_BOARD = 2
 KNOWN = 5000  #: jobs whose last state is remembered, to tell news from repetition
 
 
 class Boards(commands.Cog):
-    """Keeps each thread's board current: soon after a change, and no more often than allowed."""
+    """Keeps each thread's board current from its second take on, no more often than allowed."""
 
     def __init__(self, bot: Dailies) -> None:
         self._bot = bot
@@ -94,7 +96,17 @@ class Boards(commands.Cog):
     async def _write(self, thread_id: int, guild_id: int) -> float:
         """Post or edit the board; seconds to leave before the next edit."""
         known = await self._threads.board_of(thread_id)
-        view = await self._view(thread_id, guild_id)
+        there = await self._threads.overview(thread_id, guild_id=guild_id, limit=board.LISTED)
+        if known is None and there.tally.made + there.tally.running < WORTH_A_BOARD:
+            return GAP
+        view = board.board(
+            there.takes,
+            there.parents,
+            tally=there.tally,
+            approved=there.approved,
+            liked=there.liked,
+            usd_per_credit=self._bot.usd_per_credit,
+        )
         place = self._bot.get_partial_messageable(thread_id, guild_id=guild_id)
         await self._bot.pacer.wait(urgent=False)
         if known is None:
@@ -141,17 +153,6 @@ class Boards(commands.Cog):
         except Lost:
             self._lost.add(thread_id)
             raise
-
-    async def _view(self, thread_id: int, guild_id: int) -> discord.ui.LayoutView:
-        there = await self._threads.overview(thread_id, guild_id=guild_id, limit=board.LISTED)
-        return board.board(
-            there.takes,
-            there.parents,
-            tally=there.tally,
-            approved=there.approved,
-            liked=there.liked,
-            usd_per_credit=self._bot.usd_per_credit,
-        )
 
     async def _pin(self, channel: object, message: discord.Message) -> None:
         if not isinstance(channel, discord.Thread) or channel.parent is None:

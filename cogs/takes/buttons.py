@@ -57,8 +57,8 @@ async def favourite(interaction: Interaction, about: str, _: Sequence[str]) -> N
 async def send(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Send a clip to the direct messages of whoever pressed."""
     _place, job = await acting.pressed(interaction, int(about), Verb.SEND)
-    await interaction.client.delivery.send_to(job, interaction.user.id)
-    await answering.tell(interaction, "It is in your direct messages.")
+    sent = await interaction.client.delivery.send_to(job, interaction.user.id)
+    await answering.tell(interaction, f"[#{job.id} is in your direct messages]({sent.jump_url}).")
 
 
 @pressed("take-compare", moderators=False)

@@ -14,7 +14,7 @@ from tests.rig.doubles import Clock
 from tests.rig.house import until, working
 from tests.rig.makers import PLAIN, Maker
 from tests.rig.paid import ordered, paid_provider, pressed, said
-from tests.rig.taking import clip_of, done
+from tests.rig.taking import clip_of, done, thread_of
 
 WAITS = "#1 waits for a decision"
 
@@ -162,8 +162,7 @@ async def test_a_clip_that_comes_late_is_told_of_too(playground, ada, mira, tmp_
         await choose_channel(playground, ada, house)
         plain.holds = True
         await (await mira.type("/video text", prompt="a fox")).answered
-        board = await mira.wait_for("### Takes")
-        places = (board.channel_id, playground.channel("videos").id)
+        places = (await thread_of(house), playground.channel("videos").id)
         for place in places:
             playground.refuse("POST", rf"/channels/{place}/messages$", 403, 50001, times=1)
         playground.refuse("POST", r"/users/@me/channels$", 403, 50007, times=1)
@@ -190,8 +189,7 @@ async def test_it_can_be_posted_from_there(playground, ada, mira, tmp_path):
         await choose_channel(playground, ada, house)
         plain.holds = True
         await (await mira.type("/video text", prompt="a fox")).answered
-        board = await mira.wait_for("### Takes")
-        places = (board.channel_id, playground.channel("videos").id)
+        places = (await thread_of(house), playground.channel("videos").id)
         for place in places:
             playground.refuse("POST", rf"/channels/{place}/messages$", 403, 50001, times=1)
         playground.refuse("POST", r"/users/@me/channels$", 403, 50007, times=1)

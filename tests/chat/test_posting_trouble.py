@@ -6,19 +6,18 @@ from bot.errors import Busy, Refusal
 from playground.discord.trouble import CUT, EDGE_503, EMPTY, LOST_502, RESET
 from storage import State
 from tests.rig.house import until
-from tests.rig.taking import clip_of, done, first_clip
+from tests.rig.taking import boarded, clip_of, done, first_clip, thread_of
 
 WORDS = "a red fox that never was"
 LOST = pytest.mark.parametrize("way", [LOST_502, RESET, CUT, EMPTY], ids=lambda way: way.name)
 
 
-async def held(mira, plain):
-    """An order whose board stands and whose clip is not ready yet."""
+async def held(mira, house, plain):
+    """The thread of an order whose clip is not ready yet."""
     plain.holds = True
     await (await mira.type("/video text", prompt=WORDS)).answered
-    board = await mira.wait_for("### Takes")
     await until(lambda: len(plain.orders) == 1)
-    return board.channel_id
+    return await thread_of(house)
 
 
 def results(person):
@@ -55,21 +54,19 @@ async def test_a_thinking_whose_confirmation_was_lost_is_followed_by_the_answer(
 @LOST
 @pytest.mark.parametrize("what", [r"/threads$", r"/messages$"])
 async def test_what_was_made_is_not_made_again(playground, mira, house, plain, way, what):
-    """The thread of a card; the board, the clip."""
+    """The thread of a card; the clip."""
     lost = playground.trouble("POST", what, way)
     await (await mira.type("/video text", prompt=WORDS)).answered
     clip = await clip_of(mira)
     job = await done(house, 1)
     assert lost.met
     assert clip.channel_id == job.thread_id == job.card_id, "it lives in the thread of its card"
-    await mira.wait_for("### Takes")
     assert len(results(mira)) == 1
-    assert len([each for each in mira.everything() if "### Takes" in each.text]) == 1
 
 
 @LOST
 async def test_a_clip_whose_post_was_lost_stands_there_once(playground, mira, house, plain, way):
-    thread = await held(mira, plain)
+    thread = await held(mira, house, plain)
     lost = playground.trouble("POST", rf"/channels/{thread}/messages$", way, times=2)
     plain.holds = False
     clip = await clip_of(mira)
@@ -85,7 +82,7 @@ async def test_a_message_that_discord_does_not_take_is_said_with_less(
     playground, mira, house, plain, refusals, code
 ):
     """First without anybody's words, then without buttons, then as a link, then elsewhere."""
-    thread = await held(mira, plain)
+    thread = await held(mira, house, plain)
     playground.refuse("POST", rf"/channels/{thread}/messages$", 400, code, times=refusals)
     plain.holds = False
     clip = await mira.wait_for(lambda each: "**#1** is ready" in each.text)
@@ -100,7 +97,7 @@ async def test_a_message_that_discord_does_not_take_is_said_with_less(
 
 
 async def test_the_same_words_are_not_tried_again_and_again(playground, mira, house, plain):
-    await held(mira, plain)
+    await held(mira, house, plain)
     playground.refuse("POST", r"/messages$", 400, 200000, times=1000)
     before = len(playground.requests)
     plain.holds = False
@@ -120,18 +117,18 @@ async def test_bad_news_is_told_without_the_words_that_discord_does_not_take(
     playground, mira, house, plain
 ):
     plain.submits.append(Busy("wait", retry_after=0.5))
-    thread = await _refused(playground, mira, plain)
+    thread = await _refused(playground, mira, house, plain)
     told = await mira.wait_for(lambda each: "**#1** failed" in each.text)
     assert "bad word" not in told.text
     assert told.channel_id == thread
 
 
-async def _refused(playground, mira, plain):
+async def _refused(playground, mira, house, plain):
     plain.submits.append(Refusal("A bad word of theirs."))
     await (await mira.type("/video text", prompt=WORDS)).answered
-    board = await mira.wait_for("### Takes")
-    playground.refuse("POST", rf"/channels/{board.channel_id}/messages$", 400, 200000)
-    return board.channel_id
+    thread = await thread_of(house)
+    playground.refuse("POST", rf"/channels/{thread}/messages$", 400, 200000)
+    return thread
 
 
 async def test_an_earlier_post_is_found_however_much_was_written_since(
@@ -167,7 +164,7 @@ async def test_a_card_is_written_once_discord_takes_edits_again(playground, mira
     plain.holds = True
     asked = await mira.type("/video text", prompt=WORDS)
     await asked.answered
-    await mira.wait_for("### Takes")
+    await thread_of(house)
     playground.trouble("PATCH", r"/messages/@original$", EDGE_503, times=3)
     playground.trouble("PATCH", rf"/messages/{asked.message.id}$", EDGE_503, times=2)
     plain.holds = False
@@ -185,3 +182,14 @@ async def test_a_card_that_discord_does_not_take_is_shown_without_words(playgrou
     await clip_of(mira)
     await done(house, 1)
     await mira.wait_for(lambda each: each.id == asked.message.id and "Done · #1" in each.text)
+
+
+@LOST
+async def test_a_board_whose_post_was_lost_stands_there_once(playground, mira, house, way):
+    clip = await first_clip(mira)
+    await done(house, 1)
+    lost = playground.trouble("POST", rf"/channels/{clip.channel_id}/messages$", way, later=1)
+    await boarded(mira, clip)
+    await done(house, 2)
+    assert lost.met
+    assert len([each for each in mira.everything() if "### Takes" in each.text]) == 1

@@ -7,7 +7,16 @@ import pytest
 from tests.rig.house import until, working
 from tests.rig.makers import PLAIN, Maker
 from tests.rig.paid import said
-from tests.rig.taking import EXTEND, FAVOURITE, RETAKE, answered, clip_of, done, first_clip
+from tests.rig.taking import (
+    EXTEND,
+    FAVOURITE,
+    RETAKE,
+    answered,
+    boarded,
+    clip_of,
+    done,
+    first_clip,
+)
 
 
 async def test_the_newest_clip_of_a_busy_thread_is_read_back_first(playground, tmp_path, mira):
@@ -102,6 +111,7 @@ async def test_a_favourite_stays_one_where_it_cannot_be_gathered(playground, ada
     await said(ada, "/studio takes", favourites=boards.id)
     playground.world.delete_channel(boards.id)
     clip = await first_clip(mira)
+    await boarded(mira, clip)
     await mira.react(clip, FAVOURITE)
     await until(lambda: house.store.takes.is_favourite(1, mira.id))
     told = await ada.wait_for("Favourites cannot be gathered in")
@@ -125,6 +135,8 @@ async def test_a_clip_posted_again_says_what_its_reactions_do(mira, house):
 
 async def test_the_board_is_pinned(playground, mira, house):
     clip = await first_clip(mira)
-    board = await mira.wait_for(lambda each: "### Takes" in each.text)
+    await done(house, 1)
+    assert not [each for each in mira.everything() if "### Takes" in each.text], "of one take"
+    board = await boarded(mira, clip)
     stored = playground.world.get_message(clip.channel_id, board.id)
     await until(lambda: stored.pinned)

@@ -11,7 +11,7 @@ from bot.media.probe import probe
 from storage import State
 from tests.rig.house import until, working
 from tests.rig.makers import NATIVE, Maker
-from tests.rig.taking import clip_of, done, first_clip, saved
+from tests.rig.taking import clip_of, done, first_clip, saved, thread_of
 
 MIB = 2**20
 
@@ -85,7 +85,7 @@ async def test_what_a_server_takes_is_learnt_and_outlives_a_restart(
     async with working(playground, tmp_path / "a", providers={"plain": plain}) as house:
         plain.holds = True
         await (await mira.type("/video text", prompt="a fox")).answered
-        await mira.wait_for("### Takes")
+        await thread_of(house)
         playground.refuse("POST", r"/channels/\d+/messages$", 413, 40005, times=1)
         plain.holds = False
         clip = await clip_of(mira)

@@ -4,7 +4,7 @@ import pytest
 
 from playground.discord.trouble import EDGE_503
 from tests.rig.house import until
-from tests.rig.taking import REMOVE, answered, done, first_clip, own_reactions
+from tests.rig.taking import REMOVE, answered, boarded, done, first_clip, own_reactions
 
 
 async def shown_again(mira, playground, clip):
@@ -48,7 +48,8 @@ async def test_what_cannot_be_deleted_is_said_and_tried_again(playground, mira, 
 
 async def test_a_board_does_not_call_it_deleted_before_it_is(playground, mira, house):
     clip = await first_clip(mira)
-    await done(house, 1)
+    await boarded(mira, clip)
+    await done(house, 2)
     playground.refuse("DELETE", rf"/messages/{clip.id}$", 403, 50001, times=1)
     await mira.react(clip, REMOVE)
     await mira.wait_for("#1 is not deleted everywhere")

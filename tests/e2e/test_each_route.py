@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from bot.chat.board import SEEDED
 from playground import open_playground
 from playground.discord import trouble
 from playground.discord.trouble import Trouble
@@ -34,14 +35,14 @@ SEND = "POST /channels/N/messages"
 STEPS = {
     "card": ("text", CALLBACK, 0),
     "thread": ("text", "POST /channels/N/messages/N/threads", 0),
-    "board": ("text", SEND, 0),
-    "pin": ("text", "PUT /channels/N/messages/pins/N", 0),
-    "clip": ("text", SEND, 1),
+    "clip": ("text", SEND, 0),
     "edit": ("text", "PATCH /webhooks/N/T/messages/@original", 1),
     "reaction": ("text", "PUT /channels/N/messages/N/reactions/E/@me", 0),
     "thinking": ("image", CALLBACK, 0),
     "card after thinking": ("image", "PATCH /webhooks/N/T/messages/@original", 0),
     "card beside": ("again", SEND, 0),
+    "board": ("again", SEND, 1),
+    "pin": ("again", "PUT /channels/N/messages/pins/N", 0),
     "board again": ("again", "PATCH /channels/N/messages/N", 0),
 }
 WAYS = {
@@ -137,7 +138,7 @@ async def order(stage, cell):
     if kind == "again":
         await cell.person.type("/video text", prompt="the first")
         first = await cell.person.wait_for(_clip)
-        await until(lambda: len(cell.person.message(first.id).reactions) == 5)
+        await until(lambda: len(cell.person.message(first.id).reactions) == len(SEEDED))
     method, path = pattern(route)
     cell.trouble = playground.trouble(method, path, WAYS[cell.way], later=later, place=cell.channel)
     if kind == "again":
@@ -292,7 +293,7 @@ def test_the_steps_are_those_that_the_way_has():
             playground.requests.clear()
             await (await mira.type("/video text", prompt="a fox")).answered
             clip = await mira.wait_for(_clip)
-            await until(lambda: len(mira.message(clip.id).reactions) == 5)
+            await until(lambda: len(mira.message(clip.id).reactions) == len(SEEDED))
             gates["slow"] = gate = asyncio.Event()
             asked = await mira.type("/video image", link=f"http://{host}/slow.png", prompt="x")
             await asked.answered
@@ -301,7 +302,10 @@ def test_the_steps_are_those_that_the_way_has():
             await mira.react(clip, "🔁")
             await mira.wait_for(lambda each: "#3" in each.text and _clip(each))
             await until(
-                lambda: len([1 for call in playground.requests if "reactions" in call.path]) >= 15,
+                lambda: (
+                    len([1 for call in playground.requests if "reactions" in call.path])
+                    >= 3 * len(SEEDED)
+                ),
                 60,
             )
             return {named(call) for call in playground.requests if call.method != "GET"}

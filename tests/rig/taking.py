@@ -28,6 +28,22 @@ async def done(house, number):
     return await until(ended)
 
 
+async def thread_of(house, number=1):
+    """The thread of job *number*, once its card has started one."""
+
+    async def started():
+        job = await house.store.jobs.get(number)
+        return job.thread_id if job is not None else None
+
+    return await until(started)
+
+
+async def boarded(person, clip):
+    """The board of a clip's thread: a second take, made by reacting, gives it one."""
+    await person.react(clip, RETAKE)
+    return await person.wait_for("### Takes")
+
+
 async def saved(message, path):
     async with aiohttp.ClientSession() as web, web.get(message.attachments[0].url) as answer:
         path.write_bytes(await answer.read())
