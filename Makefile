@@ -69,8 +69,9 @@ requirements: install ## rewrite the pinned files: every version and hash, and n
 screenshots: install ## take the pictures of the README, which are never taken by hand
 	$(BIN)/python -m tools.screenshots docs
 
-documents: install ## rewrite docs/providers.md from what providers say of themselves
+documents: install ## rewrite docs/providers.md and docs/sentences.md from the code
 	$(BIN)/python -m tools.documents
+	$(BIN)/python -m tools.sentences
 
 migration: install ## write down the hashes of new migrations; what has landed is never edited
 	$(BIN)/python -m tools.landed

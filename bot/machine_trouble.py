@@ -21,9 +21,9 @@ _ERRNOS = {
     **dict.fromkeys((errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN), "memory"),
 }
 _SENTENCES = {
-    "room": "The disk of this Dailies is full just now.",
-    "disk": "The disk of this Dailies cannot be read or written just now.",
-    "memory": "The machine of this Dailies has no memory or no files to spare just now.",
+    "room": "This bot's disk is full.",
+    "disk": "This bot can't use its disk right now.",
+    "memory": "This bot's machine is out of memory or open files.",
 }
 
 
@@ -41,14 +41,14 @@ def trouble_of(error: BaseException) -> Trouble | None:
         cause = error.__cause__ or error
         # ffmpeg ends with the low byte of what the system told it, below zero.
         kind = _ERRNOS.get(256 - code if (code := getattr(cause, "code", None)) else 0, "ffmpeg")
-        sentence = _SENTENCES.get(kind, "ffmpeg cannot do its work just now.")
+        sentence = _SENTENCES.get(kind, "ffmpeg can't work right now.")
         return Trouble(sentence, kind=kind, raw=getattr(error, "reason", str(error)))
     return None
 
 
 def disk_trouble(error: OSError) -> Trouble:
     """*error*, met in writing a file, as trouble of ours whatever the system calls it."""
-    sentence = "The disk of this Dailies cannot be written to just now."
+    sentence = "This bot can't write to its disk right now."
     return trouble_of(error) or Trouble(sentence, kind="disk", raw=str(error))
 
 
@@ -85,7 +85,7 @@ class Troubles:
         """What /healthz says: what is wrong, and how many clips wait for it."""
         for kind, jobs in self._held.items():
             clips = "1 clip waits" if len(jobs) == 1 else f"{len(jobs)} clips wait"
-            return f"trouble with this machine's {_NAMES[kind]}, {clips}: {[*jobs.values()][-1]}"
+            return f"problem with this machine's {_NAMES[kind]}, {clips}: {[*jobs.values()][-1]}"
         return None
 
 

@@ -26,7 +26,7 @@ _WORDS: Mapping[str, str] = {
     "literal_error": "write one of {expected}",
     "enum": "write one of {expected}",
     "missing": "it is missing",
-    "extra_forbidden": "there is no such entry",
+    "extra_forbidden": "there is no such setting",
     "too_short": "write at least {min_length}",
     "too_long": "write at most {max_length}",
     "tuple_": "write a list",
@@ -46,7 +46,7 @@ def said_of(error: Mapping[str, Any]) -> str:
     for begin, words in _WORDS.items():
         if kind.startswith(begin):
             return words.format_map(figures)
-    return "its value is not one of those allowed"
+    return "this value is not allowed"
 
 
 def innermost(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -57,7 +57,7 @@ def dotenv_settings(path: str = DOTENV) -> dict[str, str]:
         # An editor's byte order mark is no part of the first name.
         values = dotenv_values(path, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSetting(f"{path} cannot be read: {_why(error)}.") from error
+        raise BadSetting(f"{path} can't be read: {_why(error)}.") from error
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -72,7 +72,7 @@ def from_file(name: str, values: Mapping[str, str]) -> str | None:
     try:
         return Path(path).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise BadSetting(f"{name}_FILE names a file that cannot be read: {path}") from error
+        raise BadSetting(f"{name}_FILE names a file that can't be read: {path}") from error
 
 
 def toml_settings(path: str = CONFIG) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def toml_settings(path: str = CONFIG) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSetting(f"{path} is not valid TOML: {error}.") from error
     except OSError as error:
-        raise BadSetting(f"{path} cannot be read: {_why(error)}.") from error
+        raise BadSetting(f"{path} can't be read: {_why(error)}.") from error
 
 
 def _why(error: OSError | UnicodeDecodeError) -> str:
@@ -105,7 +105,7 @@ def _ids(value: object) -> object:
     parts = value if isinstance(value, list) else str(value).split(",")
     found = [str(part).strip() for part in parts]
     if not all(re.fullmatch(r"[0-9]{1,19}", part) and 0 < int(part) < 2**63 for part in found):
-        raise ValueError("Write the ids of servers, such as 81384788765712384, with commas between")
+        raise ValueError("Write server ids such as 81384788765712384, separated by commas")
     return frozenset(int(part) for part in found)
 
 
@@ -135,7 +135,7 @@ def _address(*schemes: str) -> AfterValidator:
 
     def check(value: str) -> str:
         if not shape.fullmatch(value):
-            raise ValueError(f"Write an address that begins with {schemes[0]}://")
+            raise ValueError(f"Write an address that starts with {schemes[0]}://")
         return value
 
     return AfterValidator(check)
@@ -195,108 +195,112 @@ class Settings(BaseSettings):
     discord_token: SecretStr | None = Field(None, description="The bot's token.")
     discord_api_url: Annotated[str, _address("https", "http")] = Field(
         "https://discord.com/api/v10",
-        description="Where Discord's REST API is: a proxy of yours, or another playground.",
+        description="The address of Discord's REST API. Change it for a proxy or a playground.",
     )
     discord_gateway_url: Annotated[str, _address("wss", "ws")] | None = Field(
-        None, description="Where Discord's gateway is; by default, where the API says."
+        None, description="The address of Discord's gateway. By default, Discord's API names it."
     )
     dailies_data: Annotated[Path, AfterValidator(_directory)] = Field(
-        Path("data"), description="The data directory: the database and every take."
+        Path("data"), description="The data directory, with the database and every take."
     )
     dailies_usd_per_credit: Annotated[Decimal, Field(ge=Decimal("0.0001"), le=100)] = Field(
-        Decimal("0.01"), description="What one credit is worth, in US dollars."
+        Decimal("0.01"), description="What 1 credit is worth, in US dollars."
     )
     dailies_quota: Credits = Field(
-        500, description="Credits that a member may spend a day, where a server sets nothing else."
+        500,
+        description="Credits that a member can spend in each period, unless a server sets a quota.",
     )
     dailies_quota_period: Period = Field(
-        Period.DAY, description="Whether that is each `day`, `week` or `month`."
+        Period.DAY, description="The period: `day`, `week` or `month`."
     )
     dailies_budget: Credits = Field(
-        2000, description="Credits that a whole server may spend a day, likewise."
+        2000,
+        description="Credits that a whole server can spend in each period by default.",
     )
     dailies_budget_period: Period = Field(
-        Period.DAY, description="Whether that is each `day`, `week` or `month`."
+        Period.DAY, description="The period: `day`, `week` or `month`."
     )
     dailies_budget_all: Credits | None = Field(
-        None, description="Credits that all servers together may spend; no moderator can raise it."
+        None, description="Credits that all servers together can spend. No moderator can raise it."
     )
     dailies_budget_all_period: Period = Field(
-        Period.DAY, description="Every `day`, `week` or `month` of the time zone below."
+        Period.DAY, description="Its period: `day`, `week` or `month` in the time zone below."
     )
     dailies_servers: Annotated[frozenset[int], BeforeValidator(_ids)] = Field(
-        frozenset(), description="The ids of the only servers it works in, with commas between."
+        frozenset(),
+        description="The ids of the only servers where the bot works, separated by commas.",
     )
     dailies_jobs_per_user: Annotated[int, Field(ge=1, le=1000)] = Field(
-        5, description="Clips that one person may have under way at once, likewise."
+        5, description="Clips that one person can have in progress, unless a server sets it."
     )
     dailies_jobs_per_server: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        50, description="Clips that a server may have under way at once, likewise."
+        50, description="Clips that a server can have in progress, unless it sets another number."
     )
     dailies_orders_per_minute: Annotated[float, Field(ge=0.01, le=10**6)] = Field(
-        20, description="Clips that one person may order a minute, likewise."
+        20, description="Clips that one person can order a minute, unless a server sets it."
     )
     dailies_orders_at_once: Annotated[int, Field(ge=1, le=1000)] = Field(
-        10, description="How many of those in one go, likewise."
+        10, description="How many of those in a row, unless a server sets it."
     )
     dailies_time_zone: Annotated[str, AfterValidator(_zone)] = Field(
-        "UTC", description="The time zone in which days, weeks and months begin, likewise."
+        "UTC", description="The time zone for days, weeks and months, unless a server sets it."
     )
     dailies_local: bool = Field(
-        False, description="Offer the free local provider beside the paid ones."
+        False, description="Offer the free local provider besides the paid ones."
     )
     dailies_keep_days: Days = Field(
-        90, description="Days that a clip stays on the disk; favourites stay longer. 0: for ever."
+        90, description="Days that a clip stays on the disk. Favorites stay longer. 0: forever."
     )
     dailies_disk_gb: Gibibytes = Field(
-        0, description="GiB that clips may take; the oldest that nobody likes go first. 0: all."
+        0,
+        description="GiB that clips can use. The oldest go first, favorites last. 0: no limit.",
     )
     dailies_spare_gb: Gibibytes = Field(
-        1, description="GiB that must be free on the disk for new clips to be taken."
+        1, description="GiB that must be free on the disk, or no new clips can be ordered."
     )
     dailies_s3_bucket: Annotated[str, _shaped(*_BUCKET)] | None = Field(
         None,
-        description="An S3-compatible bucket that every original is copied to.",
+        description="An S3-compatible bucket for a copy of every original.",
     )
     dailies_s3_endpoint: Annotated[str, _address("https", "http")] | None = Field(
         None,
-        description="Where the bucket's service is, unless it is Amazon's.",
+        description="The address of the bucket's service, unless it is Amazon.",
     )
     dailies_s3_region: str = Field("us-east-1", description="The bucket's region.")
     dailies_s3_access_key: SecretStr | None = Field(
-        None, description="Its access key; without one, those of the environment or role count."
+        None, description="Its access key. By default, the keys of the environment or role."
     )
     dailies_s3_secret_key: SecretStr | None = Field(
-        None, description="The secret that belongs to the access key."
+        None, description="The secret for the access key."
     )
     dailies_s3_prefix: Annotated[str, _shaped(*_PREFIX)] = Field(
         "dailies",
-        description="The folder of the bucket; each Dailies needs one of its own.",
+        description="The folder in the bucket. Each Dailies needs its own.",
     )
     dailies_s3_keep_days: Days = Field(
-        0, description="Days that originals stay in the bucket; favourites longer. 0: for good."
+        0, description="Days that originals stay in the bucket. Favorites stay longer. 0: forever."
     )
     dailies_s3_link_days: Annotated[float, Field(ge=0, le=7)] = Field(
-        7, description="Days that a link to an original lives. 0: no links."
+        7, description="Days that a link to an original works. 0: no links."
     )
     dailies_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="How much is logged."
+        "INFO", description="How much to log."
     )
-    dailies_web_host: str = Field("127.0.0.1", description="The address that /healthz listens on.")
+    dailies_web_host: str = Field("127.0.0.1", description="The address for /healthz.")
     dailies_web_port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        8766, description="Its port; 0 lets the system choose one."
+        8766, description="Its port. 0: the system chooses one."
     )
     dailies_callback_host: str = Field(
-        "127.0.0.1", description="The address that callbacks of providers come to."
+        "127.0.0.1", description="The address for callbacks from providers."
     )
     dailies_callback_port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        8767, description="Its port, for your https proxy; open only where `PUBLIC_URL` is set."
+        8767, description="Its port, for your https proxy. It is only open if `PUBLIC_URL` is set."
     )
     dailies_playground_host: str = Field(
-        "127.0.0.1", description="The address that the playground's page listens on."
+        "127.0.0.1", description="The address for the playground's page."
     )
     public_url: Annotated[str, _address("https", "http")] | None = Field(
-        None, description="Where the internet reaches this deployment; switches callbacks on."
+        None, description="This deployment's address on the internet. Turns callbacks on."
     )
 
     @model_validator(mode="after")
@@ -311,11 +315,13 @@ class Settings(BaseSettings):
         if self.dailies_s3_bucket is None:
             lonely = next((name for name, value in parts.items() if value is not None), None)
             if lonely is not None:
-                raise BadSetting(f"{lonely} is set and DAILIES_S3_BUCKET is not; set both or none.")
+                raise BadSetting(
+                    f"{lonely} is set, but DAILIES_S3_BUCKET is not. Set both or none."
+                )
         elif (access is None) is not (secret is None):
             raise BadSetting(
-                "DAILIES_S3_ACCESS_KEY and DAILIES_S3_SECRET_KEY belong together; set both, or "
-                "neither to use the keys of the environment or of the machine's role."
+                "Set both DAILIES_S3_ACCESS_KEY and DAILIES_S3_SECRET_KEY. Set neither to use the "
+                "keys of the environment or of the machine's role."
             )
         return self
 
@@ -373,7 +379,7 @@ def wrong_settings(error: ValidationError, prefix: str = "") -> list[str]:
     found: dict[str, str] = {}
     for each in error.errors(include_url=False, include_input=False):
         name = f"{prefix}{each['loc'][0]}".upper() if each["loc"] else CONFIG
-        found.setdefault(name, f"{name} cannot be used: {said_of(each)}.")
+        found.setdefault(name, f"{name} can't be used: {said_of(each)}.")
     return list(found.values())
 
 

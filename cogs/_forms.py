@@ -23,7 +23,7 @@ from bot.orders.access import require
 Act = Callable[[Interaction, re.Match[str], Mapping[str, str]], Awaitable[None]]
 
 _NAMED = re.compile(r"form:([a-z-]+)(?::(.*))?", re.DOTALL)
-UNKNOWN = "This form is not known any more. Nothing was changed; please open it again."
+UNKNOWN = "This form is out of date. Nothing was changed. Open it again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

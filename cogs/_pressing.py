@@ -26,7 +26,7 @@ from bot.orders.access import require
 log = logging.getLogger(__name__)
 
 #: What is said of a custom id that this Dailies never wrote.
-UNKNOWN = "This button is not one of this version's; use the command instead."
+UNKNOWN = "This button is out of date. Use the command instead."
 _NUMBER = re.compile(r"[0-9]{1,18}(?::|$)")  # what stands first in every id that has a number
 
 Act = Callable[[Interaction, str, Sequence[str]], Coroutine[Any, Any, None]]

@@ -62,8 +62,8 @@ def said(job: Job, amount: int, title: str) -> str:
     """What happened, who pays, and what helps."""
     return (
         f"{_repeats(job, title)}💸 {title} billed {in_words(job.price + amount)} for #{job.id}, "
-        f"{amount:,} more than its price of {job.price:,}. Its person pays the price; the rest "
-        "counts against this server's budget. The operator can correct the price in `dailies.toml`."
+        f"{amount:,} more than its price of {job.price:,}. The requester pays the price. The rest "
+        "comes from this server's budget. The operator can correct the price in `dailies.toml`."
     )
 
 

@@ -29,6 +29,7 @@ from bot.moderation.desk import (
     limit_of,
 )
 from bot.words.limits import in_words
+from bot.words.numbers import days as in_days
 from bot.words.text import elide
 from cogs._pressing import Waits, pressed
 from storage import NO_LIMIT, Period, Use, Whose
@@ -58,7 +59,7 @@ ZONES = (
 @app_commands.default_permissions(manage_guild=True)
 @app_commands.guild_only()
 class Quota(
-    commands.GroupCog, group_name="quota", group_description="Moderators: who may spend how much"
+    commands.GroupCog, group_name="quota", group_description="Moderators: who can spend how much"
 ):
     """Every /quota command. The office checks that a moderator asks, each time."""
 
@@ -68,12 +69,12 @@ class Quota(
 
     @app_commands.command()
     async def show(self, interaction: Interaction, person: discord.Member | None = None) -> None:
-        """The limits of this server, or what holds for one person.
+        """Show this server's limits, or one person's.
 
         Parameters
         ----------
         person:
-            Whose; left out, the whole server's.
+            Whose limits. Default: the whole server's.
         """
         requester, dollars = moderator_of(interaction), interaction.client.usd_per_credit
         if person is None:
@@ -91,18 +92,18 @@ class Quota(
         who: Who | None = None,
         reason: Range[str, 1, 200] = "",
     ) -> None:
-        """How many credits a person, a role or everybody may spend in each period.
+        """Set how many credits a person, a role or everybody can spend.
 
         Parameters
         ----------
         amount:
-            Credits, 0 for no clips, “unlimited”, or “default” to take the rule back.
+            Credits, 0 for no clips, “unlimited”, or “default” to remove the rule.
         period:
-            How often it begins anew.
+            How often it resets.
         who:
-            A person or a role; left out, every member.
+            A person or a role. Default: every member.
         reason:
-            Why, for the audit.
+            Why, for the audit log.
         """
         whose, target = _whose(who, interaction)
         kept = await self.office.set_quota(
@@ -119,16 +120,16 @@ class Quota(
         period: Period = Period.DAY,
         reason: Range[str, 1, 200] = "",
     ) -> None:
-        """The server's budget: look at it, or set what all members may spend together.
+        """Show or set the server's budget: what all members can spend together.
 
         Parameters
         ----------
         amount:
-            Credits, “unlimited” or “default”; left out, nothing changes.
+            Credits, “unlimited” or “default”. Leave out to change nothing.
         period:
-            How often it begins anew.
+            How often it resets.
         reason:
-            Why, for the audit.
+            Why, for the audit log.
         """
         requester, client = moderator_of(interaction), interaction.client
         words = ""
@@ -138,12 +139,12 @@ class Quota(
         found = await self.office.overview(requester)
         words += tables.overview(found, usd_per_credit=client.usd_per_credit)
         if found.server.moderators is None:
-            words += "\n⚠️ Nobody is told at 80 and 100 %: choose a channel with `/studio setup`."
+            words += "\n⚠️ No alerts yet. Choose a moderator channel with `/studio setup`."
         resume = []
         if found.server.paused is not None:
             resume.append(button("Resume", "resume", emoji="▶️"))
         if found.stuck or found.standing.budget_left == 0:
-            resume.append(button("Let orders pass the budget", "resume", "budget", emoji="▶️"))
+            resume.append(button("Let orders go over the budget", "resume", "budget", emoji="▶️"))
         await _say(interaction, words, resume)
 
     @app_commands.command()
@@ -157,22 +158,22 @@ class Quota(
         time_zone: str | None = None,
         reason: Range[str, 1, 200] = "",
     ) -> None:
-        """How many clips at once, how many orders a minute, and by which clock days begin.
+        """Set clips at once, orders a minute, and the time zone.
 
         Parameters
         ----------
         clips_per_person:
-            Clips that one person may have under way; “unlimited”, or “default” to take it back.
+            Clips one person can have in progress: a number, “unlimited” or “default”.
         clips_in_server:
-            Clips that all members together may have under way, likewise.
+            Clips all members together can have in progress: a number, “unlimited” or “default”.
         orders_per_minute:
-            Orders that one person may make a minute, likewise …
+            Orders one person can make a minute: a number, “unlimited” or “default”.
         at_once:
-            … and how many of them in one go.
+            How many orders one person can make in a row.
         time_zone:
-            Such as Europe/Paris: days, weeks and months begin by it.
+            Such as Europe/Paris. Days, weeks and months start by it.
         reason:
-            Why, for the audit.
+            Why, for the audit log.
         """
         requester = moderator_of(interaction)
         given = {
@@ -187,9 +188,7 @@ class Quota(
             if typed is not None
         }
         if changes.get("burst") == NO_LIMIT:
-            raise Refusal(
-                "How many orders in one go is a number; the orders a minute may be unlimited."
-            )
+            raise Refusal("`at_once` must be a number. `orders_per_minute` can be unlimited.")
         if time_zone is not None:
             changes["zone"] = None if time_zone.strip().casefold() == DEFAULT else time_zone
         if changes:
@@ -207,18 +206,18 @@ class Quota(
         days: Range[int, 1, 3650] | None = None,
         reason: Range[str, 1, 200] = "",
     ) -> None:
-        """Give somebody credits on top of their quota.
+        """Give somebody extra credits.
 
         Parameters
         ----------
         person:
-            To whom.
+            Who gets them.
         credits:
-            How many.
+            How many credits.
         days:
-            How long they last; left out, until they are spent.
+            How many days they last. Default: until they are used.
         reason:
-            Why, for the audit.
+            Why, for the audit log.
         """
         requester = moderator_of(interaction)
         given = await self.office.grant(requester, person.id, credits, days=days, why=reason)
@@ -233,16 +232,16 @@ class Quota(
         grant: int | None = None,
         reason: Range[str, 1, 200] = "",
     ) -> None:
-        """Take back what is left of somebody's grants.
+        """Take back what is left of somebody's extra credits.
 
         Parameters
         ----------
         person:
             Whose.
         grant:
-            Which one; left out, all of them.
+            Which grant. Default: all of them.
         reason:
-            Why, for the audit.
+            Why, for the audit log.
         """
         requester = moderator_of(interaction)
         gone = await self.office.withdraw(requester, person.id, grant, why=reason)
@@ -252,17 +251,17 @@ class Quota(
     async def reset(
         self, interaction: Interaction, person: discord.Member, reason: Range[str, 1, 200] = ""
     ) -> None:
-        """Begin somebody's quota anew, as if nothing had been used.
+        """Reset somebody's quota, as if nothing was used.
 
         Parameters
         ----------
         person:
             Whose.
         reason:
-            Why, for the audit.
+            Why, for the audit log.
         """
         used = await self.office.reset(moderator_of(interaction), person.id, why=reason)
-        await _say(interaction, f"{person.mention} begins anew; {in_words(used)} no longer count.")
+        await _say(interaction, f"{person.mention} starts over: {in_words(used)} no longer count.")
 
     @app_commands.command()
     async def block(
@@ -272,36 +271,36 @@ class Quota(
         reason: Range[str, 1, 200],
         days: Range[int, 1, 3650] | None = None,
     ) -> None:
-        """Take no more orders from somebody. Their clips under way go on.
+        """Block somebody from ordering. Their clips in progress continue.
 
         Parameters
         ----------
         person:
-            Whom.
+            Who.
         reason:
-            Why; they are told, and it stands in the audit.
+            Why. They are told, and the audit log keeps it.
         days:
-            For how long; left out, until unblocked.
+            For how many days. Default: until you unblock them.
         """
         await self.office.block(moderator_of(interaction), person.id, days=days, why=reason)
-        lasts = f" for {days} days" if days else ""
-        await _say(interaction, f"{person.mention} may not order clips{lasts}.")
+        lasts = f" for {in_days(days)}" if days else ""
+        await _say(interaction, f"{person.mention} can't order clips{lasts}.")
 
     @app_commands.command()
     async def unblock(
         self, interaction: Interaction, person: discord.User, reason: Range[str, 1, 200] = ""
     ) -> None:
-        """Take orders from somebody again.
+        """Let somebody order again.
 
         Parameters
         ----------
         person:
-            Whom.
+            Who.
         reason:
-            Why, for the audit.
+            Why, for the audit log.
         """
         await self.office.unblock(moderator_of(interaction), person.id, why=reason)
-        await _say(interaction, f"{person.mention} may order clips again.")
+        await _say(interaction, f"{person.mention} can order clips again.")
 
     @app_commands.command()
     @app_commands.choices(period=[Choice(name=each, value=each) for each in PERIODS])
@@ -312,12 +311,12 @@ class Quota(
         first: str | None = None,
         last: str | None = None,
     ) -> None:
-        """Who spent how much, with which provider and model: a chart, a table, CSV and JSON.
+        """Show who spent how much, by provider and model: chart, table, CSV and JSON.
 
         Parameters
         ----------
         period:
-            Which time, by the server's calendar.
+            Which period, in the server's time zone.
         first:
             Instead of a period: the first day, such as 2026-11-01.
         last:
@@ -340,7 +339,7 @@ class Quota(
 
     @app_commands.command()
     async def audit(self, interaction: Interaction) -> None:
-        """Who changed what, when and why. Nothing of it can be changed or deleted."""
+        """Show who changed what, when and why. Nobody can edit this log."""
         await _audit(interaction, None)
 
     @set_quota.autocomplete("amount")
@@ -420,14 +419,14 @@ def _whose(who: Who | None, interaction: Interaction) -> tuple[Whose, int | None
 def _set_words(name: str, amount: str, period: Period, *, kept: bool) -> str:
     typed = amount.strip().casefold()
     if typed == DEFAULT:
-        return f"{name}: the rule is gone." if kept else f"{name}: there was no rule to take back."
+        return f"{name}: rule removed." if kept else f"{name}: there was no rule to remove."
     if typed == UNLIMITED:
-        return f"{name}: as many credits as they like."
+        return f"{name}: unlimited credits."
     digits = "".join(each for each in typed if each.isdigit())
     if not int(digits):
         return (
-            f"{name}: no clips that cost credits, and none in the slow lane either, which is "
-            "for a quota that is spent."
+            f"{name}: no clips that cost credits. The slow lane is closed too: it is for a quota "
+            "that is used up."
         )
     return f"{name}: {in_words(int(digits))} {tables.EACH[period]}."
 

@@ -33,8 +33,8 @@ AGAIN = (0.0, 1.0, 10.0, 60.0, 600.0)  #: seconds before each try to tell modera
 THEN = 3600.0  #: seconds before each try after those
 
 NO_CHANNEL = (
-    "No channel for requests has been chosen here yet, so ask a moderator directly: they choose "
-    "one with `/studio setup`, and can help at once with `/quota grant`."
+    "This server has no moderator channel yet, so ask a moderator directly. They can choose one "
+    "with `/studio setup`, and help you with `/quota grant`."
 )
 
 
@@ -72,8 +72,8 @@ class Helping(commands.Cog):
                 )
         except Denied:
             raise Refusal(
-                f"I cannot post in <#{server.moderators}>, where moderators are asked; tell one of "
-                "them, they can choose another channel with `/studio setup`."
+                f"I can't post in <#{server.moderators}>, the moderator channel. Tell a moderator: "
+                "they can choose another one with `/studio setup`."
             ) from None
         await bot.refusals.asked(kept)
         self._asked[kept.id] = bot.clock(), interaction
@@ -86,9 +86,9 @@ class Helping(commands.Cog):
         kept, bot = answered.order, self.bot
         view = ui.View(timeout=None)
         if kept.answer == "denied":
-            text = f"{by.mention} said no to your clip of {in_words(kept.wanted.price)}."
+            text = f"{by.mention} declined your clip for {in_words(kept.wanted.price)}."
         else:
-            text = f"{by.mention} let you order your clip of {in_words(kept.wanted.price)}."
+            text = f"{by.mention} approved your clip for {in_words(kept.wanted.price)}."
             if answered.grant is not None:
                 text = f"{by.mention} gave you {in_words(answered.grant.amount)}."
             view.add_item(
@@ -172,12 +172,12 @@ class Helping(commands.Cog):
         text = tables.alarm(percent, standing, usd_per_credit=bot.usd_per_credit)
         items = [button("Resume", "resume", "budget", style=discord.ButtonStyle.primary, emoji="▶️")]
         channel = bot.get_partial_messageable(server.moderators, guild_id=guild_id)
-        share = f"budget {percent} of {standing.budget.amount}: {standing.budget_used}"
+        used = standing.budget_used
         try:
             with translated():
                 await channel.send(
                     view=panel(text, items if percent >= 100 else []),
-                    nonce=nonce(guild_id, share),
+                    nonce=nonce(guild_id, f"budget {percent} of {standing.budget.amount}: {used}"),
                     allowed_mentions=SILENT,
                 )
         except Denied as error:
@@ -210,7 +210,7 @@ def request_card(kept: RefusedOrder, bot: Dailies) -> ui.LayoutView:
     price = max(1, kept.wanted.price)
     deny = button("Deny", "deny", kept.id, style=discord.ButtonStyle.danger)
     if kept.why == "budget":
-        yes = button("Let orders pass the budget", "grant", f"{kept.id}:1")
+        yes = button("Let orders go over the budget", "grant", f"{kept.id}:1")
         return panel(text, [yes, deny])
     green = discord.ButtonStyle.success
     one = button(f"Grant 1 ({in_words(price)})", "grant", f"{kept.id}:1", style=green)
@@ -232,18 +232,16 @@ async def _order(interaction: Interaction, refused_id: int, *, less: bool) -> No
     order = interaction.client.refusals.order(refused_id, requester_here(interaction), less=less)
     await interaction.client.presenter.answer(interaction, order)
     if not interaction.response.is_done():  # pressed a second time: its card stands
-        await interaction.response.send_message("That is ordered already.", ephemeral=True)
+        await interaction.response.send_message("That is already ordered.", ephemeral=True)
 
 
 @pressed("ask", moderators=False, waits=Waits.PRIVATE)
 async def _ask(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     kept = await interaction.client.refusals.mine(int(about), requester_of(interaction))
     if kept.asked_at is not None:
-        raise Refusal("The moderators were asked about this already.")
+        raise Refusal("The moderators were already asked about this.")
     await helping(interaction).ask(interaction, kept)
-    await answering.tell(
-        interaction, "The moderators were asked; you will be told what they answer."
-    )
+    await answering.tell(interaction, "The moderators were asked. You'll hear what they decide.")
 
 
 @pressed("grant", moderators=True, waits=Waits.CHANGE)
@@ -251,7 +249,7 @@ async def _grant(interaction: Interaction, about: str, _: Sequence[str]) -> None
     refused_id, _, clips = about.partition(":")
     requester = moderator_of(interaction)
     answered = await interaction.client.refusals.grant(requester, int(refused_id), int(clips))
-    given = "let orders pass the budget"
+    given = "let orders go over the budget"
     if answered.grant is not None:
         given = f"granted {in_words(answered.grant.amount)}"
     await _settled(interaction, answered, f"✅ {interaction.user.mention} {given}.")
@@ -260,7 +258,7 @@ async def _grant(interaction: Interaction, about: str, _: Sequence[str]) -> None
 @pressed("deny", moderators=True, waits=Waits.CHANGE)
 async def _deny(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     answered = await interaction.client.refusals.deny(moderator_of(interaction), int(about))
-    await _settled(interaction, answered, f"🚫 {interaction.user.mention} said no.")
+    await _settled(interaction, answered, f"🚫 {interaction.user.mention} declined.")
 
 
 async def _settled(interaction: Interaction, answered: Answered, line: str) -> None:
@@ -269,8 +267,8 @@ async def _settled(interaction: Interaction, answered: Answered, line: str) -> N
     if not await helping(interaction).tell(answered, interaction.user):
         await answering.tell(
             interaction,
-            f"That stands, but I could not tell <@{answered.order.user_id}>: they cannot be "
-            "reached where they asked, nor by direct message. Please tell them.",
+            f"Done, but I couldn't tell <@{answered.order.user_id}>, in their channel or by direct "
+            "message. Please tell them.",
         )
 
 

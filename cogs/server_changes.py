@@ -31,7 +31,7 @@ class ServerChanges(commands.Cog):
             return
         view = ui.LayoutView(timeout=None)
         words = f"⚠️ The role **{inert(role.name)}** was deleted. It {listed(lost, last='and')}."
-        view.add_item(ui.TextDisplay(f"{words} Choose another role for that."))
+        view.add_item(ui.TextDisplay(f"{words} Choose another role for this."))
         view.stop()
         try:
             told = await _moderators.tell(

@@ -43,7 +43,7 @@ _LOOKED = f"""
 #: Rules that look at the live jobs and the balances only.
 _BALANCES = (
     (
-        "The ledger does not add up to zero: it is off by {} credits.",
+        "The ledger does not add up to zero. It is off by this many credits: {}.",
         "SELECT sum(balance) FROM account HAVING sum(balance) <> 0",
     ),
     (

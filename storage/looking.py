@@ -42,7 +42,7 @@ async def look_into(
         there = False
     if not there:
         raise NotThere(
-            f"There is no database in {directory}; set DAILIES_DATA to the directory of your "
+            f"There is no database in {directory}. Set DAILIES_DATA to the directory of your "
             "Dailies, or start it once with `dailies run`."
         )
     with ExitStack() as stack:
@@ -126,7 +126,7 @@ def _open(path: Path, stack: ExitStack, *, running: bool) -> sqlite3.Connection:
             sqlite3.SQLITE_NOTADB,
         ):
             raise Damaged(_DAMAGED.format(path, error)) from error
-        raise CannotOpen(f"The database {path} cannot be read ({error}).") from error
+        raise CannotOpen(f"The database {path} can't be read ({error}).") from error
     return db
 
 
@@ -139,10 +139,10 @@ def _look(db: sqlite3.Connection, path: Path) -> None:
     [[seen]] = db.execute("PRAGMA user_version")
     if seen < len(scripts):
         raise CannotOpen(
-            f"An older Dailies wrote the database {path} (schema {seen}; this one knows "
-            f"{len(scripts)}); back it up and start `dailies run` once, which brings it up."
+            f"An older Dailies wrote the database {path} (schema {seen}, this one knows "
+            f"{len(scripts)}). Back it up, then start `dailies run` once to update it."
         )
 
 
 def _unreadable(path: Path, error: OSError) -> CannotOpen:
-    return CannotOpen(f"{path} cannot be read ({error.strerror}); check who may read it.")
+    return CannotOpen(f"{path} can't be read ({error.strerror}). Check its permissions.")

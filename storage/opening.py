@@ -90,8 +90,8 @@ def _lock(directory: Path) -> Generator[None]:
         descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise CannotOpen(
-            f"The data directory {directory} cannot be used ({error.strerror}); "
-            "set DAILIES_DATA to a directory that Dailies may write to."
+            f"The data directory {directory} can't be used ({error.strerror}). "
+            "Set DAILIES_DATA to a directory that Dailies can write to."
         ) from error
     try:
         try:
@@ -100,7 +100,7 @@ def _lock(directory: Path) -> Generator[None]:
             pid = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
             raise Locked(
                 f"Another Dailies (pid {pid or 'unknown'}) is using the data directory "
-                f"{directory}; stop it or set DAILIES_DATA."
+                f"{directory}. Stop it or set DAILIES_DATA."
             ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -118,8 +118,8 @@ def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except (sqlite3.Error, OSError) as error:
         raise CannotOpen(
-            f"The database {path} cannot be opened ({error}); "
-            "set DAILIES_DATA to a directory that Dailies may write to."
+            f"The database {path} can't be opened ({error}). "
+            "Set DAILIES_DATA to a directory that Dailies can write to."
         ) from error
     try:
         with ExitStack() as failed:
@@ -137,7 +137,7 @@ def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
             sqlite3.SQLITE_NOTADB,
         ):
             raise _damaged(path, str(error)) from error
-        raise CannotOpen(f"The database {path} cannot be opened ({error}).") from error
+        raise CannotOpen(f"The database {path} can't be opened ({error}).") from error
     return db
 
 
@@ -172,6 +172,6 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
 
 def _damaged(path: Path, finding: str) -> Damaged:
     return Damaged(
-        f"The database {path} is damaged ({finding}) and was not changed; put a backup in its "
-        "place, or move it away to begin with an empty one."
+        f"The database {path} is damaged ({finding}) and was not changed. Put a backup in its "
+        "place, or move it away to start with an empty one."
     )

@@ -20,7 +20,7 @@ def zone_named(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(
-            f"There is no time zone “{name[:40]}”; write one like Europe/Paris or UTC."
+            f"There is no time zone “{name[:40]}”. Write one like Europe/Paris or UTC."
         ) from None
 
 

@@ -57,14 +57,14 @@ def recognize(db: sqlite3.Connection, path: Path, scripts: Sequence[str]) -> Non
     [[seen]] = db.execute("PRAGMA user_version")
     if seen > len(scripts):
         raise NewerSchema(
-            f"A newer Dailies wrote the database {path} (schema {seen}; this one knows "
-            f"{len(scripts)}); install that version again, or put an older backup in its place."
+            f"A newer Dailies wrote the database {path} (schema {seen}, this one knows "
+            f"{len(scripts)}). Install that version again, or put an older backup in its place."
         )
     found = objects(db)
     if seen == 0:
         if found:
             raise WrongSchema(
-                f"{path} is a database of another program and was not changed; move it away, or "
+                f"{path} is a database of another program and was not changed. Move it away, or "
                 "set DAILIES_DATA to another directory."
             )
         return
@@ -170,7 +170,7 @@ def wrong(path: Path, schema: int, why: Sequence[str]) -> WrongSchema:
     """The refusal of a database, for the reasons in *why*."""
     more = f", and {len(why) - 5} more" if len(why) > 5 else ""
     return WrongSchema(
-        f"The database {path} does not fit its schema {schema} and was not changed: "
-        f"{'; '.join(why[:5])}{more}. Undo what was changed in it by hand, or put a backup in its "
+        f"The database {path} doesn't match its schema {schema} and was not changed: "
+        f"{', '.join(why[:5])}{more}. Undo what was changed in it by hand, or put a backup in its "
         "place."
     )

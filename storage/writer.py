@@ -16,9 +16,9 @@ MAX_BATCH = 512  #: writes in one transaction; more would only make the first of
 #: What SQLite says when the disk, not the question, is at fault: primary result codes.
 _DISK: dict[int, str] = {
     sqlite3.SQLITE_FULL: "The disk is full",
-    sqlite3.SQLITE_IOERR: "The disk could not be read or written",
-    sqlite3.SQLITE_READONLY: "The data directory cannot be written to",
-    sqlite3.SQLITE_CANTOPEN: "The data directory cannot be written to",
+    sqlite3.SQLITE_IOERR: "The disk can't be read or written",
+    sqlite3.SQLITE_READONLY: "The data directory can't be written to",
+    sqlite3.SQLITE_CANTOPEN: "The data directory can't be written to",
     sqlite3.SQLITE_BUSY: "Another program is holding the database",
     sqlite3.SQLITE_LOCKED: "Another program is holding the database",
     sqlite3.SQLITE_NOMEM: "There is not enough memory",

@@ -145,7 +145,7 @@ STATES = "storage/job.py"
 ORDINARY = {
     "storage/adopting.py": {"review"},  # a table of an old schema
     "bot/app/cli.py": {"unclear"},  # a mishap of the playground, as it is typed
-    "bot/moderation/audit_words.py": {"cancelled", "closed"},  # what people read
+    "bot/moderation/audit_words.py": {"closed"},  # what people read
     "bot/words/endings.py": {"failed"},  # what people read
     "bot/providers/_comfyui/failures.py": {"cancelled"},  # the server's own words
     "bot/providers/_comfyui/following.py": {"failed", "cancelled"},  # the same

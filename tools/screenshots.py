@@ -40,7 +40,7 @@ async def walk(page, folder):
     await shot(page, folder / "2-clip.png", at=3)
 
     await page.locator(".log .button").filter(has_text="Retake").last.click()
-    await page.get_by_role("dialog").get_by_label("From").fill("2")
+    await page.get_by_role("dialog").get_by_label("Start").fill("2")
     await page.get_by_role("dialog").get_by_label("Prompt").fill("the fox looks into the camera")
     await shot(page, folder / "3-retake.png")
     await page.get_by_role("dialog").get_by_role("button", name="Submit").click()
@@ -68,7 +68,7 @@ async def clips(page, count):
 async def board(page, words):
     """Wait until the board, which follows a few seconds later, says so as well."""
     found = page.locator(".log .message").filter(has_text="Takes").filter(has_text=words)
-    await found.filter(has_not_text="under way").first.wait_for()
+    await found.filter(has_not_text="in progress").first.wait_for()
     await page.locator(".log video").last.scroll_into_view_if_needed()
 
 

@@ -17,7 +17,7 @@ from bot.catalog.model import ANY, Accepts, Capability, Price, Shape
 from bot.providers import Connection, Provider, modules
 from bot.settings import BadSetting
 from bot.words.modes import MODE_WORDS
-from bot.words.numbers import listed
+from bot.words.numbers import day, listed
 from storage import Mode
 
 __all__ = ["Company", "companies", "example", "markdown", "state"]
@@ -86,13 +86,13 @@ def state(connection: Callable[[str], Connection]) -> tuple[list[str], bool]:
             key_from = getattr(module, "KEY_FROM", "its operator")
             key = next(iter(example(name, module)))
             what = "no key" if key.endswith("_API_KEY") else "not set up"
-            lines.append(f"· {name}: {what}; set {key}, from {key_from}")
+            lines.append(f"· {name}: {what}. Set {key} from {key_from}")
             continue
         limits = provider.limits
         models = listed([model.name for model in provider.models] or ["nothing yet"], last="and")
         changed = ", changed by dailies.toml" if given.toml else ""
         lines.append(
-            f"✓ {name}: {provider.title} makes {_modes_of(provider)} with {models}{changed}; "
+            f"✓ {name}: {provider.title} makes {_modes_of(provider)} with {models}{changed}, "
             f"{limits.concurrency} at once, {limits.per_minute:g} requests a minute"
         )
     return lines, well
@@ -103,32 +103,31 @@ def markdown(found: Sequence[Company]) -> str:
     paid = [company for company in found if company.key_from]
     parts = [
         _table(
-            ("provider", "modes", "models", "a key from", "asked", "given up", "result kept"),
+            ("provider", "modes", "models", "get a key", "polled", "timeout", "result kept"),
             map(_overview, found),
         ),
         _ABOUT_OFFERS,
         _table(
-            ("provider · model", "modes", "sizes, frames a second and seconds", "price"),
+            ("provider · model", "modes", "sizes, frame rates and lengths", "price"),
             (row for company in found for row in _offers(company.provider)),
         ),
         "\n".join(f"- {line}" for company in paid for line in _limits(company.provider)),
         _ABOUT_SETTINGS,
-        _table(("setting", "default", "what it decides"), _setting_rows(found)),
+        _table(("setting", "default", "what it does"), _setting_rows(found)),
         _TOML,
     ]
     return "\n\n".join(parts)
 
 
 _ABOUT_OFFERS = """\
-What each model makes; what else it takes stands below. Prices are those of the dates given."""
+What each model makes. Other options are listed below. Prices are as of the dates shown."""
 
 _ABOUT_SETTINGS = """\
-Their settings stand in the environment or in `.env`; the same name with `_FILE` behind it names a
-file that holds the value."""
+Set these in the environment or in `.env`. Add `_FILE` to a name to read the value from a file."""
 
 _TOML = """\
-Models and prices change more often than code: what `dailies.toml` says of them counts. A price
-replaces the whole price of that mode, `shapes` all of its sizes, rates and lengths.
+Models and prices change more often than code, so `dailies.toml` overrides them. `price` replaces
+the whole price of a mode. `shapes` replaces all of its sizes, frame rates and lengths.
 
 ```toml
 [providers.ltx.models."ltx-2-fast"]
@@ -155,12 +154,12 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _overview(company: Company) -> Sequence[str]:
     provider = company.provider
     limits = provider.limits
-    callback = ", or calls back where `PUBLIC_URL` is set" if hasattr(provider, "callback") else ""
+    callback = ", or calls back if `PUBLIC_URL` is set" if hasattr(provider, "callback") else ""
     return (
         f"{provider.title} (`{provider.name}`)",
         _modes_of(provider),
         ", ".join(f"`{model.name}`" for model in provider.models) or "your workflows",
-        company.key_from or "none needed",
+        company.key_from or "no key needed",
         f"after {limits.first_poll:g} s, then every {limits.poll_every:g} s{callback}",
         f"after {_span(limits.max_runtime)}",
         _span(limits.keeps_for),
@@ -174,7 +173,7 @@ def _offers(provider: Provider) -> Iterable[Sequence[str]]:
         for capability in model.capabilities:
             key = _shapes(capability), _price(capability.price)
             alike.setdefault(key, []).append(_MODES[capability.mode])
-        ended = " (retired: only where it is named)" if model.retired else ""
+        ended = " (retired: only if you name it)" if model.retired else ""
         for (shapes, price), modes in alike.items():
             name = f"{provider.title} · `{model.name}`{ended}"
             yield name, listed(modes, last="and"), shapes, price
@@ -182,7 +181,7 @@ def _offers(provider: Provider) -> Iterable[Sequence[str]]:
 
 def _shapes(capability: Capability) -> str:
     said = dict.fromkeys(_shape(shape) for shape in capability.shapes)
-    return "<br>".join(each for each in said if each) or "those of its input"
+    return "<br>".join(each for each in said if each) or "same as its input"
 
 
 def _shape(shape: Shape) -> str:
@@ -210,8 +209,8 @@ def _price(price: Price) -> str:
     if price.whole_units:
         said += ", rounded up"
     if price.unit != "USD":
-        said += f"; a {price.unit} is ${price.usd_per_unit:f}"
-    return f"{said} ({price.dated.day} {price.dated:%b %Y})"
+        said += f", 1 {price.unit} is ${price.usd_per_unit:f}"
+    return f"{said} ({day(price.dated)})"
 
 
 def _amounts(prices: Mapping[str, Decimal], unit: str) -> str:
@@ -264,11 +263,11 @@ def _besides(capability: Capability) -> str:
     if capability.loras:
         parts.append(f"up to {capability.loras} LoRAs")
     if capability.replace:
-        parts.append(f"{listed(capability.replace)} made again")
+        parts.append(f"retakes {listed(capability.replace)}")
     if capability.directions:
         parts.append(f"at its {listed(capability.directions)}")
     parts += [_input(name, accepts) for name, accepts in capability.inputs.items()]
-    return "; ".join(parts) or "nothing else to choose"
+    return ", ".join(parts) or "no other options"
 
 
 _INPUTS = {"image": "a first frame", "last_image": "a last frame", "audio": "a sound"}
@@ -283,7 +282,7 @@ def _input(name: str, accepts: Accepts) -> str:
         said += f", {accepts.min_frames} frames or more"
     if accepts.max_frames:
         most = dict.fromkeys(accepts.max_frames.values())
-        said += f", up to {listed(most)} frames by its size"
+        said += f", up to {listed(most)} frames, depending on its size"
     return f"{said})"
 
 

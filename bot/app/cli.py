@@ -100,8 +100,8 @@ async def play(options: argparse.Namespace) -> int:
         if (error.name or "").partition(".")[0] != "simcord":
             raise
         raise Exit(
-            "The playground needs the package simcord, which is not installed; install Dailies "
-            "with everything it requires: pip install .",
+            "The playground needs the package simcord. Install Dailies with everything it "
+            "requires: pip install .",
             FAILED,
         ) from None
     configuration = playground_configured(real=options.providers == "real")
@@ -127,52 +127,55 @@ def parser() -> argparse.ArgumentParser:
     )
     words.add_argument("--version", action="version", version=f"dailies {__version__}")
     commands = words.add_subparsers(dest="command", metavar="COMMAND")
-    commands.add_parser("run", help="be the bot on Discord")
-    playground = commands.add_parser("playground", help="a Discord on this machine; needs no token")
-    playground.add_argument("--port", type=int, help="the page's port (8765)")
+    commands.add_parser("run", help="run the bot on Discord")
+    playground = commands.add_parser(
+        "playground", help="run a Discord on this machine (no token needed)"
+    )
+    playground.add_argument("--port", type=int, help="the page's port (default: 8765)")
     playground.add_argument(
         "--data", type=Path, metavar="DIR", help="keep everything in this directory"
     )
     playground.add_argument(
-        "--say", action="append", metavar="COMMAND", help="type this as a person, without a page"
+        "--say", action="append", metavar="COMMAND", help="type this command without opening a page"
     )
     playground.add_argument(
         "--name",
         action="append",
         metavar="NAME",
-        help="the page may be asked for by this name, besides those of this machine",
+        help="another host name for the page",
     )
     playground.add_argument("--out", type=Path, metavar="DIR", help="save the clips of --say here")
     playground.add_argument(
         "--providers",
         choices=PLAYED,
         default="none",
-        help="none: clips are made on this machine; simulated: all four companies and two GPUs of "
-        "your own, imitated here; "
-        "real: those that you have keys for, who charge you for each clip",
+        help="none: make clips on this machine. simulated: imitate four providers and two GPUs. "
+        "real: use the providers you have keys for, who charge you for each clip",
     )
     playground.add_argument(
         "--fail",
         choices=MISHAPS,
-        help="what goes wrong with the first clip of an imitated company",
+        help="what goes wrong with the first clip of a simulated provider",
     )
-    commands.add_parser("sync", help="tell Discord the commands")
-    commands.add_parser("doctor", help="look at every part of this deployment")
-    commands.add_parser("check", help="make sure that the books add up")
-    job = commands.add_parser("job", help="everything that is known of one clip")
+    commands.add_parser("sync", help="register the commands with Discord")
+    commands.add_parser("doctor", help="check every part of this deployment")
+    commands.add_parser("check", help="check that the accounts add up")
+    job = commands.add_parser("job", help="show everything about one clip")
     job.add_argument("number", type=int, metavar="NUMBER", help="the clip's number, as in #42")
-    catalogue = commands.add_parser("providers", help="who makes clips, and who is connected")
+    catalogue = commands.add_parser("providers", help="show which providers are connected")
     catalogue.add_argument(
-        "--markdown", action="store_true", help="all that any of them can make, as tables"
+        "--markdown", action="store_true", help="list all that they can make, as tables"
     )
-    workflows = commands.add_parser("workflows", help="what your own ComfyUI servers make")
+    workflows = commands.add_parser(
+        "workflows", help="manage the workflows of your own ComfyUI servers"
+    )
     deeds = workflows.add_subparsers(dest="deed", metavar="DEED", required=True)
-    bring = deeds.add_parser("import", help="bring in a workflow that ComfyUI exported as API")
+    bring = deeds.add_parser("import", help="add a workflow that ComfyUI exported as API")
     bring.add_argument("file", type=Path, metavar="FILE", help="the exported .json")
-    bring.add_argument("--name", help="what people call it; the file's name where left out")
-    bring.add_argument("--force", action="store_true", help="write over one of the same name")
-    deeds.add_parser("check", help="ask each server what it lacks of each workflow")
-    commands.add_parser("health", help="ask the running bot whether it is well")
+    bring.add_argument("--name", help="what people call it (default: the file's name)")
+    bring.add_argument("--force", action="store_true", help="overwrite one with the same name")
+    deeds.add_parser("check", help="check what each server lacks for each workflow")
+    commands.add_parser("health", help="check whether the running bot is healthy")
     return words
 
 

@@ -268,7 +268,7 @@ async def _listen(web: Web, settings: Settings) -> None:
         except OSError as error:
             await web.close()
             raise Exit(
-                f"DAILIES_{name}_PORT {port} cannot be listened on at {host} "
-                f"({error.strerror or 'there is no such address'}); choose another.",
+                f"DAILIES_{name}_PORT {port} can't be used at {host} "
+                f"({error.strerror or 'there is no such address'}). Choose another one.",
                 FAILED,
             ) from error

@@ -116,8 +116,8 @@ def _unknown_names(known: Iterable[str], *, prefixes: tuple[str, ...] | None = N
             nearest = nearest or meant(name, sorted(names), alike=0.6 if ours else ALIKE)
             if not ours and nearest is None:
                 continue
-            hint = f"; did you mean {nearest}?" if nearest else "."
-            said.append(f"{name}, in {where}, is no setting of Dailies{hint}")
+            hint = f" Did you mean {nearest}?" if nearest else ""
+            said.append(f"{name} in {where} is not a Dailies setting.{hint}")
     return said
 
 
@@ -129,15 +129,15 @@ def _unknown_entries(toml: Mapping[str, Any]) -> list[str]:
         if name not in fields:
             written = f"[{name}]" if isinstance(value, dict) else name
             nearest = meant(name, fields)
-            hint = f"; did you mean {nearest}?" if nearest else "."
-            said.append(f"{written}, in {CONFIG}, is no setting of Dailies{hint}")
+            hint = f" Did you mean {nearest}?" if nearest else ""
+            said.append(f"{written} in {CONFIG} is not a Dailies setting.{hint}")
     sections = toml.get("providers", {})
     for name in sections if isinstance(sections, dict) else ():
         if name not in modules():
             nearest = meant(name, modules()) or f"one of {', '.join(modules())}"
             said.append(
-                f"[providers.{name}], in {CONFIG}, is no provider that Dailies knows; "
-                f"did you mean {nearest}?"
+                f"[providers.{name}] in {CONFIG} is not a provider that Dailies knows. "
+                f"Did you mean {nearest}?"
             )
     return said
 

@@ -157,12 +157,14 @@ class Deployment:
             await task
         except discord.PrivilegedIntentsRequired as error:
             raise Exit(
-                "Discord refuses the intents; Dailies needs no privileged one.", TOKEN
+                "Discord refuses the intents. Dailies needs no privileged one.", TOKEN
             ) from error
         except discord.ConnectionClosed as error:
             if error.code == 4004:
                 raise Exit("Discord's gateway refuses DISCORD_TOKEN.", TOKEN) from error
-            raise Exit(f"Discord closed the connection for good ({error.code}).", FAILED) from error
+            raise Exit(
+                f"Discord closed the connection permanently ({error.code}).", FAILED
+            ) from error
         raise Exit(f"The {task.get_name()} ended by itself.", FAILED)
 
     @asynccontextmanager

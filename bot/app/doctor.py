@@ -18,6 +18,7 @@ from bot.exits import FAILED, OK, Exit
 from bot.log_redaction import redact
 from bot.providers import Examined, connect_all
 from bot.settings import Settings
+from bot.words.numbers import days
 from storage import CannotOpen, Locked, NotThere, look_into
 
 
@@ -43,15 +44,15 @@ async def check(settings: Settings) -> int:
             broken = await store.check(thorough=True)
             files = await store.accounting.needed_files()
     except Locked:
-        print("A running Dailies is using the data; it checks the books every minute and says:")
+        print("A running Dailies is using the data. It checks the accounts every minute and says:")
         return health()
     for sentence in broken:
         print(f"✗ {sentence}")
     if not broken:
-        print("✓ The books add up.")
+        print("✓ The accounts add up.")
     lost = [(number, file) for number, file in files if not (data / file).is_file()]
     for number, file in lost:
-        print(f"✗ {file}, which #{number} needs, is not in {data}.")
+        print(f"✗ {file} is missing from {data}. #{number} needs it.")
     if not lost:
         print(f"✓ Every file that a clip needs is there ({len(files):,}).")
     return FAILED if broken or lost else OK
@@ -84,12 +85,12 @@ async def _look_at_data(settings: Settings, report: Report) -> int | None:
         async with look_into(data, defaults=defaults_of(settings)) as store:
             total = await store.policy.total()
     except NotThere:
-        report("data", f"nothing in {data} yet; the first start makes it")
+        report("data", f"nothing in {data} yet, the first start makes it")
         return 0
     except Locked:
         report("data", f"{data}, in use by a running Dailies")
     except CannotOpen as error:
-        report("data", str(error), "mend or move it")
+        report("data", str(error), "fix or move it")
     else:
         free = shutil.disk_usage(data).free / 2**30
         report("data", f"{data}, {free:.0f} GiB free", "make room" if free < 1 else "")
@@ -101,15 +102,15 @@ async def _look_at_bucket(settings: Settings, report: Report) -> None:
     """Put a small object into the bucket, get it back and delete it."""
     bucket = bucket_of(settings)
     if bucket is None:
-        report("bucket", "none; originals are kept on the disk alone")
+        report("bucket", "none, originals are kept only on the disk")
         return
     try:
         await bucket.check()
     except Busy as busy:
         mend = {
-            Failure.KEY: "check DAILIES_S3_ACCESS_KEY and DAILIES_S3_SECRET_KEY; the keys must be "
+            Failure.KEY: "check DAILIES_S3_ACCESS_KEY and DAILIES_S3_SECRET_KEY. The keys must be "
             "allowed to put, get and delete",
-            Failure.INPUT: "make it, or correct DAILIES_S3_BUCKET",
+            Failure.INPUT: "create it, or correct DAILIES_S3_BUCKET",
         }
         report(
             "bucket",
@@ -118,7 +119,7 @@ async def _look_at_bucket(settings: Settings, report: Report) -> None:
         )
         return
     kept = settings.dailies_s3_keep_days
-    report("bucket", f"{bucket.name}, originals stay {f'{kept} days' if kept else 'for good'}")
+    report("bucket", f"{bucket.name}, originals stay {days(kept) if kept else 'forever'}")
 
 
 async def _look_at_discord(settings: Settings, report: Report) -> None:
@@ -133,7 +134,7 @@ async def _look_at_discord(settings: Settings, report: Report) -> None:
         async with client:
             await client.login(token)
             invitation = invite_url(client.application_id or 0)
-            report("Discord", f"logged in as {client.user}; invite: {invitation}")
+            report("Discord", f"logged in as {client.user}, invite: {invitation}")
     except Exit as error:
         _not_well(report, error)
     except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
@@ -141,17 +142,17 @@ async def _look_at_discord(settings: Settings, report: Report) -> None:
 
 
 def _not_well(report: Report, error: Exit) -> None:
-    """What is wrong stands before the semicolon of the sentence, what to do behind it."""
-    found, _, mend = str(error).rstrip(".").partition("; ")
+    """What is wrong is the first sentence, what to do the second."""
+    found, _, mend = str(error).rstrip(".").partition(". ")
     report("Discord", found, mend or "check the network and DISCORD_API_URL")
 
 
 def _served(settings: Settings, used: int | None) -> str:
     """Who may order, and how much in all."""
     only = len(settings.dailies_servers)
-    who = f"the {only} of DAILIES_SERVERS" if only else "every one that invites the bot"
+    who = f"only the {only} in DAILIES_SERVERS" if only else "every server that invites the bot"
     if settings.dailies_budget_all is None:
-        return f"{who}, each with a budget of its own (DAILIES_BUDGET_ALL sets one for all)"
+        return f"{who}, each with its own budget (DAILIES_BUDGET_ALL sets one for all)"
     spent = f", {used:,} used" if used is not None else ""
     each = settings.dailies_budget_all_period
-    return f"{who}; {settings.dailies_budget_all:,} credits a {each} in all{spent}"
+    return f"{who}, {settings.dailies_budget_all:,} credits a {each} in total{spent}"

@@ -12,7 +12,7 @@ class Spoken(logging.Filter):
         if retried and record.exc_info and record.exc_info[1] is not None:
             error = record.exc_info[1]
             record.levelno, record.levelname = logging.WARNING, "WARNING"
-            record.msg = f"Discord's gateway is lost (%s: %s); {record.msg}"
+            record.msg = f"Discord's gateway is lost (%s: %s). {record.msg}"
             arguments = record.args if isinstance(record.args, tuple) else ()
             record.args = (type(error).__name__, error, *arguments)
             record.exc_info = record.exc_text = None

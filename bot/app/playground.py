@@ -54,7 +54,7 @@ async def play(
     if options.providers == "real":
         _only_here(settings, options)
     if options.mishap is not None and options.providers != "simulated":
-        raise Exit("--fail is for --providers simulated: nothing else is made to fail.", USAGE)
+        raise Exit("--fail only works with --providers simulated.", USAGE)
     # The world behind the playground makes a Discord client of its own, without any intents.
     logging.getLogger("discord.state").setLevel(logging.ERROR)
     async with contextlib.AsyncExitStack() as stack:
@@ -112,7 +112,7 @@ async def play(
         )
         if options.providers == "real":
             titles = ", ".join(each.title for each in deployment.providers.values())
-            print(f"Clips are ordered from {titles}, and charged to you.", flush=True)
+            print(f"Clips come from {titles}. They charge you for each clip.", flush=True)
         await _choose_channel(deployment, place)
         return await _with_people(deployment, place, options)
 
@@ -121,14 +121,13 @@ def _only_here(settings: Settings, options: Options) -> None:
     """Refuse to spend money where it could be lost, or spent by others. Raises `Exit`."""
     if options.data is None:
         raise Exit(
-            "With --providers real clips cost money, and without --data they are gone when the "
-            "playground closes; name a directory with --data.",
+            "With --providers real, clips cost money. Keep them: name a directory with --data.",
             USAGE,
         )
     if settings.dailies_playground_host not in LOOPBACK:
         raise Exit(
-            "With --providers real whoever opens the page spends your money, so it listens on "
-            f"this machine alone; set DAILIES_PLAYGROUND_HOST to {LOOPBACK[0]}.",
+            "With --providers real, anybody who opens the page spends your money. Set "
+            f"DAILIES_PLAYGROUND_HOST to {LOOPBACK[0]}, so that only this machine can open it.",
             USAGE,
         )
 
@@ -168,17 +167,17 @@ def _open(place: Playground) -> str:
     lines = [f"The playground is open: {first}", *(f"also as {link}" for link in others)]
     if place.doors.key:
         lines.append(
-            f"It listens on {place.doors.host}, so other machines may reach it: whoever has this "
-            "link can act as anybody in it. Further names are given with --name."
+            f"It listens on {place.doors.host}, so other machines may reach it. Anybody with this "
+            "link can act as anybody in it. Add host names with --name."
         )
-    return "\n".join([*lines, "Ctrl-C closes it."])
+    return "\n".join([*lines, "Press Ctrl-C to close it."])
 
 
 def _no_port(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Port {port} is taken; choose another with --port."
+        return f"Port {port} is taken. Choose another one with --port."
     why = os.strerror(error.errno) if error.errno else "there is no such address"
-    return f"DAILIES_PLAYGROUND_HOST={host} cannot be listened on at port {port}: {why}."
+    return f"DAILIES_PLAYGROUND_HOST={host} can't be used at port {port}: {why}."
 
 
 def _free_port() -> int:

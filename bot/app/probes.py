@@ -37,7 +37,7 @@ def storage_check(store: Store, data: Path) -> Check:
                 await store.writer.touch()
                 await asyncio.to_thread(_write_a_file, data / PROBE)
         except TimeoutError:
-            return "the database does not answer"
+            return "the database doesn't answer"
         except DiskTrouble as trouble:
             return str(trouble).rstrip(".")
         except OSError as error:

@@ -87,7 +87,7 @@ class Price:
         """What the provider bills for *seconds* of work, in its own unit."""
         tier = brief.resolution or self._tier(brief)
         if not {tier, ANY} & {*self.base, *self.per_second}:
-            raise Unfit(f"What a clip of {tier} costs is not known here.")
+            raise Unfit(f"The price of a {tier} clip is not known here.")
         base = self.base.get(tier, self.base.get(ANY, Decimal(0)))
         rate = self.per_second.get(tier, self.per_second.get(ANY, Decimal(0)))
         units = base + rate * Decimal(str(seconds))
@@ -181,7 +181,7 @@ Figure = TypeVar("Figure", int, float)
 def measured(what: str, figure: Figure | None) -> Figure:
     """A figure of an input that a limit or a price depends on: what is not known is no 0."""
     if not figure or figure < 0:
-        raise Unfit(f"The {what} could not be measured; please give it again, or another one.")
+        raise Unfit(f"The {what} couldn't be measured. Try it again, or use another one.")
     return figure
 
 

@@ -11,7 +11,6 @@ from bot.catalog.model import (
     MAX_STRENGTH,
     Accepts,
     Capability,
-    Model,
     Unfit,
     area,
     frames_of,
@@ -39,28 +38,29 @@ INPUT_WORDS: Mapping[str, str] = {
 }
 
 _EXTRAS: Mapping[str, str] = {
-    "seed": "a seed",
-    "sound": "a sound switch",
+    "seed": "seed option",
+    "sound": "sound option",
     "camera": "camera motions",
     "loras": "LoRAs",
-    "last_image": "a last frame",
-    "replace": "a choice of what to replace",
-    "direction": "a choice of the end to extend",
-    "routing": "a choice of routing",
+    "last_image": "last frame",
+    "replace": "choice of what to replace",
+    "direction": "choice of which end to extend",
+    "routing": "choice of routing",
 }
 
 
-def check_prompt(model: Model, capability: Capability, wish: Brief) -> None:
+def check_prompt(who: str, capability: Capability, wish: Brief) -> None:
+    """Refuse a prompt that is missing or too long. *who* names who would make it."""
     if capability.prompt_required and not wish.prompt:
-        raise Unfit("Please write a prompt.")
+        raise Unfit("Write a prompt.")
     if len(wish.prompt) > capability.prompt_max:
         raise Unfit(
-            f"The prompt has {len(wish.prompt):,} characters; "
-            f"{model.name} takes up to {capability.prompt_max:,}."
+            f"Your prompt has {len(wish.prompt):,} characters. "
+            f"{who} takes up to {capability.prompt_max:,} characters."
         )
 
 
-def check_extras(model: Model, capability: Capability, wish: Brief) -> Brief:
+def check_extras(who: str, capability: Capability, wish: Brief) -> Brief:
     """Refuse the options this model does not have."""
     has = {
         "seed": capability.seeds is not None,
@@ -75,26 +75,22 @@ def check_extras(model: Model, capability: Capability, wish: Brief) -> Brief:
     for name, words in _EXTRAS.items():
         if getattr(wish, name) not in (None, ()) and not has[name]:
             without = wish.but(**{name: () if name == "loras" else None})
-            raise Unfit(
-                f"{model.name} has no {words.removeprefix('a ')}; leave it out.", nearest=without
-            )
+            raise Unfit(f"{who} has no {words}. Leave out `{name}`.", nearest=without)
     if wish.seed is not None and capability.seeds is not None and wish.seed not in capability.seeds:
         seeds = capability.seeds
         raise Unfit(
-            f"A seed for {model.name} is a whole number from {seeds[0]:,} to {seeds[-1]:,}.",
+            f"`seed` must be a whole number from {seeds[0]:,} to {seeds[-1]:,} for {who}.",
             nearest=wish.but(seed=None),
         )
     if len(wish.loras) > capability.loras:
-        raise Unfit(
-            f"{model.name} takes up to {capability.loras} LoRAs; you gave {len(wish.loras)}."
-        )
+        raise Unfit(f"{who} takes up to {capability.loras} LoRAs, and you gave {len(wish.loras)}.")
     for lora in wish.loras:
         if capability.lora_names is not None:
-            _check_named(model, capability.lora_names, lora.path)
+            _check_named(who, capability.lora_names, lora.path)
         elif not _is_public(lora.path):
-            raise Unfit(f"{model.name} takes a LoRA by its public https link.")
+            raise Unfit("Give each LoRA as a public https link.")
         if not 0.0 < lora.scale <= MAX_STRENGTH:
-            raise Unfit(f"A LoRA's strength is more than 0 and at most {MAX_STRENGTH:g}.")
+            raise Unfit(f"A LoRA's strength must be more than 0 and at most {MAX_STRENGTH:g}.")
     for name, choices in (
         ("camera", capability.camera),
         ("replace", capability.replace),
@@ -103,16 +99,26 @@ def check_extras(model: Model, capability: Capability, wish: Brief) -> Brief:
     ):
         chosen = getattr(wish, name)
         if chosen is not None and chosen not in choices:
-            raise Unfit(f"{name.capitalize()} can be {listed(choices)}, not {typed(chosen)}.")
+            known = listed([each.replace("_", " ") for each in choices])
+            raise Unfit(
+                f"`{name}` can't be {typed(chosen)}. Choose {known}.",
+                # Another end, or another part, would be another clip.
+                nearest=wish.but(**{name: None}) if name in ("camera", "routing") else None,
+            )
     return wish
 
 
-def _check_named(model: Model, names: tuple[str, ...], name: str) -> None:
+def _check_named(who: str, names: tuple[str, ...], name: str) -> None:
     """Refuse a LoRA that is not among *names*; while none is known, any name may be one."""
     if "://" in name:
-        raise Unfit(f"{model.name} takes LoRAs by their names on its own servers, not by links.")
+        raise Unfit(f"{who} takes LoRAs by name, not by link.")
     if names and name not in names and f"{name}.safetensors" not in names:
-        raise Unfit(f"{model.name} has no LoRA {typed(name)}; the option suggests those it has.")
+        raise Unfit(f"{who} has no LoRA {typed(name)}. `loras` suggests the ones it has.")
+
+
+def missing(words: str) -> str:
+    """What is said where the input called *words* ("an image") was not given."""
+    return f"Give {words}: attach one, paste a link, or write a clip's number such as #42."
 
 
 def _is_public(link: str) -> bool:
@@ -125,68 +131,70 @@ def _is_public(link: str) -> bool:
     return plain and parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc
 
 
-def check_inputs(model: Model, capability: Capability, wish: Brief) -> None:
+def check_inputs(who: str, capability: Capability, wish: Brief) -> None:
     """Refuse inputs that this model would refuse, by what they are."""
     for name, words in INPUT_WORDS.items():
         given: Input | None = getattr(wish, name)
         accepts = capability.inputs.get(name)
         if given is None:
             if name == REQUIRED_INPUTS.get(wish.mode):
-                raise Unfit(f"Give {words}: attach it, or give a link or the number of a clip.")
+                raise Unfit(missing(words))
             continue
         if accepts is None:
             raise Unfit(
-                f"{model.name} takes no {words.split(' ', 1)[1]} here; leave it out.",
+                f"{who} takes no {words.split(' ', 1)[1]} here. Leave it out.",
                 nearest=wish.but(**{name: None}),
             )
-        _check_input(model, words.split(" ", 1)[1], given, accepts)
+        _check_input(who, words.split(" ", 1)[1], given, accepts)
 
 
-def _check_input(model: Model, what: str, given: Input, accepts: Accepts) -> None:
+def _check_input(who: str, what: str, given: Input, accepts: Accepts) -> None:
     if given.type not in accepts.types:
         known = listed([type_word(each) for each in accepts.types])
-        raise Unfit(f"{model.name} takes {known} as {what}; this is {type_word(given.type)}.")
+        raise Unfit(f"Your {what} is in {type_word(given.type)} format. {who} takes {known}.")
     if given.size > accepts.max_bytes:
         raise Unfit(
-            f"The {what} has {given.size / 1e6:,.1f} MB; "
-            f"{model.name} takes up to {accepts.max_bytes / 1e6:,.0f}."
+            f"Your {what} is {given.size / 1e6:,.1f} MB. "
+            f"{who} takes up to {accepts.max_bytes / 1e6:,.0f} MB."
         )
     if accepts.max_pixels is not None and measured(what, area(given)) > accepts.max_pixels:
         raise Unfit(
-            f"The {what} is {given.width} × {given.height}; {model.name} takes up to "
+            f"Your {what} is {given.width} × {given.height} pixels. {who} takes up to "
             f"{accepts.max_pixels / 1e6:,.1f} megapixels."
         )
     if accepts.min_seconds is not None or accepts.max_seconds is not None:
         seconds = measured(what, given.seconds)
         if accepts.min_seconds is not None and seconds < accepts.min_seconds - 0.05:
             raise Unfit(
-                f"The {what} lasts {seconds:.1f} s; "
-                f"{model.name} takes {number(accepts.min_seconds)} s or more."
+                f"Your {what} is {seconds:.1f} s long. "
+                f"{who} takes {number(accepts.min_seconds)} s or more."
             )
         if accepts.max_seconds is not None and seconds > accepts.max_seconds + 0.05:
             raise Unfit(
-                f"The {what} lasts {seconds:.1f} s; "
-                f"{model.name} takes up to {number(accepts.max_seconds)} s."
+                f"Your {what} is {seconds:.1f} s long. "
+                f"{who} takes up to {number(accepts.max_seconds)} s."
             )
     if accepts.min_frames is not None or accepts.max_frames:
-        _check_frames(model, what, given, accepts)
+        _check_frames(who, what, given, accepts)
 
 
-def _check_frames(model: Model, what: str, given: Input, accepts: Accepts) -> None:
+def _check_frames(who: str, what: str, given: Input, accepts: Accepts) -> None:
     frames = measured(what, frames_of(given))
     if accepts.min_frames is not None and frames < accepts.min_frames:
         raise Unfit(
-            f"The {what} has {frames} frames; {model.name} takes {accepts.min_frames} or more."
+            f"Your {what} has {frames} frames. {who} takes {accepts.min_frames} frames or more."
         )
     if not accepts.max_frames:
         return
     measured(what, area(given))
     most = accepts.max_frames.get(size_of(given), accepts.max_frames.get(ANY, 0))
     if frames > most:
-        raise Unfit(f"The {what} has {frames} frames; {model.name} takes up to {most} at its size.")
+        raise Unfit(
+            f"Your {what} has {frames} frames. {who} takes up to {most} frames at that size."
+        )
 
 
-def check_part(model: Model, capability: Capability, wish: Brief) -> None:
+def check_part(who: str, capability: Capability, wish: Brief) -> None:
     """Refuse a part of a clip that is not in it, and an extension that is too long for it."""
     video = wish.video
     if video is None or video.seconds is None:
@@ -194,20 +202,20 @@ def check_part(model: Model, capability: Capability, wish: Brief) -> None:
     if wish.mode is Mode.RETAKE:
         start, length = wish.start or 0.0, wish.duration
         if not capability.parts and (start > 0 or (length or math.inf) < video.seconds - 0.05):
-            raise Unfit(f"{model.name} makes the whole clip again, and no part of it.")
+            raise Unfit(f"{who} retakes whole clips, not parts.")
         if start < 0 or start >= video.seconds:
             raise Unfit(
-                f"The clip lasts {video.seconds:.1f} s; begin before that.",
+                f"The clip is {video.seconds:.1f} s long. Start before its end.",
                 nearest=wish.but(start=0.0),
             )
         if length is not None and length < capability.min_part:
             raise Unfit(
-                f"{model.name} makes parts of {number(capability.min_part)} s or more.",
+                f"{who} retakes parts of {number(capability.min_part)} s or more.",
                 nearest=wish.but(duration=math.ceil(capability.min_part)),
             )
         if video.seconds - start < capability.min_part:
             raise Unfit(
-                f"Only {video.seconds - start:.1f} s are left from there; {model.name} makes "
+                f"Only {video.seconds - start:.1f} s are left after that start. {who} retakes "
                 f"parts of {number(capability.min_part)} s or more.",
                 nearest=wish.but(start=max(0.0, video.seconds - capability.min_part)),
             )
@@ -216,6 +224,6 @@ def check_part(model: Model, capability: Capability, wish: Brief) -> None:
         longest = int(capability.max_context_and_extension / fps) - 1  # a second of context
         if wish.duration is not None and wish.duration > longest:
             raise Unfit(
-                f"{model.name} extends a clip of {fps:.0f} fps by up to {longest} s; {longest} s?",
+                f"{who} can extend a {fps:.0f} fps clip by up to {longest} s.",
                 nearest=wish.but(duration=longest),
             )

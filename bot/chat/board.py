@@ -84,15 +84,15 @@ def made_here(job: Job, title: str) -> str:
     if plan is None:
         return ""
     if (job.file or "").endswith(PIECE):
-        return "it could not be joined to the other clip, so this is the new part alone"
+        return "it couldn't be joined to the other clip, so this is only the new part"
     if plan.place == "part":
-        return f"{title} has no retake of parts, so the part was made anew and put in here"
+        return f"{title} can't retake parts, so Dailies made the part again and put it in"
     if plan.place == "start":
         return (
-            f"{title} does not extend at the start, so the new part was made from the first frame, "
-            "is played backwards and has no sound of its own"
+            f"{title} can't extend at the start, so the new part was made from the first frame and "
+            "plays in reverse, without new sound"
         )
-    return f"{title} has no extension, so it was made from the edge frame and joined here"
+    return f"{title} can't extend clips, so Dailies made it from the last frame and joined it"
 
 
 def title_of(take: Take) -> str:
@@ -121,8 +121,8 @@ def buttons(job: Job) -> ui.View:
 def legend(retake: Default, extend: Default) -> str:
     """The fixed defaults of the reactions, which carry no input."""
     return (
-        f"-# {RETAKE} {_priced(retake)} · {EXTEND} {_priced(extend)} · {FAVOURITE} favourite · "
-        f"{SEND} send to me · {REMOVE} delete · reply with words first to change the prompt"
+        f"-# {RETAKE} {_priced(retake)} · {EXTEND} {_priced(extend)} · {FAVOURITE} favorite · "
+        f"{SEND} send to me · {REMOVE} delete · to change the prompt, reply with words first"
     )
 
 
@@ -152,9 +152,9 @@ def line(take: Take, parent: Take | None, *, usd_per_credit: Decimal) -> str:
     if take.approved_by:
         parts.append(f"{APPROVE} approved")
     if take.hidden_by is not None:
-        parts.append("deleted" if take.post is None else "taken down, and not gone everywhere yet")
+        parts.append("deleted" if take.post is None else "taken down, but not everywhere yet")
     elif take.dropped is not None:
-        parts.append("file made room for newer ones")
+        parts.append("file removed to free space")
     return " · ".join(part for part in parts if part)
 
 
@@ -185,16 +185,16 @@ def board(
     head = [f"{tally.made} {'take' if tally.made == 1 else 'takes'}"]
     head.append(f"{money.price(tally.credits, usd_per_credit)} so far")
     if tally.running:
-        head.append(f"{tally.running} under way")
+        head.append(f"{tally.running} in progress")
     if approved:
         head.append(f"approved: {_names(approved)}")
     if liked:
-        head.append(f"favourites: {_names(liked)}")
+        head.append(f"favorites: {_names(liked)}")
     said = lines(takes, parents, usd_per_credit=usd_per_credit)
     text = [_HEAD, " · ".join(head), "", *said]
     while True:  # the newest lines that fit
         earlier = tally.made + tally.running - (len(text) - 3)
-        text[2] = f"-# … and {earlier} earlier ones: `/video takes`"
+        text[2] = f"-# … and {earlier} earlier: `/video takes`"
         whole = "\n".join(text if earlier > 0 else [*text[:2], *text[3:]])
         if len(whole) <= 3900 or len(text) == 3:
             break

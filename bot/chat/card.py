@@ -19,6 +19,7 @@ from bot.words.clips import (
     settings_line,
 )
 from bot.words.endings import headline, progress_line
+from bot.words.modes import MODE_WORDS
 from bot.words.money import on_card
 from bot.words.money import price as price
 from bot.words.text import elide as elide
@@ -77,7 +78,9 @@ def card(
 
     With *poster*, a file called `poster_name` goes with it and is shown beside the text.
     """
-    lines = [f"### {_SIGNS[job.state]} {headline(job, glimpse)} · #{job.id}", quoted(job)]
+    lines = [f"### {_SIGNS[job.state]} {headline(job, glimpse)} · #{job.id}"]
+    if prompt := quoted(job):
+        lines.append(prompt)
     if progress := progress_line(job, glimpse):
         lines.append(progress)
     if job.error:
@@ -89,7 +92,7 @@ def card(
     if job.brief.plan is not None and job.brief.plan.place == "start":
         lines.append(f"-# {BACKWARDS}")
     lines.append(f"-# {inert(title)} · {settings_line(job)}")
-    lines.append(f"-# {on_card(job, bill, usd_per_credit)} · asked for by <@{job.user_id}>")
+    lines.append(f"-# {on_card(job, bill, usd_per_credit)} · for <@{job.user_id}>")
     view = ui.LayoutView(timeout=None)
     box: ui.Container[ui.LayoutView] = ui.Container(accent_colour=_COLOURS[job.state])
     text: ui.TextDisplay[ui.LayoutView] = ui.TextDisplay("\n".join(lines))
@@ -149,7 +152,7 @@ def result(
 
 def portrayed(job: Job) -> discord.Embed:
     """The prompt beside the poster of a clip, for a post that carries the clip, too."""
-    embed = discord.Embed(description=quoted(job), colour=_COLOURS[State.DONE])
+    embed = discord.Embed(description=quoted(job) or None, colour=_COLOURS[State.DONE])
     return embed.set_thumbnail(url=f"attachment://{poster_name(job)}")
 
 
@@ -166,8 +169,8 @@ def details(
     lines = [
         f"### {_SIGNS[job.state]} {TITLES[job.state]} · #{job.id}",
         quoted(job, limit=1500),
-        f"{inert(title)} · {inert(job.model)} · {settings_line(job, seconds)}",
-        f"{on_card(job, bill, usd_per_credit)} · asked for by <@{job.user_id}> {asked}",
+        f"{inert(title)} · {settings_line(job, seconds)}",
+        f"{on_card(job, bill, usd_per_credit)} · ordered by <@{job.user_id}> {asked}",
         f"-# {TITLES[job.state]} {since}",
     ]
     if job.error:
@@ -181,17 +184,17 @@ def details(
     if job.result_id:
         place = job.thread_id or job.channel_id
         lines.append(f"Result: {_jump(job.guild_id, place, job.result_id)}")
-    return "\n".join(lines)
+    return "\n".join(filter(None, lines))
 
 
 def queue(jobs: Sequence[Job], glimpses: Mapping[int, Progress]) -> str:
-    """What is under way in a server."""
+    """What is in progress in a server."""
     if not jobs:
-        return "Nothing is under way. `/video text` makes a clip."
-    lines = ["### Under way"]
+        return "Nothing is in progress. `/video text` makes a clip."
+    lines = ["### In progress"]
     for job in jobs:
         place = _jump(job.guild_id, job.card_channel_id, job.card_id)
-        words = inert(elide(" ".join(job.brief.prompt.split()), 60))
+        words = inert(elide(" ".join(job.brief.prompt.split()), 60)) or MODE_WORDS[job.brief.mode]
         stands = headline(job, glimpses.get(job.id, Progress()))
         lines.append(f"**#{job.id}** {stands} · {words} · <@{job.user_id}> {place}".rstrip())
     return whole_lines("\n".join(lines), 4000)

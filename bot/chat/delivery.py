@@ -118,8 +118,8 @@ class Delivery:
             await self._note(job, posted)
             return posted.message.id
         if refused is not None:
-            raise Undeliverable("Discord does not take a message with it.", rejected=True)
-        raise Undeliverable("There is nowhere left to post it.")
+            raise Undeliverable("Discord doesn't take a message with this clip.", rejected=True)
+        raise Undeliverable("There is no channel left to post it in.")
 
     async def notice(self, job: Job, *, again: bool) -> int:
         """Say how *job* ended without a clip; the message's id. See `Presenter.tell`."""
@@ -135,7 +135,7 @@ class Delivery:
             for said in (job, replace(job, error=None)):  # the second has no words but ours
                 text = ending(said, bill=bill, usd_per_credit=self._usd_per_credit)
                 if self._clock() - job.since > LATE:
-                    text += f" (That was <t:{int(job.since)}:R>; it could not be said before.)"
+                    text += f" (This happened <t:{int(job.since)}:R>.)"
                 try:
                     sent = await self.sender.send(place, text, name, ping=job.user_id, result=True)
                 except Rejected as error:
@@ -145,7 +145,7 @@ class Delivery:
                     break
                 else:
                     return sent.id
-        raise Undeliverable("There is nowhere left to say it.")
+        raise Undeliverable("There is no channel left to say it in.")
 
     async def _first_tried(self, job: Job) -> float:
         """When the clip of *job* may have been posted for the first time."""
@@ -166,16 +166,16 @@ class Delivery:
         try:
             return await self._shown_again(job, place, purpose=purpose, original=original)
         except Rejected as error:
-            raise Refusal(f"Discord does not take a message with #{job.id}.") from error
+            raise Refusal(f"Discord doesn't take a message with #{job.id}.") from error
         except Denied as error:
-            raise Refusal("I cannot post it there; ask a moderator.") from error
+            raise Refusal("I can't post it there. Ask a moderator.") from error
 
     async def _shown_again(
         self, job: Job, place: discord.abc.Messageable, *, purpose: str, original: bool = False
     ) -> discord.Message:
         """Post a take once more; raises `Denied` where the channel is to blame."""
         if job.file is None:
-            raise Refusal(f"The file of #{job.id} is not kept any more.")
+            raise Refusal(f"The file of #{job.id} is no longer kept.")
         clip = await self._cache.at_hand(job.file)
         take = await self._takes.get(job.id, guild_id=job.guild_id)
         above = f"**#{job.id}**{f' · {board.title_of(take)}' if take and take.number else ''}"
@@ -195,7 +195,7 @@ class Delivery:
             return await self._shown_again(job, place, purpose=f"dm-{user_id}")
         except (Forbidden, Gone) as error:
             raise Refusal(
-                "I cannot send you direct messages; allow them from members of this server."
+                "I can't send you direct messages. Allow them from members of this server."
             ) from error
 
     async def _measure(self, job: Job, clip: Path) -> None:

@@ -33,22 +33,22 @@ def explain(error: BaseException) -> str:
         case Refusal() | Busy() | Unclear() | DiskTrouble() as known:
             return str(known)
         case app_commands.NoPrivateMessage():
-            return "Dailies works in servers; use it in a channel there."
+            return "Dailies only works in servers. Use it in a channel there."
         case app_commands.CommandOnCooldown(retry_after=seconds):
-            return f"Please wait {seconds:.0f} seconds."
+            return f"Wait {seconds:.0f} s, then try again."
         case app_commands.MissingPermissions(missing_permissions=missing):
-            return f"You need {_permissions(missing)} for this."
+            return f"You're missing permissions for this: {_permissions(missing)}."
         case app_commands.BotMissingPermissions(missing_permissions=missing):
-            return f"I need {_permissions(missing)} here for this."
+            return f"I'm missing permissions here: {_permissions(missing)}."
         case app_commands.TransformerError(value=value):
-            return f"“{inert(elide(str(value), 40))}” is not something this option takes."
+            return f"This option can't be “{inert(elide(str(value), 40))}”."
         case app_commands.CommandNotFound() | app_commands.CommandSignatureMismatch():
-            return "This command has changed; type it again in a minute."
+            return "This command has changed. Type it again in a minute."
         case app_commands.CheckFailure():
-            return "You may not do this here."
+            return "You can't do this here."
         case bug:
             log.error("Unhandled error", exc_info=bug)
-            return "That broke on our side. It has been logged."
+            return "Something broke on our side. It was logged."
 
 
 async def apologise(interaction: discord.Interaction[Any], error: BaseException) -> None:
@@ -87,8 +87,8 @@ async def _helping(interaction: discord.Interaction[Any], error: BaseException) 
 
 
 def missing_permissions(missing: Iterable[str], where: str) -> str:
-    """'I need Attach Files and Send Messages in Threads in #videos before I can work there.'"""
-    return f"I need {_permissions(missing)} in {where} before I can work there; ask a moderator."
+    """'I'm missing permissions in #videos: Attach Files and Send Messages. Ask a moderator.'"""
+    return f"I'm missing permissions in {where}: {_permissions(missing)}. Ask a moderator."
 
 
 def _permissions(names: Iterable[str]) -> str:

@@ -52,8 +52,8 @@ async def _cannot_gather(bot: Dailies, server: Server) -> None:
     told = await _tell_moderators(
         bot,
         server.moderators,
-        f"Favourites cannot be gathered in <#{where}> any more: it is gone, or I may not "
-        "post there. They stay marked; choose another channel with `/studio takes`.",
+        f"Favorites can't be gathered in <#{where}>: it is gone, or I can't post there. "
+        "They stay marked. Choose another channel with `/studio takes`.",
     )
     if not told:
         await bot.studio.store.takes.out_of_reach(where, at=None)  # the next favourite tells of it

@@ -145,7 +145,7 @@ class Ladder:
                 await self._takes.learn_limit(
                     job.guild_id, said=said, takes=limit, at=self._clock()
                 )
-        raise Undeliverable("This server takes no file of its size.")
+        raise Undeliverable("This file is too large for this server.")
 
     async def _way(self, job: Job, clip: Path, limit: int, *, original: bool) -> Way:
         packed = sniff(clip) == "application/zip"
@@ -154,22 +154,22 @@ class Ladder:
             clip = await self._renditions.playable(clip, original=original)
         size = clip.stat().st_size
         name = f"dailies-{job.id}{'.zip' if packed else '.mp4'}"
-        note = "a ZIP of EXR frames, for grading" if packed else ""
+        note = "a ZIP of EXR frames for grading" if packed else ""
         beside = await self._preview(job, clip, limit // 2) if packed else None
         if size <= (limit if beside is None else limit - beside.stat().st_size):
             return Way(note=note, file=clip, name=name, beside=beside)
         link = await self.link(job)
         given = self.link_words(*link) if link is not None else ""
-        too_big = f"{_mb(size)} MB, and this server takes {_mb(limit)}"
+        too_big = f"{_mb(size)} MB, and this server takes up to {_mb(limit)} MB"
         if packed or original:
             if not given and beside is None:
                 self._wait_for_link(job)
                 what = "the frames are" if packed else f"#{job.id} is"
                 raise Undeliverable(
-                    f"{what[0].upper()}{what[1:]} {too_big}; there is no link to give any more. "
-                    "The file is kept on the bot's disk."
+                    f"{what[0].upper()}{what[1:]} {too_big}. No link is left. "
+                    "The bot's disk keeps the file."
                 )
-            kept = "" if given else "it is too large for this server, and is kept"
+            kept = "" if given else "it is too large for this server, but is kept"
             return Way(note=listed(note, given, kept), file=None, name=name, beside=beside)
         try:
             smaller = await self._renditions.smaller(source, limit)
@@ -178,17 +178,17 @@ class Ladder:
                 raise trouble from error
             if not given:
                 self._wait_for_link(job)
-                raise Undeliverable(f"It is {too_big}, and cannot be made smaller.") from error
+                raise Undeliverable(f"It is {too_big}. It can't be made smaller.") from error
             return Way(note=listed(f"it is {too_big}", given), file=None, name=name)
         note = f"compressed from {_mb(size)} MB"
         if given or self._cache.link_comes(job):
-            note += f"; `/video show clip:#{job.id} quality:original` gives the original"
+            note += f" · `/video show clip:#{job.id} quality:original` gives the original"
         return Way(note=note, file=smaller, name=name)
 
     def _wait_for_link(self, job: Job) -> None:
         """Raise `Busy` where a link is all that is left, and there will be one soon."""
         if self._cache.link_comes(job, hurry=True):
-            raise Busy(f"The original of #{job.id} is on its way to the bucket; its link follows.")
+            raise Busy(f"The original of #{job.id} is going to the bucket. Its link follows.")
 
     async def _post_way(
         self, channel: discord.abc.Messageable, showing: Showing, way: Way

@@ -30,7 +30,7 @@ def check_token(token: str | None, *, api_url: str = DISCORD) -> str:
     """
     if token is None:
         raise Exit(
-            "DISCORD_TOKEN is not set; set it to your bot's token, or run `dailies playground`, "
+            "DISCORD_TOKEN is not set. Set it to your bot's token, or run `dailies playground`, "
             "which needs none.",
             TOKEN,
         )
@@ -38,8 +38,8 @@ def check_token(token: str | None, *, api_url: str = DISCORD) -> str:
         return token
     if len(token.split(".")) != 3 or not token.isascii() or any(c.isspace() for c in token):
         raise Exit(
-            "DISCORD_TOKEN is not a bot token: it has three parts with dots between them; copy it "
-            "from your application's Bot page in Discord's developer portal.",
+            "DISCORD_TOKEN is not a bot token: those have three parts with dots between them. Copy "
+            "it from your app's Bot page in Discord's developer portal.",
             TOKEN,
         )
     return token
@@ -99,7 +99,7 @@ def explained(error: Exception, *, api_url: str) -> Exit:
     match error:
         case discord.LoginFailure():
             return Exit(
-                "Discord refuses DISCORD_TOKEN; copy the token anew from your application's "
+                "Discord refuses DISCORD_TOKEN. Copy the token again from your app's "
                 "Bot page in Discord's developer portal.",
                 TOKEN,
             )
@@ -107,12 +107,12 @@ def explained(error: Exception, *, api_url: str) -> Exit:
             return Exit(_refused(error, status, api_url), FAILED)
         case NotDiscord():
             return Exit(
-                f"What answers at {api_url} is not Discord: it sent a page where JSON belongs; "
-                "check DISCORD_API_URL, and the proxy or sign-in page of your network.",
+                f"{api_url} is not Discord: it sent a web page, not JSON. "
+                "Check DISCORD_API_URL, and your network's proxy or sign-in page.",
                 FAILED,
             )
         case _:
-            return Exit(f"Discord cannot be reached at {api_url} (DISCORD_API_URL).", FAILED)
+            return Exit(f"Discord can't be reached at {api_url} (DISCORD_API_URL).", FAILED)
 
 
 def _refused(error: discord.HTTPException, status: int, api_url: str) -> str:
@@ -121,25 +121,25 @@ def _refused(error: discord.HTTPException, status: int, api_url: str) -> str:
     match status:
         case 403 if commands:
             return (
-                f"Discord does not let this bot register its commands ({code}); check that "
-                "DISCORD_TOKEN is the token of the application that you invited."
+                f"Discord doesn't let this bot register its commands ({code}). Check that "
+                "DISCORD_TOKEN is the token of the app that you invited."
             )
         case 403:
             return (
-                f"Discord forbids the bot to log in ({code}); look in the developer portal whether "
-                "the application was disabled, and whether your network's address is blocked."
+                f"Discord blocks the bot's login ({code}). Check in the developer portal whether "
+                "the app was disabled, and whether your network's address is blocked."
             )
         case 404:
             return (
-                f"There is no Discord API at {api_url} ({code}); check DISCORD_API_URL, which is "
+                f"There is no Discord API at {api_url} ({code}). Check DISCORD_API_URL. It is "
                 f"{DISCORD} unless you have a proxy."
             )
         case _ if commands:
             return (
-                f"Discord refuses the bot's commands ({code}); install the newest Dailies, and "
-                "report it if that does not help."
+                f"Discord refuses the bot's commands ({code}). Install the newest Dailies, and "
+                "report it if that doesn't help."
             )
         case _ if status >= 500 or status == 429:
-            return f"Discord is in trouble ({code}); try again in a minute."
+            return f"Discord is having trouble ({code}). Try again in a minute."
         case _:
-            return f"Discord refuses the log-in ({code}); check DISCORD_TOKEN and DISCORD_API_URL."
+            return f"Discord refuses the login ({code}). Check DISCORD_TOKEN and DISCORD_API_URL."

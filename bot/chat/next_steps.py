@@ -49,18 +49,20 @@ def next_steps(kept: RefusedOrder, *, asks: bool) -> ui.View:
         label = f"Order {described(kept.fits)}"
         view.add_item(button(label, "less", kept.id, style=discord.ButtonStyle.primary))
     if kept.why == "confirm":
-        cost = "for " + in_words(kept.wanted.price) if kept.wanted.price else "free of charge"
-        view.add_item(button(f"Order it {cost}", "all", kept.id, style=discord.ButtonStyle.primary))
+        cost = in_words(kept.wanted.price) if kept.wanted.price else "free"
+        view.add_item(
+            button(f"Order it · {cost}", "all", kept.id, style=discord.ButtonStyle.primary)
+        )
     elif asks:
         view.add_item(button("Ask a moderator", "ask", kept.id, emoji="🙋"))
     return view
 
 
 def described(offer: Offer) -> str:
-    """'8 s at 1080p for 48 credits (LTX)'."""
+    """'8 s at 1080p · 48 credits (LTX)'."""
     brief = offer.brief
     size = f"{brief.duration} s" if brief.duration else "it"
     if brief.resolution:
         size += f" at {brief.resolution}"
-    cost = "free" if offer.price == 0 else f"for {in_words(offer.price)}"
-    return f"{size} {cost} ({offer.provider})"
+    cost = "free" if offer.price == 0 else in_words(offer.price)
+    return f"{size} · {cost} ({offer.provider})"

@@ -386,7 +386,7 @@ class ChatPresenter:
                     silent=True,
                 )
         except Denied as error:
-            raise Refusal("The input cannot be posted there, so no provider can get it.") from error
+            raise Refusal("Your file can't be posted there, so no provider can get it.") from error
         return message.attachments[0].url
 
     async def _edit(self, job: Job, glimpse: Progress) -> None:

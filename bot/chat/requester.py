@@ -36,12 +36,12 @@ def requester_here(interaction: discord.Interaction[Any]) -> Requester:
     """
     channel, guild_id = interaction.channel, interaction.guild_id
     if guild_id is None or channel is None or interaction.channel_id is None:
-        raise Refusal("Dailies works in servers; use it in a channel there.")
+        raise Refusal("Dailies only works in servers. Use it in a channel there.")
     allowed = interaction.app_permissions
     needed = NEEDED
     if isinstance(channel, discord.Thread):
         if channel.locked:
-            raise Refusal("This thread is locked; ask in another one.")
+            raise Refusal("This thread is locked. Use another one.")
         needed = discord.Permissions(NEEDED.value)
         needed.update(create_public_threads=False, send_messages=False)
     elif not isinstance(channel, discord.TextChannel):
@@ -114,15 +114,15 @@ def standing_of(person: object) -> Callable[[Requester], Awaitable[Requester]] |
                 current = await guild.fetch_member(person.id)
         except (Denied, Busy) as error:
             if isinstance(error, Gone) and error.code == _UNKNOWN_MEMBER:
-                raise Refusal("You are not in this server any more; nothing was ordered.") from None
+                raise Refusal("You have left this server. Nothing was ordered.") from None
             log.info("The roles of %s cannot be asked for: %s", person.id, error.raw)
             current = person
         channel = guild.get_channel_or_thread(requester.channel_id)
         if isinstance(channel, discord.Thread) and channel.locked:
-            raise Refusal("This thread is locked; ask in another one.")
+            raise Refusal("This thread is locked. Use another one.")
         sees = sight(current)
         if sees(requester.home_id) is False:
-            raise Refusal("You cannot read that channel any more; nothing was ordered.")
+            raise Refusal("You can no longer see that channel. Nothing was ordered.")
         return replace(
             requester,
             roles=frozenset(role.id for role in current.roles),

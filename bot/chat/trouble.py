@@ -71,18 +71,18 @@ class Expired(Denied):
     """The interaction can no longer be answered this way."""
 
 
-_BUSY = "Discord is having trouble; try again in a minute."
-_UNREACHED = "Discord cannot be reached; try again in a minute."
+_BUSY = "Discord is having trouble. Try again in a minute."
+_UNREACHED = "Discord can't be reached. Try again in a minute."
 _SENTENCES: dict[type[Denied], str] = {
-    Gone: "That is not there any more.",
-    Forbidden: "Discord does not let me do that here; ask a moderator to check my permissions.",
-    TooLarge: "Discord takes no file of that size here.",
-    Archived: "This thread is archived, and I cannot open it.",
-    Locked: "This thread is locked; ask in another one.",
-    AlreadyDone: "That was done already.",
-    Rejected: "Discord does not take this message.",
+    Gone: "That no longer exists.",
+    Forbidden: "Discord doesn't let me do that here. Ask a moderator to check my permissions.",
+    TooLarge: "That file is too large for Discord here.",
+    Archived: "This thread is archived, and I can't open it.",
+    Locked: "This thread is locked. Use another one.",
+    AlreadyDone: "That was already done.",
+    Rejected: "Discord doesn't take this message.",
     Full: "Discord allows no more of these here.",
-    Expired: "That took longer than Discord waits; try it once more.",
+    Expired: "That took too long for Discord. Try again.",
 }
 
 _CODES: dict[int, type[Denied]] = {

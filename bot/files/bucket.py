@@ -82,7 +82,7 @@ class Bucket:
             )
             there = await obstore.head_async(self._store, key)
         if there["size"] != size:
-            raise Busy("What came to the bucket is not what was sent.", raw=str(there))
+            raise Busy("The bucket did not receive the whole file.", raw=str(there))
 
     async def size(self, key: str) -> int | None:
         """Bytes of what is there by that key; None for nothing."""
@@ -122,7 +122,7 @@ class Bucket:
             got = bytes(await (await obstore.get_async(self._store, key)).bytes_async())
             await obstore.delete_async(self._store, key)
         if (size, got) != (len(said), said):
-            raise Busy("The bucket does not give back what it was given.")
+            raise Busy("The bucket gave back something else than it was given.")
 
     @contextmanager
     def _words(self, *, else_busy: bool = False) -> Iterator[None]:
@@ -135,19 +135,19 @@ class Bucket:
         except FileNotFoundError as error:
             if else_busy or "NoSuchBucket" in str(error):
                 raise Busy(
-                    f"There is no bucket “{self.name}” there.",
+                    f"There is no bucket “{self.name}”.",
                     failure=Failure.INPUT,
                     raw=_first(error),
                 ) from error
             raise LookupError(self.name) from error
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise Busy(
-                f"The bucket “{self.name}” refuses the keys, or they may not do this.",
+                f"The bucket “{self.name}” refuses the keys, or they lack permission.",
                 failure=Failure.KEY,
                 raw=_first(error),
             ) from error
         except (BaseError, ValueError, OSError) as error:
-            raise Busy(f"The bucket “{self.name}” cannot be reached.", raw=_first(error)) from error
+            raise Busy(f"The bucket “{self.name}” can't be reached.", raw=_first(error)) from error
 
 
 def _first(error: Exception) -> str:

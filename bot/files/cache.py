@@ -74,8 +74,8 @@ class ClipCache:
         """Refuse new work when the disk is nearly full."""
         if self._free(self._data) < self._spare:
             raise Refusal(
-                f"The disk of this Dailies has less than {self._spare / GIB:g} GiB left, so no new "
-                "clips are taken; tell whoever runs it."
+                f"This bot's disk has less than {self._spare / GIB:g} GiB free, so it takes no new "
+                "orders. Tell its operator."
             )
 
     async def run(self) -> None:
@@ -116,7 +116,7 @@ class ClipCache:
         if task is None:
             copy = await self._copy_of(file)
             if copy is None:
-                raise Refusal(f"{_called(file)} is not kept any more.")
+                raise Refusal(f"{_called(file)} is no longer kept.")
             task = self._coming.get(file)  # somebody else may have asked just now
             if task is None:
                 task = asyncio.create_task(self._bring(copy), name=f"bring back {file}")
@@ -146,8 +146,8 @@ class ClipCache:
             await self.tidy()
             if self._free(self._data) < copy.size + self._spare:
                 raise Trouble(
-                    f"{_called(copy.file)} lies in the bucket, and the disk of this Dailies has "
-                    "no room to bring it back; tell whoever runs it.",
+                    f"{_called(copy.file)} is in the bucket, but this bot's disk has no room for "
+                    "it. Tell its operator.",
                     kind="room",
                     raw=f"{copy.size} bytes are wanted",
                 )
@@ -155,11 +155,11 @@ class ClipCache:
         try:
             await self._bucket_sync.fetch(copy, path)
         except Lost as error:
-            raise Refusal(f"{_called(copy.file)} is not kept any more.") from error
+            raise Refusal(f"{_called(copy.file)} is no longer kept.") from error
         except Busy as busy:
             raise Busy(
-                f"{_called(copy.file)} lies in the bucket, which cannot be reached now; "
-                "try again later.",
+                f"{_called(copy.file)} is in the bucket, which can't be reached right now. "
+                "Try again later.",
                 raw=busy.raw,
             ) from busy
         except OSError as error:
@@ -365,7 +365,7 @@ def _called(file: str) -> str:
     name = PurePosixPath(file)
     if name.parts[0] == "takes" and (found := _OF_TAKE.fullmatch(name.name)):
         return f"The file of #{found[1]}"
-    return "What this clip starts from"
+    return "The file this clip starts from"
 
 
 def _owners(name: str) -> list[int]:

@@ -74,8 +74,8 @@ _REFUSED_V6 = tuple(
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
-ONLY_HTTPS = "Only https links on port 443."
-NOT_PUBLIC = "That address is not public."
+ONLY_HTTPS = "Links must start with https:// and use port 443."
+NOT_PUBLIC = "That link is not public."
 
 
 class Gone(Refusal):
@@ -160,9 +160,9 @@ class Fetcher:
                 _judge(response, max_bytes)
                 return await _save(response, to, max_bytes, check)
         except TimeoutError:
-            raise Busy(f"Download took over {deadline:.0f} s.") from None
+            raise Busy(f"The download took over {deadline:.0f} s.") from None
         except httpx.HTTPError as error:
-            raise Busy("The link could not be read to its end.", raw=type(error).__name__) from None
+            raise Busy("The download broke off.", raw=type(error).__name__) from None
         except OSError as error:
             raise disk_trouble(error) from error
 
@@ -181,13 +181,13 @@ class Fetcher:
                     if response.status_code == 429 or response.status_code >= 500:
                         said = response.headers.get("retry-after")
                         raise Busy(
-                            "The upload was not taken.",
+                            "The upload did not go through.",
                             raw=str(response.status_code),
                             retry_after=retry_after(said, now=time.time()),
                         )
                     raise Refusal("The upload was refused.")
         except TimeoutError:
-            raise Busy(f"Upload took over {deadline:.0f} s.") from None
+            raise Busy(f"The upload took over {deadline:.0f} s.") from None
         except (httpx.HTTPError, OSError) as error:
             raise Busy("The upload broke off.", raw=type(error).__name__) from None
 
@@ -202,7 +202,7 @@ class Fetcher:
                     return
                 location = response.headers.get("location", "")
             target = self._parse(location, base=target)
-        raise Refusal(f"That link is redirected more than {MAX_REDIRECTS} times.")
+        raise Refusal(f"That link redirects more than {MAX_REDIRECTS} times.")
 
     def _parse(self, url: str, *, base: httpx.URL | None = None) -> httpx.URL:
         """*url* if it is allowed by its looks; where it leads is checked when connecting."""
@@ -233,7 +233,7 @@ class Fetcher:
         try:
             found = await self._resolve(host, port)
         except (OSError, UnicodeError) as error:
-            raise Busy("The link's host cannot be found.", raw=type(error).__name__) from None
+            raise Busy("The link's site can't be found.", raw=type(error).__name__) from None
         local = _netloc(url) in self._loopback
         if not found or not all(_local(each) if local else public(each) for each in found):
             raise Refusal(NOT_PUBLIC)
@@ -286,15 +286,15 @@ def _judge(response: httpx.Response, max_bytes: int) -> None:
     status = response.status_code
     wait = retry_after(response.headers.get("retry-after"), now=time.time())
     if status == 429 or status >= 500:
-        raise Busy("The link's host is busy or broken just now.", raw=str(status), retry_after=wait)
+        raise Busy("The link's site is busy or down right now.", raw=str(status), retry_after=wait)
     if status in (401, 403, 404, 410):
-        gone = Gone("The link does not lead to a file; it may have expired.", raw=str(status))
+        gone = Gone("The link doesn't lead to a file. It may have expired.", raw=str(status))
         gone.retry_after = wait
         raise gone
     if status != 200:
-        raise Refusal("The link does not lead to a file.", raw=str(status))
+        raise Refusal("The link doesn't lead to a file.", raw=str(status))
     if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Refusal("The link gives a packed copy instead of the file itself.")
+        raise Refusal("The link leads to a compressed copy instead of the file.")
     length = response.headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length[:20]) > max_bytes:
         raise _too_large(max_bytes)
@@ -319,7 +319,7 @@ async def _save(
                     checked = True
             file.write(chunk)
         if size == 0:
-            raise Refusal("The link gives an empty file.")
+            raise Refusal("The link leads to an empty file.")
         if not checked and check is not None:
             check(head)
     return size
@@ -333,7 +333,7 @@ async def _chunks(file: Path) -> AsyncIterator[bytes]:
 
 def _too_large(max_bytes: int) -> Refusal:
     size = max_bytes // MIB if max_bytes % MIB == 0 else max_bytes / 1_000_000
-    return Refusal(f"File is larger than {size:,.10g} MB.")
+    return Refusal(f"The file is larger than {size:,.10g} MB.")
 
 
 def _netloc(url: httpx.URL) -> str:

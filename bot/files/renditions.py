@@ -30,7 +30,7 @@ class Renditions:
         except MediaError as error:
             if (trouble := trouble_of(error)) is not None:
                 raise trouble from error
-            raise Refusal(f"It cannot be made small enough: {error}") from error
+            raise Refusal(f"It can't be made small enough. {error}") from error
 
     async def playable(self, clip: Path, *, original: bool = False) -> Path:
         """*clip*, or the copy of it that is posted: it plays in Discord, without foreign words.

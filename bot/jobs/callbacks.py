@@ -64,7 +64,7 @@ class Callbacks:
         Raises `Busy` where that cannot be found out now.
         """
         if self._steps.pace.soonest(job, provider) > self._clock():
-            raise Busy("It was asked about just now.")
+            raise Busy("It was just checked.")
         known = await self._jobs.by_remote(job.provider, named)
         if known is not None and known.id != job.id:
             return False  # that clip is another job's
@@ -86,7 +86,7 @@ class Callbacks:
         match job.state:
             case State.SUBMITTING:
                 self._steps.named[token] = named  # in case the reply is, or has just been, lost
-                raise Busy("It is just being sent.")
+                raise Busy("It is being sent right now.")
             case State.UNCLEAR:
                 return await self._adopt(job, named)
             case _:

@@ -72,8 +72,8 @@ class Failover:
     def moved(self, job: Job, offer: Offer, *, now: float) -> Job:
         """*job* at the provider of *offer*, with a note of what that changes."""
         here = self._providers.get(job.provider)
-        note = f"{here.title if here else job.provider} did not take it"
-        note = f"{note}; {offer.provider.title} makes it instead"
+        note = f"{here.title if here else job.provider} didn't take it"
+        note = f"{note}, so {offer.provider.title} makes it"
         changed = _changes(job.brief, offer.brief)
         return replace(
             job,

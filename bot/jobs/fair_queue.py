@@ -89,13 +89,13 @@ class FairQueue:
             case Lane.FRONT:
                 return "a moderator moved it to the front"
             case Lane.PRIORITY:
-                return "its requester's role goes first"
+                return "this role goes first"
             case Lane.SLOW:
-                return "slow lane: the quota is spent, so it is free and lets the others go first"
+                return "slow lane: the quota is used up, so this is free and others go first"
             case _ if len(self._waiting) > 1:
-                return f"{len(self._waiting)} people take turns"
+                return f"{len(self._waiting)} people are taking turns"
             case _:
-                return "waits until the provider takes another clip"
+                return "waiting for the provider to take another clip"
 
     def _place(self, person: Person) -> None:
         """Give a person's jobs their turns anew."""

@@ -16,6 +16,7 @@ from bot.machine_trouble import trouble_of
 from bot.media.assemble import PIECE, assemble
 from bot.media.probe import MediaError, sniff
 from bot.providers import Order, Provider, Report, Stage
+from bot.words.numbers import listed
 from storage import Job, Plan, State, Store
 
 __all__ = ["Results", "added", "piece", "refused", "take"]
@@ -128,13 +129,15 @@ class Results:
 
     async def _accepted(self, job: Job, provider: Provider, wrong: list[str]) -> Job:
         """*job* with a sentence that says what its clip is; moderators are told, too."""
-        what = "; ".join(wrong)
-        note = f"It is not what was ordered: {what}. {provider.title} gave it so again and again."
+        what = listed(wrong, last="and")
+        note = (
+            f"This is not what was ordered: {what}. {provider.title} sent it like this every time."
+        )
         await self._accounting.note(
             job,
             "content",
-            f"is not what was ordered: {what}. {provider.title} charges for it all the same; "
-            "its support may give that back."
+            f"is not what was ordered: {what}. {provider.title} charges for it anyway. "
+            "Its support may refund it."
             if job.price
             else f"is not what was ordered: {what}.",
             at=self._clock(),
@@ -178,7 +181,7 @@ class Results:
                 State.REVIEW,
                 now=now,
                 due_at=now,
-                error=f"{provider.title} made it, and it could not be downloaded: {why}",
+                error=f"{provider.title} made it, but it couldn't be downloaded. {why}",
                 failure=Failure.BAD_RESULT,
                 billed="yes",
             )
@@ -246,7 +249,7 @@ class Results:
     def _came(self, job: Job, provider: Provider, report: Report) -> Job:
         now = self._clock()
         cost = understood(report.cost, of=f"job {job.id}")
-        sentence = f"It came late: {provider.title} finished it after it had been given up."
+        sentence = f"It came late: {provider.title} finished it after its time was up."
         return job.to(
             State.FETCHING,
             now=now,

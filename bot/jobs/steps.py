@@ -169,13 +169,13 @@ class Steps:
             if job.state in ENDED | PARKED:
                 return replace(job, due_at=None) if job.tries >= TRIES else job.again(now + 60)
             if job.state is State.SUBMITTING:
-                return self._unclear(job, "We failed while it was being sent.")
+                return self._unclear(job, "Something broke on our side while it was being sent.")
             if job.tries >= TRIES:
                 return job.to(
                     State.REVIEW,
                     now=now,
                     due_at=now,
-                    error="It kept going wrong on our side; a moderator must look at it.",
+                    error="It keeps failing on our side. A moderator must check it.",
                 )
             return job.again(now + 2.0**job.tries)
 
@@ -191,7 +191,7 @@ class Steps:
         if job.card_id is None and (wait := self._until_without_card(job)) > 0:
             return self._clock() + wait  # once its card stands, that is committed, and it is due
         if self._awake(job.created_at) > QUEUE_LASTS and await self._waited_enough(job):
-            now, sentence = self._clock(), "No provider took it within a day; nothing was ordered."
+            now, sentence = self._clock(), "No provider took it within a day. Nothing was ordered."
             return job.to(
                 State.EXPIRED, now=now, due_at=now, error=sentence, failure=Failure.TIMEOUT
             )
@@ -245,7 +245,7 @@ class Steps:
             return self._unclear(job, f"{job.provider} is no longer set up here.")
         if not intended and not provider.idempotent:
             # Another process wrote this intention: it may have sent it, and it may cost money.
-            return self._unclear(job, "We were stopped just as it was being sent.")
+            return self._unclear(job, "Dailies stopped while it was being sent.")
         self._intended.pop(job.id, None)
         self._job_changed.emit(job, Progress())
         try:
@@ -290,7 +290,7 @@ class Steps:
                 return await self._not_taken(job, provider, answer)
             case _ if job.state is State.SUBMITTING:
                 log.error("Job %s may have been sent", job.id, exc_info=answer)
-                return self._unclear(job, "We failed while it was being sent.")
+                return self._unclear(job, "Something broke on our side while it was being sent.")
             case _:
                 self._places.let_go(job)
                 raise answer
@@ -513,7 +513,7 @@ class Steps:
             State.EXPIRED,
             now=now,
             due_at=now,
-            error=f"{provider.title} did not finish it within {minutes} minutes.",
+            error=f"{provider.title} didn't finish it within {minutes} minutes.",
             failure=Failure.TIMEOUT,
             billed="unknown",
         )
@@ -525,7 +525,7 @@ class Steps:
         pause = await self._pause(job, trouble)
         hangs = trouble.kind == "ffmpeg" and self.troubles.times(job.id) >= HANGS
         if hangs and State.REVIEW in MOVES[job.state]:
-            now, sentence = self._clock(), f"{trouble} A moderator must look at it."
+            now, sentence = self._clock(), f"{trouble} A moderator must check it."
             return job.to(State.REVIEW, now=now, due_at=now, error=sentence)
         return self._clock() + pause
 
@@ -596,4 +596,4 @@ def _model(provider: Provider, name: str) -> Model:
 
 
 def _gone(job: Job) -> str:
-    return f"{job.provider} is not set up here any more; nothing was ordered."
+    return f"{job.provider} is no longer set up here. Nothing was ordered."

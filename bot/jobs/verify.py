@@ -39,13 +39,13 @@ async def differences(brief: Brief, file: Path, *, decode: Decode) -> list[str]:
     except MediaError as error:
         if error.ours:
             raise
-        return ["it cannot be played"]
+        return ["it can't be played"]
     return [*_picture(brief, made), *_length(brief, made), *_sound(brief, made)]
 
 
 def _picture(brief: Brief, made: Decoded) -> list[str]:
     if made.width is None or made.height is None or made.fps is None:
-        return ["it has no moving picture"]
+        return ["it has no video"]
     found = [] if made.complete else [CUT]
     if brief.resolution is not None and brief.mode in (Mode.TEXT, Mode.IMAGE, Mode.AUDIO):
         exact = re.fullmatch(r"(\d+)x(\d+)", brief.size or "")
@@ -61,9 +61,9 @@ def _picture(brief: Brief, made: Decoded) -> list[str]:
         else:
             other = any(abs(got - wanted) > SIZE * wanted for got, wanted in sides)
         if other:
-            found.append(f"it has {made.width}x{made.height} pixels instead of {width}x{height}")
+            found.append(f"it is {made.width} × {made.height} pixels instead of {width} × {height}")
     if brief.fps is not None and abs(float(made.fps) - brief.fps) > RATE * brief.fps:
-        found.append(f"it has {float(made.fps):.4g} frames a second instead of {brief.fps}")
+        found.append(f"it has {float(made.fps):.4g} fps instead of {brief.fps} fps")
     return found
 
 
@@ -100,7 +100,7 @@ def _sound(brief: Brief, made: Decoded) -> list[str]:
         return []
     if brief.sound == made.has_sound:
         return []
-    return ["it has no sound"] if brief.sound else ["it has sound, though none was ordered"]
+    return ["it has no sound"] if brief.sound else ["it has sound, but none was ordered"]
 
 
 def _whole_archive(file: Path) -> bool:

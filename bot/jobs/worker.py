@@ -292,7 +292,7 @@ class Worker:
                 State.REVIEW,
                 now=now,
                 due_at=now,
-                error="What became of it could not be written down; a moderator must look at it.",
+                error="Its result couldn't be saved. A moderator must check it.",
                 billed="unknown" if job.attempt and job.billed == "no" else job.billed,
             )
             fuller = replace(parked, remote_id=outcome.remote_id, file=outcome.file)

@@ -18,7 +18,7 @@ async def assemble(plan: Plan, piece: Path, to: Path, *, data: Path) -> None:
     """
     whole = data / plan.clip.file
     if not whole.exists():
-        raise MediaError("The clip it belongs to is not kept any more.")
+        raise MediaError("The clip it belongs to is no longer kept.")
     match plan.place:
         case "end":
             # A clip made from a frame begins with that frame; it is not shown twice.

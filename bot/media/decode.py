@@ -88,7 +88,7 @@ class Decoded:
     @property
     def moving(self) -> "Clip":
         """This file as a clip; raises `MediaError` where it has no moving picture."""
-        raise MediaError("There is no moving picture in this file.")
+        raise MediaError("This file has no video.")
 
     @property
     def width(self) -> int | None:
@@ -181,7 +181,7 @@ async def decode(path: Path, *, timeout: float = _PATIENCE) -> Decoded:
     try:
         signature = _signature(path)
     except OSError as error:
-        raise MediaError("This file is not there any more.") from error
+        raise MediaError("This file no longer exists.") from error
     if signature in _known:
         _known.move_to_end(signature)
         return _known[signature]
@@ -215,13 +215,13 @@ def _refusal(error: FfmpegError) -> MediaError:
     log.info("A file cannot be decoded: %s", error.reason)
     if error.ours:
         return MediaError(
-            "This file could not be looked at just now; please try again.",
+            "This file couldn't be checked right now. Try again.",
             stderr=error.stderr,
             ours=True,
         )
     if error.code == _NO_STREAM:
-        return MediaError("There is neither picture nor sound in this file.", stderr=error.stderr)
-    return MediaError("This file is not a clip that can be read.", stderr=error.stderr)
+        return MediaError("This file has no picture and no sound.", stderr=error.stderr)
+    return MediaError("This file can't be read as a clip.", stderr=error.stderr)
 
 
 _NO_STREAM = -22 & 0xFF  #: EINVAL, as ffmpeg ends where none of the streams that it maps is there
@@ -292,7 +292,7 @@ class _Frames:
 
 
 _TIMES = 1000  #: frames whose times tell one rate from another that is near
-_UNKNOWN = "Something about this file is not understood."
+_UNKNOWN = "This file can't be understood."
 
 
 async def _run(
@@ -337,7 +337,7 @@ def _decoded(report: _Report, look: bytes, size: int, trouble: str) -> Decoded:
     picture, sound = _picture(report, look), _sound(report)
     both = [each for each in (picture, sound) if each is not None]
     if not both:
-        raise MediaError("There is neither picture nor sound in this file.", stderr=trouble)
+        raise MediaError("This file has no picture and no sound.", stderr=trouble)
     start = min(each.start for each in both)
     seconds = max(each.start + each.seconds for each in both) - start
     if picture is None:
@@ -429,7 +429,7 @@ def _rate(frames: _Frames, tick: Fraction) -> tuple[Fraction, bool]:
     length = (frames.end - frames.first) * tick
     if frames.count == 1 or not frames.steps:
         if length <= 0:
-            raise MediaError("This is a single picture, and not a clip.")
+            raise MediaError("This is a single picture, not a clip.")
         return 1 / length, True
     usual, _ = frames.steps.most_common(1)[0]
     near = max(1, usual // 200)

@@ -18,8 +18,8 @@ def demuxer(path: Path) -> tuple[str, str]:
     try:
         kind = sniff(path)
     except OSError as error:
-        raise MediaError("This file is not there any more.") from error
+        raise MediaError("This file no longer exists.") from error
     found = FORMATS.get(kind or "")
     if found is None or found.demuxer is None:
-        raise MediaError("This file is neither a clip nor a sound that can be read.")
+        raise MediaError("This file can't be read as a clip or a sound.")
     return "-f", found.demuxer

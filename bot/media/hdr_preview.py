@@ -50,7 +50,7 @@ async def preview(
                 raise trouble from error
             ours = isinstance(error, OSError) or (isinstance(error, FfmpegError) and error.ours)
             reason = error.reason if isinstance(error, FfmpegError) else str(error)
-            raise MediaError("The frames cannot be shown.", stderr=reason, ours=ours) from error
+            raise MediaError("The frames can't be shown.", stderr=reason, ours=ours) from error
         part.replace(to)
 
 
@@ -61,9 +61,11 @@ def _frames_of(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """
     found = [each for each in archive.infolist() if each.filename.lower().endswith(".exr")]
     if not found:
-        raise MediaError("There are no frames in this ZIP.")
+        raise MediaError("This ZIP has no frames.")
     if len(found) > MOST_FRAMES:
-        raise MediaError(f"This ZIP has {len(found):,} frames; up to {MOST_FRAMES:,} are shown.")
+        raise MediaError(
+            f"This ZIP has {len(found):,} frames. The limit is {MOST_FRAMES:,} frames."
+        )
     if any(each.file_size > MOST_BYTES for each in found):
         raise MediaError(f"A frame of this ZIP is larger than {MOST_BYTES >> 20} MB.")
     return sorted(found, key=lambda each: each.filename)
@@ -76,10 +78,10 @@ def _ask_for_room(frames: Path, free: int) -> None:
         with zipfile.ZipFile(frames) as archive:
             sizes = sorted((each.file_size for each in _frames_of(archive)), reverse=True)
     except (zipfile.BadZipFile, OSError) as error:
-        raise MediaError("The frames cannot be shown.") from error
+        raise MediaError("The frames can't be shown.") from error
     needed = sum(sizes[:BATCH]) + len(sizes) * _PICTURE
     if free < needed + SPARE:
-        raise MediaError("The disk has no room to unpack the frames.")
+        raise MediaError("The disk has no room for the frames.")
 
 
 async def _pictures(frames: Path, folder: Path) -> int:

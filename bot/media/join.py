@@ -58,7 +58,7 @@ async def cut(clip: Path, to: Path, *, start: float, seconds: float) -> None:
     first = max(0, round(start * canvas.fps))
     count = min(info.frames - first, round(seconds * canvas.fps))
     if count < 1:
-        raise MediaError("That part is outside of the clip.")
+        raise MediaError("That part is outside the clip.")
     graph = Graph()
     number = graph.read(clip, *demuxer(clip))
     streams = [

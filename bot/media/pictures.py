@@ -22,14 +22,12 @@ def read(path: Path, *, near: tuple[int, int] | None = None) -> Image.Image:
     try:
         with Image.open(path, formats=_FORMATS) as opened:
             if opened.width * opened.height > PIXELS:
-                raise MediaError("The picture must have at most 64 megapixels.")
+                raise MediaError("Your image must have at most 64 megapixels.")
             if near is not None:
                 opened.draft("RGB", near)
             return _plain(ImageOps.exif_transpose(opened))
     except (*_BROKEN, Image.DecompressionBombError) as error:
-        raise MediaError(
-            "The picture is damaged and cannot be shown; please send another.", stderr=str(error)
-        ) from error
+        raise MediaError("This image is damaged. Send another one.", stderr=str(error)) from error
 
 
 #: What Pillow raises of damaged files of these formats.
@@ -63,6 +61,4 @@ def stand_upright(path: Path) -> None:
             kept = {name: opened.info[name] for name in ("icc_profile",) if opened.info.get(name)}
             turned.save(path, kind, quality=95, **kept)
     except (*_BROKEN, Image.DecompressionBombError) as error:
-        raise MediaError(
-            "The picture is damaged and cannot be read; please send another.", stderr=str(error)
-        ) from error
+        raise MediaError("This image is damaged. Send another one.", stderr=str(error)) from error

@@ -55,7 +55,7 @@ async def last_frame(clip: Path, to: Path) -> None:
     for options in (("-ss", f"{near:.6f}"), ("-sseof", "-1"), ()):
         if await _picture(clip, to, *options, last=True, filters=_whole(info)):
             return
-    raise MediaError("This clip has no last picture that can be read.")
+    raise MediaError("The last frame of this clip can't be read.")
 
 
 async def poster(clip: Path, to: Path, at: float) -> None:
@@ -67,7 +67,7 @@ async def poster(clip: Path, to: Path, at: float) -> None:
     for options in (("-ss", f"{begins:.6f}"), ()):
         if await _picture(clip, to, *options, last=False, filters=_whole(info)):
             return
-    raise MediaError("This clip has no picture that can be read.")
+    raise MediaError("No frame of this clip can be read.")
 
 
 async def portrait(clip: Path, to: Path) -> None:
@@ -94,7 +94,7 @@ async def portrait(clip: Path, to: Path) -> None:
                 if not chosen:
                     raise  # else nothing was bright, and ffmpeg calls that a failure
         else:
-            raise MediaError("This clip has no picture that can be read.")
+            raise MediaError("No frame of this clip can be read.")
         if to.stat().st_size <= _LIGHT:
             return
 
@@ -166,7 +166,7 @@ async def run(
         # Here, since not everybody who says the sentence has a log.
         log.warning("Work on a clip failed: %s", error.reason)
         raise MediaError(
-            "This clip could not be worked on.", stderr=error.stderr, ours=error.ours
+            "This clip couldn't be processed.", stderr=error.stderr, ours=error.ours
         ) from error
 
 

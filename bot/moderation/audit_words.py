@@ -16,25 +16,25 @@ _DEEDS: Mapping[str, str] = {
     "server": "changed settings",
     "grant": "granted credits",
     "withdraw": "withdrew a grant",
-    "reset": "began a quota anew",
+    "reset": "reset a quota",
     "block": "blocked",
     "unblock": "unblocked",
-    "deny": "said no to a clip",
+    "deny": "refused a clip",
     "suspense": "settled an unknown bill",
     "prompt rule": "changed the prompt rules",
     "preset": "changed the presets",
     "lane": "changed the order of the queue",
-    "cancel": "cancelled",
+    "cancel": "canceled",
     "take down": "took down",
     "bring back": "brought back",
-    "check again": "asked the provider again about",
-    "retry": "ordered anew",
+    "check again": "checked again with the provider",
+    "retry": "ordered again",
     "close": "closed",
-    "post": "had posted again",
+    "post": "posted again",
 }
 _CHANGED_BY = {
     "anyone": "everybody",
-    "requester": "who asked for the clip, and moderators",
+    "requester": "the requester and moderators",
     "moderators": "moderators",
 }
 
@@ -42,12 +42,12 @@ _CHANGED_BY = {
 def audit(changes: Sequence[Change]) -> str:
     """A page of the audit, newest first."""
     if not changes:
-        return "Nothing has been changed here yet."
+        return "Nothing was changed here yet."
     return "\n".join(["### Who changed what", *map(_line, changes[:AUDITED])])
 
 
 def _line(change: Change) -> str:
-    actor = f"<@{change.actor_id}>" if change.actor_id else "somebody since forgotten"
+    actor = f"<@{change.actor_id}>" if change.actor_id else "a deleted user"
     whom = f" <@{change.user_id}>" if change.user_id else ""
     whom += f" <@&{change.role_id}>" if change.role_id else ""
     deed = _DEEDS.get(change.what, inert(one_line(change.what)))
@@ -134,26 +134,26 @@ _SETTINGS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "until": ("until", _moment),
     "lane": ("in the lane", _plain),
     "zone": ("time zone", _plain),
-    "jobs_per_user": ("clips at once for a person:", _limit),
+    "jobs_per_user": ("clips at once per person:", _limit),
     "jobs_per_server": ("clips at once in the server:", _limit),
     "per_minute": ("orders a minute:", _limit),
-    "burst": ("orders in one go:", _plain),
+    "burst": ("orders in a row:", _plain),
     "paused": ("orders paused:", _plain),
-    "budget_open": ("orders may pass the budget of", _plain),
-    "moderators": ("moderators are asked in", _channel),
-    "channels": ("orders are taken in", _listed(_channel, "every channel")),
+    "budget_open": ("orders can go over the budget of", _plain),
+    "moderators": ("moderator channel:", _channel),
+    "channels": ("channels for orders:", _listed(_channel, "every channel")),
     "provider": ("provider", _plain),
     "model": ("model", _plain),
-    "channel_models": ("models of channels:", _models),
-    "providers_off": ("providers switched off:", _listed(_plain, "none")),
+    "channel_models": ("channel models:", _models),
+    "providers_off": ("providers turned off:", _listed(_plain, "none")),
     "changed_by": (
-        "who may build on clips:",
+        "who can build on clips:",
         lambda value: _CHANGED_BY.get(value, _plain(value)),
     ),
     "slow_lane": ("free slow lane", lambda value: "on" if value else "off"),
     "priority_roles": ("first in the queue:", _listed(_role, "nobody")),
-    "confirm_above": ("asks once more above", _credits),
-    "favourites": ("favourites gather in", _channel),
-    "reviewers": ("takes are approved by", _role),
+    "confirm_above": ("asks before orders over", _credits),
+    "favourites": ("favorites channel:", _channel),
+    "reviewers": ("takes approved by", _role),
     "billed": ("billed:", lambda value: "yes" if value else "no"),
 }

@@ -25,7 +25,7 @@ def _said(repeats: int) -> str:
     if not repeats:
         return ""
     times = "once" if repeats == 1 else f"{repeats} times"
-    return f" Orders were sent again {times} after it answered “not now”; look at its own list."
+    return f" Orders were sent again {times} after “not now”. Check its list of charges."
 
 
 class BooksCheck:
@@ -85,8 +85,8 @@ class BooksCheck:
             if abs(amount - booked[key]) > allowed:
                 day, title = key
                 self.differences.append(
-                    f"On {day} {title} billed {amount:,} credits, and {booked[key]:,} were booked."
-                    + _said(repeats[key])
+                    f"On {day} {title} billed {amount:,} credits. "
+                    f"Dailies booked {booked[key]:,} credits." + _said(repeats[key])
                 )
         for sentence in self.differences[:SAID]:
             log.error("%s", sentence)
@@ -105,7 +105,7 @@ class BooksCheck:
         """What /healthz says."""
         if not self.broken:
             return None
-        return f"the books do not add up, so no orders are taken: {self.broken[0]}"
+        return f"the accounts don't add up, so orders are paused: {self.broken[0]}"
 
     async def remark(self) -> str | None:
         """What /healthz says beside that, and is no reason to take no orders."""

@@ -15,6 +15,7 @@ from bot.orders.orders import Studio
 from bot.orders.prompt_rules import accepted
 from bot.orders.requester import Requester
 from bot.orders.server_rules import RULES_MAX
+from bot.words.numbers import listed
 from bot.words.text import inert, number, one_line, typed
 from storage import (
     LIVE,
@@ -49,7 +50,7 @@ UNLIMITED, DEFAULT = "unlimited", "default"
 
 TRIES = 5  #: tries of a decision while the job is written to for other reasons
 
-MOVED_ON = "#{} moved on just now; look again."
+MOVED_ON = "#{} just changed. Look again."
 
 AUDITED = 12  #: lines of the audit on a page
 
@@ -194,7 +195,7 @@ class Office:
         """Take back what is left of somebody's grant, or of all; how many credits it was."""
         gone = await self._moderation.withdraw(_by(requester, why), user_id, grant_id)
         if not gone:
-            raise Refusal(f"<@{user_id}> has no such grant with anything left.")
+            raise Refusal(f"<@{user_id}> has no such grant with credits left.")
         return sum(each.left for each in gone)
 
     async def reset(self, requester: Requester, user_id: int, *, why: str = "") -> int:
@@ -206,7 +207,7 @@ class Office:
     ) -> None:
         """Take no orders from somebody, for some days or until unblocked."""
         if user_id == requester.user_id:
-            raise Refusal("You cannot block yourself.")
+            raise Refusal("You can't block yourself.")
         lasts = None if days is None else days * DAY
         await self._moderation.block(_by(requester, why), user_id, lasts=lasts)
 
@@ -238,9 +239,9 @@ class Office:
         if last is not None:
             after = dated(last) + timedelta(1)
         if not begin < after:
-            raise Refusal("The first day must not be after the last.")
+            raise Refusal("The first day can't be after the last day.")
         if (after - begin).days > 3660:
-            raise Refusal("A report covers at most ten years.")
+            raise Refusal("A report can cover up to 10 years.")
         uses = await self._servers.use(requester.guild_id, begin, after)
         return Report(first=begin, last=after - timedelta(1), uses=uses)
 
@@ -289,7 +290,7 @@ class Office:
         await self._studio.access.show(job_id, requester=requester)
         job = await self._servers.set_lane(by, job_id, Lane.FRONT)
         if job is None:
-            raise Refusal(f"#{job_id} does not wait any more.")
+            raise Refusal(f"#{job_id} is no longer waiting.")
         return job
 
     async def cancel(self, requester: Requester, job_id: int) -> Job:
@@ -311,7 +312,7 @@ class Office:
         by = _by(requester)
         job = await self._studio.access.show(job_id, requester=requester)
         if job.state is not State.UNDELIVERED:
-            raise Refusal(f"#{job_id} is not undelivered any more.")
+            raise Refusal(f"#{job_id} was already posted.")
         now = self._clock()
         change = job.to(State.DELIVERING, now=now, due_at=now)
         return await self._move(
@@ -341,10 +342,10 @@ class Office:
         elif job.remote_id is not None:
             change = job.to(State.RENDERING, now=now, due_at=now, failure=None, billed="no")
         else:
+            title = self._studio.quotes.title(job)
             raise Refusal(
-                f"{self._studio.quotes.title(job)} gave no number for #{job_id}, so it cannot be "
-                f"asked. Look at its own list for a clip ordered <t:{int(job.since)}:f>: retry if "
-                "there is none, else close it."
+                f"{title} gave no number for #{job_id}, so it can't be checked. Look in its list "
+                f"for a clip from <t:{int(job.since)}:f>. Retry if there is none. Else close it."
             )
         return await self._move(by, job, change, "check again")
 
@@ -368,7 +369,7 @@ class Office:
     async def clear(self, requester: Requester, job_id: int, attempt: int, *, billed: bool) -> None:
         """Say what an attempt in suspense turned out to be, by the provider's own list."""
         if not await self._moderation.clear(_by(requester), job_id, attempt, billed=billed):
-            raise Refusal(f"There is nothing in suspense for #{job_id} here.")
+            raise Refusal(f"The cost of #{job_id} is already settled.")
 
     # Words.
 
@@ -383,10 +384,10 @@ class Office:
         by = _by(requester)
         text = await accepted(kind, text)
         if len(await self._servers.prompt_rules(requester.guild_id)) >= RULES_MAX:
-            raise Refusal(f"A server has at most {RULES_MAX} prompt rules; remove one first.")
+            raise Refusal(f"A server can have up to {RULES_MAX} prompt rules. Remove one first.")
         rule = await self._servers.add_prompt_rule(by, kind, text)
         if rule is None:
-            raise Refusal("That is a rule already.")
+            raise Refusal("That rule already exists.")
         return rule
 
     async def allow(self, requester: Requester, rule_id: int) -> PromptRule:
@@ -399,7 +400,7 @@ class Office:
     async def _parked(self, requester: Requester, job_id: int) -> Job:
         job = await self._studio.access.show(job_id, requester=requester)
         if job.state not in PARKED:
-            raise Refusal(f"#{job_id} does not wait for a decision any more.")
+            raise Refusal(f"#{job_id} no longer needs a decision.")
         return job
 
     async def _move(
@@ -438,8 +439,8 @@ def limit_of(
     pattern = r"\d{1,6}" if whole else r"\d{1,6}(\.\d{1,3})?"
     if not re.fullmatch(pattern, wanted, re.ASCII) or not least <= float(wanted) <= most:
         raise Refusal(
-            f"{typed(text)} cannot be this limit; write a {'whole ' if whole else ''}number from "
-            f"{number(least)} to {most:,.0f}, “{UNLIMITED}”, or “{DEFAULT}”."
+            f"{typed(text)} can't be this limit. Write a {'whole ' if whole else ''}number from "
+            f"{number(least)} to {most:,.0f}, “{UNLIMITED}” or “{DEFAULT}”."
         )
     return int(wanted) if whole else float(wanted)
 
@@ -457,8 +458,8 @@ def credits_of(text: str) -> int | None:
         or int(wanted) > CREDITS_MAX
     ):
         raise Refusal(
-            f"{typed(text)} is not an amount; write a number of credits up to {CREDITS_MAX:,}, "
-            f"“{UNLIMITED}”, or “{DEFAULT}”."
+            f"{typed(text)} is not an amount. Write a number up to {CREDITS_MAX:,} credits, "
+            f"“{UNLIMITED}” or “{DEFAULT}”."
         )
     return int(wanted)
 
@@ -482,7 +483,7 @@ def between(period: str, today: date) -> tuple[date, date]:
             return tomorrow - timedelta(30), tomorrow
         case "12 months":
             return tomorrow - timedelta(365), tomorrow
-    raise Refusal(f"{typed(period)} is not a period; choose {', '.join(PERIODS)}.")
+    raise Refusal(f"{typed(period)} is not a period. Choose {listed(PERIODS)}.")
 
 
 def dated(text: str) -> date:
@@ -490,7 +491,7 @@ def dated(text: str) -> date:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
-        raise Refusal(f"{typed(text)} is not a date; write it like 2026-11-21.") from None
+        raise Refusal(f"{typed(text)} is not a date. Write it like 2026-11-21.") from None
 
 
 def _by(requester: Requester, why: str = "") -> By:

@@ -10,9 +10,9 @@ def lost_with(role_id: int, server: Server, rules: list[tuple[int, Rule]]) -> li
     if server.reviewers == role_id:
         lost.append("approved takes")
     if role_id in server.priority_roles:
-        lost.append("went first where a provider is full")
+        lost.append("went first in the queue")
     for target, rule in rules:
         if target == role_id:
             amount = "no limit" if rule.amount is None else in_words(rule.amount)
-            lost.append(f"had a quota of its own ({amount} a {rule.period})")
+            lost.append(f"had its own quota ({amount} a {rule.period})")
     return lost

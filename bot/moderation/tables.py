@@ -16,6 +16,7 @@ from bot.moderation.desk import Overview, Person, Report, Trouble
 from bot.words.clips import TITLES, repeats
 from bot.words.limits import in_words
 from bot.words.modes import MODE_WORDS
+from bot.words.numbers import day
 from bot.words.text import elide, inert, number, whole_lines
 from storage import (
     Grant,
@@ -34,6 +35,11 @@ from storage import (
     Whose,
 )
 
+NOW: Mapping[Period, str] = {
+    Period.DAY: "today",
+    Period.WEEK: "this week",
+    Period.MONTH: "this month",
+}
 EACH: Mapping[Period, str] = {
     Period.DAY: "a day",
     Period.WEEK: "a week",
@@ -42,7 +48,7 @@ EACH: Mapping[Period, str] = {
 SHOWN = 15  #: lines of a list
 _CHANGED_BY = {
     "anyone": "everybody",
-    "requester": "who asked for the clip, and moderators",
+    "requester": "the requester and moderators",
     "moderators": "moderators",
 }
 
@@ -55,23 +61,24 @@ def usage(stand: Standing, *, usd_per_credit: Decimal, people: bool = True) -> s
     lines = [f"**{_left(stand)}** · {_running(stand.running)}"]
     if stand.rule.amount is not None:
         lines.append(
-            f"{stand.used:,} of {stand.rule.amount:,} credits {EACH[stand.rule.period]} are used "
-            f"or held; that begins anew <t:{int(stand.resets_at)}:R>."
+            f"Used {NOW[stand.rule.period]}: {stand.used:,} of {in_words(stand.rule.amount)}. "
+            f"Resets <t:{int(stand.resets_at)}:R>."
         )
     if stand.granted:
-        lines.append(f"{in_words(stand.granted)} from moderators come on top.")
+        lines.append(f"Extra from moderators: {in_words(stand.granted)}.")
     if stand.budget_left is not None:
         mine = math.inf if stand.left is None else stand.left + stand.granted
-        words = f"The whole server has {in_words(stand.budget_left)} left of its budget"
+        words = f"Server budget: {in_words(stand.budget_left)} left."
         if stand.budget_left == stand.fits and stand.budget_left < mine:
-            words += ", and no clip may cost more than that now"
-        lines.append(f"{words}.")
+            words += " No clip can cost more than that now."
+        lines.append(words)
     if stand.all_left is not None and stand.all_left == stand.fits:
         lines.append(
-            f"This bot may spend {in_words(stand.all_left)} more in all its servers together; that "
-            f"begins anew <t:{int(stand.all_resets_at)}:R>."
+            f"This bot has {in_words(stand.all_left)} left across all its servers. "
+            f"Resets <t:{int(stand.all_resets_at)}:R>."
         )
-    worth = f"-# Rule: {rule_in_words(stand.rule)}. One credit is ${usd_per_credit.normalize():f}."
+    limit = rule_in_words(stand.rule)
+    worth = f"-# Limit: {limit}. 1 credit is ${usd_per_credit.normalize():f}."
     return "\n".join([*lines, worth] if people else lines)
 
 
@@ -80,22 +87,24 @@ def spending(uses: Iterable[Use], days: int) -> str:
     uses = list(uses)
     spent = sum(each.spent for each in uses)
     held, house = sum(each.held for each in uses), sum(each.house for each in uses)
-    parts = [f"{tally(uses)} in {days} days", f"{in_words(spent)} spent"]
+    parts = [f"{tally(uses)} in the last {days} days", f"{in_words(spent)} spent"]
     if held:
-        parts.append(f"{in_words(held)} held for clips under way")
+        parts.append(f"{in_words(held)} held for clips in progress")
     if house:
-        parts.append(f"{in_words(house)} of it free, in the slow lane")
+        parts.append(f"{in_words(house)} of it free in the slow lane")
     return " · ".join(parts)
 
 
 def tally(uses: Iterable[Use]) -> str:
-    """'2 clips made, 1 under way, 1 not made'."""
+    """'2 clips made, 1 in progress, 1 not made'."""
     uses = list(uses)
     made, unmade = sum(each.made for each in uses), sum(each.unmade for each in uses)
     going = sum(each.clips for each in uses) - made - unmade
     parts = [f"{_clips(made)} made"]
     parts += [
-        f"{count:,} {what}" for count, what in ((going, "under way"), (unmade, "not made")) if count
+        f"{count:,} {what}"
+        for count, what in ((going, "in progress"), (unmade, "not made"))
+        if count
     ]
     return ", ".join(parts)
 
@@ -104,7 +113,7 @@ def person(user_id: int, found: Person, *, usd_per_credit: Decimal) -> str:
     """What holds for one member, for a moderator."""
     lines = [f"### <@{user_id}>", usage(found.standing, usd_per_credit=usd_per_credit)]
     if found.block is not None:
-        until = f" until <t:{int(found.block.until)}:f>" if found.block.until else ""
+        until = f" until <t:{int(found.block.until)}:D>" if found.block.until else ""
         lines.append(f"**Blocked{until}**: {plain(found.block.why) or 'no reason given'}")
     lines += [
         f"Grant of {in_words(grant.amount)} <t:{int(grant.at)}:R>: {_end_of(grant)}"
@@ -117,9 +126,9 @@ def _end_of(grant: Grant) -> str:
     """What is left of a grant and until when; or that it is over."""
     if not grant.ended:
         ends = f", until <t:{int(grant.expires_at)}:f>" if grant.expires_at else ""
-        return f"{grant.left:,} left{ends}"
+        return f"{in_words(grant.left)} left{ends}"
     how = "withdrawn" if grant.withdrawn else "ended"
-    return f"{how} <t:{int(grant.expires_at or 0)}:R>, 0 left"
+    return f"{how} <t:{int(grant.expires_at or 0)}:R>, 0 credits left"
 
 
 # Limits.
@@ -130,13 +139,13 @@ def overview(found: Overview, *, usd_per_credit: Decimal) -> str:
     stand, server = found.standing, found.server
     lines = ["### Limits of this server"]
     if stand.budget.amount is None:
-        lines.append("**Budget**: none set; the server may spend without end.")
+        lines.append("**Budget**: not set, so the server can spend without limit.")
     else:
         money = stand.budget_used * usd_per_credit
         lines.append(
-            f"**Budget**: {stand.budget_used:,} of {stand.budget.amount:,} credits "
-            f"{EACH[stand.budget.period]} used (≈ ${money:,.2f}); anew "
-            f"<t:{int(stand.budget_resets_at)}:R>." + _past(found)
+            f"**Budget**: {stand.budget_used:,} of {in_words(stand.budget.amount)} used "
+            f"{NOW[stand.budget.period]} (≈ ${money:,.2f}). "
+            f"Resets <t:{int(stand.budget_resets_at)}:R>." + _past(found)
         )
     if server.paused is not None:
         lines.append(f"**Paused**: {plain(server.paused) or 'no reason given'}")
@@ -144,7 +153,7 @@ def overview(found: Overview, *, usd_per_credit: Decimal) -> str:
     if not any(rule.whose is Whose.MEMBER for _, rule in own):
         default = stand.rule if stand.rule.whose is Whose.DEFAULT else None
         if default is not None:
-            lines.append(f"**Everybody**: {_amount(default)} (the deployment's default)")
+            lines.append(f"**Everybody**: {_amount(default)} (this bot's default)")
     for target, rule in own[:SHOWN]:
         who = {
             Whose.USER: f"<@{target}>",
@@ -155,7 +164,7 @@ def overview(found: Overview, *, usd_per_credit: Decimal) -> str:
     if len(own) > SHOWN:
         lines.append(f"… and {len(own) - SHOWN} more")
     for block in found.blocks[:SHOWN]:
-        until = f" until <t:{int(block.until)}:f>" if block.until else ""
+        until = f" until <t:{int(block.until)}:D>" if block.until else ""
         lines.append(f"**Blocked**: <@{block.user_id}>{until}: {plain(block.why)}")
     lines.append(pace(server))
     return "\n".join(lines)
@@ -164,44 +173,43 @@ def overview(found: Overview, *, usd_per_credit: Decimal) -> str:
 def _past(found: Overview) -> str:
     """What becomes of orders that the budget does not cover."""
     if found.standing.budget_left is None:
-        return " Orders may pass it until then."
+        return " Orders can go over it until then."
     if found.stuck and found.standing.budget_left:
-        return f" Orders over the last {found.standing.budget_left:,} were refused."
+        return f" Orders over {in_words(found.standing.budget_left)} were refused."
     return ""
 
 
 def resumed(found: Overview, server: Server) -> str:
     """What resuming did, and what it did not."""
     if server.budget_open is not None and found.standing.budget_left is None:
-        return "Orders are taken again, past the budget until it begins anew."
+        return "Orders are open again. They can go over the budget until it resets."
     if found.stuck:
         left = found.standing.budget_left or 0
         return (
-            f"Orders are taken again, and the budget holds: it has {in_words(left)} left, and "
-            "refused an order that costs more. `/studio resume past_budget:True` lets orders "
-            "pass it until it begins anew."
+            f"Orders are open again, but the budget has only {in_words(left)} left and refused "
+            "an order. `/studio resume past_budget:True` lets orders go over it until it resets."
         )
-    return "Orders are taken again."
+    return "Orders are open again."
 
 
 def pace(server: Server) -> str:
     """The limits that are not credits."""
     return (
-        f"-# At once: {_some(server.jobs_per_user)} clips a person, "
-        f"{_some(server.jobs_per_server)} in the server · "
-        f"{_some(server.per_minute)} orders a minute, {server.burst} in one go · "
-        f"days begin by {server.zone} time"
+        f"-# At once: {_some(server.jobs_per_user, 'clip')} per person, "
+        f"{_some(server.jobs_per_server, 'clip')} in the server · "
+        f"{_some(server.per_minute, 'order')} a minute, up to {server.burst} in a row · "
+        f"time zone {server.zone}"
     )
 
 
 def rule_in_words(rule: Rule) -> str:
-    """'500 credits a day, set for <@&5>'."""
+    """'500 credits a day, from the role <@&5>'."""
     whose = {
-        Whose.USER: "set for this person",
-        Whose.ROLE: f"by the role <@&{rule.role_id}>",
+        Whose.USER: "for this person",
+        Whose.ROLE: f"from the role <@&{rule.role_id}>",
         Whose.MEMBER: "for all members of this server",
         Whose.SERVER: "for the whole server",
-        Whose.DEFAULT: "where nobody has set anything else",
+        Whose.DEFAULT: "this bot's default",
     }[rule.whose]
     return f"{_amount(rule)}, {whose}"
 
@@ -212,7 +220,7 @@ def rule_in_words(rule: Rule) -> str:
 def report(found: Report, *, usd_per_credit: Decimal) -> str:
     """A report's totals and who spent most."""
     uses = found.uses
-    head = f"### {found.first:%d %b %Y} to {found.last:%d %b %Y}"
+    head = f"### {day(found.first)} to {day(found.last)}"
     if not uses:
         return f"{head}\nNothing was ordered."
     total = {
@@ -222,16 +230,15 @@ def report(found: Report, *, usd_per_credit: Decimal) -> str:
     money = (total["spent"] + total["lost"]) * usd_per_credit
     lines = [head, f"**{tally(uses)} · {in_words(total['spent'])} (≈ ${money:,.2f})**"]
     extra = {
-        "held": "held for clips under way",
-        "house": "free, in the slow lane",
-        "lost": "billed for clips that failed, paid by nobody here",
-        "suspense": "of unknown cost; `/studio unclear` lists them",
+        "held": "held for clips in progress",
+        "house": "free in the slow lane",
+        "lost": "billed for failed clips, charged to no member",
+        "suspense": "not settled yet (see `/studio unclear`)",
     }
     lines += [f"{in_words(total[name])} {words}" for name, words in extra.items() if total[name]]
     people = by(uses, "user_id")
     lines += [
-        f"{place}. {f'<@{who}>' if who else 'people since forgotten'}: {in_words(spent)} · "
-        f"{_clips(clips)}"
+        f"{place}. {f'<@{who}>' if who else 'deleted users'}: {in_words(spent)} · {_clips(clips)}"
         for place, (who, clips, spent) in enumerate(people[:8], start=1)
     ]
     makers: dict[tuple[str, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
@@ -343,14 +350,14 @@ def request(refused: RefusedOrder, *, usd_per_credit: Decimal) -> str:
 def alarm(percent: int, stand: Standing, *, usd_per_credit: Decimal) -> str:
     """What moderators are told when a share of the budget is used."""
     amount = stand.budget.amount or 0
-    each = EACH[stand.budget.period]
+    now = NOW[stand.budget.period]
     money = stand.budget_used * usd_per_credit
-    used = f"{stand.budget_used:,} of {amount:,} credits {each} (≈ ${money:,.2f})"
+    used = f"Used {now}: {stand.budget_used:,} of {in_words(amount)} (≈ ${money:,.2f})"
     if percent < 100:
-        return f"### {percent} % of the budget is used\n{used}."
+        return f"### {percent}% of the budget is used\n{used}."
     return (
         f"### The budget is used up\n{used}. Orders that cost more than what is left are refused "
-        f"until it begins anew <t:{int(stand.budget_resets_at)}:R>, or until you resume."
+        f"until it resets <t:{int(stand.budget_resets_at)}:R>, or until you press **Resume**."
     )
 
 
@@ -361,41 +368,41 @@ def waiting_line(job: Job, stands: str) -> str:
     """One job of the moderators' queue."""
     lane = "" if job.lane is Lane.FAIR else f" · {job.lane} lane"
     words = plain(elide(" ".join(job.brief.prompt.split()), 60))
-    return f"**#{job.id}** {stands}{lane} · {job.price:,} credits · <@{job.user_id}>\n-# {words}"
+    return f"**#{job.id}** {stands}{lane} · {in_words(job.price)} · <@{job.user_id}>\n-# {words}"
 
 
 UNDELIVERED = (
-    "### Made, but not posted\nThe clips are kept here, and posted as soon as Discord takes them: "
-    "that is tried again by itself at least once an hour."
+    "### Made, not posted\nThese clips are kept here. Dailies tries to post them at least once an "
+    "hour."
 )
 _WAITS = {
     State.UNCLEAR: (
         "❓",
-        "waits for a decision",
+        "needs a decision",
         (
-            "The provider may have accepted it, so it is not sent again by itself: it could be "
-            "paid twice. Its credits are held until somebody decides."
+            "The provider may have taken it, so Dailies doesn't send it again: you could pay "
+            "twice. Its credits are on hold until a moderator decides."
         ),
     ),
     State.REVIEW: (
         "🔎",
-        "waits for a decision",
+        "needs a decision",
         (
-            "It went wrong in a way that only a person can judge. Its credits are held until "
-            "somebody decides."
+            "Something broke that only a person can judge. Its credits are on hold until a "
+            "moderator decides."
         ),
     ),
     State.UNDELIVERED: (
         "📦",
-        "was made and could not be posted",
-        "The clip is kept here. Posting it is tried again by itself, at least once an hour.",
+        "was made but couldn't be posted",
+        "The clip is kept here. Dailies tries to post it at least once an hour.",
     ),
 }
 _DECIDED = {
-    "check again": "had it looked at again",
+    "check again": "checked it again",
     "retry": "ordered it again",
     "close": "closed it",
-    "post": "had it posted again",
+    "post": "posted it again",
 }
 
 
@@ -419,14 +426,14 @@ def decided(job: Job, parking: Parking) -> str:
     if parking.state is State.UNDELIVERED and job.state is State.DONE:
         where = job.thread_id or job.channel_id
         link = f"https://discord.com/channels/{job.guild_id}/{where}/{job.result_id}"
-        return f"{head}\n✅ It was posted late, <t:{int(job.since)}:R>: {link}"
-    return f"{head}\n✅ It went on by itself: {TITLES[job.state]}."
+        return f"{head}\n✅ Posted <t:{int(job.since)}:R>: {link}"
+    return f"{head}\n✅ It continued on its own: {TITLES[job.state]}."
 
 
 def parked_line(job: Job) -> str:
     """One job that waits for a decision."""
     return (
-        f"**#{job.id}** <@{job.user_id}> · {plain(job.provider)} · {job.price:,} credits · "
+        f"**#{job.id}** <@{job.user_id}> · {plain(job.provider)} · {in_words(job.price)} · "
         f"<t:{int(job.since)}:R>\n-# {plain(job.error or '')}{_link(job)}{_sent(job)}"
     )
 
@@ -447,10 +454,10 @@ def _sent(job: Job) -> str:
 def trouble_head(found: Trouble) -> str:
     """What stands above the list of /studio unclear."""
     if not found.jobs and not found.suspense:
-        return "Nothing waits for a decision."
+        return "Nothing needs a decision."
     return (
         "### Waiting for a decision\nA provider may have taken these orders, or something broke. "
-        "Nothing is sent again by itself, because it could be paid twice."
+        "Dailies sends none of them again, because you could pay twice."
     )
 
 
@@ -459,14 +466,14 @@ def prompt_rules(rules: Sequence[PromptRule], hits: Sequence[PromptHit]) -> str:
     lines = ["### Prompt rules"]
     if not rules:
         lines.append(
-            "There are none. A word or phrase is met as a whole word in any case; a pattern is "
+            "There are none. A word or phrase matches as whole words, in any case. A pattern is "
             "an RE2 regular expression."
         )
     lines += [f"`{rule.id}` {rule.kind}: {plain(rule.text)}" for rule in rules[:40]]
     if hits:
-        lines.append("**Met lately** (told to the person alone, and free)")
+        lines.append("**Recent matches** (only the person was told, at no charge)")
     for hit in hits:
-        who = f"<@{hit.user_id}>" if hit.user_id else "somebody since forgotten"
+        who = f"<@{hit.user_id}>" if hit.user_id else "a deleted user"
         lines.append(f"<t:{int(hit.at)}:f> {who} in <#{hit.channel_id}>: {plain(hit.rule)}")
     return "\n".join(lines)
 
@@ -480,22 +487,22 @@ def setup(found: Overview, offers: Sequence[str]) -> str:
     default = " · ".join(each for each in (server.provider, server.model) if each)
     asked = f"<#{server.moderators}>" if server.moderators else "**not chosen yet**"
     confirm = "never" if server.confirm_above is None else f"above {in_words(server.confirm_above)}"
-    gather = f"<#{server.favourites}>" if server.favourites else "no channel"
+    gather = f"<#{server.favourites}>" if server.favourites else "none"
     approve = f"<@&{server.reviewers}> and moderators" if server.reviewers else "moderators"
     return "\n".join(
         [
             "### How Dailies works in this server",
-            f"Orders are taken in: {places}",
-            f"Moderators are asked and told in: {asked}",
-            f"Providers: {on} · used where nobody chooses: {default or 'the cheapest that fits'}",
-            f"Who may retake or extend a clip: {_CHANGED_BY[server.changed_by]}",
+            f"Channels for orders: {places}",
+            f"Moderator channel: {asked}",
+            f"Providers: {on} · default: {default or 'the cheapest that fits'}",
+            f"Who can retake or extend a clip: {_CHANGED_BY[server.changed_by]}",
             (
-                f"First in the queue: {roles} · free slow lane when a quota is spent: "
+                f"First in the queue: {roles} · free slow lane after the quota: "
                 f"{'on' if server.slow_lane else 'off'}"
             ),
-            f"Ask once more before an order: {confirm}",
-            f"Favourites gather in: {gather} · takes are approved by: {approve}",
-            f"Budget of the whole server: {_amount(budget)}",
+            f"Ask before an order: {confirm}",
+            f"Favorites channel: {gather} · takes approved by: {approve}",
+            f"Server budget: {_amount(budget)}",
             pace(server),
         ]
     )
@@ -508,7 +515,7 @@ def plain(text: str) -> str:
 
 def _amount(rule: Rule) -> str:
     if rule.amount is None:
-        return "as many credits as they like"
+        return "unlimited credits"
     return f"{in_words(rule.amount)} {EACH[rule.period]}"
 
 
@@ -519,15 +526,20 @@ def _left(stand: Standing) -> str:
 
 
 def _running(count: int) -> str:
-    return f"{_clips(count)} under way"
+    return f"{_clips(count)} in progress"
 
 
 def _clips(count: int) -> str:
     return f"{count:,} clip{'' if count == 1 else 's'}"
 
 
-def _some(limit: float | None) -> str:
-    return "any number of" if limit is None else number(limit)
+def _some(limit: float | None, what: str) -> str:
+    return f"unlimited {what}s" if limit is None else _counted(limit, what)
+
+
+def _counted(count: float, what: str) -> str:
+    """'1 clip', '1.5 clips'."""
+    return f"{number(count)} {what}{'' if count == 1 else 's'}"
 
 
 def _when(moment: float) -> str:

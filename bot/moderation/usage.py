@@ -73,8 +73,8 @@ class Own:
         done = await self._store.privacy.forget(user_id)
         if done is None:
             raise Refusal(
-                "Some of your clips are still under way; ask again when they have ended, or "
-                "cancel them first."
+                "Some of your clips are still in progress. Wait for them to end, or cancel them "
+                "first."
             )
         await self._cache.erase(done.files)
         return done

@@ -9,7 +9,7 @@ from storage import ChangedBy, Job, Store
 def require(requester: Requester) -> None:
     """Refuse whoever may not manage the server."""
     if not requester.moderator:
-        raise Refusal("Only moderators can do this: people who may manage this server.")
+        raise Refusal("Only moderators can do this. They need the Manage Server permission.")
 
 
 class Access:
@@ -67,7 +67,7 @@ class Access:
             raise Refusal(f"There is no clip #{id} here.")
         by_moderator = take.hidden_by is not None and take.hidden_by != take.job.user_id
         if by_moderator and not requester.moderator:
-            raise Refusal(f"#{id} was taken down by a moderator.")
+            raise Refusal(f"A moderator took down #{id}.")
         await self.may_change(take.job, requester)
         return take.job
 
@@ -78,9 +78,9 @@ class Access:
         match (await self._policy.server(requester.guild_id)).changed_by:
             case ChangedBy.REQUESTER:
                 raise Refusal(
-                    f"In this server only <@{job.user_id}> and moderators may build on #{job.id}."
+                    f"In this server, only <@{job.user_id}> and moderators can build on #{job.id}."
                 )
             case ChangedBy.MODERATORS:
-                raise Refusal("In this server only moderators may build on other people's clips.")
+                raise Refusal("In this server, only moderators can build on other people's clips.")
             case _:
                 return

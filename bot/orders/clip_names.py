@@ -26,7 +26,7 @@ async def clip_named(name: str, *, requester: Requester, takes: Takes) -> int:
     """
     found = _NAME.fullmatch(name.strip())
     if found is None:
-        raise Refusal(f"{typed(name)} is no clip; write its number, such as #42.")
+        raise Refusal(f"{typed(name)} is not a clip. Write its number, such as #42.")
     number = int(found["number"])
     in_thread = requester.parent_id is not None
     if found["hash"] or not (in_thread or name.strip()[:1].casefold() == "t"):
@@ -35,8 +35,7 @@ async def clip_named(name: str, *, requester: Requester, takes: Takes) -> int:
     if take is None:
         where = "this thread" if in_thread else "this channel"
         raise Refusal(
-            f"There is no take {number} in {where}. A clip of another place has a # before its "
-            f"number: #{number}."
+            f"There is no take {number} in {where}. For a clip from elsewhere, write #{number}."
         )
     return take.job.id
 

@@ -44,14 +44,13 @@ class Consent:
         now = money.price(quote.price, usd_per_credit)
         if self.shown is not None and not covered:
             before = money.price(self.shown, usd_per_credit) if self.shown else "0 credits"
-            raise ConfirmationNeeded(quote, f"This costs {now} now. You were shown {before}.")
+            raise ConfirmationNeeded(quote, f"The price changed from {before} to {now}.")
         if self.needed and self.shown is None and quote.price:
             raise ConfirmationNeeded(quote, f"This costs {now}.")
         if above is not None and quote.price > above:
             raise ConfirmationNeeded(
                 quote,
-                f"This clip costs {now}. In this server, clips of more than {in_words(above)} "
-                "need a second yes.",
+                f"This clip costs {now}. This server asks before any clip over {in_words(above)}.",
             )
 
 

@@ -151,9 +151,9 @@ class Edits:
         clip = await self.clip(job, requester)
         again = job.brief.prompt if prompt is None else clean(prompt)
         if direction not in (None, "end", "start"):
-            raise Refusal("A clip can be extended at its end or its start.")
+            raise Refusal("A clip can only be extended at its end or its start.")
         if seconds is not None and seconds < 1:
-            raise Refusal("An extension is at least 1 s long.")
+            raise Refusal("An extension must be at least 1 s long.")
         wish = Brief(
             mode=Mode.EXTEND,
             prompt=again,
@@ -211,8 +211,8 @@ class Edits:
         fixed = wish.plan is not None and wish.plan.place == "part"
         if fixed and "duration" in changes:
             raise Refusal(
-                f"#{job.id} made a part of another clip again, which keeps its length; "
-                "Retake… there takes another part."
+                f"#{job.id} retook a part of another clip, so its length is fixed. "
+                "To change the part, press **Retake…** on that clip."
             )
         moved = provider is not None or model is not None
         if not moved:
@@ -240,7 +240,7 @@ class Edits:
         """An extension or retake by a *provider* that makes none by itself."""
         of = wish.video.take if wish.video is not None else None
         if of is None:
-            raise Refusal(f"{self._named(provider)} neither extends clips nor retakes parts.")
+            raise Refusal(f"{self._named(provider)} can't extend or retake clips.")
         job = await self._takes.finished(of, requester=requester)
         return await self.change(job, wish, requester=requester, provider=provider, request=request)
 
@@ -293,7 +293,7 @@ class Edits:
         """What the reactions for a retake and an extension would do with a clip."""
         requester = Requester(guild_id=job.guild_id, channel_id=job.channel_id, user_id=job.user_id)
         request = f"defaults:{job.id}"
-        retake, extend = Default(words="retake it all"), Default(words="extend it")
+        retake, extend = Default(words="retake all of it"), Default(words="extend it")
         with suppress(Refusal):  # what cannot be done is said when it is asked for
             quote = await self.retake(job, request=request, requester=requester, part=Part())
             seed = ", new seed" if quote.brief.seed is not None else ""
@@ -301,7 +301,7 @@ class Edits:
             retake = Default(words=words, price=quote.price)
         with suppress(Refusal):
             quote = await self.extend(job, request=request, requester=requester)
-            words = f"{quote.brief.duration} s more at the end"
+            words = f"add {quote.brief.duration} s at the end"
             extend = Default(words=words, price=quote.price)
         return retake, extend
 
@@ -353,7 +353,7 @@ class Edits:
         """A piece that begins with a frame of the clip, for a plan to put where it belongs."""
         provider, model = maker
         if not self._offers(Mode.IMAGE, provider):
-            raise Refusal(f"{self._named(provider)} neither does this nor begins with a frame.")
+            raise Refusal(f"{self._named(provider)} can't do this, or start from a frame.")
         does = {each.name for each in self._offers(Mode.IMAGE, provider)}
         model = model if model in does else None
         lengths = [
@@ -367,7 +367,7 @@ class Edits:
             duration = min((each for each in lengths if each >= seconds - 0.01), default=None)
             if duration is None or (plan.place != "part" and duration != seconds):
                 raise Refusal(
-                    f"{self._named(provider)} makes pieces of {listed(sorted(lengths))} s."
+                    f"{self._named(provider)} only makes parts of {listed(sorted(lengths))} s."
                 )
         wish = Brief(
             mode=Mode.IMAGE,
@@ -410,7 +410,7 @@ class Edits:
                 ):
                     raise
                 wish = near
-        raise Refusal("Nobody here makes this as it was.")
+        raise Refusal("No provider here can make this clip the same way again.")
 
     def _offers(self, mode: Mode, provider: str | None) -> Sequence[Model]:
         return [
@@ -429,7 +429,7 @@ class Edits:
 
     def _named(self, provider: str | None) -> str:
         found = self._studio.providers.get(provider or "")
-        return found.title if found is not None else "Nobody here"
+        return found.title if found is not None else "No provider here"
 
     # Small things.
 
@@ -459,10 +459,10 @@ class Edits:
                 else:
                     await poster(self._file(job), to, at)
             except MediaError as error:
-                raise Refusal(f"#{job.id} cannot be used here: {error}") from error
+                raise Refusal(f"#{job.id} can't be used here. {error}") from error
         size = picture_size(to)
         if size is None:
-            raise Refusal(f"#{job.id} has no frame that can be read.")
+            raise Refusal(f"No frame of #{job.id} can be read.")
         return Input(
             file=str(to.relative_to(self._data)),
             type="image/png",
@@ -494,11 +494,11 @@ def _range(job: Job, part: Part, seconds: float) -> tuple[float, float]:
     start = part.start or 0.0
     end = seconds if part.end is None else part.end
     if not 0 <= start < seconds:
-        raise Refusal(f"#{job.id} lasts {seconds:.1f} s; begin before that.")
+        raise Refusal(f"#{job.id} is {seconds:.1f} s long. Start before its end.")
     if end > seconds + 0.1:
-        raise Refusal(f"#{job.id} lasts {seconds:.1f} s; end by then.")
+        raise Refusal(f"#{job.id} is {seconds:.1f} s long. The part can't end after that.")
     if end - start < SHORTEST:
-        raise Refusal(f"A part is at least {SHORTEST:g} s long and ends after it begins.")
+        raise Refusal(f"A part must be at least {SHORTEST:g} s long, and end after it starts.")
     return start, min(end, seconds)
 
 
@@ -506,7 +506,7 @@ def _retaken(brief: Brief) -> str:
     """What of a clip *brief* makes again."""
     plan = brief.plan
     if plan is not None and plan.place == "part":
-        return f"its part at {number(plan.start)}–{number(plan.start + (plan.seconds or 0))} s"
+        return f"the part at {number(plan.start)}–{number(plan.start + (plan.seconds or 0))} s"
     if brief.duration and (plan is not None or brief.mode is Mode.EXTEND):
         return added(brief)
-    return "it all"
+    return "all of it"

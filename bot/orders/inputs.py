@@ -99,8 +99,7 @@ class Inputs:
                 await turn.enter_async_context(self._fetching)
         except TimeoutError:
             raise Busy(
-                "Other inputs are still being fetched, so this was not ordered; "
-                "order it again in a minute."
+                "Other files are still loading, so nothing was ordered. Try again in a minute."
             ) from None
 
     def has(self, file: str) -> bool:
@@ -157,17 +156,19 @@ class Inputs:
             )
             found = await self.kept(field, part, url=url, held=held)
         except OSError as error:
-            raise Busy("This bot's disk cannot be written to just now.", raw=str(error)) from error
+            raise Busy("This bot can't write to its disk right now.", raw=str(error)) from error
         finally:
             part.unlink(missing_ok=True)
         if file is not None and found.file != file:
-            raise Refusal("The link gives another file now than before; order it anew.")
+            raise Refusal(
+                "The link now leads to a different file. Order again with the file you want."
+            )
         return found
 
     async def of_take(self, field: str, job: Job, *, held: set[str] | None = None) -> Input:
         """The clip of *job*, its last frame, or its sound, as *field* wants it."""
         if job.file is None or not (self._data / job.file).exists():
-            raise Refusal(f"#{job.id} has no clip that is kept here.")
+            raise Refusal(f"The file of #{job.id} is no longer kept.")
         clip = self._data / job.file
         kind = KINDS[field]
         try:
@@ -182,7 +183,7 @@ class Inputs:
             finally:
                 part.unlink(missing_ok=True)
         except MediaError as error:
-            raise Refusal(f"#{job.id} cannot be used here: {error}") from error
+            raise Refusal(f"#{job.id} can't be used here. {error}") from error
 
     async def kept(
         self,
@@ -217,16 +218,16 @@ class Inputs:
         try:
             part.replace(kept)
         except OSError as error:
-            raise Busy("The input could not be kept: the disk cannot be written to.") from error
+            raise Busy("Your file couldn't be saved: this bot can't write to its disk.") from error
         return replace(made, file=file, url=url, take=take)
 
     async def _pictured(self, kind: str, part: Path) -> Input:
         """What the picture at *part* is, once it stands upright."""
         pixels = picture_size(part)
         if pixels is None:
-            raise Refusal(f"That is not {_a(wanted(kind))} that can be read.")
+            raise Refusal(f"This file can't be read. Use {_a(wanted(kind))}.")
         if pixels[0] * pixels[1] > PIXELS:
-            raise Refusal(f"The image is over {PIXELS // 1_000_000} megapixels.")
+            raise Refusal(f"Your image is over {PIXELS // 1_000_000} megapixels.")
         await asyncio.to_thread(stand_upright, part)
         found = await asyncio.to_thread(sniff, part)
         assert found is not None, "it was one of them before it was turned"
@@ -237,13 +238,13 @@ class Inputs:
         """What the clip or sound at *part* is; a sound comes out of the box of a clip."""
         made = await decode(part)
         if not made.complete:
-            raise MediaError("This file is damaged, or its end is missing.", stderr=made.trouble)
+            raise MediaError("This file is damaged or cut off.", stderr=made.trouble)
         found = await asyncio.to_thread(sniff, part)
         if kind == "video":
             # An M4A by its label, and a clip by its content.
             return _moving(made.moving, "video/mp4" if found == "audio/mp4" else found or "")
         if made.sound is None:
-            raise MediaError("There is no sound in this file.")
+            raise MediaError("This file has no sound.")
         if found == "video/mp4" and not made.has_picture and made.sound.codec == "aac":
             found = "audio/mp4"  # recorders of phones label it as any MP4
         if made.has_picture or found not in types("audio"):
@@ -282,8 +283,13 @@ def _check_kind(kind: str, found: str | None) -> None:
     holds = FORMATS.get(found or "")
     # A box for sounds may hold a clip, and one for clips a sound alone: MP4 and Ogg are both.
     if holds is None or (holds.kind == "image") != (kind == "image"):
-        named = "That cannot be read" if found is None else f"That is {type_word(found)}"
-        raise Refusal(f"{named}. Give {_a(wanted(kind))}.")
+        named = "This file can't be read" if found is None else f"This is {_file(type_word(found))}"
+        raise Refusal(f"{named}. Use {_a(wanted(kind))}.")
+
+
+def _file(type: str) -> str:
+    """'an MP4 file', 'a web page'."""
+    return type if type.startswith("a ") else _a(f"{type} file")
 
 
 def _a(words: str) -> str:

@@ -44,8 +44,8 @@ from storage import (
 )
 
 HALTED = (
-    "No orders are taken at the moment: the books of this bot do not add up. "
-    "Its operator has been told; nothing was charged."
+    "Orders are paused: this bot's accounts don't add up. Its operator was told. "
+    "You were not charged."
 )
 
 CHANGES = 5  #: times that the rules may change while an order is checked, before it is refused
@@ -145,7 +145,7 @@ class Studio:
             return known, False
         self._open()
         sources, built_on = sources or {}, _built_on(wish, sources or {})
-        chosen = provider, model
+        chosen = self.quotes.spelled(provider, model)
         paced = False
         async with AsyncExitStack() as holding:
             if sources:
@@ -293,7 +293,7 @@ class Studio:
                     return taken, created
                 case Refused() as refused:
                     raise await self._limited(refused, requester, quote, quote.price)
-        raise Busy("The rules of this server are being changed; nothing was ordered. Order again.")
+        raise Busy("This server's rules are changing right now. Nothing was ordered. Try again.")
 
     def _still(self, checked: _Checked, requester: Requester) -> None:
         """What no row knows, asked when the transaction begins."""
@@ -327,12 +327,12 @@ class Studio:
             return math.inf if ready_at is None else ready_at, -COURSE.index(job.state), job.id
 
         job = min(jobs, key=ends)
-        which = f"#{job.id}" if await self.access.may_see(job, requester) else "The first"
+        which = f"#{job.id}" if await self.access.may_see(job, requester) else "The next one"
         glimpse = self.glimpse(job)
         ready_at = glimpse.ready_at
         if ready_at is None or glimpse.slow:
-            return f"{which} is the furthest along."
-        return f"{which} should be ready <t:{int(ready_at)}:R> (an estimate)."
+            return f"{which} is closest to done."
+        return f"{which} should be ready about <t:{int(ready_at)}:R>."
 
     async def with_inputs(
         self,
@@ -349,7 +349,7 @@ class Studio:
         """
         for name, source in sources.items():
             if self._inputs is None:
-                raise Refusal("Inputs are not taken here.")
+                raise Refusal("This bot takes no files here.")
             if source.take is not None:
                 job = await self.access.show(source.take, requester=requester)
                 if job.file is not None:
@@ -411,31 +411,29 @@ class Studio:
             case State.RENDERING if self.quotes.cancels(job):
                 change = replace(job, cancelled_by=requester.user_id, due_at=now)
             case State.SUBMITTING:
-                raise Refusal(
-                    f"#{id} is just being sent to the provider; try again in a few seconds."
-                )
+                raise Refusal(f"#{id} is being sent to the provider. Try again in a few seconds.")
             case State.RENDERING:
                 raise Refusal(
-                    f"{self.quotes.title(job)} cannot stop a clip it has begun; "
+                    f"{self.quotes.title(job)} can't stop a clip once it starts. "
                     f"#{id} will be posted when it is ready."
                 )
             case State.FETCHING | State.DELIVERING:
-                raise Refusal(f"#{id} is already finished; it is being posted.")
+                raise Refusal(f"#{id} is already made. It is being posted now.")
             case State.UNCLEAR | State.REVIEW:
-                raise Refusal(f"#{id} waits for a moderator to decide what becomes of it.")
+                raise Refusal(f"#{id} is on hold until a moderator decides.")
             case State.DONE | State.UNDELIVERED:
-                raise Refusal(f"#{id} has ended already.")
+                raise Refusal(f"#{id} has already ended.")
             case State.FAILED | State.CANCELLED | State.EXPIRED | State.CLOSED:
-                raise Refusal(f"#{id} has ended already.")
+                raise Refusal(f"#{id} has already ended.")
             case _:
                 assert_never(job.state)
         by = None  # what people do with their own is nobody's business
         if job.user_id != requester.user_id:
             by = By(guild_id=requester.guild_id, actor_id=requester.user_id)
         try:
-            saved = await self.store.servers.move(by, "cancel", change, "cancelled by hand")
+            saved = await self.store.servers.move(by, "cancel", change, "canceled by hand")
         except (Stale, IllegalMove):
-            raise Refusal(f"#{id} moved on just now; look at its card and try again.") from None
+            raise Refusal(f"#{id} just changed. Check its card and try again.") from None
         return saved
 
     async def job(self, id: int, *, guild_id: int | None = None) -> Job | None:

@@ -11,6 +11,7 @@ from bot.words.text import one_line, typed
 from storage import Brief, By, Job, Mode, Preset
 
 PRESETS = 25  #: of one person, and of one server
+NAMED = 5  #: presets that a refusal names
 #: What a preset keeps of a brief: choices, never the prompt or inputs.
 CHOICES = (
     *("resolution", "aspect", "duration", "fps", "sound", "camera", "loras", "routing"),
@@ -39,15 +40,15 @@ class Presets:
     async def save(self, name: str, job: Job, *, requester: Requester, server: bool) -> Preset:
         """Keep the settings of a clip under a name."""
         if server and not requester.moderator:
-            raise Refusal("Only moderators save presets for the whole server.")
+            raise Refusal("Only moderators can save presets for the whole server.")
         name = one_line(name)
         if not 1 <= len(name) <= 40:
-            raise Refusal("A preset's name has 1 to 40 characters.")
+            raise Refusal("A preset's name must have 1 to 40 characters.")
         owner = 0 if server else requester.user_id
         there = await self.of(requester)
         own = [preset for preset in there if preset.user_id == owner]
         if len(own) >= PRESETS and name not in {preset.name for preset in own}:
-            raise Refusal(f"There are {PRESETS} presets already; delete one first.")
+            raise Refusal(f"There are already {PRESETS} presets. Delete one first.")
         kept = Brief(mode=job.brief.mode, **{name: getattr(job.brief, name) for name in CHOICES})
         preset = Preset(
             guild_id=requester.guild_id,
@@ -68,14 +69,15 @@ class Presets:
         wanted = one_line(name).casefold()
         found = next((each for each in there if each.name.casefold() == wanted), None)
         if found is None:
-            names = listed([typed(each.name) for each in there] or ["none yet"])
-            raise Refusal(f"There is no preset {typed(name)}; choose {names}.")
+            names = [typed(each.name) for each in there[:NAMED]]
+            choose = f"Choose {listed(names)}." if names else "There are none yet."
+            raise Refusal(f"There is no preset {typed(name)}. {choose}")
         return found
 
     async def delete(self, name: str, *, requester: Requester, server: bool) -> None:
         """Forget one of a person's own, or with *server* of the server's."""
         if server and not requester.moderator:
-            raise Refusal("Only moderators delete presets of the server.")
+            raise Refusal("Only moderators can delete the server's presets.")
         owner = 0 if server else requester.user_id
         there = await self.of(requester)
         wanted = one_line(name).casefold()
@@ -85,14 +87,14 @@ class Presets:
         if found is None or not await self._takes.delete_preset(
             guild_id=requester.guild_id, user_id=owner, name=found, by=by, at=self._clock()
         ):
-            whose = "The server has" if server else "You have"
+            whose = "This server has" if server else "You have"
             raise Refusal(f"{whose} no preset {typed(name)}.")
 
     async def quote(self, preset: Preset, prompt: str, *, request: str) -> Quote:
         """A new clip with a preset's settings."""
         if preset.brief.mode is not Mode.TEXT:
             raise Refusal(
-                f"{typed(preset.name)} is for clips from an input; use it with /video again."
+                f"{typed(preset.name)} needs an image, sound or clip. Use it with /video again."
             )
         return self._studio.quotes.best(
             preset.brief.but(prompt=prompt),

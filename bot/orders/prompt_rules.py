@@ -106,22 +106,22 @@ async def accepted(kind: str, text: str) -> str:
     text = one_line(text) if kind == "word" else clean(text)
     most = WORD_MAX if kind == "word" else PATTERN_MAX
     if not 1 <= len(text) <= most:
-        raise Refusal(f"A {kind} has 1 to {most} characters.")
+        raise Refusal(f"A {kind} must have 1 to {most} characters.")
     if kind == "pattern":
         try:
             found = _compiled(text).search("")
         except re2.error as error:
             why = error.args[0] if error.args else error
             why = why.decode("utf-8", "replace") if isinstance(why, bytes) else why
-            raise Refusal(f"This pattern cannot be used: {inert(str(why))}.") from None
+            raise Refusal(f"This pattern doesn't work: {inert(str(why))}.") from None
         if found:
-            raise Refusal("This pattern fits every prompt, even an empty one.")
+            raise Refusal("This pattern matches every prompt, even an empty one.")
         took = await asyncio.to_thread(cost, text)
         if took > DEAR:
             raise Refusal(
-                f"This pattern takes {took * 1000:,.0f} ms on a long prompt; at most "
-                f"{DEAR * 1000:,.0f} are allowed, because every order waits for it. Make its "
-                "repetitions shorter, such as {0,20} for {0,900}, or split it."
+                f"This pattern is too slow: {took * 1000:,.0f} ms on a long prompt, and the limit "
+                f"is {DEAR * 1000:,.0f} ms. Use shorter repetitions, such as {{0,20}} instead of "
+                "{0,900}, or split it."
             )
     return text
 

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Protocol
 
@@ -65,12 +66,14 @@ class Quotes:
         way round. *without* are providers that may not.
         """
         wish = wish.but(prompt=clean(wish.prompt))
+        provider, model = self.spelled(provider, model)
         seed = int.from_bytes(hashlib.sha256(request.encode()).digest()[:4], "big") >> 1
         quotes: list[Quote] = []
         unfit: list[Unfit] = []
         for candidate, choice, capability in self._candidates(wish.mode, provider, model, without):
             try:
-                brief = complete(choice, wish, seed=seed)
+                who = choice.name if model is not None else candidate.title
+                brief = complete(choice, wish, seed=seed, who=who)
             except Unfit as error:
                 unfit.append(error)
                 continue
@@ -127,11 +130,12 @@ class Quotes:
         wish = wish.but(prompt=clean(wish.prompt))
         most: dict[str, int] = {}
         prices, unfit = [], []
-        for _, model, capability in self._candidates(
+        for provider, model, capability in self._candidates(
             wish.mode, choice.provider, choice.model, choice.without
         ):
             try:
-                brief = outline(model, wish, given=sources)
+                who = model.name if choice.model is not None else provider.title
+                brief = outline(model, wish, given=sources, who=who)
             except Unfit as error:
                 unfit.append(error)
                 continue
@@ -169,19 +173,41 @@ class Quotes:
             found.update(dict.fromkeys(values))
         return list(found)
 
+    def outlook(self, wish: Brief, choice: Choice, *, given: Collection[str] = ()) -> Quote | None:
+        """What *wish* becomes before its inputs are there, and the least that it costs.
+
+        *given* are the inputs that it will have. None where nobody makes it.
+        """
+        wish = wish.but(prompt=wish.prompt or "-")
+        quotes = []
+        try:
+            for provider, model, capability in self._candidates(
+                wish.mode, *self.spelled(choice.provider, choice.model), choice.without
+            ):
+                with suppress(Unfit):
+                    brief = outline(model, wish, given=given)
+                    dollars = least_usd(capability, brief)
+                    price = in_credits(dollars, self._usd_per_credit)
+                    quotes.append(
+                        Quote(provider=provider, model=model, brief=brief, usd=dollars, price=price)
+                    )
+        except Refusal:  # no such provider or model: that is said when it is ordered
+            return None
+        return self._choose(quotes, choice.provider) if quotes else None
+
     def _candidates(
         self, mode: Mode, provider: str | None, model: str | None, without: Collection[str]
     ) -> list[tuple[Provider, Model, Capability]]:
         """Whoever may make this; a name that is not there is refused with those that are."""
         if provider not in (None, *CHOOSERS) and provider not in self._providers:
             names = listed([*CHOOSERS, *self._providers])
-            raise Refusal(f"There is no provider {typed(provider)} here; choose {names}.")
+            raise Refusal(f"There is no provider {typed(provider)} here. Choose {names}.")
         matching = self._matching(mode, provider, model)
         candidates = [each for each in matching if each[0].name not in without]
         if candidates:
             return candidates
         if matching:
-            raise Refusal("Whoever could make this is switched off in this server.")
+            raise Refusal("Every provider that can make this is turned off in this server.")
         offered = [
             (each, choice)
             for each, choice in self.offers()
@@ -191,7 +217,17 @@ class Quotes:
             for _, choice in offered:
                 complete(choice, Brief(mode=mode, prompt="-"), seed=0)
         names = listed([choice.name for each, choice in self.offers(mode)] or ["none"])
-        raise Refusal(f"There is no model {typed(model or '')} for this here; choose {names}.")
+        raise Refusal(f"There is no model {typed(model or '')} for this. Choose {names}.")
+
+    def spelled(self, provider: str | None, model: str | None) -> tuple[str | None, str | None]:
+        """The names of a provider and a model as they are spelled here, whatever their case."""
+        providers = {each.casefold(): each for each in (*CHOOSERS, *self._providers)}
+        models = {each.name.casefold(): each.name for _, each in self.offers()}
+        if provider is not None:
+            provider = providers.get(provider.strip().casefold(), provider)
+        if model is not None:
+            model = models.get(model.strip().casefold(), model)
+        return provider, model
 
     def _matching(
         self, mode: Mode, provider: str | None, model: str | None

@@ -13,7 +13,7 @@ from bot.orders.quote import ConfirmationNeeded, Limited, Quote, QuotedRefusal
 from bot.orders.requester import Requester
 from storage import Brief, By, Grant, Job, Limit, Mode, Offer, RefusedOrder
 
-ANSWERED = "Another moderator has answered this already."
+ANSWERED = "Another moderator already answered this."
 TRIED = 200  #: shorter and smaller clips that are priced to find one that fits
 
 
@@ -65,7 +65,7 @@ class Refusals:
         refused = await self.mine(refused_id, requester)
         offer = refused.fits if less else refused.wanted
         if offer is None:
-            raise Refusal("Nothing less would have fitted.")
+            raise Refusal("No smaller clip would have fit.")
         return await self._studio.order(
             offer.brief,
             request=f"refused:{refused_id}:{'less' if less else 'all'}",
@@ -84,7 +84,7 @@ class Refusals:
         """A refused order of the person who asks; nobody else's."""
         refused = await self.get(refused_id, guild_id=requester.guild_id)
         if refused is None or refused.user_id != requester.user_id:
-            raise Refusal("That order is not there any more; type it again.")
+            raise Refusal("That order has expired. Type it again.")
         return refused
 
     async def asked(self, refused: RefusedOrder) -> bool:
@@ -120,7 +120,7 @@ class Refusals:
     async def _open(self, refused_id: int, requester: Requester) -> RefusedOrder:
         refused = await self.get(refused_id, guild_id=requester.guild_id)
         if refused is None:
-            raise Refusal("That request is not there any more.")
+            raise Refusal("That request has expired.")
         return refused
 
     def _fitting(self, quote: Quote, credits: int, off: frozenset[str]) -> Quote | None:

@@ -79,24 +79,18 @@ class ServerRules:
         server = terms.server if terms is not None else await self.of(requester.guild_id)
         here = await self._channels(requester)
         if server.channels and server.channels.isdisjoint(here):
-            where = listed([f"<#{each}>" for each in sorted(server.channels)][:10])
-            raise Refusal(f"Clips are not ordered in this channel; use {where}.")
+            where = listed([f"<#{each}>" for each in sorted(server.channels)][:5])
+            raise Refusal(f"You can't order clips in this channel. Use {where}.")
         if provider in server.providers_off:
-            raise Refusal(f"{provider} is switched off in this server; choose another provider.")
+            raise Refusal(f"{provider} is turned off in this server. Choose another provider.")
         rules = terms.prompt_rules if terms is not None else None
         await self._read(requester, prompt, rules)
-        if provider is None and model is None:
-            usual = (server.provider, server.model)
-            own = (server.channel_models.get(each) for each in here)
-            provider, model = next((each for each in own if each is not None), usual)
-            if provider in server.providers_off:
-                provider, model = None, None
-        return Choice(
-            provider=provider,
-            model=model,
-            without=server.providers_off,
-            confirm_above=server.confirm_above,
-        )
+        return _chosen(server, here, provider, model)
+
+    async def usual(self, requester: Asking) -> Choice:
+        """Who makes an order there where nobody chooses."""
+        server = await self.of(requester.guild_id)
+        return _chosen(server, await self._channels(requester), None, None)
 
     async def _channels(self, requester: Asking) -> list[int]:
         """The thread where it is asked, if it is one, and its channel: what holds for a channel
@@ -120,8 +114,8 @@ class ServerRules:
                 *(slow.rule.id, requester.guild_id, slow.rule.text),
             )
             raise Refusal(
-                "Your prompt could not be checked by this server's rules about words in time, so "
-                "nothing was ordered; try again in a minute."
+                "This server's word rules took too long to check your prompt, so nothing was "
+                "ordered. Try again in a minute."
             ) from None
         except Unusable as unusable:
             log.warning(
@@ -129,9 +123,8 @@ class ServerRules:
                 *(unusable.rule.id, requester.guild_id, unusable.rule.text),
             )
             raise Refusal(
-                "Your prompt could not be checked by this server's rules about words, so nothing "
-                "was ordered; ask a moderator to write the pattern of rule "
-                f"{unusable.rule.id} another way."
+                "This server's word rules couldn't check your prompt, so nothing was ordered. "
+                f"Ask a moderator to rewrite the pattern of rule {unusable.rule.id}."
             ) from None
         if rule is not None:
             await self._servers.met(
@@ -141,7 +134,22 @@ class ServerRules:
                 rule=rule,
             )
             raise Private(
-                "This prompt meets one of this server's rules about words, so it was not "
-                "ordered and cost nothing; write it another way, or ask a moderator if you "
-                "think that is a mistake."
+                "Your prompt breaks one of this server's word rules. Nothing was ordered, and "
+                "you were not charged. Reword it, or ask a moderator if this is a mistake."
             )
+
+
+def _chosen(server: Server, here: Sequence[int], provider: str | None, model: str | None) -> Choice:
+    """What was chosen, or the default of the channels *here*, or the server's."""
+    if provider is None and model is None:
+        usual = (server.provider, server.model)
+        own = (server.channel_models.get(each) for each in here)
+        provider, model = next((each for each in own if each is not None), usual)
+        if provider in server.providers_off:
+            provider, model = None, None
+    return Choice(
+        provider=provider,
+        model=model,
+        without=server.providers_off,
+        confirm_above=server.confirm_above,
+    )

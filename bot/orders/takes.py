@@ -114,11 +114,11 @@ class Takes:
         if need is Need.ROW:
             return job
         if job.state not in MADE or job.file is None:
-            raise Refusal(f"#{id} has no clip yet; this works once it has.")
+            raise Refusal(f"#{id} has no clip yet. Try again once it does.")
         if take.hidden_by is not None and not self._may_revive(take, requester):
-            raise Refusal(f"#{id} was taken down by a moderator.")
+            raise Refusal(f"A moderator took down #{id}.")
         if need is Need.FILE and not await self._cache.has(job.file):
-            raise Refusal(f"The file of #{id} is not kept any more; 🎲 makes it anew.")
+            raise Refusal(f"The file of #{id} is no longer kept. 🎲 makes it again.")
         return job
 
     async def named(self, name: str, *, requester: Requester) -> int:
@@ -134,7 +134,7 @@ class Takes:
         """What somebody ordered last in a server, whatever became of it."""
         job = await self._takes.latest(guild_id=requester.guild_id, user_id=requester.user_id)
         if job is None:
-            raise Refusal("You have ordered nothing here yet; `/video text` makes a clip.")
+            raise Refusal("You haven't ordered anything here yet. `/video text` makes a clip.")
         return job
 
     async def near(self, requester: Requester, *, limit: int) -> list[Take]:
@@ -152,12 +152,12 @@ class Takes:
         """A page of this thread's takes, or of one's own favourites in the server; the last page
         where there are fewer."""
         if favourites:
-            none = "You have no favourites yet; ⭐ marks one."
+            none = "You have no favorites yet. ⭐ marks one."
             count = await self._takes.count_favourites(
                 guild_id=requester.guild_id, user_id=requester.user_id
             )
         else:
-            none = "There are no takes in this place yet."
+            none = "There are no takes here yet."
             count = (await self._takes.tally(requester.channel_id)).jobs
         if not count:
             raise Refusal(none)
@@ -208,7 +208,7 @@ class Takes:
             try:
                 await side_by_side(self._file(first), self._file(second), to)
             except MediaError as error:
-                raise Refusal(f"They cannot be compared: {error}") from error
+                raise Refusal(f"These can't be compared. {error}") from error
         return to
 
     async def favourite(self, job: Job, user_id: int, *, on: bool) -> int:
@@ -232,8 +232,8 @@ class Takes:
         reviewers = (await self._policy.server(requester.guild_id)).reviewers
         if not requester.moderator and reviewers not in requester.roles:
             if reviewers is None:
-                raise Refusal("Only moderators approve takes here.")
-            raise Refusal(f"Only <@&{reviewers}> and moderators approve takes here.")
+                raise Refusal("Only moderators can approve takes here.")
+            raise Refusal(f"Only <@&{reviewers}> and moderators can approve takes here.")
         return await self._takes.sign_off(
             job.id, requester.user_id, at=self._clock() if on else None
         )

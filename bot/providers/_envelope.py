@@ -40,7 +40,7 @@ def taken(edge: Edge, reply: Reply) -> Mapping[str, Any]:
     if isinstance(data, Mapping):
         return data
     raise Unclear(
-        f"{edge.vocabulary.title} took the order and did not say what it calls it.", raw=reply.raw
+        f"{edge.vocabulary.title} took the order but gave it no usable id.", raw=reply.raw
     )
 
 

@@ -140,7 +140,7 @@ class Edge:
             if reply.data is None:
                 wait = self.pressure.failed()
                 raise Busy(
-                    f"{self.vocabulary.title} gave an answer that cannot be read.",
+                    f"{self.vocabulary.title} gave an answer that can't be read.",
                     retry_after=wait,
                     raw=reply.raw,
                 )
@@ -213,7 +213,7 @@ class Edge:
             if reply.data is None and reply.file is None:
                 raise Unclear(
                     f"{self.vocabulary.title} took the order, "
-                    "and its answer cannot be read or is not complete.",
+                    "but its answer can't be read or isn't complete.",
                     raw=reply.raw,
                 )
             return reply
@@ -320,7 +320,7 @@ class Edge:
     def _unreachable(self, why: str) -> Busy:
         """Nothing was sent, or what was sent costs nothing."""
         return Busy(
-            f"{self.vocabulary.title} cannot be reached.",
+            f"{self.vocabulary.title} can't be reached.",
             retry_after=self.pressure.failed(),
             raw=why,
         )
@@ -343,7 +343,7 @@ def base_url(url: str, *, setting: str, loopback: frozenset[str]) -> str:
         parts.scheme == "https" or (parts.scheme == "http" and parts.netloc in loopback)
     )
     if not allowed:
-        raise BadSetting(f"{setting} must be an https link without a query or a user name.")
+        raise BadSetting(f"{setting} must be an https link without a query or user name.")
     return url
 
 

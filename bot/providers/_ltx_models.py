@@ -51,7 +51,7 @@ _LARGE = ("1440p", "4K")
 _BOTH_WAYS = ("16:9", "9:16")
 
 
-_ENDED = "LTX announced the end of this model for August 2026; ltx-2-3 replaces it."
+_ENDED = "LTX retires this model in August 2026. ltx-2-3 replaces it."
 
 
 def models() -> tuple[Model, ...]:
@@ -122,7 +122,7 @@ def _pro() -> Model:
                 inputs={"video": _HDR_VIDEO},
             ),
         ),
-        note="HDR gives a ZIP of EXR frames, for grading; Discord cannot play it.",
+        note="HDR gives a ZIP of EXR frames for grading. Discord can't play it.",
     )
 
 

@@ -91,7 +91,7 @@ def overridden(
         raise BadSetting(
             "\n".join(
                 f"{'.'.join(['providers', provider, *(str(step) for step in each['loc'])])} "
-                f"in dailies.toml cannot be used: {said_of(each)}."
+                f"in dailies.toml can't be used: {said_of(each)}."
                 for each in innermost(error.errors(include_url=False, include_input=False))
             )
         ) from None

@@ -57,11 +57,11 @@ class Pressure:
             raise self._later(self._paused_until - now, Failure.RATE, "asked us to wait")
         if self._probe_at is not None:
             if now < self._probe_at:
-                raise self._later(self._probe_at - now, Failure.DOWN, "is out of order")
+                raise self._later(self._probe_at - now, Failure.DOWN, "is down")
             self._probe_at = now + PROBE_EVERY
         ahead = max(self._full_at - now, 0.0)
         if ahead > self._slack:
-            raise self._later(ahead - self._slack, Failure.RATE, "is asked as often as it allows")
+            raise self._later(ahead - self._slack, Failure.RATE, "has reached its request limit")
         self._full_at = now + ahead + self._every
 
     def answered(self) -> None:

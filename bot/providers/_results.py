@@ -38,7 +38,7 @@ async def bring_home(
             )
         except Refusal as error:  # gone, a page, another kind of file, a link that is none
             wait = error.retry_after if isinstance(error, Gone) else None
-            why = "does not work" if isinstance(error, Gone) else "gives no clip"
+            why = "doesn't work" if isinstance(error, Gone) else "leads to no clip"
             sentence = f"{title}'s link to the result {why}."
             return Busy(sentence, raw=f"{error} {error.raw}".strip(), retry_after=wait)
         return None
@@ -50,7 +50,7 @@ async def bring_home(
         raise failed  # a new link would lead to the host that asked to be left alone
     link = await fresh()
     if link is None:
-        raise failed or Busy(f"{title} does not say where the result is.")
+        raise failed or Busy(f"{title} doesn't say where the result is.")
     if (failed := await download(link)) is not None:
         raise failed
 
@@ -58,7 +58,7 @@ async def bring_home(
 def is_mp4(head: bytes) -> None:
     """Raise `Refusal` unless *head* begins an MP4."""
     if head[4:8] != b"ftyp":
-        raise Refusal("It is not an MP4.", raw=repr(head[:40]))
+        raise Refusal("It is not an MP4 file.", raw=repr(head[:40]))
 
 
 def is_zip(head: bytes) -> None:

@@ -18,8 +18,8 @@ SETTINGS = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 #: Each company's own switch: nobody but its operator knows how its errors are to be believed.
 RETRY_SUBMIT: bool = Field(
     True,
-    description="Whether an order is sent again that it answered, in its own form and within "
-    "10 s, with 429 or 503; false asks a moderator instead.",
+    description="Whether to send an order again after it answered 429 or 503 within 10 s, in its "
+    "own form. `false` asks a moderator instead.",
 )
 
 T = TypeVar("T", bound=BaseModel)

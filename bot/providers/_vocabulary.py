@@ -28,26 +28,24 @@ class Meaning:
 
 
 CONTENT = Meaning(
-    failure=Failure.CONTENT, sentence="{title} refused this by its content rules{detail}."
+    failure=Failure.CONTENT, sentence="{title} refused this because of its content rules{detail}."
 )
-INPUT = Meaning(failure=Failure.INPUT, sentence="{title} could not use an input{detail}.")
+INPUT = Meaning(failure=Failure.INPUT, sentence="{title} couldn't use a file you gave{detail}.")
 CREDIT = Meaning(
     failure=Failure.CREDIT,
-    sentence="This bot's account at {title} has no money left; an operator has to top it up.",
+    sentence="This bot's account at {title} is out of money. Its operator has to top it up.",
 )
 KEY = Meaning(
     failure=Failure.KEY,
-    sentence="{title} does not accept this bot's key; an operator has to look at it.",
+    sentence="{title} doesn't accept this bot's key. Its operator has to check it.",
 )
-RATE = Meaning(
-    failure=Failure.RATE, sentence="{title} has too much to do just now.", retryable=True
-)
-DOWN = Meaning(failure=Failure.DOWN, sentence="{title} is out of order just now.", retryable=True)
-TIMEOUT = Meaning(failure=Failure.TIMEOUT, sentence="{title} did not finish in time{detail}.")
+RATE = Meaning(failure=Failure.RATE, sentence="{title} is too busy right now.", retryable=True)
+DOWN = Meaning(failure=Failure.DOWN, sentence="{title} is down right now.", retryable=True)
+TIMEOUT = Meaning(failure=Failure.TIMEOUT, sentence="{title} didn't finish in time{detail}.")
 BAD_RESULT = Meaning(
     failure=Failure.BAD_RESULT, sentence="{title} finished, but gave no usable clip{detail}."
 )
-REFUSED = Meaning(failure=Failure.REFUSED, sentence="{title} did not take this{detail}.")
+REFUSED = Meaning(failure=Failure.REFUSED, sentence="{title} didn't take this{detail}.")
 
 #: What a status means where its provider's own words say nothing better. What is not listed
 #: proves nothing about an order.
@@ -59,7 +57,7 @@ STATUSES: Mapping[int, Meaning] = {
     404: REFUSED,
     405: REFUSED,
     410: REFUSED,
-    413: Meaning(failure=Failure.INPUT, sentence="{title} finds an input too large{detail}."),
+    413: Meaning(failure=Failure.INPUT, sentence="{title} says a file is too large{detail}."),
     415: INPUT,
     422: REFUSED,
     429: RATE,
@@ -147,7 +145,7 @@ class Vocabulary:
         meaning, message = self._proven(reply)
         if meaning is None or (meaning.retryable and not (again and reply.took <= PROMPT)):
             return Unclear(
-                f"{self.title} answered in a way that does not say whether it took the order.",
+                f"{self.title} didn't say whether it took the order.",
                 raw=reply.raw,
             )
         if meaning.retryable:

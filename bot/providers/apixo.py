@@ -48,11 +48,11 @@ MAX_CALLBACK = 256 * 1024  #: bytes; a real one has a few hundred
 # A job that fails after apixo took it: whether it is charged is not stated, hence billed=None.
 _CONTENT = replace(CONTENT, billed=None)
 _INPUT = replace(INPUT, billed=None)
-_LORA = replace(INPUT, sentence="{title} could not download a LoRA{detail}.", billed=None)
-_PROMPT = replace(REFUSED, sentence="{title} does not take this prompt{detail}.", billed=None)
+_LORA = replace(INPUT, sentence="{title} couldn't download a LoRA{detail}.", billed=None)
+_PROMPT = replace(REFUSED, sentence="{title} doesn't take this prompt{detail}.", billed=None)
 # "Retry as a new task", says its list of codes: retryable where it answers an order. A job that
 # was taken and then failed so is not ordered again by itself: it may have been charged.
-_DOWN = replace(DOWN, sentence="{title} could not make it{detail}.", billed=None)
+_DOWN = replace(DOWN, sentence="{title} couldn't make it{detail}.", billed=None)
 
 VOCABULARY = Vocabulary(
     TITLE,
@@ -92,21 +92,21 @@ class Settings(BaseModel):
 
     model_config = SETTINGS
 
-    api_key: SecretStr = Field(description="The key; without it the provider does not exist.")
-    base_url: str = Field("https://api.apixo.ai", description="Where its API is.")
+    api_key: SecretStr = Field(description="The key. Without it, this provider is off.")
+    base_url: str = Field("https://api.apixo.ai", description="The address of its API.")
     # "10000 / minute, concurrent tasks 1000" is the ceiling; smaller plans have less.
-    concurrency: int = Field(10, ge=1, le=1000, description="Clips under way there at once.")
+    concurrency: int = Field(10, ge=1, le=1000, description="Clips that it makes at once.")
     per_minute: float = Field(120, ge=0.1, le=10_000, description="Requests a minute, of any kind.")
     retry_submit: bool = RETRY_SUBMIT
     usd_per_second: Decimal | None = Field(
         None,
         gt=0,
         le=1000,
-        description=f"What a second costs you; {ASSUMED_USD_PER_SECOND} is taken until you say.",
+        description=f"What a second costs you. Until you set it: {ASSUMED_USD_PER_SECOND}.",
     )
     routing: Literal["auto", "value", "official"] | None = Field(
         None,
-        description="How it chooses among its own backends: auto, value or official.",
+        description="How it chooses among its backends: auto, value or official.",
     )
 
 
@@ -166,7 +166,7 @@ class Apixo:
         reply = await self._edge.order(f"/api/v1/generateTask/{MODEL}", body, sending=order.sending)
         task = remote_id(taken(self._edge, reply).get("taskId"))
         if task is None:
-            raise Unclear(f"{TITLE} took the order and gave it no usable id.", raw=reply.raw)
+            raise Unclear(f"{TITLE} took the order but gave it no usable id.", raw=reply.raw)
         return Receipt(remote_id=task, raw=reply.raw)
 
     async def poll(self, order: Order, remote_id: str) -> Report:
@@ -192,7 +192,7 @@ class Apixo:
 
     async def cancel(self, order: Order, remote_id: str) -> None:
         """It cannot be stopped."""
-        raise Refusal(f"{TITLE} cannot stop a clip it has begun.")
+        raise Refusal(f"{TITLE} can't stop a clip once it starts.")
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -234,11 +234,11 @@ def models(usd_per_second: Decimal | None = None) -> tuple[Model, ...]:
             },
         ),
     )
-    note = "LoRAs made for video work best; those made for pictures may not work well."
+    note = "LoRAs made for video work best. Those made for pictures may not."
     if usd_per_second is None:
         note += (
-            f" Its price is taken for {ASSUMED_USD_PER_SECOND} USD a second "
-            "until an operator sets APIXO_USD_PER_SECOND."
+            f" Its price is assumed to be ${ASSUMED_USD_PER_SECOND} per second until the operator "
+            "sets APIXO_USD_PER_SECOND."
         )
     return (Model(name=MODEL, title="LTX-2 19B", capabilities=capabilities, note=note),)
 
@@ -251,7 +251,7 @@ def request(
     Raises Refusal for a routing or a LoRA that apixo has no way to take.
     """
     if routing is not None and routing not in ROUTES:
-        raise Refusal(f"The routing of {TITLE} can be {listed(ROUTES)}, not {typed(routing)}.")
+        raise Refusal(f"`routing` can't be {typed(routing)} for {TITLE}. Choose {listed(ROUTES)}.")
     mode = "text-to-video" if image is None else "image-to-video"
     fields = {
         "mode": f"{mode}-LoRA" if brief.loras else mode,
@@ -275,7 +275,7 @@ def request(
 def _lora(lora: Lora) -> dict[str, Any]:
     link = urlsplit(lora.path)
     if link.scheme != "https" or not link.hostname or "@" in link.netloc:
-        raise Refusal("A LoRA is given by its public https link.", failure=Failure.INPUT)
+        raise Refusal("Give each LoRA as a public https link.", failure=Failure.INPUT)
     return {"path": lora.path, "scale": lora.scale}
 
 
@@ -288,7 +288,7 @@ def report(data: Mapping[str, Any], *, raw: str = "") -> Report:
     url = _link(text(data, "resultJson")) if stage is Stage.READY else None
     if stage is Stage.READY and url is None:
         raise Refusal(
-            f"{TITLE} says that it finished, and gave no clip.",
+            f"{TITLE} says it finished, but gave no clip.",
             failure=Failure.BAD_RESULT,
             raw=raw,
             billed=True,

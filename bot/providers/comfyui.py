@@ -69,7 +69,7 @@ class Settings(BaseModel):
         Decimal(0),
         ge=0,
         le=100,
-        description="What a second of a clip costs whoever orders it, in US dollars.",
+        description="What a second of a clip costs, in US dollars.",
     )
     max_minutes: int = Field(
         120, ge=1, le=24 * 60, description="Minutes after which a clip is given up."
@@ -79,7 +79,7 @@ class Settings(BaseModel):
 def connect(connection: Connection) -> "ComfyUI | None":
     """The servers of this deployment; None without `COMFYUI_URLS`.
 
-    A workflow that cannot be used is left out, and the log and `dailies doctor` say why. Raises
+    A workflow that can't be used is left out, and the log and `dailies doctor` say why. Raises
     `BadSetting`.
     """
     settings = read(Settings, "COMFYUI", connection.environ, key="urls")
@@ -180,13 +180,13 @@ class ComfyUI:
                 return self._following.receipt(*found)
             since = self._unsure.setdefault(order.attempt, self._clock())
             if silent and self._clock() - since < ASKED_FOR:
-                raise Unclear(f"{silent[0]} cannot be asked whether it has the clip already.")
+                raise Unclear(f"{silent[0]} can't be asked whether it already has the clip.")
             for name in silent:  # if it has, it is not to render what is made elsewhere
                 self._servers[name].abandoned.add(prompt_id)
             self._unsure.pop(order.attempt, None)
         if workflow is None:
             raise Refusal(
-                "Its workflow is not there any more; an operator has to look at it.",
+                "Its workflow is gone. Its operator has to check it.",
                 failure=Failure.REFUSED,
             )
         server = await self._placing.place(order, workflow, prompt_id, sending=order.sending)
@@ -242,7 +242,7 @@ def _overridden(
     unknown = [model.name for model in models if model.name not in workflows]
     if unknown:
         raise BadSetting(
-            f"providers.comfyui.models.{unknown[0]} in dailies.toml is no workflow; a new one is "
-            "a pair of files in COMFYUI_WORKFLOWS."
+            f"providers.comfyui.models.{unknown[0]} in dailies.toml is not a workflow. "
+            "A new one is a pair of files in COMFYUI_WORKFLOWS."
         )
     return {model.name: workflows[model.name].offering(model) for model in models}

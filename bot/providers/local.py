@@ -233,7 +233,7 @@ class Local:
     async def poll(self, order: Order, remote_id: str) -> Report:
         """How far the render is. One that a restart interrupted begins again."""
         if remote_id in self._cancelled:
-            raise Refusal("The clip was cancelled.", failure=Failure.REFUSED)
+            raise Refusal("The clip was canceled.", failure=Failure.REFUSED)
         if self._clip(remote_id).exists():
             self._renders.pop(remote_id, None)
             return Report(stage=Stage.READY, fraction=1.0)
@@ -256,7 +256,7 @@ class Local:
             part.replace(to)
         except FileNotFoundError as error:
             raise Refusal(
-                "The local preview of this clip is gone; please order it again.",
+                "The local preview of this clip is gone. Order it again.",
                 failure=Failure.LOST,
                 raw=str(error),
             ) from error
@@ -334,7 +334,7 @@ class Local:
 
 def _broken(reason: str) -> Refusal:
     return Refusal(
-        "The local preview could not be rendered; the operator's log says why.",
+        "The local preview couldn't be rendered. The operator's log says why.",
         failure=Failure.DOWN,
         raw=reason,
     )

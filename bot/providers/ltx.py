@@ -107,17 +107,17 @@ class Settings(BaseModel):
 
     model_config = SETTINGS
 
-    api_key: SecretStr = Field(description="The key; without it the provider does not exist.")
-    base_url: str = Field("https://api.ltx.video", description="Where its API is.")
+    api_key: SecretStr = Field(description="The key. Without it, this provider is off.")
+    base_url: str = Field("https://api.ltx.video", description="The address of its API.")
     #: The guide orders with POST /v1/… and asks with GET /v2/…, and the guide is what counts. The
     #: reference has ids only from POST /v2/…, and has announced the end of /v1/… for 26 October
     #: 2026. So `v1` is the default, and gives way to /v2/… where LTX says that it is gone.
     submit_version: Literal["v1", "v2"] = Field(
         "v1",
-        description="The version of the calls that order, v1 or v2; v1 gives way where it is gone.",
+        description="The API version for orders: v1 or v2. If v1 is gone, v2 is used.",
     )
     concurrency: int = Field(  # two at a time is what an account has
-        2, ge=1, le=1000, description="Clips under way there at once."
+        2, ge=1, le=1000, description="Clips that it makes at once."
     )
     per_minute: float = Field(  # LTX publishes no number
         120, ge=0.1, le=100_000, description="Requests a minute, of any kind."
@@ -181,7 +181,7 @@ class Ltx:
             return Receipt(file=reply.file, raw=reply.raw)
         known_as = remote_id((reply.data or {}).get("id"))
         if known_as is None:
-            raise Unclear(f"{TITLE} took the order and gave it no usable id.", raw=reply.raw)
+            raise Unclear(f"{TITLE} took the order but gave it no usable id.", raw=reply.raw)
         return Receipt(remote_id=known_as, raw=reply.raw)
 
     async def poll(self, order: Order, remote_id: str) -> Report:
@@ -210,7 +210,7 @@ class Ltx:
 
     async def cancel(self, order: Order, remote_id: str) -> None:
         """It cannot be stopped."""
-        raise Refusal(f"{TITLE} cannot stop a clip it has begun.")
+        raise Refusal(f"{TITLE} can't stop a clip once it starts.")
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -270,7 +270,7 @@ class Ltx:
         to, uri = text(reply.data, "upload_url"), text(reply.data, "storage_uri")
         required = (reply.data or {}).get("required_headers") or {}
         if to is None or uri is None or not uri.startswith("ltx://") or not _plain(required):
-            raise Busy(f"{TITLE} gave an answer that cannot be read.", raw=reply.raw)
+            raise Busy(f"{TITLE} gave an answer that can't be read.", raw=reply.raw)
         headers = {"Content-Type": type, **{name.title(): each for name, each in required.items()}}
         try:
             await self._fetcher.upload(to, file, headers=headers, deadline=SEND_DEADLINE)
@@ -278,7 +278,7 @@ class Ltx:
             if isinstance(error, Trouble):
                 raise
             raise Busy(
-                f"{TITLE} could not be given an input.",
+                f"{TITLE} couldn't receive a file.",
                 raw=error.raw,
                 retry_after=error.retry_after,
             ) from error
@@ -362,7 +362,7 @@ def report(reply: Reply) -> Report:
     url = _link((reply.data or {}).get("result")) if stage is Stage.READY else None
     if stage is Stage.READY and url is None:
         raise Refusal(
-            f"{TITLE} says that it finished, and gave no clip.",
+            f"{TITLE} says it finished, but gave no clip.",
             failure=Failure.BAD_RESULT,
             raw=reply.raw,
             billed=True,
@@ -381,7 +381,7 @@ def _link(result: object) -> str | None:
 def _check(brief: Brief) -> None:
     """Refuse, before anything is sent, what LTX would refuse after an upload."""
     if brief.mode is Mode.AUDIO and not brief.prompt and brief.image is None:
-        raise Refusal("A clip from a sound needs a prompt or a first frame as well.")
+        raise Refusal("A clip from a sound also needs a prompt or a first frame.")
 
 
 def _plain(headers: object) -> bool:

@@ -56,10 +56,10 @@ class Settings(BaseModel):
 
     model_config = SETTINGS
 
-    api_key: SecretStr = Field(description="The key; without it the provider does not exist.")
-    base_url: str = Field("https://ltx-2api.com", description="Where its API is.")
+    api_key: SecretStr = Field(description="The key. Without it, this provider is off.")
+    base_url: str = Field("https://ltx-2api.com", description="The address of its API.")
     concurrency: int = Field(  # the document has no limit
-        2, ge=1, le=1000, description="Clips under way there at once."
+        2, ge=1, le=1000, description="Clips that it makes at once."
     )
     per_minute: float = Field(60, ge=0.1, le=10_000, description="Requests a minute, of any kind.")
     retry_submit: bool = RETRY_SUBMIT
@@ -67,8 +67,8 @@ class Settings(BaseModel):
         None,
         gt=0,
         le=1000,
-        description="What one of its credits costs you; "
-        f"{ASSUMED_USD_PER_CREDIT} is taken until you say.",
+        description="What one of its credits costs you. "
+        f"Until you set it: {ASSUMED_USD_PER_CREDIT}.",
     )
 
 
@@ -127,7 +127,7 @@ class Ltx2Api:
         data = taken(self._edge, reply)
         task = remote_id(data.get("task_id"))
         if task is None:
-            raise Unclear(f"{TITLE} took the order and gave it no usable id.", raw=reply.raw)
+            raise Unclear(f"{TITLE} took the order but gave it no usable id.", raw=reply.raw)
         return Receipt(remote_id=task, cost=credits_of(data), raw=reply.raw)
 
     async def poll(self, order: Order, remote_id: str) -> Report:
@@ -148,7 +148,7 @@ class Ltx2Api:
 
     async def cancel(self, order: Order, remote_id: str) -> None:
         """It cannot be stopped."""
-        raise Refusal(f"{TITLE} cannot stop a clip it has begun.")
+        raise Refusal(f"{TITLE} can't stop a clip once it starts.")
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -192,8 +192,8 @@ def models(usd_per_credit: Decimal | None = None) -> tuple[Model, ...]:
         ),
     )
     note = (
-        "Its price is counted in credits, and a credit is taken for "
-        f"{ASSUMED_USD_PER_CREDIT} USD until an operator sets LTX2API_USD_PER_CREDIT."
+        "Its credits are assumed to cost "
+        f"${ASSUMED_USD_PER_CREDIT} each until the operator sets LTX2API_USD_PER_CREDIT."
     )
     return (
         Model(
@@ -232,7 +232,7 @@ def report(data: Mapping[str, Any], *, raw: str = "") -> Report:
     url = text(data, "response", 0) if stage is Stage.READY else None
     if stage is Stage.READY and not url:
         raise Refusal(
-            f"{TITLE} says that it finished, and gave no clip.",
+            f"{TITLE} says it finished, but gave no clip.",
             failure=Failure.BAD_RESULT,
             raw=raw,
             billed=True,

@@ -82,11 +82,11 @@ class Settings(BaseModel):
     model_config = SETTINGS
 
     api_key: SecretStr = Field(
-        description="The subscription key; without it the provider does not exist."
+        description="The subscription key. Without it, this provider is off."
     )
-    base_url: str = Field("https://gateway.pixazo.ai", description="Where its API is.")
+    base_url: str = Field("https://gateway.pixazo.ai", description="The address of its API.")
     concurrency: int = Field(  # the document has no limit
-        2, ge=1, le=1000, description="Clips under way there at once."
+        2, ge=1, le=1000, description="Clips that it makes at once."
     )
     per_minute: float = Field(60, ge=0.1, le=10_000, description="Requests a minute, of any kind.")
     retry_submit: bool = RETRY_SUBMIT
@@ -146,13 +146,13 @@ class Pixazo:
     async def submit(self, order: Order) -> Receipt:
         """POST …/ltx-2-video-api-request."""
         if order.brief.image is None:
-            raise Refusal(f"{TITLE} makes clips from an image; give it one.")
+            raise Refusal(f"{TITLE} needs an image. Add one.")
         body = request(order.brief, await order.link(order.brief.image))
         reply = await self._edge.order(ROUTE, body, sending=order.sending)
         data = reply.data or {}
         task = remote_id(data.get("request_id"))
         if task is None:
-            raise Unclear(f"{TITLE} took the order and gave it no usable id.", raw=reply.raw)
+            raise Unclear(f"{TITLE} took the order but gave it no usable id.", raw=reply.raw)
         path = own_path(text(data, "polling_url"), self._base)
         if path is not None:
             self._newer.keep(task, path)
@@ -180,7 +180,7 @@ class Pixazo:
 
     async def cancel(self, order: Order, remote_id: str) -> None:
         """It cannot be stopped."""
-        raise Refusal(f"{TITLE} cannot stop a clip it has begun.")
+        raise Refusal(f"{TITLE} can't stop a clip once it starts.")
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -269,7 +269,7 @@ def report(data: Mapping[str, Any], *, raw: str = "") -> Report:
         raise refusal
     if status in _FINISHED:
         raise Refusal(
-            f"{TITLE} says that it finished, and gave no clip.",
+            f"{TITLE} says it finished, but gave no clip.",
             failure=Failure.BAD_RESULT,
             raw=raw,
             billed=None,

@@ -16,20 +16,20 @@ ALT_TEXT = 1024  #: characters that Discord keeps of a description
 THREAD_NAME = 100
 
 #: What an extension at the start is that is made here, wherever it is offered or shown.
-BACKWARDS = "made from the first frame, played backwards, no sound of its own"
+BACKWARDS = "made from the first frame and played in reverse, without new sound"
 
 TITLES: Mapping[State, str] = {
     State.QUEUED: "Queued",
     State.SUBMITTING: "Sent to the provider",
-    State.UNCLEAR: "Unclear",
+    State.UNCLEAR: "On hold",
     State.RENDERING: "Rendering",
     State.FETCHING: "Saving",
     State.DELIVERING: "Posting",
-    State.REVIEW: "Needs a look",
+    State.REVIEW: "On hold",
     State.DONE: "Done",
-    State.UNDELIVERED: "Made, but not posted",
+    State.UNDELIVERED: "Made, not posted",
     State.FAILED: "Failed",
-    State.CANCELLED: "Cancelled",
+    State.CANCELLED: "Canceled",
     State.EXPIRED: "Took too long",
     State.CLOSED: "Closed",
 }
@@ -87,7 +87,7 @@ def late(job: Job) -> str:
     """What is said of a clip that could not be posted when it was ready; "" for any other."""
     if job.state is not State.UNDELIVERED:
         return ""
-    return f"it was ready <t:{int(job.since)}:R> and could not be posted then"
+    return f"ready since <t:{int(job.since)}:R>, posted late"
 
 
 def poster_name(job: Job) -> str:
@@ -96,7 +96,9 @@ def poster_name(job: Job) -> str:
 
 
 def alt_text(job: Job) -> str:
-    """What a clip shows, for whoever cannot see it: its prompt."""
+    """What a clip shows, for people who cannot see it: its prompt."""
+    if not job.brief.prompt:
+        return f"A clip: {MODE_WORDS[job.brief.mode]}"
     return elide(f"A clip made from: {job.brief.prompt}", ALT_TEXT)
 
 
@@ -110,10 +112,10 @@ def repeats(job: Job, title: str) -> str:
     """'was sent 3 times: …'; "" where its provider took it, or refused it, at once."""
     if not job.repeats:
         return ""
-    first = "the first" if job.repeats == 1 else f"the first {job.repeats}"
+    first = "the first time" if job.repeats == 1 else f"the first {job.repeats} times"
     return (
-        f"was sent {job.repeats + 1} times: {title} answered {first} with “not now”. By its "
-        "document those cost nothing; its own list of charges says whether that is so."
+        f"was sent {job.repeats + 1} times: {title} said “not now” {first}. Its documents say "
+        "those are free. Its list of charges will show it."
     )
 
 
@@ -144,8 +146,8 @@ def settings_line(job: Job, seconds: float | None = None) -> str:
 
 
 def quoted(job: Job, *, limit: int = PROMPT_ON_CARD) -> str:
-    """The prompt as a quotation that can neither ping nor break out of it."""
+    """The prompt as a quotation that can neither ping nor break out of it; "" without one."""
     if not job.brief.prompt:
-        return f"> *{MODE_WORDS[job.brief.mode]}*"
+        return ""
     lines = inert(elide(job.brief.prompt, limit)).split("\n")
     return "\n".join(f"> {line}" for line in lines[:12])

@@ -13,25 +13,30 @@ from storage import Bill, Job, State
 
 def ending(job: Job, *, bill: Bill | None, usd_per_credit: Decimal) -> str:
     """How a job ended without a clip, or why it is parked, and what that cost."""
-    why = f": {inert(job.error)}" if job.error else "."
+    why = f": {_ended(inert(job.error))}" if job.error else "."
     match job.state:
         case State.CANCELLED:
             by = f" by <@{job.cancelled_by}>" if job.cancelled_by else ""
-            text = f"was cancelled{by}."
+            text = f"was canceled{by}."
         case State.UNCLEAR:
             text = (
-                f"is parked{why} The provider may have accepted it, so it is not sent again: "
-                "you could pay twice. A moderator decides."
+                f"is on hold{why} The provider may have taken it, so sending it again could cost "
+                "you twice. A moderator will decide."
             )
         case State.REVIEW:
-            text = f"is parked{why}"
+            text = f"is on hold{why}"
         case State.EXPIRED:
-            text = f"was given up{why}"
+            text = f"took too long{why}"
         case State.CLOSED:
             text = "was closed by a moderator."
         case _:
             text = f"failed{why}"
     return f"<@{job.user_id}> **#{job.id}** {text} {at_end(job, bill, usd_per_credit)}".rstrip()
+
+
+def _ended(sentence: str) -> str:
+    """*sentence* with a full stop, where it has none."""
+    return sentence if sentence.rstrip().endswith((".", "!", "?", "…")) else f"{sentence}."
 
 
 def headline(job: Job, glimpse: Progress) -> str:
@@ -40,9 +45,9 @@ def headline(job: Job, glimpse: Progress) -> str:
         case State.QUEUED if glimpse.position is not None:
             return f"Queued {glimpse.position} of {glimpse.waiting}"
         case State.QUEUED if job.tries > 0:
-            return "Queued; the provider is busy"
+            return "Queued: the provider is busy"
         case State.RENDERING if job.cancelled_by is not None:
-            return "Being cancelled"
+            return "Canceling"
         case State.RENDERING if glimpse.waits_there:
             return "Waiting at the provider"
         case state:
@@ -61,7 +66,7 @@ def progress_line(job: Job, glimpse: Progress) -> str:
     if glimpse.says:
         parts.append(inert(glimpse.says))
     if glimpse.ready_at is not None:
-        parts.append(f"ready <t:{int(glimpse.ready_at)}:R> (an estimate)")
+        parts.append(f"ready about <t:{int(glimpse.ready_at)}:R>")
     if glimpse.slow:
-        parts.append("taking longer than usual")
+        parts.append("slower than usual")
     return " · ".join(parts)

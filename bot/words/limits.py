@@ -4,58 +4,30 @@ from bot.words.text import inert, number, one_line
 from storage import Limit, Period, Refused, Whose
 
 _EACH = {Period.DAY: "a day", Period.WEEK: "a week", Period.MONTH: "a month"}
-_WHOSE = {
-    Whose.USER: "your own limit",
-    Whose.MEMBER: "the limit for members",
-    Whose.SERVER: "this server's limit",
-    Whose.DEFAULT: "the limit",
-}
+_NOW = {Period.DAY: "today", Period.WEEK: "this week", Period.MONTH: "this month"}
 
-CLOSED = "This bot takes no orders in this server; its operator decides where it works."
+CLOSED = "This bot doesn't take orders in this server. Its operator chooses the servers."
 
 
 def said(refused: Refused, price: int) -> str:
-    """The limit, whose it is, when it frees, and what would fit now. *price* is in credits."""
-    frees = f" It frees <t:{int(refused.frees_at)}:R>." if refused.frees_at else ""
+    """The limit, what is left of it, and when it resets. *price* is in credits."""
     match refused.limit:
         case Limit.CLOSED:
             return CLOSED
         case Limit.PAUSED:
-            return _with_reason("Orders are paused in this server", refused.why)
+            return _with_reason("A moderator paused orders in this server", refused.why)
         case Limit.BLOCKED:
-            until = f" until <t:{int(refused.frees_at)}:f>" if refused.frees_at else ""
+            until = f" until <t:{int(refused.frees_at)}:D>" if refused.frees_at else ""
             return _with_reason(f"A moderator blocked you from ordering clips{until}", refused.why)
         case Limit.PACE:
-            pace = number(refused.amount or 0)
-            return f"You may order {pace} clips a minute; slow down a little.{frees}"
+            again = f"<t:{int(refused.frees_at)}:R>" if refused.frees_at else "in a minute"
+            return f"You're ordering too fast: the limit is {_pace(refused)}. Try again {again}."
         case Limit.JOBS if refused.whose is Whose.SERVER:
-            return (
-                f"This server has {refused.used} clips under way, which is its limit of "
-                f"{number(refused.amount or 0)}; wait for one to finish."
-            )
+            return f"This server already has {_running(refused)}. Wait for one to finish."
         case Limit.JOBS:
-            return (
-                f"You have {refused.used} clips under way, which is the limit of "
-                f"{number(refused.amount or 0)}; wait for one of them or cancel it."
-            )
-        case Limit.ALL:
-            left = f"{in_words(refused.would_fit)} are" if refused.would_fit else "nothing is"
-            if refused.frees_at is None:
-                frees = " It is more than that ever allows; only this bot's operator can help."
-            each = f" {_EACH[refused.period]}" if refused.period else ""
-            return (
-                f"This clip costs {in_words(price)}; what this bot may spend{each} in all its "
-                f"servers together is almost used up, and {left} left now.{frees}"
-            )
-        case Limit.QUOTA | Limit.BUDGET:
-            left = f"{in_words(refused.would_fit)} are" if refused.would_fit else "nothing is"
-            if refused.frees_at is None:
-                frees = " It is more than that ever allows; a moderator can help."
-            return (
-                f"This clip costs {in_words(price)}; {_whose(refused)} is "
-                f"{refused.amount:,.0f} {_EACH[refused.period] if refused.period else ''}, "
-                f"and {left} left now.{frees}"
-            )
+            return f"You already have {_running(refused)}. Wait for one to finish, or cancel one."
+        case Limit.QUOTA | Limit.BUDGET | Limit.ALL:
+            return f"Not enough credits: this clip costs {price:,}, and {_left(refused)}"
 
 
 def in_words(amount: int) -> str:
@@ -63,16 +35,56 @@ def in_words(amount: int) -> str:
     return f"{amount:,} credit{'' if amount == 1 else 's'}"
 
 
-def _whose(refused: Refused) -> str:
-    if refused.limit is Limit.BUDGET:
-        return "this server's budget"
-    if refused.whose is Whose.ROLE and refused.role_id is not None:
-        return f"the limit of your role <@&{refused.role_id}>"
-    return _WHOSE[refused.whose]
+def clips(count: float) -> str:
+    """'1 clip', '1,200 clips'."""
+    return f"{number(count)} clip{'' if count == 1 else 's'}"
+
+
+def _pace(refused: Refused) -> str:
+    return f"{clips(refused.amount or 0)} a minute"
+
+
+def _running(refused: Refused) -> str:
+    """'3 clips in progress, and the limit is 3'."""
+    return f"{clips(refused.used)} in progress, and the limit is {number(refused.amount or 0)}"
+
+
+def _left(refused: Refused) -> str:
+    """'you've used your 50 for today. They reset in 20 hours.'"""
+    if refused.frees_at is None:
+        return _never(refused)
+    now = f" for {_NOW[refused.period]}" if refused.period else ""
+    resets = f"They reset <t:{int(refused.frees_at)}:R>."
+    left = f"{refused.would_fit:,}" if refused.would_fit else ""
+    amount = f"{refused.amount or 0:,.0f}"
+    match refused.limit:
+        case Limit.ALL:  # how much the operator allows in all is not told
+            has = f"only has {left} left" if left else "has used all of its credits"
+            return f"this bot {has}{now}, across all its servers. {resets}"
+        case Limit.BUDGET:
+            has = f"has {left} of its {amount} left{now}" if left else f"has used its {amount}{now}"
+            return f"this server {has}. {resets}"
+        case _ if left:
+            return f"you have {left} of your {amount} left{now}. {resets}"
+        case _:
+            return f"you've used your {amount}{now}. {resets}"
+
+
+def _never(refused: Refused) -> str:
+    """What is said of a price that no period ever allows."""
+    each = f" {_EACH[refused.period]}" if refused.period else ""
+    amount = f"{refused.amount or 0:,.0f}"
+    match refused.limit:
+        case Limit.ALL:
+            return f"this bot can't spend that much{each}. Only its operator can raise the limit."
+        case Limit.BUDGET:
+            return f"this server's budget is {amount}{each}. A moderator can raise it."
+        case _:
+            return f"your limit is {amount}{each}. A moderator can raise it."
 
 
 def _with_reason(sentence: str, why: str) -> str:
-    """'Orders are paused in this server. Reason: the card expired.'"""
+    """'A moderator paused orders in this server. Reason: the card expired.'"""
     reason = inert(one_line(why))
     if reason and not why.rstrip().endswith((".", "!", "?", "…")):
         reason += "."

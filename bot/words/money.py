@@ -14,7 +14,7 @@ def price(credits: int, usd_per_credit: Decimal) -> str:
 
 
 def on_card(job: Job, bill: Bill | None, usd_per_credit: Decimal) -> str:
-    """What stands on a card: 'will cost 48 credits (≈ $0.48)', 'nothing was charged', …
+    """What stands on a card: 'will cost 48 credits (≈ $0.48)', 'not charged', …
 
     Without a *bill* the job was never reserved, and only its price can be said.
     """
@@ -23,31 +23,26 @@ def on_card(job: Job, bill: Bill | None, usd_per_credit: Decimal) -> str:
     if not bill.settled:
         said = price(bill.held, usd_per_credit)
         if bill.house:
-            return f"free for its requester, in the slow lane; {said} of the server's budget"
+            return f"free in the slow lane ({said} from the server's budget)"
         if job.state in PARKED:
-            return f"{said} held until it is decided"
+            return f"{said} on hold until a moderator decides"
         return said if job.state is State.DELIVERING else f"will cost {said}"
     if bill.spent:
         said = price(bill.spent, usd_per_credit)
-        return f"free for its requester, in the slow lane ({said})" if bill.house else said
-    if bill.suspense:
-        unknown = price(bill.suspense, usd_per_credit)
-        return f"nothing was charged; whether the provider bills {unknown} is not known"
-    return "nothing was charged"
+        return f"free in the slow lane ({said})" if bill.house else said
+    return "not charged"  # what the provider may bill is for moderators
 
 
 def at_end(job: Job, bill: Bill | None, usd_per_credit: Decimal) -> str:
-    """The sentence about money behind the news that a job ended without a clip, or is parked."""
+    """The sentence about money behind the news that a job ended without a clip, or is parked.
+
+    What its provider bills for it nevertheless is for moderators: `/studio unclear`, `/quota
+    report`.
+    """
     if bill is None or bill.reserved == 0:
         return "It was free." if job.price == 0 else ""
     if not bill.settled:
-        return f"{price(bill.held, usd_per_credit)} stay held until then."
+        return f"{price(bill.held, usd_per_credit)} on hold until then."
     if bill.spent:
-        return f"The provider charges for it: {price(bill.spent, usd_per_credit)}."
-    if bill.lost:
-        lost = price(bill.lost, usd_per_credit)
-        return f"The provider charges for it: {lost}. You pay nothing."
-    if bill.suspense:
-        unknown = price(bill.suspense, usd_per_credit)
-        return f"Whether the provider charges {unknown} is not known; you pay nothing."
-    return "It cost nothing."
+        return f"You were charged {price(bill.spent, usd_per_credit)}."
+    return "You were not charged."

@@ -1,6 +1,17 @@
 """Numbers, amounts and lists as people write them."""
 
 from collections.abc import Iterable
+from datetime import date
+
+
+def day(on: date) -> str:
+    """'Oct 7, 2026'."""
+    return f"{on:%b} {on.day}, {on.year}"
+
+
+def days(count: int) -> str:
+    """'1 day', '30 days'."""
+    return f"{count:,} day{'' if count == 1 else 's'}"
 
 
 def listed(words: Iterable[object], *, last: str = "or") -> str:

@@ -36,27 +36,28 @@ class Desk(
 
     @app_commands.command()
     async def setup(self, interaction: Interaction) -> None:
-        """Channels, defaults, providers, budget, time zone: everything in one panel."""
+        """Set up channels, defaults, providers, budget and time zone."""
         found = await self.office.overview(moderator_of(interaction))
         await interaction.response.send_message(
             view=panel.panel(interaction, found), ephemeral=True
         )
 
     @app_commands.command()
+    @app_commands.rename(favourites="favorites")
     async def takes(
         self,
         interaction: Interaction,
         favourites: discord.TextChannel | None = None,
         reviewers: discord.Role | None = None,
     ) -> None:
-        """Where favourites gather and who approves takes; what is left out is switched off.
+        """Set where favorites gather and who approves takes. What you leave out is turned off.
 
         Parameters
         ----------
         favourites:
-            The channel where clips are posted again once somebody marks them with ⭐.
+            The channel where clips marked with ⭐ are posted again.
         reviewers:
-            The role that approves takes with ✅, beside moderators.
+            The role that can approve takes with ✅, besides moderators.
         """
         changes = {
             "favourites": favourites.id if favourites else None,
@@ -65,33 +66,33 @@ class Desk(
         await self.office.limit(moderator_of(interaction), changes)
         where = f"gather in {favourites.mention}" if favourites else "stay in their threads"
         who = f"{reviewers.mention} and moderators approve" if reviewers else "Moderators approve"
-        await say(interaction, f"Favourites {where}. {who} takes with ✅.")
+        await say(interaction, f"Favorites {where}. {who} takes with ✅.")
 
     @app_commands.command()
     async def queue(self, interaction: Interaction) -> None:
-        """What is under way, live, with cancel and move to the front."""
+        """Show what is in progress, live. Cancel a clip or move it to the front."""
         await self.live.open(interaction)
 
     @app_commands.command()
     async def pause(self, interaction: Interaction, reason: Range[str, 1, 200]) -> None:
-        """Take no orders in this server; clips under way go on.
+        """Pause orders in this server. Clips in progress continue.
 
         Parameters
         ----------
         reason:
-            Why; whoever orders is told.
+            Why. People who order are told.
         """
         await self.office.pause(moderator_of(interaction), reason)
-        await say(interaction, "No orders are taken now. `/studio resume` takes them again.")
+        await say(interaction, "Orders are paused. `/studio resume` opens them again.")
 
     @app_commands.command()
     async def resume(self, interaction: Interaction, past_budget: bool = False) -> None:
-        """Take orders again, after a pause or past a used-up budget.
+        """Open orders again after a pause, or over the budget.
 
         Parameters
         ----------
         past_budget:
-            Let orders pass the budget until it begins anew, also while a little of it is left.
+            Let orders go over the budget until it resets, even if a little is left.
         """
         requester = moderator_of(interaction)
         server = await self.office.resume(requester, past_budget=past_budget)
@@ -99,17 +100,17 @@ class Desk(
 
     @app_commands.command()
     async def undelivered(self, interaction: Interaction) -> None:
-        """Clips that were made and could not be posted."""
+        """Show clips that were made but couldn't be posted."""
         await parked.show_undelivered(interaction)
 
     @app_commands.command()
     async def unclear(self, interaction: Interaction) -> None:
-        """Clips of which nobody knows what became, and costs of which nobody knows."""
+        """Show clips and costs that need a decision."""
         await parked.show_trouble(interaction)
 
     @app_commands.command()
     async def rules(self, interaction: Interaction) -> None:
-        """Words and patterns that prompts may not hold, and who met them."""
+        """Set words and patterns that prompts can't contain, and see who used them."""
         await rules.show(interaction)
 
 

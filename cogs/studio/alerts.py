@@ -187,7 +187,7 @@ def _said(words: str, parking: Parking | None = None) -> ui.LayoutView:
             row.add_item(button("Post it here", "post", f"{parking.job_id}:here:{parking.rev}"))
         else:
             row.add_item(button("Check again", *_verb(parking)))
-            row.add_item(button("Retry (may pay twice)", "retry", about, style=danger))
+            row.add_item(button("Retry (could pay twice)", "retry", about, style=danger))
             row.add_item(button("Close", "close", about))
         box.add_item(row)
     view.add_item(box)

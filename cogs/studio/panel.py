@@ -25,19 +25,19 @@ from storage import ChangedBy, Period, Server, Whose
 CHEAPEST = "-"  #: the value of "nobody in particular" in a menu of models
 #: What stands above each menu, in their order.
 ABOUT = (
-    "Channels where orders are taken",
-    "The channel that asks moderators, and tells them of the budget",
-    "The model that is used where nobody chooses one",
-    "The same for this very channel and its threads",
-    "Providers that are on",
-    "Who may make something new of a clip",
-    "Roles whose clips go first where a provider is full",
-    "The channel where favourites gather",
-    "The role that approves takes, beside moderators",
+    "Channels for orders",
+    "Moderator channel: requests, budget alerts, clips on hold",
+    "Default model",
+    "Default model in this channel and its threads",
+    "Providers",
+    "Who can retake or extend a clip",
+    "Roles whose clips go first in the queue",
+    "Favorites channel",
+    "Role that approves takes, besides moderators",
 )
 CHANGED_BY = {
-    ChangedBy.ANYONE: "Everybody may retake and extend every clip",
-    ChangedBy.REQUESTER: "Only who asked for a clip, and moderators",
+    ChangedBy.ANYONE: "Everybody can retake and extend every clip",
+    ChangedBy.REQUESTER: "Only the requester and moderators",
     ChangedBy.MODERATORS: "Only moderators",
 }
 
@@ -54,7 +54,7 @@ def panel(interaction: Interaction, found: Overview) -> ui.LayoutView:
         row.add_item(item)
         box.add_item(row)
     row = ui.ActionRow()
-    lane = "Switch the slow lane off" if server.slow_lane else "Switch the slow lane on"
+    lane = "Turn slow lane off" if server.slow_lane else "Turn slow lane on"
     row.add_item(button(lane, "slow", "off" if server.slow_lane else "on", emoji="🐢"))
     row.add_item(button("Ask above a price…", "confirm", emoji="💬"))
     row.add_item(button("Budget…", "budget", emoji="💳"))
@@ -90,13 +90,13 @@ def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
     here = server.channel_models.get(moderator_of(interaction).home_id)
     default = (server.provider, server.model) if server.provider and server.model else None
     whose = (
-        ("default", "Used where nobody chooses a model", default),
-        ("here", "Used in this very channel instead", here),
+        ("default", "Default model", default),
+        ("here", "Default model in this channel", here),
     )
     models = [_models(interaction, name, words, chosen) for name, words, chosen in whose]
     providers: ui.Select[Any] = ui.Select(
         custom_id=marked("set", "providers"),
-        placeholder="Providers that are on",
+        placeholder="Providers",
         min_values=1,
         max_values=min(25, len(interaction.client.studio.providers)),
         options=[
@@ -108,7 +108,7 @@ def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
     )
     changed_by: ui.Select[Any] = ui.Select(
         custom_id=marked("set", "changed-by"),
-        placeholder="Who may retake and extend clips",
+        placeholder="Who can retake and extend clips",
         options=[
             discord.SelectOption(label=words, value=value, default=value is server.changed_by)
             for value, words in CHANGED_BY.items()
@@ -124,7 +124,7 @@ def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
     gather = _one_channel("favourites", "They stay in their threads", server.favourites)
     approve: ui.RoleSelect[Any] = ui.RoleSelect(
         custom_id=marked("set", "reviewers"),
-        placeholder="Moderators alone",
+        placeholder="Only moderators",
         min_values=0,
         max_values=1,
         default_values=[_role(server.reviewers)] if server.reviewers else [],
@@ -135,7 +135,7 @@ def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
 def _models(
     interaction: Interaction, name: str, words: str, chosen: tuple[str, str] | None
 ) -> ui.Select[Any]:
-    cheapest = "The cheapest that can make it" if name == "default" else "As in the whole server"
+    cheapest = "The cheapest that can make it" if name == "default" else "Same as the server"
     options = [discord.SelectOption(label=cheapest, value=CHEAPEST, default=chosen is None)]
     for provider, model in interaction.client.studio.quotes.offers()[:24]:
         options.append(
@@ -196,10 +196,12 @@ async def _slow(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 
 @pressed("confirm", moderators=True)
 async def _confirm(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
-    asking = form("Ask once more before dear orders", "confirm")
+    asking = form("Ask before expensive orders", "confirm")
     typed: ui.TextInput[Any] = ui.TextInput(custom_id="credits", max_length=20, required=False)
     asking.add_item(
-        ui.Label(text="Above how many credits", description="Left empty: never.", component=typed)
+        ui.Label(
+            text="Ask above (credits)", description="Leave empty to never ask.", component=typed
+        )
     )
     await interaction.response.send_modal(asking)
 
@@ -224,11 +226,13 @@ async def _budget(interaction: Interaction, _about: str, _: Sequence[str]) -> No
             for each in Period
         ],
     )
-    asking = form("What all members may spend together", "budget")
+    asking = form("What all members can spend together", "budget")
     asking.add_item(
-        ui.Label(text="Credits", description="Or “unlimited”, or “default”.", component=amount)
+        ui.Label(
+            text="Credits", description="A number, “unlimited” or “default”.", component=amount
+        )
     )
-    asking.add_item(ui.Label(text="How often it begins anew", component=period))
+    asking.add_item(ui.Label(text="How often it resets", component=period))
     await interaction.response.send_modal(asking)
 
 
@@ -249,11 +253,11 @@ async def _zone(interaction: Interaction, _about: str, _: Sequence[str]) -> None
     typed: ui.TextInput[Any] = ui.TextInput(
         custom_id="zone", max_length=60, required=False, default=found.server.zone
     )
-    asking = form("By which clock days begin", "zone")
+    asking = form("Time zone for days, weeks and months", "zone")
     asking.add_item(
         ui.Label(
             text="Time zone",
-            description="Such as Europe/Paris; left empty: the deployment's.",
+            description="Such as Europe/Paris. Leave empty for this bot's default.",
             component=typed,
         )
     )
@@ -289,7 +293,7 @@ async def _greet(interaction: Interaction, channel_id: int) -> None:
             )
     except Denied:
         raise Refusal(
-            f"I cannot post in <#{channel_id}>; let me see it and send messages there first."
+            f"I can't post in <#{channel_id}>. Let me see it and send messages there first."
         ) from None
 
 

@@ -49,7 +49,7 @@ async def _undelivered(interaction: Interaction) -> tuple[list[Part], int]:
     """The page, and how many clips there are beyond those that were read for it."""
     jobs, count = await interaction.client.office.undelivered(moderator_of(interaction))
     if not jobs:
-        return [("Every clip that was made has been posted.", ())], 0
+        return [("Every finished clip was posted.", ())], 0
     parts: list[Part] = [(tables.UNDELIVERED, ())]
     for job in jobs:
         again = button("Try again", "post", f"{job.id}:there")
@@ -64,15 +64,15 @@ async def _trouble(interaction: Interaction) -> tuple[list[Part], int]:
     for job in found.jobs:
         buttons = [
             button("Check again", "check", job.id),
-            button("Retry (may pay twice)", "retry", job.id, style=discord.ButtonStyle.danger),
+            button("Retry (could pay twice)", "retry", job.id, style=discord.ButtonStyle.danger),
             button("Close", "close", job.id),
         ]
         parts.append((tables.parked_line(job), buttons))
     for each in found.suspense:
         about = f"{each.job_id}:{each.attempt}"
         words = (
-            f"**#{each.job_id}** has {in_words(each.amount)} in suspense (attempt {each.attempt}): "
-            "does the provider's own list of charges have it?"
+            f"**#{each.job_id}**: is attempt {each.attempt} in the provider's list of charges? "
+            f"{in_words(each.amount)} not settled."
         )
         buttons = [
             button("It was billed", "billed", f"{about}:yes"),

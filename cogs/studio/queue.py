@@ -78,8 +78,8 @@ async def queue_page(interaction: Interaction) -> ui.LayoutView:
     bot = interaction.client
     jobs, count = await bot.office.queue(moderator_of(interaction))
     if not jobs:
-        return page([("Nothing is under way.", ())])
-    parts: list[Part] = [(f"### {count:,} under way", ())]
+        return page([("Nothing is in progress.", ())])
+    parts: list[Part] = [(f"### {count:,} in progress", ())]
     for job in jobs[:SHOWN]:
         glimpse = bot.studio.glimpse(job)
         buttons = []

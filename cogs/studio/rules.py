@@ -22,8 +22,8 @@ from storage import PromptRule
 REMOVABLE = 25  #: rules that a menu can offer, the newest
 #: What stands above the field of each kind of rule.
 HELP = {
-    "word": "A word or phrase, met as whole words in any case.",
-    "pattern": "An RE2 regular expression; case does not matter.",
+    "word": "A word or phrase. It matches as whole words, in any case.",
+    "pattern": "An RE2 regular expression. Case doesn't matter.",
 }
 
 

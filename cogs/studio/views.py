@@ -31,7 +31,7 @@ def page(parts: Sequence[Part], *, beyond: int = 0) -> ui.LayoutView:
                 row.add_item(item)
             view.add_item(row)
     if beyond:
-        view.add_item(ui.TextDisplay(f"-# … and {beyond:,} more; they move up."))
+        view.add_item(ui.TextDisplay(f"-# … and {beyond:,} more. They move up."))
     return view
 
 

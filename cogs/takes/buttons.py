@@ -111,7 +111,7 @@ async def _favourite(interaction: Interaction, job: Job) -> None:
     if on:
         await gather(bot, job)
     bot.events.take_changed.emit(job)
-    said = "is a favourite of yours" if on else "is no favourite of yours any more"
+    said = "is now one of your favorites" if on else "is no longer one of your favorites"
     await answering.tell(interaction, f"{board.FAVOURITE} #{job.id} {said}.")
 
 

@@ -16,8 +16,8 @@ from bot.words.clips import alt_text, settings_line
 from storage import Job
 
 AT_ONCE = 2  #: comparisons that are made at the same time
-SAME = "Those are the same clip; choose two."
-STOPPED = "Dailies was stopped meanwhile; press once more."
+SAME = "Those are the same clip. Choose two."
+STOPPED = "Dailies was restarted. Press again."
 SHARED = 300.0  #: seconds for which an answer is shown to who asks for the same
 KNOWN = 200
 REQUEST = 24 * 1024 * 1024  #: bytes that Discord takes in one request, with some to spare
@@ -44,7 +44,7 @@ class Comparisons(commands.Cog):
             await answering.acknowledge(interaction, private=True)
             await pair()  # whether this person may
             link = await asyncio.shield(known[1])
-            await answering.tell(interaction, f"They are beside each other here: {link}")
+            await answering.tell(interaction, f"Here they are, side by side: {link}")
             return
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._known[key] = now, answer
@@ -71,7 +71,7 @@ async def compare(interaction: Interaction, what: str, pair: Pair) -> None:
 
 
 async def _compared(interaction: Interaction, first: Job, second: Job) -> discord.Message:
-    """Answer with both clips in one gallery, and side by side in one clip made here."""
+    """Answer with both clips side by side in one clip made here, and each alone below it."""
     if first.id == second.id:
         raise Refusal(SAME)
     bot = interaction.client
@@ -79,12 +79,12 @@ async def _compared(interaction: Interaction, first: Job, second: Job) -> discor
     pair = [await bot.takes.find(job.id, guild_id=job.guild_id) for job in (first, second)]
     names = [f"{board.title_of(take)} (#{take.job.id})" for take in pair]
     each = min(await bot.delivery.ladder.limit_of(first), REQUEST // 3)
-    shown = [
+    both = f"{names[0]} on the left, {names[1]} on the right"
+    shown = [(together, f"dailies-{first.id}-beside-{second.id}.mp4", both)]
+    shown += [
         (bot.delivery.ladder.file_of(job), f"dailies-compare-{job.id}.mp4", alt_text(job))
         for job in (first, second)
     ]
-    both = f"{names[0]} on the left, {names[1]} on the right"
-    shown.append((together, f"dailies-{first.id}-beside-{second.id}.mp4", both))
     files = [
         discord.File(await bot.delivery.ladder.fitting(path, each), name, description=alt)
         for path, name, alt in shown
@@ -96,10 +96,12 @@ async def _compared(interaction: Interaction, first: Job, second: Job) -> discor
         for name, take in zip(names, pair, strict=True)
     ]
     view.add_item(discord.ui.TextDisplay("\n".join(text)))
-    gallery: discord.ui.MediaGallery[discord.ui.LayoutView] = discord.ui.MediaGallery()
-    for file, (_, _, alt) in zip(files, shown, strict=True):
-        gallery.add_item(media=file, description=alt)
-    view.add_item(gallery)
+    # The two together have a gallery of their own, so that they are shown large.
+    for part in (slice(0, 1), slice(1, None)):
+        gallery: discord.ui.MediaGallery[discord.ui.LayoutView] = discord.ui.MediaGallery()
+        for file, (_, _, alt) in zip(files[part], shown[part], strict=True):
+            gallery.add_item(media=file, description=alt)
+        view.add_item(gallery)
     view.stop()
     with translated():
         return await interaction.followup.send(

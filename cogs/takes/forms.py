@@ -10,7 +10,7 @@ import discord
 from discord import ui
 
 from bot.chat.bot import Interaction
-from bot.chat.requester import requester_here
+from bot.chat.requester import requester_here, requester_of
 from bot.errors import Busy, Refusal
 from bot.orders.consent import Consent
 from bot.orders.edits import Part, made_part
@@ -28,7 +28,7 @@ from storage import Brief, Job, Mode
 PATIENCE = 1.5  #: seconds that a button may take to work something out; Discord waits 3
 FORM = 1.8  #: the same for a form, all that it says taken together
 PROMPT = 4000  #: characters that a form's field takes
-UNPRICED = "Its price could not be worked out in time; you are asked before it is ordered."
+UNPRICED = "The price isn't known yet. You'll see it before anything is ordered."
 #: What stands on a form: the clip, and the price that the form showed, in credits.
 _CLIP = r"(?P<id>\d{1,18})(?::(?P<price>\d{1,18}))?"
 _T = TypeVar("_T")
@@ -55,10 +55,10 @@ async def retake(interaction: Interaction, job: Job, requester: Requester) -> No
     if quote is not None:
         said = f"{what}: {money.price(quote.price, interaction.client.usd_per_credit)}"
     asking = form(f"Retake #{job.id}", "retake", _about(job, quote))
-    asking.add_item(_text("From (seconds)", "from", f"{start:.1f}" if start else "0"))
-    asking.add_item(_text("To (seconds)", "to", f"{end:.1f}" if end else ""))
+    asking.add_item(_text("Start (seconds)", "from", f"{start:.1f}" if start else "0"))
+    asking.add_item(_text("End (seconds)", "to", f"{end:.1f}" if end else ""))
     asking.add_item(_text("Prompt", "prompt", job.brief.prompt, long=True))
-    asking.add_item(_choice("Make again", "replace", ("both", "picture", "sound"), "both"))
+    asking.add_item(_choice("What to retake", "replace", ("both", "picture", "sound"), "both"))
     asking.add_item(ui.TextDisplay(said + _cut(job)))
     await interaction.response.send_modal(asking)
 
@@ -72,7 +72,7 @@ async def extend(interaction: Interaction, job: Job, requester: Requester) -> No
     ways = {end: _way(each) for end, each in quotes.items()}
     asking = form(f"Extend #{job.id}", "extend", _about(job, quote))
     asking.add_item(_text("Seconds to add", "seconds", length))
-    asking.add_item(_choice("At the", "direction", ("end", "start"), first, said=ways))
+    asking.add_item(_choice("Which end", "direction", ("end", "start"), first, said=ways))
     asking.add_item(_text("What happens there", "prompt", job.brief.prompt, long=True))
     asking.add_item(ui.TextDisplay(said + _cut(job)))
     await interaction.response.send_modal(asking)
@@ -105,17 +105,17 @@ def _way(quote: Quote) -> str:
     plan = quote.brief.plan
     if plan is None:
         return ""
-    return BACKWARDS if plan.place == "start" else "made from the last frame, joined here"
+    return BACKWARDS if plan.place == "start" else "made from the last frame and joined"
 
 
 def _offer(interaction: Interaction, end: str, quote: Quote) -> str:
-    """'2 s more at the end: 200 credits · 6 s in all'."""
+    """'Add 2 s at the end: 200 credits · 6 s in total'."""
     added = quote.brief.duration or 0
     clip = quote.brief.plan.clip if quote.brief.plan is not None else quote.brief.video
     price = money.price(quote.price, interaction.client.usd_per_credit)
-    parts = [f"{added} s more at the {end}: {price}"]
+    parts = [f"Add {added} s at the {end}: {price}"]
     if clip is not None and clip.seconds:
-        parts.append(f"{clip.seconds + added:.0f} s in all")
+        parts.append(f"{clip.seconds + added:.0f} s in total")
     return " · ".join([*parts, *filter(None, [_way(quote)])])
 
 
@@ -125,8 +125,26 @@ async def begin(interaction: Interaction, verb: str, link: str) -> None:
     title = "Animate this image" if verb == "animate" else "Use this sound"
     asking = form(title, verb, 0)
     asking.add_item(_text("Prompt", "prompt", "", long=True, required=False))
-    asking.add_item(_text(f"The {what} (a link)", "link", link))
+    asking.add_item(_text(f"Link to the {what}", "link", link))
+    asking.add_item(ui.TextDisplay(await _outlook(interaction, verb)))
     await interaction.response.send_modal(asking)
+
+
+async def _outlook(interaction: Interaction, verb: str) -> str:
+    """'6 s · 1080p · ltx-2-3-fast: 36 credits (≈ $0.36)': what a picture or a sound becomes."""
+    mode, given = (Mode.IMAGE, "image") if verb == "animate" else (Mode.AUDIO, "audio")
+    studio = interaction.client.studio
+    choice = await studio.rules.usual(requester_of(interaction))
+    quote = studio.quotes.outlook(Brief(mode=mode), choice, given=[given])
+    if quote is None:
+        return UNPRICED
+    brief, price = quote.brief, money.price(quote.price, interaction.client.usd_per_credit)
+    length = f"{brief.duration} s" if brief.duration else ""
+    if mode is Mode.AUDIO:
+        length = "as long as the sound"
+        price = f"from {price}" if quote.price else price
+    parts = [length, brief.resolution, quote.model.name]
+    return f"{' · '.join(each for each in parts if each)}: {price}"
 
 
 @sent("retake", about=_CLIP, moderators=False)
@@ -201,7 +219,7 @@ async def _extend_quote(
 ) -> Quote:
     seconds = _number(given.get("seconds", ""))
     if seconds is None or seconds != int(seconds):
-        raise Refusal("The seconds to add are a whole number.")
+        raise Refusal("The seconds to add must be a whole number.")
     return await interaction.client.edits.extend(
         job,
         request=f"interaction:{interaction.id}",
@@ -259,8 +277,8 @@ def _cut(job: Job) -> str:
     if length <= PROMPT:
         return ""
     return (
-        f"\n-# The field holds the first {PROMPT:,} of the prompt's {length:,} characters. "
-        "Left as it is, the whole prompt is used."
+        f"\n-# This shows the first {PROMPT:,} of the prompt's {length:,} characters. "
+        "If you don't change it, the whole prompt is used."
     )
 
 
@@ -315,5 +333,5 @@ def _number(text: str) -> float | None:
         return None
     found = re.fullmatch(r"(?:(\d{1,3}):)?(\d{1,4}(?:\.\d{1,3})?)", plain, re.ASCII)
     if found is None:
-        raise Refusal(f"{typed(text, 20)} is no number of seconds, such as 3.5.")
+        raise Refusal(f"{typed(text, 20)} is not a number of seconds. Write one such as 3.5.")
     return int(found[1] or 0) * 60 + float(found[2])

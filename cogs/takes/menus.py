@@ -28,7 +28,7 @@ async def _animate(interaction: Interaction, message: discord.Message) -> None:
     requester_here(interaction)
     link = _link(message, "image")
     if link is None:
-        raise Refusal("There is no image in this message.")
+        raise Refusal("This message has no image.")
     await forms.begin(interaction, "animate", link)
 
 
@@ -36,7 +36,7 @@ async def _use_sound(interaction: Interaction, message: discord.Message) -> None
     requester_here(interaction)
     link = _link(message, "audio")
     if link is None:
-        raise Refusal("There is no sound in this message.")
+        raise Refusal("This message has no sound.")
     await forms.begin(interaction, "sound", link)
 
 

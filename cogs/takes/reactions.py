@@ -232,7 +232,7 @@ class Reactions(commands.Cog):
             return
         in_thread = isinstance(channel, discord.Thread)
         if isinstance(channel, discord.Thread) and (channel.locked or channel.parent is None):
-            raise Refusal("This thread is locked; ask in another one.")
+            raise Refusal("This thread is locked. Use another one.")
         wanted = discord.Permissions(NEEDED.value)
         if in_thread:
             wanted.update(create_public_threads=False, send_messages=False)

@@ -39,10 +39,10 @@ BUTTONS = 5
 TRIES = 8  #: while Discord is in trouble
 #: What a thread reads of limits that are somebody's own affair.
 _LIMITS = {
-    Limit.QUOTA: "that is more than you may order right now.",
-    Limit.BUDGET: "that is more than this server has left right now.",
-    Limit.JOBS: "there are as many clips under way as may be.",
-    Limit.PACE: "that was quicker than clips may be ordered.",
+    Limit.QUOTA: "not enough credits right now.",
+    Limit.BUDGET: "this server doesn't have enough credits left right now.",
+    Limit.JOBS: "too many clips are already in progress.",
+    Limit.PACE: "that was too fast. Try again in a minute.",
 }
 
 
@@ -266,7 +266,7 @@ async def why(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     if known is None or known.explained is None:
         raise Refusal("This is about somebody else's reaction.")
     if known.answer is None:
-        raise Refusal("That is settled; react again for another one.")
+        raise Refusal("That is settled. React again for another clip.")
     kept = None
     if known.refused_id is not None and interaction.guild_id is not None:
         kept = await bot.refusals.get(known.refused_id, guild_id=interaction.guild_id)

@@ -78,7 +78,8 @@ def words(job_id: int, stays: Sequence[Stays]) -> str:
         where += f" and {len(places) - NAMED} more"
     reasons = " ".join(dict.fromkeys(str(each.why) for each in stays))
     return (
-        f"#{job_id} is not deleted everywhere: it stands in {where}. {reasons} I try again later."
+        f"#{job_id} isn't deleted everywhere. It is still in {where}. {reasons} "
+        "I'll try again later."
     )
 
 

@@ -12,8 +12,8 @@ from storage import Post
 
 SEARCHED = 1000  #: messages, the newest first, in which a reply to a clip is looked for
 UNREADABLE = (
-    "I cannot read your reply: Discord shows me only those that mention me. "
-    "Leave the @ of the reply on, or press Retake… and write there."
+    "I can't read your reply: Discord only shows me replies that mention me. "
+    "Keep the @ of the reply on, or press **Retake…** and write there."
 )
 
 
@@ -42,9 +42,9 @@ async def listen(bot: Dailies, post: Post, user_id: int) -> Heard:
     if read < SEARCHED:
         return Heard()
     return Heard(
-        unsure=f"More than {SEARCHED:,} messages came after this clip, so I cannot see whether you "
-        "replied to it; this would be made with the clip's own prompt. React on your reply to "
-        "have your words."
+        unsure=f"There are over {SEARCHED:,} messages after this clip, so I can't tell if you "
+        "replied to it. This would use the clip's own prompt. To use your words, react on your "
+        "reply."
     )
 
 

@@ -11,11 +11,13 @@ from cogs.video.takes import Taking
 from cogs.video.usage import Mine
 
 
+# The parents stand in reverse: discord.py registers the last one's commands first, and people
+# are shown them in that order.
 class Video(
-    Making,
-    Looking,
-    Taking,
     Mine,
+    Taking,
+    Looking,
+    Making,
     commands.GroupCog,
     group_name="video",
     group_description="Make video clips",

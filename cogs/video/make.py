@@ -55,7 +55,7 @@ class Making(commands.Cog):
         Parameters
         ----------
         prompt:
-            What should be seen and heard: scenes, movements, light, sounds.
+            What you see and hear: scenes, movement, light, sounds.
         """
         wish = Brief(
             mode=Mode.TEXT,
@@ -93,20 +93,20 @@ class Making(commands.Cog):
         loras: str | None = None,
         preset: str | None = None,
     ) -> None:
-        """Make a clip that begins with an image.
+        """Make a clip that starts with an image.
 
         Parameters
         ----------
         prompt:
-            What happens from there on.
+            What happens next.
         image:
-            The first frame: a PNG, JPEG or WebP.
+            The first frame: PNG, JPEG or WebP.
         link:
-            A link to it, or the number of a clip, whose last frame it is then: #42
+            A link to the image, or a clip's number such as #42 for its last frame.
         last_image:
-            The last frame, where a model takes one.
+            The last frame, if the model takes one.
         last_link:
-            A link to it, or the number of a clip.
+            A link to the last frame, or a clip's number.
         """
         wish = Brief(
             mode=Mode.IMAGE,
@@ -145,20 +145,20 @@ class Making(commands.Cog):
         camera: str | None = None,
         preset: str | None = None,
     ) -> None:
-        """Make a clip to a sound; it lasts as long as the sound does.
+        """Make a clip for a sound. It is as long as the sound.
 
         Parameters
         ----------
         prompt:
-            What is seen while it is heard.
+            What you see while it plays.
         sound:
-            An MP3, M4A or OGG; a voice message will do.
+            An MP3, M4A or OGG, or a voice message.
         link:
-            A link to it, or the number of a clip, whose sound it is then: #42
+            A link to the sound, or a clip's number such as #42 for its sound.
         image:
             The first frame.
         image_link:
-            A link to it, or the number of a clip.
+            A link to the first frame, or a clip's number.
         """
         wish = Brief(
             mode=Mode.AUDIO,
@@ -196,9 +196,9 @@ class Making(commands.Cog):
         prompt:
             What happens in the added part.
         duration:
-            How many seconds are added.
+            How many seconds to add.
         direction:
-            At which end. The start may have to be played backwards; the card says so.
+            Which end. At the start, the new part may play in reverse.
         """
         wish = Brief(
             mode=Mode.EXTEND,
@@ -226,21 +226,21 @@ class Making(commands.Cog):
         model: str | None = None,
         seed: Seed | None = None,
     ) -> None:
-        """Make a part of a clip again: its picture, its sound, or both.
+        """Make part of a clip again: its picture, its sound or both.
 
         Parameters
         ----------
         prompt:
             What happens in that part.
         start:
-            Where the part begins, in seconds; left out, at the beginning.
+            Where the part starts, in seconds. Default: the beginning.
         end:
-            Where it ends, in seconds; left out, at the end.
+            Where the part ends, in seconds. Default: the end.
         replace:
-            What is made again.
+            What to make again.
         """
         if end is not None and end <= (start or 0.0):
-            raise Refusal("The part must end after it begins.")
+            raise Refusal("The part must end after it starts.")
         length = math.ceil(end - (start or 0.0)) if end is not None else None
         wish = Brief(
             mode=Mode.RETAKE,
@@ -264,7 +264,7 @@ class Making(commands.Cog):
         provider: str | None = None,
         model: str | None = None,
     ) -> None:
-        """Give a clip a wider dynamic range."""
+        """Make an HDR version of a clip."""
         wish = Brief(mode=Mode.HDR)
         await self._order(
             interaction, wish, provider, model, {"video": await source(interaction, video, clip)}
@@ -308,7 +308,7 @@ class Making(commands.Cog):
         model: str | None,
         given: Source | None,
     ) -> None:
-        """Extend or retake; what nobody, or not the one who is asked, does is done here."""
+        """Extend or retake: what the provider cannot do, Dailies does."""
         edits = interaction.client.edits
         if given is not None and given.take is not None:
             requester = requester_here(interaction)

@@ -2,47 +2,51 @@
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import discord
 from discord import app_commands
 from discord.app_commands import Choice
 
+from bot.catalog.validate import REQUIRED_INPUTS
 from bot.chat.bot import Interaction
 from bot.chat.mentions import SILENT
 from bot.chat.requester import requester_of
 from bot.errors import Refusal
 from bot.orders.clip_names import looks_like_one
 from bot.orders.inputs import Source
-from bot.orders.quote import CHOOSERS
+from bot.orders.quote import CHOOSERS, Quote
 from bot.words.clips import TITLES
+from bot.words.limits import in_words
 from bot.words.text import elide
-from storage import Lora, Mode, Take
+from storage import Brief, Lora, Mode, Take
 
 CHOICES = 25  #: suggestions that Discord shows
 LONGEST = 100  #: characters of one of them
 Suggest = Callable[[Interaction, Any], Awaitable[list[Choice[Any]]]]
 _SUFFIXES = {"duration": " s", "fps": " fps"}
+_PRICED = ("provider", "model", "resolution", "duration")  #: options that decide the price
 _NAMED = re.compile(r"[\w.+()\[\]-]+(?:[/\\][\w.+()\[\]-]+)*")
 _SAFE = re.compile(r"\.(pt|pth|bin|ckpt|pkl|pickle)$", re.IGNORECASE)
 
 
 #: What the options say that several commands have; a command's own words come first.
 SAID: Mapping[str, str] = {
-    "provider": "Who makes it; left out, the cheapest that can.",
-    "model": "With which model.",
-    "resolution": "How large it is.",
-    "aspect": "Its shape: wide, upright or square.",
-    "duration": "How many seconds it lasts.",
-    "fps": "Frames a second.",
+    "provider": "Who makes it. Default: the cheapest that can.",
+    "model": "Which model makes it.",
+    "resolution": "How large the clip is.",
+    "aspect": "Wide, tall or square.",
+    "duration": "How many seconds the clip lasts.",
+    "fps": "Frames per second.",
     "seed": "The same seed and settings make a similar clip.",
-    "sound": "Whether it has sound.",
+    "sound": "Whether the clip has sound.",
     "camera": "How the camera moves.",
-    "loras": "LoRAs by link, or by name where it suggests some, perhaps with a strength: …@0.8",
-    "preset": "Settings that were saved; what is chosen here counts before them.",
-    "clip": "Its number: 2 is take 2 of this thread, #42 any clip of the server; or a link.",
-    "video": "A clip of your own instead.",
+    "loras": "LoRAs by link, or by a suggested name. Add a strength like this: …@0.8",
+    "preset": "Saved settings. What you choose here overrides them.",
+    "clip": "A clip: 2 is take 2 in this thread, #42 is any clip in this server. Or a link.",
+    "video": "Or upload your own clip.",
 }
 SUGGESTED = (
     *("provider", "model", "resolution", "aspect", "duration", "fps", "camera", "loras", "preset"),
@@ -67,7 +71,8 @@ def _suggest(mode: Mode, option: str) -> Suggest:
     async def providers(interaction: Interaction, typed: str) -> list[Choice[Any]]:
         studio = interaction.client.studio
         names = dict.fromkeys([*CHOOSERS, *(each.name for each, _ in studio.quotes.offers(mode))])
-        return choices([(name, name) for name in names], typed)
+        wanted = [name for name in names if typed.casefold() in name.casefold()]
+        return await priced(interaction, mode, option, [(name, name) for name in wanted])
 
     async def models(interaction: Interaction, typed: str) -> list[Choice[Any]]:
         provider = _chosen(interaction, "provider")
@@ -76,7 +81,8 @@ def _suggest(mode: Mode, option: str) -> Suggest:
             for each, model in interaction.client.studio.quotes.offers(mode)
             if provider in (None, *CHOOSERS, each.name)
         ]
-        return choices(named, typed)
+        wanted = [each for each in named if typed.casefold() in each[0].casefold()]
+        return await priced(interaction, mode, option, wanted)
 
     async def values(interaction: Interaction, typed: str | int) -> list[Choice[Any]]:
         found = interaction.client.studio.quotes.values(
@@ -85,11 +91,14 @@ def _suggest(mode: Mode, option: str) -> Suggest:
             provider=_chosen(interaction, "provider"),
             model=_chosen(interaction, "model"),
         )
-        if option not in _SUFFIXES:
-            named = [(str(each).replace("_", " "), str(each)) for each in found]
-            return choices(named, str(typed))
-        wanted = [each for each in found if str(each).startswith(str(typed or ""))]
-        return [Choice(name=f"{each}{_SUFFIXES[option]}", value=each) for each in wanted][:CHOICES]
+        text = str(typed or "").casefold()
+        if option in _SUFFIXES:
+            wanted = [each for each in found if str(each).startswith(text)]
+        else:
+            wanted = [each for each in found if text in str(each).replace("_", " ").casefold()]
+        suffix = _SUFFIXES.get(option, "")
+        named = [(f"{str(each).replace('_', ' ')}{suffix}", each) for each in wanted]
+        return await priced(interaction, mode, option, named)
 
     async def presets(interaction: Interaction, typed: str) -> list[Choice[Any]]:
         there = await interaction.client.edits.presets.of(requester_of(interaction))
@@ -118,6 +127,38 @@ def _suggest(mode: Mode, option: str) -> Suggest:
     return named.get(option, values)
 
 
+async def priced(
+    interaction: Interaction, mode: Mode, option: str, named: Sequence[tuple[str, Any]]
+) -> list[Choice[Any]]:
+    """Suggestions with what each would cost beside what was chosen already, where it matters."""
+    studio, shown = interaction.client.studio, []
+    chosen = {each: _chosen(interaction, each) for each in _PRICED}
+    usual = await studio.rules.usual(requester_of(interaction))
+    for name, value in named[:CHOICES]:
+        words = ""
+        if option in _PRICED:
+            wanted = {**chosen, option: value}
+            maker = {"provider": wanted.pop("provider"), "model": wanted.pop("model")}
+            choice = replace(usual, **maker) if any(maker.values()) else usual
+            wish = Brief(mode=mode, **wanted)
+            given = [each for each in [REQUIRED_INPUTS.get(mode)] if each is not None]
+            quote = studio.quotes.outlook(wish, choice, given=given)
+            words = "" if quote is None else f" · {_costs(quote, option)}"
+        shown.append(Choice(name=elide(f"{name}{words}", 100), value=value))
+    return shown
+
+
+def _costs(quote: Quote, option: str) -> str:
+    """'36 credits at 6 s', said of a resolution; 'from 12 credits' where the input decides."""
+    if not quote.price:
+        return "free"
+    brief = quote.brief
+    if brief.mode not in (Mode.TEXT, Mode.IMAGE):
+        return f"from {in_words(quote.price)}"
+    at = brief.resolution if option == "duration" else f"{brief.duration} s"
+    return f"{in_words(quote.price)} at {at}" if at else in_words(quote.price)
+
+
 async def source(
     interaction: Interaction, attachment: discord.Attachment | None, link: str | None
 ) -> Source | None:
@@ -126,7 +167,7 @@ async def source(
     Raises `Refusal` where both are given or neither can be told.
     """
     if attachment is not None and link:
-        raise Refusal("Give an attachment or a link, not both.")
+        raise Refusal("Give either an attachment or a link, not both.")
     if attachment is not None:
         return Source(url=attachment.url)
     if not link:
@@ -135,7 +176,7 @@ async def source(
         return Source(take=await clip(interaction, link))
     if "://" in link:
         return Source(url=link.strip())
-    raise Refusal("Give a link that begins with https:// or the number of a clip, such as #42.")
+    raise Refusal("Give a link that starts with https://, or a clip's number such as #42.")
 
 
 def loras_of(text: str | None) -> tuple[Lora, ...]:
@@ -150,13 +191,15 @@ def loras_of(text: str | None) -> tuple[Lora, ...]:
             link, strength = part, "1"
         if not link.startswith("https://") and not _NAMED.fullmatch(link):
             raise Refusal(
-                "A LoRA is a public https link, or a name that is suggested, perhaps with its "
-                "strength: https://…@0.8"
+                "Give each LoRA as a public https link or a suggested name, such as "
+                "https://…safetensors@0.8."
             )
         if _SAFE.search(link.partition("?")[0]):
-            raise Refusal("Only .safetensors LoRAs are taken; other formats can hold programs.")
+            raise Refusal("Only .safetensors LoRAs work. Other formats can contain programs.")
         if not 0.0 < float(strength) <= 4.0:
-            raise Refusal("A LoRA's strength is more than 0 and at most 4; 0.5 to 2 works best.")
+            raise Refusal(
+                "A LoRA's strength must be more than 0 and at most 4. 0.5 to 2 works best."
+            )
         found.append(Lora(path=link, scale=float(strength)))
     return tuple(found)
 

@@ -7,21 +7,20 @@ from discord import app_commands
 from discord.app_commands import Choice
 from discord.ext import commands
 
-from bot.chat import card
-from bot.chat import models as models_views
+from bot.chat import card, models
 from bot.chat.bot import Interaction
-from bot.chat.buttons import button
+from bot.chat.buttons import marked
 from bot.chat.mentions import SILENT
 from bot.chat.requester import requester_here, requester_of
 from bot.orders.orders import Studio
+from bot.words.text import elide
 from cogs._pressing import pressed
 from cogs.video import parameters
 from cogs.video.parameters import choices, say, suggested
 from storage import Job, Take
 
-PAGE = 3900  #: characters of a page of models; Discord takes 4000
 QUEUED = 15  #: clips of the queue that are listed
-BOXES = 10  #: models on a page
+MENU = 25  #: entries of a menu
 
 
 class Looking(commands.Cog):
@@ -31,32 +30,32 @@ class Looking(commands.Cog):
 
     @app_commands.command()
     async def queue(self, interaction: Interaction) -> None:
-        """What is under way in this server, and where it stands."""
+        """Show what is in progress in this server."""
         jobs = await self.studio.queue(requester=requester_here(interaction), limit=None)
         shown = jobs[:QUEUED]
         text = card.queue(shown, {job.id: self.studio.glimpse(job) for job in shown})
         if len(jobs) > text.count("\n"):
-            text += f"\n-# {len(jobs):,} are under way in all."
+            text += f"\n-# {len(jobs):,} clips in progress in total."
         await say(interaction, text)
 
     @app_commands.command()
     async def cancel(self, interaction: Interaction, clip: str) -> None:
-        """Stop a clip of yours that is not finished.
+        """Stop one of your clips before it is finished.
 
         Parameters
         ----------
         clip:
-            Its number: #42, or its take in this thread.
+            Which clip: #42, or its take number in this thread.
         """
         job = await _cancel(self.studio, interaction, await parameters.clip(interaction, clip))
-        word = "is being stopped" if job.due_at is not None else "is cancelled"
+        word = "is being canceled" if job.due_at is not None else "is canceled"
         await say(interaction, f"#{job.id} {word}.")
 
     @app_commands.command()
     async def models(self, interaction: Interaction) -> None:
-        """What each model can make, and what it costs."""
+        """Show what each model makes and costs."""
         await interaction.response.send_message(
-            view=_models(interaction, 0), ephemeral=True, allowed_mentions=SILENT
+            view=_models(interaction), ephemeral=True, allowed_mentions=SILENT
         )
 
     @cancel.autocomplete("clip")
@@ -67,50 +66,44 @@ class Looking(commands.Cog):
 
 
 @pressed("models", moderators=False)
-async def _turn(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    """Another page of the models."""
+async def _chosen(interaction: Interaction, _about: str, picked: Sequence[str]) -> None:
+    """The details of the model that was picked from the menu."""
     await interaction.response.edit_message(
-        view=_models(interaction, int(about)), allowed_mentions=SILENT
+        view=_models(interaction, picked[0] if picked else ""), allowed_mentions=SILENT
     )
 
 
-def _models(interaction: Interaction, page: int) -> discord.ui.LayoutView:
-    """A page of the models, each of them whole."""
+def _models(interaction: Interaction, picked: str = "") -> discord.ui.LayoutView:
+    """All models as a table, or with *picked* one in detail; below it the menu to choose one."""
     bot = interaction.client
-    pages = paged(
-        models_views.models(bot.studio.quotes.offers(), usd_per_credit=bot.usd_per_credit)
-    )
-    page = min(page, len(pages) - 1)
+    offers = bot.studio.quotes.offers()
+    named = {f"{provider.name} {model.name}": (provider, model) for provider, model in offers}
+    if picked in named:
+        text = models.details(*named[picked], usd_per_credit=bot.usd_per_credit)
+    else:
+        text = models.table(offers, usd_per_credit=bot.usd_per_credit)
     view = discord.ui.LayoutView(timeout=None)
-    for text in pages[page]:
-        box: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container()
-        box.add_item(discord.ui.TextDisplay(text))
-        view.add_item(box)
-    if len(pages) > 1:
+    box: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container()
+    box.add_item(discord.ui.TextDisplay(elide(text, 3900)))
+    if named:
+        options = [
+            discord.SelectOption(
+                label=elide(f"{model.title} · {provider.title}", 100),
+                value=name[:100],
+                description=models.cheapest(model, bot.usd_per_credit),
+                default=name == picked,
+            )
+            for name, (provider, model) in list(named.items())[:MENU]
+        ]
         row: discord.ui.ActionRow[discord.ui.LayoutView] = discord.ui.ActionRow()
-        row.add_item(button("Back", "models", page - 1, disabled=page == 0))
-        last = page == len(pages) - 1
         row.add_item(
-            button(f"More ({page + 1} of {len(pages)})", "models", page + 1, disabled=last)
+            discord.ui.Select(
+                custom_id=marked("models"), placeholder="Show details", options=options
+            )
         )
-        view.add_item(row)
+        box.add_item(row)
+    view.add_item(box)
     return view
-
-
-def paged(texts: Sequence[str]) -> list[list[str]]:
-    """Texts on as few pages as hold them whole; one too long for a page goes on by the line."""
-    pages: list[list[str]] = [[]]
-    for text in texts:
-        rest = text
-        while rest:
-            cut = len(rest) if len(rest) <= PAGE else rest.rfind("\n", 0, PAGE)
-            part, rest = rest[:cut], rest[cut:].lstrip("\n")
-            if pages[-1] and (
-                len(pages[-1]) >= BOXES or sum(map(len, pages[-1])) + len(part) > PAGE
-            ):
-                pages.append([])
-            pages[-1].append(part)
-    return pages
 
 
 @pressed("cancel", moderators=False)

@@ -26,24 +26,25 @@ class Taking(commands.Cog):
     studio: Studio
 
     @app_commands.command()
+    @app_commands.rename(favourites="favorites")
     async def takes(
         self, interaction: Interaction, page: Range[int, 1, 1000] = 1, favourites: bool = False
     ) -> None:
-        """The takes of this thread, what each came from, and what they cost.
+        """List this thread's takes, or your favorites.
 
         Parameters
         ----------
         page:
-            1 has the newest.
+            Page 1 has the newest takes.
         favourites:
-            List your favourites of the whole server instead.
+            List your favorites in this server instead.
         """
         requester = requester_here(interaction)
         bot = interaction.client
         shown = await bot.takes.page(page, requester=requester, favourites=favourites)
         said = board.lines(shown.takes, shown.parents, usd_per_credit=bot.usd_per_credit)
         newest_first = said[::-1]
-        head = "### Your favourites" if favourites else "### Takes of this thread"
+        head = "### Your favorites" if favourites else "### Takes in this thread"
         if shown.of > 1:
             head += f" · page {shown.number} of {shown.of}"
         await say(interaction, "\n".join([head, *newest_first]))
@@ -56,16 +57,16 @@ class Taking(commands.Cog):
         quality: Literal["fitting", "original"] = "fitting",
         public: bool = False,
     ) -> None:
-        """A clip once more, and everything about it: its settings, its price, where it came from.
+        """Show a clip again, with its settings, price and history.
 
         Parameters
         ----------
         clip:
-            Its number: 2 is take 2 of this thread, #42 any clip of the server.
+            Which clip: 2 is take 2 in this thread, #42 is any clip in this server.
         quality:
-            As it fits here, or the original, by a link where it is too large.
+            The clip as it fits here, or the original, by link if it is too large.
         public:
-            Post it here for everybody, to be worked with.
+            Post it here for everybody.
         """
         requester = requester_here(interaction)
         bot = interaction.client
@@ -98,14 +99,14 @@ class Taking(commands.Cog):
 
     @app_commands.command()
     async def compare(self, interaction: Interaction, a: str, b: str) -> None:
-        """Two clips in one message, and side by side in one clip.
+        """Compare two clips side by side.
 
         Parameters
         ----------
         a:
-            The one on the left: 2 is take 2 of this thread, #42 any clip of the server.
+            The clip on the left: 2 is take 2 in this thread, #42 is any clip in this server.
         b:
-            The one on the right.
+            The clip on the right.
         """
         requester = requester_here(interaction)
         takes = interaction.client.takes
@@ -141,32 +142,32 @@ class Taking(commands.Cog):
         camera: str | None = None,
         loras: str | None = None,
     ) -> None:
-        """Your last clip once more, with changes; what extended or retook a clip does so again.
+        """Repeat your last clip, with any setting changed.
 
         Parameters
         ----------
         clip:
-            Another one: 2 is take 2 of this thread, #42 any clip of the server.
+            Another clip: 2 is take 2 in this thread, #42 is any clip in this server.
         prompt:
-            Other words.
+            A new prompt.
         preset:
-            The settings of a preset.
+            Use the settings of this preset.
         duration:
-            How many seconds it lasts.
+            How many seconds the clip lasts.
         resolution:
-            How large it is.
+            How large the clip is.
         aspect:
-            Its shape.
+            Wide, tall or square.
         fps:
-            Frames a second.
+            Frames per second.
         seed:
-            The same seed makes a similar clip; left out, a new one.
+            The same seed makes a similar clip. Default: a new seed.
         sound:
-            Whether it has sound.
+            Whether the clip has sound.
         provider:
-            Another provider; left out, the same.
+            Another provider. Default: the same one.
         model:
-            Another model; left out, the same.
+            Another model. Default: the same one.
         """
         requester = requester_here(interaction)
         job = await self._last(interaction, clip, requester)
@@ -194,7 +195,7 @@ class Taking(commands.Cog):
         )
         await acting.order(interaction, quoting, requester)
         name = await interaction.client.takes.name(job, requester=requester)
-        await answering.tell(interaction, f"That is {name} once more.")
+        await answering.tell(interaction, f"That is {name} again.")
 
     @app_commands.command()
     async def presets(
@@ -207,27 +208,27 @@ class Taking(commands.Cog):
         delete: str | None = None,
         for_server: bool = False,
     ) -> None:
-        """Settings under a name: list them, make a clip with one, save one, delete one.
+        """List, use, save or delete presets: settings under a name.
 
         Parameters
         ----------
         use:
-            Make a clip with the settings of this preset; write its prompt, too.
+            Make a clip with this preset. Add a prompt.
         prompt:
             What the new clip shows.
         save:
-            Keep the settings of your last clip under this name.
+            Save the settings of your last clip under this name.
         clip:
-            The number of the clip whose settings are kept instead.
+            Save the settings of this clip instead.
         delete:
-            Delete the preset of this name.
+            Delete the preset with this name.
         for_server:
-            Save or delete it for everybody here; moderators may.
+            Moderators: save or delete it for the whole server.
         """
         requester = requester_here(interaction)
         edits = interaction.client.edits
         if sum(each is not None for each in (use, save, delete)) > 1:
-            raise Refusal("Use, save or delete a preset; one at a time.")
+            raise Refusal("Use, save or delete a preset, one at a time.")
         if use is not None:
             quoting = edits.presets.quote(
                 await edits.presets.find(use, requester=requester),
@@ -242,11 +243,11 @@ class Taking(commands.Cog):
             await say(interaction, f"Saved from {name}: {_preset_line(kept)}")
         elif delete is not None:
             await edits.presets.delete(delete, requester=requester, server=for_server)
-            await say(interaction, f"The preset “{inert(delete)}” is deleted.")
+            await say(interaction, f"The preset “{inert(delete)}” was deleted.")
         else:
             there = await edits.presets.of(requester)
             if not there:
-                raise Refusal("There are no presets yet; `/video presets save:name` keeps one.")
+                raise Refusal("There are no presets yet. `/video presets save:name` saves one.")
             await say(interaction, "\n".join(["### Presets", *map(_preset_line, there)]))
 
     async def _last(self, interaction: Interaction, clip: str | None, requester: Requester) -> Job:

@@ -17,16 +17,16 @@ from bot.moderation.usage import DAYS
 from cogs._pressing import Waits, pressed
 
 KEPT = """### What Dailies keeps about you
-• Each clip you ordered: its prompt and settings, where and when, its card and result, the file.
-• Each credit that was held, spent or given back for it: the ledger, which is never changed.
-• What moderators set for you: a quota, grants, a block; and a log of who changed what.
-• That a prompt of yours met a rule of the server: which rule, where and when, not the prompt.
-Providers get your prompts and inputs to make the clips; they have rules of their own.
+• Every clip you ordered: prompt, settings, time, channel, card, result and file.
+• Every credit held, spent or returned for it, in a ledger that never changes.
+• What moderators set for you: quota, grants, a block, and who set it.
+• When one of your prompts broke a word rule: which rule, when and where. Not the prompt.
+Providers get your prompts and files to make the clips. They have their own privacy rules.
 
-**Delete mine** erases the prompts, the files and who you are in all of it, in every server. \
-Amounts stay in the books under a number. Until the end of the month that number is still known \
-to be you, because else deleting would refill a quota. What was posted to Discord stays there \
-until somebody deletes the messages; moderators' decisions about you stay until they change them."""
+**Delete mine** erases your prompts, your files and your identity, in every server. Amounts stay \
+in the ledger under a number. That number is tied to you until the end of the month, so that \
+deleting can't refill a quota. Messages on Discord stay until somebody deletes them. Moderators' \
+decisions about you stay until they change them."""
 
 
 class Mine(commands.Cog):
@@ -34,14 +34,14 @@ class Mine(commands.Cog):
 
     @app_commands.command()
     async def usage(self, interaction: Interaction) -> None:
-        """What you have left, what runs, when it resets, and your last 30 days."""
+        """Show your credits, when they reset, and your last 30 days."""
         requester, bot = requester_of(interaction), interaction.client
         await interaction.response.defer(ephemeral=True, thinking=True)
         found = await bot.own.usage(requester)
         chart = await charts.own(found.uses, found.first, found.last)
         table = await bot.own.table(requester)
         words = tables.usage(found.standing, usd_per_credit=bot.usd_per_credit)
-        alt = f"Credits a day by model, from {found.first} to {found.last}"
+        alt = f"Credits per day by model, from {found.first} to {found.last}"
         files = [discord.File(io.BytesIO(table), "my-clips.csv")]
         if chart is not None:
             files.insert(0, discord.File(io.BytesIO(chart), "usage.png", description=alt))
@@ -54,7 +54,7 @@ class Mine(commands.Cog):
 
     @app_commands.command()
     async def privacy(self, interaction: Interaction) -> None:
-        """What is kept about you; have it as a file, or delete it."""
+        """See, export or delete what is kept about you."""
         view = ui.LayoutView(timeout=None)
         view.add_item(ui.TextDisplay(KEPT))
         row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
@@ -68,7 +68,7 @@ class Mine(commands.Cog):
 async def _export(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
     body = await interaction.client.own.export(interaction.user.id)
     await interaction.followup.send(
-        "Everything that is kept about you, in every server.",
+        "Everything kept about you, in every server.",
         file=discord.File(io.BytesIO(body), "dailies-export.json"),
         ephemeral=True,
     )
@@ -80,8 +80,8 @@ async def _forget(interaction: Interaction, about: str, _: Sequence[str]) -> Non
         view = ui.View(timeout=None)
         sure = button("Delete it all", "forget", "yes", style=discord.ButtonStyle.danger)
         await interaction.response.send_message(
-            "This erases your prompts and clips in every server, and cannot be undone. What waits "
-            "is cancelled.",
+            "This erases your prompts and clips in every server. It can't be undone. Queued clips "
+            "are canceled.",
             view=view.add_item(sure),
             ephemeral=True,
         )
@@ -89,5 +89,6 @@ async def _forget(interaction: Interaction, about: str, _: Sequence[str]) -> Non
     done = await interaction.client.own.forget(interaction.user.id)
     clips = f"{done.jobs:,} clip{'' if done.jobs == 1 else 's'}"
     await interaction.response.edit_message(
-        content=f"{clips} erased. The last tie to you is cut <t:{int(done.until)}:R>.", view=None
+        content=f"{clips} erased. The last link to you is removed <t:{int(done.until)}:R>.",
+        view=None,
     )

@@ -123,7 +123,7 @@ export async function upload(file) {
     const response = await fetch(address, { method: "POST", body: file });
     answer = await response.json();
   } catch {
-    throw new Refused(`${file.name} could not be sent; try again in a moment.`);
+    throw new Refused(`${file.name} could not be sent. Try again in a moment.`);
   }
   if (!answer.upload) {
     throw new Refused(answer.error ?? `${file.name} was not accepted.`);

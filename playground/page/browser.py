@@ -83,7 +83,7 @@ class Uploads:
         """Where a file is. Raises PersonCannot for one that was used or never came."""
         found = self._paths.get(str(upload))
         if found is None:
-            raise PersonCannot("That file is not here any more; attach it again.")
+            raise PersonCannot("That file is no longer here. Attach it again.")
         return found
 
     def forget(self, upload: str) -> None:
@@ -310,11 +310,11 @@ class Seat:
             frame = {"reply": number, "ok": False, "error": str(no)}
         except (ValueError, KeyError, TypeError):
             log.exception("The page asked for something that makes no sense")
-            sentence = "The playground did not understand the page; reload it."
+            sentence = "The playground didn't understand the page. Reload it."
             frame = {"reply": number, "ok": False, "error": sentence}
         except Exception:
             log.exception("The playground failed while it did what the page asked")
-            sentence = "The playground failed at that; its log says why."
+            sentence = "The playground failed at that. Its log says why."
             frame = {"reply": number, "ok": False, "error": sentence}
         await self._send(frame)
 
@@ -358,7 +358,7 @@ class Seat:
     async def _menu(self, asked: Mapping[str, Any]) -> Any:
         message = self._person.message(int(asked["message"]), self._person.at)
         if message is None:
-            raise PersonCannot("That message is gone, or you cannot see it.")
+            raise PersonCannot("That message is gone, or you can't see it.")
         return _started(await self._person.menu(message, asked["name"], nonce=asked.get("nonce")))
 
     async def _submit(self, asked: Mapping[str, Any]) -> Any:
@@ -387,7 +387,7 @@ class Seat:
     async def _mishap(self, asked: Mapping[str, Any]) -> Any:
         mishaps = self._playground.mishaps
         if mishaps is None:
-            raise PersonCannot("No companies are imitated here; start with --providers simulated.")
+            raise PersonCannot("No providers are simulated here. Start with --providers simulated.")
         mishaps.ask(Mishap(asked["next"]) if asked.get("next") else None)
 
     async def _typing(self, _: Mapping[str, Any]) -> Any:

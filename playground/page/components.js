@@ -80,7 +80,7 @@ export function componentElement(component, message) {
     case KIND.CONTAINER:
       return container(component, children());
     default:
-      return el("p", { class: "media-missing" }, "This part of the message cannot be shown here.");
+      return el("p", { class: "media-missing" }, "This part of the message can't be shown here.");
   }
 }
 

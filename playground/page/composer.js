@@ -168,7 +168,7 @@ export class Composer {
       if (this.form) {
         this.complain(`/${this.form.commandName} takes no more files.`);
       } else if (this.files.length >= MOST_FILES) {
-        this.complain(`A message may have ${MOST_FILES} files.`);
+        this.complain(`A message can have up to ${MOST_FILES} files.`);
       } else if (file.size > state.limit) {
         this.complain(tooLarge(file));
       } else {
@@ -258,7 +258,7 @@ export class Composer {
     this.input.placeholder = closed
       ? "This thread is locked."
       : `Message ${addressee(here, name)} or type /`;
-    this.input.setAttribute("aria-label", `Message in ${name}; type slash for commands`);
+    this.input.setAttribute("aria-label", `Message in ${name}. Type slash for commands`);
   }
 
   #typed(byPerson = true) {
@@ -355,7 +355,7 @@ export class Composer {
       const word = text.split(/\s/, 1)[0];
       this.complain(
         state.commands.length === 0
-          ? "The bot has no commands yet; wait until it is online."
+          ? "The bot has no commands yet. Wait until it is online."
           : `There is no command ${word}. Type / to see them all.`,
       );
       return;
@@ -375,7 +375,7 @@ export class Composer {
 
   async #submitMessage(text) {
     if ([...text].length > LONGEST) {
-      this.complain(`A message may have ${LONGEST} characters; this has ${[...text].length}.`);
+      this.complain(`A message can have up to ${LONGEST} characters. This one has ${[...text].length}.`);
       return;
     }
     if (this.sending) {

@@ -84,7 +84,7 @@ function foreign(item) {
       "p",
       { class: "media-missing" },
       icon("warning"),
-      "This file is not in the message any more.",
+      "This file is no longer in the message.",
     );
   }
   return el(

@@ -126,7 +126,7 @@ export function showEmojiPicker(anchor, { onPick, opener = document.activeElemen
     const found = EMOJI.filter((each) => each.words.includes(words));
     grid.replaceChildren(...found.map((each) => gridButton(each, choose, caption)));
     caption.textContent =
-      found[0]?.name ?? "No emoji of that name here; paste one and press Enter.";
+      found[0]?.name ?? "No emoji with that name. Paste one and press Enter.";
   };
 
   search.addEventListener("input", draw);

@@ -77,7 +77,7 @@ async function copy(text) {
     await navigator.clipboard.writeText(text);
     toast("Copied.", "note");
   } catch {
-    toast("This browser does not let the page copy; select the text and copy it by hand.");
+    toast("This browser doesn't let the page copy. Select the text and copy it.");
   }
 }
 

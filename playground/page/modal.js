@@ -85,9 +85,9 @@ export function showModal({ id, modal }, opener) {
       const sent = await submitModal(id, values);
       const outcome = await sent.outcome;
       if (outcome.state === "failed") {
-        complain("The application did not respond. Nothing was sent twice; you can try again.");
+        complain("The application did not respond. Nothing was sent twice. You can try again.");
       } else if (outcome.state === "unknown") {
-        complain("The connection was lost before the answer came; look before you try again.");
+        complain("The connection was lost before the answer came. Check before you try again.");
       } else {
         close();
       }

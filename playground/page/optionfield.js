@@ -168,7 +168,7 @@ function suggestedField(option, text, form) {
       list.show(items, {
         note: choices
           ? "No suggestion fits."
-          : "No suggestions came; what you type is sent as it is.",
+          : "No suggestions came. What you type is sent as it is.",
       });
     }
   };

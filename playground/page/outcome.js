@@ -7,7 +7,7 @@ import { state } from "./state.js";
 import { showModal } from "./modal.js";
 
 const NO_ANSWER = "The application did not respond.";
-const LOST = "The connection was lost before the answer came; look before you try again.";
+const LOST = "The connection was lost before the answer came. Check before you try again.";
 
 /** message id -> the sentence under it: what was refused or not answered. */
 export const failures = new Map();

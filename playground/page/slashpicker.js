@@ -38,7 +38,7 @@ export class SlashPicker {
       icon: icon("slash"),
       group: state.bot.name,
     }));
-    this.list.show(items, { note: `No command begins with “/${typed.trim()}”.` });
+    this.list.show(items, { note: `No command starts with “/${typed.trim()}”.` });
   }
 
   hide() {

@@ -36,7 +36,7 @@ export class Socket {
   ask(verb, fields = {}) {
     if (this.line?.readyState !== WebSocket.OPEN) {
       return Promise.reject(
-        new Refused("The connection to the playground is down; try again in a moment."),
+        new Refused("The connection to the playground is down. Try again in a moment."),
       );
     }
     this.number += 1;
@@ -107,7 +107,7 @@ export class Socket {
     for (const { reject } of this.asked.values()) {
       reject(
         new Refused(
-          "The connection was lost before the playground answered; look before you try again.",
+          "The connection was lost before the playground answered. Check before you try again.",
         ),
       );
     }

@@ -162,7 +162,7 @@ function follow(event, target) {
 /** Go to a place or message, or say that it is gone. */
 export function openPlace(id, message = null) {
   if (!goTo(id, { message })) {
-    toast("That channel or thread is gone, or you may not see it.");
+    toast("That channel or thread is gone, or you can't see it.");
   }
 }
 

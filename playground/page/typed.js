@@ -27,7 +27,7 @@ export function readOptions(command, text) {
     const end = known[index + 1]?.start ?? text.length;
     const value = text.slice(mark.end, end).trim();
     if (values.has(mark.name)) {
-      problems.push(`${mark.name} is given twice; give it once.`);
+      problems.push(`${mark.name} is given twice. Give it once.`);
     } else if (value !== "") {
       values.set(mark.name, unquoted(value));
     }
@@ -149,7 +149,7 @@ export function readValue(option, text, find = () => null) {
         : refuse(`takes ${optionHint(option)} of this server; “${text}” is none.`);
     }
     case OPTION.ATTACHMENT:
-      return refuse("takes a file; choose it here.");
+      return refuse("takes a file. Choose it here.");
     default:
       return readString(option, text, refuse);
   }
@@ -183,7 +183,7 @@ function readString(option, text, refuse) {
   const length = [...text].length;
   const most = option.max_length ?? 6000;
   if (length > most) {
-    return refuse(`may have ${most} characters; this has ${length}.`);
+    return refuse(`can have up to ${most} characters. This has ${length}.`);
   }
   if (length < (option.min_length ?? 0)) {
     return refuse(`needs at least ${option.min_length} characters.`);

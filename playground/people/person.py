@@ -155,7 +155,7 @@ class Person(Sight):
         spec = next((item for item in self.commands() if item["name"] == name), None)
         if spec is None:
             known = any(name == key[0] for scope in self._world.commands.values() for key in scope)
-            why = "You cannot use" if known else "There is no command called"
+            why = "You can't use" if known else "There is no command called"
             raise PersonCannot(f"{why} /{name}{' here' if known else ''}.")
         part, steps = commands.leaf(spec, path)
         return spec, part, steps
@@ -286,7 +286,7 @@ class Person(Sight):
         world = self._world
         meta = channel.thread_metadata
         if meta is not None and meta.archived:
-            raise PersonCannot("This thread is archived; somebody has to write in it first.")
+            raise PersonCannot("This thread is archived. Somebody has to write in it first.")
         record, payload = base_payload(
             world,
             type=int(kind),
@@ -445,7 +445,7 @@ class Person(Sight):
 
     def _need_awake(self, channel: Channel) -> None:
         if channel.thread_metadata is not None and channel.thread_metadata.archived:
-            raise PersonCannot("This thread is archived; somebody has to write in it first.")
+            raise PersonCannot("This thread is archived. Somebody has to write in it first.")
 
     def _reactable(self, message: Message | int) -> tuple[Message, Stored, Channel]:
         current = self._visible(message)

@@ -52,7 +52,7 @@ def parse(line: str, commands: Sequence[Mapping[str, Any]]) -> tuple[str, dict[s
     spec = next((each for each in commands if words and each["name"] == words[0]), None)
     if spec is None:
         known = ", ".join(sorted(f"/{each['name']}" for each in commands)) or "none"
-        raise PersonCannot(f"There is no command /{words[0] if words else ''}; there is {known}.")
+        raise PersonCannot(f"There is no command /{words[0] if words else ''}. There is {known}.")
     path = [spec["name"]]
     while subs := [each for each in spec.get("options", []) if each["type"] in (1, 2)]:
         rest = words[len(path) :]
@@ -71,7 +71,7 @@ def parse(line: str, commands: Sequence[Mapping[str, Any]]) -> tuple[str, dict[s
     if parts[0].strip():
         known = ", ".join(options) or "no options"
         raise PersonCannot(
-            f"“{parts[0].strip()}” is not an option; /{' '.join(path)} takes {known}."
+            f"“{parts[0].strip()}” is not an option. /{' '.join(path)} takes {known}."
         )
     given = dict(zip(parts[1::2], map(str.strip, parts[2::2]), strict=True))
     return " ".join(path), {name: _typed(options[name], value) for name, value in given.items()}
@@ -127,7 +127,7 @@ class _Typist:
         await interaction.answered
         answer = interaction.message
         if interaction.modal is not None:
-            raise PersonCannot(f"/{command} opens a form; --say cannot fill it in.")
+            raise PersonCannot(f"/{command} opens a form, and --say can't fill it in.")
         if answer is not None and answer.ephemeral and not answer.loading:
             self._print(answer)
             if not answer.raw.get("components"):  # a plain sentence to one person is a refusal

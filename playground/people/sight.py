@@ -142,11 +142,11 @@ class Sight:
     def _here(self) -> Channel:
         channel = self._world.channels.get(self.at)
         if channel is None or not channel_accessible(self._world, channel.id, self.id):
-            raise PersonCannot("You cannot see that channel.")
+            raise PersonCannot("You can't see that channel.")
         return channel
 
     def _visible(self, message: Message | int) -> Message:
         current = self.message(message if isinstance(message, int) else message.id)
         if current is None:
-            raise PersonCannot("That message is gone, or you cannot see it.")
+            raise PersonCannot("That message is gone, or you can't see it.")
         return current

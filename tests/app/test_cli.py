@@ -62,7 +62,7 @@ async def test_a_token_may_come_from_a_file(playground, tmp_path):
     done = dailies("run", cwd=tmp_path, **environ)
     assert "DISCORD_TOKEN is not a bot token" in done.stderr
     done = dailies("run", cwd=tmp_path, DISCORD_TOKEN_FILE="/nowhere/at/all")
-    assert done.stderr.startswith("DISCORD_TOKEN_FILE names a file that cannot be read")
+    assert done.stderr.startswith("DISCORD_TOKEN_FILE names a file that can't be read")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_setting_that_cannot_be_used_is_named(tmp_path, name, value):
     done = dailies("run", cwd=tmp_path, **{name: value})
     [line] = done.stderr.splitlines()
     assert done.returncode == 2
-    assert line.startswith(f"{name} cannot be used")
+    assert line.startswith(f"{name} can't be used")
 
 
 async def test_say_leaves_the_clip_as_it_was_asked_for(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from bot.app.catalogue import companies
 from bot.providers import Connection, modules
+from bot.words.numbers import day
 from tests.app.test_cli import dailies
 from tools.documents import PROVIDERS, rewritten
 
@@ -41,13 +42,13 @@ def test_every_company_is_named_with_its_models_and_where_a_key_is_from():
             assert f"`{model.name}`" in said
             for capability in model.capabilities:
                 if capability.price.source != "it runs on your machine":
-                    assert f"{capability.price.dated:%b %Y}" in said
+                    assert f"({day(capability.price.dated)})" in said
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_every_setting_of_a_provider_is_explained(setting):
     row = next(line for line in section().splitlines() if line.startswith(f"| `{setting}` |"))
-    assert len(row.split("|")[3].strip()) > 15, "it says what it decides"
+    assert len(row.split("|")[3].strip()) > 15, "it says what it does"
     assert re.search(rf"(?m)^#{setting}=", (ROOT / ".env.example").read_text())
 
 
@@ -77,17 +78,17 @@ def test_dailies_providers_says_who_is_connected_and_what_is_wrong(tmp_path):
     lines = {line.split()[1].rstrip(":"): line for line in done.stdout.splitlines()}
     assert lines["ltx"] == (
         "✓ ltx: LTX makes text, image, audio, extend, retake and HDR with ltx-2-3-fast, "
-        "ltx-2-3-pro and ltx-2-pro, changed by dailies.toml; 7 at once, 120 requests a minute"
+        "ltx-2-3-pro and ltx-2-pro, changed by dailies.toml, 7 at once, 120 requests a minute"
     )
-    assert lines["apixo"].startswith("✓ apixo: apixo makes text and image with ltx-2-19b; 10 at")
+    assert lines["apixo"].startswith("✓ apixo: apixo makes text and image with ltx-2-19b, 10 at")
     assert lines["pixazo"] == (
-        "· pixazo: no key; set PIXAZO_API_KEY, from a subscription at https://www.pixazo.ai"
+        "· pixazo: no key. Set PIXAZO_API_KEY from a subscription at https://www.pixazo.ai"
     )
     assert "secret" not in done.stdout + done.stderr
 
     done = dailies("providers", cwd=tmp_path, **environ, APIXO_PER_MINUTE="none")
     assert done.returncode == 2
-    assert "✗ apixo: APIXO_PER_MINUTE cannot be used" in done.stdout
+    assert "✗ apixo: APIXO_PER_MINUTE can't be used" in done.stdout
     assert "✓ ltx" in done.stdout, "and the others are looked at all the same"
 
 

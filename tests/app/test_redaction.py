@@ -51,8 +51,8 @@ def test_a_bots_token_is_blanked_wherever_it_stands() -> None:
     [
         "Job 42 was taken: a fox runs over snow",
         "GET https://api.ltx.video/v2/text-to-video/2f0e-4a 200",
-        "LTX is out of order just now. Trying again in 12.5 s",
-        "ltx-2-3-pro makes 6, 8 or 10 s; 10 s?",
+        "LTX is down right now. Trying again in 12.5 s",
+        "ltx-2-3-pro can't make a 12 s clip. It makes 6, 8 or 10 s.",
         "Is it a robot walking? Yes.",
     ],
 )

@@ -54,7 +54,7 @@ def test_what_cannot_be_used_is_named_in_one_sentence(name, value):
     with pytest.raises(BadSetting) as refused:
         Settings.load(**{name.lower(): value})
     sentence = str(refused.value)
-    assert sentence.startswith(f"{name} cannot be used: ")
+    assert sentence.startswith(f"{name} can't be used: ")
     assert sentence.endswith(".")
     assert "\n" not in sentence
     assert not re.search("(?i)valid|input|should|pattern|pydantic|none is not", sentence), sentence
@@ -119,17 +119,17 @@ def test_the_command_ends_with_2_and_says_so(tmp_path, command):
     done = dailies(command, cwd=tmp_path, DAILIES_TIME_ZONE="Nowhere/Land")
     assert done.returncode == 2
     assert done.stderr == (
-        "DAILIES_TIME_ZONE cannot be used: there is no time zone “Nowhere/Land”; "
-        "write one like Europe/Paris or UTC.\n"
+        "DAILIES_TIME_ZONE can't be used: there is no time zone “Nowhere/Land”. "
+        "Write one like Europe/Paris or UTC.\n"
     )
 
 
 def test_doctor_says_who_may_order_and_how_much(tmp_path):
     done = dailies("doctor", cwd=tmp_path)
-    assert "✓ servers: every one that invites the bot, each with a budget of its own" in done.stdout
+    assert "✓ servers: every server that invites the bot, each with its own budget" in done.stdout
     limits = {"DAILIES_SERVERS": "5,6", "DAILIES_BUDGET_ALL": "9000"}
     done = dailies("doctor", cwd=tmp_path, **limits, DAILIES_BUDGET_ALL_PERIOD="month")
-    said = "✓ servers: the 2 of DAILIES_SERVERS; 9,000 credits a month in all, 0 used"
+    said = "✓ servers: only the 2 in DAILIES_SERVERS, 9,000 credits a month in total, 0 used"
     assert said in done.stdout
 
 
@@ -165,7 +165,7 @@ def test_a_name_that_was_meant_for_a_setting_ends_the_start(
     with pytest.raises(BadSetting) as refused:
         configured()
     place = ".env" if where == "dotenv" else "the environment"
-    said = f"{slip}, in {place}, is no setting of Dailies; did you mean {name}?"
+    said = f"{slip} in {place} is not a Dailies setting. Did you mean {name}?"
     assert str(refused.value) == said
 
 
@@ -179,16 +179,16 @@ def test_a_name_of_others_is_none_of_our_business(tmp_path, monkeypatch, name):
 
 
 TOML_SLIPS = {
-    'discord_tokn = "x"': "discord_tokn, in dailies.toml, is no setting of Dailies; did you mean "
+    'discord_tokn = "x"': "discord_tokn in dailies.toml is not a Dailies setting. Did you mean "
     "discord_token?",
-    "[providers.lxt]\nmodels = {}": "[providers.lxt], in dailies.toml, is no provider that Dailies "
-    "knows; did you mean ltx?",
-    "[provider.ltx]\nmodels = {}": "[provider], in dailies.toml, is no setting of Dailies; did you "
+    "[providers.lxt]\nmodels = {}": "[providers.lxt] in dailies.toml is not a provider that "
+    "Dailies knows. Did you mean ltx?",
+    "[provider.ltx]\nmodels = {}": "[provider] in dailies.toml is not a Dailies setting. Did you "
     "mean providers?",
-    "[providers.ltx]\nmodel = {}": "providers.ltx.model in dailies.toml cannot be used: there is "
-    "no such entry.",
-    "dailies_quota = [1]": "DAILIES_QUOTA cannot be used: write a whole number.",
-    "dailies_local = 7": "DAILIES_LOCAL cannot be used: write true or false.",
+    "[providers.ltx]\nmodel = {}": "providers.ltx.model in dailies.toml can't be used: there is "
+    "no such setting.",
+    "dailies_quota = [1]": "DAILIES_QUOTA can't be used: write a whole number.",
+    "dailies_local = 7": "DAILIES_LOCAL can't be used: write true or false.",
     "providers = 3": "In dailies.toml, providers must be sections such as [providers.ltx].",
 }
 
@@ -217,18 +217,16 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path):
     done = dailies("run", cwd=tmp_path, **given)
     assert done.returncode == 2
     begins = [
-        "DAILIES_BUGDET, in .env, is no setting of Dailies",
-        "[providers.lxt], in dailies.toml, is no provider",
-        "DISCORD_TOKEN_FILE names a file that cannot be read",
-        "LTX_CONCURRENCY cannot be used: write 1 or more.",
-        "LTX_PER_MINUTE cannot be used: write a number.",
+        "DAILIES_BUGDET in .env is not a Dailies setting",
+        "[providers.lxt] in dailies.toml is not a provider",
+        "DISCORD_TOKEN_FILE names a file that can't be read",
+        "LTX_CONCURRENCY can't be used: write 1 or more.",
+        "LTX_PER_MINUTE can't be used: write a number.",
     ]
     lines = done.stderr.splitlines()
     for begin in begins:
         assert any(line.startswith(begin) for line in lines), (begin, lines)
-    assert not [
-        line for line in lines if not re.match(r"\[?[\w.]+\]?(, in| names| cannot| in) ", line)
-    ]
+    assert not [line for line in lines if not re.match(r"\[?[\w.]+\]?( in| names| can't) ", line)]
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00bad", b"\xef\xbb\xbfDAILIES_QUOTA=7\n"])
@@ -240,7 +238,7 @@ def test_a_dotenv_of_another_editor_is_read_or_refused_in_a_sentence(
     if content.startswith(b"\xef"):
         assert configured().settings.dailies_quota == 7
         return
-    with pytest.raises(BadSetting, match=r"^\.env cannot be read: it is not UTF-8 text\.$"):
+    with pytest.raises(BadSetting, match=r"^\.env can't be read: it is not UTF-8 text\.$"):
         configured()
 
 

@@ -45,10 +45,10 @@ async def parked(playground, ada, mira, paid, paid_house):
 
 async def test_moderators_are_told_where_they_asked_to_be(playground, mira, parked):
     assert parked.channel_id == playground.channel("moderators").id
-    assert "credits are held" in parked.text
+    assert "credits are on hold" in parked.text
     assert f"/{playground.channel('videos').id}/" in parked.text, "a link to it"
     labels = [each.label for each in parked.buttons]
-    assert labels == ["Check again", "Retry (may pay twice)", "Close"]
+    assert labels == ["Check again", "Retry (could pay twice)", "Close"]
     assert parked.mentions == ()
     assert not told(mira), "not where everybody reads"
 
@@ -70,7 +70,7 @@ async def test_so_is_what_is_decided_elsewhere(ada, paid_house, parked):
 
 async def test_a_retry_asks_why_and_each_parking_is_told_once(ada, paid, paid_house, parked):
     paid.submits.append(Unclear("its reply was lost again"))
-    opened = await pressed(ada, parked, "Retry (may pay twice)")
+    opened = await pressed(ada, parked, "Retry (could pay twice)")
     await (await ada.fill(opened, why="not on their list")).answered
     await ada.wait_for(lambda each: each.id == parked.id and "ordered it again" in each.text)
     await until(lambda: len(told(ada)) == 2)
@@ -85,7 +85,7 @@ async def test_an_old_button_says_that_it_was_decided(playground, ada, paid_hous
     page = await said(ada, "/studio unclear")
     await pressed(ada, page, "Close")
     again = await pressed(ada, parked, "Close")
-    assert "does not wait for a decision any more" in again.message.text
+    assert "no longer needs a decision" in again.message.text
 
 
 async def test_only_moderators_decide(playground, ada, mira, paid_house, parked):
@@ -167,14 +167,14 @@ async def test_a_clip_that_comes_late_is_told_of_too(playground, ada, mira, tmp_
             playground.refuse("POST", rf"/channels/{place}/messages$", 403, 50001, times=1)
         playground.refuse("POST", r"/users/@me/channels$", 403, 50007, times=1)
         plain.holds = False
-        alert = await ada.wait_for("#1 was made and could not be posted")
+        alert = await ada.wait_for("#1 was made but couldn't be posted")
         assert [each.label for each in alert.buttons] == ["Try again", "Post it here"]
         assert (await house.store.jobs.get(1)).due_at is not None
         playground.clock.advance(30)
         house.bot.dispatch("ready")
         clip = await clip_of(mira)
         assert clip.mentions == (mira.id,)
-        assert "could not be posted then" in clip.text
+        assert "posted late" in clip.text
         await done(house, 1)
         shown = await ada.wait_for(
             lambda each: each.id == alert.id and "posted late" in each.text, 30
@@ -194,7 +194,7 @@ async def test_it_can_be_posted_from_there(playground, ada, mira, tmp_path):
             playground.refuse("POST", rf"/channels/{place}/messages$", 403, 50001, times=1)
         playground.refuse("POST", r"/users/@me/channels$", 403, 50007, times=1)
         plain.holds = False
-        alert = await ada.wait_for("#1 was made and could not be posted")
+        alert = await ada.wait_for("#1 was made but couldn't be posted")
         await pressed(ada, alert, "Post it here")
         clip = await ada.wait_for(
             lambda each: each.channel_id == alert.channel_id and bool(each.attachments), 20
@@ -205,7 +205,7 @@ async def test_it_can_be_posted_from_there(playground, ada, mira, tmp_path):
 
 
 async def test_what_waited_before_an_update_is_told_of(tmp_path):
-    """The migration remembers what is parked already."""
+    """The migration remembers what is on hold already."""
     scripts = migrations()
     cut = next(n for n, text in enumerate(scripts) if "CREATE TABLE parking" in text)
     db = sqlite3.connect(tmp_path / "dailies.db")
@@ -244,5 +244,5 @@ async def test_a_decision_holds_though_the_job_is_written_to_meanwhile(
     by = By(guild_id=requester.guild_id, actor_id=requester.user_id)
     closed = await office._move(by, old, change, "close")
     assert closed.state is State.CLOSED
-    with pytest.raises(Refusal, match="moved on just now"):
+    with pytest.raises(Refusal, match="just changed"):
         await office._move(by, old, change, "close")

@@ -49,7 +49,7 @@ async def test_a_plain_number_is_the_threads_take_and_a_hash_the_servers_clip(
 
 async def test_a_take_that_is_not_there_is_never_taken_for_another_clip(store):
     """Clip 3 exists, and costs money if it is retaken instead of take 3."""
-    with pytest.raises(Refusal, match=r"There is no take 3 in this thread.* number: #3"):
+    with pytest.raises(Refusal, match=r"There is no take 3 in this thread.* write #3"):
         await clip_named("3", requester=THREAD, takes=store.takes)
     elsewhere = Requester(guild_id=11, channel_id=500, parent_id=20, user_id=30)
     with pytest.raises(Refusal, match="no take 2 in this thread"):
@@ -59,7 +59,7 @@ async def test_a_take_that_is_not_there_is_never_taken_for_another_clip(store):
 @pytest.mark.parametrize("typed", ["", "fox", "##2", "-1", "2.5", "1e3", "٢", "https://x.y/z", "#"])
 async def test_what_is_no_number_is_refused(store, typed):
     assert not looks_like_one(typed)
-    with pytest.raises(Refusal, match="is no clip; write its number, such as #42"):
+    with pytest.raises(Refusal, match=r"is not a clip\. Write its number, such as #42"):
         await clip_named(typed, requester=THREAD, takes=store.takes)
 
 
@@ -82,7 +82,7 @@ async def test_every_command_reads_and_says_the_number_that_was_seen(playground,
         asked = await answered(await mira.type("/video again", clip="1", prompt="a green cat"))
         assert asked is not None
         await clip_of(mira, 3)
-        await until(lambda: any("take 1 (#1) once more" in each.text for each in mira.everything()))
+        await until(lambda: any("take 1 (#1) again" in each.text for each in mira.everything()))
 
         offered = await mira.suggestions("/video extend", "clip", "2")
         assert offered[0][1] == "#3"

@@ -57,7 +57,7 @@ async def stage(playground, tmp_path, mira, ada, media):
         clip = await first_clip(mira, provider="plain")
         held.submits.append(Unclear("its reply was lost"))
         await ordered(mira, provider="held")
-        await mira.wait_for("is parked")
+        await mira.wait_for("is on hold")
         picture = await mira.say("look", files=[File("a.png", media.picture.read_bytes())])
         sound = await mira.say("listen", files=[File("a.m4a", media.sound.read_bytes())])
         panel = await said(ada, "/studio setup")
@@ -73,7 +73,7 @@ async def stage(playground, tmp_path, mira, ada, media):
             "budget": (ada, ada.click(panel, "Budget…"), {"amount": "1234"}),
             "zone": (ada, ada.click(panel, "Time zone…"), {"zone": "Asia/Kathmandu"}),
             "forbid": (ada, ada.click(rules, "Add a word"), {"text": "fox hunt"}),
-            "retry": (ada, ada.click(trouble, "Retry (may pay twice)"), {"why": "not listed"}),
+            "retry": (ada, ada.click(trouble, "Retry (could pay twice)"), {"why": "not listed"}),
         }
         opened = {
             name: (person, await answered(await opening), fields)

@@ -17,8 +17,8 @@ from tests.rig.taking import done, first_clip
 
 EVERYBODY, MODERATORS = "everybody", "moderators"
 ORDERED = ""  #: no refusal: a card
-NO_DM = "Dailies works in servers; use it in a channel there."
-NOT_ALLOWED = "Only moderators can do this: people who may manage this server."
+NO_DM = "Dailies only works in servers. Use it in a channel there."
+NOT_ALLOWED = "Only moderators can do this. They need the Manage Server permission."
 
 #: Every command by its full name, and what a run of it is given.
 COMMANDS = {
@@ -53,15 +53,15 @@ COMMANDS = {
 }
 #: Commands about one clip: what they are given, and what they say to a member and to a
 #: moderator about somebody else's, where this server lets only moderators build on it.
-BUILD = "In this server only moderators may build on other people's clips."
+BUILD = "In this server, only moderators can build on other people's clips."
 ABOUT_A_CLIP = {
     "video show": ({"clip": "#{}"}, "### ✅ Done · #1", "### ✅ Done · #1"),
-    "video cancel": ({"clip": "#{}"}, "Only <@", "#1 has ended already."),
+    "video cancel": ({"clip": "#{}"}, "Only <@", "#1 has already ended."),
     "video compare": ({"a": "#{}", "b": "#{}"}, "Those are the same", "Those are the same"),
-    "video again": ({"clip": "#{}"}, BUILD, "That is take 1 (#1) once more."),
+    "video again": ({"clip": "#{}"}, BUILD, "That is take 1 (#1) again."),
     "video extend": ({"clip": "#{}"}, BUILD, ORDERED),
     "video retake": ({"clip": "#{}"}, BUILD, ORDERED),
-    "video hdr": ({"clip": "#{}"}, BUILD, "able-1 does not"),
+    "video hdr": ({"clip": "#{}"}, BUILD, "able-1 can't make"),
 }
 #: The other ways to name a clip, likewise.
 NAMING_A_CLIP = {
@@ -71,8 +71,8 @@ NAMING_A_CLIP = {
         BUILD,
         "last",
     ),
-    "video audio": ({"link": "#{}", "prompt": "x"}, BUILD, "able-1 does not"),
-    "video audio picture": ({"image_link": "#{}", "prompt": "x"}, BUILD, "able-1 does not"),
+    "video audio": ({"link": "#{}", "prompt": "x"}, BUILD, "able-1 can't make"),
+    "video audio picture": ({"image_link": "#{}", "prompt": "x"}, BUILD, "able-1 can't make"),
     "video presets": ({"save": "x", "clip": "#{}"}, "Saved", "Saved"),
 }
 #: Menus of a message: nobody can open one on a message of a server they are not in.
@@ -414,6 +414,6 @@ async def test_nobody_finds_another_server_in_what_is_listed(playground, mira, a
     role = playground.world.create_role(other.id, "Boss", permissions=1 << 5)
     playground.world.add_member_role(other.id, boss.id, role.id)
     boss.go(playground.world.find_channel("general", other.id).id)
-    assert (await said(boss, "/studio queue")).text == "Nothing is under way."
+    assert (await said(boss, "/studio queue")).text == "Nothing is in progress."
     assert "Nothing was ordered." in (await said(boss, "/quota report")).text
-    assert "Nothing has been changed" in (await said(boss, "/quota audit")).text
+    assert "Nothing was changed" in (await said(boss, "/quota audit")).text

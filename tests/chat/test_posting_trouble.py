@@ -107,7 +107,7 @@ async def test_the_same_words_are_not_tried_again_and_again(playground, mira, ho
 
     await until(parked)
     job = await house.store.jobs.get(1)
-    assert job.error == "Discord does not take a message with it."
+    assert job.error == "Discord doesn't take a message with this clip."
     tried = [c.path for c in playground.requests[before:] if c.method == "POST" and c.status == 400]
     places = {each for each in tried if each.endswith("/messages")}
     assert all(tried.count(each) <= 5 for each in places), "four ways a place, and one alert"

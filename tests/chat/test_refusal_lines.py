@@ -30,7 +30,7 @@ async def test_many_refusals_are_one_message_of_a_thread(playground, mira, house
     await asyncio.gather(*(person.react(clip, RETAKE) for person in people))
 
     def lines():
-        return [each for each in mira.everything() if "Orders are paused" in each.text]
+        return [each for each in mira.everything() if "A moderator paused orders" in each.text]
 
     await until(lambda: any(f"and {PEOPLE - NAMED} more" in each.text for each in lines()))
     assert len(lines()) == 1

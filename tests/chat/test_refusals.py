@@ -22,16 +22,16 @@ async def asked_in(playground, ada, paid_house):
 async def test_what_would_fit_is_ordered_with_one_button(ada, mira, paid, paid_house):
     await said(ada, "/quota set", amount="7", who="mira")
     refused = (await ordered(mira, duration=10)).message
-    assert "This clip costs 10 credits" in refused.text
+    assert "this clip costs 10, and" in refused.text
     # There is no channel in which moderators could be asked.
-    assert [each.label for each in refused.buttons] == ["Order 6 s at 720p for 6 credits (held)"]
+    assert [each.label for each in refused.buttons] == ["Order 6 s at 720p · 6 credits (held)"]
     await pressed(mira, refused, "Order 6 s")
     card = await mira.wait_for(lambda each: "Rendering" in each.text or "Sent" in each.text)
     assert "6 s" in card.text
     [job] = await paid_house.store.jobs.newest()
     assert (job.price, job.brief.duration, job.brief.prompt) == (6, 6, "a fox")
     again = await pressed(mira, refused, "Order 6 s")
-    assert again.message.text == "That is ordered already."
+    assert again.message.text == "That is already ordered."
     assert len(await paid_house.store.jobs.newest()) == 1, "pressed twice, it is one clip"
 
 
@@ -44,7 +44,7 @@ async def test_nobody_else_can_press_the_buttons_of_a_refusal(
     kept = await paid_house.store.servers.refused(1, guild_id=playground.guild.id)
     assert kept.user_id == mira.id
     assert await paid_house.store.servers.refused(1, guild_id=4711) is None
-    with pytest.raises(Exception, match="not there any more"):
+    with pytest.raises(Exception, match="has expired"):
         from bot.orders.requester import Requester
 
         requester = Requester(guild_id=playground.guild.id, channel_id=1, user_id=jonas.id)
@@ -75,7 +75,7 @@ async def test_a_moderator_grants_and_the_person_is_told_privately(
     )
     assert stand.granted == 24
     again = await pressed(mira, refused, "Ask a moderator")
-    assert "were asked about this already" in again.message.text
+    assert "were already asked about this" in again.message.text
 
 
 async def test_a_moderator_denies_after_the_token_died_and_the_person_is_pinged(
@@ -87,17 +87,17 @@ async def test_a_moderator_denies_after_the_token_died_and_the_person_is_pinged(
     card = await ada.wait_for("A clip over their quota")
     playground.clock.advance(20 * 60)
     await pressed(ada, card, "Deny")
-    told = await mira.wait_for("said no to your clip of 6 credits")
+    told = await mira.wait_for("declined your clip for 6 credits")
     assert told.mentions == (mira.id,)
     assert not told.ephemeral
     page = await said(ada, "/quota audit")
-    assert f"<@{ada.id}> **said no to a clip** <@{mira.id}>" in page.text
+    assert f"<@{ada.id}> **refused a clip** <@{mira.id}>" in page.text
 
 
 async def test_without_a_channel_nobody_is_offered_to_ask_in_it(ada, mira, paid, paid_house):
     await said(ada, "/quota set", amount="0", who="mira")
     refused = (await ordered(mira)).message
-    assert "your own limit is 0 a day" in refused.text
+    assert "your limit is 0 a day" in refused.text
     assert refused.buttons == ()
 
 
@@ -109,7 +109,7 @@ async def test_a_button_from_before_the_channel_went_says_whom_to_ask(
     by = By(guild_id=playground.guild.id, actor_id=ada.id)
     await paid_house.store.moderation.set_server(by, moderators=None)
     done = await pressed(mira, refused, "Ask a moderator")
-    found = await mira.wait_for("No channel for requests has been chosen")
+    found = await mira.wait_for("This server has no moderator channel yet")
     assert found.ephemeral
     assert done.state == "answered"
 
@@ -126,10 +126,10 @@ async def test_a_moderator_reads_about_the_grant_where_nobody_could_be_told(
     playground.refuse("POST", r"^/channels/\d+/messages$", 403, 50013)
     playground.refuse("POST", r"^/users/@me/channels$", 403, 50007)
     await pressed(ada, card, "Grant 1")
-    told = await ada.wait_for("That stands, but I could not tell")
+    told = await ada.wait_for("Done, but I couldn't tell")
     assert told.ephemeral
     assert f"<@{mira.id}>" in told.text
-    assert not [each for each in ada.everything() if "Discord does not let me" in each.text]
+    assert not [each for each in ada.everything() if "Discord doesn't let me" in each.text]
     card = ada.message(card.id)
     assert "granted 6 credits" in card.text
 
@@ -141,9 +141,9 @@ async def test_a_used_up_budget_is_told_once_and_resumed_with_one_click(
     await ordered(mira)
     await ordered(mira)
     alarm = await ada.wait_for("The budget is used up")
-    assert "12 of 12 credits a day" in alarm.text
+    assert "Used today: 12 of 12 credits" in alarm.text
     refused = (await ordered(mira)).message
-    assert "this server's budget is 12 a day, and nothing is left" in refused.text
+    assert "this server has used its 12 for today" in refused.text
     await pressed(ada, alarm, "Resume")
     assert not (await ordered(mira)).ephemeral
     ada.go("moderators")
@@ -156,8 +156,8 @@ async def test_a_moderator_lets_an_order_pass_the_budget(ada, mira, paid, paid_h
     refused = (await ordered(mira)).message
     await pressed(mira, refused, "Ask a moderator")
     card = await ada.wait_for("A clip over the server's budget")
-    await pressed(ada, card, "Let orders pass the budget")
-    told = await mira.wait_for("let you order your clip of 6 credits")
+    await pressed(ada, card, "Let orders go over the budget")
+    told = await mira.wait_for("approved your clip for 6 credits")
     await pressed(mira, told, "Order 6 s")
     await until(lambda: len(paid.submitted) == 1)
 
@@ -168,9 +168,9 @@ async def test_a_dear_order_is_asked_about_once_more(ada, mira, paid, paid_house
     await form.answered
     await (await ada.fill(form, credits="5")).answered
     asked = (await ordered(mira)).message
-    assert "clips of more than 5 credits need a second yes" in asked.text
+    assert "This server asks before any clip over 5 credits" in asked.text
     assert paid.submitted == []
-    await pressed(mira, asked, "Order it for 6 credits")
+    await pressed(mira, asked, "Order it · 6 credits")
     await until(lambda: len(paid.submitted) == 1)
 
 
@@ -182,15 +182,15 @@ def _alarms(person):
     return heads
 
 
-USED_UP, MOST = "### The budget is used up", "### 80 % of the budget is used"
+USED_UP, MOST = "### The budget is used up", "### 80% of the budget is used"
 
 
 async def test_moderators_hear_of_80_percent_and_then_of_all(ada, mira, paid_house, asked_in):
     await said(ada, "/quota budget", amount="15")
     await ordered(mira)
     await ordered(mira)
-    alarm = await ada.wait_for("80 % of the budget is used")
-    assert "12 of 15 credits a day (≈ $0.12)" in alarm.text
+    alarm = await ada.wait_for("80% of the budget is used")
+    assert "Used today: 12 of 15 credits (≈ $0.12)" in alarm.text
     assert not alarm.buttons
     await ordered(mira)
     await ada.wait_for("The budget is used up")
@@ -257,7 +257,7 @@ async def test_a_refusal_by_reaction_rings_too(playground, tmp_path, ada, mira):
         await said(ada, "/quota budget", amount="150")
         mira.go(clip.channel_id)
         await mira.react(clip, "🔁")
-        await mira.wait_for("more than this server has left right now")
+        await mira.wait_for("this server doesn't have enough credits left right now")
         await ada.wait_for("The budget is used up")
 
 
@@ -270,13 +270,13 @@ async def test_what_is_left_of_a_budget_may_be_passed(ada, mira, paid_house):
     assert (await ordered(mira)).ephemeral
     await until(lambda: paid_house.store.moderation.untold())
     shown = await said(ada, "/quota budget")
-    assert "Orders over the last 3 were refused." in shown.text
-    assert [each.label for each in shown.buttons] == ["▶️ Let orders pass the budget"]
+    assert "Orders over 3 credits were refused." in shown.text
+    assert [each.label for each in shown.buttons] == ["▶️ Let orders go over the budget"]
     resumed = await said(ada, "/studio resume")
-    assert "the budget holds: it has 3 credits left" in resumed.text
+    assert "the budget has only 3 credits left" in resumed.text
     assert (await ordered(mira)).ephemeral
     resumed = await said(ada, "/studio resume", past_budget=True)
-    assert resumed.text == "Orders are taken again, past the budget until it begins anew."
+    assert resumed.text == "Orders are open again. They can go over the budget until it resets."
     assert not (await ordered(mira)).ephemeral
     assert (await said(ada, "/quota budget")).buttons == ()
 
@@ -287,6 +287,6 @@ async def test_the_button_of_the_budget_does_the_same(ada, mira, paid_house):
     assert (await ordered(mira)).ephemeral
     await until(lambda: paid_house.store.moderation.untold())
     shown = await said(ada, "/quota budget")
-    done = await pressed(ada, shown, "Let orders pass the budget")
-    assert done.message.text.endswith("past the budget until it begins anew.")
+    done = await pressed(ada, shown, "Let orders go over the budget")
+    assert done.message.text.endswith("go over the budget until it resets.")
     assert not (await ordered(mira)).ephemeral

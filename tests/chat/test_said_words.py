@@ -12,7 +12,7 @@ from bot.media.hdr_preview import MOST_BYTES, MOST_FRAMES, preview
 from bot.media.probe import MediaError
 from bot.moderation import audit_words, tables
 from bot.words.limits import said
-from storage import By, Change, Limit, Refused, Server, Whose, open_store
+from storage import By, Change, Limit, Period, Refused, Server, Whose, open_store
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,14 @@ from storage import By, Change, Limit, Refused, Server, Whose, open_store
     [
         (
             Refused(limit=Limit.PACE, whose=Whose.MEMBER, amount=1e6),
-            "You may order 1,000,000 clips a minute; slow down a little.",
+            (
+                "You're ordering too fast: the limit is 1,000,000 clips a minute. "
+                "Try again in a minute."
+            ),
         ),
         (
             Refused(limit=Limit.BLOCKED, whose=Whose.MEMBER, why="spam", frees_at=1795844716.5),
-            "A moderator blocked you from ordering clips until <t:1795844716:f>. Reason: spam.",
+            "A moderator blocked you from ordering clips until <t:1795844716:D>. Reason: spam.",
         ),
         (
             Refused(limit=Limit.BLOCKED, whose=Whose.MEMBER, why="Too many! "),
@@ -32,16 +35,65 @@ from storage import By, Change, Limit, Refused, Server, Whose, open_store
         ),
         (
             Refused(limit=Limit.PAUSED, whose=Whose.SERVER, why="**see** [us](https://x.y)"),
-            r"Orders are paused in this server. Reason: \*\*see\*\* \[us\]\(https\://x\.y\).",
+            r"A moderator paused orders in this server. Reason: \*\*see\*\* \[us\]\(https\://x\.y\).",
         ),
         (
             Refused(limit=Limit.PAUSED, whose=Whose.SERVER, why=""),
-            "Orders are paused in this server.",
+            "A moderator paused orders in this server.",
         ),
     ],
 )
 def test_a_limit_says_so_in_sentences(refused, sentence):
     assert said(refused, 6) == sentence
+
+
+NEVER = {"frees_at": None}
+
+
+@pytest.mark.parametrize(
+    ("limit", "more", "sentence"),
+    [
+        (
+            Limit.QUOTA,
+            {},
+            "you've used your 50 for today. They reset <t:1000:R>.",
+        ),
+        (
+            Limit.QUOTA,
+            {"would_fit": 10, "period": Period.WEEK},
+            "you have 10 of your 50 left for this week. They reset <t:1000:R>.",
+        ),
+        (
+            Limit.QUOTA,
+            NEVER,
+            "your limit is 50 a day. A moderator can raise it.",
+        ),
+        (
+            Limit.BUDGET,
+            {"amount": 5000.0, "period": Period.MONTH},
+            "this server has used its 5,000 for this month. They reset <t:1000:R>.",
+        ),
+        (
+            Limit.BUDGET,
+            {**NEVER, "amount": 12.0},
+            "this server's budget is 12 a day. A moderator can raise it.",
+        ),
+        (
+            Limit.ALL,
+            {"would_fit": 3},
+            "this bot only has 3 left for today, across all its servers. They reset <t:1000:R>.",
+        ),
+        (
+            Limit.ALL,
+            NEVER,
+            "this bot can't spend that much a day. Only its operator can raise the limit.",
+        ),
+    ],
+)
+def test_a_limit_of_credits_says_what_is_left_and_when_it_resets(limit, more, sentence):
+    usual = {"amount": 50.0, "period": Period.DAY, "frees_at": 1000.0}
+    refused = Refused(limit=limit, whose=Whose.MEMBER, **{**usual, **more})
+    assert said(refused, 24) == f"Not enough credits: this clip costs 24, and {sentence}"
 
 
 async def test_a_grant_that_is_over_has_nothing_left_and_says_how_it_ended(tmp_path):
@@ -63,7 +115,11 @@ async def test_a_grant_that_is_over_has_nothing_left_and_says_how_it_ended(tmp_p
         assert await grants.withdraw(by, 30, withdrawn.id) == []
         assert (await store.check(thorough=True)) == []
     said = [tables._end_of(each) for each in found]
-    assert said == ["7 left", "withdrawn <t:1000050:R>, 0 left", "ended <t:1000100:R>, 0 left"]
+    assert said == [
+        "7 credits left",
+        "withdrawn <t:1000050:R>, 0 credits left",
+        "ended <t:1000100:R>, 0 credits left",
+    ]
 
 
 def change(what, before=None, after=None, **more):
@@ -95,7 +151,7 @@ def test_every_setting_of_a_server_has_a_name_in_the_audit(name):
         ),
         (
             change("server", None, {"providers_off": '["ltx", "apixo"]', "channels": "[7]"}),
-            "**changed settings**: providers switched off: ltx, apixo, orders are taken in <#7>",
+            "**changed settings**: providers turned off: ltx, apixo, channels for orders: <#7>",
         ),
         (
             change("prompt rule", None, {"kind": "word", "text": "**fox**"}),
@@ -119,7 +175,7 @@ def test_an_interaction_that_expired_is_no_bug_of_ours(caplog):
     caplog.set_level(logging.INFO)
     answer = SimpleNamespace(status=404, reason="Not Found")
     gone = discord.NotFound(answer, {"code": 10062, "message": "Unknown interaction"})
-    assert explain(gone) == "That took longer than Discord waits; try it once more."
+    assert explain(gone) == "That took too long for Discord. Try again."
     assert [each.levelno for each in caplog.records] == [logging.INFO]
 
 
@@ -137,7 +193,7 @@ async def test_an_archive_is_unpacked_within_limits(tmp_path):
     to = tmp_path / "takes" / "1.mp4"
     to.parent.mkdir()
     many = packed(tmp_path / "many.zip", [f"{each:05}.exr" for each in range(MOST_FRAMES + 1)])
-    with pytest.raises(MediaError, match=r"2,001 frames; up to 2,000"):
+    with pytest.raises(MediaError, match=r"2,001 frames. The limit is 2,000 frames"):
         await preview(many, to, fps=24)
     with pytest.raises(MediaError, match="no frames"):
         await preview(packed(tmp_path / "none.zip", ["a.txt"]), to, fps=24)
@@ -145,7 +201,7 @@ async def test_an_archive_is_unpacked_within_limits(tmp_path):
     with pytest.raises(MediaError, match="larger than 256 MB"):
         await preview(huge, to, fps=24)
     paths = packed(tmp_path / "paths.zip", ["../../out.exr", "/etc/out.exr", "a/../../b.exr"])
-    with pytest.raises(MediaError, match="cannot be shown"):  # none of them is a picture
+    with pytest.raises(MediaError, match="can't be shown"):  # none of them is a picture
         await preview(paths, to, fps=24)
     there = sorted(str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*"))
     assert there == ["huge.zip", "many.zip", "none.zip", "paths.zip", "takes"]
@@ -153,5 +209,5 @@ async def test_an_archive_is_unpacked_within_limits(tmp_path):
 
 async def test_an_archive_is_not_unpacked_where_there_is_no_room(tmp_path):
     frames = packed(tmp_path / "frames.zip", ["0.exr"])
-    with pytest.raises(MediaError, match="no room to unpack"):
+    with pytest.raises(MediaError, match="no room for the frames"):
         await preview(frames, tmp_path / "1.mp4", fps=24, free=lambda _: 2**20)

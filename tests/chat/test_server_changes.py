@@ -33,9 +33,9 @@ async def test_moderators_hear_what_a_deleted_role_stood_for(playground, ada, ho
 
     told = await ada.wait_for("was deleted")
     assert told.text.replace("\\", "") == (
-        "⚠️ The role **Editors *of* film** was deleted. It approved takes, went first where a "
-        "provider is full and had a quota of its own (50 credits a week). Choose another role "
-        "for that."
+        "⚠️ The role **Editors *of* film** was deleted. It approved takes, went first in "
+        "the queue and had its own quota (50 credits a week). Choose another role "
+        "for this."
     )
     assert len([each for each in ada.everything() if "was deleted" in each.text]) == 1
 

@@ -44,12 +44,12 @@ async def test_a_native_extension_keeps_its_lineage_and_can_move_to_who_has_none
     await answered(await mira.type("/video again", clip="2", duration=1))
     again = await clip_of(mira, 3)
     assert "take 3 · extends take 1 by 1 s at the end" in unlinked(again)
-    assert "joined here" not in again.text
+    assert "Dailies made it" not in again.text
     assert makers["able"].orders[-1].video.take == 1
     await answered(await mira.type("/video again", clip="2", provider="plain"))
     moved = await clip_of(mira, 4)
     assert "take 4 · extends take 1 by 2 s at the end" in unlinked(moved)
-    assert "joined here" in moved.text
+    assert "Dailies made it" in moved.text
     assert makers["plain"].orders[-1].plan.clip.take == 1
 
 
@@ -60,7 +60,7 @@ async def test_a_part_made_again_keeps_its_place_and_length(mira, house, makers)
     await answered(await mira.fill(opened, **{"from": "1", "to": "2", "prompt": "it jumps"}))
     await clip_of(mira, 2)
     refused = await answered(await mira.type("/video again", duration=2))
-    assert "keeps its length" in refused.message.text
+    assert "its length is fixed" in refused.message.text
     await answered(await mira.type("/video again", prompt="it runs"))
     again = await clip_of(mira, 3)
     assert "retake of take 1 (1\u20132 s)" in unlinked(again)
@@ -113,7 +113,7 @@ async def test_a_preset_fills_what_was_not_chosen(playground, ada, mira, house, 
     order = makers["able"].orders[-1]
     assert (order.mode, order.duration, order.sound) == ("image", 3, False)
     refused = await answered(await ada.type("/video text", prompt="x", preset="quiet"))
-    assert refused.message.text == "There is no preset “quiet”; choose “house”."
+    assert refused.message.text == "There is no preset “quiet”. Choose “house”."
     await answered(await mira.type("/video again", clip="3", preset="quiet", prompt="two bees"))
     await clip_of(mira, 5)
     order = makers["able"].orders[-1]

@@ -51,13 +51,13 @@ async def test_the_price_of_a_form_is_a_yes_to_that_price_and_no_higher_one(
     clip = await first_clip(mira, duration=1)
     await asks_above(playground, house, 150)
     opened = await answered(await mira.click(clip, "Extend…"))
-    assert "2 s more at the end: 200 credits" in opened.modal.text
+    assert "Add 2 s at the end: 200 credits" in opened.modal.text
     sent = await answered(await mira.fill(opened, seconds="3"))
     assert sent.message.text == (
-        "This costs 300 credits (≈ $3.00) now. You were shown 200 credits (≈ $2.00)."
+        "The price changed from 200 credits (≈ $2.00) to 300 credits (≈ $3.00)."
     )
     await nothing_ordered(house, 2)
-    await answered(await mira.click(sent.message, "Order it for 300 credits"))
+    await answered(await mira.click(sent.message, "Order it · 300 credits"))
     await clip_of(mira, 2)
     assert (await house.store.jobs.get(2)).price == 300
     opened = await answered(await mira.click(clip, "Extend…"))
@@ -82,39 +82,39 @@ async def test_a_dear_reaction_asks_in_the_thread_and_only_its_person_says_yes(
     clip = await first_clip(mira, duration=1)
     await asks_above(playground, house, 50)
     await mira.react(clip, RETAKE)
-    asked = await mira.wait_for(lambda each: "need a second yes" in each.text)
+    asked = await mira.wait_for(lambda each: "This server asks before" in each.text)
     assert asked.mentions == ()
     await until(lambda: RETAKE not in own_reactions(mira, clip))
     await nothing_ordered(house, 2)
-    not_his = await answered(await jonas.click(asked, "Order it for 100 credits"))
-    assert not_his.message.text == "That order is not there any more; type it again."
-    await answered(await mira.click(asked, "Order it for 100 credits"))
+    not_his = await answered(await jonas.click(asked, "Order it · 100 credits"))
+    assert not_his.message.text == "That order has expired. Type it again."
+    await answered(await mira.click(asked, "Order it · 100 credits"))
     await clip_of(mira, 2)
     assert dear.orders[1].parent == 1
     # Asked again for the next one: the yes was for one clip.
     await mira.react(clip, RETAKE)
-    before = asked.button("Order it for 100 credits")
-    await until(lambda: mira.message(asked.id).button("Order it for 100 credits") != before)
+    before = asked.button("Order it · 100 credits")
+    await until(lambda: mira.message(asked.id).button("Order it · 100 credits") != before)
     await nothing_ordered(house, 3)
 
 
 async def test_a_clip_that_became_dearer_is_asked_about(playground, mira, house, dear):
     clip = await first_clip(mira, duration=1)
-    assert "🔁 retake it all, new seed (100 credits)" in clip.text
+    assert "🔁 retake all of it, new seed (100 credits)" in clip.text
     priced(dear, 2)
     await mira.react(clip, RETAKE)
     asked = await mira.wait_for(
-        "This costs 200 credits (≈ $2.00) now. You were shown 100 credits (≈ $1.00)."
+        "The price changed from 100 credits (≈ $1.00) to 200 credits (≈ $2.00)."
     )
     await nothing_ordered(house, 2)
     # The yes is to what stands on the button, too.
     priced(dear, 3)
-    pressed = await answered(await mira.click(asked, "Order it for 200 credits"))
+    pressed = await answered(await mira.click(asked, "Order it · 200 credits"))
     assert pressed.message.text == (
-        "This costs 300 credits (≈ $3.00) now. You were shown 200 credits (≈ $2.00)."
+        "The price changed from 200 credits (≈ $2.00) to 300 credits (≈ $3.00)."
     )
     await nothing_ordered(house, 2)
-    await answered(await mira.click(pressed.message, "Order it for 300 credits"))
+    await answered(await mira.click(pressed.message, "Order it · 300 credits"))
     await clip_of(mira, 2)
     assert (await house.store.jobs.get(2)).price == 300
 
@@ -134,14 +134,14 @@ async def test_a_refused_reaction_keeps_figures_private_and_offers_what_fits(
     await said(ada, "/quota set", amount="150", who="jonas")
     jonas.go(clip.channel_id)
     await jonas.react(clip, EXTEND)
-    line = await mira.wait_for(lambda each: "more than you may order right now" in each.text)
+    line = await mira.wait_for(lambda each: "not enough credits right now" in each.text)
     assert "150" not in line.text
     assert [button.label for button in line.buttons] == ["Why, and what fits"]
     stranger = await answered(await mira.click(line, "Why, and what fits"))
     assert stranger.message.text == "This is about somebody else's reaction."
     why = await answered(await jonas.click(line, "Why, and what fits"))
     assert why.ephemeral
-    assert "This clip costs 200 credits; your own limit is 150 a day" in why.message.text
+    assert "this clip costs 200, and your limit is 150 a day" in why.message.text
     # No channel was chosen in which moderators could be asked.
     assert "🙋 Ask a moderator" not in [button.label for button in why.message.buttons]
     await nothing_ordered(house, 2)
@@ -153,7 +153,7 @@ async def test_a_smaller_variant_is_offered_to_a_reaction_too(
     clip = await first_clip(mira, duration=3)
     await said(ada, "/quota set", amount="250", who="jonas")
     await jonas.react(clip, RETAKE)
-    line = await jonas.wait_for("more than you may order right now")
+    line = await jonas.wait_for("not enough credits right now")
     why = await answered(await jonas.click(line, "Why, and what fits"))
     await answered(await jonas.click(why.message, "Order 2 s at 480p"))
     await clip_of(jonas, 2)
@@ -170,7 +170,7 @@ async def test_a_reply_outlives_a_refusal_and_a_star(playground, ada, mira, jona
     await jonas.say("make it snow", reply_to=clip)
     await jonas.react(clip, FAVOURITE)
     await jonas.react(clip, RETAKE)
-    await jonas.wait_for("more than you may order right now")
+    await jonas.wait_for("not enough credits right now")
     await until(lambda: RETAKE not in own_reactions(jonas, clip))
     await said(ada, "/quota grant", person="jonas", credits=500)
     await asyncio.sleep(0.2)
@@ -196,7 +196,7 @@ async def test_words_that_called_off_a_clip_are_still_there(playground, tmp_path
         await mira.react(clip, RETAKE)
         await mira.wait_for(lambda each: "Queued" in each.text and "#3" in each.text)
         await mira.unreact(clip, RETAKE)
-        await mira.wait_for(lambda each: "Cancelled" in each.text and "#3" in each.text)
+        await mira.wait_for(lambda each: "Canceled" in each.text and "#3" in each.text)
         plain.holds = False
         await mira.react(clip, RETAKE)
         await clip_of(mira, 4)
@@ -225,9 +225,9 @@ async def test_where_replies_cannot_all_be_read_the_old_prompt_is_not_paid_for(
     for number in range(1001):
         await jonas.say(f"chat {number}")
     await mira.react(clip, RETAKE)
-    asked = await mira.wait_for("so I cannot see whether you replied to it")
+    asked = await mira.wait_for("so I can't tell if you replied to it")
     await nothing_ordered(house, 2)
-    assert [button.label for button in asked.buttons] == ["Order it for 100 credits"]
+    assert [button.label for button in asked.buttons] == ["Order it · 100 credits"]
     await mira.react(mine, RETAKE)
     await clip_of(mira, 2)
     assert dear.orders[-1].prompt == "make it snow"
@@ -244,9 +244,9 @@ async def test_a_rule_about_words_is_told_to_its_person_alone(
     await jonas.say("make it snow", reply_to=clip)
     await jonas.react(clip, RETAKE)
     there = jonas.go_to_dm()
-    await jonas.wait_for(lambda each: each.channel_id == there and "rules about words" in each.text)
+    await jonas.wait_for(lambda each: each.channel_id == there and "word rules" in each.text)
     await until(lambda: RETAKE not in own_reactions(jonas, clip))
-    assert not [each for each in mira.everything() if "rules about words" in each.text]
+    assert not [each for each in mira.everything() if "word rules" in each.text]
     await nothing_ordered(house, 2)
 
 
@@ -255,7 +255,7 @@ async def test_a_second_reason_is_told_as_the_first_one_was(playground, ada, mir
     jonas.go(clip.channel_id)
     await said(ada, "/quota set", amount="0", who="jonas")
     await jonas.react(clip, RETAKE)
-    await jonas.wait_for("more than you may order right now")
+    await jonas.wait_for("not enough credits right now")
     await until(lambda: RETAKE not in own_reactions(jonas, clip))
     by = By(guild_id=playground.guild.id, actor_id=1)
     await house.store.moderation.set_server(by, paused="the card expired")
@@ -264,6 +264,6 @@ async def test_a_second_reason_is_told_as_the_first_one_was(playground, ada, mir
         await jonas.react(clip, RETAKE)
         await until(lambda: RETAKE not in own_reactions(jonas, clip))
         await asyncio.sleep(0.2)
-    await jonas.wait_for("Orders are paused")
-    told = [each for each in jonas.everything() if "Orders are paused" in each.text]
+    await jonas.wait_for("A moderator paused orders")
+    told = [each for each in jonas.everything() if "A moderator paused orders" in each.text]
     assert len(told) == 1

@@ -108,19 +108,19 @@ async def test_a_favourite_stays_one_where_it_cannot_be_gathered(playground, ada
     boards = playground.channel("storyboards")
     panel = await said(ada, "/studio setup")
     await answered(await ada.choose(panel, "do:set:moderators", "moderators"))
-    await said(ada, "/studio takes", favourites=boards.id)
+    await said(ada, "/studio takes", favorites=boards.id)
     playground.world.delete_channel(boards.id)
     clip = await first_clip(mira)
     await boarded(mira, clip)
     await mira.react(clip, FAVOURITE)
     await until(lambda: house.store.takes.is_favourite(1, mira.id))
-    told = await ada.wait_for("Favourites cannot be gathered in")
+    told = await ada.wait_for("Favorites can't be gathered in")
     assert told.channel_id == playground.channel("moderators").id
-    await mira.wait_for(lambda each: "### Takes" in each.text and "favourites: take 1" in each.text)
+    await mira.wait_for(lambda each: "### Takes" in each.text and "favorites: take 1" in each.text)
     pressed = await answered(await ada.click(clip, "⭐"))
-    await until(lambda: pressed.message and "is a favourite of yours" in pressed.message.text)
+    await until(lambda: pressed.message and "is now one of your favorites" in pressed.message.text)
     await asyncio.sleep(0.3)
-    assert len([each for each in ada.everything() if "cannot be gathered" in each.text]) == 1
+    assert len([each for each in ada.everything() if "can't be gathered" in each.text]) == 1
     assert await house.store.takes.is_favourite(1, mira.id)
 
 
@@ -130,7 +130,7 @@ async def test_a_clip_posted_again_says_what_its_reactions_do(mira, house):
     await answered(await mira.type("/video show", clip="1", public=True))
     again = await mira.wait_for(lambda each: "**#1** · take 1" in each.text)
     assert clip.text.split("\n")[-1] == again.text.split("\n")[-1]
-    assert "🔁 retake it all, new seed (free) · ⏩ 2 s more at the end (free)" in again.text
+    assert "🔁 retake all of it, new seed (free) · ⏩ add 2 s at the end (free)" in again.text
 
 
 async def test_the_board_is_pinned(playground, mira, house):

@@ -34,7 +34,7 @@ async def test_a_part_is_made_again_by_a_form_and_put_in_its_place(mira, house, 
     )
     again = await clip_of(mira, 2)
     assert "retake of take 1 (1\u20132 s)" in unlinked(again)
-    assert "put in here" in again.text
+    assert "and put it in" in again.text
     after = await probe(await saved(again, tmp_path / "after.mp4"))
     assert (after.frames, after.fps) == (before.frames, before.fps)
     assert (after.width, after.height) == (before.width, before.height)
@@ -46,10 +46,13 @@ async def test_a_part_is_made_again_by_a_form_and_put_in_its_place(mira, house, 
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"from": "5"}, "#1 lasts 2.0 s; begin before that."),
-        ({"to": "9"}, "#1 lasts 2.0 s; end by then."),
-        ({"from": "1", "to": "1.2"}, "A part is at least 0.5 s long and ends after it begins."),
-        ({"from": "soon"}, "“soon” is no number of seconds, such as 3.5."),
+        ({"from": "5"}, "#1 is 2.0 s long. Start before its end."),
+        ({"to": "9"}, "#1 is 2.0 s long. The part can't end after that."),
+        (
+            {"from": "1", "to": "1.2"},
+            "A part must be at least 0.5 s long, and end after it starts.",
+        ),
+        ({"from": "soon"}, "“soon” is not a number of seconds. Write one such as 3.5."),
     ],
 )
 async def test_a_part_that_is_not_there_is_refused_with_what_is(
@@ -70,12 +73,12 @@ async def test_an_extension_by_form_shows_its_price_and_the_whole_length(
     async with working(playground, tmp_path, providers={"able": able}, dailies_quota=9999) as house:
         clip = await first_clip(mira, duration=1)
         opened = await answered(await mira.click(clip, "Extend…"))
-        assert "2 s more at the end: 200 credits" in opened.modal.text
-        assert "3 s in all" in opened.modal.text
+        assert "Add 2 s at the end: 200 credits" in opened.modal.text
+        assert "3 s in total" in opened.modal.text
         await answered(await mira.fill(opened, seconds="1", direction="start", prompt="dawn"))
         longer = await clip_of(mira, 2)
         assert "extends take 1 by 1 s at the start" in unlinked(longer)
-        assert "joined here" not in longer.text, "its provider can, and does"
+        assert "Dailies made it" not in longer.text, "its provider can, and does"
         order = able.orders[-1]
         assert (order.mode, order.duration, order.direction) == ("extend", 1, "start")
         assert (await house.store.jobs.get(2)).price == 100
@@ -105,7 +108,7 @@ async def test_who_may_is_asked_again_when_a_button_is_pressed(
     for label in ("Retake…", "Extend…", "Variation"):
         pressed = await answered(await jonas.click(clip, label))
         assert pressed.message.text == (
-            "In this server only moderators may build on other people's clips."
+            "In this server, only moderators can build on other people's clips."
         )
     assert len(plain.orders) == 1
 
@@ -126,10 +129,10 @@ async def test_a_clip_of_another_server_is_unknown_here(playground, mira, house)
 async def test_favourite_send_details_and_delete_by_button(mira, jonas, house):
     clip = await first_clip(mira)
     pressed = await answered(await jonas.click(clip, "⭐"))
-    await until(lambda: pressed.message and "is a favourite of yours" in pressed.message.text)
+    await until(lambda: pressed.message and "is now one of your favorites" in pressed.message.text)
     pressed = await answered(await jonas.click(clip, "⭐"))
     await until(
-        lambda: pressed.message and "no favourite of yours any more" in pressed.message.text
+        lambda: pressed.message and "no longer one of your favorites" in pressed.message.text
     )
     pressed = await answered(await jonas.click(clip, "Details"))
     assert "seed" in pressed.message.text
@@ -157,7 +160,7 @@ async def test_what_a_moderator_took_down_only_moderators_bring_back(playground,
     await ada.click(clip, "❌")
     await until(lambda: mira.message(clip.id) is None)
     asked = await answered(await mira.type("/video show", clip="1", public=True))
-    await mira.wait_for("was taken down by a moderator")
+    await mira.wait_for("A moderator took down #1")
     await answered(await ada.type("/video show", clip="1", public=True))
     await mira.wait_for(lambda each: bool(each.attachments))
     assert asked.ephemeral
@@ -194,7 +197,7 @@ async def test_retake_extend_and_details_work_from_the_menu(mira, house, plain):
         assert asked.message.text == "Use this on a clip that Dailies made."
     for name, what in (("Animate this image", "image"), ("Use this sound", "sound")):
         asked = await answered(await mira.menu(mine, name))
-        assert asked.message.text == f"There is no {what} in this message."
+        assert asked.message.text == f"This message has no {what}."
 
 
 async def test_any_picture_in_a_message_becomes_the_first_frame(
@@ -206,6 +209,8 @@ async def test_any_picture_in_a_message_becomes_the_first_frame(
         opened = await answered(await mira.menu(mine, "Animate this image"))
         [link] = [field for field in opened.modal.fields if field.custom_id == "link"]
         assert "picture.png" in link.component["value"]
+        assert "s · " in opened.modal.text, "its length, its size and its model"
+        assert opened.modal.text.endswith(": free")
         await answered(await mira.fill(opened, prompt="waves"))
         await clip_of(mira, 1)
         assert plain.orders[-1].image.type == "image/png"
@@ -242,12 +247,12 @@ async def test_two_takes_are_compared_in_one_message(mira, house, tmp_path):
     shown = await mira.wait_for(lambda each: len(each.attachments) == 3)
     assert "take 1 (#1) and take 2 (#2)" in shown.text
     together = tmp_path / "together.mp4"
-    async with aiohttp.ClientSession() as web, web.get(shown.attachments[2].url) as answer:
+    async with aiohttp.ClientSession() as web, web.get(shown.attachments[0].url) as answer:
         together.write_bytes(await answer.read())
     made = await probe(together)
     assert (made.width, made.height) == (256, 72)
     asked = await answered(await mira.type("/video compare", a="#1", b="#1"))
-    assert asked.message.text == "Those are the same clip; choose two."
+    assert asked.message.text == "Those are the same clip. Choose two."
 
 
 async def test_takes_of_a_thread_are_listed_with_their_parents(mira, house):
@@ -260,15 +265,15 @@ async def test_takes_of_a_thread_are_listed_with_their_parents(mira, house):
     await done(house, 3)
     asked = await answered(await mira.type("/video takes"))
     lines = asked.message.text.split("\n")
-    assert lines[0] == "### Takes of this thread"
+    assert lines[0] == "### Takes in this thread"
     assert "(#3) · extends take 1 by 2 s at the end · a red fox" in lines[1]
     assert "(#2) · retake of take 1 · a red fox" in lines[2]
     assert lines[3].startswith("[**take 1**](https://discord.com/channels/")
     assert lines[3].endswith(f"/{clip.id}) (#1) · a red fox · <@{mira.id}>")
     board = await mira.wait_for(lambda each: "3 takes" in each.text)
     assert board.channel_id == clip.channel_id
-    asked = await answered(await mira.type("/video takes", favourites=True))
-    assert asked.message.text == "You have no favourites yet; ⭐ marks one."
+    asked = await answered(await mira.type("/video takes", favorites=True))
+    assert asked.message.text == "You have no favorites yet. ⭐ marks one."
 
 
 async def test_twelve_hundred_takes_are_counted_listed_and_added_up(playground, tmp_path, mira):
@@ -301,11 +306,11 @@ async def test_twelve_hundred_takes_are_counted_listed_and_added_up(playground, 
             lambda each: (
                 "1200 takes · 200 credits (≈ $2.00) so far" in each.text
                 and "take 1200" in each.text
-                and "under way" not in each.text
+                and "in progress" not in each.text
             ),
         )
         listed = sum("**take " in each for each in shown.text.split("\n"))
-        assert f"and {1200 - listed} earlier ones" in shown.text
+        assert f"and {1200 - listed} earlier" in shown.text
         assert "retake of take 1 " in shown.text, "a parent far back is named"
 
         async def board_made():
@@ -338,7 +343,7 @@ async def test_settings_are_kept_under_a_name_and_used_again(playground, mira, j
     await first_clip(mira, duration=3, sound=False)
     await answered(await mira.type("/video presets", save="quiet"))
     refused = await answered(await mira.type("/video presets", save="house", for_server=True))
-    assert refused.message.text == "Only moderators save presets for the whole server."
+    assert refused.message.text == "Only moderators can save presets for the whole server."
     ada = playground.person("ada")
     await answered(await ada.type("/video presets", save="house", clip="1", for_server=True))
     listed = await answered(await mira.type("/video presets"))
@@ -349,7 +354,7 @@ async def test_settings_are_kept_under_a_name_and_used_again(playground, mira, j
     order = plain.orders[-1]
     assert (order.prompt, order.duration, order.sound) == ("an owl", 3, False)
     refused = await answered(await jonas.type("/video presets", use="quiet", prompt="x"))
-    assert refused.message.text == "There is no preset “quiet”; choose “house”."
+    assert refused.message.text == "There is no preset “quiet”. Choose “house”."
 
 
 async def test_what_is_dear_is_confirmed_before_it_is_made_again(playground, tmp_path, mira):
@@ -365,14 +370,14 @@ async def test_what_is_dear_is_confirmed_before_it_is_made_again(playground, tmp
         pressed = await answered(await mira.click(clip, "Variation"))
         assert pressed.message.text.startswith("This clip costs 100 credits")
         assert len(plain.orders) == 1
-        await answered(await mira.click(pressed.message, "Order it for 100 credits"))
+        await answered(await mira.click(pressed.message, "Order it · 100 credits"))
         await clip_of(mira, 2)
         assert len(plain.orders) == 2
 
 
 async def test_the_last_clip_is_made_again_with_changes(mira, house, plain):
     asked = await answered(await mira.type("/video again"))
-    assert "You have ordered nothing here yet" in asked.message.text
+    assert "You haven't ordered anything here yet" in asked.message.text
     await first_clip(mira, duration=3)
     await answered(await mira.type("/video again", duration=1, prompt="a blue fox"))
     await clip_of(mira, 2)

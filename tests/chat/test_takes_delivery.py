@@ -105,7 +105,7 @@ async def test_what_fits_nowhere_is_a_link_with_its_end(mira, house, plain, medi
     plain.made = broken
     await (await mira.type("/video text", prompt="a fox")).answered
     message = await mira.wait_for(lambda each: "**#1** is ready" in each.text)
-    assert "it is 11 MB, and this server takes 10" in message.text
+    assert "it is 11 MB, and this server takes up to 10 MB" in message.text
     assert "[the original](https://x.test/clip.mp4) until <t:" in message.text
 
 
@@ -117,7 +117,7 @@ async def test_hdr_is_frames_with_a_clip_to_look_at(playground, mira, tmp_path, 
         message = await clip_of(mira)
         names = [each.filename for each in message.attachments]
         assert names == ["dailies-1.zip", "dailies-1-preview.mp4"]
-        assert "a ZIP of EXR frames, for grading" in message.text
+        assert "a ZIP of EXR frames for grading" in message.text
         packed = tmp_path / "large.zip"
         with zipfile.ZipFile(packed, "w") as archive, zipfile.ZipFile(media.frames) as frames:
             for name in frames.namelist():
@@ -129,7 +129,7 @@ async def test_hdr_is_frames_with_a_clip_to_look_at(playground, mira, tmp_path, 
         message = await mira.wait_for(lambda each: "**#2** is ready" in each.text)
         [shown] = message.attachments
         assert shown.filename == "dailies-2-preview.mp4"
-        assert "a ZIP of EXR frames, for grading · [the original](" in message.text
+        assert "a ZIP of EXR frames for grading · [the original](" in message.text
         made = await probe(await saved(message, tmp_path / "preview.mp4"))
         assert (made.video_codec, made.frames) == ("h264", 4)
         assert not (tmp_path.parent / "outside.exr").exists()
@@ -210,10 +210,10 @@ async def test_a_clip_that_cannot_be_joined_is_posted_as_the_part_it_is(
     (tmp_path / "takes" / "1.mp4").unlink()
     plain.holds = False
     piece = await clip_of(mira, 2)
-    assert "it could not be joined to the other clip" in piece.text
+    assert "it couldn't be joined to the other clip" in piece.text
     asked = await mira.type("/video show", clip="1", public=True)
     await asked.answered
-    assert asked.message.text == "The file of #1 is not kept any more; 🎲 makes it anew."
+    assert asked.message.text == "The file of #1 is no longer kept. 🎲 makes it again."
 
 
 async def test_a_post_is_found_by_history_when_the_nonce_is_forgotten(

@@ -23,7 +23,7 @@ async def test_a_prompt_longer_than_a_field_is_kept_whole(mira, house, plain, ty
     clip = await first_clip(mira, prompt=prompt)
     opened = await answered(await mira.click(clip, "Retake…"))
     assert field(opened, "prompt") == prompt[:4000]
-    assert "The field holds the first 4,000 of the prompt's 4,799 characters" in opened.modal.text
+    assert "This shows the first 4,000 of the prompt's 4,799 characters" in opened.modal.text
     await answered(await mira.fill(opened, **({} if typed is None else {"prompt": typed})))
     await clip_of(mira, 2)
     assert [order.prompt for order in plain.orders] == [prompt, prompt]
@@ -64,10 +64,10 @@ async def test_a_joined_clip_says_how_long_it_is_and_what_is_retaken(playground,
         assert (field(opened, "from"), field(opened, "to")) == ("1.0", "3.0")
         assert "That part: 200 credits" in opened.modal.text
         asked = await answered(await mira.fill(opened, **{"from": "0"}))
-        assert "costs 300 credits" in asked.message.text
-        assert "You were shown 200 credits" in asked.message.text
+        assert "to 300 credits" in asked.message.text
+        assert "The price changed from 200 credits" in asked.message.text
         assert len(plain.orders) == 3, "a price that the form did not show is asked about"
-        await answered(await mira.click(asked.message, "Order it for 300 credits"))
+        await answered(await mira.click(asked.message, "Order it · 300 credits"))
         whole = await clip_of(mira, 4)
         order = plain.orders[-1]
         assert (order.duration, order.plan.place, order.plan.start) == (3, "part", 0.0)

@@ -31,8 +31,8 @@ from tests.rig.taking import (
 async def test_a_clip_says_what_its_reactions_do_and_carries_them(mira, house):
     clip = await first_clip(mira)
     assert "take 1" in clip.text
-    assert "🔁 retake it all, new seed (free)" in clip.text
-    assert "⏩ 2 s more at the end (free)" in clip.text
+    assert "🔁 retake all of it, new seed (free)" in clip.text
+    assert "⏩ add 2 s at the end (free)" in clip.text
     await mira.wait_for(
         lambda each: (
             each.id == clip.id and {RETAKE, EXTEND} == {one.emoji for one in each.reactions}
@@ -82,7 +82,7 @@ async def test_an_extension_made_here_runs_on_without_a_seam(mira, house, plain,
     await mira.react(clip, EXTEND)
     longer = await clip_of(mira, 2)
     assert "extends take 1 by 2 s at the end" in unlinked(longer)
-    assert "joined here" in longer.text
+    assert "Dailies made it" in longer.text
     after = await probe(await saved(longer, tmp_path / "after.mp4"))
     assert (after.width, after.height, after.fps) == (before.width, before.height, before.fps)
     assert (after.video_codec, after.audio_codec) == ("h264", "aac")
@@ -131,7 +131,7 @@ async def test_taking_a_reaction_back_cancels_what_was_not_sent(playground, tmp_
         await mira.react(clip, RETAKE)
         await mira.wait_for(lambda each: "Queued" in each.text and "#3" in each.text)
         await mira.unreact(clip, RETAKE)
-        await mira.wait_for(lambda each: "Cancelled" in each.text and "#3" in each.text)
+        await mira.wait_for(lambda each: "Canceled" in each.text and "#3" in each.text)
         plain.holds = False
         assert len(plain.orders) == 2
 
@@ -144,7 +144,7 @@ async def test_who_may_build_on_whose_clip_is_the_servers_word(playground, mira,
         await jonas.react(clip, RETAKE)
         await until(lambda: RETAKE not in own_reactions(jonas, clip))
         await asyncio.sleep(0.1)
-    said = [each for each in jonas.everything() if "may build on" in each.text]
+    said = [each for each in jonas.everything() if "can build on" in each.text]
     assert len(said) == 1, "explained once"
     assert said[0].mentions == ()
     assert await house.store.jobs.get(2) is None
@@ -160,7 +160,7 @@ async def test_favourites_gather_where_moderators_say_and_reviewers_approve(
     role = world.create_role(playground.guild.id, "Reviewer")
     world.add_member_role(playground.guild.id, jonas.id, role.id)
     boards = playground.channel("storyboards")
-    asked = await ada.type("/studio takes", favourites=boards.id, reviewers=role.id)
+    asked = await ada.type("/studio takes", favorites=boards.id, reviewers=role.id)
     await asked.answered
     assert asked.ephemeral
     clip = await first_clip(mira)
@@ -180,12 +180,12 @@ async def test_favourites_gather_where_moderators_say_and_reviewers_approve(
 
 async def test_a_favourite_of_a_closed_channel_is_not_shown_to_everybody(playground, ada, house):
     boards = playground.channel("storyboards")
-    await (await ada.type("/studio takes", favourites=boards.id)).answered
+    await (await ada.type("/studio takes", favorites=boards.id)).answered
     ada.go("moderators")
     clip = await first_clip(ada)
     await boarded(ada, clip)
     await ada.react(clip, FAVOURITE)
-    await ada.wait_for(lambda each: "favourites: take 1" in each.text)
+    await ada.wait_for(lambda each: "favorites: take 1" in each.text)
     assert not [each for each in ada.messages(boards.id) if each.attachments]
     assert (await house.store.takes.get(1, guild_id=playground.guild.id)).favourites == 1
 
@@ -255,7 +255,7 @@ async def test_a_cross_on_a_card_stops_what_is_not_finished(mira, house, plain):
     await asked.answered
     await until(lambda: len(plain.orders) == 1)
     await mira.react(asked.message, REMOVE)
-    await mira.wait_for("Cancelled")
+    await mira.wait_for("Canceled")
 
 
 async def test_a_missing_permission_is_named_before_a_reaction_orders(playground, mira, house):
@@ -264,7 +264,7 @@ async def test_a_missing_permission_is_named_before_a_reaction_orders(playground
         playground.channel("videos").id, playground.world.bot_user.id, deny=["attach_files"]
     )
     await mira.react(clip, RETAKE)
-    await mira.wait_for("I need Attach Files in")
+    await mira.wait_for("I'm missing permissions in")
     assert await house.store.jobs.get(2) is None
 
 

@@ -35,7 +35,7 @@ async def test_what_cannot_be_deleted_is_said_and_tried_again(playground, mira, 
         await mira.click(again, "❌")
     else:
         await mira.react(again, REMOVE)
-    said = await mira.wait_for("#1 is not deleted everywhere")
+    said = await mira.wait_for("#1 isn't deleted everywhere")
     assert f"<#{clip.channel_id}>" in said.text
     assert "try again later" in said.text
     await until(lambda: not stands(mira, again))
@@ -52,7 +52,7 @@ async def test_a_board_does_not_call_it_deleted_before_it_is(playground, mira, h
     await done(house, 2)
     playground.refuse("DELETE", rf"/messages/{clip.id}$", 403, 50001, times=1)
     await mira.react(clip, REMOVE)
-    await mira.wait_for("#1 is not deleted everywhere")
+    await mira.wait_for("#1 isn't deleted everywhere")
     board = await mira.wait_for(lambda each: "### Takes" in each.text and "taken down" in each.text)
     assert "· deleted" not in board.text
     await until(lambda: REMOVE not in own_reactions(mira, clip))
@@ -79,7 +79,7 @@ async def test_trouble_of_discords_is_no_end_either(playground, mira, house):
     await done(house, 1)
     playground.trouble("DELETE", rf"/messages/{clip.id}$", EDGE_503, times=1)
     await mira.react(clip, REMOVE)
-    said = await mira.wait_for("#1 is not deleted everywhere")
+    said = await mira.wait_for("#1 isn't deleted everywhere")
     assert "Discord is having trouble" in said.text
     house.bot.dispatch("ready")
     await until(lambda: not stands(mira, clip))
@@ -103,4 +103,4 @@ async def test_a_reaction_never_vanishes_without_a_word(playground, mira, house,
     await until(lambda: "✉️" not in own_reactions(mira, clip))
     playground.refuse("POST", r"/users/@me/channels$", 400, 987654, times=1)
     await mira.react(clip, "✉️")
-    await mira.wait_for("Discord does not take")
+    await mira.wait_for("Discord doesn't take")

@@ -28,14 +28,14 @@ MINE = Requester(guild_id=10, channel_id=20, user_id=30)
 ROW = {verb for verb, need in NEEDS.items() if need is Need.ROW}
 CLIP = ROW | {verb for verb, need in NEEDS.items() if need is Need.CLIP}
 ALL = set(Verb)
-NOT_KEPT = "is not kept any more; 🎲 makes it anew"
+NOT_KEPT = "is no longer kept. 🎲 makes it again"
 #: A state of a clip: what can be done with it, and what the others are told.
 STATES = {
     "file here": (ALL, ""),
     "file made room": (CLIP, NOT_KEPT),
     "in the bucket alone": (ALL, ""),
     "taken down by its person": (ALL, ""),
-    "taken down by a moderator": (ROW, "was taken down by a moderator"),
+    "taken down by a moderator": (ROW, "A moderator took down"),
     "post deleted": (ALL, ""),
     "channel gone": (ALL, ""),
     "undelivered": (ALL, ""),

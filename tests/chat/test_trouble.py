@@ -160,7 +160,7 @@ def test_a_no_is_a_refusal_and_trouble_is_busy():
 
 def test_it_is_explained_as_any_other_refusal(caplog):
     said = explain(discord.app_commands.CommandInvokeError(SimpleNamespace(name="x"), expired()))
-    assert said == "That took longer than Discord waits; try it once more."
+    assert said == "That took too long for Discord. Try again."
     assert not caplog.records, "it is no bug of ours"
 
 

@@ -15,7 +15,7 @@ from tests.rig.slow_host import slow_host
 from tests.rig.taking import clip_of
 
 ANSWER = r"/interactions/\d+/[^/]+/callback$"
-BROKE = "That broke on our side"
+BROKE = "Something broke on our side"
 
 
 @pytest.fixture
@@ -122,9 +122,9 @@ async def test_a_refusal_that_cannot_be_answered_is_said_privately_once(
     await mira.type("/video image", prompt="a fox", link=host.url)
     await until(lambda: any("callback" in each.path for each in playground.requests))
     host.release()
-    said = await mira.wait_for(lambda each: "That is a web page" in each.text)
+    said = await mira.wait_for(lambda each: "This is a web page" in each.text)
     assert said.channel_id != playground.channel("videos").id, "by direct message"
-    assert len([each for each in mira.everything() if "That is a web page" in each.text]) == 1
+    assert len([each for each in mira.everything() if "This is a web page" in each.text]) == 1
     assert await bot.store.jobs.newest() == []
 
 
@@ -221,10 +221,10 @@ async def test_a_card_that_was_answered_and_not_noted_is_found(
 async def test_so_it_is_where_the_job_has_ended(playground, mira, tmp_path, cardless):
     maker = await cardless(ended=True)
     [card] = cards(mira)
-    assert "Cancelled" not in card.text
+    assert "Canceled" not in card.text
     async with working(playground, tmp_path, providers=maker) as second:
         async with asyncio.timeout(120):
-            while "Cancelled" not in cards(mira)[0].text:
+            while "Canceled" not in cards(mira)[0].text:
                 playground.clock.advance(61)
                 await asyncio.sleep(0.5)
         [job] = await second.store.jobs.newest()

@@ -117,7 +117,7 @@ async def test_a_clip_in_the_queue_is_cancelled_and_never_sent(playground, mira,
     card = await mira.wait_for(lambda each: "Queued 1 of 2" in each.text)
     await mira.wait_for(lambda each: "Queued 2 of 2" in each.text)
     await mira.click(card, "Cancel")
-    await mira.wait_for(lambda each: each.id == card.id and "Cancelled" in each.text)
+    await mira.wait_for(lambda each: each.id == card.id and "Canceled" in each.text)
     playground.clock.advance(6)
     await mira.wait_for(lambda each: "Queued 1 of 1" in each.text)
     held.finished = True
@@ -130,13 +130,13 @@ async def test_a_rendering_clip_is_cancelled_by_command_or_button(mira, held, he
     await (await mira.type("/video text", prompt="a fox")).answered
     await mira.wait_for("Rendering")
     await mira.type("/video cancel", clip="#1")
-    await mira.wait_for(lambda each: "Cancelled" in each.text)
+    await mira.wait_for(lambda each: "Canceled" in each.text)
     assert held.cancelled == ["remote-1"]
 
     await (await mira.type("/video text", prompt="an owl")).answered
     card = await mira.wait_for(lambda each: "Rendering" in each.text and "an owl" in each.text)
     await mira.click(card, "Cancel")
-    await mira.wait_for(lambda each: each.id == card.id and "Cancelled" in each.text)
+    await mira.wait_for(lambda each: each.id == card.id and "Canceled" in each.text)
 
 
 async def test_only_its_owner_and_moderators_cancel_a_clip(playground, mira, held, held_house):
@@ -148,7 +148,7 @@ async def test_only_its_owner_and_moderators_cancel_a_clip(playground, mira, hel
     await jonas.wait_for("Only")
     assert held.cancelled == []
     await ada.click(card, "Cancel")
-    await mira.wait_for(lambda each: "Cancelled" in each.text)
+    await mira.wait_for(lambda each: "Canceled" in each.text)
 
 
 async def test_a_dropped_gateway_resumes_and_misses_nothing(playground, mira, held, held_house):
@@ -243,30 +243,35 @@ async def test_a_prompt_that_is_too_long_is_refused_with_the_numbers(mira, held_
     asked = await mira.type("/video text", prompt="x" * 6000)
     await asked.answered
     assert asked.ephemeral
-    assert asked.message.text == "The prompt has 6,000 characters; one takes up to 2,000."
+    assert (
+        asked.message.text == "Your prompt has 6,000 characters. Held takes up to 2,000 characters."
+    )
 
 
 async def test_an_invisible_prompt_is_no_prompt(mira, held, held_house):
     asked = await mira.type("/video text", prompt="\u200b \u200d \u2060")
     await asked.answered
-    assert asked.message.text == "Please write a prompt."
+    assert asked.message.text == "Write a prompt."
     assert held.submitted == []
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"duration": 7}, "one makes 6, 8 or 10 s; 6 s?"),
-        ({"duration": 9, "resolution": "1080p"}, "one makes 6, 8 or 10 s at 1080p; 8 s?"),
-        ({"resolution": "8K"}, "one makes 720p or 1080p; 1080p?"),
-        ({"aspect": "4:3"}, "one makes 16:9 or 9:16; 16:9?"),
-        ({"model": "two"}, "There is no model “two” for this here; choose one."),
+        ({"duration": 7}, "Held can't make a 7 s clip. It makes 6, 8 or 10 s."),
+        (
+            {"duration": 9, "resolution": "1080p"},
+            "Held can't make a 9 s clip. It makes 6, 8 or 10 s.",
+        ),
+        ({"resolution": "8K"}, "Held can't make a clip in “8K”. It makes 720p or 1080p."),
+        ({"aspect": "4:3"}, "Held can't make a clip in “4\\:3”. It makes 16:9 or 9:16."),
+        ({"model": "two"}, "There is no model “two” for this. Choose one."),
         (
             {"provider": "x"},
-            "There is no provider “x” here; choose auto, cheapest, fastest or held.",
+            "There is no provider “x” here. Choose auto, cheapest, fastest or held.",
         ),
-        ({"camera": "dolly_in"}, "one has no camera motions; leave it out."),
-        ({"seed": 5000}, "A seed for one is a whole number from 1 to 999."),
+        ({"camera": "dolly_in"}, "Held has no camera motions. Leave out `camera`."),
+        ({"seed": 5000}, "`seed` must be a whole number from 1 to 999 for Held."),
     ],
 )
 async def test_what_cannot_be_made_is_refused_with_what_can(
@@ -291,6 +296,28 @@ async def test_options_suggest_what_the_models_can_make(mira, held_house):
     assert await values("duration") == [6, 8, 10]
     assert await values("duration", "1") == [10]
     assert await values("fps") == [24, 25]
+
+
+async def test_suggestions_carry_their_price(mira, paid_house):
+    async def names(option, typed="", **options):
+        found = await mira.suggestions("/video text", option, typed, prompt="x", **options)
+        return [choice.name for choice in found]
+
+    assert await names("resolution") == ["720p · 6 credits at 6 s", "1080p · 6 credits at 6 s"]
+    assert await names("resolution", "108", duration=10) == ["1080p · 10 credits at 10 s"]
+    assert await names("duration", resolution="1080p") == [
+        *("6 s · 6 credits at 1080p", "8 s · 8 credits at 1080p", "10 s · 10 credits at 1080p"),
+    ]
+    assert await names("model") == ["one · Held · 6 credits at 6 s"]
+    assert await names("fps") == ["24 fps", "25 fps"], "it changes no price"
+    assert await names("duration", model="none such") == []
+
+
+async def test_text_is_the_first_video_command(paid_house):
+    group = paid_house.bot.tree.get_command("video")
+    assert [each.name for each in group.commands][:6] == [
+        *("text", "image", "audio", "extend", "retake", "hdr"),
+    ]
 
 
 async def test_in_direct_messages_there_are_no_commands(mira, held_house):
@@ -325,7 +352,7 @@ async def test_a_locked_thread_is_refused_before_anything_is_ordered(
     ada.go(thread)
     asked = await ada.type("/video text", prompt="another")
     await asked.answered
-    assert asked.message.text == "This thread is locked; ask in another one."
+    assert asked.message.text == "This thread is locked. Use another one."
     assert len(held.submitted) == 1
 
 
@@ -357,7 +384,7 @@ async def test_queue_show_and_models_answer_their_person_alone(playground, mira,
     for command, words in (
         ("/video queue", "a fox"),
         ("/video show", "seed"),
-        ("/video models", "720p or 1080p"),
+        ("/video models", "text · free"),
     ):
         options = {"clip": "1"} if command == "/video show" else {}
         asked = await jonas.type(command, **options)
@@ -391,4 +418,4 @@ async def test_more_than_the_limit_at_once_is_refused_with_the_numbers(playgroun
         asked = await mira.type("/video text", prompt="three")
         await asked.answered
         assert asked.ephemeral
-        assert "2 clips under way" in asked.message.text
+        assert "2 clips in progress" in asked.message.text

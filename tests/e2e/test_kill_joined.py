@@ -35,7 +35,7 @@ async def test_killed_while_an_extension_is_joined(playground, tmp_path, instant
         await mira.wait_for(lambda each: "Done" in each.text and "· #2" in each.text)
         await asyncio.sleep(0.5)
     assert "extends take 1 by 2 s at the end" in unlinked(longer)
-    assert "joined here" in longer.text
+    assert "Dailies made it" in longer.text
     assert (await probe(await saved(longer, tmp_path / "longer.mp4"))).frames == 24 + 2 * 24 - 1
     posts = [each for each in mira.everything() if "#2** is ready" in each.text]
     assert len(posts) == 1

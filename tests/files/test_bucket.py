@@ -124,8 +124,8 @@ async def test_a_link_opens_one_object_and_dies(s3, tmp_path):
     [
         ({"secret_key": "wrong"}, "“originals/studio” refuses the keys"),
         ({"access_key": "wrong"}, "“originals/studio” refuses the keys"),
-        ({"name": "another"}, "There is no bucket “another/studio” there"),
-        ({"endpoint": "http://127.0.0.1:9"}, "“originals/studio” cannot be reached"),
+        ({"name": "another"}, "There is no bucket “another/studio”"),
+        ({"endpoint": "http://127.0.0.1:9"}, "“originals/studio” can't be reached"),
     ],
 )
 async def test_what_is_wrong_with_a_bucket_is_said(s3, changes, sentence):
@@ -180,7 +180,7 @@ async def test_a_bucket_that_was_down_gets_what_it_missed(store, s3, bucket_sync
     running = asyncio.create_task(bucket_sync.run())
     try:
         await until(lambda: bucket_sync.trouble)
-        assert bucket_sync.trouble == "The bucket “originals/studio” cannot be reached."
+        assert bucket_sync.trouble == "The bucket “originals/studio” can't be reached."
         bucket_sync.moved(await take(store, tmp_path, 2))
         s3.down = False
         await until(lambda: len(s3.named()) == 2 and bucket_sync.trouble is None)
@@ -363,21 +363,21 @@ async def test_what_cannot_be_brought_back_is_said(store, s3, bucket_sync, tmp_p
     await bucket_sync.work()
     await cache(store, tmp_path, bucket_sync, clock, room=1 / GIB).tidy()
     full = cache(store, tmp_path, bucket_sync, clock, spare=1, free=lambda _: GIB)
-    with pytest.raises(Trouble, match="The file of #1 lies in the bucket, and the disk"):
+    with pytest.raises(Trouble, match="The file of #1 is in the bucket, but this bot's disk"):
         await full.at_hand(job.file)
     keeper = cache(store, tmp_path, bucket_sync, clock)
     s3.down = True
-    with pytest.raises(Busy, match="lies in the bucket, which cannot be reached now"):
+    with pytest.raises(Busy, match="is in the bucket, which can't be reached right now"):
         await keeper.at_hand(job.file)
     s3.down = False
     [key] = s3.named()
     s3.objects[key] = s3.objects[key][:-1] + b"?"
-    with pytest.raises(Refusal, match="is not kept any more"):
+    with pytest.raises(Refusal, match="is no longer kept"):
         await keeper.at_hand(job.file)
     assert list((tmp_path / "takes").iterdir()) == [], "not even half of it"
     assert await store.accounting.needed_files() == [], "nobody misses it on the disk"
     s3.objects.clear()
-    with pytest.raises(Refusal, match="is not kept any more"):
+    with pytest.raises(Refusal, match="is no longer kept"):
         await keeper.at_hand(job.file)
 
 
@@ -397,12 +397,12 @@ async def test_past_both_times_a_take_goes_without_a_copy(store, s3, tmp_path, c
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"endpoint": "https://s3.test"}, "DAILIES_S3_ENDPOINT is set and DAILIES_S3_BUCKET is"),
-        ({"access_key": "a"}, "DAILIES_S3_ACCESS_KEY is set and DAILIES_S3_BUCKET is not"),
-        ({"bucket": "a-bucket", "access_key": "a"}, "belong together"),
-        ({"bucket": "a/b"}, "DAILIES_S3_BUCKET cannot be used"),
-        ({"bucket": "a-bucket", "endpoint": "s3.test"}, "DAILIES_S3_ENDPOINT cannot be used"),
-        ({"bucket": "a-bucket", "link_days": 8}, "DAILIES_S3_LINK_DAYS cannot be used"),
+        ({"endpoint": "https://s3.test"}, "DAILIES_S3_ENDPOINT is set, but DAILIES_S3_BUCKET is"),
+        ({"access_key": "a"}, "DAILIES_S3_ACCESS_KEY is set, but DAILIES_S3_BUCKET is not"),
+        ({"bucket": "a-bucket", "access_key": "a"}, "Set both DAILIES_S3_ACCESS_KEY and"),
+        ({"bucket": "a/b"}, "DAILIES_S3_BUCKET can't be used"),
+        ({"bucket": "a-bucket", "endpoint": "s3.test"}, "DAILIES_S3_ENDPOINT can't be used"),
+        ({"bucket": "a-bucket", "link_days": 8}, "DAILIES_S3_LINK_DAYS can't be used"),
     ],
 )
 def test_settings_of_a_bucket_are_whole_or_refused(given, sentence):

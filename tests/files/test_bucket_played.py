@@ -151,10 +151,10 @@ async def test_what_lies_in_a_bucket_that_is_down_is_said_and_told_of(
     asked = await mira.type("/video show", clip="1")
     await asked.answered
     shown = await until(lambda: (m := asked.message) and "a red fox" in m.text and m)
-    assert "The file of #1 lies in the bucket, which cannot be reached now" in shown.text
+    assert "The file of #1 is in the bucket, which can't be reached right now" in shown.text
     asked = await mira.type("/video show", clip="1", public=True)
     await asked.answered
-    await until(lambda: (m := asked.message) and "cannot be reached now" in m.text)
+    await until(lambda: (m := asked.message) and "can't be reached right now" in m.text)
 
 
 async def test_a_bucket_that_is_down_delays_nobody_and_is_filled_later(
@@ -167,7 +167,7 @@ async def test_a_bucket_that_is_down_delays_nobody_and_is_filled_later(
     status, body = await read(f"http://127.0.0.1:{house.web.port}/healthz")
     health = json.loads(body)
     assert (status, health["ok"]) == (200, True), "the bot is well without it"
-    assert health["remarks"] == ["The bucket “originals/studio” cannot be reached."]
+    assert health["remarks"] == ["The bucket “originals/studio” can't be reached."]
     monkeypatch.setenv("DAILIES_WEB_PORT", str(house.web.port))
     assert await asyncio.to_thread(health_command) == 0
     assert capsys.readouterr().out == f"well; {health['remarks'][0]}\n"
@@ -232,7 +232,7 @@ def test_doctor_looks_at_the_bucket(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     well, refused = [line for line in done.stdout.splitlines() if "bucket:" in line]
-    assert well == "✓ bucket: originals/studio, originals stay for good"
+    assert well == "✓ bucket: originals/studio, originals stay forever"
     assert refused.startswith("✗ bucket: The bucket “originals/studio” refuses the keys")
     assert "check DAILIES_S3_ACCESS_KEY" in refused
 

@@ -75,7 +75,7 @@ def test_new_work_is_refused_when_the_disk_is_nearly_full(tmp_path):
         takes = files = None
 
     cache(Nothing, tmp_path, spare=1, free=lambda _: 2 * GIB).check()
-    with pytest.raises(Refusal, match="less than 1 GiB left"):
+    with pytest.raises(Refusal, match="less than 1 GiB free"):
         cache(Nothing, tmp_path, spare=1, free=lambda _: GIB // 2).check()
 
 
@@ -201,9 +201,9 @@ async def test_what_somebody_is_about_to_use_stays(store, tmp_path):
     clock.advance(2 * FRESH)
     assert await keeper.tidy() == 1
     assert there(tmp_path) == []
-    with pytest.raises(Refusal, match="The file of #1 is not kept any more"):
+    with pytest.raises(Refusal, match="The file of #1 is no longer kept"):
         await keeper.at_hand(job.file)
-    with pytest.raises(Refusal, match="What this clip starts from is not kept any more"):
+    with pytest.raises(Refusal, match="The file this clip starts from is no longer kept"):
         await keeper.at_hand(f"inputs/{NAMES[0]}")
 
 

@@ -226,7 +226,7 @@ async def test_a_favourite_is_gathered_with_its_poster_beside_the_prompt(
     clip = await first_clip(mira)
     await done(house, 1)
     best = playground.channel("storyboards").id
-    await (await playground.person("ada").type("/studio takes", favourites=best)).answered
+    await (await playground.person("ada").type("/studio takes", favorites=best)).answered
     await mira.react(clip, "⭐")
     post = await mira.wait_for(
         lambda each: each.channel_id == best and bool(each.attachments) and bool(each.raw["embeds"])

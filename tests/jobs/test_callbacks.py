@@ -275,7 +275,7 @@ async def test_a_callback_that_comes_after_the_clip_was_given_up_brings_it(place
     oven.door.set()
     job = await until(lambda: in_state(place, job, State.DONE))
     assert questions(place) == asked + 1
-    assert job.note == "It came late: apixo finished it after it had been given up."
+    assert job.note == "It came late: apixo finished it after its time was up."
     bill = await place.store.policy.bill(job.id)
     assert (bill.spent, bill.suspense, bill.lost) == (0, 0, job.price)
     assert await place.store.check() == []

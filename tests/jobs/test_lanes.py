@@ -23,7 +23,7 @@ def test_people_take_turns_however_many_each_ordered_first():
     for number, user in [(1, 7), (2, 7), (3, 7), (4, 8), (5, 9), (6, 8)]:
         queue.join(job(number, user))
     assert numbers(queue) == [1, 4, 5, 2, 6, 3]
-    assert queue.reason(job(1, 7)) == "3 people take turns"
+    assert queue.reason(job(1, 7)) == "3 people are taking turns"
 
 
 def test_who_has_clips_at_work_has_had_those_turns():

@@ -94,7 +94,7 @@ async def test_where_our_account_is_the_trouble_another_makes_it(twins, answer):
         job = await made(twins, **SHORT)
     assert (job.state, job.provider, job.price) == (State.DONE, "ltx2api", 30)
     assert found == {"apixo": 1, "ltx2api": 1}
-    note = f"{APIXO} did not take it; {LTX2API} makes it instead"
+    note = f"{APIXO} didn't take it, so {LTX2API} makes it"
     assert job.note.startswith(note)
     assert note in twins.card(job)
     bill = await twins.store.policy.bill(job.id)

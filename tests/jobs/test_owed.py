@@ -112,7 +112,7 @@ async def test_what_is_owed_outlives_a_restart(house, screen, provider, clock, t
 
 
 async def test_what_discord_does_not_take_is_not_said_again_and_again(house, screen):
-    refused = Undeliverable("Discord does not take a message with it.", rejected=True)
+    refused = Undeliverable("Discord doesn't take a message with this clip.", rejected=True)
     job = await owed(house, screen, error=refused)
     before = len(screen.script)
     house.events.connected.emit()

@@ -72,12 +72,12 @@ WRONG = {
     "garbled": (garbled, CUT),
     "short": (partial(film, seconds=1.0), "it is 1 s long instead of 6 s"),
     "long": (partial(film, seconds=9.0), "it is 9 s long instead of 6 s"),
-    "small": (partial(film, size="320x180"), "it has 320x180 pixels instead of 1280x720"),
-    "upright": (partial(film, size="720x1280"), "it has 720x1280 pixels instead of 1280x720"),
-    "slow": (partial(film, rate=12), "it has 12 frames a second instead of 24"),
+    "small": (partial(film, size="320x180"), "it is 320 × 180 pixels instead of 1280 × 720"),
+    "upright": (partial(film, size="720x1280"), "it is 720 × 1280 pixels instead of 1280 × 720"),
+    "slow": (partial(film, rate=12), "it has 12 fps instead of 24 fps"),
     "mute": (partial(film, sound=False), "it has no sound"),
-    "no picture": (partial(film, picture=False), "it has no moving picture"),
-    "no film": (lambda _: b"\0\0\0\x18ftypmp42" + bytes(5000), "it cannot be played"),
+    "no picture": (partial(film, picture=False), "it has no video"),
+    "no film": (lambda _: b"\0\0\0\x18ftypmp42" + bytes(5000), "it can't be played"),
 }
 
 
@@ -127,7 +127,7 @@ async def test_it_is_fetched_again_and_then_posted_with_a_sentence_and_told(
         assert (job.note, told) == (None, [])
         assert screen.delivered == [(job.id, good, False)]
     else:
-        assert job.note.startswith(f"It is not what was ordered: {CUT}")
+        assert job.note.startswith(f"This is not what was ordered: {CUT}")
         assert [each.kind for each in told] == ["content"]
         assert screen.delivered == [(job.id, bad, False)], (
             "what was paid for is posted all the same"

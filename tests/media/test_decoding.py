@@ -106,7 +106,7 @@ async def test_a_sound_alone_has_no_picture_and_says_so(tmp_path):
     clip = await made(tmp_path / "a.mp4", *_SOUND, "-c:a", "aac", "-brand", "isom")
     info = await decode(clip)
     assert (info.has_picture, info.has_sound, info.frames, info.fps) == (False, True, None, None)
-    with pytest.raises(MediaError, match=r"There is no moving picture in this file\."):
+    with pytest.raises(MediaError, match=r"This file has no video\."):
         assert info.moving
 
 
@@ -128,13 +128,13 @@ async def test_a_list_of_other_files_is_never_followed(tmp_path):
     inner = await made(tmp_path / "inner.mp4", *_PICTURE, *_CODECS)
     listed = tmp_path / "list.mp4"
     listed.write_text(f"ffconcat version 1.0\nfile '{inner}'\n")
-    with pytest.raises(MediaError, match="neither a clip nor a sound"):
+    with pytest.raises(MediaError, match="can't be read as a clip or a sound"):
         await decode(listed)
 
 
 async def test_a_look_that_takes_too_long_is_our_trouble_and_no_verdict(tmp_path):
     clip = await made(tmp_path / "a.mp4", *_PICTURE, *_CODECS)
-    with pytest.raises(MediaError, match="try again") as refused:
+    with pytest.raises(MediaError, match="Try again") as refused:
         await decode(clip, timeout=0.0)
     assert refused.value.ours
     assert (await decode(clip)).complete

@@ -14,8 +14,8 @@ from tests.rig.seams import apart, loudness, moving, pictures, runs_on
 from tests.rig.taking import clip_of, first_clip, saved
 
 BACKWARDS = (
-    "does not extend at the start, so the new part was made from the first frame, is played "
-    "backwards and has no sound of its own"
+    "can't extend at the start, so the new part was made from the first frame and plays in "
+    "reverse, without new sound"
 )
 
 
@@ -38,17 +38,17 @@ async def test_at_the_start_it_is_made_backwards_and_said_so_everywhere(
     before = await probe(await saved(clip, tmp_path / "before.mp4"))
     opened = await form_of(mira, clip)
     at_the_end, at_the_start = opened.modal.text.split("\n")[:2]
-    assert "2 s more at the end: free · 4 s in all · made from the last frame" in at_the_end
-    assert "2 s more at the start: free · 4 s in all · made from the first frame" in at_the_start
-    assert "played backwards, no sound of its own" in at_the_start
+    assert "Add 2 s at the end: free · 4 s in total · made from the last frame" in at_the_end
+    assert "Add 2 s at the start: free · 4 s in total · made from the first frame" in at_the_start
+    assert "played in reverse, without new sound" in at_the_start
     [choice] = [each for each in opened.modal.fields if each.custom_id == "direction"]
     [end, start] = choice.component["options"]
     assert (end["label"], start["label"]) == ("End", "Start")
-    assert "played backwards" in start["description"]
+    assert "played in reverse" in start["description"]
     await send(mira, opened, seconds="2", direction="start", prompt="dawn")
     card = await mira.wait_for(lambda each: "· #2" in each.text and each.flags & 1 << 15)
     assert "extends #1 by 2 s at the start" in unlinked(card)
-    assert "made from the first frame, played backwards, no sound of its own" in card.text
+    assert "made from the first frame and played in reverse, without new sound" in card.text
     longer = await clip_of(mira, 2)
     assert "extends take 1 by 2 s at the start" in unlinked(longer)
     assert f"Plain {BACKWARDS}" in longer.text
@@ -96,14 +96,14 @@ async def test_whoever_can_comes_before_what_is_played_backwards(playground, tmp
         opened = await form_of(mira, clip)
         [choice] = [each for each in opened.modal.fields if each.custom_id == "direction"]
         [end, start] = choice.component["options"]
-        assert "joined here" in end["description"]
+        assert "and joined" in end["description"]
         assert not start.get("description")
         await send(mira, opened, seconds="1", direction="start")
         longer = await clip_of(mira, 2)
-        assert "backwards" not in longer.text
+        assert "reverse" not in longer.text
         assert providers["able"].orders[-1].direction == "start"
         await send(mira, await form_of(mira, clip), seconds="1", direction="end")
-        assert "joined here" in (await clip_of(mira, 3)).text
+        assert "Dailies made it" in (await clip_of(mira, 3)).text
         assert providers["plain"].orders[-1].mode is Mode.IMAGE
 
 
@@ -210,6 +210,6 @@ async def test_the_price_of_each_end_is_its_own(playground, tmp_path, mira):
     async with working(playground, tmp_path, providers={"able": able}, dailies_quota=9999):
         clip = await first_clip(mira, duration=1)
         opened = await form_of(mira, clip)
-        assert "2 s more at the end: 200 credits" in opened.modal.text
-        assert "2 s more at the start: 200 credits" in opened.modal.text
+        assert "Add 2 s at the end: 200 credits" in opened.modal.text
+        assert "Add 2 s at the start: 200 credits" in opened.modal.text
         assert "here" not in opened.modal.text

@@ -5,7 +5,7 @@ import pytest
 from tests.rig.house import working
 from tests.rig.paid import ordered, paid_provider, said
 
-CLOSED = "This bot takes no orders in this server; its operator decides where it works."
+CLOSED = "This bot doesn't take orders in this server. Its operator chooses the servers."
 
 
 @pytest.fixture
@@ -23,11 +23,11 @@ async def test_one_budget_holds_for_all_servers_together(playground, tmp_path, m
         mira.go(elsewhere.id)
         assert not (await ordered(mira)).ephemeral
         usage = await said(mira, "/video usage")
-        assert "This bot may spend 3 credits more in all its servers together" in usage.text
+        assert "This bot has 3 credits left across all its servers." in usage.text
         refused = await ordered(mira)
         assert refused.ephemeral
-        assert "may spend a day in all its servers together" in refused.message.text
-        assert "3 credits are left now" in refused.message.text
+        assert "left for today, across all its servers" in refused.message.text
+        assert "this bot only has 3" in refused.message.text
         assert not refused.message.buttons, "no moderator can help"
         mira.go("videos")
         assert (await ordered(mira)).ephemeral

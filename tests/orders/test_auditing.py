@@ -50,10 +50,10 @@ async def test_a_broken_rule_stops_orders_until_it_is_mended(store, tmp_path, ca
     )
     with caplog.at_level(logging.ERROR):
         found = await audit.look()
-    assert "off by 1 credits" in found[0]
+    assert "off by this many credits: 1" in found[0]
     assert "The books do not add up" in caplog.text
     assert "no orders are taken" in await audit.trouble()
-    with pytest.raises(Refusal, match="books of this bot do not add up"):
+    with pytest.raises(Refusal, match="this bot's accounts don't add up"):
         await studio.order(wish, request="two", requester=PLACE)
 
     await store.writer.write(
@@ -96,12 +96,12 @@ async def test_the_operator_may_check_by_hand(tmp_path):
         running = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data), DAILIES_WEB_PORT="1")
         assert "A running Dailies is using the data" in running.stdout
     well = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data))
-    fine = "✓ The books add up.\n✓ Every file that a clip needs is there (0).\n"
+    fine = "✓ The accounts add up.\n✓ Every file that a clip needs is there (0).\n"
     assert (well.returncode, well.stdout) == (0, fine)
     ruin(data / "dailies.db")
     ill = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data))
     assert ill.returncode == 1
-    assert "✗ The ledger does not add up to zero: it is off by 1 credits." in ill.stdout
+    assert "✗ The ledger does not add up to zero. It is off by this many credits: 1." in ill.stdout
 
 
 async def test_the_operator_hears_of_files_that_are_not_there(tmp_path):
@@ -114,7 +114,7 @@ async def test_the_operator_hears_of_files_that_are_not_there(tmp_path):
         )
     gone = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data))
     assert gone.returncode == 1
-    assert f"✗ takes/1.mp4, which #1 needs, is not in {data}.\n" in gone.stdout
+    assert f"✗ takes/1.mp4 is missing from {data}. #1 needs it.\n" in gone.stdout
     (data / "takes").mkdir()
     (data / "takes" / "1.mp4").write_bytes(b"clip")
     assert dailies("check", cwd=tmp_path, DAILIES_DATA=str(data)).returncode == 0
@@ -142,7 +142,7 @@ async def test_bills_that_are_not_what_was_booked_are_told(store, caplog):
     await settle(store, studio, 3, cost=0.12, credits=6)
     with caplog.at_level(logging.ERROR):
         [found] = await audit.compare()
-    assert found.endswith("Held billed 70 credits, and 18 were booked.")
+    assert found.endswith("Held billed 70 credits. Dailies booked 18 credits.")
     assert found in caplog.text
     assert await audit.remark() == found
     assert not studio.halted, "orders are taken all the same"
@@ -169,7 +169,7 @@ async def test_moderators_are_told_once_of_a_clip_that_cost_more_than_its_price(
         await moderated.audit.look()
     ada.go("moderators")
     told = await ada.wait_for("Held billed 9 credits for #1, 3 more than its price of 6.")
-    assert "Its person pays the price" in told.text
+    assert "The requester pays the price" in told.text
     assert "Job 1 cost 9 credits at held, above its price of 6" in caplog.text
     await moderated.audit.look()
     await asyncio.sleep(0.3)

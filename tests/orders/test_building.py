@@ -10,8 +10,8 @@ from tests.rig.makers import DEAR, PLAIN, Maker
 from tests.rig.paid import pressed, said
 from tests.rig.taking import clip_of, first_clip
 
-ONLY_MODERATORS = "In this server only moderators may build on other people's clips."
-TAKEN_DOWN = "#1 was taken down by a moderator."
+ONLY_MODERATORS = "In this server, only moderators can build on other people's clips."
+TAKEN_DOWN = "A moderator took down #1."
 #: Commands that make something new of clip 1.
 PATHS = {
     "again": ("/video again", {"clip": "1"}),

@@ -55,7 +55,7 @@ async def test_a_sound_is_a_sound_whatever_its_recorder_calls_it(tmp_path, brand
 @pytest.mark.parametrize("brand", ["isom", "M4A "])
 async def test_a_sound_is_never_taken_as_a_clip(tmp_path, brand):
     path = await made(tmp_path / "a.mp4", *_SOUND, "-c:a", "aac", "-brand", brand)
-    assert await refused("video", path) == "There is no moving picture in this file."
+    assert await refused("video", path) == "This file has no video."
     cover = tmp_path / "cover.png"
     Image.new("RGB", (64, 64), "red").save(cover)
     path = await made(
@@ -63,7 +63,7 @@ async def test_a_sound_is_never_taken_as_a_clip(tmp_path, brand):
         *(*_SOUND, "-i", str(cover), "-map", "0", "-map", "1", "-c:a", "aac"),
         *("-c:v", "png", "-disposition:v", "attached_pic"),
     )
-    assert await refused("video", path) == "There is no moving picture in this file."
+    assert await refused("video", path) == "This file has no video."
 
 
 async def test_what_has_a_picture_is_a_clip_whatever_its_label(tmp_path):
@@ -90,7 +90,7 @@ async def test_the_sound_comes_out_of_whatever_box_it_is_in(tmp_path, name, opti
 
 async def test_a_clip_without_sound_is_no_sound(tmp_path):
     path = await made(tmp_path / "a.mp4", *_PICTURE, *_H264)
-    assert await refused("audio", path) == "There is no sound in this file."
+    assert await refused("audio", path) == "This file has no sound."
 
 
 async def test_the_first_quicktime_files_have_no_label_and_are_clips(tmp_path):
@@ -142,15 +142,19 @@ async def test_a_wav_of_the_large_kind_is_a_wav(tmp_path):
         (
             "video",
             b"RIFF\0\0\0\0AVI LIST",
-            "That is AVI. Give an MP4, MOV, MKV, WebM or OGV video.",
+            "This is an AVI file. Use an MP4, MOV, MKV, WebM or OGV video.",
         ),
-        ("video", b"GIF89a", "That is GIF. Give an MP4, MOV, MKV, WebM or OGV video."),
-        ("audio", b"FORM\0\0\0\0AIFFCOMM", "That is AIFF."),
-        ("audio", b"\x89PNG\r\n\x1a\n", "That is PNG. Give an MP3"),
-        ("image", b"\0\0\0\x18ftypheic", "That is HEIC. Give a PNG, JPEG, WebP or GIF image."),
-        ("image", b"\0\0\0\x18ftypmp42", "That is MP4."),
-        ("image", b"<!doctype html><html>", "That is a web page."),
-        ("image", b"what is this", "That cannot be read. Give a PNG"),
+        ("video", b"GIF89a", "This is a GIF file. Use an MP4, MOV, MKV, WebM or OGV video."),
+        ("audio", b"FORM\0\0\0\0AIFFCOMM", "This is an AIFF file."),
+        ("audio", b"\x89PNG\r\n\x1a\n", "This is a PNG file. Use an MP3"),
+        (
+            "image",
+            b"\0\0\0\x18ftypheic",
+            "This is a HEIC file. Use a PNG, JPEG, WebP or GIF image.",
+        ),
+        ("image", b"\0\0\0\x18ftypmp42", "This is an MP4 file."),
+        ("image", b"<!doctype html><html>", "This is a web page."),
+        ("image", b"what is this", "This file can't be read. Use a PNG"),
     ],
 )
 async def test_what_is_not_taken_is_refused_by_its_name(tmp_path, field, head, words):
@@ -194,7 +198,7 @@ def test_a_figure_that_is_not_known_passes_no_limit(lacks):
     for unknown in (None, 0):
         video = Input(file="a", type="video/mp4", size=1, **{**figures, lacks: unknown})
         model = next(each for each in ltx_models() if each.capability(Mode.HDR))
-        with pytest.raises(Refusal, match="could not be measured"):
+        with pytest.raises(Refusal, match="couldn't be measured"):
             brief = complete(model, Brief(mode=Mode.HDR, video=video), seed=1)
             capability = model.capability(Mode.HDR)
             assert capability is not None

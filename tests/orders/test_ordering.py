@@ -33,7 +33,7 @@ class World:
 
     async def _now(self, place):
         if self.gone:
-            raise Refusal("You are not in this server any more; nothing was ordered.")
+            raise Refusal("You have left this server. Nothing was ordered.")
         return replace(place, roles=self.roles, moderator=self.moderator)
 
     def place(self):
@@ -239,8 +239,8 @@ async def test_a_rule_that_changes_at_any_moment_holds(world, rule, with_input):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (memory(gone=True), "not in this server any more"),
-        (memory(roles=frozenset()), "the limit for members is 0 a day"),
+        (memory(gone=True), "left this server"),
+        (memory(roles=frozenset()), "your limit is 0 a day"),
     ],
     ids=["left", "role taken"],
 )
@@ -401,9 +401,9 @@ async def test_a_try_counts_against_the_pace(world):
     await world.store.moderation.set_server(BY, per_minute=1.0, burst=2)
     world.host.content = b"<html>" * 5000
     for _ in range(2):
-        with pytest.raises(Refusal, match="That is a web page"):
+        with pytest.raises(Refusal, match="This is a web page"):
             await world.order(image=Source(url=world.host.url))
-    with pytest.raises(Refusal, match="slow down"):
+    with pytest.raises(Refusal, match="ordering too fast"):
         await world.order(image=Source(url=world.host.url))
     assert world.host.asked == 2
 
@@ -412,7 +412,7 @@ async def test_an_order_with_an_input_counts_once(world):
     await world.store.moderation.set_server(BY, per_minute=1.0, burst=2)
     for _ in range(2):
         await world.order(image=Source(url=world.host.url))
-    with pytest.raises(Refusal, match="slow down"):
+    with pytest.raises(Refusal, match="ordering too fast"):
         await world.order()
 
 

@@ -54,11 +54,13 @@ async def test_a_pause_a_block_and_a_closed_channel_hold_at_once(
 ):
     await begun(mira, host)
     await said(ada, "/studio pause", reason="lunch")
-    await refused(mira, bot, host, tmp_path, "Orders are paused in this server. Reason: lunch.")
+    await refused(
+        mira, bot, host, tmp_path, "A moderator paused orders in this server. Reason: lunch."
+    )
     await said(ada, "/studio resume")
     await begun(mira, host)
     await said(ada, "/quota set", amount="0", who="mira")
-    await refused(mira, bot, host, tmp_path, "your own limit is 0 a day")
+    await refused(mira, bot, host, tmp_path, "your limit is 0 a day")
 
 
 async def test_a_role_that_is_taken_meanwhile_counts_no_more(
@@ -70,12 +72,12 @@ async def test_a_role_that_is_taken_meanwhile_counts_no_more(
     await said(ada, "/quota set", amount="1000", who=str(role.id))
     await begun(mira, host)
     playground.world.remove_member_role(playground.guild.id, mira.id, role.id)
-    await refused(mira, bot, host, tmp_path, "the limit for members is 0 a day")
+    await refused(mira, bot, host, tmp_path, "your limit is 0 a day")
 
 
 async def test_zero_says_what_it_means(mira, ada, bot):
     words = await said(ada, "/quota set", amount="0", who="mira")
-    assert "no clips that cost credits, and none in the slow lane either" in words.text
+    assert "no clips that cost credits. The slow lane is closed too" in words.text
 
 
 async def test_a_refused_order_can_still_be_made_though_its_picture_went(
@@ -83,9 +85,9 @@ async def test_a_refused_order_can_still_be_made_though_its_picture_went(
 ):
     await bot.store.moderation.set_server(_by(mira, bot), confirm_above=1)
     await mira.type("/video image", prompt="a fox", link=host.url)
-    asked = await mira.wait_for(lambda each: "need a second yes" in each.text)
+    asked = await mira.wait_for(lambda each: "This server asks before" in each.text)
     await until(lambda: inputs(tmp_path) == [])
-    await pressed(mira, asked, "Order it for")
+    await pressed(mira, asked, "Order it · ")
     await until(lambda: bot.store.jobs.newest())
     [job] = await bot.store.jobs.newest()
     assert (tmp_path / job.brief.image.file).exists()
@@ -97,10 +99,10 @@ async def test_another_picture_behind_the_same_link_is_not_ordered(
 ):
     await bot.store.moderation.set_server(_by(mira, bot), confirm_above=1)
     await mira.type("/video image", prompt="a fox", link=host.url)
-    asked = await mira.wait_for(lambda each: "need a second yes" in each.text)
+    asked = await mira.wait_for(lambda each: "This server asks before" in each.text)
     host.content += b"\0"
-    await pressed(mira, asked, "Order it for")
-    await mira.wait_for(lambda each: "gives another file now" in each.text)
+    await pressed(mira, asked, "Order it · ")
+    await mira.wait_for(lambda each: "now leads to a different file" in each.text)
     assert await bot.store.jobs.newest() == []
     await until(lambda: inputs(tmp_path) == [])
 

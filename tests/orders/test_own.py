@@ -15,11 +15,11 @@ async def test_usage_is_private_and_says_what_is_left_and_why(ada, mira, paid, p
     await ordered(mira)
     await mira.wait_for(lambda each: "Done" in each.text)
     mine = await said(mira, "/video usage")
-    assert "**14 credits left** · 0 clips under way" in mine.text
-    assert "6 of 20 credits a week are used" in mine.text
-    assert "begins anew <t:" in mine.text
-    assert "Rule: 20 credits a week, set for this person." in mine.text
-    assert "1 clip made in 30 days · 6 credits spent" in mine.text
+    assert "**14 credits left** · 0 clips in progress" in mine.text
+    assert "Used this week: 6 of 20 credits." in mine.text
+    assert "Resets <t:" in mine.text
+    assert "Limit: 20 credits a week, for this person." in mine.text
+    assert "1 clip made in the last 30 days · 6 credits spent" in mine.text
     chart, table = mine.attachments
     assert chart.filename == "usage.png"
     rows = list(csv.DictReader(io.StringIO((await fetched(table)).decode("utf-8-sig"))))
@@ -97,7 +97,7 @@ async def test_deleting_erases_the_clip_and_keeps_the_books(
     assert (await store.policy.bill(1)).spent == 6
     assert await store.check(thorough=True) == []
     refused = await ordered(mira)
-    assert "nothing is left" in refused.message.text, "deleting does not refill a quota"
+    assert "used your" in refused.message.text, "deleting does not refill a quota"
 
     playground.clock.advance(32 * 86_400)
     assert await store.privacy.tidy() in {0, 1}
@@ -113,7 +113,7 @@ async def test_while_a_clip_is_under_way_nothing_is_deleted_and_waiting_ones_are
     panel = await said(mira, "/video privacy")
     sure = await pressed(mira, panel, "Delete mine…")
     await pressed(mira, sure.message, "Delete it all")
-    await mira.wait_for("still under way")
+    await mira.wait_for("still in progress")
     states = {job.id: job.state for job in await paid_house.store.jobs.newest()}
     assert states[3] is State.CANCELLED
     assert (await paid_house.store.jobs.get(1)).brief.prompt == "a fox"

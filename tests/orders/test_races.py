@@ -6,8 +6,8 @@ from tests.rig.racing import race
 
 #: How a moderator sets the limit to one clip, and what those hear who were too late.
 LIMITS = {
-    "quota": ("/quota set", {"amount": "6", "who": "mira"}, "costs 6 credits"),
-    "budget": ("/quota budget", {"amount": "6"}, "this server's budget is 6"),
+    "quota": ("/quota set", {"amount": "6", "who": "mira"}, "this clip costs 6"),
+    "budget": ("/quota budget", {"amount": "6"}, "this server has used its 6"),
 }
 
 

@@ -6,8 +6,8 @@ from tests.rig.racing import race
 
 #: How a moderator sets the limit to one clip, and what those hear who were too late.
 LIMITS = {
-    "person": ("/quota limits", {"clips_per_person": "1"}, "under way"),
-    "server": ("/quota limits", {"clips_in_server": "1"}, "under way"),
+    "person": ("/quota limits", {"clips_per_person": "1"}, "in progress"),
+    "server": ("/quota limits", {"clips_in_server": "1"}, "in progress"),
     "pace": ("/quota limits", {"orders_per_minute": "0.1", "at_once": "1"}, "a minute"),
 }
 

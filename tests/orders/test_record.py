@@ -78,7 +78,7 @@ async def _deny(store):
 async def _cancel(store):
     job = (await store.policy.admit(draft(1), roles=())).job
     gone = job.to(State.CANCELLED, now=2.0, cancelled_by=1)
-    return lambda: store.servers.move(BY, "cancel", gone, "cancelled by hand")
+    return lambda: store.servers.move(BY, "cancel", gone, "canceled by hand")
 
 
 async def _post(store):
@@ -200,7 +200,7 @@ async def test_a_moderators_cancel_is_on_record_however_it_is_done(ada, mira, pa
         await ordered(mira)
     card = await mira.wait_for("Queued 1 of 1")
     await pressed(ada, card, "Cancel")
-    await mira.wait_for(lambda each: each.id == card.id and "Cancelled" in each.text)
+    await mira.wait_for(lambda each: each.id == card.id and "Canceled" in each.text)
     await until(lambda: _rendering(paid_house, 1))
     await (await ada.type("/video cancel", clip="1")).answered
     await until(lambda: _rendering(paid_house, 2))
@@ -225,7 +225,7 @@ async def test_taking_down_and_bringing_back_somebody_elses_clip_are_on_record(
         await ada.react(clip, "❌")
         await until(lambda: mira.message(clip.id) is None)
         refused = await said(mira, "/video show", clip="1", public=True)
-        assert refused.text == "#1 was taken down by a moderator."
+        assert refused.text == "A moderator took down #1."
         await (await ada.type("/video show", clip="1", public=True)).answered
         again = await mira.wait_for(lambda each: "**#1** · take 1" in each.text)
         found = [f"brought back <@{mira.id}>: clip #1", f"took down <@{mira.id}>: clip #1"]

@@ -7,13 +7,12 @@ import pytest
 from bot.errors import Refusal, Unclear
 from bot.orders.prompt_rules import meets, plain
 from bot.orders.requester import Requester
-from cogs.video.queue import paged
 from storage import By, Lane, PromptRule, State, Thread
 from tests.rig.doubles import FakeProvider, model
 from tests.rig.drafts import advance, draft
 from tests.rig.house import until, working
 from tests.rig.makers import PLAIN, Maker
-from tests.rig.paid import ordered, paid_provider, pressed, said
+from tests.rig.paid import PRICED, ordered, paid_provider, pressed, said
 from tests.rig.taking import clip_of, first_clip
 
 
@@ -27,24 +26,24 @@ async def chosen(person, panel, menu, values):
 async def test_a_server_is_set_up_in_one_panel(playground, ada, mira, paid, paid_house):
     boards = playground.channel("storyboards").id
     panel = await said(ada, "/studio setup")
-    assert "Orders are taken in: everywhere" in panel.text
-    assert "Moderators are asked and told in: **not chosen yet**" in panel.text
+    assert "Channels for orders: everywhere" in panel.text
+    assert "Moderator channel: **not chosen yet**" in panel.text
 
     panel = await chosen(ada, panel, "do:set:channels", ["storyboards"])
-    assert f"Orders are taken in: <#{boards}>" in panel.text
+    assert f"Channels for orders: <#{boards}>" in panel.text
     refused = await ordered(mira)
-    assert refused.message.text == f"Clips are not ordered in this channel; use <#{boards}>."
+    assert refused.message.text == f"You can't order clips in this channel. Use <#{boards}>."
     panel = await chosen(ada, panel, "do:set:channels", [])
     assert not (await ordered(mira)).ephemeral
 
     panel = await chosen(ada, panel, "do:set:changed-by", "requester")
-    assert "who asked for the clip, and moderators" in panel.text
+    assert "the requester and moderators" in panel.text
     role = playground.world.create_role(playground.guild.id, "Leads")
     panel = await chosen(ada, panel, "do:set:priority", [str(role.id)])
     assert f"First in the queue: <@&{role.id}>" in panel.text
-    await pressed(ada, panel, "Switch the slow lane on")
+    await pressed(ada, panel, "Turn slow lane on")
     panel = ada.message(panel.id, panel.channel_id)
-    assert "slow lane when a quota is spent: on" in panel.text
+    assert "slow lane after the quota: on" in panel.text
     server = await paid_house.store.policy.server(playground.guild.id)
     assert server.slow_lane
     assert server.priority_roles == {role.id}
@@ -58,22 +57,22 @@ async def test_the_panel_has_favourites_reviewers_budget_and_time_zone(
     best = playground.channel("storyboards").id
     role = playground.world.create_role(playground.guild.id, "Directors")
     panel = await said(ada, "/studio setup")
-    assert "Favourites gather in: no channel · takes are approved by: moderators" in panel.text
-    assert "Budget of the whole server: 2,000 credits a day" in panel.text
+    assert "Favorites channel: none · takes approved by: moderators" in panel.text
+    assert "Server budget: 2,000 credits a day" in panel.text
     panel = await chosen(ada, panel, "do:set:favourites", ["storyboards"])
     panel = await chosen(ada, panel, "do:set:reviewers", [str(role.id)])
-    expected = f"gather in: <#{best}> · takes are approved by: <@&{role.id}> and moderators"
+    expected = f"Favorites channel: <#{best}> · takes approved by: <@&{role.id}> and moderators"
     assert expected in panel.text
     form = await ada.click(panel, "Budget…")
     await form.answered
     await (await ada.fill(form, amount="12", period="a week")).answered
     panel = ada.message(panel.id, panel.channel_id)
-    assert "Budget of the whole server: 12 credits a week" in panel.text
+    assert "Server budget: 12 credits a week" in panel.text
     form = await ada.click(panel, "Time zone…")
     await form.answered
     await (await ada.fill(form, zone="Europe/Paris")).answered
     panel = ada.message(panel.id, panel.channel_id)
-    assert "days begin by Europe/Paris time" in panel.text
+    assert "time zone Europe/Paris" in panel.text
     form = await ada.click(panel, "Time zone…")
     await form.answered
     await ada.fill(form, zone="Mars/Olympus")
@@ -82,9 +81,9 @@ async def test_the_panel_has_favourites_reviewers_budget_and_time_zone(
     assert (server.favourites, server.reviewers, server.zone) == (best, role.id, "Europe/Paris")
     await ordered(mira)
     await ordered(mira)
-    assert "this server's budget is 12 a week" in (await ordered(mira)).message.text
+    assert "this server has used its 12 for this week" in (await ordered(mira)).message.text
     panel = await chosen(ada, panel, "do:set:favourites", [])
-    assert "Favourites gather in: no channel" in panel.text
+    assert "Favorites channel: none" in panel.text
 
 
 async def test_providers_and_defaults_are_the_servers_choice(playground, tmp_path):
@@ -104,13 +103,16 @@ async def test_providers_and_defaults_are_the_servers_choice(playground, tmp_pat
         await ordered(mira)
         assert (await house.store.jobs.get(3)).provider == "dear", "the other one is off"
         refused = await ordered(mira, provider="cheap")
-        assert "cheap is switched off in this server" in refused.message.text
+        assert "cheap is turned off in this server" in refused.message.text
 
 
 async def test_a_pause_takes_no_orders_and_says_why(ada, mira, paid_house):
     await said(ada, "/studio pause", reason="the card expired")
     refused = await ordered(mira)
-    assert refused.message.text == "Orders are paused in this server. Reason: the card expired."
+    assert (
+        refused.message.text
+        == "A moderator paused orders in this server. Reason: the card expired."
+    )
     await said(ada, "/studio resume")
     assert not (await ordered(mira)).ephemeral
 
@@ -120,20 +122,20 @@ async def test_the_queue_is_live_and_moderators_move_and_cancel(ada, mira, paid,
         await ordered(mira, prompt=f"clip {number}")
     await mira.wait_for("Queued 3 of 3")
     queue = await said(ada, "/studio queue")
-    assert "5 under way" in queue.text
+    assert "5 in progress" in queue.text
     await pressed(ada, queue, "do:front:5")
     card = await mira.wait_for(lambda each: "clip 5" in each.text and "Queued 1 of 3" in each.text)
     assert "a moderator moved it to the front" in card.text
     await pressed(ada, queue, "do:drop:3")
-    await mira.wait_for(lambda each: "clip 3" in each.text and "Cancelled" in each.text)
-    await ada.wait_for(lambda each: each.id == queue.id and "4 under way" in each.text)
+    await mira.wait_for(lambda each: "clip 3" in each.text and "Canceled" in each.text)
+    await ada.wait_for(lambda each: each.id == queue.id and "4 in progress" in each.text)
     await ordered(mira, prompt="one more")
-    await ada.wait_for(lambda each: each.id == queue.id and "5 under way" in each.text)
+    await ada.wait_for(lambda each: each.id == queue.id and "5 in progress" in each.text)
     paid.finished = True
     await until(lambda: len(paid.submitted) == 5)
     assert [job for job, _ in paid.submitted][2] == 5
     audit = await said(ada, "/quota audit")
-    assert "**cancelled**" in audit.text
+    assert "**canceled**" in audit.text
     assert "**changed the order of the queue**" in audit.text
 
 
@@ -143,7 +145,7 @@ async def test_people_take_turns_and_the_card_says_so(playground, mira, paid, pa
         await ordered(mira, prompt=f"hers {number}")
     await ordered(jonas, prompt="his")
     card = await jonas.wait_for(lambda each: "his" in each.text and "Queued 1 of 3" in each.text)
-    assert "2 people take turns" in card.text
+    assert "2 people are taking turns" in card.text
 
 
 async def test_with_the_slow_lane_a_spent_quota_waits_and_costs_nothing(
@@ -153,12 +155,12 @@ async def test_with_the_slow_lane_a_spent_quota_waits_and_costs_nothing(
     jonas = playground.person("jonas")
     await said(ada, "/quota set", amount="6", who="mira")
     panel = await said(ada, "/studio setup")
-    await pressed(ada, panel, "Switch the slow lane on")
+    await pressed(ada, panel, "Turn slow lane on")
     await ordered(jonas, prompt="a")
     await ordered(jonas, prompt="b")
     await ordered(mira, prompt="paid by her quota")
     await ordered(mira, prompt="slow")
-    card = await mira.wait_for(lambda each: "slow lane: the quota is spent" in each.text)
+    card = await mira.wait_for(lambda each: "slow lane: the quota is used up" in each.text)
     assert "slow" in card.text
     assert (await store.jobs.get(4)).lane is Lane.SLOW
     await ordered(jonas, prompt="later and yet before")
@@ -209,7 +211,7 @@ async def parked(mira, paid, paid_house):
     """Job 1, of which nobody knows what became."""
     paid.submits.append(Unclear("its reply was lost"))
     await ordered(mira)
-    await mira.wait_for("is parked")
+    await mira.wait_for("is on hold")
     await until(lambda: _told(paid_house, 1))
 
 
@@ -226,7 +228,7 @@ async def test_a_retry_says_that_it_may_be_paid_twice_and_the_ledger_remembers(
 ):
     store = paid_house.store
     found = await said(ada, "/studio unclear")
-    form = await ada.click(found, "Retry (may pay twice)")
+    form = await ada.click(found, "Retry (could pay twice)")
     await form.answered
     assert "both are paid" in form.modal.text
     paid.finished = True
@@ -234,9 +236,9 @@ async def test_a_retry_says_that_it_may_be_paid_twice_and_the_ledger_remembers(
     await until(lambda: _is(paid_house, 1, State.DONE))
     assert (await store.policy.bill(1)).spent == 6
     again = await said(ada, "/studio unclear")
-    assert "6 credits in suspense (attempt 1)" in again.text
+    assert "is attempt 1 in the provider's list" in again.text
     await pressed(ada, again, "It was not billed")
-    await ada.wait_for(lambda each: each.id == again.id and "Nothing waits" in each.text)
+    await ada.wait_for(lambda each: each.id == again.id and "Nothing needs" in each.text)
     assert (await store.policy.bill(1)).suspense == 0
     assert "not in their list" in (await said(ada, "/quota audit")).text
     assert await store.check(thorough=True) == []
@@ -248,7 +250,7 @@ async def test_a_closed_clip_costs_its_person_nothing(ada, mira, paid_house, par
     await mira.wait_for(lambda each: "was closed" in each.text and bool(each.mentions))
     bill = await paid_house.store.policy.bill(1)
     assert (bill.spent, bill.suspense) == (0, 6)
-    again = await ada.wait_for(lambda each: each.id == found.id and "in suspense" in each.text)
+    again = await ada.wait_for(lambda each: each.id == found.id and "not settled" in each.text)
     await pressed(ada, again, "It was billed")
     await until(lambda: _lost(paid_house, 6))
 
@@ -274,8 +276,8 @@ async def test_a_forbidden_word_is_private_free_and_logged(ada, mira, paid, paid
     ):
         refused = await ordered(mira, prompt=prompt)
         assert refused.ephemeral
-        assert "one of this server's rules about words" in refused.message.text
-        assert "cost nothing" in refused.message.text
+        assert "one of this server's word rules" in refused.message.text
+        assert "you were not charged" in refused.message.text
     for prompt in ("a fox hunting", "a begun day"):
         assert not (await ordered(mira, prompt=prompt)).ephemeral
     assert len(await paid_house.store.jobs.newest()) == 2
@@ -290,11 +292,11 @@ async def test_a_forbidden_word_is_private_free_and_logged(ada, mira, paid, paid
 @pytest.mark.parametrize(
     ("kind", "typed", "sentence"),
     [
-        ("pattern", "(a+)+$" + "(" * 3, "This pattern cannot be used: missing )"),
-        ("pattern", "a*", "fits every prompt"),
-        ("pattern", "((a{100}){100}){100}", "This pattern cannot be used"),
-        ("pattern", "(a)\\1", "This pattern cannot be used: Backreferences"),
-        ("word", "   ", "A word has 1 to 100 characters."),
+        ("pattern", "(a+)+$" + "(" * 3, "This pattern doesn't work: missing )"),
+        ("pattern", "a*", "matches every prompt"),
+        ("pattern", "((a{100}){100}){100}", "This pattern doesn't work"),
+        ("pattern", "(a)\\1", "This pattern doesn't work: Backreferences"),
+        ("word", "   ", "A word must have 1 to 100 characters."),
     ],
 )
 async def test_what_cannot_be_a_rule_is_said(ada, paid_house, kind, typed, sentence):
@@ -329,7 +331,7 @@ async def test_what_holds_in_a_channel_holds_in_its_threads(playground, tmp_path
         assert not (await ordered(mira)).ephemeral, "a command in the thread"
         ada.go("storyboards")
         refused = await ordered(ada)
-        assert "Clips are not ordered in this channel" in refused.message.text
+        assert "You can't order clips in this channel" in refused.message.text
         assert len(await house.store.jobs.newest()) == 4
 
 
@@ -360,7 +362,7 @@ async def test_a_thread_that_discord_no_longer_tells_of_still_has_its_channel(pa
     await rules.check(
         Requester(guild_id=1, channel_id=11, user_id=3), "", provider=None, model=None
     )
-    with pytest.raises(Refusal, match="not ordered in this channel"):
+    with pytest.raises(Refusal, match="order clips in this channel"):
         await rules.check(
             Requester(guild_id=1, channel_id=12, user_id=3), "", provider=None, model=None
         )
@@ -371,10 +373,10 @@ async def test_a_queue_says_how_many_there_are_in_all(playground, ada, paid_hous
     for number in range(30):
         await paid_house.store.jobs.add(draft(number, guild_id=guild, due_at=9e12))
     queue = await said(ada, "/studio queue")
-    assert queue.text.startswith("### 30 under way")
+    assert queue.text.startswith("### 30 in progress")
     shown = queue.text.count("credits ·")
-    assert queue.text.endswith(f"… and {30 - shown} more; they move up.")
-    assert (await said(ada, "/video queue")).text.endswith("30 are under way in all.")
+    assert queue.text.endswith(f"… and {30 - shown} more. They move up.")
+    assert (await said(ada, "/video queue")).text.endswith("30 clips in progress in total.")
 
 
 async def test_a_list_of_decisions_says_what_it_leaves_out(playground, ada, paid_house):
@@ -391,7 +393,7 @@ async def test_a_list_of_decisions_says_what_it_leaves_out(playground, ada, paid
         found = (await said(ada, command)).text
         shown = found.count("**#")
         assert 5 <= shown < 25, command
-        assert found.endswith(f"… and {25 - shown} more; they move up."), command
+        assert found.endswith(f"… and {25 - shown} more. They move up."), command
 
 
 async def test_who_has_too_many_clips_hears_which_ends_first(
@@ -402,13 +404,13 @@ async def test_who_has_too_many_clips_hears_which_ends_first(
     await ordered(mira)
     await until(lambda: _is(paid_house, 1, State.RENDERING))
     refused = (await ordered(mira)).message
-    assert "You have 2 clips under way" in refused.text
-    assert refused.text.endswith("#1 is the furthest along.")
+    assert "You already have 2 clips in progress" in refused.text
+    assert refused.text.endswith("#1 is closest to done.")
     jonas = playground.person("jonas")
     await said(ada, "/quota limits", clips_in_server="2", clips_per_person="default")
     refused = (await ordered(jonas)).message
-    assert "This server has 2 clips under way" in refused.text
-    assert refused.text.endswith("#1 is the furthest along.")
+    assert "This server already has 2 clips in progress" in refused.text
+    assert refused.text.endswith("#1 is closest to done.")
 
 
 async def test_an_estimate_says_when_there_is_room_again(playground, ada, mira, paid, paid_house):
@@ -423,8 +425,8 @@ async def test_an_estimate_says_when_there_is_room_again(playground, ada, mira, 
     await ordered(mira)
     await until(lambda: _estimated(paid_house, 4))
     refused = (await ordered(mira)).message
-    assert "#4 should be ready <t:" in refused.text
-    assert refused.text.endswith("(an estimate).")
+    assert "#4 should be ready about <t:" in refused.text
+    assert refused.text.endswith(":R>.")
 
 
 async def _estimated(house, number):
@@ -436,32 +438,24 @@ async def test_a_lone_persons_waiting_card_says_why_it_waits(mira, paid, paid_ho
     for number in range(1, 4):
         await ordered(mira, prompt=f"clip {number}")
     card = await mira.wait_for("Queued 1 of 1")
-    assert "waits until the provider takes another clip" in card.text
+    assert "waiting for the provider to take another clip" in card.text
 
 
-def test_models_are_turned_page_by_page_and_none_is_cut():
-    texts = [f"model {number}\n{'x' * 900}" for number in range(13)]
-    pages = paged(texts)
-    assert [text for page in pages for text in page] == texts
-    assert all(sum(map(len, page)) <= 3900 for page in pages)
-    assert all(len(page) <= 10 for page in pages)
-    long = "\n".join(f"line {number} {'x' * 90}" for number in range(100))
-    parts = [text for page in paged([long]) for text in page]
-    assert "\n".join(parts) == long
-    assert max(map(len, parts)) <= 3900
-
-
-async def test_every_model_has_its_prices(playground, tmp_path, mira):
+async def test_models_are_a_short_table_with_details_on_request(playground, tmp_path, mira):
     """However many providers there are."""
     many = {
-        f"maker{number}": FakeProvider(name=f"maker{number}", models=(model(name=f"m{number}"),))
+        f"maker{number}": FakeProvider(
+            name=f"maker{number}", models=(model(name=f"m{number}", price=PRICED),)
+        )
         for number in range(14)
     }
     async with working(playground, tmp_path, providers=many):
         first = await said(mira, "/video models")
-        assert first.text.count("free") == first.text.count("###") == 10
-        await pressed(mira, first, "More (1 of 2)")
-        second = await mira.wait_for(lambda each: each.id == first.id and "m13" in each.text)
-        assert second.text.count("free") == second.text.count("###") == 4
-        await pressed(mira, second, "Back")
-        await mira.wait_for(lambda each: each.id == first.id and "· m0" in each.text)
+        lines = first.text.splitlines()
+        assert len(lines) <= 12
+        assert lines[1] == "**m0** · Maker0 · text · from 1 credit per second"
+        assert lines[-1] == "-# … and 4 more in the menu."
+        await (await mira.choose(first, "do:models", "maker13 m13")).answered
+        second = await mira.wait_for(lambda each: each.id == first.id and "### m13" in each.text)
+        assert "**Text**: 720p or 1080p · 16:9 or 9:16 · 6, 8 or 10 s · 24 or 25 fps" in second.text
+        assert second.text.endswith("Credits per second: 1. Prices as of Jan 1, 2026.")

@@ -247,7 +247,7 @@ async def test_a_pasted_command_takes_its_options_in_any_order(stage):
         ),
         ("/video text prompt:a fox duration:99", "duration takes a whole number from 1 to 20"),
         ("/video text prompt:a fox look:blue", "look takes one of: Film noir, First light."),
-        ("/video text prompt:a fox image:x.png", "image takes a file; choose it here."),
+        ("/video text prompt:a fox image:x.png", "image takes a file. Choose it here."),
         ("/video text duration:3", "prompt is required."),
         ("/video text a fox", "“a fox” belongs to no option of /video text. Write prompt:a fox."),
         ("/video txt prompt:a", "There is no command /video. Type / to see them all."),

@@ -28,7 +28,7 @@ async def test_from_the_prompt_to_two_takes_side_by_side(tmp_path, size):
 
         await first.get_by_role("button", name="Retake…").click()
         form = page.locator("dialog.modal")
-        await form.get_by_label("From (seconds)").fill("1")
+        await form.get_by_label("Start (seconds)").fill("1")
         await form.get_by_label("Prompt").fill("the fox looks up")
         await page.screenshot(path=tmp_path / "form.png")
         await form.get_by_role("button", name="Submit").click()

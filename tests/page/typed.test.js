@@ -56,7 +56,7 @@ test("values are what Discord sends, and what is not understood is refused", () 
     assert.match(readValue(duration, wrong).wrong, /a whole number from 2 to 20/, wrong);
   }
   assert.match(readValue(sound, "maybe").wrong, /yes or no/);
-  assert.match(readValue(prompt, "x".repeat(21)).wrong, /may have 20 characters; this has 21/);
+  assert.match(readValue(prompt, "x".repeat(21)).wrong, /can have up to 20 characters\. This has 21/);
 });
 
 test("an emoji counts as one character", () => {

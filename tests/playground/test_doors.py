@@ -170,5 +170,5 @@ async def test_an_address_that_is_not_here_is_one_sentence(tmp_path):
         async with playground_process(log=log, **environ):
             pass
     said = log.read_text()
-    assert "DAILIES_PLAYGROUND_HOST=203.0.113.7 cannot be listened on" in said
+    assert "DAILIES_PLAYGROUND_HOST=203.0.113.7 can't be used" in said
     assert "Traceback" not in said

@@ -96,7 +96,7 @@ async def test_only_what_is_typed_orders_from_a_real_provider(
     async with asyncio.timeout(120):
         assert await play(configuration, options, loopback=frozenset({company.host})) == 0
     assert company.seen
-    assert "Clips are ordered from LTX, and charged to you." in capsys.readouterr().out
+    assert "Clips come from LTX. They charge you for each clip." in capsys.readouterr().out
 
 
 async def test_real_money_needs_a_directory_and_a_page_that_others_cannot_open(

@@ -60,7 +60,7 @@ async def test_a_person_can_be_named_in_an_option(playground: Playground) -> Non
         ("/toy say", {"text": "x", "who": "nobody"}, "who: there is no user called nobody here."),
         ("/toy say", {"text": "x", "image": Path("/no/such/file")}, "There is no file"),
         ("/toy say", {"text": "x", "image": File("a.png", bytes(10 * 2**20 + 1))}, "10 MB"),
-        ("/rule", {}, "You cannot use /rule here."),
+        ("/rule", {}, "You can't use /rule here."),
     ],
 )
 async def test_the_client_refuses_what_does_not_fit(
@@ -95,7 +95,7 @@ async def test_a_server_command_is_not_there_in_direct_messages(playground: Play
     async with connected(playground):
         mira = playground.person("mira")
         mira.go_to_dm()
-        with pytest.raises(PersonCannot, match="You cannot use /toy here"):
+        with pytest.raises(PersonCannot, match="You can't use /toy here"):
             await mira.type("/toy secret")
 
 
@@ -300,7 +300,7 @@ async def test_people_see_only_the_channels_they_may(playground: Playground) -> 
     assert [item["name"] for item in mira.channels()] == ["videos", "storyboards"]
     assert [item["name"] for item in ada.channels()] == ["videos", "storyboards", "moderators"]
     mira.go("moderators")
-    with pytest.raises(PersonCannot, match="You cannot see that channel"):
+    with pytest.raises(PersonCannot, match="You can't see that channel"):
         await mira.say("let me in")
     with playground.feed(mira) as feed:
         playground.world.set_permissions("moderators", mira.id, allow=["view_channel"])

@@ -88,7 +88,7 @@ import asyncio, json, sys
 from decimal import Decimal
 from pathlib import Path
 
-from bot.chat.models import models
+from bot.chat.models import table
 from bot.events import Events
 from bot.files.cache import ClipCache
 from bot.jobs.tracker import Tracker
@@ -120,7 +120,7 @@ async def look():
             "resolutions": studio.quotes.values(Mode.TEXT, "resolution"),
             "durations": studio.quotes.values(Mode.TEXT, "duration", **toys) if toys else [],
             "price": quote.price if quote else None,
-            "models": "".join(models(studio.quotes.offers(), usd_per_credit=Decimal("0.01"))),
+            "models": table(studio.quotes.offers(), usd_per_credit=Decimal("0.01")),
         }))
     for provider in providers.values():
         await provider.close()

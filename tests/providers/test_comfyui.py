@@ -397,11 +397,11 @@ async def test_a_server_that_stays_away_gives_its_clip_to_the_other(slow):
     await slow.servers["gpu1"].kill()
     busy = await raised(slow.provider.poll(order, receipt.remote_id))
     assert isinstance(busy, Busy)
-    assert "gpu1 cannot be reached" in str(busy)
+    assert "gpu1 can't be reached" in str(busy)
     slow.ahead += 301
     report = await slow.provider.poll(order, receipt.remote_id)
     assert report.remote_id.startswith("gpu2/")
-    assert report.note == "gpu1 stopped in the middle of it, so it was begun anew on gpu2."
+    assert report.note == "gpu1 stopped in the middle of it, so it was started again on gpu2."
     await slow.followed(order, report.remote_id)
     await slow.servers["gpu1"].revive()
 
@@ -441,8 +441,8 @@ async def test_a_server_without_a_file_or_node_is_passed_over(two):
     assert isinstance(refusal, Refusal)
     assert refusal.failure is Failure.REFUSED
     assert str(refusal) == (
-        "gpu1 lacks the file ltx-imitated.safetensors that this workflow needs; "
-        "an operator has to look at it."
+        "gpu1 lacks the file ltx-imitated.safetensors that this workflow needs. "
+        "Its operator has to check it."
     )
 
 
@@ -567,29 +567,29 @@ async def test_a_server_that_does_not_answer_is_not_waited_for_long(slow):
         (
             "memory",
             Failure.REFUSED,
-            "This is too long or too large for the memory of gpu1; try it shorter or smaller.",
+            "This is too long or too large for the memory of gpu1. Try a shorter or smaller clip.",
         ),
         (
             "ram",
             Failure.REFUSED,
-            "This is too long or too large for the memory of gpu1; try it shorter or smaller.",
+            "This is too long or too large for the memory of gpu1. Try a shorter or smaller clip.",
         ),
         (
             "disk",
             Failure.DOWN,
-            "The disk of gpu1 is full; an operator has to make room there.",
+            "The disk of gpu1 is full. Its operator has to make room there.",
         ),
         (
             "model",
             Failure.REFUSED,
-            "A model file on gpu1 is broken or half copied; an operator has to look.",
+            "A model file on gpu1 is broken or half copied. Its operator has to check it.",
         ),
         (
             "bug",
             Failure.REFUSED,
             (
-                "The workflow failed on gpu1 in its step SamplerCustomAdvanced; "
-                "the operator's log says why."
+                "The workflow failed on gpu1 in its step SamplerCustomAdvanced. "
+                "The operator's log says why."
             ),
         ),
     ],
@@ -775,7 +775,7 @@ async def test_a_password_is_needed_on_every_route_and_goes_to_its_own_server(me
         busy = await raised(found.provider.submit(found.order(seed=3)))
         assert isinstance(busy, Busy)
         findings = await found.provider.examine()
-        assert "does not let Dailies in" in findings[0].found
+        assert "doesn't let Dailies in" in findings[0].found
         assert "secret" not in f"{busy} {busy.raw} {findings}"
         await found.servers["gpu2"].revive()
 
@@ -853,7 +853,7 @@ async def test_the_doctor_sees_each_server_and_what_it_lacks(two):
     await two.servers["gpu1"].kill()
     await two.restart()
     findings = {each.part: each for each in await two.provider.examine()}
-    assert "gpu1 cannot be reached" in findings["ComfyUI gpu1"].found
+    assert "gpu1 can't be reached" in findings["ComfyUI gpu1"].found
     assert "--listen" in findings["ComfyUI gpu1"].mend
     await two.servers["gpu1"].revive()
 

@@ -86,7 +86,7 @@ FATES = [
     ends(
         "a broken model file",
         "refused",
-        r"A model file on gpu\d is broken or half copied; an operator has to look\.",
+        r"A model file on gpu\d is broken or half copied\. Its operator has to check it\.",
         decide=("failure", "model"),
     ),
     ends(
@@ -98,13 +98,13 @@ FATES = [
     ends(
         "stopped by somebody else",
         "refused",
-        r"Somebody stopped this clip on gpu\d itself; order it again if you want it\.",
+        r"Somebody stopped this clip on gpu\d itself\. Order it again if you want it\.",
         decide=("foreign_stop", True),
     ),
     ends(
         "no file",
         "bad_result",
-        r"The workflow ended on gpu\d without a clip; an operator has to look\.",
+        r"The workflow ended on gpu\d without a clip\. Its operator has to check it\.",
         decide=("empty", True),
     ),
     ends(
@@ -276,7 +276,7 @@ async def test_loras_are_suggested_one_after_another(place):
         "claymation.safetensors styles/noir.safetensors"
     ]
     said = await place.refused("text", prompt="x", provider="comfyui", loras="oil")
-    assert said == "ltx-text has no LoRA “oil”; the option suggests those it has."
+    assert said == "ltx-text has no LoRA “oil”. `loras` suggests the ones it has."
 
 
 async def test_the_models_are_listed_with_what_they_make(place):

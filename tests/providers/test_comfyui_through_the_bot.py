@@ -124,7 +124,7 @@ async def test_a_server_that_is_killed(place, step, back, request):
         assert finished <= 2
         assert all_of_them <= 2, "never round all servers"
         if step != "once it is finished":
-            assert "so it was begun anew on gpu" in text
+            assert "so it was started again on gpu" in text
 
 
 async def test_a_deaf_socket_delays_nothing(place):

@@ -125,7 +125,7 @@ def test_an_operator_says_what_a_second_costs():
         ("{", "not JSON"),
         ("[]", "no workflow in ComfyUI's API format"),
         ("{}", "no workflow"),
-        ('{"nodes": [], "links": [], "version": 0.4}', r"export it with Workflow › Export \(API\)"),
+        ('{"nodes": [], "links": [], "version": 0.4}', r"Export it with Workflow › Export \(API\)"),
         ('{"1": {"inputs": {}}}', "entry '1' is no node"),
         ('{"1": {"class_type": "X", "inputs": []}}', "no node"),
         ("[" * 100_000, "not JSON"),
@@ -139,7 +139,7 @@ def test_a_file_that_is_no_workflow_is_refused_with_what_to_do(graph, why):
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        ("title = ", "titel = ", "title cannot be used: it is missing"),
+        ("title = ", "titel = ", "title can't be used: it is missing"),
         ('mode = "text"', 'mode = "hdr"', "mode"),
         ('output = "title:Save Video"', 'output = "99"', "there is no node '99'"),
         ('output = "title:Save Video"', 'output = "15"', "a CreateVideo, which saves no clip"),
@@ -154,7 +154,7 @@ def test_a_file_that_is_no_workflow_is_refused_with_what_to_do(graph, why):
         ("seconds = [2, 10]", "", "say how long its clips may be"),
         ("fps = [24, 25]", "", "say fps"),
         ('fps = "8.value"', "", "several rates"),
-        ('"1280x704"', '"1280 x 704"', "sizes.0 cannot be used"),
+        ('"1280x704"', '"1280 x 704"', "sizes.0 can't be used"),
         ('"1280x704"', '"1280x704", "1216x704"', "two of its sizes are called 720p 16:9"),
         ('loras_after = ["1", 0]', 'loras_after = ["16", 0]', "nothing takes"),
         ("[inputs]", '[fixed]\n"77.x" = 1\n[inputs]', "there is no node '77'"),
@@ -270,7 +270,7 @@ def test_a_lora_is_chosen_by_its_name_and_by_no_link():
         assert complete(model, Brief(prompt="x", loras=(Lora(path=name),)), seed=1).loras
     with pytest.raises(Unfit, match=r"has no LoRA .*oil"):
         complete(model, Brief(prompt="x", loras=(Lora(path="oil"),)), seed=1)
-    with pytest.raises(Unfit, match="by their names on its own servers"):
+    with pytest.raises(Unfit, match="LoRAs by name, not by link"):
         complete(
             model, Brief(prompt="x", loras=(Lora(path="https://x.example/a.safetensors"),)), seed=1
         )
@@ -322,7 +322,7 @@ def test_headers_go_to_all_or_to_the_one_they_are_for():
     ],
 )
 def test_what_is_no_address_is_refused(urls):
-    with pytest.raises(BadSetting, match="COMFYUI_URLS cannot be used"):
+    with pytest.raises(BadSetting, match="COMFYUI_URLS can't be used"):
         addresses(urls)
 
 
@@ -344,6 +344,6 @@ def test_two_servers_need_two_names():
     ],
 )
 def test_what_are_no_headers_is_refused_without_being_shown(headers):
-    with pytest.raises(BadSetting, match="COMFYUI_HEADERS cannot be used") as caught:
+    with pytest.raises(BadSetting, match="COMFYUI_HEADERS can't be used") as caught:
         addresses("http://gpu1:8188", headers)
     assert "Bearer" not in str(caught.value).replace("Bearer …", "")

@@ -557,7 +557,7 @@ def test_a_good_base_is_kept_without_its_last_slash(url: str) -> None:
 def test_a_providers_words_stay_one_short_line(message: str) -> None:
     refusal = WORDS.failed("blocked", message)
     sentence = str(refusal)
-    assert sentence.startswith("Acme refused this by its content rules")
+    assert sentence.startswith("Acme refused this because of its content rules")
     assert sentence.endswith(".")
     assert len(sentence) < 400
     assert sentence.isprintable()
@@ -566,4 +566,4 @@ def test_a_providers_words_stay_one_short_line(message: str) -> None:
 def test_an_unknown_word_is_a_plain_refusal_that_may_have_been_billed() -> None:
     refusal = WORDS.failed("nobody knows this word", "Hm", raw="raw")
     assert (refusal.failure, refusal.billed, refusal.raw) == (Failure.REFUSED, None, "raw")
-    assert str(refusal) == "Acme did not take this: Hm."
+    assert str(refusal) == "Acme didn't take this: Hm."

@@ -334,24 +334,36 @@ def test_all_that_is_offered_is_in_the_references_table() -> None:
 @pytest.mark.parametrize(
     ("model", "wish", "sentence"),
     [
-        ("ltx-2-3-pro", TEXT.but(duration=12), "ltx-2-3-pro makes 6, 8 or 10 s; 10 s?"),
+        (
+            "ltx-2-3-pro",
+            TEXT.but(duration=12),
+            "ltx-2-3-pro can't make a 12 s clip. It makes 6, 8 or 10 s.",
+        ),
         (
             "ltx-2-3-fast",
             TEXT.but(duration=20, resolution="4K"),
-            "ltx-2-3-fast makes 6, 8 or 10 s at 4K; 10 s?",
+            "ltx-2-3-fast can't make a 20 s clip in 4K. In 4K it makes 6, 8 or 10 s.",
         ),
-        ("ltx-2-pro", TEXT.but(aspect="9:16"), "ltx-2-pro makes 16:9; 16:9?"),
-        ("ltx-2-fast", TEXT.but(fps=24), "ltx-2-fast makes 25 or 50 fps; 25 fps?"),
-        ("ltx-2-3-pro", TEXT.but(seed=5), "ltx-2-3-pro has no seed; leave it out."),
+        (
+            "ltx-2-pro",
+            TEXT.but(aspect="9:16"),
+            "ltx-2-pro can't make a clip in 9:16. It makes 16:9.",
+        ),
+        (
+            "ltx-2-fast",
+            TEXT.but(fps=24),
+            "ltx-2-fast can't make a clip at 24 fps. It makes 25 or 50 fps.",
+        ),
+        ("ltx-2-3-pro", TEXT.but(seed=5), "ltx-2-3-pro has no seed option. Leave out `seed`."),
         (
             "ltx-2-3-fast",
             BRIEFS[Mode.RETAKE],
-            "ltx-2-3-fast does not do retakes; it does clips from text and clips from an image.",
+            "ltx-2-3-fast can't make retakes. It makes clips from text and clips from an image.",
         ),
         (
             "ltx-2-3-pro",
             TEXT.but(prompt="x" * 5001),
-            "The prompt has 5,001 characters; ltx-2-3-pro takes up to 5,000.",
+            "Your prompt has 5,001 characters. ltx-2-3-pro takes up to 5,000 characters.",
         ),
     ],
 )
@@ -538,7 +550,7 @@ async def test_the_persons_sentence_holds_what_ltx_said(on: Opens) -> None:
         with pytest.raises(Refusal) as refused:
             await here.ltx.submit(here.order())
         assert str(refused.value) == (
-            "LTX did not take this: image_uri: the image is 12 pixels wide <@&123>."
+            "LTX didn't take this: image_uri: the image is 12 pixels wide <@&123>."
         )
 
 
@@ -674,7 +686,7 @@ async def test_a_failed_job_is_told_with_its_reason(on: Opens) -> None:
         with pytest.raises(Refusal) as refused:
             await here.ltx.poll(order, remote_id)
         assert str(refused.value) == (
-            "LTX refused this by its content rules: The prompt was blocked."
+            "LTX refused this because of its content rules: The prompt was blocked."
         )
 
 
@@ -847,22 +859,22 @@ def test_each_setting_may_be_in_a_file(tmp_path: Path) -> None:
         (
             "LTX_SUBMIT_VERSION",
             "v3",
-            "LTX_SUBMIT_VERSION cannot be used: write one of v1 or v2.",
+            "LTX_SUBMIT_VERSION can't be used: write one of v1 or v2.",
         ),
         (
             "LTX_CONCURRENCY",
             "0",
-            "LTX_CONCURRENCY cannot be used: write 1 or more.",
+            "LTX_CONCURRENCY can't be used: write 1 or more.",
         ),
         (
             "LTX_BASE_URL",
             "http://api.ltx.video",
-            "LTX_BASE_URL must be an https link without a query or a user name.",
+            "LTX_BASE_URL must be an https link without a query or user name.",
         ),
         (
             "LTX_BASE_URL",
             "https://key@api.ltx.video",
-            "LTX_BASE_URL must be an https link without a query or a user name.",
+            "LTX_BASE_URL must be an https link without a query or user name.",
         ),
     ],
 )

@@ -107,15 +107,15 @@ def test_a_new_model_is_like_one_that_is_known() -> None:
         (
             '[ltx.models."ltx-2-pro".text]\nprice = { per_second = { "1080p" = 0.1 } }',
             (
-                "providers.ltx.models.ltx-2-pro.text.price.dated in dailies.toml cannot be used: "
+                "providers.ltx.models.ltx-2-pro.text.price.dated in dailies.toml can't be used: "
                 "it is missing."
             ),
         ),
         (
             '[ltx.models."ltx-2-pro".text]\ncost = 1',
             (
-                "providers.ltx.models.ltx-2-pro.text.cost in dailies.toml cannot be used: "
-                "there is no such entry."
+                "providers.ltx.models.ltx-2-pro.text.cost in dailies.toml can't be used: "
+                "there is no such setting."
             ),
         ),
         (
@@ -124,14 +124,14 @@ def test_a_new_model_is_like_one_that_is_known() -> None:
                 'price = { per_second = { "*" = -1 }, dated = 2026-12-01 }'
             ),
             (
-                "providers.ltx.models.ltx-2-pro.text.price.per_second.* in dailies.toml cannot "
+                "providers.ltx.models.ltx-2-pro.text.price.per_second.* in dailies.toml can't "
                 "be used: write 0 or more."
             ),
         ),
         (
             '[ltx.models."ltx-2-pro".text]\nshapes = [{ fps = [0] }]',
             (
-                "providers.ltx.models.ltx-2-pro.text.shapes.0.fps.0 in dailies.toml cannot be "
+                "providers.ltx.models.ltx-2-pro.text.shapes.0.fps.0 in dailies.toml can't be "
                 "used: write 1 or more."
             ),
         ),
@@ -168,9 +168,13 @@ async def test_what_it_says_is_what_people_see_and_pay(media, tmp_path, monkeypa
         asked = await mira.type("/video models")
         await asked.answered
         said = asked.message.text.replace("\\", "")
-        assert "50 credits a second (prices of 01 Dec 2026)" in said
         assert "ltx-2-5-pro" in said
         assert "ltx-2-pro" not in said
+        await (await mira.choose(asked.message, "do:models", "ltx ltx-2-3-fast")).answered
+        told = await mira.wait_for(
+            lambda each: each.id == asked.message.id and "Prices as of" in each.text
+        )
+        assert "Text: Credits per second: 50. Prices as of Dec 1, 2026." in told.text
 
         job = await place.order("text", prompt="a fox", model="ltx-2-3-fast", duration=8)
         assert job.price == 400

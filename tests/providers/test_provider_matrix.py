@@ -102,7 +102,7 @@ HTML = Answer(body=b"<html>Sign in</html>", content_type="text/html")
 def everywhere(title, *, minutes):
     """What can happen whatever a document says."""
     lost = f"{title} may have taken the order: its answer was lost\\."
-    unread = f"{title} took the order, and its answer cannot be read or is not complete\\."
+    unread = f"{title} took the order, but its answer can't be read or isn't complete\\."
     fates = [
         *(
             unclear(f"{status} with {name}", odd(title), replace(answer, status=status))
@@ -138,7 +138,7 @@ def everywhere(title, *, minutes):
             state=State.EXPIRED,
             failure="timeout",
             billed="unknown",
-            says=f"{title} did not finish it within {minutes} minutes\\.",
+            says=f"{title} didn't finish it within {minutes} minutes\\.",
         ),
     ]
     return [replace(fate, documented=False) for fate in fates]
@@ -146,18 +146,18 @@ def everywhere(title, *, minutes):
 
 def refused(title, name, answer, failure, detail=""):
     sentences = {
-        "refused": f"{title} did not take this",
-        "input": f"{title} (could not use an input|finds an input too large)",
-        "content": f"{title} refused this by its content rules",
-        "key": f"{title} does not accept this bot's key; an operator has to look at it",
-        "credit": f"This bot's account at {title} has no money left; an operator has to top it up",
+        "refused": f"{title} didn't take this",
+        "input": f"{title} (couldn't use a file you gave|says a file is too large)",
+        "content": f"{title} refused this because of its content rules",
+        "key": f"{title} doesn't accept this bot's key. Its operator has to check it",
+        "credit": f"This bot's account at {title} is out of money. Its operator has to top it up",
     }
     more = f": {re.escape(detail)}" if detail and failure not in ("key", "credit") else ""
     return Fate(name=name, submit=(answer,), failure=failure, says=f"{sentences[failure]}{more}\\.")
 
 
 def odd(title):
-    return f"{title} answered in a way that does not say whether it took the order\\."
+    return f"{title} didn't say whether it took the order\\."
 
 
 def ltx_error(status, word, message, **headers):
@@ -191,26 +191,26 @@ def ltx_fates():
         unclear("504", odd("LTX"), Answer(status=504, body=b"")),
         unclear(
             "no id",
-            "LTX took the order and gave it no usable id\\.",
+            "LTX took the order but gave it no usable id\\.",
             Answer(data={"created_at": "2026-01-15T10:00:00.000Z"}, carried_out=True),
         ),
         Fate(
             name="failed: content_filtered_error",
             decide=failed("content_filtered_error", "Not this"),
             failure="content",
-            says="LTX refused this by its content rules: Not this\\.",
+            says="LTX refused this because of its content rules: Not this\\.",
         ),
         Fate(
             name="failed: api_error",
             decide=failed("api_error", "Internal"),
             failure="down",
-            says="LTX is out of order just now\\.",
+            says="LTX is down right now\\.",
         ),
         Fate(
             name="failed: a word nobody documented",
             decide=failed("strange_error", "Odd"),
             failure="refused",
-            says="LTX did not take this: Odd\\.",
+            says="LTX didn't take this: Odd\\.",
         ),
         done(
             "finished without a clip, at first",
@@ -272,13 +272,13 @@ def ltx2api_fates():
             name="FAILED",
             decide=failed("", "The model gave up"),
             failure="refused",
-            says="ltx-2api\\.com did not take this: The model gave up\\.",
+            says="ltx-2api\\.com didn't take this: The model gave up\\.",
         ),
         Fate(
             name="FAILED by the content",
             decide=failed("", "Prompt violates our guidelines"),
             failure="content",
-            says="ltx-2api\\.com refused this by its content rules: .*guidelines\\.",
+            says="ltx-2api\\.com refused this because of its content rules: .*guidelines\\.",
         ),
         done("goes backwards", decide=endless_until("IN_PROGRESS", "PENDING", "HMM")),
         *everywhere(title, minutes=30),
@@ -287,19 +287,19 @@ def ltx2api_fates():
 
 #: Every fail code of apixo's documents: our word for it, and how its sentence begins.
 APIXO_CODES = {
-    "CONTENT_VIOLATION": ("content", "apixo refused this by its content rules"),
-    "NSFW_DETECTED": ("content", "apixo refused this by its content rules"),
-    "INVALID_IMAGE_URL": ("input", "apixo could not use an input"),
-    "IMAGE_TOO_LARGE": ("input", "apixo could not use an input"),
-    "UNSUPPORTED_FORMAT": ("input", "apixo could not use an input"),
-    "IMAGE_DOWNLOAD_FAILED": ("input", "apixo could not use an input"),
-    "INVALID_LORA_URL": ("input", "apixo could not download a LoRA"),
-    "PROMPT_TOO_LONG": ("refused", "apixo does not take this prompt"),
-    "INVALID_PROMPT": ("refused", "apixo does not take this prompt"),
-    "PROCESSING_TIMEOUT": ("timeout", "apixo did not finish in time"),
-    "MODEL_UNAVAILABLE": ("down", "apixo could not make it"),
-    "GENERATION_FAILED": ("down", "apixo could not make it"),
-    "SensitiveContentDetected": ("refused", "apixo did not take this"),  # undocumented
+    "CONTENT_VIOLATION": ("content", "apixo refused this because of its content rules"),
+    "NSFW_DETECTED": ("content", "apixo refused this because of its content rules"),
+    "INVALID_IMAGE_URL": ("input", "apixo couldn't use a file you gave"),
+    "IMAGE_TOO_LARGE": ("input", "apixo couldn't use a file you gave"),
+    "UNSUPPORTED_FORMAT": ("input", "apixo couldn't use a file you gave"),
+    "IMAGE_DOWNLOAD_FAILED": ("input", "apixo couldn't use a file you gave"),
+    "INVALID_LORA_URL": ("input", "apixo couldn't download a LoRA"),
+    "PROMPT_TOO_LONG": ("refused", "apixo doesn't take this prompt"),
+    "INVALID_PROMPT": ("refused", "apixo doesn't take this prompt"),
+    "PROCESSING_TIMEOUT": ("timeout", "apixo didn't finish in time"),
+    "MODEL_UNAVAILABLE": ("down", "apixo couldn't make it"),
+    "GENERATION_FAILED": ("down", "apixo couldn't make it"),
+    "SensitiveContentDetected": ("refused", "apixo didn't take this"),  # undocumented
 }
 
 
@@ -322,7 +322,7 @@ def apixo_fates():
             name="failed: INSUFFICIENT_CREDITS",
             decide=failed("INSUFFICIENT_CREDITS", "x"),
             failure="credit",
-            says="This bot's account at apixo has no money left; an operator has to top it up\\.",
+            says="This bot's account at apixo is out of money. Its operator has to top it up\\.",
         ),
         done("goes backwards", decide=endless_until("processing", "pending", "paused")),
         *everywhere("apixo", minutes=30),
@@ -344,13 +344,13 @@ def pixazo_fates():
             decide=failed("", "It broke"),
             failure="refused",
             billed="unknown",
-            says="Pixazo did not take this: It broke\\.",
+            says="Pixazo didn't take this: It broke\\.",
         ),
         Fate(
             name="ERROR, which is not charged",
             decide=as_error,
             failure="refused",
-            says="Pixazo did not take this: It broke\\.",
+            says="Pixazo didn't take this: It broke\\.",
         ),
         done(
             "finished without a clip, at first",
@@ -439,9 +439,9 @@ def options(media, mode, mark):
 
 
 COSTS = {
-    "no": "It cost nothing.",
-    "yes": "The provider charges for it: ",
-    "unknown": "is not known; you pay nothing.",
+    "no": "You were not charged.",
+    "yes": "You were not charged.",
+    "unknown": "You were not charged.",
 }
 #: Each fate in one mode, in turn.
 MATRIX = {
@@ -494,7 +494,7 @@ async def is_as_it_must_be(place, fate, job, orders):
         assert re.fullmatch(fate.says, job.error), job.error
         assert job.error in notice
         parked = fate.state is State.UNCLEAR
-        assert ("stay held until then." if parked else COSTS[fate.billed]) in notice
+        assert ("on hold until then." if parked else COSTS[fate.billed]) in notice
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -70,7 +70,7 @@ class Stage:
         return await self.store.jobs.get(id)
 
     async def settled(self, ids, *, timeout=HANGS):
-        """The jobs once each has ended, or is parked, and its person was told.
+        """The jobs once each has ended, or is on hold, and its person was told.
 
         The clock is turned whenever nothing is being done, by more and more.
         """

@@ -32,7 +32,7 @@ async def data(tmp_path):
 async def test_check_reads_and_changes_nothing(data, capsys):
     before = everything(data)
     assert await check(Settings.load(dailies_data=data)) == 0
-    assert "✓ The books add up." in capsys.readouterr().out
+    assert "✓ The accounts add up." in capsys.readouterr().out
     assert everything(data) == before
 
 
@@ -63,14 +63,14 @@ async def test_an_older_schema_is_refused_and_not_brought_up(tmp_path, level):
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         migrate(db, path, migrations()[:level])
     before = everything(tmp_path)
-    with pytest.raises(CannotOpen, match=rf"An older Dailies .* \(schema {level};.*`dailies run`"):
+    with pytest.raises(CannotOpen, match=rf"An older Dailies .* \(schema {level},.*`dailies run`"):
         async with look_into(tmp_path):
             pass
     assert everything(tmp_path) == before
 
 
 @pytest.mark.parametrize(
-    ("level", "said"), [(1, "does not fit its schema 1"), (9999, "A newer Dailies")]
+    ("level", "said"), [(1, "doesn't match its schema 1"), (9999, "A newer Dailies")]
 )
 async def test_a_schema_that_is_not_known_is_refused_and_not_changed(data, level, said):
     with closing(sqlite3.connect(data / DATABASE, isolation_level=None)) as db:
@@ -110,7 +110,7 @@ async def test_health_tells_that_another_program_holds_the_database(data):
         other.execute("BEGIN IMMEDIATE")
         try:
             assert await look() in {
-                "the database does not answer",
+                "the database doesn't answer",
                 "Another program is holding the database, so nothing was saved",
             }
         finally:

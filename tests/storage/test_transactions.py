@@ -83,7 +83,7 @@ async def test_what_a_function_raises_undoes_all_that_it_wrote(notes):
 
 async def test_a_method_that_reads_cannot_write(notes):
     await notes.note("one")
-    with pytest.raises(DiskTrouble, match="cannot be written to"):
+    with pytest.raises(DiskTrouble, match="can't be written to"):
         await notes.sneak("two")
     assert await notes.texts() == ["one"]
 

@@ -43,12 +43,12 @@ def addresses(urls: str, headers: str = "") -> tuple[Address, ...]:
         address = _address(text.strip())
         if address.name in found:
             raise BadSetting(
-                f"COMFYUI_URLS cannot be used: two servers are called {address.name}; "
-                "name one of them, as in second=http://…."
+                f"COMFYUI_URLS can't be used: two servers are called {address.name}. "
+                "Name one of them, as in second=http://…."
             )
         found[address.name] = address
     if not found:
-        raise BadSetting(f"COMFYUI_URLS cannot be used: {_SHAPE}.")
+        raise BadSetting(f"COMFYUI_URLS can't be used: {_SHAPE}.")
     more = _headers(headers, found)
     return tuple(
         Address(name=each.name, base=each.base, headers={**each.headers, **more[each.name]})
@@ -63,10 +63,10 @@ def _address(text: str) -> Address:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise BadSetting(f"COMFYUI_URLS cannot be used: {_SHAPE}.") from None
+        raise BadSetting(f"COMFYUI_URLS can't be used: {_SHAPE}.") from None
     odd = bool(parts.query or parts.fragment) or not url.isprintable() or " " in url
     if parts.scheme not in ("http", "https") or not parts.hostname or odd or "\\" in url:
-        raise BadSetting(f"COMFYUI_URLS cannot be used: {_SHAPE}.")
+        raise BadSetting(f"COMFYUI_URLS can't be used: {_SHAPE}.")
     host = parts.hostname
     name = host if port in (None, PORT) else f"{host}:{port}"
     at = f"[{host}]" if ":" in host else host
@@ -97,14 +97,15 @@ def _headers(text: str, known: Mapping[str, Address]) -> dict[str, dict[str, str
         said = None
     if not isinstance(said, dict):
         raise BadSetting(
-            'COMFYUI_HEADERS cannot be used: write JSON, such as {"Authorization": "Bearer …"}.'
+            'COMFYUI_HEADERS can\'t be used: write JSON, such as {"Authorization": "Bearer …"}.'
         )
     for name, value in said.items():
         if isinstance(value, dict):
             if name not in known:
                 raise BadSetting(
-                    f"COMFYUI_HEADERS cannot be used: {name[:60]!r} is no server of COMFYUI_URLS; "
-                    f"they are {', '.join(known)}."
+                    f"COMFYUI_HEADERS can't be used: {name[:60]!r} is not a server in "
+                    "COMFYUI_URLS. "
+                    f"They are {', '.join(known)}."
                 )
             for header, secret in value.items():
                 found[name][_header(header)] = _value(secret)
@@ -116,11 +117,11 @@ def _headers(text: str, known: Mapping[str, Address]) -> dict[str, dict[str, str
 
 def _header(name: str) -> str:
     if not _HEADER.fullmatch(name) or name.lower() in _FORBIDDEN:
-        raise BadSetting("COMFYUI_HEADERS cannot be used: one of its names is no header to send.")
+        raise BadSetting("COMFYUI_HEADERS can't be used: one of its names is not a header.")
     return name
 
 
 def _value(value: object) -> str:
     if not isinstance(value, str) or not value.isprintable() or not value.isascii() or not value:
-        raise BadSetting("COMFYUI_HEADERS cannot be used: one of its values is no text of a line.")
+        raise BadSetting("COMFYUI_HEADERS can't be used: one of its values is not a line of text.")
     return value

@@ -44,7 +44,7 @@ class Unreachable(Busy):
     """The server gave no answer that can be read. *sent* is False if it surely never heard us."""
 
     def __init__(self, server: str, why: str, *, sent: bool) -> None:
-        super().__init__(f"{server} cannot be reached.", failure=Failure.DOWN, raw=why)
+        super().__init__(f"{server} can't be reached.", failure=Failure.DOWN, raw=why)
         self.sent = sent
 
 
@@ -213,8 +213,8 @@ class Client:
         status = response.status
         if status in (401, 403) and response.url.path.rpartition("/")[2] != "view":
             raise Busy(
-                f"{self.name} does not let Dailies in; an operator has to look at the password "
-                "or token in its settings.",
+                f"{self.name} doesn't let Dailies in. Its operator has to check the "
+                "password or token.",
                 failure=Failure.KEY,
                 retry_after=60,
                 raw=f"status {status}",

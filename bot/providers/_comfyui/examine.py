@@ -26,7 +26,7 @@ async def examined(
     for server in servers:
         found += await _server(server, workflows)
     found += [
-        Finding(part=f"workflow {name}", found=f"left out: {why}", mend=f"mend it in {folder}")
+        Finding(part=f"workflow {name}", found=f"skipped: {why}", mend=f"mend it in {folder}")
         for name, why in wrong.items()
     ]
     if not workflows and not wrong:

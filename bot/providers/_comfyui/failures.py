@@ -66,25 +66,27 @@ def ended(job: Mapping[str, Any], *, server: str, fits: str | None, ours: bool) 
 
     if job.get("status") == "cancelled" or "InterruptProcessing" in kind:
         if ours:
-            return Ended(refusal=refusal("The clip was cancelled."))
-        sentence = f"Somebody stopped this clip on {server} itself; order it again if you want it."
+            return Ended(refusal=refusal("The clip was canceled."))
+        sentence = f"Somebody stopped this clip on {server} itself. Order it again if you want it."
         return Ended(refusal=refusal(sentence))
     if _MEMORY.search(said):
-        more = f"; {fits} fits." if fits else "; try it shorter or smaller."
+        more = f"; {fits} fits." if fits else ". Try a shorter or smaller clip."
         sentence = f"This is too long or too large for the memory of {server}{more}"
         return Ended(refusal=refusal(sentence), kind=Kind.MEMORY)
     if _DISK.search(said):
-        sentence = f"The disk of {server} is full; an operator has to make room there."
+        sentence = f"The disk of {server} is full. Its operator has to make room there."
         return Ended(refusal=refusal(sentence, Failure.DOWN), kind=Kind.DISK)
     node = _file(_text(error.get("node_type")))
     if _BROKEN_MODEL.search(said):
-        sentence = f"A model file on {server} is broken or half copied; an operator has to look."
+        sentence = (
+            f"A model file on {server} is broken or half copied. Its operator has to check it."
+        )
         return Ended(refusal=refusal(sentence))
     if _INPUT.search(said) and node.startswith(("Load", "VHS_Load")):
-        sentence = f"{server} could not read one of the inputs; try it in another format."
+        sentence = f"{server} couldn't read one of the files. Try another format."
         return Ended(refusal=refusal(sentence, Failure.INPUT))
     at = f" in its step {node}" if node else ""
-    sentence = f"The workflow failed on {server}{at}; the operator's log says why."
+    sentence = f"The workflow failed on {server}{at}. The operator's log says why."
     return Ended(refusal=refusal(sentence))
 
 
@@ -133,7 +135,7 @@ def lacking(data: object, raw: str) -> Lacking:
 def unusable(server: str, why: Lacking) -> Refusal:
     """The refusal of a clip that no server can make so."""
     return Refusal(
-        f"{server} {why.what}; an operator has to look at it.",
+        f"{server} {why.what}. Its operator has to check it.",
         failure=Failure.REFUSED,
         raw=why.raw,
     )

@@ -155,7 +155,8 @@ class Following:
         watch = self._over(server, prompt_id)
         if clip_of(job, node=node, prompt_id=prompt_id) is None:
             raise Refusal(
-                f"The workflow ended on {server.name} without a clip; an operator has to look.",
+                f"The workflow ended on {server.name} without a clip. "
+                "Its operator has to check it.",
                 failure=Failure.BAD_RESULT,
                 raw=str(job.get("outputs"))[:2000],
                 final=True,
@@ -210,7 +211,7 @@ class Following:
             return Report(stage=Stage.READY, fraction=1.0)
         since = self._gone.setdefault(prompt_id, self._clock())
         if self._clock() - since < GONE:
-            raise Busy(f"{server.name} does not know the clip just now.", retry_after=GONE)
+            raise Busy(f"{server.name} doesn't know the clip right now.", retry_after=GONE)
         return await self._lost(order, server.name, prompt_id, "it does not know the clip any more")
 
     async def _kept(self, server: Server, prompt_id: str, workflow: Workflow) -> bool:
@@ -248,8 +249,8 @@ class Following:
             server.socket.forget(prompt_id)
         if prompt_id != first:
             raise Refusal(
-                f"{name} stopped in the middle of this clip, and so did the server before it; "
-                "it may be too much for their memory.",
+                f"{name} stopped in the middle of this clip, and so did the server before it. "
+                "It may be too much for their memory.",
                 failure=Failure.LOST,
                 raw=why,
             )
@@ -278,7 +279,7 @@ class Following:
             stage=Stage.WAITING,
             says=f"{there.name}: in its queue",
             remote_id=f"{there.name}/{known}",
-            note=f"{name} stopped in the middle of it, so it was begun anew on {there.name}.",
+            note=f"{name} stopped in the middle of it, so it was started again on {there.name}.",
         )
 
     # Bringing home.
@@ -318,7 +319,8 @@ class Following:
         if kind not in _KINDS:
             file.unlink(missing_ok=True)
             raise Refusal(
-                f"What the workflow saved on {server.name} is no clip; an operator has to look.",
+                f"What the workflow saved on {server.name} is not a clip. "
+                "Its operator has to check it.",
                 failure=Failure.BAD_RESULT,
                 raw=str(kind),
                 final=True,

@@ -14,13 +14,13 @@ __all__ = ["BadWorkflow", "Graph", "is_link", "loaded"]
 MAX_NODES = 2_000
 
 HOW_TO_EXPORT = (
-    "it is saved for ComfyUI's editor; export it with Workflow › Export (API) "
+    "it is saved for ComfyUI's editor. Export it with Workflow › Export (API) "
     "(older versions: switch on Dev mode, then Save (API Format))"
 )
 
 
 class BadWorkflow(Exception):
-    """A workflow cannot be used. The message is what is wrong, without a stop at its end."""
+    """A workflow can't be used. The message is what is wrong, without a stop at its end."""
 
 
 def is_link(value: object) -> TypeGuard[tuple[str, int]]:
@@ -115,7 +115,7 @@ class Graph:
         found = [each for each in self.nodes if self.title_of(each) == title]
         if len(found) != 1:
             many = "no node is" if not found else f"{len(found)} nodes are"
-            raise BadWorkflow(f"{many} titled {title[:60]!r}; name it by its id")
+            raise BadWorkflow(f"{many} titled {title[:60]!r}. Name it by its id")
         return found[0]
 
     def knob(self, name: str) -> tuple[str, str]:

@@ -48,7 +48,9 @@ def guessed(graph: Graph) -> Guess:
     """What *graph* offers. Raises `BadWorkflow` where it saves no clip."""
     saving = graph.of_type(*SAVING)
     if not saving:
-        raise BadWorkflow(f"no node of it saves a clip; it needs one of {', '.join(SAVING)}")
+        raise BadWorkflow(
+            f"none of its nodes saves a clip, and it needs one of {', '.join(SAVING)}"
+        )
     return _Finder(graph, saving[-1]).found()
 
 

@@ -39,7 +39,7 @@ def imported(file: Path, folder: Path, *, name: str | None = None, force: bool =
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        raise BadWorkflow(f"{file} cannot be read") from None
+        raise BadWorkflow(f"{file} can't be read") from None
     graph = loaded(text)
     name = name or re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-.") or "workflow"
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", name):
@@ -49,7 +49,7 @@ def imported(file: Path, folder: Path, *, name: str | None = None, force: bool =
     files = folder / f"{name}.json", folder / f"{name}.toml"
     for each in files:
         if each.exists() and not force:
-            raise BadWorkflow(f"{each} is there already; choose a --name, or --force")
+            raise BadWorkflow(f"{each} already exists. Choose a --name, or --force")
     guess = guessed(graph)
     manifest = _manifest(guess, title=_title(name))
     nodes = json.dumps(graph.nodes, ensure_ascii=False, indent=1)
@@ -102,7 +102,7 @@ def _manifest(guess: Guess, *, title: str) -> str:
         lines.append(f"loras_after = [{_quoted(node)}, {slot}]  # people's LoRAs go behind this")
     lines += [
         "#min_vram_gb = 24  # cards with less are passed over",
-        "#price = { per_second = 0.02 }  # US dollars; left out: COMFYUI_USD_PER_SECOND",
+        "#price = { per_second = 0.02 }  # US dollars (default: COMFYUI_USD_PER_SECOND)",
         "",
         "[inputs]",
     ]

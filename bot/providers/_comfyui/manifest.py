@@ -8,7 +8,7 @@ fps = [24]
 seconds = [2, 20]               # from, to
 loras_after = ["398:384", 0]    # LoRAs are put behind this output
 min_vram_gb = 24
-price = { per_second = 0.02 }   # US dollars; left out: COMFYUI_USD_PER_SECOND
+price = { per_second = 0.02 }   # US dollars (default: COMFYUI_USD_PER_SECOND)
 
 [inputs]                        # "node.input", or "title:Its title.input"; or a list of them
 prompt = "398:376.value"
@@ -115,4 +115,4 @@ def manifest_of(text: str) -> Manifest:
 def _entries(found: Iterable[Any]) -> Iterable[str]:
     for each in found:
         where = ".".join(str(step) for step in each["loc"]) or "the manifest"
-        yield f"{where} cannot be used: {said_of(each)}"
+        yield f"{where} can't be used: {said_of(each)}"

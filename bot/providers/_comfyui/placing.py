@@ -184,7 +184,7 @@ class Placing:
         if least is not None:
             vram = (await server.stats()).vram_gb
             if vram is not None and vram < 0.95 * least:  # a card of 24 GB says 23.6
-                return f"has {vram:.0f} GB of video memory; this workflow needs {least:g}"
+                return f"has {vram:.0f} GB of video memory. This workflow needs {least:g}"
         if order.brief.loras:
             there = await server.loras()
             for lora in order.brief.loras:
@@ -274,7 +274,7 @@ class Placing:
             raise Unclear(f"{server.name} may have taken the clip.", raw=raw) from None
         server.rest(REST, f"it answers {reply.status} to an order")
         search.waits.append(
-            Busy(f"{server.name} is out of order just now.", retry_after=DOWN_AGAIN, raw=raw)
+            Busy(f"{server.name} is down right now.", retry_after=DOWN_AGAIN, raw=raw)
         )
         return False
 

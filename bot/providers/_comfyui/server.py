@@ -230,7 +230,7 @@ class Server:
         size = file.stat().st_size
         if size > limit - 4096:  # the form around it
             raise Refusal(
-                f"The {what} has {size / 1e6:,.1f} MB; {self.name} takes up to "
+                f"Your {what} is {size / 1e6:,.1f} MB. {self.name} takes up to "
                 f"{limit / 1e6:,.0f} MB.",
                 failure=Failure.INPUT,
             )
@@ -294,7 +294,7 @@ class Server:
         return reply
 
 
-UNREACHED = "it cannot be reached"
+UNREACHED = "it can't be reached"
 
 
 def _digest(file: Path) -> str:

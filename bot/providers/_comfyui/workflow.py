@@ -86,7 +86,7 @@ def loaded_from(
     for name in sorted({*manifests, *graphs}):
         try:
             if name not in manifests:
-                raise BadWorkflow(f"it has no {name}.toml; `dailies workflows import` writes one")
+                raise BadWorkflow(f"it has no {name}.toml. `dailies workflows import` writes one")
             if name not in graphs:
                 raise BadWorkflow(f"it has no {name}.json, the workflow itself")
             found[name] = read_workflow(
@@ -99,7 +99,7 @@ def loaded_from(
         except BadWorkflow as error:
             wrong[name] = str(error)
         except (OSError, UnicodeDecodeError) as error:
-            wrong[name] = f"it cannot be read ({type(error).__name__})"
+            wrong[name] = f"it can't be read ({type(error).__name__})"
     return found, wrong
 
 
@@ -113,8 +113,8 @@ def read_workflow(
     output = nodes.node(said.output)
     if nodes.type_of(output) not in SAVING:
         raise BadWorkflow(
-            f"its output is a {nodes.type_of(output)}, which saves no clip; "
-            f"it must be one of {', '.join(SAVING)}"
+            f"its output is a {nodes.type_of(output)}, which saves no clip. "
+            f"It must be one of {', '.join(SAVING)}"
         )
     _check_knobs(nodes, said)
     price = _price(said, usd_per_second, dated)
@@ -129,7 +129,7 @@ def named_size(width: int, height: int) -> tuple[str, str]:
     aspect = min(ASPECTS, key=lambda name: abs(log2(ratio / float(ASPECTS[name]))))
     if abs(log2(ratio / float(ASPECTS[aspect]))) > _ALIKE:
         shapes = ", ".join(ASPECTS)
-        raise BadWorkflow(f"the size {width}x{height} has none of the shapes {shapes}")
+        raise BadWorkflow(f"the size {width} × {height} has none of the shapes {shapes}")
     short = min(width, height)
     return min(RESOLUTIONS, key=lambda name: abs(log2(short / RESOLUTIONS[name]))), aspect
 
