@@ -92,7 +92,7 @@ def check_extras(model: Model, capability: Capability, wish: Brief) -> Brief:
         if capability.lora_names is not None:
             _check_named(model, capability.lora_names, lora.path)
         elif not _is_public(lora.path):
-            raise Unfit(f"{model.name} takes a LoRA by its public https link.")
+            raise Unfit("A LoRA is given by its public https link.")
         if not 0.0 < lora.scale <= MAX_STRENGTH:
             raise Unfit(f"A LoRA's strength is more than 0 and at most {MAX_STRENGTH:g}.")
     for name, choices in (
