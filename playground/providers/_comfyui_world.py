@@ -8,6 +8,7 @@ import heapq
 import json
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -293,9 +294,9 @@ class World:
         while True:
             if not self.queue or self.vices.dead_worker:
                 self._more.clear()
-                waiting = asyncio.create_task(self._more.wait())
-                await asyncio.wait({waiting}, timeout=0.2 if self.queue else None)
-                waiting.cancel()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0.2 if self.queue else None):
+                        await self._more.wait()
                 continue
             prompt = self.running = heapq.heappop(self.queue)
             prompt.status, prompt.began = "in_progress", self.now()

@@ -51,12 +51,26 @@ class MortalFiles(Files):
         return await super().finish(copy, at=at)
 
 
-class MortalBot(Dailies):
+class MortalPresenter:
+    """The bot's own, until a clip is posted."""
+
+    def __init__(self, own):
+        self._own = own
+
+    def __getattr__(self, name):
+        return getattr(self._own, name)
+
     async def deliver(self, job, clip, *, again):
-        message = await super().deliver(job, clip, again=again)
+        message = await self._own.deliver(job, clip, again=again)
         if INSTANT == "posted":
             die(job)
         return message
+
+
+class MortalBot(Dailies):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.presenter = MortalPresenter(self.presenter)
 
 
 @asynccontextmanager
