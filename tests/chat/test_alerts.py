@@ -16,7 +16,7 @@ from tests.rig.makers import PLAIN, Maker
 from tests.rig.paid import ordered, paid_provider, pressed, said
 from tests.rig.taking import clip_of, done, thread_of
 
-WAITS = "#1 waits for a decision"
+WAITS = "#1 needs a decision"
 
 
 async def choose_channel(playground, ada, house):
@@ -177,7 +177,7 @@ async def test_a_clip_that_comes_late_is_told_of_too(playground, ada, mira, tmp_
         assert "posted late" in clip.text
         await done(house, 1)
         shown = await ada.wait_for(
-            lambda each: each.id == alert.id and "posted late" in each.text, 30
+            lambda each: each.id == alert.id and "✅ Posted" in each.text, 30
         )
         assert f"/{clip.channel_id}/{clip.id}" in shown.text
         assert not shown.buttons
@@ -201,7 +201,7 @@ async def test_it_can_be_posted_from_there(playground, ada, mira, tmp_path):
         )
         job = await done(house, 1)
         assert job.result_id == clip.id
-        await ada.wait_for(lambda each: each.id == alert.id and "posted again" in each.text)
+        await ada.wait_for(lambda each: each.id == alert.id and "posted it again" in each.text)
 
 
 async def test_what_waited_before_an_update_is_told_of(tmp_path):

@@ -151,7 +151,7 @@ async def test_limits_are_taken_back_and_taken_away(playground, ada, mira, paid_
         ({"clips_per_person": "0"}, "Write a whole number from 1 to 1,000"),
         ({"clips_in_server": "2.5"}, "Write a whole number from 1 to 10,000"),
         ({"orders_per_minute": "0"}, "Write a number from 0.1 to 600"),
-        ({"at_once": "unlimited"}, "is a number"),
+        ({"at_once": "unlimited"}, "must be a number"),
         ({"time_zone": "Nowhere"}, "There is no time zone"),
     ):
         assert sentence in (await said(ada, "/quota limits", **options)).text

@@ -308,6 +308,7 @@ def test_the_steps_are_those_that_the_way_has():
                 ),
                 60,
             )
+            await until(lambda: any("pins" in call.path for call in playground.requests))
             return {named(call) for call in playground.requests if call.method != "GET"}
 
     assert asyncio.run(run()) == {route for _, route, _ in STEPS.values()}

@@ -40,7 +40,7 @@ def film(folder, *, size="1280x720", rate=24, seconds=6.0, sound=True, picture=T
 
 
 EXACT = {
-    "another size": ({"size": "1280x704"}, "it has 1280x720 pixels instead of 1280x704"),
+    "another size": ({"size": "1280x704"}, "it is 1280 × 720 pixels instead of 1280 × 704"),
     "a few frames more": ({"seconds": 5.7}, "it is 6 s long instead of 5.7 s"),
 }
 

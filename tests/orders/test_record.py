@@ -206,8 +206,8 @@ async def test_a_moderators_cancel_is_on_record_however_it_is_done(ada, mira, pa
     await until(lambda: _rendering(paid_house, 2))
     await (await mira.type("/video cancel", clip="2")).answered
     assert await lines(ada) == [
-        f"cancelled <@{mira.id}>: clip #1",
-        f"cancelled <@{mira.id}>: clip #3",
+        f"canceled <@{mira.id}>: clip #1",
+        f"canceled <@{mira.id}>: clip #3",
     ]
 
 
@@ -254,6 +254,6 @@ async def test_the_servers_presets_are_on_record_and_found_in_any_case(
             "changed the presets: preset Loud One, model plain\\-1",
         ]
         gone = await said(mira, "/video presets", delete="quiet one")
-        assert "is deleted" in gone.text
+        assert "was deleted" in gone.text
         refused = await said(mira, "/video presets", delete="quiet one")
         assert refused.text == "You have no preset “quiet one”."
