@@ -74,7 +74,10 @@ def ends(name, failure, says, **more):
     return Fate(name=name, state=State.FAILED, failure=failure, says=says, **more)
 
 
-MEMORY = r"This is too long or too large for the memory of gpu\d\. (Try a shorter or smaller clip|.* fits)\."
+MEMORY = (
+    r"This is too long or too large for the memory of gpu\d\. "
+    r"(Try a shorter or smaller clip|.* fits)\."
+)
 LOST = Answer(carried_out=True, dropped=True)
 PAGE = Answer(body=b"<html>a proxy</html>", content_type="text/html", status=502)
 FATES = [
