@@ -36,7 +36,6 @@ async def walk(page, folder):
 
     await page.locator(".log").get_by_text("Open", exact=True).last.click()
     await clips(page, 1)
-    await board(page, "1 take ·")
     await shot(page, folder / "2-clip.png", at=3)
 
     await page.locator(".log .button").filter(has_text="Retake").last.click()
