@@ -27,20 +27,11 @@ def complete(model: Model, wish: Brief, *, seed: int, who: str = "") -> Brief:
     *who* is whom sentences name, where that is not the model. Raises `Unfit` with all that is
     wrong, and the nearest brief where there is one.
     """
-    capability = _capability(model, wish)
-    who = who or model.name
-    wish, faults = _recognised(capability, wish), _Faults()
-    wish = faults.mend(
-        wish, lambda brief: check_prompt(who, capability, brief), without={"prompt": "-"}
-    )
-    wish = faults.mend(
-        wish, lambda brief: check_extras(who, capability, brief), without={"loras": ()}
-    )
+    capability, who, faults = _capability(model, wish), who or model.name, _Faults()
+    wish = _worded(who, capability, wish, faults)
     wish = faults.mend(wish, lambda brief: check_inputs(who, capability, brief), without=_NO_INPUTS)
     wish = faults.mend(wish, lambda brief: check_part(who, capability, brief))
-    known = faults.count
-    brief = faults.mend(wish, lambda brief: choose_shape(who, capability, brief))
-    faults.judge(nearest=brief if faults.count > known else wish)
+    brief = _shaped(who, capability, wish, faults)
     if brief.mode is Mode.RETAKE and brief.video is not None and brief.video.seconds is not None:
         start = brief.start or 0.0
         left = math.ceil(brief.video.seconds - start)
@@ -84,16 +75,25 @@ def outline(model: Model, wish: Brief, *, given: Collection[str], who: str = "")
 
     Raises `Unfit` for what no such input can make right.
     """
-    capability = _capability(model, wish)
-    who = who or model.name
-    wish, faults = _recognised(capability, wish), _Faults()
+    capability, who, faults = _capability(model, wish), who or model.name, _Faults()
+    wish = _worded(who, capability, wish, faults)
+    wish = faults.mend(wish, lambda brief: _check_given(who, capability, brief, given))
+    return _shaped(who, capability, wish, faults)
+
+
+def _worded(who: str, capability: Capability, wish: Brief, faults: "_Faults") -> Brief:
+    """*wish* as it can be judged by its words alone; what is wrong is added to *faults*."""
+    wish = _recognised(capability, wish)
     wish = faults.mend(
         wish, lambda brief: check_prompt(who, capability, brief), without={"prompt": "-"}
     )
-    wish = faults.mend(
+    return faults.mend(
         wish, lambda brief: check_extras(who, capability, brief), without={"loras": ()}
     )
-    wish = faults.mend(wish, lambda brief: _check_given(who, capability, brief, given))
+
+
+def _shaped(who: str, capability: Capability, wish: Brief, faults: "_Faults") -> Brief:
+    """*wish* in a size, rate and length that there is. Raises `Unfit` with all *faults*."""
     known = faults.count
     brief = faults.mend(wish, lambda brief: choose_shape(who, capability, brief))
     faults.judge(nearest=brief if faults.count > known else wish)

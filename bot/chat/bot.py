@@ -21,12 +21,15 @@ from discord.ext import commands
 from bot.chat.cards import Pacer
 from bot.chat.delivery import Delivery
 from bot.chat.explain import apologise
+from bot.chat.ladder import Ladder
 from bot.chat.mentions import SILENT
 from bot.chat.next_steps import NextSteps
+from bot.chat.post import Sender
 from bot.chat.presenter import ChatPresenter
 from bot.errors import Refusal
 from bot.events import Events
 from bot.files.cache import ClipCache
+from bot.files.posters import Posters
 from bot.moderation.desk import Office
 from bot.moderation.usage import Own
 from bot.orders.edits import Edits
@@ -108,17 +111,31 @@ class Dailies(commands.Bot):
         self.takes = Takes(studio, data=data, cache=cache, clock=clock)
         self.edits = Edits(studio, self.takes, data=data, cache=cache, clock=clock)
         self.reactions = ReactionRecord(studio.store, clock=clock)
-        self.delivery = Delivery(
+        sender, posters = Sender(self, self.pacer), Posters(data=data)
+        ladder = Ladder(
             self,
             studio.store,
             studio,
+            sender,
+            posters,
+            data=data,
+            cache=cache,
+            usd_per_credit=usd_per_credit,
+            clock=clock,
+            defaults=self.edits.defaults,
+        )
+        self.delivery = Delivery(
+            self,
+            studio.store,
+            sender,
+            ladder,
+            posters,
             self.pacer,
             events,
             data=data,
             cache=cache,
             usd_per_credit=usd_per_credit,
             clock=clock,
-            defaults=self.edits.defaults,
         )
         self.presenter = ChatPresenter(
             self,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -22,8 +22,6 @@ from bot.files.cache import ClipCache
 from bot.files.posters import Posters
 from bot.jobs.presenter import Undeliverable
 from bot.media.probe import MediaError, probe, sniff
-from bot.orders.edits import Default
-from bot.orders.orders import Studio
 from bot.words.endings import ending
 from storage import Job, Post, State, Store
 
@@ -39,7 +37,9 @@ class Delivery:
         self,
         client: discord.Client,
         store: Store,
-        studio: Studio,
+        sender: Sender,
+        ladder: Ladder,
+        posters: Posters,
         pacer: Pacer,
         events: Events,
         *,
@@ -47,13 +47,14 @@ class Delivery:
         cache: ClipCache,
         usd_per_credit: Decimal,
         clock: Callable[[], float],
-        defaults: Callable[[Job], Awaitable[tuple[Default, Default]]],
     ) -> None:
-        """*defaults* says what 🔁 and ⏩ would do with a clip."""
         self._client = client
         self._jobs = store.jobs
         self._takes = store.takes
         self._policy = store.policy
+        self.sender = sender
+        self.ladder = ladder
+        self.posters = posters
         self._pacer = pacer
         self._events = events
         self._data = data
@@ -62,20 +63,6 @@ class Delivery:
         self._clock = clock
         self._lookback = Lookback(client, pacer)
         self._seeding: set[asyncio.Task[None]] = set()
-        self.posters = Posters(data=data)
-        self.sender = Sender(client, pacer)
-        self.ladder = Ladder(
-            client,
-            store,
-            studio,
-            self.sender,
-            data=data,
-            cache=cache,
-            posters=self.posters,
-            usd_per_credit=usd_per_credit,
-            clock=clock,
-            defaults=defaults,
-        )
 
     async def close(self) -> None:
         """Leave off what is only nice to have."""

@@ -72,8 +72,7 @@ class Quotes:
         unfit: list[Unfit] = []
         for candidate, choice, capability in self._candidates(wish.mode, provider, model, without):
             try:
-                who = choice.name if model is not None else candidate.title
-                brief = complete(choice, wish, seed=seed, who=who)
+                brief = complete(choice, wish, seed=seed, who=_who(candidate, choice, model))
             except Unfit as error:
                 unfit.append(error)
                 continue
@@ -134,7 +133,7 @@ class Quotes:
             wish.mode, choice.provider, choice.model, choice.without
         ):
             try:
-                who = model.name if choice.model is not None else provider.title
+                who = _who(provider, model, choice.model)
                 brief = outline(model, wish, given=sources, who=who)
             except Unfit as error:
                 unfit.append(error)
@@ -249,6 +248,11 @@ class Quotes:
         """How the provider of *job* writes itself."""
         provider = self._providers.get(job.provider)
         return provider.title if provider else job.provider
+
+
+def _who(provider: Provider, model: Model, chosen: str | None) -> str:
+    """Whom a sentence names: the model where somebody chose one, else its provider."""
+    return model.name if chosen is not None else provider.title
 
 
 def _most_telling(unfit: Sequence[Unfit]) -> Unfit:

@@ -55,7 +55,9 @@ class Threads:
         return None if thread is None else thread.board_id
 
     async def note(self, thread_id: int, *, guild_id: int, parent_id: int | None) -> None:
-        """Note which channel a thread belongs to."""
+        """Note which channel a thread belongs to, unless that is known."""
+        if parent_id is None or await self.parent_of(thread_id) is not None:
+            return
         thread = Thread(id=thread_id, guild_id=guild_id, parent_id=parent_id, board_id=None)
         await self._takes.set_thread(thread, at=self._clock())
 

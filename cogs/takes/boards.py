@@ -96,9 +96,11 @@ class Boards(commands.Cog):
     async def _write(self, thread_id: int, guild_id: int) -> float:
         """Post or edit the board; seconds to leave before the next edit."""
         known = await self._threads.board_of(thread_id)
+        if known == UNWANTED:
+            return 0.0
         there = await self._threads.overview(thread_id, guild_id=guild_id, limit=board.LISTED)
         if known is None and there.tally.made + there.tally.running < WORTH_A_BOARD:
-            return GAP
+            return 0.0
         view = board.board(
             there.takes,
             there.parents,
@@ -118,8 +120,6 @@ class Boards(commands.Cog):
             )
             self._lost.discard(thread_id)
             await self._pin(channel, message)
-            return GAP
-        if known == UNWANTED:
             return GAP
         try:
             with translated():

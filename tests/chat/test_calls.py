@@ -48,6 +48,7 @@ async def test_a_clip_costs_at_most_six_requests(playground, mira, house):
         await mira.react(clip, RETAKE)
         clip = await clip_of(mira, number)
         cards.append(await settled(playground, house, number))
+    await until(lambda: [each for each in playground.requests if "pins" in each.path])
     later = made(playground, cards)
     assert len(later) <= MOST * 9, later
     assert len([each for each in later if "pins" in each]) == 1
