@@ -16,10 +16,11 @@ from bot.chat.board import RETAKE
 from cogs.takes.reactions import Given
 from tests.rig.house import working
 from tests.rig.makers import DEAR, PLAIN, Maker
-from tests.rig.taking import clip_of, done, first_clip
+from tests.rig.taking import clip_of, first_clip
 
 ROOT = Path(__file__).parents[2]
 PROMPT = "a red fox walks home in the snow"
+REPLY = "as a pencil drawing on brown paper"
 #: From the top down. `bot` is its ground floor.
 FLOORS = [
     *("cogs", "bot/app", "bot/chat", "bot/moderation", "bot/jobs", "bot/orders", "bot/providers"),
@@ -44,16 +45,21 @@ def floor_of(path):
     return None
 
 
-def has_prompt(value, depth=0):
+def has(words, value, depth=0):
+    """Whether *value* is a text with these words, or a record that carries one."""
     if isinstance(value, str):
-        return PROMPT in value
+        return words in value
     if depth < 3 and is_dataclass(value) and not isinstance(value, type):
-        return any(has_prompt(getattr(value, name, None), depth + 1) for name in CARRIERS)
+        return any(has(words, getattr(value, name, None), depth + 1) for name in CARRIERS)
     return False
 
 
+def has_prompt(value):
+    return has(PROMPT, value)
+
+
 def has_reaction(value):
-    return isinstance(value, Given) or has_prompt(value)
+    return isinstance(value, Given) or has(REPLY, value)
 
 
 @contextmanager
@@ -111,7 +117,8 @@ async def test_a_prompt_goes_down_to_its_row(mira, house):
 
 async def test_a_reaction_goes_down_to_its_order(mira, house):
     clip = await first_clip(mira, prompt=PROMPT, duration=1)
-    await done(house, 1)
+    mira.go(clip.channel_id)
+    await mira.say(REPLY, reply_to=clip)  # words that no other clip has
     with followed(has_reaction) as (rooms, up):
         await mira.react(clip, RETAKE)
         await clip_of(mira, 2)
