@@ -240,3 +240,11 @@ async def test_what_two_people_want_smaller_at_once_is_made_once(house, tmp_path
     assert await second == made
     assert made.stat().st_mtime_ns == stamp
     assert not [*tmp_path.glob("*.tmp*")]
+
+
+async def test_where_a_thread_belongs_is_known_from_its_first_card_on(playground, mira, house):
+    """Its clips go there once it is deleted, and the rules of that channel hold in it."""
+    clip = await first_clip(mira)
+    videos = playground.channel("videos").id
+    assert await house.store.takes.parent_of(clip.channel_id) == videos
+    assert not [each for each in mira.everything() if "### Takes" in each.text], "no board yet"
