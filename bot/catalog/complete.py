@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 
 from bot.catalog.model import RESOLUTIONS, Capability, Model, Unfit
 from bot.catalog.shapes import choose_shape
@@ -21,17 +22,17 @@ from storage import Brief, Mode
 _FAULTS = 10  #: things that a check may find wrong one after the other
 
 
-def complete(model: Model, wish: Brief, *, seed: int, who: str = "") -> Brief:
-    """*wish* with every choice made that *model* leaves open; *seed* is used where one fits.
+def complete(model: Model, brief: Brief, *, seed: int, who: str = "") -> Brief:
+    """*brief* with every choice made that *model* leaves open; *seed* is used where one fits.
 
     *who* is whom sentences name, where that is not the model. Raises `Unfit` with all that is
     wrong, and the nearest brief where there is one.
     """
-    capability, who, faults = _capability(model, wish), who or model.name, _Faults()
-    wish = _worded(who, capability, wish, faults)
-    wish = faults.mend(wish, lambda brief: check_inputs(who, capability, brief), without=_NO_INPUTS)
-    wish = faults.mend(wish, lambda brief: check_part(who, capability, brief))
-    brief = _shaped(who, capability, wish, faults)
+    capability, who, faults = _capability(model, brief), who or model.name, _Faults()
+    brief = _worded(who, capability, brief, faults)
+    brief = faults.mend(brief, partial(check_inputs, who, capability), without=_NO_INPUTS)
+    brief = faults.mend(brief, partial(check_part, who, capability))
+    brief = _shaped(who, capability, brief, faults)
     if brief.mode is Mode.RETAKE and brief.video is not None and brief.video.seconds is not None:
         start = brief.start or 0.0
         left = math.ceil(brief.video.seconds - start)
@@ -70,41 +71,37 @@ def frames_made(seconds: float, fps: float, *, block: int) -> int:
     return max(1, int(seconds * fps / block + 1e-6)) * block + 1
 
 
-def outline(model: Model, wish: Brief, *, given: Collection[str], who: str = "") -> Brief:
-    """*wish* as far as it can be judged before its inputs are there: *given*, by field name.
+def outline(model: Model, brief: Brief, *, given: Collection[str], who: str = "") -> Brief:
+    """*brief* as far as it can be judged before its inputs are there: *given*, by field name.
 
     Raises `Unfit` for what no such input can make right.
     """
-    capability, who, faults = _capability(model, wish), who or model.name, _Faults()
-    wish = _worded(who, capability, wish, faults)
-    wish = faults.mend(wish, lambda brief: _check_given(who, capability, brief, given))
-    return _shaped(who, capability, wish, faults)
+    capability, who, faults = _capability(model, brief), who or model.name, _Faults()
+    brief = _worded(who, capability, brief, faults)
+    brief = faults.mend(brief, partial(_check_given, who, capability, given=given))
+    return _shaped(who, capability, brief, faults)
 
 
-def _worded(who: str, capability: Capability, wish: Brief, faults: "_Faults") -> Brief:
-    """*wish* as it can be judged by its words alone; what is wrong is added to *faults*."""
-    wish = _recognised(capability, wish)
-    wish = faults.mend(
-        wish, lambda brief: check_prompt(who, capability, brief), without={"prompt": "-"}
-    )
-    return faults.mend(
-        wish, lambda brief: check_extras(who, capability, brief), without={"loras": ()}
-    )
+def _worded(who: str, capability: Capability, brief: Brief, faults: "_Faults") -> Brief:
+    """*brief* as it can be judged by its words alone; what is wrong is added to *faults*."""
+    brief = _recognised(capability, brief)
+    brief = faults.mend(brief, partial(check_prompt, who, capability), without={"prompt": "-"})
+    return faults.mend(brief, partial(check_extras, who, capability), without={"loras": ()})
 
 
-def _shaped(who: str, capability: Capability, wish: Brief, faults: "_Faults") -> Brief:
-    """*wish* in a size, rate and length that there is. Raises `Unfit` with all *faults*."""
+def _shaped(who: str, capability: Capability, brief: Brief, faults: "_Faults") -> Brief:
+    """*brief* in a size, rate and length that there is. Raises `Unfit` with all *faults*."""
     known = faults.count
-    brief = faults.mend(wish, lambda brief: choose_shape(who, capability, brief))
-    faults.judge(nearest=brief if faults.count > known else wish)
-    return brief
+    shaped = faults.mend(brief, partial(choose_shape, who, capability))
+    faults.judge(nearest=shaped if faults.count > known else brief)
+    return shaped
 
 
-def _capability(model: Model, wish: Brief) -> Capability:
-    capability = model.capability(wish.mode)
+def _capability(model: Model, brief: Brief) -> Capability:
+    capability = model.capability(brief.mode)
     if capability is None:
         modes = listed([MODE_WORDS[each.mode] for each in model.capabilities], last="and")
-        raise Unfit(f"{model.name} can't make {MODE_WORDS[wish.mode]}. It makes {modes}.")
+        raise Unfit(f"{model.name} can't make {MODE_WORDS[brief.mode]}. It makes {modes}.")
     return capability
 
 
@@ -152,8 +149,8 @@ class _Faults:
 _NO_INPUTS: Mapping[str, object] = dict.fromkeys(INPUT_WORDS)
 
 
-def _recognised(capability: Capability, wish: Brief) -> Brief:
-    """*wish* with its choices spelled as the models spell them: '4k' is '4K', 'Dolly in' is
+def _recognised(capability: Capability, brief: Brief) -> Brief:
+    """*brief* with its choices spelled as the models spell them: '4k' is '4K', 'Dolly in' is
     'dolly_in'. What is not known stays as it was typed."""
     known: Mapping[str, Iterable[str]] = {
         "resolution": RESOLUTIONS,
@@ -163,23 +160,23 @@ def _recognised(capability: Capability, wish: Brief) -> Brief:
         "routing": capability.routings,
     }
     for name, choices in known.items():
-        chosen = getattr(wish, name)
+        chosen = getattr(brief, name)
         if chosen is not None:
             found = next((each for each in choices if _plain(each) == _plain(chosen)), chosen)
-            wish = wish.but(**{name: found})
-    return wish
+            brief = brief.but(**{name: found})
+    return brief
 
 
 def _plain(text: str) -> str:
     return text.strip().casefold().replace("_", " ").replace("-", " ")
 
 
-def _check_given(who: str, capability: Capability, wish: Brief, given: Collection[str]) -> None:
+def _check_given(who: str, capability: Capability, brief: Brief, given: Collection[str]) -> None:
     for name, words in INPUT_WORDS.items():
         if name in given:
             if name == "last_image" and not capability.last_image:
                 raise Unfit(f"{who} has no last frame. Leave it out.")
             if name not in capability.inputs:
                 raise Unfit(f"{who} takes no {words.split(' ', 1)[1]} here. Leave it out.")
-        elif getattr(wish, name) is None and name == REQUIRED_INPUTS.get(wish.mode):
+        elif getattr(brief, name) is None and name == REQUIRED_INPUTS.get(brief.mode):
             raise Unfit(missing(words))

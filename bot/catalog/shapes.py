@@ -21,20 +21,20 @@ _Choice = tuple[str | None, str | None, int | None, int | None]
 _FIELDS = ("resolution", "aspect", "fps", "duration")
 
 
-def choose_shape(who: str, capability: Capability, wish: Brief) -> Brief:
-    """*wish* with the size, rate and length nearest to what it asks for and the model makes.
+def choose_shape(who: str, capability: Capability, brief: Brief) -> Brief:
+    """*brief* with the size, rate and length nearest to what it asks for and the model makes.
 
     *who* names who would make it. Raises `Unfit` for what they do not make.
     """
     choices = _choices(capability.shapes)
-    asked = {name: getattr(wish, name) for name in _FIELDS}
+    asked = {name: getattr(brief, name) for name in _FIELDS}
     for index, name in enumerate(_FIELDS):
         if asked[name] is not None and all(choice[index] is None for choice in choices):
-            if name == "duration" and wish.mode is Mode.RETAKE:
+            if name == "duration" and brief.mode is Mode.RETAKE:
                 continue  # the part's length is the person's own
             raise Unfit(
                 f"{who} has no choice of {_SHAPE_WORDS[name]} here. Leave out `{name}`.",
-                nearest=wish.but(**{name: None}),
+                nearest=brief.but(**{name: None}),
             )
 
     def fits(choice: _Choice) -> bool:
@@ -49,9 +49,9 @@ def choose_shape(who: str, capability: Capability, wish: Brief) -> Brief:
         wanted = {
             name: asked[name] if asked[name] is not None else defaults[name] for name in _FIELDS
         }
-        return _with(wish, min(fitting, key=lambda choice: _distance(choice, wanted)))
+        return _with(brief, min(fitting, key=lambda choice: _distance(choice, wanted)))
     best = min(choices, key=lambda choice: (_distance(choice, asked), _distance(choice, defaults)))
-    raise Unfit(_cannot(who, wish.mode, choices, asked, best), nearest=_with(wish, best))
+    raise Unfit(_cannot(who, brief.mode, choices, asked, best), nearest=_with(brief, best))
 
 
 def _cannot(
@@ -145,11 +145,11 @@ def _choices(shapes: Sequence[Shape]) -> list[_Choice]:
     ]
 
 
-def _with(wish: Brief, choice: _Choice) -> Brief:
+def _with(brief: Brief, choice: _Choice) -> Brief:
     resolution, aspect, fps, duration = choice
     if duration is None:
-        duration = wish.duration
-    return wish.but(resolution=resolution, aspect=aspect, fps=fps, duration=duration)
+        duration = brief.duration
+    return brief.but(resolution=resolution, aspect=aspect, fps=fps, duration=duration)
 
 
 def _distance(choice: _Choice, wanted: Mapping[str, object]) -> float:

@@ -49,18 +49,18 @@ _EXTRAS: Mapping[str, str] = {
 }
 
 
-def check_prompt(who: str, capability: Capability, wish: Brief) -> None:
+def check_prompt(who: str, capability: Capability, brief: Brief) -> None:
     """Refuse a prompt that is missing or too long. *who* names who would make it."""
-    if capability.prompt_required and not wish.prompt:
+    if capability.prompt_required and not brief.prompt:
         raise Unfit("Write a prompt.")
-    if len(wish.prompt) > capability.prompt_max:
+    if len(brief.prompt) > capability.prompt_max:
         raise Unfit(
-            f"Your prompt has {len(wish.prompt):,} characters. "
+            f"Your prompt has {len(brief.prompt):,} characters. "
             f"{who} takes up to {capability.prompt_max:,} characters."
         )
 
 
-def check_extras(who: str, capability: Capability, wish: Brief) -> Brief:
+def check_extras(who: str, capability: Capability, brief: Brief) -> Brief:
     """Refuse the options this model does not have."""
     has = {
         "seed": capability.seeds is not None,
@@ -73,18 +73,22 @@ def check_extras(who: str, capability: Capability, wish: Brief) -> Brief:
         "routing": bool(capability.routings),
     }
     for name, words in _EXTRAS.items():
-        if getattr(wish, name) not in (None, ()) and not has[name]:
-            without = wish.but(**{name: () if name == "loras" else None})
+        if getattr(brief, name) not in (None, ()) and not has[name]:
+            without = brief.but(**{name: () if name == "loras" else None})
             raise Unfit(f"{who} has no {words}. Leave out `{name}`.", nearest=without)
-    if wish.seed is not None and capability.seeds is not None and wish.seed not in capability.seeds:
+    if (
+        brief.seed is not None
+        and capability.seeds is not None
+        and brief.seed not in capability.seeds
+    ):
         seeds = capability.seeds
         raise Unfit(
             f"`seed` must be a whole number from {seeds[0]:,} to {seeds[-1]:,} for {who}.",
-            nearest=wish.but(seed=None),
+            nearest=brief.but(seed=None),
         )
-    if len(wish.loras) > capability.loras:
-        raise Unfit(f"{who} takes up to {capability.loras} LoRAs, and you gave {len(wish.loras)}.")
-    for lora in wish.loras:
+    if len(brief.loras) > capability.loras:
+        raise Unfit(f"{who} takes up to {capability.loras} LoRAs, and you gave {len(brief.loras)}.")
+    for lora in brief.loras:
         if capability.lora_names is not None:
             _check_named(who, capability.lora_names, lora.path)
         elif not _is_public(lora.path):
@@ -97,15 +101,15 @@ def check_extras(who: str, capability: Capability, wish: Brief) -> Brief:
         ("direction", capability.directions),
         ("routing", capability.routings),
     ):
-        chosen = getattr(wish, name)
+        chosen = getattr(brief, name)
         if chosen is not None and chosen not in choices:
             known = listed([each.replace("_", " ") for each in choices])
             raise Unfit(
                 f"`{name}` can't be {typed(chosen)}. Choose {known}.",
                 # Another end, or another part, would be another clip.
-                nearest=wish.but(**{name: None}) if name in ("camera", "routing") else None,
+                nearest=brief.but(**{name: None}) if name in ("camera", "routing") else None,
             )
-    return wish
+    return brief
 
 
 def _check_named(who: str, names: tuple[str, ...], name: str) -> None:
@@ -131,19 +135,19 @@ def _is_public(link: str) -> bool:
     return plain and parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc
 
 
-def check_inputs(who: str, capability: Capability, wish: Brief) -> None:
+def check_inputs(who: str, capability: Capability, brief: Brief) -> None:
     """Refuse inputs that this model would refuse, by what they are."""
     for name, words in INPUT_WORDS.items():
-        given: Input | None = getattr(wish, name)
+        given: Input | None = getattr(brief, name)
         accepts = capability.inputs.get(name)
         if given is None:
-            if name == REQUIRED_INPUTS.get(wish.mode):
+            if name == REQUIRED_INPUTS.get(brief.mode):
                 raise Unfit(missing(words))
             continue
         if accepts is None:
             raise Unfit(
                 f"{who} takes no {words.split(' ', 1)[1]} here. Leave it out.",
-                nearest=wish.but(**{name: None}),
+                nearest=brief.but(**{name: None}),
             )
         _check_input(who, words.split(" ", 1)[1], given, accepts)
 
@@ -194,36 +198,36 @@ def _check_frames(who: str, what: str, given: Input, accepts: Accepts) -> None:
         )
 
 
-def check_part(who: str, capability: Capability, wish: Brief) -> None:
+def check_part(who: str, capability: Capability, brief: Brief) -> None:
     """Refuse a part of a clip that is not in it, and an extension that is too long for it."""
-    video = wish.video
+    video = brief.video
     if video is None or video.seconds is None:
         return
-    if wish.mode is Mode.RETAKE:
-        start, length = wish.start or 0.0, wish.duration
+    if brief.mode is Mode.RETAKE:
+        start, length = brief.start or 0.0, brief.duration
         if not capability.parts and (start > 0 or (length or math.inf) < video.seconds - 0.05):
             raise Unfit(f"{who} retakes whole clips, not parts.")
         if start < 0 or start >= video.seconds:
             raise Unfit(
                 f"The clip is {video.seconds:.1f} s long. Start before its end.",
-                nearest=wish.but(start=0.0),
+                nearest=brief.but(start=0.0),
             )
         if length is not None and length < capability.min_part:
             raise Unfit(
                 f"{who} retakes parts of {number(capability.min_part)} s or more.",
-                nearest=wish.but(duration=math.ceil(capability.min_part)),
+                nearest=brief.but(duration=math.ceil(capability.min_part)),
             )
         if video.seconds - start < capability.min_part:
             raise Unfit(
                 f"Only {video.seconds - start:.1f} s are left after that start. {who} retakes "
                 f"parts of {number(capability.min_part)} s or more.",
-                nearest=wish.but(start=max(0.0, video.seconds - capability.min_part)),
+                nearest=brief.but(start=max(0.0, video.seconds - capability.min_part)),
             )
-    elif wish.mode is Mode.EXTEND and capability.max_context_and_extension is not None:
+    elif brief.mode is Mode.EXTEND and capability.max_context_and_extension is not None:
         fps = measured("clip", video.fps)
         longest = int(capability.max_context_and_extension / fps) - 1  # a second of context
-        if wish.duration is not None and wish.duration > longest:
+        if brief.duration is not None and brief.duration > longest:
             raise Unfit(
                 f"{who} can extend a {fps:.0f} fps clip by up to {longest} s.",
-                nearest=wish.but(duration=longest),
+                nearest=brief.but(duration=longest),
             )

@@ -11,7 +11,7 @@ from storage import Brief, Job
 
 LONG = 20.0  #: seconds of waiting after which another provider is looked for
 HERE = 3  #: tries after which another provider is looked for
-#: Refusals that are about our account there and not about the wish.
+#: Refusals that are about our account there and not about the brief.
 OURS = frozenset({Failure.CREDIT, Failure.KEY})
 
 

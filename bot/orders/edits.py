@@ -104,7 +104,7 @@ class Edits:
         clip = await self.clip(job, requester)
         start, end = _range(job, part, clip.seconds or 0.0)
         again = job.brief.prompt if prompt is None else clean(prompt)
-        wish = Brief(
+        brief = Brief(
             mode=Mode.RETAKE,
             prompt=again,
             video=clip,
@@ -130,7 +130,7 @@ class Edits:
             )
             return await self._from_frame(job, plan, again, end - start, (provider, model), request)
 
-        return await self._best_way(wish, job, here, request, provider)
+        return await self._best_way(brief, job, here, request, provider)
 
     async def extend(
         self,
@@ -154,7 +154,7 @@ class Edits:
             raise Refusal("A clip can only be extended at its end or its start.")
         if seconds is not None and seconds < 1:
             raise Refusal("An extension must be at least 1 s long.")
-        wish = Brief(
+        brief = Brief(
             mode=Mode.EXTEND,
             prompt=again,
             video=clip,
@@ -171,7 +171,7 @@ class Edits:
             )
 
         last = direction == "start"
-        return await self._best_way(wish, job, here, request, provider, here_last=last)
+        return await self._best_way(brief, job, here, request, provider, here_last=last)
 
     async def variation(self, job: Job, *, request: str) -> Quote:
         """Price the request of *job* with another seed."""
@@ -181,12 +181,12 @@ class Edits:
     async def hdr(self, job: Job, *, request: str, requester: Requester) -> Quote:
         """A wider dynamic range, by whoever can give it."""
         clip = await self.clip(job, requester)
-        wish = Brief(mode=Mode.HDR, video=clip, parent=job.id, relation=Relation.HDR)
+        brief = Brief(mode=Mode.HDR, video=clip, parent=job.id, relation=Relation.HDR)
         refusals = []
         for provider in (job.provider, None):
             if provider is None or provider in self._studio.providers:
                 try:
-                    return self._studio.quotes.best(wish, provider=provider, request=request)
+                    return self._studio.quotes.best(brief, provider=provider, request=request)
                 except Refusal as refusal:
                     refusals.append(refusal)
         raise refusals[-1]
@@ -207,8 +207,8 @@ class Edits:
         What was made from another clip is made from it again. Where another *provider* or
         *model* is asked for, what nobody chose anew becomes the nearest that it makes.
         """
-        wish = job.brief.but(seed=None)
-        fixed = wish.plan is not None and wish.plan.place == "part"
+        brief = job.brief.but(seed=None)
+        fixed = brief.plan is not None and brief.plan.place == "part"
         if fixed and "duration" in changes:
             raise Refusal(
                 f"#{job.id} retook a part of another clip, so its length is fixed. "
@@ -222,45 +222,47 @@ class Edits:
                 provider, model = preset.provider, preset.model
             kept = {name: getattr(preset.brief, name) for name in CHOICES}
             for name in ("replace", "direction", *(["duration"] if fixed else [])):
-                kept[name] = getattr(wish, name)
-            wish = wish.but(**kept)
-        wish = wish.but(**changes)
+                kept[name] = getattr(brief, name)
+            brief = brief.but(**kept)
+        brief = brief.but(**changes)
         if not moved:
-            return self._studio.quotes.best(wish, provider=provider, model=model, request=request)
+            return self._studio.quotes.best(brief, provider=provider, model=model, request=request)
         named = None if provider in CHOOSERS else provider
-        if wish.mode in (Mode.EXTEND, Mode.RETAKE) and not self._offers(wish.mode, named):
+        if brief.mode in (Mode.EXTEND, Mode.RETAKE) and not self._offers(brief.mode, named):
             return await self._done_here(
-                wish, requester=requester, provider=provider, request=request
+                brief, requester=requester, provider=provider, request=request
             )
-        return self._nearest(wish, provider, model, request, keep=changes)
+        return self._nearest(brief, provider, model, request, keep=changes)
 
     async def _done_here(
-        self, wish: Brief, *, requester: Requester, provider: str | None, request: str
+        self, brief: Brief, *, requester: Requester, provider: str | None, request: str
     ) -> Quote:
         """An extension or retake by a *provider* that makes none by itself."""
-        of = wish.video.take if wish.video is not None else None
+        of = brief.video.take if brief.video is not None else None
         if of is None:
             raise Refusal(f"{self._named(provider)} can't extend or retake clips.")
         job = await self._takes.finished(of, requester=requester)
-        return await self.change(job, wish, requester=requester, provider=provider, request=request)
+        return await self.change(
+            job, brief, requester=requester, provider=provider, request=request
+        )
 
     async def change(
-        self, job: Job, wish: Brief, *, requester: Requester, provider: str | None, request: str
+        self, job: Job, brief: Brief, *, requester: Requester, provider: str | None, request: str
     ) -> Quote:
-        """What an extension or retake of *job*'s clip means that is wished for as *wish*."""
-        prompt = wish.prompt or None
-        if wish.mode is Mode.EXTEND:
+        """What an extension or retake of *job*'s clip means that *brief* asks for."""
+        prompt = brief.prompt or None
+        if brief.mode is Mode.EXTEND:
             return await self.extend(
                 job,
                 request=request,
                 requester=requester,
-                seconds=wish.duration,
-                direction=wish.direction,
+                seconds=brief.duration,
+                direction=brief.direction,
                 prompt=prompt,
                 provider=provider,
             )
-        end = (wish.start or 0.0) + wish.duration if wish.duration else None
-        part = Part(start=wish.start, end=end, replace=wish.replace)
+        end = (brief.start or 0.0) + brief.duration if brief.duration else None
+        part = Part(start=brief.start, end=end, replace=brief.replace)
         return await self.retake(
             job, request=request, requester=requester, part=part, prompt=prompt, provider=provider
         )
@@ -309,7 +311,7 @@ class Edits:
 
     async def _best_way(
         self,
-        wish: Brief,
+        brief: Brief,
         job: Job,
         here: Callable[[str | None, str | None], Awaitable[Quote]],
         request: str,
@@ -326,11 +328,11 @@ class Edits:
         who = [*dict.fromkeys((own, None))] if asked is None else [asked]
         ways = [(native, provider) for provider in who for native in (True, False)]
         for native, provider in sorted(ways, key=lambda way: here_last and not way[0]):
-            if native and not self._offers(wish.mode, provider):
+            if native and not self._offers(brief.mode, provider):
                 continue
             try:
                 if native:
-                    return self._studio.quotes.best(wish, provider=provider, request=request)
+                    return self._studio.quotes.best(brief, provider=provider, request=request)
                 return await here(provider, model if provider == own else None)
             except Refusal as refusal:
                 refusals.append(refusal)
@@ -369,7 +371,7 @@ class Edits:
                 raise Refusal(
                     f"{self._named(provider)} only makes parts of {listed(sorted(lengths))} s."
                 )
-        wish = Brief(
+        brief = Brief(
             mode=Mode.IMAGE,
             prompt=prompt,
             resolution=job.brief.resolution,
@@ -383,24 +385,24 @@ class Edits:
             relation=relation,
             plan=plan,
         )
-        return self._nearest(wish, provider, model, request)
+        return self._nearest(brief, provider, model, request)
 
     def _nearest(
         self,
-        wish: Brief,
+        brief: Brief,
         provider: str | None,
         model: str | None,
         request: str,
         *,
         keep: Mapping[str, object] | None = None,
     ) -> Quote:
-        """A quote for *wish*, or for what comes nearest to it. What is in *keep* stays; without
+        """A quote for *brief*, or for what comes nearest to it. What is in *keep* stays; without
         it, the length does."""
-        fixed = keep if keep is not None else {"duration": wish.duration}
+        fixed = keep if keep is not None else {"duration": brief.duration}
         for _ in range(10):  # each refusal names one thing that has to give way
             try:
                 return self._studio.quotes.best(
-                    wish, provider=provider, model=model, request=request
+                    brief, provider=provider, model=model, request=request
                 )
             except Unfit as unfit:
                 near = unfit.nearest
@@ -409,7 +411,7 @@ class Edits:
                     for name, value in fixed.items()
                 ):
                     raise
-                wish = near
+                brief = near
         raise Refusal("No provider here can make this clip the same way again.")
 
     def _offers(self, mode: Mode, provider: str | None) -> Sequence[Model]:
@@ -437,14 +439,14 @@ class Edits:
         """A take as an input: how long it is, how large. It never changes, so it is read once."""
         if job.id in self._read:
             return self._read[job.id]
-        wish = await self._studio.with_inputs(
+        brief = await self._studio.with_inputs(
             Brief(mode=Mode.RETAKE), {"video": Source(take=job.id)}, requester=requester
         )
-        assert wish.video is not None
-        self._read[job.id] = wish.video
+        assert brief.video is not None
+        self._read[job.id] = brief.video
         if len(self._read) > READ:
             self._read.popitem(last=False)
-        return wish.video
+        return brief.video
 
     async def _frame(self, job: Job, at: float | None) -> Input:
         """The picture that a clip shows *at* seconds, or its last one. Made once."""

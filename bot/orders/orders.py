@@ -122,7 +122,7 @@ class Studio:
 
     async def order(
         self,
-        wish: Brief,
+        brief: Brief,
         *,
         request: str,
         requester: Requester,
@@ -144,21 +144,23 @@ class Studio:
         if known is not None:
             return known, False
         self._open()
-        sources, built_on = sources or {}, _built_on(wish, sources or {})
+        sources, built_on = sources or {}, _built_on(brief, sources or {})
         chosen = self.quotes.spelled(provider, model)
         paced = False
         async with AsyncExitStack() as holding:
             if sources:
                 # What is cheap and can say no comes before anything is fetched.
-                checked = await self._check(wish, requester, chosen, built_on)
-                paced, most = await self._attempt(wish, requester, request, checked.choice, sources)
+                checked = await self._check(brief, requester, chosen, built_on)
+                paced, most = await self._attempt(
+                    brief, requester, request, checked.choice, sources
+                )
                 before_long()
                 held = await self._holding(requester, sources, holding)
-                wish = await self.with_inputs(
-                    wish, sources, requester=requester, most=most, held=held
+                brief = await self.with_inputs(
+                    brief, sources, requester=requester, most=most, held=held
                 )
             draft = _draft(
-                wish, requester=requester, request=request, provider=provider, at=self._clock()
+                brief, requester=requester, request=request, provider=provider, at=self._clock()
             )
             return await self._commit(
                 draft,
@@ -188,7 +190,7 @@ class Studio:
 
     async def _check(
         self,
-        wish: Brief,
+        brief: Brief,
         requester: Requester,
         chosen: tuple[str | None, str | None],
         built_on: Sequence[int],
@@ -204,7 +206,7 @@ class Studio:
         looking = replace(requester, sees=sees)
         provider, model = chosen
         choice = await self.rules.check(
-            looking, wish.prompt, provider=provider, model=model, terms=terms
+            looking, brief.prompt, provider=provider, model=model, terms=terms
         )
         for take in built_on:
             await self.access.may_build(take, looking)
@@ -212,7 +214,7 @@ class Studio:
 
     async def _attempt(
         self,
-        wish: Brief,
+        brief: Brief,
         requester: Requester,
         request: str,
         choice: Choice,
@@ -222,10 +224,15 @@ class Studio:
 
         Whether the try was counted against the pace, and how many bytes of each may be fetched.
         """
-        most, least = self.quotes.outlined(wish, choice, sources)
+        most, least = self.quotes.outlined(brief, choice, sources)
         counts = any(each.url is not None for each in sources.values())
         draft = _draft(
-            wish, requester=requester, request=request, provider=None, at=self._clock(), price=least
+            brief,
+            requester=requester,
+            request=request,
+            provider=None,
+            at=self._clock(),
+            price=least,
         )
         answer = await self._policy.attempt(draft, roles=requester.roles, counts=counts)
         if isinstance(answer, Refused):
@@ -336,14 +343,14 @@ class Studio:
 
     async def with_inputs(
         self,
-        wish: Brief,
+        brief: Brief,
         sources: Mapping[str, Source],
         *,
         requester: Requester,
         most: Mapping[str, int] | None = None,
         held: set[str] | None = None,
     ) -> Brief:
-        """*wish* with its inputs fetched, checked by their content, and kept.
+        """*brief* with its inputs fetched, checked by their content, and kept.
 
         *most* is how many bytes each may have; the order that has *held* holds them.
         """
@@ -355,9 +362,9 @@ class Studio:
                 if job.file is not None:
                     await self._disk.at_hand(job.file)
                 given = await self._inputs.of_take(name, job, held=held)
-                if wish.parent is None:
-                    relation = _RELATIONS.get(wish.mode, Relation.FROM)
-                    wish = wish.but(parent=job.id, relation=relation)
+                if brief.parent is None:
+                    relation = _RELATIONS.get(brief.mode, Relation.FROM)
+                    brief = brief.but(parent=job.id, relation=relation)
             else:
                 self._open()
                 given = await self._inputs.fetched(
@@ -367,19 +374,19 @@ class Studio:
                     held=held,
                     file=source.file,
                 )
-            wish = wish.but(**{name: given})
-        return wish
+            brief = brief.but(**{name: given})
+        return brief
 
-    def lost(self, wish: Brief) -> dict[str, Source]:
-        """Where those inputs of *wish* come from that are not here any more."""
+    def lost(self, brief: Brief) -> dict[str, Source]:
+        """Where those inputs of *brief* come from that are not here any more."""
         found = {}
         for name in KINDS:
-            given = getattr(wish, name)
+            given = getattr(brief, name)
             if given is None or self._inputs is None or self._inputs.has(given.file):
                 continue
             if given.url is not None:
                 found[name] = Source(url=given.url, file=given.file)
-            elif given.take is not None and wish.plan is None:
+            elif given.take is not None and brief.plan is None:
                 found[name] = Source(take=given.take)
         return found
 
@@ -471,7 +478,7 @@ class Studio:
 
 
 def _draft(
-    wish: Brief,
+    brief: Brief,
     *,
     requester: Requester,
     request: str,
@@ -488,7 +495,7 @@ def _draft(
         user_id=requester.user_id,
         provider=provider or AUTO,
         model="",
-        brief=wish,
+        brief=brief,
         price=price,
         created_at=at,
         since=at,
@@ -503,7 +510,7 @@ def _given(brief: Brief) -> list[Input]:
     return [each for each in given if each is not None]
 
 
-def _built_on(wish: Brief, sources: Mapping[str, Source]) -> list[int]:
-    """The takes that a wish makes something new of."""
-    takes = [each.take for each in _given(wish)] + [each.take for each in sources.values()]
-    return [*dict.fromkeys(each for each in (wish.parent, *takes) if each is not None)]
+def _built_on(brief: Brief, sources: Mapping[str, Source]) -> list[int]:
+    """The takes that a brief makes something new of."""
+    takes = [each.take for each in _given(brief)] + [each.take for each in sources.values()]
+    return [*dict.fromkeys(each for each in (brief.parent, *takes) if each is not None)]

@@ -104,23 +104,23 @@ class Presets:
         )
 
     def with_settings(
-        self, preset: Preset, wish: Brief, *, provider: str | None, model: str | None
+        self, preset: Preset, brief: Brief, *, provider: str | None, model: str | None
     ) -> tuple[Brief, str | None, str | None]:
-        """*wish*, its provider and model, with a preset's settings where nothing was chosen."""
+        """*brief*, its provider and model, with a preset's settings where nothing was chosen."""
         kept = {
             name: value
             for name in CHOICES
-            if name not in _NOT_OF.get(wish.mode, ())
-            and getattr(wish, name) in (None, ())
+            if name not in _NOT_OF.get(brief.mode, ())
+            and getattr(brief, name) in (None, ())
             and (value := getattr(preset.brief, name)) not in (None, ())
         }
         if provider in (None, preset.provider) and model is None:
             does = {
                 each.name
-                for maker, each in self._studio.quotes.offers(wish.mode)
+                for maker, each in self._studio.quotes.offers(brief.mode)
                 if maker.name == preset.provider
             }
             if does:
                 provider = preset.provider
                 model = preset.model if preset.model in does else None
-        return wish.but(**kept), provider, model
+        return brief.but(**kept), provider, model

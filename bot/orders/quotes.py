@@ -1,4 +1,4 @@
-"""What a wish becomes, by whom and for how much: nothing is asked, read or written for it."""
+"""What a brief becomes, by whom and for how much: nothing is asked, read or written for it."""
 
 import hashlib
 import math
@@ -52,31 +52,31 @@ class Quotes:
 
     def best(
         self,
-        wish: Brief,
+        brief: Brief,
         *,
         provider: str | None = None,
         model: str | None = None,
         request: str,
         without: Collection[str] = (),
     ) -> Quote:
-        """What *wish* becomes and costs; *request* decides the seed where nobody chose one.
+        """What *brief* becomes and costs; *request* decides the seed where nobody chose one.
 
         Without a provider, or with a word of `CHOOSERS`: among those that can make it as it was
         asked and are well, the cheapest, then the fastest by what was seen here; or the other
         way round. *without* are providers that may not.
         """
-        wish = wish.but(prompt=clean(wish.prompt))
+        brief = brief.but(prompt=clean(brief.prompt))
         provider, model = self.spelled(provider, model)
         seed = int.from_bytes(hashlib.sha256(request.encode()).digest()[:4], "big") >> 1
         quotes: list[Quote] = []
         unfit: list[Unfit] = []
-        for candidate, choice, capability in self._candidates(wish.mode, provider, model, without):
+        for candidate, choice, capability in self._candidates(brief.mode, provider, model, without):
             try:
-                brief = complete(choice, wish, seed=seed, who=_who(candidate, choice, model))
+                completed = complete(choice, brief, seed=seed, who=_who(candidate, choice, model))
             except Unfit as error:
                 unfit.append(error)
                 continue
-            quotes.append(self._quoted(candidate, choice, capability, brief))
+            quotes.append(self._quoted(candidate, choice, capability, completed))
         if not quotes:
             raise _most_telling(unfit)
         return self._choose(quotes, provider)
@@ -120,25 +120,25 @@ class Quotes:
         return min(well, key=rank)
 
     def outlined(
-        self, wish: Brief, choice: Choice, sources: Mapping[str, Source]
+        self, brief: Brief, choice: Choice, sources: Mapping[str, Source]
     ) -> tuple[Mapping[str, int], int]:
         """The bytes that each input may have, and the credits that the order costs at least.
 
         Raises `Unfit` where nobody can make it, whatever the inputs are.
         """
-        wish = wish.but(prompt=clean(wish.prompt))
+        brief = brief.but(prompt=clean(brief.prompt))
         most: dict[str, int] = {}
         prices, unfit = [], []
         for provider, model, capability in self._candidates(
-            wish.mode, choice.provider, choice.model, choice.without
+            brief.mode, choice.provider, choice.model, choice.without
         ):
             try:
                 who = _who(provider, model, choice.model)
-                brief = outline(model, wish, given=sources, who=who)
+                outlined = outline(model, brief, given=sources, who=who)
             except Unfit as error:
                 unfit.append(error)
                 continue
-            dollars = least_usd(capability, brief)
+            dollars = least_usd(capability, outlined)
             prices.append(in_credits(dollars, self._usd_per_credit))
             for name in sources:
                 most[name] = max(most.get(name, 0), capability.inputs[name].max_bytes)
@@ -172,23 +172,29 @@ class Quotes:
             found.update(dict.fromkeys(values))
         return list(found)
 
-    def outlook(self, wish: Brief, choice: Choice, *, given: Collection[str] = ()) -> Quote | None:
-        """What *wish* becomes before its inputs are there, and the least that it costs.
+    def outlook(self, brief: Brief, choice: Choice, *, given: Collection[str] = ()) -> Quote | None:
+        """What *brief* becomes before its inputs are there, and the least that it costs.
 
         *given* are the inputs that it will have. None where nobody makes it.
         """
-        wish = wish.but(prompt=wish.prompt or "-")
+        brief = brief.but(prompt=brief.prompt or "-")
         quotes = []
         try:
             for provider, model, capability in self._candidates(
-                wish.mode, *self.spelled(choice.provider, choice.model), choice.without
+                brief.mode, *self.spelled(choice.provider, choice.model), choice.without
             ):
                 with suppress(Unfit):
-                    brief = outline(model, wish, given=given)
-                    dollars = least_usd(capability, brief)
+                    outlined = outline(model, brief, given=given)
+                    dollars = least_usd(capability, outlined)
                     price = in_credits(dollars, self._usd_per_credit)
                     quotes.append(
-                        Quote(provider=provider, model=model, brief=brief, usd=dollars, price=price)
+                        Quote(
+                            provider=provider,
+                            model=model,
+                            brief=outlined,
+                            usd=dollars,
+                            price=price,
+                        )
                     )
         except Refusal:  # no such provider or model: that is said when it is ordered
             return None
@@ -260,13 +266,13 @@ def _most_telling(unfit: Sequence[Unfit]) -> Unfit:
     return next((each for each in unfit if each.nearest is not None), unfit[0])
 
 
-def _nearest(model: Model, wish: Brief, *, seed: int) -> Brief | None:
-    """The brief of *model* that comes nearest to *wish*, which was complete for another model."""
+def _nearest(model: Model, brief: Brief, *, seed: int) -> Brief | None:
+    """The brief of *model* that comes nearest to *brief*, which was complete for another model."""
     for _ in range(10):  # each refusal names one thing that has to give way
         try:
-            return complete(model, wish, seed=seed)
+            return complete(model, brief, seed=seed)
         except Unfit as unfit:
             if unfit.nearest is None:
                 return None
-            wish = unfit.nearest
+            brief = unfit.nearest
     return None

@@ -57,7 +57,7 @@ class Making(commands.Cog):
         prompt:
             What you see and hear: scenes, movement, light, sounds.
         """
-        wish = Brief(
+        brief = Brief(
             mode=Mode.TEXT,
             prompt=prompt,
             resolution=resolution,
@@ -69,7 +69,7 @@ class Making(commands.Cog):
             camera=camera,
             loras=loras_of(loras),
         )
-        await self._order(interaction, wish, provider, model, preset=preset)
+        await self._order(interaction, brief, provider, model, preset=preset)
 
     @app_commands.command()
     @options(Mode.IMAGE)
@@ -108,7 +108,7 @@ class Making(commands.Cog):
         last_link:
             A link to the last frame, or a clip's number.
         """
-        wish = Brief(
+        brief = Brief(
             mode=Mode.IMAGE,
             prompt=prompt or "",
             resolution=resolution,
@@ -124,7 +124,7 @@ class Making(commands.Cog):
             "image": await source(interaction, image, link),
             "last_image": await source(interaction, last_image, last_link),
         }
-        await self._order(interaction, wish, provider, model, sources, preset=preset)
+        await self._order(interaction, brief, provider, model, sources, preset=preset)
 
     @app_commands.command()
     @options(Mode.AUDIO)
@@ -160,7 +160,7 @@ class Making(commands.Cog):
         image_link:
             A link to the first frame, or a clip's number.
         """
-        wish = Brief(
+        brief = Brief(
             mode=Mode.AUDIO,
             prompt=prompt or "",
             resolution=resolution,
@@ -173,7 +173,7 @@ class Making(commands.Cog):
             "audio": await source(interaction, sound, link),
             "image": await source(interaction, image, image_link),
         }
-        await self._order(interaction, wish, provider, model, sources, preset=preset)
+        await self._order(interaction, brief, provider, model, sources, preset=preset)
 
     @app_commands.command()
     @options(Mode.EXTEND)
@@ -200,7 +200,7 @@ class Making(commands.Cog):
         direction:
             Which end. At the start, the new part may play in reverse.
         """
-        wish = Brief(
+        brief = Brief(
             mode=Mode.EXTEND,
             prompt=prompt or "",
             duration=duration,
@@ -208,7 +208,7 @@ class Making(commands.Cog):
             seed=seed,
         )
         await self._change(
-            interaction, wish, provider, model, await source(interaction, video, clip)
+            interaction, brief, provider, model, await source(interaction, video, clip)
         )
 
     @app_commands.command()
@@ -242,7 +242,7 @@ class Making(commands.Cog):
         if end is not None and end <= (start or 0.0):
             raise Refusal("The part must end after it starts.")
         length = math.ceil(end - (start or 0.0)) if end is not None else None
-        wish = Brief(
+        brief = Brief(
             mode=Mode.RETAKE,
             prompt=prompt or "",
             start=start,
@@ -251,7 +251,7 @@ class Making(commands.Cog):
             seed=seed,
         )
         await self._change(
-            interaction, wish, provider, model, await source(interaction, video, clip)
+            interaction, brief, provider, model, await source(interaction, video, clip)
         )
 
     @app_commands.command()
@@ -265,15 +265,15 @@ class Making(commands.Cog):
         model: str | None = None,
     ) -> None:
         """Make an HDR version of a clip."""
-        wish = Brief(mode=Mode.HDR)
+        brief = Brief(mode=Mode.HDR)
         await self._order(
-            interaction, wish, provider, model, {"video": await source(interaction, video, clip)}
+            interaction, brief, provider, model, {"video": await source(interaction, video, clip)}
         )
 
     async def _order(
         self,
         interaction: Interaction,
-        wish: Brief,
+        brief: Brief,
         provider: str | None,
         model: str | None,
         sources: dict[str, Source | None] | None = None,
@@ -282,15 +282,15 @@ class Making(commands.Cog):
     ) -> None:
         if preset is not None:
             edits = interaction.client.edits
-            wish, provider, model = edits.presets.with_settings(
+            brief, provider, model = edits.presets.with_settings(
                 await edits.presets.find(preset, requester=requester_here(interaction)),
-                wish,
+                brief,
                 provider=provider,
                 model=model,
             )
         long = asyncio.Event()
         order = self.studio.order(
-            wish,
+            brief,
             request=f"interaction:{interaction.id}",
             requester=requester_here(interaction),
             provider=provider,
@@ -303,7 +303,7 @@ class Making(commands.Cog):
     async def _change(
         self,
         interaction: Interaction,
-        wish: Brief,
+        brief: Brief,
         provider: str | None,
         model: str | None,
         given: Source | None,
@@ -313,16 +313,16 @@ class Making(commands.Cog):
         if given is not None and given.take is not None:
             requester = requester_here(interaction)
             job = await interaction.client.takes.ready(
-                given.take, Verb(wish.mode), requester=requester
+                given.take, Verb(brief.mode), requester=requester
             )
             await edits.may_change(job, requester)
             named = None if provider in CHOOSERS else provider
             there = named is None or named in self.studio.providers
-            if there and model is None and edits.only_here(wish.mode, named, wish.direction):
+            if there and model is None and edits.only_here(brief.mode, named, brief.direction):
                 request = f"interaction:{interaction.id}"
                 quoting = edits.change(
-                    job, wish, requester=requester, provider=named, request=request
+                    job, brief, requester=requester, provider=named, request=request
                 )
                 await acting.order(interaction, quoting, requester)
                 return
-        await self._order(interaction, wish, provider, model, {"video": given})
+        await self._order(interaction, brief, provider, model, {"video": given})

@@ -140,9 +140,9 @@ async def priced(
             wanted = {**chosen, option: value}
             maker = {"provider": wanted.pop("provider"), "model": wanted.pop("model")}
             choice = replace(usual, **maker) if any(maker.values()) else usual
-            wish = Brief(mode=mode, **wanted)
+            brief = Brief(mode=mode, **wanted)
             given = [each for each in [REQUIRED_INPUTS.get(mode)] if each is not None]
-            quote = studio.quotes.outlook(wish, choice, given=given)
+            quote = studio.quotes.outlook(brief, choice, given=given)
             words = "" if quote is None else f" · {_costs(quote, option)}"
         shown.append(Choice(name=elide(f"{name}{words}", 100), value=value))
     return shown

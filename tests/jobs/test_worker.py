@@ -52,11 +52,11 @@ class House:
         )
         self._orders = 0
 
-    async def order(self, *, request=None, user=7, **wish):
+    async def order(self, *, request=None, user=7, **brief):
         self._orders += 1
         requester = Requester(guild_id=1, channel_id=2, user_id=user)
         job, created = await self.studio.order(
-            Brief(**{"prompt": "a fox", **wish}),
+            Brief(**{"prompt": "a fox", **brief}),
             request=request or f"interaction:{self._orders}",
             requester=requester,
         )

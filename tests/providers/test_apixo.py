@@ -517,7 +517,7 @@ def test_what_nobody_chose_is_the_documents_default():
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "brief",
     [
         Brief(prompt="x" * 5001),
         Brief(prompt=""),
@@ -531,9 +531,9 @@ def test_what_nobody_chose_is_the_documents_default():
         Brief(mode=Mode.IMAGE, prompt="x", image=IMAGE, aspect="16:9"),
     ],
 )
-def test_what_the_document_does_not_have_is_refused_before_it_is_ordered(wish):
+def test_what_the_document_does_not_have_is_refused_before_it_is_ordered(brief):
     with pytest.raises(Refusal):
-        complete(apixo.models()[0], wish, seed=1)
+        complete(apixo.models()[0], brief, seed=1)
 
 
 def test_it_waits_a_minute_and_then_asks_every_five_seconds(tmp_path):

@@ -53,7 +53,7 @@ def plain(tmp_path_factory) -> Path:
     return asyncio.run(make())
 
 
-def order(wish: Brief = SMALL, attempt: str = "attempt-1") -> Order:
+def order(brief: Brief = SMALL, attempt: str = "attempt-1") -> Order:
     async def no_link(source: Input) -> str:
         raise AssertionError("a local render needs no link")
 
@@ -61,7 +61,7 @@ def order(wish: Brief = SMALL, attempt: str = "attempt-1") -> Order:
         job=42,
         attempt=attempt,
         model=MODEL,
-        brief=complete(MODEL, wish, seed=5),
+        brief=complete(MODEL, brief, seed=5),
         path=lambda source: Path(source.file),
         link=no_link,
     )
@@ -83,8 +83,8 @@ async def ready(provider: Local, wanted: Order, remote_id: str) -> list[Report]:
             await asyncio.sleep(0.02)
 
 
-async def clip_of(provider: Local, wish: Brief, tmp_path: Path, name: str = "clip") -> Path:
-    wanted = order(wish, name)
+async def clip_of(provider: Local, brief: Brief, tmp_path: Path, name: str = "clip") -> Path:
+    wanted = order(brief, name)
     await finished(provider, wanted)
     to = tmp_path / f"{name}.mp4"
     await provider.fetch(wanted, name, None, to)
@@ -153,8 +153,8 @@ def photo(to: Path, size=(640, 360), colours=("navy", "gold")) -> Input:
 async def test_a_clip_has_the_size_length_rate_and_sound_that_were_asked(
     local, tmp_path, resolution, aspect, fps, duration, sound
 ):
-    wish = SMALL.but(resolution=resolution, aspect=aspect, fps=fps, duration=duration, sound=sound)
-    found = await probe.probe(await clip_of(local, wish, tmp_path))
+    brief = SMALL.but(resolution=resolution, aspect=aspect, fps=fps, duration=duration, sound=sound)
+    found = await probe.probe(await clip_of(local, brief, tmp_path))
     assert (found.width, found.height) == pixels(resolution, aspect)
     assert (found.fps, found.frames) == (fps, fps * duration)
     assert found.seconds == pytest.approx(duration, abs=1 / fps)
@@ -264,8 +264,8 @@ async def test_light_moves_of_itself(tmp_path):
 async def test_a_clip_from_pictures_begins_with_the_first_and_ends_with_the_last(local, tmp_path):
     first = photo(tmp_path / "first.png", (480, 480), ("#204080", "#e0c040"))
     last = photo(tmp_path / "last.png", (480, 480), ("#803020", "#40c0e0"))
-    wish = SMALL.but(mode=Mode.IMAGE, image=first, last_image=last, prompt="")
-    clip = await clip_of(local, wish, tmp_path)
+    brief = SMALL.but(mode=Mode.IMAGE, image=first, last_image=last, prompt="")
+    clip = await clip_of(local, brief, tmp_path)
     assert (await probe.probe(clip)).frames == 48
     for at, given in ((0, first), (1.99, last)):
         with Image.open(given.file) as image:
@@ -292,8 +292,8 @@ async def test_a_picture_may_lie_on_its_side(local, tmp_path):
     given = Input(
         file=str(path), type="image/jpeg", size=path.stat().st_size, width=480, height=270
     )
-    wish = SMALL.but(mode=Mode.IMAGE, image=given, prompt="", sound=False)
-    shown = await picture(await clip_of(local, wish, tmp_path), 0)
+    brief = SMALL.but(mode=Mode.IMAGE, image=given, prompt="", sound=False)
+    shown = await picture(await clip_of(local, brief, tmp_path), 0)
     assert shown.getpixel((5, 240))[0] > 235 > 200 > shown.getpixel((240, 5))[0]
 
 
@@ -315,10 +315,10 @@ async def test_a_clip_from_a_sound_is_as_long_and_sounds_like_it(local, tmp_path
 async def test_a_sound_may_come_with_a_picture(local, tmp_path):
     await ffmpeg("-f", "lavfi", "-i", "sine=d=2", tmp_path / "a.wav", timeout=120)
     sound = Input(file=str(tmp_path / "a.wav"), type="audio/wav", size=1, seconds=2)
-    wish = SMALL.but(
+    brief = SMALL.but(
         mode=Mode.AUDIO, audio=sound, image=photo(tmp_path / "p.png"), duration=None, prompt=""
     )
-    clip = await clip_of(local, wish, tmp_path)
+    clip = await clip_of(local, brief, tmp_path)
     with Image.open(tmp_path / "p.png") as image:
         assert difference((await picture(clip, 0)).resize((640, 360)), image) < 30
 
@@ -326,8 +326,8 @@ async def test_a_sound_may_come_with_a_picture(local, tmp_path):
 @pytest.mark.parametrize(("direction", "sound"), [("end", True), ("start", False)])
 async def test_an_extension_grows_out_of_the_clip_without_a_jump(local, tmp_path, direction, sound):
     given = await source(tmp_path / "in.mp4", sound=sound)
-    wish = Brief(mode=Mode.EXTEND, video=given, direction=direction, duration=2, seed=3)
-    clip = await clip_of(local, wish, tmp_path)
+    brief = Brief(mode=Mode.EXTEND, video=given, direction=direction, duration=2, seed=3)
+    clip = await clip_of(local, brief, tmp_path)
     found = await probe.probe(clip)
     assert (found.width, found.height, found.fps) == (214, 120, 30)
     assert found.frames == 120 and found.audio_codec == "aac"
@@ -346,8 +346,8 @@ async def test_an_extension_grows_out_of_the_clip_without_a_jump(local, tmp_path
 @pytest.mark.parametrize("replaced", ["both", "picture", "sound"])
 async def test_a_retake_changes_only_what_was_asked_and_keeps_the_length(local, tmp_path, replaced):
     given = await source(tmp_path / "in.mp4", seconds=3)
-    wish = Brief(mode=Mode.RETAKE, video=given, start=1.0, duration=1, replace=replaced, seed=3)
-    clip = await clip_of(local, wish, tmp_path)
+    brief = Brief(mode=Mode.RETAKE, video=given, start=1.0, duration=1, replace=replaced, seed=3)
+    clip = await clip_of(local, brief, tmp_path)
     found = await probe.probe(clip)
     assert (found.frames, found.width, found.fps, found.audio_codec) == (90, 214, 30, "aac")
     old = Path(given.file)
@@ -362,9 +362,9 @@ async def test_a_retake_changes_only_what_was_asked_and_keeps_the_length(local, 
 
 async def test_a_retake_may_be_the_whole_clip_or_reach_past_its_end(local, tmp_path):
     given = await source(tmp_path / "in.mp4", seconds=1.5)
-    wish = Brief(mode=Mode.RETAKE, video=given, seed=3)
-    assert (await probe.probe(await clip_of(local, wish, tmp_path))).frames == 45
-    past = replace(order(wish, "past"), brief=wish.but(start=1.4, duration=2, replace="both"))
+    brief = Brief(mode=Mode.RETAKE, video=given, seed=3)
+    assert (await probe.probe(await clip_of(local, brief, tmp_path))).frames == 45
+    past = replace(order(brief, "past"), brief=brief.but(start=1.4, duration=2, replace="both"))
     await finished(local, past)
     await local.fetch(past, "past", None, tmp_path / "past.mp4")
     assert (await probe.probe(tmp_path / "past.mp4")).frames == 45
@@ -658,8 +658,8 @@ async def test_a_missing_or_damaged_clip_is_refused_in_a_sentence(local, tmp_pat
             seconds=2,
             fps=24,
         )
-        wish = Brief(mode=Mode.EXTEND, video=given, duration=2)
-        refusal = await refused(local, order(wish, f"attempt-{number}"))
+        brief = Brief(mode=Mode.EXTEND, video=given, duration=2)
+        refusal = await refused(local, order(brief, f"attempt-{number}"))
         assert refusal.failure is Failure.INPUT
 
 
@@ -761,8 +761,8 @@ async def test_an_error_that_nobody_foresaw_fails_free_and_is_logged(tmp_path, c
         raise LookupError(f"{given.file} is in no book")
 
     provider = Local(tmp_path / "local")
-    wish = SMALL.but(mode=Mode.IMAGE, image=photo(tmp_path / "p.png"))
-    refusal = await refused(provider, replace(order(wish), path=lost))
+    brief = SMALL.but(mode=Mode.IMAGE, image=photo(tmp_path / "p.png"))
+    refusal = await refused(provider, replace(order(brief), path=lost))
     assert (refusal.failure, refusal.billed) == (Failure.DOWN, False)
     assert "couldn't be rendered" in str(refusal) and "in no book" in refusal.raw
     assert "LookupError" in caplog.text

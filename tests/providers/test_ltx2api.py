@@ -334,7 +334,7 @@ def test_what_nobody_chose_is_the_documents_default():
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "brief",
     [
         Brief(prompt="x" * 2001),
         Brief(prompt=""),
@@ -348,9 +348,9 @@ def test_what_nobody_chose_is_the_documents_default():
         Brief(mode=Mode.IMAGE, prompt="x", image=IMAGE, aspect="16:9"),
     ],
 )
-def test_what_the_document_does_not_have_is_refused_before_it_is_ordered(wish):
+def test_what_the_document_does_not_have_is_refused_before_it_is_ordered(brief):
     with pytest.raises(Refusal):
-        complete(ltx2api.models()[0], wish, seed=1)
+        complete(ltx2api.models()[0], brief, seed=1)
 
 
 def test_the_price_of_a_credit_is_a_setting_and_an_assumption_until_it_is_set(tmp_path):
