@@ -28,7 +28,7 @@ JOB = Job(
 )
 
 
-class Desk:
+class PacedCards:
     """Cards over an edit that can be held up."""
 
     def __init__(self, *, fast=True):
@@ -53,72 +53,72 @@ async def settled():
 
 @pytest.mark.parametrize(("fast", "gap"), [(True, GAP), (False, SLOW_GAP)])
 async def test_the_same_stage_is_written_again_after_a_while_and_then_as_it_is(fast, gap):
-    desk = Desk(fast=fast)
-    desk.at(0.1)
+    paced = PacedCards(fast=fast)
+    paced.at(0.1)
     await settled()
-    desk.at(0.2)
-    desk.at(0.3)
+    paced.at(0.2)
+    paced.at(0.3)
     await settled()
-    assert desk.edits == [(State.RENDERING, 0.1)]
-    desk.clock.advance(gap)
-    await until(lambda: len(desk.edits) == 2)
-    assert desk.edits[1] == (State.RENDERING, 0.3)
+    assert paced.edits == [(State.RENDERING, 0.1)]
+    paced.clock.advance(gap)
+    await until(lambda: len(paced.edits) == 2)
+    assert paced.edits[1] == (State.RENDERING, 0.3)
 
 
 async def test_a_new_stage_is_written_at_once():
-    desk = Desk()
-    desk.at(0.1)
+    paced = PacedCards()
+    paced.at(0.1)
     await settled()
-    desk.cards.show(replace(JOB, state=State.FETCHING, rev=1), Progress())
+    paced.cards.show(replace(JOB, state=State.FETCHING, rev=1), Progress())
     await settled()
-    assert [state for state, _ in desk.edits] == [State.RENDERING, State.FETCHING]
+    assert [state for state, _ in paced.edits] == [State.RENDERING, State.FETCHING]
 
 
 async def test_what_waits_behind_a_slow_edit_is_the_latest_only():
-    desk = Desk()
-    desk.go.clear()
-    desk.at(0.1)
+    paced = PacedCards()
+    paced.go.clear()
+    paced.at(0.1)
     await settled()
     for state, rev in ((State.FETCHING, 1), (State.DELIVERING, 2), (State.DONE, 3)):
-        desk.cards.show(replace(JOB, state=state, rev=rev), Progress())
-    desk.go.set()
-    await until(lambda: len(desk.edits) == 2)
-    assert [state for state, _ in desk.edits] == [State.RENDERING, State.DONE]
+        paced.cards.show(replace(JOB, state=state, rev=rev), Progress())
+    paced.go.set()
+    await until(lambda: len(paced.edits) == 2)
+    assert [state for state, _ in paced.edits] == [State.RENDERING, State.DONE]
 
 
 async def test_an_older_state_never_comes_after_a_newer_one():
-    desk = Desk()
-    desk.go.clear()
-    desk.at(0.1)
+    paced = PacedCards()
+    paced.go.clear()
+    paced.at(0.1)
     await settled()
-    desk.cards.show(replace(JOB, state=State.DONE, rev=5), Progress())
-    desk.cards.show(replace(JOB, rev=4), Progress(fraction=0.9))
-    desk.go.set()
-    await until(lambda: len(desk.edits) == 2)
-    assert desk.edits[1][0] is State.DONE
+    paced.cards.show(replace(JOB, state=State.DONE, rev=5), Progress())
+    paced.cards.show(replace(JOB, rev=4), Progress(fraction=0.9))
+    paced.go.set()
+    await until(lambda: len(paced.edits) == 2)
+    assert paced.edits[1][0] is State.DONE
 
 
 async def test_after_an_hour_the_same_stage_is_left_alone():
-    desk = Desk()
-    desk.at(0.1)
+    paced = PacedCards()
+    paced.at(0.1)
     await settled()
-    desk.clock.advance(3600)
-    desk.at(0.9)
+    paced.clock.advance(3600)
+    paced.at(0.9)
     await asyncio.sleep(1.1)
-    assert desk.edits == [(State.RENDERING, 0.1)]
-    desk.cards.show(replace(JOB, state=State.DONE, rev=1), Progress())
-    await until(lambda: desk.edits[-1][0] is State.DONE)
+    assert paced.edits == [(State.RENDERING, 0.1)]
+    paced.cards.show(replace(JOB, state=State.DONE, rev=1), Progress())
+    await until(lambda: paced.edits[-1][0] is State.DONE)
 
 
 async def test_a_card_that_cannot_be_edited_does_not_stop_the_next():
-    desk = Desk()
-    broken = Cards(lambda *_: 1 / 0, fast=lambda _: True, clock=desk.clock)
+    paced = PacedCards()
+    broken = Cards(lambda *_: 1 / 0, fast=lambda _: True, clock=paced.clock)
     broken.show(JOB, Progress())
     await settled()
     await broken.settle()
-    desk.at(0.1)
+    paced.at(0.1)
     await settled()
-    assert desk.edits
+    assert paced.edits
 
 
 async def test_finals_go_before_progress():
