@@ -2,6 +2,7 @@
 
 from .accounting import Incident
 from .audit import By, Change
+from .batches import Sheet, Waiting, teller
 from .brief import Brief, Input, Lora, Mode, Plan, Relation
 from .defaults import Defaults
 from .events import Event
@@ -53,7 +54,18 @@ from .refused_orders import Offer, RefusedOrder
 from .reports import Suspense, Use
 from .schedule import Schedule
 from .schema import CannotOpen, NewerSchema, WrongSchema
-from .store import Files, Jobs, Moderation, Parkings, Policy, Privacy, Servers, Store, Takes
+from .store import (
+    Batches,
+    Files,
+    Jobs,
+    Moderation,
+    Parkings,
+    Policy,
+    Privacy,
+    Servers,
+    Store,
+    Takes,
+)
 from .takes import Take, Tally
 from .terms import Terms
 from .threads import Thread
@@ -80,6 +92,7 @@ __all__ = [
     "UNMADE",
     "UNRENDERED",
     "Admitted",
+    "Batches",
     "Bill",
     "Block",
     "Brief",
@@ -130,6 +143,7 @@ __all__ = [
     "Schedule",
     "Server",
     "Servers",
+    "Sheet",
     "Stale",
     "Standing",
     "State",
@@ -142,8 +156,10 @@ __all__ = [
     "Thread",
     "Total",
     "Use",
+    "Waiting",
     "Whose",
     "WrongSchema",
     "look_into",
     "open_store",
+    "teller",
 ]

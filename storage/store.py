@@ -3,11 +3,12 @@
 Each name is bound to the function that does it, in the file of its table: see `transactions`.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from . import (
     accounting,
     audit,
+    batches,
     decisions,
     dossier,
     events,
@@ -82,6 +83,16 @@ class Jobs(Part):
     history = read(events.history)
 
 
+class Batches(Part):
+    """Jobs that one order made, and the one message about them."""
+
+    of = read(batches.of)
+    sheet = read(batches.sheet)
+    decide = write_at(batches.decide)
+    tried = write(batches.sheet_tried)
+    posted = write(batches.sheet_posted)
+
+
 class Policy(Part):
     """What is asked before credits are spent."""
 
@@ -101,10 +112,22 @@ class Policy(Part):
         turn: Callable[[], object] = lambda: None,
     ) -> Admitted | Refused | Changed:
         """`admission.admit`. *turn* is called right before the transaction, and may raise."""
+        return await self.admit_all([draft], roles=roles, terms=terms, paced=paced, turn=turn)
+
+    async def admit_all(
+        self,
+        drafts: Sequence[Job],
+        *,
+        roles: Collection[int],
+        terms: Holding | None = None,
+        paced: bool = False,
+        turn: Callable[[], object] = lambda: None,
+    ) -> Admitted | Refused | Changed:
+        """`admission.admit_all`. *turn* is called right before the transaction, and may raise."""
         moment = self.moment(advance)
         return await self.transactions.write(
-            lambda db: admission.admit(
-                db, moment(db), draft, roles=roles, terms=terms, paced=paced
+            lambda db: admission.admit_all(
+                db, moment(db), drafts, roles=roles, terms=terms, paced=paced
             ),
             turn=turn,
         )
@@ -315,6 +338,7 @@ class Store:
         self._seen = Seen()
         self._scrubbed = clock.now()
         self.jobs = Jobs(writer, clock=clock, defaults=defaults)
+        self.batches = Batches(writer, clock=clock, defaults=defaults)
         self.policy = Policy(writer, clock=clock, defaults=defaults)
         self.moderation = Moderation(writer, clock=clock, defaults=defaults)
         self.servers = Servers(writer, clock=clock, defaults=defaults)
