@@ -16,12 +16,13 @@ LASTS = 7 * 86_400.0  #: seconds that a refused order may still be ordered
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A clip ready to be ordered. *price* is in credits."""
+    """A clip ready to be ordered, or several takes of it. *price* is in credits, for all."""
 
     provider: str
     model: str
     brief: Brief
     price: int
+    takes: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,18 +51,29 @@ def next_steps(kept: RefusedOrder, *, asks: bool) -> ui.View:
     if kept.why == "confirm":
         cost = in_words(kept.wanted.price) if kept.wanted.price else "free"
         view.add_item(
-            button(f"Order it · {cost}", "all", kept.id, style=discord.ButtonStyle.primary)
+            button(
+                f"Order {_them(kept.wanted)} · {cost}",
+                "all",
+                kept.id,
+                style=discord.ButtonStyle.primary,
+            )
         )
     elif asks:
         view.add_item(button("Ask a moderator", "ask", kept.id, emoji="🙋"))
     return view
 
 
+def _them(offer: Offer) -> str:
+    return "it" if offer.takes == 1 else f"{offer.takes} takes"
+
+
 def described(offer: Offer) -> str:
-    """'8 s at 1080p · 48 credits (LTX)'."""
+    """'8 s at 1080p · 48 credits (LTX)', '3 takes, 8 s at 1080p · …'."""
     brief = offer.brief
     size = f"{brief.duration} s" if brief.duration else "it"
     if brief.resolution:
         size += f" at {brief.resolution}"
+    if offer.takes > 1:
+        size = f"{offer.takes} takes, {size}" if brief.duration else f"{offer.takes} takes"
     cost = "free" if offer.price == 0 else in_words(offer.price)
     return f"{size} · {cost} ({offer.provider})"

@@ -276,9 +276,15 @@ class Edits:
         )
 
     async def order(
-        self, quote: Quote, *, request: str, requester: Requester, consent: Consent = TYPED
+        self,
+        quote: Quote,
+        *,
+        request: str,
+        requester: Requester,
+        consent: Consent = TYPED,
+        takes: int = 1,
     ) -> tuple[Job, bool]:
-        """Order what was quoted; the person who acts pays.
+        """Order what was quoted, so many *takes* of it; the person who acts pays.
 
         *consent* is what they said yes to. Raises `ConfirmationNeeded`.
         """
@@ -289,6 +295,7 @@ class Edits:
             provider=quote.provider.name,
             model=quote.model.name,
             consent=consent,
+            takes=takes,
         )
 
     async def defaults(self, job: Job) -> tuple[Default, Default]:

@@ -14,7 +14,7 @@ from bot.orders.access import Access
 from bot.orders.consent import TYPED, Consent
 from bot.orders.inputs import KINDS, LARGEST, Inputs, Source
 from bot.orders.posts import Posts
-from bot.orders.quote import AUTO, CHOOSERS, Limited, Quote
+from bot.orders.quote import AUTO, CHOOSERS, Limited, Quote, summed
 from bot.orders.quotes import Quotes, Tracking
 from bot.orders.requester import Requester
 from bot.orders.server_rules import Choice, ServerRules
@@ -49,6 +49,8 @@ HALTED = (
 )
 
 CHANGES = 5  #: times that the rules may change while an order is checked, before it is refused
+
+SEEDS = 2**31  #: how many there are, from 0 on
 
 LONG = 2.0  #: seconds after which what is known of a person is asked again
 
@@ -131,8 +133,12 @@ class Studio:
         sources: Mapping[str, Source] | None = None,
         consent: Consent = TYPED,
         before_long: Callable[[], object] = lambda: None,
+        takes: int = 1,
     ) -> tuple[Job, bool]:
         """Promise a clip: once this returns, the job ends in a message, whatever happens.
+
+        Of several *takes*, which differ in their seeds, all are ordered or none: they are a batch,
+        and the job is its first one.
 
         *request* identifies what asked for it; the same request twice is the same job, and
         the second value says whether it is new. *sources* are the inputs, by the brief's field.
@@ -152,7 +158,7 @@ class Studio:
                 # What is cheap and can say no comes before anything is fetched.
                 checked = await self._check(brief, requester, chosen, built_on)
                 paced, most = await self._attempt(
-                    brief, requester, request, checked.choice, sources
+                    brief, requester, request, checked.choice, sources, takes
                 )
                 before_long()
                 held = await self._holding(requester, sources, holding)
@@ -170,6 +176,7 @@ class Studio:
                 consent=consent,
                 paced=paced,
                 long=bool(sources),
+                takes=takes,
             )
 
     async def _holding(
@@ -219,6 +226,7 @@ class Studio:
         request: str,
         choice: Choice,
         sources: Mapping[str, Source],
+        takes: int,
     ) -> tuple[bool, Mapping[str, int]]:
         """Refuse what a limit or every model refuses, whatever the inputs turn out to be.
 
@@ -234,9 +242,11 @@ class Studio:
             at=self._clock(),
             price=least,
         )
-        answer = await self._policy.attempt(draft, roles=requester.roles, counts=counts)
+        answer = await self._policy.attempt(
+            draft, roles=requester.roles, counts=counts, clips=takes
+        )
         if isinstance(answer, Refused):
-            raise await self._limited(answer, requester, None, least)
+            raise await self._limited(answer, requester, None, least * takes)
         return counts, most
 
     async def _commit(
@@ -249,6 +259,7 @@ class Studio:
         consent: Consent,
         paced: bool,
         long: bool,
+        takes: int,
     ) -> tuple[Job, bool]:
         """Take the order if every rule and limit allows it in the very transaction.
 
@@ -259,13 +270,18 @@ class Studio:
             began = time.monotonic()
             checked = await self._check(draft.brief, requester, chosen, built_on)
             choice = checked.choice
-            quote = self.quotes.best(
-                draft.brief,
-                provider=choice.provider,
-                model=choice.model,
-                request=draft.request,
-                without=choice.without,
-            )
+            drafts = _drafts(draft, takes)
+            quotes = [
+                self.quotes.best(
+                    each.brief,
+                    provider=choice.provider,
+                    model=choice.model,
+                    request=each.request,
+                    without=choice.without,
+                )
+                for each in drafts
+            ]
+            quote = summed(quotes)
             consent.judge(quote, above=choice.confirm_above, usd_per_credit=self._usd_per_credit)
             for given in _given(quote.brief):
                 await self._disk.at_hand(given.file)
@@ -273,17 +289,21 @@ class Studio:
                 before, requester = requester, await requester.as_of_now()
                 if requester != before:  # by now they may do more, or less
                     continue
-            job = replace(
-                draft,
-                provider=quote.provider.name,
-                model=quote.model.name,
-                brief=quote.brief,
-                price=quote.price,
-                chooser=(choice.provider or AUTO) if choice.provider in (None, *CHOOSERS) else None,
-            )
+            chooser = (choice.provider or AUTO) if choice.provider in (None, *CHOOSERS) else None
+            jobs = [
+                replace(
+                    each,
+                    provider=quoted.provider.name,
+                    model=quoted.model.name,
+                    brief=quoted.brief,
+                    price=quoted.price,
+                    chooser=chooser,
+                )
+                for each, quoted in zip(drafts, quotes, strict=True)
+            ]
             try:
-                answer = await self._policy.admit(
-                    job,
+                answer = await self._policy.admit_all(
+                    jobs,
                     roles=requester.roles,
                     terms=checked.terms,
                     paced=paced,
@@ -501,6 +521,26 @@ def _draft(
         since=at,
         due_at=at,
     )
+
+
+def _drafts(draft: Job, takes: int) -> list[Job]:
+    """*draft*, and so many takes of it in all: each is a request of its own, with its own seed.
+
+    A seed that somebody chose is the first one's; the others count on from it.
+    """
+    found = [draft]
+    for number in range(1, takes):
+        seed = draft.brief.seed
+        if seed is not None:
+            seed = (seed + number) % SEEDS
+        found.append(
+            replace(
+                draft,
+                request=f"{draft.request}/{number + 1}",
+                brief=draft.brief.but(seed=seed),
+            )
+        )
+    return found
 
 
 def _given(brief: Brief) -> list[Input]:

@@ -1,6 +1,7 @@
 """What would be made, by whom, for how much; and the refusals that carry a price."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bot.catalog.model import Model
@@ -26,6 +27,17 @@ class Quote:
     brief: Brief
     usd: Decimal
     price: int  #: credits
+    takes: int = 1  #: clips that the order makes; *usd* and *price* are for all of them
+
+
+def summed(quotes: Sequence[Quote]) -> Quote:
+    """The quote of an order that makes all of *quotes*: the first one's clip, at their sum."""
+    return replace(
+        quotes[0],
+        usd=sum((each.usd for each in quotes), Decimal(0)),
+        price=sum(each.price for each in quotes),
+        takes=len(quotes),
+    )
 
 
 class QuotedRefusal(Refusal):

@@ -74,6 +74,7 @@ class Refusals:
             model=offer.model,
             sources=self._studio.lost(offer.brief),  # what it had fetched went when it was refused
             consent=Consent.to(offer.price),  # what stands on the button
+            takes=offer.takes,
         )
 
     async def get(self, refused_id: int, *, guild_id: int) -> RefusedOrder | None:
@@ -124,7 +125,13 @@ class Refusals:
         return refused
 
     def _fitting(self, quote: Quote, credits: int, off: frozenset[str]) -> Quote | None:
-        """The clip most like *quote*'s that costs no more than *credits*."""
+        """What is most like *quote*'s and costs no more than *credits*: of several takes, fewer."""
+        each = quote.price // quote.takes
+        if quote.takes > 1 and 0 < each <= credits:
+            takes = min(quote.takes - 1, credits // each)
+            return replace(
+                quote, takes=takes, price=takes * each, usd=quote.usd * takes / quote.takes
+            )
         if quote.brief.plan is not None or quote.brief.mode is Mode.RETAKE:
             return None  # a shorter part would not fill the place it is made for
         offers = [
@@ -193,4 +200,5 @@ def _offer(quote: Quote) -> Offer:
         model=quote.model.name,
         brief=quote.brief,
         price=quote.price,
+        takes=quote.takes,
     )

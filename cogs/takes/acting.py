@@ -64,10 +64,11 @@ async def order(
     requester: Requester,
     *,
     consent: Consent = TYPED,
+    takes: int = 1,
 ) -> None:
     """Order what *quoting* comes to, and answer with its card; meanwhile with "thinking…".
 
-    *consent*: what the person said yes to.
+    *consent*: what the person said yes to. Several *takes* of it are one order.
     """
     bot = interaction.client
 
@@ -78,6 +79,7 @@ async def order(
             request=f"interaction:{interaction.id}",
             requester=requester,
             consent=consent,
+            takes=takes,
         )
 
     await bot.presenter.answer(interaction, ordering())
