@@ -14,6 +14,7 @@ from bot.catalog.bills import understood
 from bot.catalog.model import Model
 from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
 from bot.events import Events
+from bot.jobs.batches import BatchPosts, NotYet
 from bot.jobs.cancelling import still_at_work
 from bot.jobs.failover import Alternative, Failover, Offer, nobody
 from bot.jobs.pace import Pace
@@ -83,6 +84,7 @@ class Steps:
         self._jobs = store.jobs
         self._providers = providers
         self._presenter = presenter
+        self._posts = BatchPosts(store, presenter)
         self._tracker = tracker
         self._places = tracker.slots
         self._estimates = tracker.estimates
@@ -424,7 +426,7 @@ class Steps:
         times = [at for at in (job.due_at, self.results.late_at(job)) if at is not None]
         return min(times, default=None)
 
-    async def _deliver(self, job: Job) -> Job:
+    async def _deliver(self, job: Job) -> Job | float:
         """Post the clip. One that cannot be posted is owed, for as long as it is kept."""
         now = self._clock()
         owed = job.state is State.UNDELIVERED
@@ -435,7 +437,9 @@ class Steps:
             again = self._tried(job) or owed
             try:
                 clip = self._data / (job.file or take(job))
-                message = await self._presenter.deliver(job, clip, again=again)
+                message = await self._posts.deliver(job, clip, again=again)
+            except NotYet as wait:
+                return wait.at
             except Trouble:
                 raise
             except Busy as busy:
@@ -454,12 +458,14 @@ class Steps:
             return job.to(State.DELIVERING, now=now, due_at=now, error=None)
         return job.to(State.DONE, now=now, due_at=None, result_id=message)
 
-    async def _tell(self, job: Job) -> Job:
+    async def _tell(self, job: Job) -> Job | float:
         """Tell its requester how a job ended without a clip, or that it is parked."""
         again = self._tried(job)
         over = self._awake(job.since) > NOTICE_LASTS
         try:
-            message = await self._presenter.tell(job, again=again)
+            message = await self._posts.tell(job, again=again)
+        except NotYet as wait:
+            return wait.at
         except Trouble:
             raise
         except Busy as busy:

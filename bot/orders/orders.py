@@ -50,8 +50,6 @@ HALTED = (
 
 CHANGES = 5  #: times that the rules may change while an order is checked, before it is refused
 
-SEEDS = 2**31  #: how many there are, from 0 on
-
 LONG = 2.0  #: seconds after which what is known of a person is asked again
 
 
@@ -271,16 +269,13 @@ class Studio:
             checked = await self._check(draft.brief, requester, chosen, built_on)
             choice = checked.choice
             drafts = _drafts(draft, takes)
-            quotes = [
-                self.quotes.best(
-                    each.brief,
-                    provider=choice.provider,
-                    model=choice.model,
-                    request=each.request,
-                    without=choice.without,
-                )
-                for each in drafts
-            ]
+            quotes = self.quotes.takes(
+                draft.brief,
+                provider=choice.provider,
+                model=choice.model,
+                requests=[each.request for each in drafts],
+                without=choice.without,
+            )
             quote = summed(quotes)
             consent.judge(quote, above=choice.confirm_above, usd_per_credit=self._usd_per_credit)
             for given in _given(quote.brief):
@@ -524,23 +519,9 @@ def _draft(
 
 
 def _drafts(draft: Job, takes: int) -> list[Job]:
-    """*draft*, and so many takes of it in all: each is a request of its own, with its own seed.
-
-    A seed that somebody chose is the first one's; the others count on from it.
-    """
-    found = [draft]
-    for number in range(1, takes):
-        seed = draft.brief.seed
-        if seed is not None:
-            seed = (seed + number) % SEEDS
-        found.append(
-            replace(
-                draft,
-                request=f"{draft.request}/{number + 1}",
-                brief=draft.brief.but(seed=seed),
-            )
-        )
-    return found
+    """*draft*, and so many takes of it in all: each is a request of its own."""
+    more = [f"{draft.request}/{number}" for number in range(2, takes + 1)]
+    return [draft, *(replace(draft, request=each) for each in more)]
 
 
 def _given(brief: Brief) -> list[Input]:
