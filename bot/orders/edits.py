@@ -234,6 +234,16 @@ class Edits:
             )
         return self._nearest(brief, provider, model, request, keep=changes)
 
+    async def batch_price(self, job: Job, takes: int) -> int | None:
+        """Credits that so many new takes of *job* cost; None where it cannot be made again."""
+        requester = Requester(guild_id=job.guild_id, channel_id=job.channel_id, user_id=job.user_id)
+        request = f"defaults:{job.id}"
+        try:
+            quote = await self.again(job, request=request, requester=requester, changes={})
+        except Refusal:
+            return None
+        return takes * quote.price
+
     async def _done_here(
         self, brief: Brief, *, requester: Requester, provider: str | None, request: str
     ) -> Quote:

@@ -24,6 +24,7 @@ from bot.providers import Provider
 from storage import (
     AT_WORK,
     COURSE,
+    ENDED,
     LIVE,
     Admitted,
     Brief,
@@ -147,6 +148,8 @@ class Studio:
         known = await self.store.takes.asked(request)
         if known is not None:
             return known, False
+        if takes > 1 and brief.mode is Mode.HDR:
+            raise Refusal("An HDR version has no seed, so several would all be the same.")
         self._open()
         sources, built_on = sources or {}, _built_on(brief, sources or {})
         chosen = self.quotes.spelled(provider, model)
@@ -457,6 +460,26 @@ class Studio:
         except (Stale, IllegalMove):
             raise Refusal(f"#{id} just changed. Check its card and try again.") from None
         return saved
+
+    async def cancel_batch(self, batch: int, *, requester: Requester) -> list[Job]:
+        """Stop all of a batch that can be stopped; the jobs that are. Else raises the `Refusal`
+        of the first that is not."""
+        stopped: list[Job] = []
+        refusals: list[Refusal] = []
+        for job in await self.store.batches.of(batch):
+            if job.state in ENDED or job.cancelled_by is not None:
+                continue
+            try:
+                stopped.append(await self.cancel(job.id, requester=requester))
+            except Refusal as refusal:
+                refusals.append(refusal)
+        if not stopped and refusals:
+            raise refusals[0]
+        return stopped
+
+    async def batch(self, job: Job) -> list[Job]:
+        """The jobs that one order made with *job*, in order; itself alone where it made no more."""
+        return [job] if job.batch is None else await self.store.batches.of(job.batch)
 
     async def job(self, id: int, *, guild_id: int | None = None) -> Job | None:
         """The job with this number, of a server if given, whoever asks."""

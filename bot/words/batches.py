@@ -1,0 +1,113 @@
+"""What is said of several takes of one order: on their card, their sheet, in their bad news."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from bot.progress import Progress
+from bot.words import money
+from bot.words.clips import TITLES
+from bot.words.endings import headline
+from bot.words.limits import in_words
+from bot.words.numbers import listed
+from bot.words.text import inert
+from storage import ENDED, MADE, PARKED, UNMADE, Bill, Job, State
+
+#: What stands in the cell of a take without a clip.
+IN_CELL: Mapping[State, str] = {
+    State.FAILED: "failed",
+    State.EXPIRED: "took too long",
+    State.CANCELLED: "canceled",
+    State.CLOSED: "closed",
+    State.UNCLEAR: "on hold",
+    State.REVIEW: "on hold",
+}
+
+
+def title(jobs: Sequence[Job]) -> str:
+    """'4 takes: 2 made, 1 rendering, 1 queued'."""
+    counted: dict[str, int] = {}
+    for job in jobs:
+        word = "made" if job.state in MADE else TITLES[job.state].lower()
+        counted[word] = counted.get(word, 0) + 1
+    if len(counted) == 1:
+        return f"{len(jobs)} takes: {next(iter(counted))}"
+    return f"{len(jobs)} takes: " + ", ".join(f"{count} {word}" for word, count in counted.items())
+
+
+def stands(job: Job, glimpse: Progress) -> str:
+    """Where one of them stands, in a few words."""
+    if job.state is State.DELIVERING:
+        return "Made"  # it waits for the others
+    return headline(job, glimpse)
+
+
+def cost(bills: Sequence[Bill | None], usd_per_credit: Decimal, *, done: bool) -> str:
+    """What all of them cost together: the ledger's sums. *done*: all have been made, or ended."""
+    known = [bill for bill in bills if bill is not None and bill.reserved]
+    held = sum(bill.held for bill in known if not bill.settled)
+    spent = sum(bill.spent for bill in known if bill.settled)
+    if not known:
+        return "free"
+    said = money.price(held + spent, usd_per_credit)
+    if any(bill.house for bill in known):
+        return f"free in the slow lane ({said} from the server's budget)"
+    if held and not done:
+        so_far = f", {in_words(spent)} so far" if spent else ""
+        return f"will cost {said}{so_far}"
+    return said if held or spent else "not charged"
+
+
+def losses(
+    jobs: Sequence[Job], bills: Mapping[int, Bill | None], *, shown: Sequence[int], usd: Decimal
+) -> list[str]:
+    """A line for each take that has no clip on the sheet: why, and what it cost."""
+    lines = []
+    for job in jobs:
+        if job.id in shown:
+            continue
+        why = inert(job.error or "").rstrip(".")
+        what = f"{IN_CELL.get(job.state, 'not ready yet')}{f': {why}' if why else ''}."
+        charged = money.at_end(job, bills.get(job.id), usd) if job.state in UNMADE | PARKED else ""
+        lines.append(f"**{job.batch_place}** (#{job.id}) {what} {charged}".rstrip())
+    return lines
+
+
+def shortfall(jobs: Sequence[Job], bills: Mapping[int, Bill | None], usd: Decimal) -> str:
+    """What the only take that was made says of the others."""
+    made = [job.id for job in jobs if job.state in MADE]
+    others = listed([f"#{job.id}" for job in jobs if job.id not in made], last="and")
+    lost = losses(jobs, bills, shown=made, usd=usd)
+    return f"It is the only one of {len(jobs)} takes: {others} came to nothing.\n" + "\n".join(lost)
+
+
+def bad_news(jobs: Sequence[Job], bills: Mapping[int, Bill | None], usd: Decimal) -> str:
+    """The message about takes of which none was made."""
+    lines = losses(jobs, bills, shown=(), usd=usd)
+    first = jobs[0]
+    return "\n".join(
+        [f"<@{first.user_id}> **#{first.id}**: none of {len(jobs)} takes was made.", *lines]
+    )
+
+
+def ready(jobs: Sequence[Job], shown: Sequence[int], said_cost: str) -> str:
+    """The first line of a sheet; it pings who ordered it, once."""
+    first = jobs[0]
+    what = (
+        f"{len(shown)} takes" if len(shown) == len(jobs) else f"{len(shown)} of {len(jobs)} takes"
+    )
+    verb = "are" if len(shown) > 1 else "is"
+    return f"<@{first.user_id}> **#{first.id}**: {what} {verb} ready · {said_cost}"
+
+
+def legend(takes: int, price: int | None) -> str:
+    """What the reactions and buttons under a sheet do."""
+    cost = "" if price is None else f" ({in_words(price) if price else 'free'})"
+    return (
+        f"-# A number posts that take in full · 🔁 {takes} new takes, new seeds{cost} · "
+        "❌ delete · to extend or retake one, post it first"
+    )
+
+
+def over(jobs: Sequence[Job]) -> bool:
+    """Whether nothing of a batch is being made any more."""
+    return all(job.state in ENDED | PARKED or job.state is State.DELIVERING for job in jobs)
