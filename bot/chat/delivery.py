@@ -10,10 +10,11 @@ from pathlib import Path
 
 import discord
 
-from bot.chat import board
+from bot.chat import board, card
 from bot.chat.cards import Pacer
 from bot.chat.earlier_posts import Lookback
 from bot.chat.ladder import Ladder, Posted, Showing, listed
+from bot.chat.marks import is_notice, is_result
 from bot.chat.post import Sender, nonce
 from bot.chat.trouble import Denied, Forbidden, Gone, Rejected, translated
 from bot.errors import Busy, Refusal
@@ -27,6 +28,7 @@ from storage import Job, Post, State, Store
 
 log = logging.getLogger(__name__)
 
+EXPLAINED = 3  #: clips of a person, the first ones, that say what the reactions do
 LATE = 600.0  #: seconds after which a notice says that it comes late
 
 
@@ -86,14 +88,15 @@ class Delivery:
         if again:
             since = await self._first_tried(job)
             async for place in self._places(job):
-                found = await self.found(place, job, _is_result(job), since=since)
+                found = await self.found(place, job, is_result(job), since=since)
                 if found is not None:
                     post = await self._note(job, Posted(message=found))
                     if post is not None:
                         self._events.post_recovered.emit(job, post)
                     return found.id
         above = await self._above(job, number)
-        showing = Showing(job=job, clip=clip, above=above, ping=job.user_id)
+        explained = await self._takes.others_of(job) < EXPLAINED
+        showing = Showing(job=job, clip=clip, above=above, ping=job.user_id, explained=explained)
         refused = None
         async for place in self._places(job):
             try:
@@ -114,7 +117,7 @@ class Delivery:
         bill = await self._policy.bill(job.id)
         if again:
             async for place in self._places(job):
-                found = await self.found(place, job, _is_notice(job), since=job.since)
+                found = await self.found(place, job, is_notice(job), since=job.since)
                 if found is not None:
                     return found.id
         name = nonce(job.id, f"{job.state}-{job.attempt}")
@@ -124,7 +127,8 @@ class Delivery:
                 if self._clock() - job.since > LATE:
                     text += f" (This happened <t:{int(job.since)}:R>.)"
                 try:
-                    sent = await self.sender.send(place, text, name, ping=job.user_id, result=True)
+                    view = card.notice(job, text)
+                    sent = await self.sender.send(place, view, name, ping=job.user_id, result=True)
                 except Rejected as error:
                     log.info("The notice of job %s is not taken so: %s", job.id, error.raw)
                 except Denied as error:
@@ -165,7 +169,7 @@ class Delivery:
             raise Refusal(f"The file of #{job.id} is no longer kept.")
         clip = await self._cache.at_hand(job.file)
         take = await self._takes.get(job.id, guild_id=job.guild_id)
-        above = f"**#{job.id}**{f' · {board.title_of(take)}' if take and take.number else ''}"
+        above = board.title_of(take) if take and take.number else ""
         showing = Showing(job=job, clip=clip, above=above, purpose=purpose, original=original)
         try:
             posted = await self.ladder.post(place, showing)
@@ -268,22 +272,3 @@ class Delivery:
             except (Denied, Busy) as error:
                 log.info("Post %s gets no reactions: %s", post.message_id, error.raw)
                 return
-
-
-def _is_result(job: Job) -> Callable[[discord.Message], bool]:
-    def wanted(message: discord.Message) -> bool:
-        if message.content.startswith(f"<@{job.user_id}> **#{job.id}** is ready"):
-            return True
-        return any(
-            attachment.filename in {f"dailies-{job.id}.mp4", f"dailies-{job.id}.zip"}
-            for attachment in message.attachments
-        )
-
-    return wanted
-
-
-def _is_notice(job: Job) -> Callable[[discord.Message], bool]:
-    # A job may be parked first and closed later: each of the two is told.
-    bare = replace(job, error=None, cancelled_by=None)
-    begins = ending(bare, bill=None, usd_per_credit=Decimal(1)).partition(".")[0]
-    return lambda message: message.content.startswith(begins)

@@ -15,11 +15,11 @@ import discord
 
 from bot.chat import answering, board
 from bot.chat import card as card_views
-from bot.chat.card import is_card
 from bot.chat.cards import Cards, Pacer
 from bot.chat.delivery import Delivery
 from bot.chat.explain import explain
 from bot.chat.ladder import POSTER_WAIT
+from bot.chat.marks import is_card
 from bot.chat.mentions import SILENT
 from bot.chat.post import has_file, nonce
 from bot.chat.trouble import AlreadyDone, Denied, Gone, Lost, Rejected, translated
@@ -482,6 +482,7 @@ class ChatPresenter:
             title=provider.title if provider else job.provider,
             bill=await self._studio.store.policy.bill(job.id),
             usd_per_credit=self._usd_per_credit,
+            now=self._clock(),
             cancels=provider.cancels if provider else False,
             poster=poster,
             origin=board.lineage(job, await self._parent(job), linked=True),

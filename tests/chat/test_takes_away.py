@@ -16,6 +16,7 @@ from tests.rig.taking import (
     clip_of,
     done,
     first_clip,
+    more,
 )
 
 
@@ -117,7 +118,7 @@ async def test_a_favourite_stays_one_where_it_cannot_be_gathered(playground, ada
     told = await ada.wait_for("Favorites can't be gathered in")
     assert told.channel_id == playground.channel("moderators").id
     await mira.wait_for(lambda each: "### Takes" in each.text and "favorites: take 1" in each.text)
-    pressed = await answered(await ada.click(clip, "⭐"))
+    pressed = await answered(await more(ada, clip, "⭐"))
     await until(lambda: pressed.message and "is now one of your favorites" in pressed.message.text)
     await asyncio.sleep(0.3)
     assert len([each for each in ada.everything() if "can't be gathered" in each.text]) == 1
