@@ -49,6 +49,14 @@ def posts_of(db: Database, job_id: int) -> list[Post]:
     return posts(db, f"gone = 0 AND ({shows})", (job_id,))
 
 
+def post_count(db: Database, job_id: int) -> int:
+    """How many messages have carried a take alone, those that are gone included."""
+    [count] = db.execute(
+        "SELECT count(*) FROM post WHERE job_id = ? AND batch IS NULL", (job_id,)
+    ).fetchone()
+    return int(count)
+
+
 def recent_posts(db: Database, *, since: float) -> list[Post]:
     """List the standing posts of all takes since *since*, newest first."""
     return posts(db, "at >= ? AND gone = 0", (since,))

@@ -250,6 +250,7 @@ class Takes(Part):
     gone_with = write(posts.gone_with)
     post = read(posts.post)
     posts_of = read(posts.posts_of)
+    post_count = read(posts.post_count)
     recent_posts = read(posts.recent_posts)
     to_remove = read(posts.to_remove)
 

@@ -26,6 +26,7 @@ from bot.chat.mentions import SILENT
 from bot.chat.next_steps import NextSteps
 from bot.chat.post import Sender
 from bot.chat.presenter import ChatPresenter
+from bot.chat.sheets import Sheets
 from bot.errors import Refusal
 from bot.events import Events
 from bot.files.cache import ClipCache
@@ -143,10 +144,21 @@ class Dailies(commands.Bot):
             usd_per_credit=usd_per_credit,
             clock=clock,
         )
+        self.sheets = Sheets(
+            self,
+            studio.store,
+            studio,
+            self.delivery,
+            data=data,
+            cache=cache,
+            usd_per_credit=usd_per_credit,
+            price=self.edits.batch_price,
+        )
         self.presenter = ChatPresenter(
             self,
             studio,
             self.delivery,
+            self.sheets,
             self.pacer,
             events,
             data=data,

@@ -8,7 +8,6 @@ from bot.words import money
 from bot.words.clips import TITLES
 from bot.words.endings import headline
 from bot.words.limits import in_words
-from bot.words.numbers import listed
 from bot.words.text import inert
 from storage import ENDED, MADE, PARKED, UNMADE, Bill, Job, State
 
@@ -72,12 +71,12 @@ def losses(
     return lines
 
 
-def shortfall(jobs: Sequence[Job], bills: Mapping[int, Bill | None], usd: Decimal) -> str:
-    """What the only take that was made says of the others."""
-    made = [job.id for job in jobs if job.state in MADE]
-    others = listed([f"#{job.id}" for job in jobs if job.id not in made], last="and")
-    lost = losses(jobs, bills, shown=made, usd=usd)
-    return f"It is the only one of {len(jobs)} takes: {others} came to nothing.\n" + "\n".join(lost)
+def shortfall(
+    jobs: Sequence[Job], bills: Mapping[int, Bill | None], *, shown: Sequence[int], usd: Decimal
+) -> str:
+    """What stands with the only take of a batch that is ready."""
+    lost = losses(jobs, bills, shown=shown, usd=usd)
+    return "\n".join([f"It is the only one of {len(jobs)} takes that is ready.", *lost])
 
 
 def bad_news(jobs: Sequence[Job], bills: Mapping[int, Bill | None], usd: Decimal) -> str:
