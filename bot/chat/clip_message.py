@@ -115,9 +115,8 @@ def guide(retake: Default, extend: Default) -> str:
             "### Or press a button",
             "**Retake…** asks which part, and with which words. Its form shows the price.",
             "**Extend…** asks how long, and at which end. Its form shows the price.",
-            "**Variation** makes it again with another seed. **×4** does four times, and asks first.",
-            "**More…** has the rest: HDR frames for grading, favorite, send, compare, details, "
-            "delete.",
+            "**Variation** makes it again with another seed. **×4** does so four times.",
+            "**More…** has the rest: HDR, favorite, send, compare, details, delete.",
         ]
     )
 

@@ -60,22 +60,28 @@ def losses(
     jobs: Sequence[Job], bills: Mapping[int, Bill | None], *, shown: Sequence[int], usd: Decimal
 ) -> list[str]:
     """A line for each take that has no clip on the sheet: why, and what it cost."""
-    lines = []
-    for job in jobs:
-        if job.id in shown:
-            continue
-        why = inert(job.error or "").rstrip(".")
-        what = f"{IN_CELL.get(job.state, 'not ready yet')}{f': {why}' if why else ''}."
-        charged = money.at_end(job, bills.get(job.id), usd) if job.state in UNMADE | PARKED else ""
-        lines.append(f"**{job.batch_place}** (#{job.id}) {what} {charged}".rstrip())
-    return lines
+    return [
+        f"**{job.batch_place}** (#{job.id}) {inert(_loss(job, bills.get(job.id), usd))}"
+        for job in jobs
+        if job.id not in shown
+    ]
+
+
+def _loss(job: Job, bill: Bill | None, usd: Decimal) -> str:
+    """'failed: The provider rejected this prompt. You were not charged.'"""
+    why = (job.error or "").rstrip(".")
+    what = f"{IN_CELL.get(job.state, 'not ready yet')}{f': {why}' if why else ''}."
+    charged = money.at_end(job, bill, usd) if job.state in UNMADE | PARKED else ""
+    return f"{what} {charged}".rstrip()
 
 
 def shortfall(
     jobs: Sequence[Job], bills: Mapping[int, Bill | None], *, shown: Sequence[int], usd: Decimal
 ) -> str:
-    """What stands with the only take of a batch that is ready."""
-    lost = losses(jobs, bills, shown=shown, usd=usd)
+    """What stands with the only take of a batch that is ready, without marks of its own."""
+    lost = [
+        f"#{job.id} {_loss(job, bills.get(job.id), usd)}" for job in jobs if job.id not in shown
+    ]
     return "\n".join([f"It is the only one of {len(jobs)} takes that is ready.", *lost])
 
 
