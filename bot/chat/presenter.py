@@ -76,6 +76,7 @@ class ChatPresenter:
         #: "thinking…" of jobs whose card is elsewhere
         self._waiting: dict[int, discord.Interaction[Any]] = {}
         self._no_card: dict[int, tuple[float, float]] = {}  # when to try again, and the wait then
+        self._writing: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         #: of batches: what their cards show of each job, and since when
         self._batches: dict[int, tuple[dict[int, tuple[State, int | None]], float]] = {}
         self._cards = Cards(self._edit, fast=lambda job: self._token(job) is not None, clock=clock)
@@ -414,19 +415,18 @@ class ChatPresenter:
 
     async def _edit_batch(self, job: Job) -> None:
         """Write the card of a batch, of which *job* has news; it may have been written just now."""
-        jobs = await self._studio.batch(job)
-        stages = {each.id: (each.state, each.cancelled_by) for each in jobs}
-        before, at = self._batches.get(jobs[0].id, ({}, 0.0))
-        if stages == before and self._clock() - at < GAP:
-            return
-        self._batches[jobs[0].id] = stages, self._clock()
-        if all(each.state in ENDED for each in jobs):
-            self._batches.pop(jobs[0].id)
-        try:
+        head = _head(job)
+        # One at a time: what is read last is written last.
+        async with self._writing.setdefault(head, asyncio.Lock()):
+            jobs = await self._studio.batch(job)
+            stages = {each.id: (each.state, each.cancelled_by) for each in jobs}
+            before, at = self._batches.get(head, ({}, 0.0))
+            if stages == before and self._clock() - at < GAP:
+                return
             await self._written(jobs[0], self._studio.glimpse(jobs[0]), None)
-        except Busy:
-            self._batches.pop(jobs[0].id, None)  # it is tried again
-            raise
+            self._batches[head] = stages, self._clock()
+            if all(each.state in ENDED for each in jobs):
+                self._batches.pop(head)
 
     async def _poster(self, job: Job, glimpse: Progress) -> Path | None:
         """The picture of a finished clip that was not taken down.

@@ -12,7 +12,7 @@ from bot.chat.clip_message import DONE
 from bot.chat.marks import Kind, job_mark
 from bot.progress import Progress
 from bot.words import batches as words
-from bot.words.clips import quoted, settings_line
+from bot.words.clips import quoted
 from bot.words.endings import progress_line
 from bot.words.text import inert, shown
 from storage import MADE, UNMADE, Bill, Job, State
@@ -40,7 +40,7 @@ def card(
     if origin:
         lines.append(f"-# {origin}")
     cost = words.cost([bills.get(job.id) for job in jobs], usd_per_credit, done=over)
-    lines.append(f"-# {inert(title)} · {settings_line(first)}")
+    lines.append(words.settings(first, title))
     lines.append(f"-# {cost} · for <@{first.user_id}>")
     colour = UNDER_WAY
     if over:

@@ -24,8 +24,7 @@ from bot.media.probe import MediaError
 from bot.orders.edits import Default
 from bot.orders.orders import Studio
 from bot.words import batches as words
-from bot.words.clips import quoted, settings_line
-from bot.words.text import inert
+from bot.words.clips import quoted
 from storage import PARKED, Bill, Job, Post, Sheet, Store
 
 log = logging.getLogger(__name__)
@@ -197,7 +196,7 @@ class Sheets:
         async def send(way: Way) -> Posted:
             lost = words.losses(jobs, bills, shown=takes, usd=self._usd_per_credit)
             title = self._studio.quotes.title(shown[0])
-            under = [f"-# {inert(title)} · {settings_line(shown[0])}"]
+            under = [words.settings(shown[0], title)]
             under += [] if private else [words.legend(len(jobs), price)]
             whole = "\n".join(filter(None, (ready, quoted(first), *lost, way.note)))
             refused: Rejected | None = None

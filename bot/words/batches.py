@@ -1,11 +1,12 @@
 """What is said of several takes of one order: on their card, their sheet, in their bad news."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from bot.progress import Progress
 from bot.words import money
-from bot.words.clips import TITLES
+from bot.words.clips import TITLES, settings_line
 from bot.words.endings import headline
 from bot.words.limits import in_words
 from bot.words.text import inert
@@ -111,6 +112,12 @@ def legend(takes: int, price: int | None) -> str:
         f"-# A number posts that take in full · 🔁 {takes} new takes, new seeds{cost} · "
         "❌ delete · to extend or retake one, post it first"
     )
+
+
+def settings(job: Job, title: str) -> str:
+    """What all of them were made with: each has a seed of its own. *title*: their provider's."""
+    alike = replace(job, brief=job.brief.but(seed=None))
+    return f"-# {inert(title)} · {settings_line(alike)}"
 
 
 def over(jobs: Sequence[Job]) -> bool:

@@ -1,4 +1,4 @@
-"""Several takes of one order: four at a press, the buttons of a card and a sheet, and reactions to a sheet."""
+"""Several takes of one order: four at once, the buttons of card and sheet, reactions to both."""
 
 from collections.abc import Sequence
 
@@ -39,9 +39,10 @@ async def _vary(interaction: Interaction, about: str, *, takes: int) -> None:
 @pressed("batch-show", moderators=False, waits=Waits.FIRST)
 async def show(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Post a take of a sheet in full, or say where it stands."""
-    _requester, job = await acting.pressed(interaction, int(about), Verb.SHOW)
+    requester = requester_here(interaction)
+    job = await interaction.client.takes.revive(int(about), requester=requester)
     link = await interaction.client.sheets.show(job)
-    await answering.tell(interaction, f"[Take {job.batch_place} (#{job.id}) is here]({link}).")
+    await answering.tell(interaction, f"[Number {job.batch_place} (#{job.id}) is here]({link}).")
 
 
 @pressed("batch-cancel", moderators=False)

@@ -100,7 +100,7 @@ async def test_a_number_posts_its_take_once_and_it_can_be_acted_on(mira, jonas, 
     jonas.go(sheet.channel_id)
     first = await answered(await jonas.click(sheet, "2"))
     assert first.message.ephemeral
-    assert "Take 2 (#2) is here" in first.message.text
+    assert "Number 2 (#2) is here" in first.message.text
     again = await answered(await mira.click(sheet, "2"))
     links = [re.search(r"/(\d+)\)\.$", each.message.text)[1] for each in (first, again)]
     assert links[0] == links[1]
@@ -312,3 +312,52 @@ async def test_a_server_that_takes_less_gets_a_smaller_sheet(playground, mira, t
         sheet = await sheet_of(mira)
         assert sheet.attachments[0].size < 10 * 2**20
         await all_ended(house)
+
+
+async def test_a_cross_on_the_card_stops_all_that_is_left(mira, shop, cheap):
+    cheap.holds = True
+    await batch(mira, takes=3)
+    card = await mira.wait_for(lambda each: "3 takes: rendering" in each.text)
+    await mira.react(card, "❌")
+    jobs = await all_ended(shop, 3)
+    assert [job.state for job in jobs] == [State.CANCELLED] * 3
+
+
+async def test_only_who_ordered_a_batch_or_a_moderator_stops_or_deletes_it(
+    mira, jonas, shop, cheap
+):
+    cheap.holds = True
+    await batch(mira, takes=2)
+    card = await mira.wait_for(lambda each: "2 takes: rendering" in each.text)
+    await answered(await jonas.click(card, "Cancel what is left"))
+    await jonas.wait_for("or a moderator can cancel #1")
+    cheap.holds = False
+    sheet = await sheet_of(mira)
+    await all_ended(shop, 2)
+    jonas.go(sheet.channel_id)
+    await jonas.react(sheet, "❌")
+    await jonas.wait_for("or a moderator can delete #1")
+    assert mira.message(sheet.id) is not None
+
+
+async def test_a_retake_of_a_sheet_given_while_the_bot_was_away_is_made(
+    playground, mira, tmp_path, cheap
+):
+    async with working(playground, tmp_path, providers={"cheap": cheap}) as first:
+        await batch(mira, takes=2)
+        sheet = await sheet_of(mira)
+        await all_ended(first, 2)
+    await mira.react(sheet, RETAKE)
+    async with working(playground, tmp_path, providers={"cheap": cheap}) as second:
+        await mira.wait_for(lambda each: "**#3**: 2 takes are ready" in each.text)
+        jobs = await all_ended(second, 4)
+        assert [job.batch for job in jobs] == [1, 1, 3, 3]
+
+
+async def test_a_menu_on_a_sheet_asks_for_one_take(mira, shop):
+    await batch(mira, takes=2)
+    sheet = await sheet_of(mira)
+    await all_ended(shop, 2)
+    mira.go(sheet.channel_id)
+    asked = await answered(await mira.menu(mira.message(sheet.id), "Details"))
+    assert "Press a number on the sheet" in asked.message.text
