@@ -20,6 +20,7 @@ from tests.rig.taking import (
 )
 
 
+@pytest.mark.long
 async def test_the_newest_clip_of_a_busy_thread_is_read_back_first(playground, tmp_path, mira):
     plain = Maker("plain", PLAIN)
     async with working(playground, tmp_path, providers={"plain": plain}) as house:
