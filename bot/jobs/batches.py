@@ -1,6 +1,7 @@
 """Has each batch posted once: one of its jobs does, and the others take its message as theirs."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -27,7 +28,8 @@ class BatchPosts:
         self._batches = store.batches
         self._clock = store.clock.now
         self._presenter = presenter
-        self._posting: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._deciding: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._posting: set[int] = set()
 
     async def deliver(self, job: Job, clip: Path, *, again: bool) -> int:
         """As `Presenter.deliver`; raises `NotYet`, too."""
@@ -47,7 +49,9 @@ class BatchPosts:
         """The message about the batch of *job*; None where that job is told of on its own."""
         if job.batch is None:
             return None
-        async with self._posting.setdefault(job.batch, asyncio.Lock()):
+        if job.batch in self._posting:  # that takes a while, and this job is woken after it
+            raise NotYet(self._clock() + LOOK_AGAIN)
+        async with self._deciding.setdefault(job.batch, asyncio.Lock()):
             sheet = await self._batches.decide(job.batch)
             if isinstance(sheet, Waiting):
                 later = self._clock() + LOOK_AGAIN
@@ -59,11 +63,20 @@ class BatchPosts:
             members = await self._batches.of(job.batch)
             if teller(sheet, members) != job.id:
                 raise NotYet(self._clock() + LOOK_AGAIN)
-            if not sheet.tried:
-                await self._batches.tried(job.batch)
-            message = await self._presenter.deliver_batch(members, sheet, again=sheet.tried)
-            await self._batches.posted(job.batch, message)
-            return message
+            self._posting.add(job.batch)
+            try:
+                return await self._post(sheet, members)
+            finally:
+                self._posting.discard(job.batch)
+
+    async def _post(self, sheet: Sheet, members: Sequence[Job]) -> int:
+        """Post the message about a batch: that it may stand is written before, and that it does
+        right after."""
+        if not sheet.tried:
+            await self._batches.tried(sheet.batch)
+        message = await self._presenter.deliver_batch(members, sheet, again=sheet.tried)
+        await self._batches.posted(sheet.batch, message)
+        return message
 
 
 def _is_in(job: Job, sheet: Sheet) -> bool:
