@@ -3,7 +3,7 @@
 Each name is bound to the function that does it, in the file of its table: see `transactions`.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 
 from . import (
     accounting,
@@ -104,20 +104,7 @@ class Policy(Part):
 
     async def admit(
         self,
-        draft: Job,
-        *,
-        roles: Collection[int],
-        terms: Holding | None = None,
-        paced: bool = False,
-        turn: Callable[[], object] = lambda: None,
-    ) -> Admitted | Refused | Changed:
-        """`admission.admit`. *turn* is called right before the transaction, and may raise."""
-        return await self.admit_all([draft], roles=roles, terms=terms, paced=paced, turn=turn)
-
-    async def admit_all(
-        self,
-        drafts: Sequence[Job],
-        *,
+        *drafts: Job,
         roles: Collection[int],
         terms: Holding | None = None,
         paced: bool = False,

@@ -159,6 +159,8 @@ class Steps:
                     return await self._tell(job)
                 case _:
                     assert_never(job.state)
+        except NotYet as wait:
+            return wait.at
         except (Stale, IllegalMove):
             raise
         except Exception as error:  # a bug: the log remembers it, the job outlives it
@@ -426,7 +428,7 @@ class Steps:
         times = [at for at in (job.due_at, self.results.late_at(job)) if at is not None]
         return min(times, default=None)
 
-    async def _deliver(self, job: Job) -> Job | float:
+    async def _deliver(self, job: Job) -> Job:
         """Post the clip. One that cannot be posted is owed, for as long as it is kept."""
         now = self._clock()
         owed = job.state is State.UNDELIVERED
@@ -438,8 +440,6 @@ class Steps:
             try:
                 clip = self._data / (job.file or take(job))
                 message = await self._posts.deliver(job, clip, again=again)
-            except NotYet as wait:
-                return wait.at
             except Trouble:
                 raise
             except Busy as busy:
@@ -458,14 +458,12 @@ class Steps:
             return job.to(State.DELIVERING, now=now, due_at=now, error=None)
         return job.to(State.DONE, now=now, due_at=None, result_id=message)
 
-    async def _tell(self, job: Job) -> Job | float:
+    async def _tell(self, job: Job) -> Job:
         """Tell its requester how a job ended without a clip, or that it is parked."""
         again = self._tried(job)
         over = self._awake(job.since) > NOTICE_LASTS
         try:
             message = await self._posts.tell(job, again=again)
-        except NotYet as wait:
-            return wait.at
         except Trouble:
             raise
         except Busy as busy:

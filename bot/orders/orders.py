@@ -300,8 +300,8 @@ class Studio:
                 for each, quoted in zip(drafts, quotes, strict=True)
             ]
             try:
-                answer = await self._policy.admit_all(
-                    jobs,
+                answer = await self._policy.admit(
+                    *jobs,
                     roles=requester.roles,
                     terms=checked.terms,
                     paced=paced,

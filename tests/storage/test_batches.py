@@ -43,13 +43,13 @@ def drafts(number=1, count=4, **changes):
 
 
 async def batch(store, number=1, count=4, **changes):
-    answer = await store.policy.admit_all(drafts(number, count, **changes), roles=())
+    answer = await store.policy.admit(*drafts(number, count, **changes), roles=())
     assert isinstance(answer, Admitted), answer
     return [answer.job, *answer.others]
 
 
 async def refused(store, number=1, count=4, **changes):
-    answer = await store.policy.admit_all(drafts(number, count, **changes), roles=())
+    answer = await store.policy.admit(*drafts(number, count, **changes), roles=())
     assert isinstance(answer, Refused), answer
     return answer
 
@@ -71,7 +71,7 @@ async def test_an_order_of_one_is_no_batch(store):
 
 async def test_the_same_order_twice_is_the_same_batch(store):
     made = await batch(store)
-    again = await store.policy.admit_all(drafts(), roles=())
+    again = await store.policy.admit(*drafts(), roles=())
     assert again == Admitted(job=made[0], created=False, others=tuple(made[1:]))
     one = await store.policy.admit(draft(1), roles=())
     assert (one.job, one.others) == (made[0], tuple(made[1:]))
@@ -81,7 +81,7 @@ async def test_the_same_order_twice_is_the_same_batch(store):
 async def test_two_hundred_batches_at_once_against_a_quota_for_one_leave_one(store):
     await store.moderation.set_rule(BY, Whose.MEMBER, 20, Period.DAY)
     answers = await asyncio.gather(
-        *(store.policy.admit_all(drafts(n, price=5), roles=()) for n in range(200))
+        *(store.policy.admit(*drafts(n, price=5), roles=()) for n in range(200))
     )
     taken = [each for each in answers if isinstance(each, Admitted)]
     assert len(taken) == 1
@@ -99,7 +99,7 @@ async def test_two_hundred_batches_at_once_against_a_quota_for_one_leave_one(sto
 async def test_credits_are_asked_for_the_sum(store, most, fits):
     await store.moderation.set_rule(BY, Whose.MEMBER, most, Period.DAY)
     for number in range(1, 3):
-        await store.policy.admit_all(drafts(number, price=5), roles=())
+        await store.policy.admit(*drafts(number, price=5), roles=())
     assert len(await store.jobs.newest()) == fits
     no = await refused(store, 9, price=5)
     assert (no.limit, no.clips, no.amount, no.used) == (Limit.QUOTA, 4, most, fits * 5)
