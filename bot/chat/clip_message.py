@@ -50,7 +50,7 @@ def clip_message(
 
     *files* are the names of what is attached, each with its alt text; *said* stands above them,
     *under* below, with *asks* beside a “?”. *acts*: buttons stand under it, which work after every
-    restart. *poster*: the name of a picture that is shown beside the words.
+    restart. *poster*: a picture that is shown beside the words, and its alt text.
     """
     box: ui.Container[Any] = ui.Container(accent_colour=DONE, id=kind)
     words: ui.TextDisplay[Any] = ui.TextDisplay(shown(said, SAID), id=job_mark(job))
