@@ -8,7 +8,7 @@ SEED ?=
 SHARE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install playground test check page doors fmt lint types prove bench requirements documents screenshots migration clean
+.PHONY: help install playground test long check page doors fmt lint types prove bench requirements documents screenshots migration clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,8 +28,11 @@ playground: install ## open a Discord on this machine with the bot in it
 test: install lint types page ## lint, types and every test
 	$(PYTEST)
 
+long: install ## the tests that `make test` leaves out because they take long
+	$(PYTEST) -m long
+
 check: install lint types page ## lint, types and the fast tests: what to run after each change
-	$(PYTEST) -m "not slow and not browser and not prove and not doors"
+	$(PYTEST) -m "not slow and not browser and not prove and not doors and not long"
 
 fmt: install ## format the code, and mend what ruff can mend
 	$(BIN)/ruff check --fix-only .

@@ -17,7 +17,7 @@ from bot.chat.bot import Dailies, Interaction
 from bot.chat.explain import apologise
 from bot.chat.requester import requester_of
 from bot.errors import Refusal
-from bot.orders.access import require
+from bot.orders.access import require_moderator
 
 #: What sending a form off does: the interaction, what the form is about, what its fields hold.
 Act = Callable[[Interaction, re.Match[str], Mapping[str, str]], Awaitable[None]]
@@ -85,7 +85,7 @@ class Forms(commands.Cog):
         if known is None or about is None:
             raise Refusal(UNKNOWN)
         if known.moderators:
-            require(requester_of(interaction))
+            require_moderator(requester_of(interaction))
         await known.act(interaction, about, _given(data))
 
 

@@ -21,7 +21,7 @@ from bot.chat.presenter import ACKNOWLEDGE
 from bot.chat.requester import requester_of
 from bot.chat.trouble import Denied
 from bot.errors import Busy, Refusal
-from bot.orders.access import require
+from bot.orders.access import require_moderator
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-
             if verb is None:
                 raise Refusal(UNKNOWN)
             if verb.moderators:
-                require(requester_of(interaction))
+                require_moderator(requester_of(interaction))
             data: Mapping[str, Any] = interaction.data or {}
             picked = [str(each) for each in data.get("values", ())]
             await _acknowledged(interaction, verb.waits, verb.act(interaction, self.about, picked))

@@ -18,16 +18,8 @@ from bot.chat.trouble import Gone, translated
 from bot.errors import Refusal
 from bot.media import charts
 from bot.moderation import audit_words, tables
-from bot.moderation.desk import (
-    AUDITED,
-    DEFAULT,
-    PERIODS,
-    UNLIMITED,
-    Office,
-    Report,
-    dated,
-    limit_of,
-)
+from bot.moderation.limits import AUDITED, Limits, Report
+from bot.moderation.typed import DEFAULT, PERIODS, UNLIMITED, dated, limit_of
 from bot.words.limits import in_words
 from bot.words.numbers import days as in_days
 from bot.words.text import elide
@@ -61,11 +53,11 @@ ZONES = (
 class Quota(
     commands.GroupCog, group_name="quota", group_description="Moderators: who can spend how much"
 ):
-    """Every /quota command. The office checks that a moderator asks, each time."""
+    """Every /quota command. The limits checks that a moderator asks, each time."""
 
     def __init__(self, bot: Dailies) -> None:
         super().__init__()
-        self.office: Office = bot.office
+        self.server_limits: Limits = bot.limits
 
     @app_commands.command()
     async def show(self, interaction: Interaction, person: discord.Member | None = None) -> None:
@@ -78,9 +70,9 @@ class Quota(
         """
         requester, dollars = moderator_of(interaction), interaction.client.usd_per_credit
         if person is None:
-            found = await self.office.overview(requester)
+            found = await self.server_limits.overview(requester)
             return await _say(interaction, tables.overview(found, usd_per_credit=dollars))
-        one = await self.office.person(requester, person.id, _roles(person))
+        one = await self.server_limits.person(requester, person.id, _roles(person))
         return await _say(interaction, tables.person(person.id, one, usd_per_credit=dollars))
 
     @app_commands.command(name="set")
@@ -106,7 +98,7 @@ class Quota(
             Why, for the audit log.
         """
         whose, target = _whose(who, interaction)
-        kept = await self.office.set_quota(
+        kept = await self.server_limits.set_quota(
             moderator_of(interaction), whose, amount, period, target=target, why=reason
         )
         name = "everybody" if target is None or who is None else who.mention
@@ -134,9 +126,11 @@ class Quota(
         requester, client = moderator_of(interaction), interaction.client
         words = ""
         if amount is not None:
-            kept = await self.office.set_quota(requester, Whose.SERVER, amount, period, why=reason)
+            kept = await self.server_limits.set_quota(
+                requester, Whose.SERVER, amount, period, why=reason
+            )
             words = _set_words("the whole server", amount, period, kept=kept) + "\n"
-        found = await self.office.overview(requester)
+        found = await self.server_limits.overview(requester)
         words += tables.overview(found, usd_per_credit=client.usd_per_credit)
         if found.server.moderators is None:
             words += "\n⚠️ No alerts yet. Choose a moderator channel with `/studio setup`."
@@ -192,9 +186,9 @@ class Quota(
         if time_zone is not None:
             changes["zone"] = None if time_zone.strip().casefold() == DEFAULT else time_zone
         if changes:
-            server = await self.office.limit(requester, changes, why=reason)
+            server = await self.server_limits.limit(requester, changes, why=reason)
         else:
-            server = (await self.office.overview(requester)).server
+            server = (await self.server_limits.overview(requester)).server
         await _say(interaction, tables.pace(server).removeprefix("-# "))
 
     @app_commands.command()
@@ -220,7 +214,7 @@ class Quota(
             Why, for the audit log.
         """
         requester = moderator_of(interaction)
-        given = await self.office.grant(requester, person.id, credits, days=days, why=reason)
+        given = await self.server_limits.grant(requester, person.id, credits, days=days, why=reason)
         ends = f" until <t:{int(given.expires_at)}:f>" if given.expires_at else ""
         await _say(interaction, f"{person.mention} has {in_words(given.amount)} more{ends}.")
 
@@ -244,7 +238,7 @@ class Quota(
             Why, for the audit log.
         """
         requester = moderator_of(interaction)
-        gone = await self.office.withdraw(requester, person.id, grant, why=reason)
+        gone = await self.server_limits.withdraw(requester, person.id, grant, why=reason)
         await _say(interaction, f"{person.mention} has {in_words(gone)} less.")
 
     @app_commands.command()
@@ -260,7 +254,7 @@ class Quota(
         reason:
             Why, for the audit log.
         """
-        used = await self.office.reset(moderator_of(interaction), person.id, why=reason)
+        used = await self.server_limits.reset(moderator_of(interaction), person.id, why=reason)
         await _say(interaction, f"{person.mention} starts over: {in_words(used)} no longer count.")
 
     @app_commands.command()
@@ -282,7 +276,7 @@ class Quota(
         days:
             For how many days. Default: until you unblock them.
         """
-        await self.office.block(moderator_of(interaction), person.id, days=days, why=reason)
+        await self.server_limits.block(moderator_of(interaction), person.id, days=days, why=reason)
         lasts = f" for {in_days(days)}" if days else ""
         await _say(interaction, f"{person.mention} can't order clips{lasts}.")
 
@@ -299,7 +293,7 @@ class Quota(
         reason:
             Why, for the audit log.
         """
-        await self.office.unblock(moderator_of(interaction), person.id, why=reason)
+        await self.server_limits.unblock(moderator_of(interaction), person.id, why=reason)
         await _say(interaction, f"{person.mention} can order clips again.")
 
     @app_commands.command()
@@ -327,7 +321,7 @@ class Quota(
             if given is not None:
                 dated(given)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        found = await self.office.report(requester, period, first=first, last=last)
+        found = await self.server_limits.report(requester, period, first=first, last=last)
         names = await _names(interaction, found.uses)
         chart = await charts.report(found.uses, found.first, found.last, names=names)
         await interaction.followup.send(
@@ -365,7 +359,7 @@ class Quota(
         )
         if person is None or not requester.moderator:
             return []
-        found = (await self.office.person(requester, person.id, frozenset())).grants
+        found = (await self.server_limits.person(requester, person.id, frozenset())).grants
         return [
             Choice(name=f"{each.left:,} of {in_words(each.amount)}, #{each.id}", value=each.id)
             for each in found
@@ -385,9 +379,9 @@ class Quota(
 
 @pressed("resume", moderators=True, waits=Waits.PRIVATE)
 async def _resume(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    requester, office = moderator_of(interaction), interaction.client.office
-    server = await office.resume(requester, past_budget=about == "budget")
-    await _say(interaction, tables.resumed(await office.overview(requester), server))
+    requester, bot = moderator_of(interaction), interaction.client
+    server = await bot.server_queue.resume(requester, past_budget=about == "budget")
+    await _say(interaction, tables.resumed(await bot.limits.overview(requester), server))
 
 
 @pressed("audit", moderators=True, waits=Waits.PRIVATE)
@@ -396,7 +390,7 @@ async def _older(interaction: Interaction, about: str, _: Sequence[str]) -> None
 
 
 async def _audit(interaction: Interaction, before: int | None) -> None:
-    changes = await interaction.client.office.audit(moderator_of(interaction), before=before)
+    changes = await interaction.client.limits.audit(moderator_of(interaction), before=before)
     older = []
     if len(changes) > AUDITED:
         older = [button("Older", "audit", changes[AUDITED - 1].seq)]

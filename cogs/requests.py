@@ -131,7 +131,7 @@ class Helping(commands.Cog):
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         """Tell what could not be told before."""
-        for guild_id in await self.bot.office.untold():
+        for guild_id in await self.bot.limits.untold():
             self.ring(guild_id)
 
     def money_moved(self, guild_id: int, _: Standing) -> None:
@@ -164,7 +164,7 @@ class Helping(commands.Cog):
         """Tell the moderators once a period that 80 or 100 % of the budget is used. False where
         it is worth another try soon; what was not told stays due."""
         bot = self.bot
-        due = await bot.office.alarm(guild_id, at_least=at_least)
+        due = await bot.limits.alarm(guild_id, at_least=at_least)
         server = await bot.studio.rules.of(guild_id)
         if due is None or server.moderators is None:
             return True  # who chooses a channel rings again
@@ -186,7 +186,7 @@ class Helping(commands.Cog):
         except Busy as busy:
             log.warning("No alarm about the budget of server %s yet: %s", guild_id, busy.raw)
             return False
-        await bot.office.alarm_told(guild_id, percent)
+        await bot.limits.alarm_told(guild_id, percent)
         return True
 
 

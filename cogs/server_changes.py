@@ -26,7 +26,7 @@ class ServerChanges(commands.Cog):
     async def on_guild_role_delete(self, role: discord.Role) -> None:
         """A role is gone; what it stood for is in force no more, and moderators may not know."""
         guild_id = role.guild.id
-        lost = await self._bot.office.lost_with(role.id, guild_id=guild_id)
+        lost = await self._bot.limits.lost_with(role.id, guild_id=guild_id)
         if not lost:
             return
         view = ui.LayoutView(timeout=None)

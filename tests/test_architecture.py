@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from storage import State, job
+from tests.rig.every import for_every
 
 ROOT = Path(__file__).parent.parent
 #: The packages of `bot`, from the ground up: each imports only those before it. What stands in
@@ -67,7 +68,7 @@ def floor_of(module):
     return FLOORS.index(parts[1]) if len(parts) > 1 and parts[1] in FLOORS else -1
 
 
-@pytest.mark.parametrize("file", FILES)
+@for_every(FILES)
 def test_layers_import_one_way(file):
     layer, at_the_top = file.split("/")[0], file.startswith(("bot/app/", "bot/__main__"))
     for module in imports(file):
@@ -79,7 +80,7 @@ def test_layers_import_one_way(file):
             assert name not in LAYERS[LAYERS.index(layer) + 1 :], f"{file} may not import {module}"
 
 
-@pytest.mark.parametrize("file", [each for each in FILES if each.startswith("bot/")])
+@for_every([each for each in FILES if each.startswith("bot/")])
 def test_floors_import_downward(file):
     if file == "bot/__main__.py":  # the door
         return
@@ -89,7 +90,7 @@ def test_floors_import_downward(file):
             assert floor_of(module) <= mine, f"{file} imports {module} from a floor above it"
 
 
-@pytest.mark.parametrize("file", FILES)
+@for_every(FILES)
 def test_each_library_has_one_home(file):
     for module in imports(file):
         home = HOMES.get(module.partition(".")[0])
@@ -97,7 +98,7 @@ def test_each_library_has_one_home(file):
             assert file.startswith(home), f"{module} does not live in {file}"
 
 
-@pytest.mark.parametrize("file", [each for each in FILES if each.startswith("cogs/")])
+@for_every([each for each in FILES if each.startswith("cogs/")])
 def test_a_cog_calls_what_decides_and_not_the_store(file):
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Attribute):
@@ -107,7 +108,7 @@ def test_a_cog_calls_what_decides_and_not_the_store(file):
 STORAGE = [each for each in FILES if each.startswith("storage/")]
 
 
-@pytest.mark.parametrize("file", STORAGE)
+@for_every(STORAGE)
 def test_storage_is_written_once(file):
     """A function stands in the file of its table, with its docstring; `store.py` only names it."""
     text = (ROOT / file).read_text()
@@ -218,14 +219,14 @@ def test_every_package_says_what_it_holds():
         assert docstring, f"{package}/__init__.py does not say what is in {package}"
 
 
-@pytest.mark.parametrize("file", FILES)
+@for_every(FILES)
 def test_a_file_says_its_reason_to_exist_in_its_first_line(file):
     docstring = ast.get_docstring(tree(file))
     assert docstring, f"{file} does not say what it is for"
     assert len(docstring.splitlines()[0]) > 15
 
 
-@pytest.mark.parametrize("file", FILES)
+@for_every(FILES)
 def test_a_name_says_something(file):
     assert not VAGUE & set(Path(file).stem.strip("_").split("_")), file
 

@@ -34,7 +34,7 @@ class Case:
 def run(seed: int, results: Path, extra: list[str]) -> int:
     """Run the proofs with *seed*; what pytest exits with."""
     command = [
-        *(sys.executable, "-m", "pytest", "-m", "prove", "-p", "no:cacheprovider"),
+        *(sys.executable, "-m", "pytest", "-m", "prove or long", "-p", "no:cacheprovider"),
         *("-n", os.environ.get("DAILIES_PROVE_WORKERS", "3"), "--dist", "load"),
         *(f"--hypothesis-seed={seed}", f"--junitxml={results}", "-o", "junit_family=xunit1"),
         *extra,

@@ -30,7 +30,10 @@ from bot.errors import Refusal
 from bot.events import Events
 from bot.files.cache import ClipCache
 from bot.files.posters import Posters
-from bot.moderation.desk import Office
+from bot.moderation.limits import Limits
+from bot.moderation.parked import Parked
+from bot.moderation.prompt_rules import PromptRules
+from bot.moderation.server_queue import ServerQueue
 from bot.moderation.usage import Own
 from bot.orders.edits import Edits
 from bot.orders.orders import Studio
@@ -102,7 +105,10 @@ class Dailies(commands.Bot):
         self._extensions = tuple(extensions)
         self._data = data
         self.clock = clock
-        self.office = Office(studio, clock=clock)
+        self.limits = Limits(studio, clock=clock)
+        self.server_queue = ServerQueue(studio)
+        self.parked = Parked(studio, clock=clock)
+        self.prompt_rules = PromptRules(studio.store)
         self.refusals = Refusals(studio)
         self.own = Own(studio, cache=cache, clock=clock)
         self.next_steps = NextSteps(self.refusals, studio.rules)

@@ -10,7 +10,7 @@ import discord
 from bot.chat.explain import missing_permissions
 from bot.chat.trouble import Denied, Gone, translated
 from bot.errors import Busy, Refusal
-from bot.orders.access import require
+from bot.orders.access import require_moderator
 from bot.orders.requester import Requester
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def requester_of(interaction: discord.Interaction[Any]) -> Requester:
 def moderator_of(interaction: discord.Interaction[Any]) -> Requester:
     """Who uses a command or a button, if that is a moderator; raises `Refusal` for others."""
     requester = requester_of(interaction)
-    require(requester)
+    require_moderator(requester)
     return requester
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bot.moderation.desk import AUDITED
+from bot.moderation.limits import AUDITED
 from bot.words.text import elide, inert, number, one_line, typed
 from storage import NO_LIMIT, Change
 

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from bot.moderation.desk import Overview, Person, Report, Trouble
+from bot.moderation.limits import Overview, Person, Report
+from bot.moderation.parked import Trouble
 from bot.words.clips import TITLES, repeats
 from bot.words.limits import in_words
 from bot.words.modes import MODE_WORDS

@@ -3,13 +3,20 @@
 from bot.errors import Refusal
 from bot.orders.posts import Posts
 from bot.orders.requester import Requester
-from storage import ChangedBy, Job, Store
+from bot.words.text import one_line
+from storage import By, ChangedBy, Job, Store
 
 
-def require(requester: Requester) -> None:
+def require_moderator(requester: Requester) -> None:
     """Refuse whoever may not manage the server."""
     if not requester.moderator:
         raise Refusal("Only moderators can do this. They need the Manage Server permission.")
+
+
+def decided_by(requester: Requester, why: str = "") -> By:
+    """Who decides something for a server, and why. Refuses whoever may not manage it."""
+    require_moderator(requester)
+    return By(guild_id=requester.guild_id, actor_id=requester.user_id, why=one_line(why))
 
 
 class Access:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from bot.catalog.model import RESOLUTIONS, Capability
 from bot.errors import Refusal
-from bot.orders.access import require
+from bot.orders.access import require_moderator
 from bot.orders.consent import Consent
 from bot.orders.orders import Studio
 from bot.orders.quote import ConfirmationNeeded, Limited, Quote, QuotedRefusal
@@ -93,7 +93,7 @@ class Refusals:
 
     async def grant(self, requester: Requester, refused_id: int, clips: int) -> Answered:
         """Give its person credits for so many such clips; past the budget, open the budget."""
-        require(requester)
+        require_moderator(requester)
         refused = await self._open(refused_id, requester)
         by = By(guild_id=requester.guild_id, actor_id=requester.user_id, why=f"asked for {clips}")
         grant = None
@@ -109,7 +109,7 @@ class Refusals:
 
     async def deny(self, requester: Requester, refused_id: int) -> Answered:
         """Say no, on record."""
-        require(requester)
+        require_moderator(requester)
         refused = await self._open(refused_id, requester)
         by = By(guild_id=requester.guild_id, actor_id=requester.user_id)
         price = refused.wanted.price

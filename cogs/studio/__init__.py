@@ -17,16 +17,17 @@ from cogs.studio.views import say
 
 @app_commands.default_permissions(manage_guild=True)
 @app_commands.guild_only()
-class Desk(
+class StudioCommands(
     commands.GroupCog,
     group_name="studio",
     group_description="Moderators: how this server makes clips",
 ):
-    """Every /studio command. The office checks that a moderator asks, each time."""
+    """Every /studio command. What they call makes sure, each time, that a moderator asks."""
 
     def __init__(self, bot: Dailies) -> None:
         super().__init__()
-        self.office = bot.office
+        self.limits = bot.limits
+        self.server_queue = bot.server_queue
         self.live = Live(bot)
         bot.events.job_changed.listen(lambda job, _progress: self.live.touch(job))
         bot.events.card_placed.listen(self.live.touch)
@@ -37,7 +38,7 @@ class Desk(
     @app_commands.command()
     async def setup(self, interaction: Interaction) -> None:
         """Set up channels, defaults, providers, budget and time zone."""
-        found = await self.office.overview(moderator_of(interaction))
+        found = await self.limits.overview(moderator_of(interaction))
         await interaction.response.send_message(
             view=panel.panel(interaction, found), ephemeral=True
         )
@@ -63,7 +64,7 @@ class Desk(
             "favourites": favourites.id if favourites else None,
             "reviewers": reviewers.id if reviewers else None,
         }
-        await self.office.limit(moderator_of(interaction), changes)
+        await self.limits.limit(moderator_of(interaction), changes)
         where = f"gather in {favourites.mention}" if favourites else "stay in their threads"
         who = f"{reviewers.mention} and moderators approve" if reviewers else "Moderators approve"
         await say(interaction, f"Favorites {where}. {who} takes with ✅.")
@@ -82,7 +83,7 @@ class Desk(
         reason:
             Why. People who order are told.
         """
-        await self.office.pause(moderator_of(interaction), reason)
+        await self.server_queue.pause(moderator_of(interaction), reason)
         await say(interaction, "Orders are paused. `/studio resume` opens them again.")
 
     @app_commands.command()
@@ -95,8 +96,8 @@ class Desk(
             Let orders go over the budget until it resets, even if a little is left.
         """
         requester = moderator_of(interaction)
-        server = await self.office.resume(requester, past_budget=past_budget)
-        await say(interaction, tables.resumed(await self.office.overview(requester), server))
+        server = await self.server_queue.resume(requester, past_budget=past_budget)
+        await say(interaction, tables.resumed(await self.limits.overview(requester), server))
 
     @app_commands.command()
     async def undelivered(self, interaction: Interaction) -> None:
@@ -116,5 +117,5 @@ class Desk(
 
 async def setup(bot: Dailies) -> None:
     await _forms.add_to(bot)
-    await bot.add_cog(Desk(bot))
+    await bot.add_cog(StudioCommands(bot))
     await bot.add_cog(Alerts(bot))

@@ -32,7 +32,7 @@ class Alerts(commands.Cog):
 
     def __init__(self, bot: Dailies) -> None:
         self._bot = bot
-        self._parkings = bot.office.parkings
+        self._parkings = bot.parked.parkings
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._open: set[int] = set()  # jobs of which something is left to be told

@@ -15,7 +15,8 @@ from bot.chat.requester import moderator_of
 from bot.chat.trouble import Denied, translated
 from bot.errors import Refusal
 from bot.moderation import tables
-from bot.moderation.desk import UNLIMITED, Overview, credits_of
+from bot.moderation.limits import Overview
+from bot.moderation.typed import UNLIMITED, credits_of
 from bot.words.text import elide
 from cogs._forms import form, sent
 from cogs._pressing import Waits, pressed
@@ -150,7 +151,7 @@ def _models(
 
 @pressed("set", moderators=True, waits=Waits.CHANGE)
 async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> None:
-    requester, office = moderator_of(interaction), interaction.client.office
+    requester, limits = moderator_of(interaction), interaction.client.limits
     changes: dict[str, Any]
     match about:
         case "channels":
@@ -164,7 +165,7 @@ async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> N
             provider, model = _chosen(picked)
             changes = {"provider": provider, "model": model}
         case "here":
-            server = (await office.overview(requester)).server
+            server = (await limits.overview(requester)).server
             provider, model = _chosen(picked)
             models = {
                 each: named
@@ -216,7 +217,7 @@ async def _confirm_sent(
 
 @pressed("budget", moderators=True)
 async def _budget(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
-    rule = (await interaction.client.office.overview(moderator_of(interaction))).standing.budget
+    rule = (await interaction.client.limits.overview(moderator_of(interaction))).standing.budget
     known = UNLIMITED if rule.amount is None else str(rule.amount)
     amount: ui.TextInput[Any] = ui.TextInput(custom_id="amount", max_length=20, default=known)
     period: ui.Select[Any] = ui.Select(
@@ -241,7 +242,7 @@ async def _budget_sent(
     interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
 ) -> None:
     requester, period = moderator_of(interaction), Period(given.get("period") or Period.DAY)
-    await interaction.client.office.set_quota(
+    await interaction.client.limits.set_quota(
         requester, Whose.SERVER, given.get("amount", ""), period
     )
     await _renew(interaction)
@@ -249,7 +250,7 @@ async def _budget_sent(
 
 @pressed("zone", moderators=True)
 async def _zone(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
-    found = await interaction.client.office.overview(moderator_of(interaction))
+    found = await interaction.client.limits.overview(moderator_of(interaction))
     typed: ui.TextInput[Any] = ui.TextInput(
         custom_id="zone", max_length=60, required=False, default=found.server.zone
     )
@@ -272,12 +273,12 @@ async def _zone_sent(
 
 
 async def _change(interaction: Interaction, changes: dict[str, Any]) -> None:
-    await interaction.client.office.limit(moderator_of(interaction), changes)
+    await interaction.client.limits.limit(moderator_of(interaction), changes)
     await _renew(interaction)
 
 
 async def _renew(interaction: Interaction) -> None:
-    found = await interaction.client.office.overview(moderator_of(interaction))
+    found = await interaction.client.limits.overview(moderator_of(interaction))
     await answering.change(interaction, view=panel(interaction, found))
 
 

@@ -47,7 +47,7 @@ async def _renew_trouble(interaction: Interaction) -> None:
 
 async def _undelivered(interaction: Interaction) -> tuple[list[Part], int]:
     """The page, and how many clips there are beyond those that were read for it."""
-    jobs, count = await interaction.client.office.undelivered(moderator_of(interaction))
+    jobs, count = await interaction.client.parked.undelivered(moderator_of(interaction))
     if not jobs:
         return [("Every finished clip was posted.", ())], 0
     parts: list[Part] = [(tables.UNDELIVERED, ())]
@@ -59,7 +59,7 @@ async def _undelivered(interaction: Interaction) -> tuple[list[Part], int]:
 
 
 async def _trouble(interaction: Interaction) -> tuple[list[Part], int]:
-    found = await interaction.client.office.trouble(moderator_of(interaction))
+    found = await interaction.client.parked.trouble(moderator_of(interaction))
     parts: list[Part] = [(tables.trouble_head(found), ())]
     for job in found.jobs:
         buttons = [
@@ -86,7 +86,7 @@ async def _trouble(interaction: Interaction) -> tuple[list[Part], int]:
 async def _post(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     job_id, where, *told = about.split(":")
     requester = moderator_of(interaction)
-    await interaction.client.office.post(requester, int(job_id), here=where == "here")
+    await interaction.client.parked.post(requester, int(job_id), here=where == "here")
     _decided(interaction)
     if not told:
         parts, beyond = await _undelivered(interaction)
@@ -96,7 +96,7 @@ async def _post(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 @pressed("check", moderators=True, waits=Waits.CHANGE)
 async def _check(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     job_id, *told = about.split(":")
-    await interaction.client.office.look_again(moderator_of(interaction), int(job_id))
+    await interaction.client.parked.look_again(moderator_of(interaction), int(job_id))
     _decided(interaction)
     if not told:
         await _renew_trouble(interaction)
@@ -116,9 +116,9 @@ async def _retry_sent(
     interaction: Interaction, about: re.Match[str], given: Mapping[str, str]
 ) -> None:
     """A reason is asked for, and so nobody pays twice by a slip."""
-    requester, office = moderator_of(interaction), interaction.client.office
+    requester, parked = moderator_of(interaction), interaction.client.parked
     await answering.acknowledge(interaction, thinking=False)
-    await office.retry(requester, int(about[1]), why=given.get("why", ""))
+    await parked.retry(requester, int(about[1]), why=given.get("why", ""))
     _decided(interaction)
     if about[2] is None:  # else it is asked from the message that told moderators of the job
         await _renew_trouble(interaction)
@@ -127,7 +127,7 @@ async def _retry_sent(
 @pressed("close", moderators=True, waits=Waits.CHANGE)
 async def _close(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     job_id, *told = about.split(":")
-    await interaction.client.office.close(moderator_of(interaction), int(job_id))
+    await interaction.client.parked.close(moderator_of(interaction), int(job_id))
     _decided(interaction)
     if not told:
         await _renew_trouble(interaction)
@@ -137,7 +137,7 @@ async def _close(interaction: Interaction, about: str, _: Sequence[str]) -> None
 async def _billed(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     job_id, attempt, answer = about.split(":")
     requester = moderator_of(interaction)
-    await interaction.client.office.clear(
+    await interaction.client.parked.clear(
         requester, int(job_id), int(attempt), billed=answer == "yes"
     )
     await _renew_trouble(interaction)

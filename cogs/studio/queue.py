@@ -76,7 +76,7 @@ class Live:
 async def queue_page(interaction: Interaction) -> ui.LayoutView:
     """The queue: how many there are, and the oldest of them."""
     bot = interaction.client
-    jobs, count = await bot.office.queue(moderator_of(interaction))
+    jobs, count = await bot.server_queue.jobs(moderator_of(interaction))
     if not jobs:
         return page([("Nothing is in progress.", ())])
     parts: list[Part] = [(f"### {count:,} in progress", ())]
@@ -94,13 +94,13 @@ async def queue_page(interaction: Interaction) -> ui.LayoutView:
 
 @pressed("drop", moderators=True, waits=Waits.CHANGE)
 async def _drop(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await interaction.client.office.cancel(moderator_of(interaction), int(about))
+    await interaction.client.server_queue.cancel(moderator_of(interaction), int(about))
     await _again(interaction)
 
 
 @pressed("front", moderators=True, waits=Waits.CHANGE)
 async def _front(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await interaction.client.office.front(moderator_of(interaction), int(about))
+    await interaction.client.server_queue.front(moderator_of(interaction), int(about))
     await _again(interaction)
 
 

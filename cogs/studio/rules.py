@@ -35,7 +35,7 @@ async def show(interaction: Interaction) -> None:
 
 
 async def _parts(interaction: Interaction) -> list[Part]:
-    rules, hits = await interaction.client.office.prompt_rules(moderator_of(interaction))
+    rules, hits = await interaction.client.prompt_rules.found(moderator_of(interaction))
     parts: list[Part] = [
         (
             tables.prompt_rules(rules, hits),
@@ -70,7 +70,7 @@ async def _forbid(interaction: Interaction, about: str, _: Sequence[str]) -> Non
 async def _forbid_sent(
     interaction: Interaction, about: re.Match[str], given: Mapping[str, str]
 ) -> None:
-    await interaction.client.office.forbid(
+    await interaction.client.prompt_rules.forbid(
         moderator_of(interaction), about[0], given.get("text", "")
     )
     await renew(interaction, await _parts(interaction))
@@ -78,5 +78,5 @@ async def _forbid_sent(
 
 @pressed("allow", moderators=True, waits=Waits.CHANGE)
 async def _allow(interaction: Interaction, _about: str, picked: Sequence[str]) -> None:
-    await interaction.client.office.allow(moderator_of(interaction), int(picked[0]))
+    await interaction.client.prompt_rules.allow(moderator_of(interaction), int(picked[0]))
     await renew(interaction, await _parts(interaction))

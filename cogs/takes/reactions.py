@@ -142,7 +142,14 @@ class Reactions(commands.Cog):
     ) -> None:
         if event.guild_id is None:
             return
-        for user_id, emoji in sorted(await self._record.standing(event.message_id)):
+        # What is being acted on right now does not stand in the rows yet.
+        acted_on = {
+            (user_id, emoji)
+            for (message_id, user_id, emoji), turn in self._turns.items()
+            if message_id == event.message_id and turn.locked()
+        }
+        standing = await self._record.standing(event.message_id)
+        for user_id, emoji in sorted(standing | acted_on):
             if only in (None, emoji):
                 given = Given(
                     message_id=event.message_id,

@@ -81,6 +81,7 @@ def test_a_handler_with_the_filter_writes_no_secret() -> None:
 
 
 @given(st.text(max_size=300))
+@pytest.mark.long
 def test_any_text_can_be_redacted_and_settles(text: str) -> None:
     once = redact(text)
     assert redact(once) == once

@@ -234,7 +234,7 @@ async def test_a_decision_holds_though_the_job_is_written_to_meanwhile(
     playground, ada, paid_house, parked
 ):
     """Its person is told just then, which is no reason to say no to a moderator."""
-    office, store = paid_house.bot.office, paid_house.store
+    parked, store = paid_house.bot.parked, paid_house.store
     requester = Requester(
         guild_id=playground.guild.id, channel_id=1, user_id=ada.id, moderator=True
     )
@@ -242,7 +242,7 @@ async def test_a_decision_holds_though_the_job_is_written_to_meanwhile(
     await store.jobs.save(replace(old, result_id=77))  # as the worker does
     change = old.to(State.CLOSED, now=old.since, due_at=old.since)
     by = By(guild_id=requester.guild_id, actor_id=requester.user_id)
-    closed = await office._move(by, old, change, "close")
+    closed = await parked._move(by, old, change, "close")
     assert closed.state is State.CLOSED
     with pytest.raises(Refusal, match="just changed"):
-        await office._move(by, old, change, "close")
+        await parked._move(by, old, change, "close")

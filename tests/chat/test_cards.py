@@ -29,7 +29,7 @@ JOB = Job(
 )
 
 
-class Desk:
+class PacedCards:
     """Cards over an edit that can be held up."""
 
     def __init__(self, *, fast=True):
@@ -55,111 +55,111 @@ async def settled():
 
 @pytest.mark.parametrize("fast", [True, False])
 async def test_the_same_stage_is_written_again_after_a_while_and_then_as_it_is(fast):
-    desk = Desk(fast=fast)
-    desk.at(0.1)
+    paced = PacedCards(fast=fast)
+    paced.at(0.1)
     await settled()
-    desk.at(0.2)
-    desk.at(0.3)
+    paced.at(0.2)
+    paced.at(0.3)
     await settled()
-    assert desk.edits == [(State.RENDERING, 0.1)]
-    desk.clock.advance(GAP)
-    await until(lambda: len(desk.edits) == 2)
-    assert desk.edits[1] == (State.RENDERING, 0.3)
+    assert paced.edits == [(State.RENDERING, 0.1)]
+    paced.clock.advance(GAP)
+    await until(lambda: len(paced.edits) == 2)
+    assert paced.edits[1] == (State.RENDERING, 0.3)
 
 
 async def test_an_estimate_moves_the_card_on_every_five_seconds_until_it_is_used_up():
     """Nobody is asked anything meanwhile: what is known grows with the time alone."""
-    desk = Desk(fast=False)
-    began = desk.clock()
-    desk.cards.show(JOB, Progress(began_at=began, ready_at=began + 30))
+    paced = PacedCards(fast=False)
+    began = paced.clock()
+    paced.cards.show(JOB, Progress(began_at=began, ready_at=began + 30))
     for step in range(1, 13):
-        await until(lambda step=step: len(desk.shares) >= step or not desk.cards._tasks)
-        desk.clock.advance(5)
-    shares = desk.shares
+        await until(lambda step=step: len(paced.shares) >= step or not paced.cards._tasks)
+        paced.clock.advance(5)
+    shares = paced.shares
     assert shares[0] == 0
     assert all(after > before for before, after in itertools.pairwise(shares)), shares
     assert len(shares) == 7 and shares[-1] == 0.99, "30 seconds, one each five"
-    await until(lambda: not desk.cards._tasks)
+    await until(lambda: not paced.cards._tasks)
 
 
 async def test_a_stop_writes_no_card_that_only_time_has_changed():
-    desk = Desk()
-    desk.cards.show(JOB, Progress(began_at=desk.clock(), ready_at=desk.clock() + 30))
-    await until(lambda: desk.edits)
-    await desk.cards.settle()
-    assert len(desk.edits) == 1
+    paced = PacedCards()
+    paced.cards.show(JOB, Progress(began_at=paced.clock(), ready_at=paced.clock() + 30))
+    await until(lambda: paced.edits)
+    await paced.cards.settle()
+    assert len(paced.edits) == 1
 
 
 async def test_many_cards_of_a_channel_are_written_as_often_as_discord_takes():
     """Five edits in five seconds, of all cards of a channel that have no token of their own."""
-    desk = Desk(fast=False)
+    paced = PacedCards(fast=False)
     jobs = [replace(JOB, id=number, card_channel_id=7) for number in range(1, 11)]
     for job in jobs:
-        desk.cards.show(job, Progress(began_at=desk.clock(), ready_at=desk.clock() + 900))
-    await until(lambda: len(desk.edits) == 10)
+        paced.cards.show(job, Progress(began_at=paced.clock(), ready_at=paced.clock() + 900))
+    await until(lambda: len(paced.edits) == 10)
     for _ in range(5):
-        desk.clock.advance(10 * SPACING / 5)
+        paced.clock.advance(10 * SPACING / 5)
         await asyncio.sleep(1.1)
-    assert len(desk.edits) <= 20, "ten at once, and each once more in 12.5 seconds"
-    desk.clock.advance(1)
-    await until(lambda: len(desk.edits) == 20)
-    await desk.cards.settle()
+    assert len(paced.edits) <= 20, "ten at once, and each once more in 12.5 seconds"
+    paced.clock.advance(1)
+    await until(lambda: len(paced.edits) == 20)
+    await paced.cards.settle()
 
 
 async def test_a_new_stage_is_written_at_once():
-    desk = Desk()
-    desk.at(0.1)
+    paced = PacedCards()
+    paced.at(0.1)
     await settled()
-    desk.cards.show(replace(JOB, state=State.FETCHING, rev=1), Progress())
+    paced.cards.show(replace(JOB, state=State.FETCHING, rev=1), Progress())
     await settled()
-    assert [state for state, _ in desk.edits] == [State.RENDERING, State.FETCHING]
+    assert [state for state, _ in paced.edits] == [State.RENDERING, State.FETCHING]
 
 
 async def test_what_waits_behind_a_slow_edit_is_the_latest_only():
-    desk = Desk()
-    desk.go.clear()
-    desk.at(0.1)
+    paced = PacedCards()
+    paced.go.clear()
+    paced.at(0.1)
     await settled()
     for state, rev in ((State.FETCHING, 1), (State.DELIVERING, 2), (State.DONE, 3)):
-        desk.cards.show(replace(JOB, state=state, rev=rev), Progress())
-    desk.go.set()
-    await until(lambda: len(desk.edits) == 2)
-    assert [state for state, _ in desk.edits] == [State.RENDERING, State.DONE]
+        paced.cards.show(replace(JOB, state=state, rev=rev), Progress())
+    paced.go.set()
+    await until(lambda: len(paced.edits) == 2)
+    assert [state for state, _ in paced.edits] == [State.RENDERING, State.DONE]
 
 
 async def test_an_older_state_never_comes_after_a_newer_one():
-    desk = Desk()
-    desk.go.clear()
-    desk.at(0.1)
+    paced = PacedCards()
+    paced.go.clear()
+    paced.at(0.1)
     await settled()
-    desk.cards.show(replace(JOB, state=State.DONE, rev=5), Progress())
-    desk.cards.show(replace(JOB, rev=4), Progress(fraction=0.9))
-    desk.go.set()
-    await until(lambda: len(desk.edits) == 2)
-    assert desk.edits[1][0] is State.DONE
+    paced.cards.show(replace(JOB, state=State.DONE, rev=5), Progress())
+    paced.cards.show(replace(JOB, rev=4), Progress(fraction=0.9))
+    paced.go.set()
+    await until(lambda: len(paced.edits) == 2)
+    assert paced.edits[1][0] is State.DONE
 
 
 async def test_after_an_hour_the_same_stage_is_left_alone():
-    desk = Desk()
-    desk.at(0.1)
+    paced = PacedCards()
+    paced.at(0.1)
     await settled()
-    desk.clock.advance(3600)
-    desk.at(0.9)
+    paced.clock.advance(3600)
+    paced.at(0.9)
     await asyncio.sleep(1.1)
-    assert desk.edits == [(State.RENDERING, 0.1)]
-    desk.cards.show(replace(JOB, state=State.DONE, rev=1), Progress())
-    await until(lambda: desk.edits[-1][0] is State.DONE)
+    assert paced.edits == [(State.RENDERING, 0.1)]
+    paced.cards.show(replace(JOB, state=State.DONE, rev=1), Progress())
+    await until(lambda: paced.edits[-1][0] is State.DONE)
 
 
 async def test_a_card_that_cannot_be_edited_does_not_stop_the_next():
-    desk = Desk()
-    broken = Cards(lambda *_: 1 / 0, fast=lambda _: True, clock=desk.clock)
+    paced = PacedCards()
+    broken = Cards(lambda *_: 1 / 0, fast=lambda _: True, clock=paced.clock)
     broken.show(JOB, Progress())
     await settled()
     await broken.settle()
-    desk.at(0.1)
+    paced.at(0.1)
     await settled()
-    assert desk.edits
+    assert paced.edits
 
 
 async def test_finals_go_before_progress():

@@ -81,6 +81,7 @@ def reads(playground, pattern):
     )
 
 
+@pytest.mark.long
 async def test_of_a_thousand_favourites_only_those_are_lost_that_were_taken_back(
     playground, tmp_path, mira
 ):
@@ -107,6 +108,7 @@ async def test_of_a_thousand_favourites_only_those_are_lost_that_were_taken_back
         assert reads(playground, REACTIONS) <= 11, "a hundred at a time"
 
 
+@pytest.mark.long
 async def test_sign_offs_and_queued_orders_beyond_the_first_hundred_stand(
     playground, tmp_path, mira
 ):

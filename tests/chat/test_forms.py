@@ -10,6 +10,7 @@ from bot.errors import Unclear
 from cogs._forms import FORMS, UNKNOWN
 from playground import File
 from storage import State
+from tests.rig.every import for_every
 from tests.rig.house import until, working
 from tests.rig.makers import PLAIN, Maker
 from tests.rig.paid import ordered, paid_provider, said
@@ -40,7 +41,7 @@ def made_by(tree):
     return [name for each in named if (name := ast.unparse(each)).endswith("Modal")]
 
 
-@pytest.mark.parametrize("place", PLACES)
+@for_every(PLACES)
 def test_no_form_is_made_that_only_the_memory_of_a_process_knows(place):
     """What `_forms.form` makes has a registered name: it asserts so."""
     made = made_by(ast.parse((ROOT / place).read_text()))

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from playground.discord.trouble import limited
 from tests.rig.house import until, working
 from tests.rig.makers import PLAIN, Maker
 from tests.rig.paid import said
@@ -20,6 +21,7 @@ from tests.rig.taking import (
 )
 
 
+@pytest.mark.long
 async def test_the_newest_clip_of_a_busy_thread_is_read_back_first(playground, tmp_path, mira):
     plain = Maker("plain", PLAIN)
     async with working(playground, tmp_path, providers={"plain": plain}) as house:
@@ -101,6 +103,24 @@ async def test_reactions_that_are_cleared_are_taken_back(playground, mira, jonas
     async def forgotten():
         liked = [await house.store.takes.is_favourite(1, each.id) for each in (mira, jonas)]
         return not any(liked)
+
+    await until(forgotten)
+
+
+async def test_a_reaction_that_is_cleared_while_it_is_acted_on_is_taken_back(
+    playground, ada, mira, house
+):
+    boards = playground.channel("storyboards")
+    await said(ada, "/studio takes", favorites=boards.id)
+    clip = await first_clip(mira)
+    slow = playground.trouble("POST", r"/messages$", limited(3.0), place=boards.id)
+    await mira.react(clip, FAVOURITE)
+    await until(lambda: slow.met)  # it is a favorite by now, and is being gathered
+    assert await house.store.takes.is_favourite(1, mira.id)
+    playground.world.clear_reactions(clip.channel_id, clip.id)
+
+    async def forgotten():
+        return not await house.store.takes.is_favourite(1, mira.id)
 
     await until(forgotten)
 

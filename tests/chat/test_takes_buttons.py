@@ -276,6 +276,7 @@ async def test_takes_of_a_thread_are_listed_with_their_parents(mira, house):
     assert asked.message.text == "You have no favorites yet. ⭐ marks one."
 
 
+@pytest.mark.long
 async def test_twelve_hundred_takes_are_counted_listed_and_added_up(playground, tmp_path, mira):
     """All of them, by the ledger, and without holding anybody up."""
     dear = Maker("plain", PLAIN, price=DEAR)

@@ -33,6 +33,7 @@ def large(media, tmp_path):
     return make
 
 
+@pytest.mark.long
 async def test_a_clip_of_60_mb_is_made_to_fit_a_server_of_10(mira, house, plain, tmp_path):
     """All of them are grain: none can be left out, so the limit is used for what it is worth."""
     plain.made = await dense(tmp_path / "dense.mp4")

@@ -372,6 +372,7 @@ async def test_a_month_old_clip_still_answers_to_a_reaction(playground, tmp_path
         await clip_of(mira, 2)
 
 
+@pytest.mark.long
 async def test_a_chain_of_ten_takes_over_two_providers(playground, tmp_path, mira):
     """By reaction, command, button and menu: the last clip plays through, without a seam."""
     providers = {"plain": Maker("plain", PLAIN), "able": Maker("able", NATIVE)}

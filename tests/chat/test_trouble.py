@@ -27,6 +27,7 @@ from bot.chat.trouble import (
     translation,
 )
 from bot.errors import Busy, Refusal
+from tests.rig.every import for_every
 from tests.test_architecture import FILES, ROOT
 
 JSON = {"Content-Type": "application/json"}
@@ -168,7 +169,7 @@ def expired():
     return answered(404, 10062)
 
 
-@pytest.mark.parametrize("place", [p for p in FILES if p.startswith(("bot/", "cogs/"))])
+@for_every([p for p in FILES if p.startswith(("bot/", "cogs/"))])
 def test_nobody_else_looks_at_statuses_and_codes(place):
     """`except discord.…`, `except aiohttp.…` and statuses stand in one module.
 

@@ -27,7 +27,7 @@ def film(folder, *, size="1280x720", rate=24, seconds=6.0, sound=True, picture=T
     to = folder / f"{size}-{rate}-{seconds}-{sound}-{picture}.mp4"
     streams = []
     if picture:
-        streams += ["-f", "lavfi", "-i", f"testsrc=size={size}:rate={rate}:duration={seconds}"]
+        streams += ["-f", "lavfi", "-i", f"color=gray:size={size}:rate={rate}:duration={seconds}"]
     if sound:
         streams += ["-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}"]
     _ffmpeg(

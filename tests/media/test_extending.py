@@ -145,6 +145,7 @@ async def test_a_model_whose_sound_cannot_be_switched_is_asked_without_saying_so
         assert mute.orders[-1].sound is None
 
 
+@pytest.mark.long
 async def test_a_native_extension_runs_on_at_both_ends(playground, tmp_path, mira):
     """The provider that comes with Dailies: what it joins itself is looked at, too."""
     environ = {"LOCAL_SECONDS": "0.1"}

@@ -39,7 +39,9 @@ async def plain(to: Path, *, size="1280x720", seconds=2, sound=True) -> Path:
     return to
 
 
-@pytest.mark.parametrize("share", [2, 5, 15])
+@pytest.mark.parametrize(
+    "share", [pytest.param(2, marks=pytest.mark.long), 5, pytest.param(15, marks=pytest.mark.long)]
+)
 async def test_a_hard_clip_uses_its_limit_and_never_more(hard, tmp_path, share):
     before = await probe.probe(hard)
     limit = before.size // share
@@ -53,6 +55,7 @@ async def test_a_hard_clip_uses_its_limit_and_never_more(hard, tmp_path, share):
     assert [path.name for path in tmp_path.iterdir()] == ["small.mp4"], "no statistics stay"
 
 
+@pytest.mark.long
 async def test_two_passes_look_better_than_one_under_the_same_limit(hard, tmp_path):
     limit = hard.stat().st_size // 6
     await one_pass(hard, tmp_path / "before.mp4", limit)
@@ -63,6 +66,7 @@ async def test_two_passes_look_better_than_one_under_the_same_limit(hard, tmp_pa
     assert psnr > old_psnr + 0.2
 
 
+@pytest.mark.long
 async def test_a_plain_clip_is_not_blown_up_to_its_limit(tmp_path):
     clip = await plain(tmp_path / "clip.mp4")
     limit = clip.stat().st_size - 1
@@ -74,6 +78,7 @@ async def test_a_plain_clip_is_not_blown_up_to_its_limit(tmp_path):
     assert ssim > 0.985
 
 
+@pytest.mark.long
 async def test_a_plain_clip_keeps_its_size_where_others_have_to_shrink(hard, tmp_path):
     """Few bits a pixel are enough for a picture in which little happens."""
     clip = await plain(tmp_path / "clip.mp4", sound=False)
@@ -85,6 +90,7 @@ async def test_a_plain_clip_keeps_its_size_where_others_have_to_shrink(hard, tmp
     assert small.audio_codec is None
 
 
+@pytest.mark.long
 async def test_a_clip_with_too_few_bits_for_its_pixels_gets_fewer_of_them(tmp_path):
     clip = await grainy(tmp_path / "clip.mp4", size="1280x720", seconds=1)
     await fit.fit(clip, tmp_path / "small.mp4", 60_000)

@@ -318,7 +318,11 @@ async def test_a_cut_is_exact_to_the_frame(tmp_path):
 
 @pytest.mark.parametrize(
     ("picture", "sound", "middle", "quiet"),
-    [(True, True, GREEN, True), (True, False, GREEN, False), (False, True, RED, True)],
+    [
+        (True, True, GREEN, True),
+        pytest.param(True, False, GREEN, False, marks=pytest.mark.long),
+        pytest.param(False, True, RED, True, marks=pytest.mark.long),
+    ],
 )
 async def test_a_replaced_part_leaves_the_rest_and_the_length_alone(
     tmp_path, picture, sound, middle, quiet

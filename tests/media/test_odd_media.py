@@ -117,6 +117,7 @@ async def lasting(
 
 
 @pytest.mark.prove
+@pytest.mark.long
 async def test_odd_clips_stay_what_they_are(tmp_path, proof):
     for seed in range(SEED, SEED + DRAWN):
         folder = tmp_path / str(seed)
@@ -130,9 +131,15 @@ async def test_odd_clips_stay_what_they_are(tmp_path, proof):
     "odd",
     [
         Odd(container="mov", late=0.25, timecode=True),
-        Odd(container="mkv", late=0.25, sound="pcm_s16le", rate="30000/1001"),
-        Odd(rotation=90, aspect=Fraction(4, 3), late=0.1),
-        Odd(container="mov", codec="libx265", light="hlg", sound="alac"),
+        pytest.param(
+            Odd(container="mkv", late=0.25, sound="pcm_s16le", rate="30000/1001"),
+            marks=pytest.mark.long,
+        ),
+        pytest.param(Odd(rotation=90, aspect=Fraction(4, 3), late=0.1), marks=pytest.mark.long),
+        pytest.param(
+            Odd(container="mov", codec="libx265", light="hlg", sound="alac"),
+            marks=pytest.mark.long,
+        ),
     ],
     ids=["late and timecode", "late in MKV", "turned and oblong", "a phone's HDR"],
 )

@@ -74,7 +74,9 @@ async def test_an_extension_at_the_end_made_here_goes_on_from_the_last_frame(lon
     no_gap(await loudness(to), 40 / 24)
 
 
-@pytest.mark.parametrize(("size", "fps"), [("192x108", 24), ("384x216", 30)])
+@pytest.mark.parametrize(
+    ("size", "fps"), [("192x108", 24), pytest.param("384x216", 30, marks=pytest.mark.long)]
+)
 async def test_an_extension_at_the_start_made_here_ends_where_the_clip_begins(
     long, tmp_path, size, fps
 ):
@@ -126,6 +128,7 @@ async def test_a_part_made_again_here_has_no_seam_at_either_end(long, tmp_path):
         no_gap(heard, cut / 24)
 
 
+@pytest.mark.long
 async def test_a_clip_is_turned_round_to_the_frame_however_short_the_stretches(long, tmp_path):
     clip = await part_of(long, tmp_path / "clip.mp4", 0, 20)
     wanted = (await pictures(clip))[::-1]
@@ -157,6 +160,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
 """
 
 
+@pytest.mark.long
 async def test_turning_a_clip_round_takes_little_memory_however_long_it_is(tmp_path):
     """The largest child is measured; turned round at once, the pictures alone are 200 MB."""
     clip = tmp_path / "clip.mp4"

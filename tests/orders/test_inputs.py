@@ -179,6 +179,7 @@ def test_what_models_take_is_what_inputs_take():
 # What a clip costs.
 
 
+@pytest.mark.long
 async def test_a_4k_clip_with_a_timecode_is_measured_and_refused_by_hdr(tmp_path):
     path = await made(
         tmp_path / "a.mov",

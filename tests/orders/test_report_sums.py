@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bot.media import charts
 from bot.moderation import tables
-from bot.moderation.desk import Report
+from bot.moderation.limits import Report
 from storage import MADE, UNMADE, By, Defaults, State, Whose, open_store
 from storage.periods import Period
 from tests.rig.databases import fresh

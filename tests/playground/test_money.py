@@ -66,7 +66,15 @@ def keys(company):
     return {**SECRETS, "LTX_API_KEY": company.key, "LTX_BASE_URL": company.url}
 
 
-@pytest.mark.parametrize("how", ["environment", "dotenv", "files", "toml"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "environment",
+        pytest.param("dotenv", marks=pytest.mark.long),
+        pytest.param("files", marks=pytest.mark.long),
+        pytest.param("toml", marks=pytest.mark.long),
+    ],
+)
 async def test_keys_that_lie_about_are_not_used(how, company, tmp_path, monkeypatch):
     lie_about(how, keys(company), tmp_path, monkeypatch)
     configuration = playground_configured(real=False)

@@ -488,6 +488,7 @@ def test_no_bytes_break_the_reading(body: bytes) -> None:
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     )
 )
+@pytest.mark.long
 def test_looking_for_a_text_never_fails(data: object) -> None:
     for path in ((), ("a",), ("a", "b"), ("a", 0), (0, "a"), (-1,), (5,)):
         found = text(data, *path)

@@ -147,7 +147,7 @@ def photo(to: Path, size=(640, 360), colours=("navy", "gold")) -> Input:
     [
         ("480p", "9:16", 25, 3, False),
         ("480p", "1:1", 50, 2, True),
-        ("720p", "16:9", 30, 2, True),
+        pytest.param("720p", "16:9", 30, 2, True, marks=pytest.mark.long),
     ],
 )
 async def test_a_clip_has_the_size_length_rate_and_sound_that_were_asked(
@@ -232,6 +232,7 @@ async def seen(tmp_path: Path, draw: Callable[[Graph], str]) -> list[Image.Image
     return ends
 
 
+@pytest.mark.long
 async def test_a_camera_motion_shows_on_a_picture_and_on_light(tmp_path):
     photo(tmp_path / "photo.png", (160, 90))
 
@@ -312,6 +313,7 @@ async def test_a_clip_from_a_sound_is_as_long_and_sounds_like_it(local, tmp_path
     assert difference(quiet, loud) > 10, "the wave is drawn"
 
 
+@pytest.mark.long
 async def test_a_sound_may_come_with_a_picture(local, tmp_path):
     await ffmpeg("-f", "lavfi", "-i", "sine=d=2", tmp_path / "a.wav", timeout=120)
     sound = Input(file=str(tmp_path / "a.wav"), type="audio/wav", size=1, seconds=2)
@@ -323,7 +325,9 @@ async def test_a_sound_may_come_with_a_picture(local, tmp_path):
         assert difference((await picture(clip, 0)).resize((640, 360)), image) < 30
 
 
-@pytest.mark.parametrize(("direction", "sound"), [("end", True), ("start", False)])
+@pytest.mark.parametrize(
+    ("direction", "sound"), [("end", True), pytest.param("start", False, marks=pytest.mark.long)]
+)
 async def test_an_extension_grows_out_of_the_clip_without_a_jump(local, tmp_path, direction, sound):
     given = await source(tmp_path / "in.mp4", sound=sound)
     brief = Brief(mode=Mode.EXTEND, video=given, direction=direction, duration=2, seed=3)
@@ -343,7 +347,14 @@ async def test_an_extension_grows_out_of_the_clip_without_a_jump(local, tmp_path
     assert difference(new, await picture(Path(given.file), 1)) > 25
 
 
-@pytest.mark.parametrize("replaced", ["both", "picture", "sound"])
+@pytest.mark.parametrize(
+    "replaced",
+    [
+        "both",
+        pytest.param("picture", marks=pytest.mark.long),
+        pytest.param("sound", marks=pytest.mark.long),
+    ],
+)
 async def test_a_retake_changes_only_what_was_asked_and_keeps_the_length(local, tmp_path, replaced):
     given = await source(tmp_path / "in.mp4", seconds=3)
     brief = Brief(mode=Mode.RETAKE, video=given, start=1.0, duration=1, replace=replaced, seed=3)
@@ -360,6 +371,7 @@ async def test_a_retake_changes_only_what_was_asked_and_keeps_the_length(local, 
     assert (after < before - 4) is (replaced != "picture")
 
 
+@pytest.mark.long
 async def test_a_retake_may_be_the_whole_clip_or_reach_past_its_end(local, tmp_path):
     given = await source(tmp_path / "in.mp4", seconds=1.5)
     brief = Brief(mode=Mode.RETAKE, video=given, seed=3)
@@ -475,6 +487,7 @@ async def test_the_same_attempt_twice_is_one_render(local, tmp_path):
     assert (tmp_path / "local/attempt-1/clip.mp4").stat().st_mtime_ns == made
 
 
+@pytest.mark.long
 async def test_no_more_are_rendered_at_once_than_the_limit_says(local):
     orders = [order(attempt=f"attempt-{n}") for n in range(4)]
     for each in orders:
@@ -491,6 +504,7 @@ async def test_no_more_are_rendered_at_once_than_the_limit_says(local):
     assert most == local.limits.concurrency
 
 
+@pytest.mark.long
 async def test_the_event_loop_hardly_notices_a_render(local):
     wanted = order(SMALL.but(resolution="720p", prompt="word " * 1000))
     await local.submit(wanted)
@@ -538,6 +552,7 @@ async def test_a_render_that_waits_can_be_cancelled_and_others_go_on(local):
     assert (await local.poll(first, first.attempt)).stage is Stage.RUNNING
 
 
+@pytest.mark.long
 async def test_cancelling_what_is_finished_or_unknown_is_harmless(local):
     wanted = order()
     await finished(local, wanted)
@@ -741,6 +756,7 @@ async def test_clips_that_nobody_fetched_are_thrown_away_in_the_end(tmp_path):
     await local.close()
 
 
+@pytest.mark.long
 async def test_fetching_twice_gives_the_clip_twice(local, tmp_path):
     wanted = order()
     await finished(local, wanted)

@@ -517,6 +517,7 @@ async def test_what_can_go_wrong_ends_alike_in_every_other_mode(place, media, pr
     proof.tried(len(cells), "answers of a company to an order of a mode", usual=len(few))
 
 
+@pytest.mark.long
 async def test_every_mode_is_made_from_an_attachment_a_link_or_an_earlier_take(place, media):
     first = await place.order("text", prompt="a fox", provider="ltx")
     await place.settled([first.id])
