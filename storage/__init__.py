@@ -1,4 +1,4 @@
-"""What is true: one SQLite file, one connection, one writer."""
+"""What is true: one SQLite file, one writer."""
 
 from .accounting import Incident
 from .audit import By, Change

@@ -17,7 +17,7 @@ from .opening import DATABASE, LOCK, Damaged, Locked
 from .schedule import Schedule
 from .schema import CannotOpen, migrations, recognize
 from .store import Store
-from .writer import Connection, Writer
+from .writer import Connection, Writer, damage
 
 _DAMAGED = "The database {} is damaged ({}) and was not changed; put a backup in its place."
 
@@ -131,8 +131,7 @@ def _open(path: Path, stack: ExitStack, *, running: bool) -> sqlite3.Connection:
 
 
 def _look(db: sqlite3.Connection, path: Path) -> None:
-    [[finding]] = db.execute("PRAGMA quick_check(1)")
-    if finding != "ok":
+    if (finding := damage(db)) is not None:
         raise Damaged(_DAMAGED.format(path, finding))
     scripts = migrations()
     recognize(db, path, scripts)

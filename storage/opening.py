@@ -1,8 +1,9 @@
 """Opens the data directory: the lock, the pragmas, the migrations, and when to refuse.
 
 SQLite from 3.7.0 to 3.51.2 can damage a WAL database when two connections write or checkpoint
-at the same instant; the Pythons people have carry such a version. Dailies opens exactly one
-connection, and the lock keeps a second Dailies away, so that instant never comes: WAL is used
+at the same instant; the Pythons people have carry such a version. Of Dailies' connections exactly
+one writes and checkpoints. The readers are opened read-only, so they can do neither, and they are
+closed before it. The lock keeps a second Dailies away. So that instant never comes: WAL is used
 with every version. Any other program that reads the file while Dailies runs must open it read-only
 (`sqlite3 'file:dailies.db?mode=ro'`), because such a connection cannot checkpoint.
 """
@@ -13,7 +14,8 @@ import os
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from enum import Enum, auto
 from pathlib import Path
 
 from .clock import TICKS, Clock, gaps, mark, note_gap
@@ -21,10 +23,13 @@ from .defaults import Defaults
 from .schedule import Schedule
 from .schema import CannotOpen, migrate, migrations, recognize
 from .store import Store
-from .writer import Connection, DiskTrouble, Writer, checkpoint
+from .writer import Connection, DiskTrouble, Writer, checkpoint, damage
 
 DATABASE = "dailies.db"
 LOCK = "dailies.lock"
+
+#: Connections that read at once: a report and the check of the books leave some to orders.
+READERS = 4
 
 
 class Locked(CannotOpen):
@@ -50,26 +55,43 @@ async def open_store(
 
     Raises `Locked`, `NewerSchema`, `Damaged`, or `CannotOpen` for a directory that cannot be
     used. Closing finishes the writes that still wait.
+
+    The whole file is looked over for damage before it is used, unless it is just as the last
+    Dailies closed it. After a crash, which a WAL database is made for, it is looked over while it
+    is used: `Store.unproven` says so, and `Store.look_for_damage` does it.
     """
-    with _lock(directory):
-        path = directory / DATABASE
-        # Not opened by aiosqlite, whose thread outlives a connection that failed.
-        raw = await asyncio.to_thread(_open, path, migrations())
+    path = directory / DATABASE
+    with _lock(directory) as lock:
+        left = lock.left(path)
+        try:
+            # Not opened by aiosqlite, whose thread outlives a connection that failed.
+            raw = await asyncio.to_thread(_open, path, migrations(), whole=left is Left.UNKNOWN)
+        except BaseException:
+            lock.unused()
+            raise
         db = Connection(lambda: raw, iter_chunk_size=64)
-        async with db:
+        async with db, AsyncExitStack() as readers:
             schedule = Schedule()
             await db.run(schedule.watch)
-            writer = Writer(db, watch=schedule)
+            writer = Writer(
+                db,
+                watch=schedule,
+                readers=[await _reader(path, readers) for _ in range(READERS)],
+            )
             try:
                 clock = await _started(writer, wall=wall, ticks=ticks)
                 store = Store(
                     writer, clock=clock, defaults=defaults or Defaults(), schedule=schedule
                 )
+                store.unproven = left is Left.IN_USE
                 yield store
                 with suppress(DiskTrouble):  # the mark of a minute ago stays
                     await store.keep_time()
+                proven = not store.unproven
             finally:
                 await writer.close()
+        if proven:
+            lock.closed(path)
 
 
 async def _started(
@@ -82,8 +104,56 @@ async def _started(
     return clock
 
 
+class Left(Enum):
+    """How the last Dailies left the database."""
+
+    CLOSED = auto()  #: whole, and nobody wrote to it since
+    IN_USE = auto()  #: it did not come to close it
+    UNKNOWN = auto()  #: nobody knows: a backup, or a file that was written to since
+
+
+class Lock:
+    """The lock file of a data directory: who uses it, or how the last one left it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.note = os.pread(descriptor, 100, 0).decode("ascii", "replace").strip()
+
+    def left(self, path: Path) -> Left:
+        """How the database was left by whom the note is of."""
+        if self.note.isdigit() and path.exists():
+            return Left.IN_USE
+        return Left.CLOSED if self.note == _closed(path) else Left.UNKNOWN
+
+    def used(self) -> None:
+        """Note that this process uses the directory."""
+        self._write(str(os.getpid()))
+
+    def unused(self) -> None:
+        """Note what was noted before: this process did not come to use the directory."""
+        self._write(self.note)
+
+    def closed(self, path: Path) -> None:
+        """Note that the database was closed and is whole."""
+        self._write(_closed(path))
+
+    def _write(self, note: str) -> None:
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{note}\n".encode(), 0)
+
+
+def _closed(path: Path) -> str:
+    """The note of a database that was closed as it is now."""
+    log = path.with_name(f"{path.name}-wal")
+    try:
+        found = path.stat()
+        return f"closed {found.st_size} {found.st_mtime_ns}" if not log.exists() else "open"
+    except FileNotFoundError:
+        return "missing"
+
+
 @contextmanager
-def _lock(directory: Path) -> Generator[None]:
+def _lock(directory: Path) -> Generator[Lock]:
     """Lock the data directory. However the process ends, the kernel releases the lock."""
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)  # it will hold prompts and clips
@@ -97,20 +167,20 @@ def _lock(directory: Path) -> Generator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            pid = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+            pid = Lock(descriptor).note
             raise Locked(
                 f"Another Dailies (pid {pid or 'unknown'}) is using the data directory "
                 f"{directory}. Stop it or set DAILIES_DATA."
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
+        lock = Lock(descriptor)
+        lock.used()
+        yield lock
     finally:
         os.close(descriptor)
 
 
-def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
-    """Open a connection to a database that is whole and of the newest schema."""
+def _open(path: Path, scripts: Sequence[str], *, whole: bool) -> sqlite3.Connection:
+    """Open a connection to a database of the newest schema; look whether it is *whole* before."""
     try:
         _for_its_owner_alone(path)
         # isolation_level=None: Python begins no transaction by itself; the writer does.
@@ -125,7 +195,8 @@ def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
         with ExitStack() as failed:
             failed.callback(db.close)
             db.row_factory = sqlite3.Row
-            _check(db, path)
+            if whole and (finding := damage(db)) is not None:
+                raise _damaged(path, finding)
             recognize(db, path, scripts)
             _set_up(db)
             migrate(db, path, scripts)
@@ -138,6 +209,30 @@ def _open(path: Path, scripts: Sequence[str]) -> sqlite3.Connection:
         ):
             raise _damaged(path, str(error)) from error
         raise CannotOpen(f"The database {path} can't be opened ({error}).") from error
+    return db
+
+
+async def _reader(path: Path, opened: AsyncExitStack) -> Connection:
+    """A connection that only reads, on a thread of its own, until *opened* ends."""
+    # Not opened by aiosqlite, for the same reason.
+    raw = await asyncio.to_thread(_open_reader, path)
+    reader = Connection(lambda: raw, iter_chunk_size=64)
+    await reader
+    opened.push_async_callback(reader.close)
+    return reader
+
+
+def _open_reader(path: Path) -> sqlite3.Connection:
+    """Open a connection that can neither write nor checkpoint."""
+    db = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA busy_timeout = 5000")
+    db.execute("PRAGMA query_only = ON")
     return db
 
 
@@ -162,12 +257,6 @@ def _set_up(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA foreign_keys = ON")
     # What is deleted is overwritten: a person who deletes their prompts means it.
     db.execute("PRAGMA secure_delete = ON")
-
-
-def _check(db: sqlite3.Connection, path: Path) -> None:
-    [[finding]] = db.execute("PRAGMA quick_check(1)")
-    if finding != "ok":
-        raise _damaged(path, finding)
 
 
 def _damaged(path: Path, finding: str) -> Damaged:

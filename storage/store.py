@@ -313,6 +313,8 @@ class Store:
         self.clock = clock  #: what every part is timed by
         self.defaults = defaults
         self.schedule = schedule  #: when jobs are due: every commit that changes one feeds it
+        #: The last Dailies crashed, and nobody has looked since whether the file is whole.
+        self.unproven = False
         self._seen = Seen()
         self._scrubbed = clock.now()
         self.jobs = Jobs(writer, clock=clock, defaults=defaults)
@@ -340,6 +342,14 @@ class Store:
         if not found:
             self._seen = seen
         return found
+
+    async def look_for_damage(self) -> str | None:
+        """What is damaged in the whole file, a sentence; None if it is whole, which is kept."""
+        found = await self.writer.damage()
+        if found is not None:
+            return f"The database is damaged ({found}). Put a backup in its place."
+        self.unproven = False
+        return None
 
     async def terms(self, guild_id: int, *, built_on: Collection[int]) -> Terms:
         """What holds now for an order in a server that builds on the clips *built_on*."""

@@ -41,6 +41,10 @@ class Transactions(Protocol):
         """As `write`; what *fn* deletes is then nowhere in the files either."""
         ...
 
+    async def damage(self) -> str | None:
+        """What is damaged in the whole database; None if nothing is."""
+        ...
+
     async def touch(self) -> None:
         """Write something that changes nothing, to see whether writing works."""
         ...

@@ -1,4 +1,7 @@
-"""Group commit: the writes that wait together share one transaction, and one fsync."""
+"""Group commit: the writes that wait together share one transaction, and one fsync.
+
+Reads have connections of their own, so that no report holds up an order: see `opening`.
+"""
 
 import asyncio
 import sqlite3
@@ -12,6 +15,8 @@ import aiosqlite
 T = TypeVar("T")
 
 MAX_BATCH = 512  #: writes in one transaction; more would only make the first of them wait longer
+#: Tries to cut the log of writes while somebody reads, and the seconds between two.
+SCRUBS, SCRUBBED_AGAIN = 40, 0.05
 
 #: What SQLite says when the disk, not the question, is at fault: primary result codes.
 _DISK: dict[int, str] = {
@@ -71,14 +76,21 @@ class _Call:
 
 
 class Writer:
-    """The only way to the database: one connection, one thread, one transaction at a time.
+    """The only way to the database: one connection writes, one transaction at a time.
 
     There is no artificial delay. While one transaction is being committed the next writes
-    gather, so the busier it is the more of them share a commit.
+    gather, so the busier it is the more of them share a commit. *readers* are connections that
+    cannot write; each read takes one of them, or without any the one that writes.
     """
 
-    def __init__(self, db: Connection, *, watch: Watch | None = None) -> None:
+    def __init__(
+        self, db: Connection, *, watch: Watch | None = None, readers: Sequence[Connection] = ()
+    ) -> None:
         self._db = db
+        self._readers: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
+        for reader in readers or (db,):
+            self._readers.put_nowait(reader)
+        self._alone = not readers
         self._watch = watch
         self._waiting: deque[_Call] = deque()
         self._turns: asyncio.Task[None] | None = None
@@ -110,8 +122,17 @@ class Writer:
 
     async def read(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         """What *fn* returns. *fn* sees everything committed, in one state, and cannot write."""
+        if self._alone:
+            return await self._ask(self._db, lambda db: _forbidden_to_write(db, fn))
+        reader = await self._readers.get()
+        asking = asyncio.ensure_future(self._ask(reader, lambda db: _snapshot(db, fn)))
+        # A reader whose caller stopped waiting is free when its thread is.
+        asking.add_done_callback(lambda _: self._readers.put_nowait(reader))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, db: Connection, fn: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            return await self._db.run(lambda db: _read(db, fn))
+            return await db.run(fn)
         except sqlite3.Error as error:
             raise _translated(error, "so this could not be read") from error
 
@@ -126,12 +147,25 @@ class Writer:
         """Move the log of writes into the database and cut it to nothing.
 
         The database overwrites what is deleted (`secure_delete`); its log would keep every page
-        as it once was. If that cannot be done now, `unscrubbed` is set.
+        as it once was. If that cannot be done now, `unscrubbed` is set. A read that is under way
+        is waited for, but not by the writes.
         """
+        for _ in range(SCRUBS):
+            try:
+                self.unscrubbed = await self._db.run(checkpoint)
+            except sqlite3.Error:  # the disk, mostly; the next writer will be told
+                self.unscrubbed = True
+                return
+            if not self.unscrubbed:
+                return
+            await asyncio.sleep(SCRUBBED_AGAIN)
+
+    async def damage(self) -> str | None:
+        """What is damaged in the database; None if nothing is. Read like everything else."""
         try:
-            self.unscrubbed = await self._db.run(checkpoint)
-        except sqlite3.Error:  # the disk, mostly; the next writer will be told
-            self.unscrubbed = True
+            return await self.read(damage)
+        except DiskTrouble as trouble:
+            return str(trouble)
 
     async def touch(self) -> None:
         """Write what is there already, which takes the lock, the log and the disk all the same.
@@ -171,9 +205,20 @@ class Writer:
 
 
 def checkpoint(db: sqlite3.Connection) -> bool:
-    """Cut the log of writes to nothing; True if that must wait, because a program reads it."""
-    [busy, _, _] = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    """Cut the log of writes to nothing; True if that must wait, because somebody reads it."""
+    [[patience]] = db.execute("PRAGMA busy_timeout")
+    db.execute("PRAGMA busy_timeout = 0")
+    try:
+        [busy, _, _] = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {patience:d}")
     return bool(busy)
+
+
+def damage(db: sqlite3.Connection) -> str | None:
+    """What is damaged in the whole file; None if nothing is. Takes seconds in a large one."""
+    [[finding]] = db.execute("PRAGMA quick_check(1)")
+    return None if finding == "ok" else str(finding)
 
 
 def _touch(db: sqlite3.Connection) -> None:
@@ -238,7 +283,16 @@ def _attempt(db: sqlite3.Connection, fn: Callable[[sqlite3.Connection], Any]) ->
     return _Outcome(value=value)
 
 
-def _read(db: sqlite3.Connection, fn: Callable[[sqlite3.Connection], T]) -> T:
+def _snapshot(db: sqlite3.Connection, fn: Callable[[sqlite3.Connection], T]) -> T:
+    """What *fn* finds in one state of the database, on a connection that cannot write."""
+    db.execute("BEGIN")
+    try:
+        return fn(db)
+    finally:
+        db.execute("ROLLBACK")
+
+
+def _forbidden_to_write(db: sqlite3.Connection, fn: Callable[[sqlite3.Connection], T]) -> T:
     db.execute("PRAGMA query_only = ON")
     try:
         return fn(db)

@@ -8,6 +8,7 @@ and then, so that nothing depends on memory alone. A step is one look at the row
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -22,11 +23,26 @@ from bot.jobs.steps import CARD_WITHIN, Save, Steps, no_room
 from bot.jobs.tracker import Tracker
 from bot.progress import Progress
 from bot.providers import Provider
-from storage import IN_SLOT, MOVES, OWED, DiskTrouble, IllegalMove, Input, Job, Stale, State, Store
+from storage import (
+    IN_SLOT,
+    MOVES,
+    OWED,
+    UNRENDERED,
+    DiskTrouble,
+    IllegalMove,
+    Input,
+    Job,
+    Stale,
+    State,
+    Store,
+)
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 64  #: steps under way at once; each provider bounds its own work besides
+#: Orders and questions under way at once; each provider bounds its own work besides.
+AT_ONCE = 64
+#: Clips that are downloaded, encoded or posted at once: minutes each, beside all of the others.
+LENGTHY = 64
 LOOK_AGAIN = 1.0  #: seconds; a machine that slept is up to date within this time
 SAVES = 5  #: times that a save which the row makes impossible is tried, before a person must look
 STOPPING = 25.0  #: seconds that steps under way are given to finish at a stop
@@ -92,6 +108,9 @@ class Worker:
         self._unsavable: dict[int, int] = {}  # how often that was refused, and not by the disk
         self._set_aside: set[int] = set()  # jobs that nothing can be written down of
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lengthy = 0  # of them, those of clips that are made, or wait for their turn
+        self._turns = asyncio.Semaphore(LENGTHY)
+        self._waiting: set[asyncio.Task[None]] = set()  # of those, the ones that wait
         self._stopping = False
         self._reread_at = 0.0
         self._rereading: asyncio.Task[None] | None = None
@@ -133,7 +152,7 @@ class Worker:
         await self.load()
         self._reread_at = self._clock() + REREAD
         while not self._stopping:
-            while len(self._tasks) < AT_ONCE and (due := self._next()) is not None:
+            while not self._full() and (due := self._next()) is not None:
                 task = asyncio.create_task(self._step(due), name=f"job {due}")
                 self._tasks.add(task)
                 task.add_done_callback(self._finished)
@@ -179,6 +198,8 @@ class Worker:
         self._schedule.wake()
         if self._rereading is not None:
             self._rereading.cancel()
+        for task in self._waiting:  # it has begun nothing
+            task.cancel()
         if not self._tasks:
             return
         _, late = await asyncio.wait(set(self._tasks), timeout=within)
@@ -196,6 +217,10 @@ class Worker:
         await self._step(due)
         return True
 
+    def _full(self) -> bool:
+        """Whether as many orders and questions are under way as may be."""
+        return len(self._tasks) - self._lengthy >= AT_ONCE
+
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._schedule.wake()
@@ -210,7 +235,7 @@ class Worker:
 
     def _pause(self) -> float:
         """Seconds until something is due; never so many that a machine's sleep goes unnoticed."""
-        if len(self._tasks) >= AT_ONCE:
+        if self._full():
             return LOOK_AGAIN
         return self._schedule.pause(self._clock(), LOOK_AGAIN)
 
@@ -227,11 +252,43 @@ class Worker:
             self._schedule.put_back(id, again)
 
     async def _look(self, id: int) -> float | None:
-        """One look, one action, one save. When to look again, or None."""
+        """One look, one action, one save. When to look again, or None.
+
+        What is lengthy waits for its turn among its like, and holds up nothing else.
+        """
         self._set_aside.discard(id)  # it changed, or somebody asked for it
+        job = await self._row(id)
+        if job is None or job.state in UNRENDERED:
+            return await self._advance(id, job)
+        self._lengthy += 1
+        self._schedule.wake()  # there is room for another one
+        try:
+            async with AsyncExitStack() as turn:
+                if self._turns.locked():
+                    await self._wait_for(turn)
+                    job = await self._row(id)
+                else:
+                    await turn.enter_async_context(self._turns)
+                return await self._advance(id, job)
+        finally:
+            self._lengthy -= 1
+
+    async def _wait_for(self, turn: AsyncExitStack) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting.add(task)
+        try:
+            await turn.enter_async_context(self._turns)
+        finally:
+            self._waiting.discard(task)
+
+    async def _row(self, id: int) -> Job | None:
         job = await self._jobs.get(id)
         if job is not None:
             self._schedule.seen(id, job.rev, all_of_it=True)
+        return job
+
+    async def _advance(self, id: int, job: Job | None) -> float | None:
         if job is None or self._steps.next_look(job) is None:
             if job is not None:
                 self._places.let_go(job)

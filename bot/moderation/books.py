@@ -48,7 +48,8 @@ class BooksCheck:
         if thorough is None:
             thorough = self._looks % THOROUGH == 0
         self._looks += 1
-        found = await self._store.check(thorough=thorough)
+        damage = await self._store.look_for_damage() if self._store.unproven else None
+        found = [damage] if damage is not None else await self._store.check(thorough=thorough)
         for sentence in found[:SAID]:
             log.error("The books do not add up: %s", sentence)
         if self.broken and not found and not thorough:

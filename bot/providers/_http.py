@@ -66,7 +66,9 @@ MAX_DEPTH = 32  #: nesting of a JSON reply; a real one has three
 CONNECT = 10.0  #: seconds to connect, TLS included
 ASK_DEADLINE = 30.0  #: seconds for a whole question
 ORDER_DEADLINE = 60.0  #: seconds for a whole order whose answer is an id
-AT_ONCE = 8  #: connections for questions; measured: fewer are faster, the rest wait their turn
+#: Connections for questions. As many are open as answers are awaited, so that a provider which
+#: takes 200 ms to answer is asked 320 times a second; one that answers at once needs two or three.
+AT_ONCE = 64
 
 # httpx names every URL at INFO, and httpcore every header at DEBUG: both hold secrets.
 for _name in ("httpx", "httpcore", "hpack"):

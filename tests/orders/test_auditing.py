@@ -14,8 +14,10 @@ from bot.events import Events
 from bot.moderation.books import BooksCheck
 from bot.orders.requester import Requester
 from bot.providers import Receipt
-from storage import Brief, State, open_store
+from storage import Brief, Defaults, State, open_store
+from storage.opening import DATABASE, LOCK
 from tests.app.test_cli import dailies
+from tests.rig.databases import harm
 from tests.rig.doubles import FakeProvider
 from tests.rig.drafts import advance
 from tests.rig.house import until
@@ -35,6 +37,27 @@ def ruin(path):
 async def store(tmp_path):
     async with open_store(tmp_path) as store:
         yield store
+
+
+async def test_damage_that_a_crash_left_stops_orders(tmp_path):
+    unlimited = Defaults(
+        jobs_per_user=None, jobs_per_server=None, per_minute=None, amount=None, budget=None
+    )
+    async with open_store(tmp_path, defaults=unlimited) as store:
+        studio = studio_of(store, {"fake": paid_provider()})
+        for number in range(100):
+            await studio.order(Brief(prompt="a red fox"), request=f"{number}", requester=PLACE)
+    harm(tmp_path / DATABASE)
+    (tmp_path / LOCK).write_text("4711\n")
+    async with open_store(tmp_path) as store:
+        studio = studio_of(store, {"fake": paid_provider()})
+        audit = BooksCheck(studio, Events())
+        [found] = await audit.look()
+        assert found.startswith("The database is damaged (")
+        assert "Put a backup in its place" in await audit.trouble()
+        with pytest.raises(Refusal):
+            await studio.order(Brief(prompt="a fox"), request="late", requester=PLACE)
+        assert await audit.look() == [found], "it is still so"
 
 
 async def test_a_broken_rule_stops_orders_until_it_is_mended(store, tmp_path, caplog):

@@ -11,7 +11,7 @@ from storage.opening import DATABASE, _open, migrations
 def _migrated() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / DATABASE
-        _open(path, migrations()).close()
+        _open(path, migrations(), whole=True).close()
         return path.read_bytes()
 
 
@@ -23,3 +23,11 @@ def fresh(directory: Path) -> Path:
         path.touch(mode=0o600)
         path.write_bytes(_migrated())
     return directory
+
+
+def harm(path: Path) -> None:
+    """Damage rows in the middle of the file, which opening does not read."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"a red fox", len(data) // 2) & ~4095
+    data[at : at + 1000] = b"\xff" * 1000
+    path.write_bytes(data)

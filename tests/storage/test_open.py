@@ -13,6 +13,7 @@ import pytest
 from storage import CannotOpen, Damaged, Locked, NewerSchema, open_store
 from storage.opening import DATABASE
 from storage.schema import migrate, migrations, objects
+from tests.rig.databases import harm
 from tests.rig.drafts import draft
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -49,7 +50,7 @@ async def test_a_new_directory_is_made_for_its_owner_alone(tmp_path: Path) -> No
 
 async def test_it_is_as_durable_as_we_say(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
-        found = await store.writer.read(
+        found = await store.writer.write(
             lambda db: {
                 name: db.execute(f"PRAGMA {name}").fetchone()[0]
                 for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -92,14 +93,14 @@ async def test_a_newer_schema_is_refused_and_left_as_it_is(tmp_path: Path) -> No
     assert (tmp_path / DATABASE).read_bytes() == before
 
 
-@pytest.mark.parametrize("harm", ["middle", "head", "not ours"])
-async def test_a_damaged_database_is_refused_and_left_as_it_is(tmp_path: Path, harm: str) -> None:
+@pytest.mark.parametrize("where", ["middle", "head", "not ours"])
+async def test_a_damaged_database_is_refused_and_left_as_it_is(tmp_path: Path, where: str) -> None:
     await fill(tmp_path)
     path = tmp_path / DATABASE
     data = bytearray(path.read_bytes())
-    if harm == "middle":
+    if where == "middle":
         data[8192:20480] = bytes(12288)
-    elif harm == "head":
+    elif where == "head":
         data[:100] = b"\xff" * 100
     else:
         data = bytearray(b"This is a letter, not a database. " * 100)
@@ -108,6 +109,42 @@ async def test_a_damaged_database_is_refused_and_left_as_it_is(tmp_path: Path, h
         async with open_store(tmp_path):
             pass
     assert path.read_bytes() == data
+    with pytest.raises(Damaged, match="is damaged"):  # nor the next time
+        async with open_store(tmp_path):
+            pass
+
+
+async def test_what_was_closed_is_not_looked_over_again(tmp_path: Path) -> None:
+    await fill(tmp_path)
+    path, lock = tmp_path / DATABASE, tmp_path / "dailies.lock"
+    was = path.stat()
+    harm(path)
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))  # as no other program would leave it
+    async with open_store(tmp_path) as store:
+        assert not store.unproven
+        assert lock.read_text() == f"{os.getpid()}\n"
+
+
+async def test_after_a_crash_it_is_used_while_it_is_looked_over(tmp_path: Path) -> None:
+    await fill(tmp_path)
+    (tmp_path / "dailies.lock").write_text("4711\n")
+    async with open_store(tmp_path) as store:
+        assert store.unproven
+        assert await store.look_for_damage() is None
+        assert not store.unproven
+    assert (tmp_path / "dailies.lock").read_text().startswith("closed ")
+
+
+async def test_damage_after_a_crash_is_found_and_found_again(tmp_path: Path) -> None:
+    await fill(tmp_path)
+    harm(tmp_path / DATABASE)
+    (tmp_path / "dailies.lock").write_text("4711\n")
+    for _ in range(2):
+        async with open_store(tmp_path) as store:
+            found = await store.look_for_damage()
+            assert found is not None and found.startswith("The database is damaged (")
+            assert store.unproven
+        assert (tmp_path / "dailies.lock").read_text() == f"{os.getpid()}\n"
 
 
 async def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
