@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from discord import ui
 
-from bot.chat.marks import Kind
+from bot.chat.recognizing import Kind
 from bot.media.assemble import PIECE
 from bot.words import money
 from bot.words.clips import TITLES, made_from

@@ -6,7 +6,7 @@ from decimal import Decimal
 from discord import ui
 
 from bot.chat.buttons import button
-from bot.chat.marks import Kind, job_mark, notice_mark
+from bot.chat.recognizing import Kind, job_part, notice_kind
 from bot.progress import Progress
 from bot.words.clips import (
     BACKWARDS,
@@ -96,7 +96,7 @@ def card(
     lines.append(f"-# {on_card(job, bill, usd_per_credit)} · for <@{job.user_id}>")
     view = ui.LayoutView(timeout=None)
     box: ui.Container[ui.LayoutView] = ui.Container(accent_colour=_COLOURS[job.state], id=Kind.CARD)
-    text: ui.TextDisplay[ui.LayoutView] = ui.TextDisplay(shown("\n".join(lines)), id=job_mark(job))
+    text: ui.TextDisplay[ui.LayoutView] = ui.TextDisplay(shown("\n".join(lines)), id=job_part(job))
     if poster:
         picture: ui.Thumbnail[ui.LayoutView] = ui.Thumbnail(
             f"attachment://{poster_name(job)}", description=alt_text(job)
@@ -146,9 +146,9 @@ def notice(job: Job, text: str) -> ui.LayoutView:
     """The message that says how *job* ended without a clip, or why it is parked."""
     view = ui.LayoutView(timeout=None)
     box: ui.Container[ui.LayoutView] = ui.Container(
-        accent_colour=_COLOURS[job.state], id=notice_mark(job)
+        accent_colour=_COLOURS[job.state], id=notice_kind(job)
     )
-    box.add_item(ui.TextDisplay(shown(text), id=job_mark(job)))
+    box.add_item(ui.TextDisplay(shown(text), id=job_part(job)))
     view.add_item(box)
     view.stop()
     return view

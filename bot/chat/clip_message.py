@@ -8,7 +8,7 @@ from discord import ui
 
 from bot.chat.board import EXTEND, FAVOURITE, REMOVE, RETAKE, SEND
 from bot.chat.buttons import marked
-from bot.chat.marks import Kind, job_mark
+from bot.chat.recognizing import Kind, job_part
 from bot.orders.edits import Default
 from bot.words.limits import in_words
 from bot.words.text import shown
@@ -51,10 +51,10 @@ def clip_message(
 
     *files* are the names of what is attached, each with its alt text; *said* stands above them,
     *under* below, with *asks* beside a “?”. *acts*: buttons stand under it, which work after every
-    restart. *poster*: the name of a picture that is shown beside the words.
+    restart. *poster*: a picture that is shown beside the words, and its alt text.
     """
     box: ui.Container[Any] = ui.Container(accent_colour=DONE, id=kind)
-    words: ui.TextDisplay[Any] = ui.TextDisplay(shown(said, SAID), id=job_mark(job))
+    words: ui.TextDisplay[Any] = ui.TextDisplay(shown(said, SAID), id=job_part(job))
     box.add_item(
         words
         if poster is None

@@ -14,8 +14,8 @@ from bot.chat import board, card
 from bot.chat.cards import Pacer
 from bot.chat.earlier_posts import Lookback
 from bot.chat.ladder import Ladder, Posted, Showing, listed
-from bot.chat.marks import is_notice, is_result
 from bot.chat.post import Sender, nonce
+from bot.chat.recognizing import is_notice, is_result
 from bot.chat.trouble import Denied, Forbidden, Gone, Rejected, translated
 from bot.errors import Busy, Refusal
 from bot.events import Events

@@ -10,8 +10,8 @@ import discord
 
 from bot.chat import board, card
 from bot.chat.clip_message import clip_message, legend, prices_line
-from bot.chat.marks import Kind
 from bot.chat.post import Sender, nonce
+from bot.chat.recognizing import Kind
 from bot.chat.trouble import Rejected, TooLarge
 from bot.errors import Busy, Refusal
 from bot.files.cache import ClipCache

@@ -19,9 +19,9 @@ from bot.chat.cards import GAP, Cards, Pacer
 from bot.chat.delivery import Delivery
 from bot.chat.explain import explain
 from bot.chat.ladder import POSTER_WAIT
-from bot.chat.marks import is_card
 from bot.chat.mentions import SILENT
 from bot.chat.post import has_file, nonce
+from bot.chat.recognizing import is_card
 from bot.chat.sheets import Sheets
 from bot.chat.trouble import AlreadyDone, Denied, Gone, Lost, Rejected, translated
 from bot.errors import Busy, Refusal

@@ -9,7 +9,7 @@ from discord import ui
 
 from bot.chat.buttons import button, marked
 from bot.chat.clip_message import DONE
-from bot.chat.marks import Kind, job_mark
+from bot.chat.recognizing import Kind, job_part
 from bot.progress import Progress
 from bot.words import batches as words
 from bot.words.clips import quoted
@@ -46,7 +46,7 @@ def card(
     if over:
         colour = DONE if any(job.state in MADE for job in jobs) else LOST
     box: ui.Container[Any] = ui.Container(accent_colour=colour, id=Kind.CARD)
-    box.add_item(ui.TextDisplay(shown("\n".join(filter(None, lines))), id=job_mark(first)))
+    box.add_item(ui.TextDisplay(shown("\n".join(filter(None, lines))), id=job_part(first)))
     if any(_stoppable(job, cancels=cancels) for job in jobs):
         row: ui.ActionRow[Any] = ui.ActionRow()
         # Handled in `cogs.takes.batches`, also after a restart.
@@ -87,7 +87,7 @@ def sheet(
     attached. *acts*: a row of numbers, each of which posts its take, and a row of “More like”."""
     first = jobs[0]
     box: ui.Container[Any] = ui.Container(accent_colour=DONE, id=Kind.SHEET)
-    box.add_item(ui.TextDisplay(shown(said, SAID), id=job_mark(first)))
+    box.add_item(ui.TextDisplay(shown(said, SAID), id=job_part(first)))
     if file is not None:
         gallery: ui.MediaGallery[Any] = ui.MediaGallery()
         gallery.add_item(media=f"attachment://{file}", description=alt or None)
@@ -113,7 +113,7 @@ def sheet(
 def bad_news(jobs: Sequence[Job], said: str) -> ui.LayoutView:
     """The message that none of *jobs* was made."""
     box: ui.Container[Any] = ui.Container(accent_colour=LOST, id=Kind.UNMADE)
-    box.add_item(ui.TextDisplay(shown(said), id=job_mark(jobs[0])))
+    box.add_item(ui.TextDisplay(shown(said), id=job_part(jobs[0])))
     return _standing(box)
 
 

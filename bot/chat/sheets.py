@@ -13,8 +13,8 @@ import discord
 from bot.chat import sheet_message
 from bot.chat.delivery import Delivery
 from bot.chat.ladder import Posted, Way
-from bot.chat.marks import is_sheet
 from bot.chat.post import nonce
+from bot.chat.recognizing import is_sheet
 from bot.chat.trouble import Denied, Rejected
 from bot.files.cache import ClipCache
 from bot.jobs.presenter import Undeliverable
@@ -158,7 +158,7 @@ class Sheets:
         async with self._making.setdefault(shown[0].id, asyncio.Lock()):
             cells, gone = [], 0
             for job in jobs:
-                clip, said = None, words.IN_CELL.get(job.state, "not ready yet")
+                clip, said = None, words.in_cell(job)
                 if job.id in takes:
                     clip = self._data / (job.file or "")
                     try:

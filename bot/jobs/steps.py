@@ -21,7 +21,7 @@ from bot.jobs.pace import Pace
 from bot.jobs.presenter import Presenter, Undeliverable
 from bot.jobs.results import Results, added, piece, refused, take
 from bot.jobs.tracker import Tracker
-from bot.machine_trouble import Troubles, trouble_of
+from bot.machine_trouble import Troubles, no_room, trouble_of
 from bot.progress import Progress
 from bot.providers import Announces, Order, Provider, Receipt, Report, Stage
 from storage import (
@@ -55,10 +55,6 @@ HELD_UP = 300.0  #: seconds, at most, until work that trouble of ours holds up i
 UNHEARD = 3600.0  #: seconds past its deadline that a provider which does not answer is asked
 
 Save = Callable[[Job], Awaitable[Job]]  #: writes a job down; gives it as the row is then
-
-
-async def no_room() -> None:
-    """The room of a deployment whose files nobody keeps."""
 
 
 class Steps:

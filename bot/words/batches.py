@@ -12,15 +12,10 @@ from bot.words.limits import in_words
 from bot.words.text import inert
 from storage import ENDED, MADE, PARKED, UNMADE, Bill, Job, State
 
-#: What stands in the cell of a take without a clip.
-IN_CELL: Mapping[State, str] = {
-    State.FAILED: "failed",
-    State.EXPIRED: "took too long",
-    State.CANCELLED: "canceled",
-    State.CLOSED: "closed",
-    State.UNCLEAR: "on hold",
-    State.REVIEW: "on hold",
-}
+
+def in_cell(job: Job) -> str:
+    """What stands in the cell of a take without a clip: 'failed'."""
+    return TITLES[job.state].lower()
 
 
 def title(jobs: Sequence[Job]) -> str:
@@ -71,7 +66,7 @@ def losses(
 def _loss(job: Job, bill: Bill | None, usd: Decimal) -> str:
     """'failed: The provider rejected this prompt. You were not charged.'"""
     why = (job.error or "").rstrip(".")
-    what = f"{IN_CELL.get(job.state, 'not ready yet')}{f': {why}' if why else ''}."
+    what = f"{in_cell(job)}{f': {why}' if why else ''}."
     charged = money.at_end(job, bill, usd) if job.state in UNMADE | PARKED else ""
     return f"{what} {charged}".rstrip()
 

@@ -56,12 +56,18 @@ def headline(job: Job, glimpse: Progress) -> str:
 
 def progress_line(job: Job, glimpse: Progress, now: float) -> str:
     """How far *job* is, at *now*: a bar, what its provider says, when it will be ready."""
-    if job.state is State.QUEUED and glimpse.why_waiting:
-        return f"-# {glimpse.why_waiting}"
-    if job.state in (State.FETCHING, State.DELIVERING):
-        return _bar(1.0)
-    if job.state is not State.RENDERING:
-        return ""
+    match job.state:
+        case State.QUEUED:
+            return f"-# {glimpse.why_waiting}" if glimpse.why_waiting else ""
+        case State.FETCHING | State.DELIVERING:
+            return _bar(1.0)
+        case State.RENDERING:
+            return _under_way(glimpse, now)
+        case _:
+            return ""
+
+
+def _under_way(glimpse: Progress, now: float) -> str:
     parts = []
     if glimpse.fraction is not None:
         parts.append(_bar(glimpse.fraction))

@@ -8,8 +8,8 @@ import discord
 from bot.chat import answering, board
 from bot.chat.bot import Dailies, Interaction
 from bot.chat.card import details
-from bot.chat.marks import carried
 from bot.chat.mentions import SILENT
+from bot.chat.recognizing import carried
 from bot.chat.requester import requester_here, requester_of
 from bot.errors import Refusal
 from bot.orders.consent import TYPED, Consent

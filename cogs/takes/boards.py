@@ -9,9 +9,9 @@ from discord.ext import commands
 
 from bot.chat import board
 from bot.chat.bot import Dailies
-from bot.chat.marks import is_board
 from bot.chat.mentions import SILENT
 from bot.chat.post import nonce
+from bot.chat.recognizing import is_board
 from bot.chat.trouble import Denied, Gone, Lost, translated
 from bot.errors import Busy
 from bot.orders.threads import UNWANTED

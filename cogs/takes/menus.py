@@ -4,7 +4,7 @@ import discord
 from discord import app_commands
 
 from bot.chat.bot import Interaction
-from bot.chat.marks import files
+from bot.chat.recognizing import files
 from bot.chat.requester import requester_here
 from bot.errors import Refusal
 from bot.orders.takes import Verb

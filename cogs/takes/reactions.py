@@ -13,7 +13,7 @@ from bot.chat import board
 from bot.chat.bot import Dailies
 from bot.chat.explain import missing_permissions
 from bot.chat.favourites import gather
-from bot.chat.marks import carried, sheet_of
+from bot.chat.recognizing import carried, sheet_of
 from bot.chat.requester import NEEDED, requester_reacting
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal

@@ -115,6 +115,8 @@ VERB_RULES = {
             "extend",
             "favourite",
             "hdr",
+            "help",
+            "more",
             "remove",
             "retake",
             "send",

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from PIL import Image, ImageStat
 
-from bot.chat.marks import is_card
+from bot.chat.recognizing import is_card
 from bot.media import probe
 from bot.media.ffmpeg import H264_AAC, ffmpeg
 from bot.media.probe import MediaError

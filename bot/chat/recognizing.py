@@ -5,9 +5,9 @@ Each part of a layout may have a number, which Discord keeps (components/referen
 Component"). The container says with its own what kind of message it is, the first text in it which
 job it is about. Numbers that Discord gives by itself begin at 1 and are far below ours.
 
-Messages of 0.2 and earlier carry no such numbers. They are known by what those
-versions put there and is frozen here: file names, custom ids, and for cards, boards and notices the
-words that stood there then. Those words are data now: do not change them with the sentences.
+Messages of 0.2 and earlier carry no such numbers. They are known by what those versions put there,
+and that is frozen here: the names of files, and for cards, boards and notices the words that stood
+there then. Those words are data now: do not change them with the sentences.
 """
 
 import re
@@ -34,16 +34,22 @@ class Kind(IntEnum):
     UNMADE = 2_000_000_006  #: that none of a batch was made; names its first job, too
 
 
-#: The notices, one for each way to end or to be parked: a job may be told of in several.
+#: The notices, one for each state that may be told of: a job may be told of in several.
 NOTICES: Mapping[State, int] = {
-    State.FAILED: 2_000_000_101,
-    State.CANCELLED: 2_000_000_102,
-    State.EXPIRED: 2_000_000_103,
-    State.UNCLEAR: 2_000_000_104,
-    State.REVIEW: 2_000_000_105,
-    State.CLOSED: 2_000_000_106,
+    State.QUEUED: 2_000_000_101,
+    State.SUBMITTING: 2_000_000_102,
+    State.RENDERING: 2_000_000_103,
+    State.FETCHING: 2_000_000_104,
+    State.DELIVERING: 2_000_000_105,
+    State.DONE: 2_000_000_106,
+    State.UNDELIVERED: 2_000_000_107,
+    State.FAILED: 2_000_000_108,
+    State.CANCELLED: 2_000_000_109,
+    State.EXPIRED: 2_000_000_110,
+    State.UNCLEAR: 2_000_000_111,
+    State.REVIEW: 2_000_000_112,
+    State.CLOSED: 2_000_000_113,
 }
-_OTHER_NOTICE = 2_000_000_100
 
 CLIP = re.compile(r"dailies-(\d{1,18})\.(?:mp4|zip)")  #: what the file of a clip is called
 
@@ -51,33 +57,42 @@ CLIP = re.compile(r"dailies-(\d{1,18})\.(?:mp4|zip)")  #: what the file of a cli
 _OLD_BOARD = "### Takes\n"
 _OLD_CARD = " · #{id}\n"
 _OLD_RESULT = "<@{user}> **#{id}** is ready"
+_OLD_FAILED = "<@{user}> **#{id}** failed"
+#: How they told of a job in each state.
 _OLD_NOTICES: Mapping[State, str] = {
+    State.QUEUED: _OLD_FAILED,
+    State.SUBMITTING: _OLD_FAILED,
+    State.RENDERING: _OLD_FAILED,
+    State.FETCHING: _OLD_FAILED,
+    State.DELIVERING: _OLD_FAILED,
+    State.DONE: _OLD_FAILED,
+    State.UNDELIVERED: _OLD_FAILED,
+    State.FAILED: _OLD_FAILED,
     State.CANCELLED: "<@{user}> **#{id}** was canceled",
+    State.EXPIRED: "<@{user}> **#{id}** took too long",
     State.UNCLEAR: "<@{user}> **#{id}** is on hold",
     State.REVIEW: "<@{user}> **#{id}** is on hold",
-    State.EXPIRED: "<@{user}> **#{id}** took too long",
     State.CLOSED: "<@{user}> **#{id}** was closed by a moderator",
-    State.FAILED: "<@{user}> **#{id}** failed",
 }
 
 Wanted = Callable[[discord.Message], bool]
 
 
-def job_mark(job: Job) -> int | None:
+def job_part(job: Job) -> int | None:
     """The number of the text that says which job a message is about."""
     return job.id if job.id < FIRST else None
 
 
-def notice_mark(job: Job) -> int:
+def notice_kind(job: Job) -> int:
     """The number of the container of the notice of how *job* ended, or why it is parked."""
-    return NOTICES.get(job.state, _OTHER_NOTICE)
+    return NOTICES[job.state]
 
 
 def is_card(job: Job) -> Wanted:
     """Whether a message is the card of *job*."""
 
     def wanted(message: discord.Message) -> bool:
-        kind, about = _marked(message)
+        kind, about = _numbers(message)
         if kind is not None:
             return (kind, about) == (Kind.CARD, job.id)
         mark = _OLD_CARD.format(id=job.id)
@@ -90,7 +105,7 @@ def is_result(job: Job) -> Wanted:
     """Whether a message carries the clip of *job*, or the link that stands for it."""
 
     def wanted(message: discord.Message) -> bool:
-        kind, about = _marked(message)
+        kind, about = _numbers(message)
         if kind is not None:
             return (kind, about) == (Kind.RESULT, job.id)
         old = _OLD_RESULT.format(user=job.user_id, id=job.id)
@@ -103,31 +118,29 @@ def is_notice(job: Job) -> Wanted:
     """Whether a message says how *job* ended without a clip, or why it is parked: as it is now."""
 
     def wanted(message: discord.Message) -> bool:
-        kind, about = _marked(message)
+        kind, about = _numbers(message)
         if kind is not None:
-            return (kind, about) == (notice_mark(job), job.id)
-        old = _OLD_NOTICES.get(job.state)
-        return old is not None and message.content.startswith(
-            old.format(user=job.user_id, id=job.id)
-        )
+            return (kind, about) == (notice_kind(job), job.id)
+        old = _OLD_NOTICES[job.state].format(user=job.user_id, id=job.id)
+        return message.content.startswith(old)
 
     return wanted
 
 
 def is_sheet(batch: int) -> Wanted:
     """Whether a message says what became of a *batch*, called by the number of its first job."""
-    return lambda message: _marked(message) in {(Kind.SHEET, batch), (Kind.UNMADE, batch)}
+    return lambda message: _numbers(message) in {(Kind.SHEET, batch), (Kind.UNMADE, batch)}
 
 
 def sheet_of(message: discord.Message) -> int | None:
     """The batch whose contact sheet a message is."""
-    kind, about = _marked(message)
+    kind, about = _numbers(message)
     return about if kind == Kind.SHEET else None
 
 
 def is_board(message: discord.Message) -> bool:
     """Whether a message of ours is a thread's board."""
-    kind, _ = _marked(message)
+    kind, _ = _numbers(message)
     if kind is not None:
         return kind == Kind.BOARD
     return any(text.startswith(_OLD_BOARD) for text in _old_texts(message))
@@ -158,7 +171,7 @@ def files(message: discord.Message) -> Iterator[tuple[str, str, str]]:
             yield name, media.content_type or "", media.url
 
 
-def _marked(message: discord.Message) -> tuple[int | None, int | None]:
+def _numbers(message: discord.Message) -> tuple[int | None, int | None]:
     """What kind of message it is, and which job it is about; None for one that says neither."""
     for box in message.components:
         if isinstance(box, discord.Container) and (box.id or 0) > FIRST:
