@@ -118,39 +118,12 @@ class Dailies(commands.Bot):
         self.takes = Takes(studio, data=data, cache=cache, clock=clock)
         self.edits = Edits(studio, self.takes, data=data, cache=cache, clock=clock)
         self.reactions = ReactionRecord(studio.store, clock=clock)
-        sender, posters = Sender(self, self.pacer), Posters(data=data)
-        ladder = Ladder(
-            self,
-            studio.store,
-            studio,
-            sender,
-            posters,
-            data=data,
-            cache=cache,
-            usd_per_credit=usd_per_credit,
-            clock=clock,
-            defaults=self.edits.defaults,
-        )
-        self.delivery = Delivery(
-            self,
-            studio.store,
-            sender,
-            ladder,
-            posters,
-            self.pacer,
-            events,
-            data=data,
-            cache=cache,
-            usd_per_credit=usd_per_credit,
-            clock=clock,
-        )
+        self.delivery = self._delivery(cache)
         self.sheets = Sheets(
             self,
-            studio.store,
             studio,
             self.delivery,
             data=data,
-            cache=cache,
             usd_per_credit=usd_per_credit,
             price=self.edits.batch_price,
         )
@@ -164,6 +137,35 @@ class Dailies(commands.Bot):
             data=data,
             usd_per_credit=usd_per_credit,
             clock=clock,
+        )
+
+    def _delivery(self, cache: ClipCache) -> Delivery:
+        """What posts clips and endings."""
+        sender, posters = Sender(self, self.pacer), Posters(data=self._data)
+        ladder = Ladder(
+            self,
+            self.studio.store,
+            self.studio,
+            sender,
+            posters,
+            data=self._data,
+            cache=cache,
+            usd_per_credit=self.usd_per_credit,
+            clock=self.clock,
+            defaults=self.edits.defaults,
+        )
+        return Delivery(
+            self,
+            self.studio.store,
+            sender,
+            ladder,
+            posters,
+            self.pacer,
+            self.events,
+            data=self._data,
+            cache=cache,
+            usd_per_credit=self.usd_per_credit,
+            clock=self.clock,
         )
 
     async def setup_hook(self) -> None:

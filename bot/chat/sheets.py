@@ -16,7 +16,6 @@ from bot.chat.ladder import Posted, Way
 from bot.chat.post import nonce
 from bot.chat.recognizing import is_sheet
 from bot.chat.trouble import Denied, Rejected
-from bot.files.cache import ClipCache
 from bot.jobs.presenter import Undeliverable
 from bot.machine_trouble import trouble_of
 from bot.media.contact_sheet import Cell, contact_sheet
@@ -25,7 +24,7 @@ from bot.orders.edits import Default
 from bot.orders.orders import Studio
 from bot.words import batches as words
 from bot.words.clips import quoted
-from storage import PARKED, Bill, Job, Post, Sheet, Store
+from storage import PARKED, Bill, Job, Post, Sheet
 
 log = logging.getLogger(__name__)
 
@@ -38,23 +37,20 @@ class Sheets:
     def __init__(
         self,
         client: discord.Client,
-        store: Store,
         studio: Studio,
         delivery: Delivery,
         *,
         data: Path,
-        cache: ClipCache,
         usd_per_credit: Decimal,
         price: Callable[[Job, int], Awaitable[int | None]],
     ) -> None:
         """*price* says what so many new takes of a job cost."""
         self._client = client
-        self._takes = store.takes
-        self._policy = store.policy
+        self._takes = studio.store.takes
+        self._policy = studio.store.policy
         self._studio = studio
         self._delivery = delivery
         self._data = data
-        self._cache = cache
         self._usd_per_credit = usd_per_credit
         self._price = price
         self._making: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
