@@ -93,17 +93,20 @@ class Quotes:
         """The best for each of *requests*, which differ in their seeds.
 
         The seed that somebody chose, or that the first request decides, is the first one's. The
-        others count on from it, or back where the model has no higher one.
+        others count on from it, or back where the model has no higher one; where it has no lower
+        one either, each is decided by its own request.
         """
         found: list[Quote] = []
         for number, request in enumerate(requests):
             seed = found[0].brief.seed if found else brief.seed
-            steps = (number, -number) if found and seed is not None else (0,)
+            seeds = [seed]
+            if found and seed is not None:
+                seeds = [seed + number, seed - number, None]
             tried: list[Unfit] = []
-            for step in steps:
+            for each in seeds:
                 try:
                     quote = self.best(
-                        brief.but(seed=None if seed is None else seed + step),
+                        brief.but(seed=each),
                         provider=provider,
                         model=model,
                         request=request,

@@ -33,7 +33,9 @@ def clock():
 
 @pytest.fixture
 async def store(tmp_path, clock):
-    unlimited = Defaults(per_minute=None, jobs_per_user=None, budget=None, amount=None)
+    unlimited = Defaults(
+        per_minute=None, jobs_per_user=None, jobs_per_server=None, budget=None, amount=None
+    )
     async with open_store(fresh(tmp_path), defaults=unlimited, wall=clock, ticks=clock) as store:
         yield store
         assert await store.check(thorough=True) == []
@@ -97,6 +99,17 @@ async def test_one_clip_by_command_is_ordered_as_before(house):
 async def test_a_chosen_seed_is_the_first_ones_and_the_others_differ(house, seed, seeds):
     batch = await order(house, seed=seed)
     assert [job.brief.seed for job in batch] == seeds
+
+
+async def test_where_there_are_few_seeds_all_differ_and_none_is_refused(store, clock, tmp_path):
+    few = FakeProvider(models=(model(seeds=range(1, 8)),))
+    house = House(store, {"fake": few}, Presenter(), clock, tmp_path)
+    for number in range(20):
+        batch = await order(house, request=f"interaction:{number}")
+        assert len({job.brief.seed for job in batch}) == 4
+    fewer = FakeProvider(models=(model(seeds=range(1, 3)),))
+    house = House(store, {"fake": fewer}, Presenter(), clock, tmp_path)
+    assert len(await order(house, request="interaction:few")) == 4
 
 
 async def test_without_a_chosen_seed_all_differ_and_the_same_order_has_the_same(house):
@@ -230,6 +243,35 @@ async def test_a_parked_take_is_told_at_once_and_comes_on_its_own(house, provide
     await house.run()
     assert [job_id for job_id, _, _ in house.screen.delivered] == [parked.id]
     assert await states(house, batch) == [State.DONE] * 4
+    assert len(house.screen.batches) == 1
+
+
+async def test_a_parked_take_that_is_closed_after_the_others_were_posted_is_told_of(
+    house, provider, clock
+):
+    provider.submits = deque([Unclear("Its reply was lost.")])
+    batch = await order(house, takes=2)
+    for _ in range(20):
+        await house.run_now()
+        clock.advance(PARKED_WAIT / 10)
+    assert len(house.screen.batches) == 1
+    [parked] = [
+        job for job in await house.store.batches.of(batch[0].id) if job.state is State.UNCLEAR
+    ]
+    now = clock()
+    await house.store.jobs.save(parked.to(State.CLOSED, now=now, due_at=now))
+    await house.run()
+    assert [state for _, state, _ in house.screen.told] == [State.UNCLEAR, State.CLOSED]
+
+
+async def test_one_job_tries_for_all_while_discord_is_in_trouble(house, clock):
+    house.screen.script = deque([Busy("Discord is in trouble.")])
+    await order(house)
+    while house.screen.script:
+        await house.run_now()
+        clock.advance(1)
+    assert house.screen.batches == [], "nobody else tries right after it"
+    await house.run()
     assert len(house.screen.batches) == 1
 
 
