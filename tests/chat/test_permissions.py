@@ -106,6 +106,9 @@ VERB_RULES = {
     "budget": (MODERATORS, ""),
     "zone": (MODERATORS, ""),
     "take-why": (EVERYBODY, "{job}:🔁"),
+    "batch-show": (EVERYBODY, "{job}"),
+    "batch-more": (EVERYBODY, "{job}"),
+    "batch-cancel": (EVERYBODY, "{job}"),
     # Whose clip it must be, and what a server lets whom do with it, is for the tests of takes.
     **{
         f"take-{name}": (EVERYBODY, "{job}")
@@ -114,6 +117,7 @@ VERB_RULES = {
             "details",
             "extend",
             "favourite",
+            "four",
             "hdr",
             "help",
             "more",
