@@ -155,6 +155,7 @@ async def test_a_greeting_whose_answer_was_lost_stands_once(playground, tmp_path
         lost = playground.trouble("POST", rf"/channels/{general}/messages$", RESET)
         told_again(playground, guild)
         await until(lambda: lost.met)
+    playground.clock.advance(3600)  # Discord does not know our name for it any more
     async with working(playground, tmp_path, providers={"held": paid_provider()}) as house:
         await seen(house, guild)
         assert len(greetings(playground, guild)) == 1
