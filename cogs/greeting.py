@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Collection
 
 import discord
 from discord.ext import commands
@@ -31,33 +32,37 @@ class Greeter(commands.Cog):
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         """A session began: servers that are new joined while we were away."""
-        await self._look(None)
+        await self._look({guild.id for guild in self._bot.guilds})
 
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """We were added to a server, perhaps one that Discord tells of once more."""
-        await self._look(guild.id)
+        await self._look({guild.id}, joined=guild.id)
 
     @commands.Cog.listener()
-    async def on_guild_available(self, _guild: discord.Guild) -> None:
+    async def on_guild_available(self, guild: discord.Guild) -> None:
         """A server is back from an outage; perhaps it has yet to be greeted."""
-        await self._look(None)
+        if self._bot.is_ready():  # else `on_ready` sees all of them at once
+            await self._look({guild.id})
 
-    async def _look(self, joined: int | None) -> None:
-        if not await self._greeted(joined) and (self._later is None or self._later.done()):
+    async def _look(self, present: Collection[int], *, joined: int | None = None) -> None:
+        well = await self._greeted(present, joined)
+        if not well and (self._later is None or self._later.done()):
             self._later = asyncio.create_task(self._again(), name="greetings")
 
     async def _again(self) -> None:
         for pause in AGAIN:
             await asyncio.sleep(pause)
-            if await self._greeted(None):
+            if await self._greeted((), None):
                 return
 
-    async def _greeted(self, joined: int | None) -> bool:
-        """Greet whoever has yet to be greeted; False where Discord or the disk is in trouble."""
+    async def _greeted(self, present: Collection[int], joined: int | None) -> bool:
+        """Greet whoever has yet to be greeted; False where Discord or the disk is in trouble.
+
+        *present* are servers that we are in, *joined* the one that we just came to.
+        """
         well = True
         async with self._one:
-            present = {guild.id for guild in self._bot.guilds}
             try:
                 for greeting in await self._bot.greetings.see(present, joined=joined):
                     try:

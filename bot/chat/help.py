@@ -60,8 +60,8 @@ REACTIONS = f"""### Reactions on a clip
 {board.APPROVE} approves it, if you may
 To change the words, **reply** to the clip with new ones and keep the @ on. Then react \
 {board.RETAKE} or {board.EXTEND}.
-What {board.RETAKE} and {board.EXTEND} cost stands below each clip, and whoever reacts pays it. If \
-you take the reaction back before the clip is sent to its provider, nothing is made."""
+The line below each clip says what {board.RETAKE} and {board.EXTEND} cost. The person who reacts \
+pays. Take the reaction back before the clip is sent to its provider, and nothing is made."""
 
 
 class Help:
@@ -120,7 +120,7 @@ class Help:
         """What the form of an example says below its prompt, and the price that it shows."""
         outlook = await self._outlooks.of(requester)
         if outlook.quote is None:
-            raise Refusal("Nobody makes clips from words here just now. Ask a moderator.")
+            raise Refusal("No provider makes clips from words here. Ask a moderator.")
         return outlook.line(self._usd_per_credit), outlook.quote.price
 
     async def mine(self, requester: Requester) -> str:

@@ -135,6 +135,7 @@ async def test_the_system_channel_comes_first_then_what_everybody_sees(playgroun
     await until(lambda: greetings(playground, guild))
     [(where, _)] = greetings(playground, guild)
     assert where == "general"
+    assert not [each for each in playground.requests if each.status == 403], "nothing was tried"
 
 
 async def test_nothing_is_said_where_the_bot_may_post_nowhere(playground, paid_house):
@@ -171,4 +172,6 @@ async def test_a_server_that_the_operator_does_not_serve_is_not_greeted(playgrou
         told_again(playground, guild)
         await until(lambda: house.bot.get_guild(guild.id))
         await seen(house, playground.guild)
+        due = await house.bot.greetings.see({guild.id}, joined=guild.id)
+        assert due == []
         assert not greetings(playground, guild)
