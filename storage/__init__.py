@@ -4,8 +4,10 @@ from .accounting import Incident
 from .audit import By, Change
 from .brief import Brief, Input, Lora, Mode, Plan, Relation
 from .defaults import Defaults
+from .digests import Waiting
 from .events import Event
 from .files import Copy, Holder
+from .greetings import Greeting
 from .guilds import NO_LIMIT, ChangedBy, Server
 from .job import (
     AT_WORK,
@@ -38,6 +40,7 @@ from .looking import NotThere, look_into
 from .opening import Damaged, Locked, open_store
 from .parking import Parking
 from .periods import Period
+from .pings import Ping
 from .posts import Post
 from .presets import Preset
 from .privacy import Forgotten
@@ -97,6 +100,7 @@ __all__ = [
     "Files",
     "Forgotten",
     "Grant",
+    "Greeting",
     "Holder",
     "IllegalMove",
     "Incident",
@@ -115,6 +119,7 @@ __all__ = [
     "Parking",
     "Parkings",
     "Period",
+    "Ping",
     "Plan",
     "Policy",
     "Post",
@@ -142,6 +147,7 @@ __all__ = [
     "Thread",
     "Total",
     "Use",
+    "Waiting",
     "Whose",
     "WrongSchema",
     "look_into",

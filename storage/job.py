@@ -203,7 +203,7 @@ class Job:
     note: str | None = None  #: what is different from what was asked for, in sentences
     lane: Lane = Lane.FAIR  #: decided when it is admitted; a moderator may change it
 
-    thread_id: int | None = None  #: the thread it is posted in
+    thread_id: int | None = None  #: the thread it is posted in, or the channel, if it has none
     card_channel_id: int | None = None
     card_id: int | None = None  #: the message that shows its state
     result_id: int | None = None  #: the message that carries the clip, or the bad news

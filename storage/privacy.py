@@ -57,6 +57,7 @@ def export(db: Database, user_id: int) -> dict[str, Any]:
         ),
         "favourites": rows("SELECT job_id, at FROM favourite WHERE user_id = :user"),
         "approvals": rows("SELECT job_id, at FROM sign_off WHERE user_id = :user"),
+        "pings": rows("SELECT guild_id, how FROM ping WHERE user_id = :user"),
         "presets": rows(
             "SELECT guild_id, name, provider, model, brief, at FROM preset WHERE user_id = :user"
         ),
@@ -139,12 +140,12 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
 
 
 def _forget_takes(db: Database, user_id: int) -> None:
-    """Delete a person's marks, presets and reactions, and the posts of their takes."""
+    """Delete a person's marks, presets, reactions and pings, and the posts of their takes."""
     db.execute(
         "DELETE FROM post WHERE job_id IN (SELECT id FROM job WHERE user_id = ?)", (user_id,)
     )
     db.execute("UPDATE take SET hidden_by = 0 WHERE hidden_by = ?", (user_id,))
-    for table in ("favourite", "sign_off", "preset", "reaction"):
+    for table in ("favourite", "sign_off", "preset", "reaction", "ping"):
         db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))  # noqa: S608  # fixed names
 
 

@@ -9,14 +9,17 @@ from . import (
     accounting,
     audit,
     decisions,
+    digests,
     dossier,
     events,
     files,
+    greetings,
     guilds,
     jobs,
     ledger,
     marks,
     parking,
+    pings,
     posts,
     presets,
     privacy,
@@ -89,6 +92,7 @@ class Policy(Part):
     standing = read_at(standing.standing)
     total = read_at(budget.total)
     providers_off = read(guilds.providers_off)
+    without_threads = read(guilds.without_threads)
     bill = read(ledger.bill)
 
     async def admit(
@@ -302,6 +306,31 @@ class Parkings(Part):
     over = write(parking.over)
 
 
+class Pings(Part):
+    """How people hear of their clips."""
+
+    of = read(pings.ping_of)
+    set = write(pings.set_ping)
+
+
+class Greetings(Part):
+    """Which servers have yet to be greeted."""
+
+    see = write_at(greetings.see)
+    due = read(greetings.due)
+    over = write(greetings.over)
+
+
+class Digests(Part):
+    """What moderators hear once a day."""
+
+    wanting = read_at(digests.wanting)
+    begin = write_at(digests.begin)
+    over = write_at(digests.over)
+    failed = read(digests.failed)
+    waiting = read_at(digests.waiting)
+
+
 class Store:
     """Everything Dailies knows. Its parts share one writer."""
 
@@ -326,6 +355,9 @@ class Store:
         self.accounting = Accounting(writer, clock=clock, defaults=defaults)
         self.dossiers = Dossiers(writer, clock=clock, defaults=defaults)
         self.parkings = Parkings(writer, clock=clock, defaults=defaults)
+        self.pings = Pings(writer, clock=clock, defaults=defaults)
+        self.greetings = Greetings(writer, clock=clock, defaults=defaults)
+        self.digests = Digests(writer, clock=clock, defaults=defaults)
 
     async def check(self, *, thorough: bool = False) -> list[str]:
         """List every rule of the books that is broken, a sentence each; see `checks.look`.

@@ -20,16 +20,21 @@ from discord.ext import commands
 
 from bot.chat.cards import Pacer
 from bot.chat.delivery import Delivery
+from bot.chat.earlier_posts import Lookback
 from bot.chat.explain import apologise
+from bot.chat.greeting import Greetings
+from bot.chat.help import Help
 from bot.chat.ladder import Ladder
 from bot.chat.mentions import SILENT
 from bot.chat.next_steps import NextSteps
+from bot.chat.pings import Pings
 from bot.chat.post import Sender
 from bot.chat.presenter import ChatPresenter
 from bot.errors import Refusal
 from bot.events import Events
 from bot.files.cache import ClipCache
 from bot.files.posters import Posters
+from bot.moderation.digest import Digests
 from bot.moderation.limits import Limits
 from bot.moderation.parked import Parked
 from bot.moderation.prompt_rules import PromptRules
@@ -37,6 +42,7 @@ from bot.moderation.server_queue import ServerQueue
 from bot.moderation.usage import Own
 from bot.orders.edits import Edits
 from bot.orders.orders import Studio
+from bot.orders.outlook import Outlooks
 from bot.orders.reactions import ReactionRecord
 from bot.orders.refused import Refusals
 from bot.orders.takes import Takes
@@ -114,35 +120,25 @@ class Dailies(commands.Bot):
         self.next_steps = NextSteps(self.refusals, studio.rules)
         self._identified: deque[float] = deque()  # sessions of the last hour, by when they began
         self.pacer = Pacer()
+        self.digests = Digests(studio, clock=clock)
+        self.command_ids: dict[str, int] = {}  #: by name, as Discord last told us
+        self.greetings = Greetings(
+            self, studio, self.pacer, named=self.named, usd_per_credit=usd_per_credit
+        )
         self.takes = Takes(studio, data=data, cache=cache, clock=clock)
         self.edits = Edits(studio, self.takes, data=data, cache=cache, clock=clock)
         self.reactions = ReactionRecord(studio.store, clock=clock)
-        sender, posters = Sender(self, self.pacer), Posters(data=data)
-        ladder = Ladder(
-            self,
-            studio.store,
+        sender, lookback = Sender(self, self.pacer), Lookback(self, self.pacer)
+        self.pings = Pings(self, studio.store, sender, lookback)
+        self.help = Help(
             studio,
-            sender,
-            posters,
-            data=data,
-            cache=cache,
+            Outlooks(studio, clock=clock),
+            self.own,
+            self.pings,
+            named=self.named,
             usd_per_credit=usd_per_credit,
-            clock=clock,
-            defaults=self.edits.defaults,
         )
-        self.delivery = Delivery(
-            self,
-            studio.store,
-            sender,
-            ladder,
-            posters,
-            self.pacer,
-            events,
-            data=data,
-            cache=cache,
-            usd_per_credit=usd_per_credit,
-            clock=clock,
-        )
+        self.delivery = self._delivering(sender, lookback, cache)
         self.presenter = ChatPresenter(
             self,
             studio,
@@ -152,6 +148,37 @@ class Dailies(commands.Bot):
             data=data,
             usd_per_credit=usd_per_credit,
             clock=clock,
+        )
+
+    def _delivering(self, sender: Sender, lookback: Lookback, cache: ClipCache) -> Delivery:
+        """What posts clips and endings, with those that it works with."""
+        posters = Posters(data=self._data)
+        ladder = Ladder(
+            self,
+            self.studio.store,
+            self.studio,
+            sender,
+            posters,
+            data=self._data,
+            cache=cache,
+            usd_per_credit=self.usd_per_credit,
+            clock=self.clock,
+            defaults=self.edits.defaults,
+        )
+        return Delivery(
+            self,
+            self.studio.store,
+            sender,
+            ladder,
+            posters,
+            self.pacer,
+            self.events,
+            self.pings,
+            lookback,
+            data=self._data,
+            cache=cache,
+            usd_per_credit=self.usd_per_credit,
+            clock=self.clock,
         )
 
     async def setup_hook(self) -> None:
@@ -208,6 +235,7 @@ class Dailies(commands.Bot):
         if note.exists() and note.read_text() == digest:
             there = await self.tree.fetch_commands()
             if len(there) == len(payload):
+                self._know(there)
                 return
         await self.register()
         with suppress(OSError):  # then they are told again at the next start
@@ -215,7 +243,19 @@ class Dailies(commands.Bot):
 
     async def register(self) -> int:
         """Tell Discord our commands; return how many there are."""
-        return len(await self.tree.sync())
+        synced = await self.tree.sync()
+        self._know(synced)
+        return len(synced)
+
+    def _know(self, told: Iterable[app_commands.AppCommand]) -> None:
+        """Remember the ids of our commands, by which messages name them."""
+        chat = discord.AppCommandType.chat_input
+        self.command_ids = {each.name: each.id for each in told if each.type is chat}
+
+    def named(self, command: str) -> str:
+        """A command such as "video text", to be pressed in a message where its id is known."""
+        known = self.command_ids.get(command.partition(" ")[0])
+        return f"`/{command}`" if known is None else f"</{command}:{known}>"
 
 
 Interaction = discord.Interaction[Dailies]

@@ -14,6 +14,7 @@ from bot.chat import board
 from bot.chat.cards import Pacer
 from bot.chat.earlier_posts import Lookback
 from bot.chat.ladder import Ladder, Posted, Showing, listed
+from bot.chat.pings import Pings
 from bot.chat.post import Sender, nonce
 from bot.chat.trouble import Denied, Forbidden, Gone, Rejected, translated
 from bot.errors import Busy, Refusal
@@ -42,6 +43,8 @@ class Delivery:
         posters: Posters,
         pacer: Pacer,
         events: Events,
+        pings: Pings,
+        lookback: Lookback,
         *,
         data: Path,
         cache: ClipCache,
@@ -49,6 +52,7 @@ class Delivery:
         clock: Callable[[], float],
     ) -> None:
         self._client = client
+        self._pings = pings
         self._jobs = store.jobs
         self._takes = store.takes
         self._policy = store.policy
@@ -61,7 +65,7 @@ class Delivery:
         self._cache = cache
         self._usd_per_credit = usd_per_credit
         self._clock = clock
-        self._lookback = Lookback(client, pacer)
+        self._lookback = lookback
         self._seeding: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -91,9 +95,10 @@ class Delivery:
                     post = await self._note(job, Posted(message=found))
                     if post is not None:
                         self._events.post_recovered.emit(job, post)
+                    await self._pings.tell(job, found, again=True)
                     return found.id
         above = await self._above(job, number)
-        showing = Showing(job=job, clip=clip, above=above, ping=job.user_id)
+        showing = Showing(job=job, clip=clip, above=above, ping=await self._pings.mentioned(job))
         refused = None
         async for place in self._places(job):
             try:
@@ -103,6 +108,7 @@ class Delivery:
                 refused = error if isinstance(error, Rejected) else refused
                 continue
             await self._note(job, posted)
+            await self._pings.tell(job, posted.message)
             return posted.message.id
         if refused is not None:
             raise Undeliverable("Discord doesn't take a message with this clip.", rejected=True)
@@ -116,21 +122,24 @@ class Delivery:
             async for place in self._places(job):
                 found = await self.found(place, job, _is_notice(job), since=job.since)
                 if found is not None:
+                    await self._pings.tell(job, found, again=True)
                     return found.id
         name = nonce(job.id, f"{job.state}-{job.attempt}")
+        ping = await self._pings.mentioned(job)
         async for place in self._places(job):
             for said in (job, replace(job, error=None)):  # the second has no words but ours
                 text = ending(said, bill=bill, usd_per_credit=self._usd_per_credit)
                 if self._clock() - job.since > LATE:
                     text += f" (This happened <t:{int(job.since)}:R>.)"
                 try:
-                    sent = await self.sender.send(place, text, name, ping=job.user_id, result=True)
+                    sent = await self.sender.send(place, text, name, ping=ping, result=True)
                 except Rejected as error:
                     log.info("The notice of job %s is not taken so: %s", job.id, error.raw)
                 except Denied as error:
                     log.info("The notice of job %s is not taken there: %s", job.id, error.raw)
                     break
                 else:
+                    await self._pings.tell(job, sent)
                     return sent.id
         raise Undeliverable("There is no channel left to say it in.")
 

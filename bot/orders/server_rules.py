@@ -49,14 +49,20 @@ class ServerRules:
         self._takes = store.takes
         self._prompt_rules = PromptRules()
         self._off: dict[int, frozenset[str]] = {}
+        self._without_threads: frozenset[int] = frozenset()
 
     async def load(self) -> None:
         """Learn what is switched off where: at the start, and after each change."""
         self._off = await self._policy.providers_off()
+        self._without_threads = await self._policy.without_threads()
 
     def off(self, guild_id: int) -> frozenset[str]:
         """The providers that are switched off in a server."""
         return self._off.get(guild_id, frozenset())
+
+    def threads(self, guild_id: int) -> bool:
+        """Whether clips of a server get threads; else they are posted in the channel itself."""
+        return guild_id not in self._without_threads
 
     async def of(self, guild_id: int) -> Server:
         """What a server has set."""
@@ -78,14 +84,18 @@ class ServerRules:
         """
         server = terms.server if terms is not None else await self.of(requester.guild_id)
         here = await self._channels(requester)
-        if server.channels and server.channels.isdisjoint(here):
-            where = listed([f"<#{each}>" for each in sorted(server.channels)][:5])
+        if where := _elsewhere(server, here):
             raise Refusal(f"You can't order clips in this channel. Use {where}.")
         if provider in server.providers_off:
             raise Refusal(f"{provider} is turned off in this server. Choose another provider.")
         rules = terms.prompt_rules if terms is not None else None
         await self._read(requester, prompt, rules)
         return _chosen(server, here, provider, model)
+
+    async def elsewhere(self, requester: Asking) -> str:
+        """Where orders are taken, as "<#1> or <#2>", if that is not where it is asked; else ""."""
+        server = await self.of(requester.guild_id)
+        return _elsewhere(server, await self._channels(requester))
 
     async def usual(self, requester: Asking) -> Choice:
         """Who makes an order there where nobody chooses."""
@@ -137,6 +147,13 @@ class ServerRules:
                 "Your prompt breaks one of this server's word rules. Nothing was ordered, and "
                 "you were not charged. Reword it, or ask a moderator if this is a mistake."
             )
+
+
+def _elsewhere(server: Server, here: Sequence[int]) -> str:
+    """The channels where orders are taken, five at most; "" where *here* is one of them."""
+    if not server.channels or not server.channels.isdisjoint(here):
+        return ""
+    return listed([f"<#{each}>" for each in sorted(server.channels)][:5])
 
 
 def _chosen(server: Server, here: Sequence[int], provider: str | None, model: str | None) -> Choice:

@@ -13,7 +13,7 @@ from bot.chat import board
 from bot.chat.bot import Dailies
 from bot.chat.explain import missing_permissions
 from bot.chat.favourites import gather
-from bot.chat.requester import NEEDED, requester_reacting
+from bot.chat.requester import needed_in, requester_reacting
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
 from bot.orders.consent import Consent
@@ -237,12 +237,10 @@ class Reactions(commands.Cog):
         channel = self._bot.get_channel(given.channel_id)
         if not isinstance(channel, discord.Thread | discord.TextChannel):
             return
-        in_thread = isinstance(channel, discord.Thread)
         if isinstance(channel, discord.Thread) and (channel.locked or channel.parent is None):
             raise Refusal("This thread is locked. Use another one.")
-        wanted = discord.Permissions(NEEDED.value)
-        if in_thread:
-            wanted.update(create_public_threads=False, send_messages=False)
+        threads = self._bot.studio.rules.threads(given.requester.guild_id)
+        wanted = needed_in(channel, threads=threads)
         allowed = channel.permissions_for(channel.guild.me)
         missing = [name for name, on in wanted if on and not getattr(allowed, name)]
         if missing:

@@ -5,7 +5,7 @@ import pytest
 from storage import By
 from tests.rig.house import until, working
 from tests.rig.makers import DEAR, PLAIN, Maker
-from tests.rig.paid import ordered, paid_provider, pressed, said
+from tests.rig.paid import ordered, paid_provider, pressed, said, turned
 from tests.rig.taking import first_clip
 
 
@@ -164,6 +164,7 @@ async def test_a_moderator_lets_an_order_pass_the_budget(ada, mira, paid, paid_h
 
 async def test_a_dear_order_is_asked_about_once_more(ada, mira, paid, paid_house):
     panel = await said(ada, "/studio setup")
+    panel = await turned(ada, panel, "Money")
     form = await ada.click(panel, "Ask above a price…")
     await form.answered
     await (await ada.fill(form, credits="5")).answered
