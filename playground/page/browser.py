@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PAGE = Path(__file__).parent
+PAGE = Path(__file__).resolve().parent
 KINDS = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -47,7 +47,7 @@ def add_routes(app: web.Application, playground: "Playground") -> None:
     app.router.add_get("/favicon.ico", _no_icon)  # browsers ask on behalf of bare documents
     app.router.add_get("/page/socket", browser.socket)
     app.router.add_post("/page/upload", browser.upload)
-    app.router.add_get("/page/{name}", browser.file)
+    app.router.add_get("/page/{name:.+}", browser.file)
     app.on_shutdown.append(browser.close)
     app[OPEN] = browser
 
@@ -110,10 +110,10 @@ class Browser:
         return self._serve(request, request.match_info["name"])
 
     def _serve(self, request: web.Request, name: str) -> web.StreamResponse:
-        path = _fonts().get(name, PAGE / name)
+        path = _fonts().get(name) or (PAGE / name).resolve()
         kind = KINDS.get(path.suffix)
-        # A route's {name} holds no slash; ".." has no ending that we serve.
-        if kind is None or not path.is_file():
+        ours = path.is_relative_to(PAGE) or path in _fonts().values()
+        if kind is None or not ours or not path.is_file():
             raise web.HTTPNotFound(text="There is no such file.")
         return web.FileResponse(path, headers={"Content-Type": kind, **_safety(request)})
 

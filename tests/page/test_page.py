@@ -676,7 +676,7 @@ async def test_ten_thousand_marks_do_not_freeze_the_page(stage):
     async with stage.tab() as tab:
         spent = await tab.page.evaluate(
             """async () => {
-              const { parse } = await import("/page/markdown.js");
+              const { parse } = await import("/page/text/markdown.js");
               const began = performance.now();
               const marks = ["*", "_", "**", "__", "~~", "||", "`", "[", "> ", "<", "- "];
               for (const mark of marks) parse(mark.repeat(4000));
@@ -962,9 +962,11 @@ async def test_only_the_pages_own_files_are_served(stage):
     base = stage.playground.page_url
     async with aiohttp.ClientSession() as web:
         for path in (
-            "page/../people.py",
-            "page/%2e%2e%2fpeople.py",
-            "page/people.py",
+            "page/../people/say.py",
+            "page/%2e%2e%2fpeople%2fsay.py",
+            "page/%2e%2e%2f%2e%2e%2feslint.config.js",
+            "page/browser.py",
+            "page/frame/",
             "page/",
         ):
             async with web.get(base + path, allow_redirects=False) as answer:

@@ -1,8 +1,8 @@
 // The list of channels, with their threads below them.
 
-import { el, icon } from "./dom.js";
-import { goTo, place } from "./navigation.js";
-import { displayName, isThread, state } from "./state.js";
+import { el, icon } from "../controls/dom.js";
+import { goTo, place } from "../app/navigation.js";
+import { displayName, isThread, state } from "../app/state.js";
 
 /** Discord's type of a direct message. */
 export const DM = 1;

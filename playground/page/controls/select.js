@@ -1,9 +1,9 @@
 // A field that opens a list: selects on messages and in modals, single or multiple.
 
 import { el, icon } from "./dom.js";
-import { partialEmoji } from "./emoji.js";
+import { partialEmoji } from "../text/emoji.js";
 import { Listbox } from "./listbox.js";
-import { displayName, isThread, state } from "./state.js";
+import { displayName, isThread, state } from "../app/state.js";
 
 const STRING = 3;
 const USER = 5;

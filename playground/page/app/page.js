@@ -1,10 +1,10 @@
 // Puts the page together: the line, who looks, what is shown.
 
-import { connectActions, loseOutcomes } from "./actions.js";
-import { Composer } from "./composer.js";
-import { el, icon } from "./dom.js";
-import { Log } from "./log.js";
-import { drawMishap } from "./mishap.js";
+import { connectActions, loseOutcomes } from "../net/actions.js";
+import { Composer } from "../composer/composer.js";
+import { el, icon } from "../controls/dom.js";
+import { Log } from "../messages/log.js";
+import { drawMishap } from "../frame/mishap.js";
 import {
   firstPlace,
   fromAddress,
@@ -16,13 +16,13 @@ import {
   refuge,
   rememberPerson,
 } from "./navigation.js";
-import { drawPeople } from "./people.js";
-import { drawPlaces, placeIcon, placeName } from "./places.js";
-import { closePopup } from "./popup.js";
-import { Socket } from "./socket.js";
+import { drawPeople } from "../frame/people.js";
+import { drawPlaces, placeIcon, placeName } from "../frame/places.js";
+import { closePopup } from "../controls/popup.js";
+import { Socket } from "../net/socket.js";
 import { isThread, state } from "./state.js";
-import { keepCurrent } from "./times.js";
-import { toast } from "./toast.js";
+import { keepCurrent } from "../text/times.js";
+import { toast } from "../controls/toast.js";
 
 const part = (id) => document.getElementById(id);
 

@@ -1,6 +1,6 @@
 // The bot's commands as a person knows them: "/video text" with its options.
 
-import { state } from "./state.js";
+import { state } from "../app/state.js";
 
 const CHAT = 1;
 export const OPTION = {

@@ -1,9 +1,9 @@
 // The list of commands that opens at "/".
 
-import { el, icon } from "./dom.js";
+import { el, icon } from "../controls/dom.js";
 import { findCommands, optionHint } from "./commands.js";
-import { Listbox } from "./listbox.js";
-import { state } from "./state.js";
+import { Listbox } from "../controls/listbox.js";
+import { state } from "../app/state.js";
 
 export class SlashPicker {
   /** `input` is typed in, the list stands above `anchor`, `onPick(command)` gets the choice. */

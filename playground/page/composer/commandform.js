@@ -1,12 +1,12 @@
 // A chosen command with its options as pills: fill them in, add optional ones, send.
 
-import { upload } from "./actions.js";
+import { upload } from "../net/actions.js";
 import { OPTION } from "./commands.js";
-import { el, icon, iconButton } from "./dom.js";
-import { Listbox } from "./listbox.js";
+import { el, icon, iconButton } from "../controls/dom.js";
+import { Listbox } from "../controls/listbox.js";
 import { optionField } from "./optionfield.js";
-import { performCommand } from "./outcome.js";
-import { Refused } from "./socket.js";
+import { performCommand } from "../net/outcome.js";
+import { Refused } from "../net/socket.js";
 
 export class CommandForm {
   /**

@@ -1,8 +1,8 @@
 // The switch between the people who can sit at this page.
 
 import { avatar } from "./avatar.js";
-import { el } from "./dom.js";
-import { state } from "./state.js";
+import { el } from "../controls/dom.js";
+import { state } from "../app/state.js";
 
 /** Draw the switch into `frame`; `onChoose(name)` is called when somebody else sits down. */
 export function drawPeople(frame, onChoose) {

@@ -1,11 +1,11 @@
 // What one can do with a message: by its toolbar, a right click, a long press or the keyboard.
 
-import { deleteMessage, mayDelete, toggleReaction } from "./actions.js";
-import { visibleCommands } from "./commands.js";
-import { showEmojiPicker, showMenu } from "./menu.js";
-import { performMenu } from "./outcome.js";
-import { isEphemeral, state } from "./state.js";
-import { toast } from "./toast.js";
+import { deleteMessage, mayDelete, toggleReaction } from "../net/actions.js";
+import { visibleCommands } from "../composer/commands.js";
+import { showEmojiPicker, showMenu } from "../controls/menu.js";
+import { performMenu } from "../net/outcome.js";
+import { isEphemeral, state } from "../app/state.js";
+import { toast } from "../controls/toast.js";
 
 const MESSAGE_COMMAND = 3;
 const LONG_PRESS = 500; // ms

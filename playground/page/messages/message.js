@@ -1,19 +1,19 @@
 // One message as an element. It is redrawn in parts, so that a clip plays on while a text changes.
 
-import { avatar } from "./avatar.js";
+import { avatar } from "../frame/avatar.js";
 import { componentElement, isLayout } from "./components.js";
-import { el, icon, iconButton } from "./dom.js";
+import { el, icon, iconButton } from "../controls/dom.js";
 import { embedElement } from "./embed.js";
-import { emojiElement, emojiName, partialEmoji } from "./emoji.js";
-import { plainText } from "./markdown.js";
+import { emojiElement, emojiName, partialEmoji } from "../text/emoji.js";
+import { plainText } from "../text/markdown.js";
 import { attachmentList } from "./media.js";
-import { place } from "./navigation.js";
+import { place } from "../app/navigation.js";
 import { openMessageMenu, openReactionPicker, replyTo } from "./messagemenu.js";
-import { failures, forgive } from "./outcome.js";
-import { deleteMessage, toggleReaction } from "./actions.js";
-import { displayName, isEphemeral, isThread, state } from "./state.js";
-import { openPlace, richText } from "./text.js";
-import { fromNow, messageTime, shortTime } from "./times.js";
+import { failures, forgive } from "../net/outcome.js";
+import { deleteMessage, toggleReaction } from "../net/actions.js";
+import { displayName, isEphemeral, isThread, state } from "../app/state.js";
+import { openPlace, richText } from "../text/text.js";
+import { fromNow, messageTime, shortTime } from "../text/times.js";
 
 const TYPE = {
   RENAMED: 4,

@@ -1,6 +1,6 @@
 // The emoji this page can draw by itself, and how text and reactions show them.
 
-import { drawing, el } from "./dom.js";
+import { drawing, el } from "../controls/dom.js";
 
 // [what Discord calls it on the wire, its drawing in emoji.svg, its name, more words to find it by]
 const DRAWN = [
@@ -104,7 +104,7 @@ export function emojiElement(text, className = "emoji") {
       title: known.name,
       data: { text: known.text },
     },
-    drawing("/page/emoji.svg", known.symbol, "emoji-drawing"),
+    drawing("/page/drawings/emoji.svg", known.symbol, "emoji-drawing"),
   );
 }
 

@@ -1,12 +1,12 @@
 // Markdown as elements. Every word of a user goes in as text; a link only ever leads to http(s).
 
-import { el, icon } from "./dom.js";
+import { el, icon } from "../controls/dom.js";
 import { onlyEmoji, withEmoji } from "./emoji.js";
 import { parse, parseInline } from "./markdown.js";
-import { goTo, placeOfLink } from "./navigation.js";
-import { isThread, state } from "./state.js";
+import { goTo, placeOfLink } from "../app/navigation.js";
+import { isThread, state } from "../app/state.js";
 import { timestamp } from "./times.js";
-import { toast } from "./toast.js";
+import { toast } from "../controls/toast.js";
 
 /** A text of several lines; `small` for places where headings would shout. */
 export function richText(text, className = "text") {

@@ -1,6 +1,6 @@
 // Moments as people read them, in the reader's own zone, kept current while the page is open.
 
-import { el } from "./dom.js";
+import { el } from "../controls/dom.js";
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;

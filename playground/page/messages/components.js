@@ -1,15 +1,15 @@
 // Message components, old rows and Components V2, as elements.
 
-import { choose, clickButton } from "./actions.js";
-import { el, icon } from "./dom.js";
-import { partialEmoji } from "./emoji.js";
+import { choose, clickButton } from "../net/actions.js";
+import { el, icon } from "../controls/dom.js";
+import { partialEmoji } from "../text/emoji.js";
 import { colour, resolve } from "./embed.js";
 import { galleryCell, mediaElement } from "./media.js";
-import { placeOfLink } from "./navigation.js";
-import { perform } from "./outcome.js";
-import { selectElement } from "./select.js";
-import { state } from "./state.js";
-import { openPlace, richText } from "./text.js";
+import { placeOfLink } from "../app/navigation.js";
+import { perform } from "../net/outcome.js";
+import { selectElement } from "../controls/select.js";
+import { state } from "../app/state.js";
+import { openPlace, richText } from "../text/text.js";
 
 const KIND = {
   ROW: 1,

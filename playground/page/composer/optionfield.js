@@ -1,13 +1,13 @@
 // The field of one option of a command, in its pill.
 
-import { suggestions } from "./actions.js";
+import { suggestions } from "../net/actions.js";
 import { OPTION } from "./commands.js";
-import { el, icon } from "./dom.js";
-import { Listbox } from "./listbox.js";
-import { sizeText } from "./media.js";
-import { place } from "./navigation.js";
-import { channelItems, roleItems, userItems } from "./select.js";
-import { Refused } from "./socket.js";
+import { el, icon } from "../controls/dom.js";
+import { Listbox } from "../controls/listbox.js";
+import { sizeText } from "../messages/media.js";
+import { place } from "../app/navigation.js";
+import { channelItems, roleItems, userItems } from "../controls/select.js";
+import { Refused } from "../net/socket.js";
 import { readValue } from "./typed.js";
 
 const PAUSE = 180; // ms without a key before the bot is asked for suggestions

@@ -1,18 +1,18 @@
 // The list of messages of the place that is shown: order, grouping, scrolling, older pages.
 
-import { history } from "./actions.js";
-import { findCommands, OPTION, typedCommands } from "./commands.js";
-import { el, icon } from "./dom.js";
-import { nextId } from "./ids.js";
+import { history } from "../net/actions.js";
+import { findCommands, OPTION, typedCommands } from "../composer/commands.js";
+import { el, icon } from "../controls/dom.js";
+import { nextId } from "../app/ids.js";
 import { continues, dots, messageElement, updateMessage } from "./message.js";
 import { watchForMenus } from "./messagemenu.js";
-import { place, placeHere } from "./navigation.js";
-import { drop, pending } from "./outcome.js";
-import { DM, placeIcon, placeName } from "./places.js";
-import { Refused } from "./socket.js";
-import { isThread, state } from "./state.js";
-import { dayKey, dayName } from "./times.js";
-import { toast } from "./toast.js";
+import { place, placeHere } from "../app/navigation.js";
+import { drop, pending } from "../net/outcome.js";
+import { DM, placeIcon, placeName } from "../frame/places.js";
+import { Refused } from "../net/socket.js";
+import { isThread, state } from "../app/state.js";
+import { dayKey, dayName } from "../text/times.js";
+import { toast } from "../controls/toast.js";
 
 const PAGE = 50;
 const NEAR = 120; // px from the end that still count as "at the end"

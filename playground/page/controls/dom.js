@@ -35,7 +35,7 @@ function setAttribute(element, name, value) {
 
 /** An icon from icons.svg; it says nothing to a screen reader, the button around it does. */
 export function icon(name) {
-  return drawing("/page/icons.svg", name, "icon");
+  return drawing("/page/drawings/icons.svg", name, "icon");
 }
 
 /** A symbol of one of the page's own SVG files. */

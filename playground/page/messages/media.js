@@ -1,8 +1,8 @@
 // Pictures, clips, sounds and files: of attachments, embeds and galleries.
 
-import { el, icon, iconButton } from "./dom.js";
+import { el, icon, iconButton } from "../controls/dom.js";
 import { showPicture } from "./lightbox.js";
-import { state } from "./state.js";
+import { state } from "../app/state.js";
 
 const WIDEST = 520;
 const HIGHEST = 360;

@@ -1,12 +1,12 @@
 // Modals: a bot's form over the page.
 
-import { submitModal, upload } from "./actions.js";
+import { submitModal, upload } from "../net/actions.js";
 import { el, freshId, icon, iconButton } from "./dom.js";
-import { partialEmoji } from "./emoji.js";
-import { draftFile } from "./media.js";
+import { partialEmoji } from "../text/emoji.js";
+import { draftFile } from "../messages/media.js";
 import { selectElement } from "./select.js";
-import { Refused } from "./socket.js";
-import { richText } from "./text.js";
+import { Refused } from "../net/socket.js";
+import { richText } from "../text/text.js";
 
 const KIND = {
   ROW: 1,

@@ -1,6 +1,6 @@
 // One picture, as large as the window allows.
 
-import { el, icon, iconButton } from "./dom.js";
+import { el, icon, iconButton } from "../controls/dom.js";
 
 /** Show a picture over the page; Escape or a click beside it closes. */
 export function showPicture({ address, alt, name }) {

@@ -1,9 +1,9 @@
 // What a person can do here, each a request to the playground, and what becomes of an interaction.
 
-import { place } from "./navigation.js";
+import { place } from "../app/navigation.js";
 import { Refused } from "./socket.js";
-import { isThread, state } from "./state.js";
-import { toast } from "./toast.js";
+import { isThread, state } from "../app/state.js";
+import { toast } from "../controls/toast.js";
 
 let socket = null;
 let lastNonce = 0;

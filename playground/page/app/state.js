@@ -1,7 +1,7 @@
 // What this person can see, as the playground told it. Tells others what changed; draws nothing.
 
 import { compareIds } from "./ids.js";
-import { setNow } from "./times.js";
+import { setNow } from "../text/times.js";
 
 const THREADS = new Set([10, 11, 12]);
 const STARTER = 21;

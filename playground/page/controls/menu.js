@@ -1,7 +1,7 @@
 // Menus of actions, and the emoji picker.
 
 import { el, icon } from "./dom.js";
-import { EMOJI, emojiElement, emojiName, QUICK } from "./emoji.js";
+import { EMOJI, emojiElement, emojiName, QUICK } from "../text/emoji.js";
 import { closePopup, showPopup } from "./popup.js";
 
 /**

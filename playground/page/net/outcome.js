@@ -1,10 +1,10 @@
 // What a person sees of an interaction of theirs: waiting, a modal, or that nothing answered.
 
 import { runCommand, useMenu } from "./actions.js";
-import { place } from "./navigation.js";
+import { place } from "../app/navigation.js";
 import { Refused } from "./socket.js";
-import { state } from "./state.js";
-import { showModal } from "./modal.js";
+import { state } from "../app/state.js";
+import { showModal } from "../controls/modal.js";
 
 const NO_ANSWER = "The application did not respond.";
 const LOST = "The connection was lost before the answer came. Check before you try again.";

@@ -1,9 +1,9 @@
 // Embeds: the framed boxes that bots write.
 
-import { el } from "./dom.js";
+import { el } from "../controls/dom.js";
 import { mediaElement } from "./media.js";
-import { link, richLine, richText } from "./text.js";
-import { messageTime } from "./times.js";
+import { link, richLine, richText } from "../text/text.js";
+import { messageTime } from "../text/times.js";
 
 /** One embed of a message. `attachment://` addresses are looked up among its files. */
 export function embedElement(embed, message) {

@@ -1,16 +1,16 @@
 // The field at the bottom: words, replies, files, and the way into commands.
 
-import { isClosed, say, tellTyping, tooLarge, upload } from "./actions.js";
+import { isClosed, say, tellTyping, tooLarge, upload } from "../net/actions.js";
 import { CommandForm } from "./commandform.js";
 import { commandOf, OPTION } from "./commands.js";
-import { el, iconButton } from "./dom.js";
-import { draftFile } from "./media.js";
-import { preview } from "./message.js";
-import { place, placeHere } from "./navigation.js";
-import { DM, placeName } from "./places.js";
+import { el, iconButton } from "../controls/dom.js";
+import { draftFile } from "../messages/media.js";
+import { preview } from "../messages/message.js";
+import { place, placeHere } from "../app/navigation.js";
+import { DM, placeName } from "../frame/places.js";
 import { commandHint, SlashPicker } from "./slashpicker.js";
-import { Refused } from "./socket.js";
-import { displayName, isThread, state } from "./state.js";
+import { Refused } from "../net/socket.js";
+import { displayName, isThread, state } from "../app/state.js";
 import { readOptions, readValue } from "./typed.js";
 
 const TYPING_PAUSE = 8000; // ms between two notes to the others that somebody writes

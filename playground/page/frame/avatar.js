@@ -1,7 +1,7 @@
 // A round mark for a user: initials on a colour that is always the same for them.
 
-import { el } from "./dom.js";
-import { displayName } from "./state.js";
+import { el } from "../controls/dom.js";
+import { displayName } from "../app/state.js";
 
 const HUES = 6;
 
@@ -11,7 +11,7 @@ export function avatar(user) {
     return el(
       "span",
       { class: "avatar avatar-bot", "aria-hidden": "true" },
-      el("img", { src: "/page/logo.svg", alt: "" }),
+      el("img", { src: "/page/drawings/logo.svg", alt: "" }),
     );
   }
   const name = displayName(user) ?? "?";

@@ -1,8 +1,8 @@
 // The switch for what goes wrong with the next clip of the imitated companies.
 
-import { el } from "./dom.js";
-import { state } from "./state.js";
-import { toast } from "./toast.js";
+import { el } from "../controls/dom.js";
+import { state } from "../app/state.js";
+import { toast } from "../controls/toast.js";
 
 const WORDS = {
   "": "goes well",
