@@ -158,8 +158,13 @@ function watchDrops() {
   });
 }
 
-/** Whoever begins to type without having chosen a field means the composer. */
+/** Keys of the whole page: whoever types without having chosen a field means the composer. */
 function watchKeys() {
+  // The address says who looks at what, so this link must not change it.
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    composer.focus();
+  });
   document.addEventListener("keydown", (event) => {
     const active = document.activeElement;
     const isFree = active === document.body || active.matches(".message, .log, .place");

@@ -25,10 +25,17 @@ export class CommandForm {
 
     this.pills = el("span", { class: "pills" });
     this.more = this.#moreButton();
+    // A button, so that the keyboard has a place where no option is filled in: Enter sends there.
+    this.name = el(
+      "button",
+      { type: "submit", class: "command-name", title: `Send /${command.name}` },
+      icon("slash"),
+      `/${command.name}`,
+    );
     this.element = el(
       "form",
       { class: "command-form", novalidate: true, "aria-label": `/${command.name}` },
-      el("span", { class: "command-name" }, icon("slash"), `/${command.name}`),
+      this.name,
       this.pills,
       this.more,
     );
@@ -65,14 +72,14 @@ export class CommandForm {
     return values;
   }
 
-  /** Into the first field that is empty, or `name`; without fields, onto the form's button. */
+  /** Into the first field that is empty, or `name`; without fields, onto the command's name. */
   focus(name = null) {
     const empty = [...this.fields.values()].find((field) => field.isEmpty());
     const field = this.fields.get(name) ?? empty ?? [...this.fields.values()].at(-1);
     if (field) {
       field.focus();
     } else {
-      this.more.focus();
+      this.name.focus();
     }
   }
 
@@ -234,10 +241,6 @@ export class CommandForm {
       } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
         event.preventDefault();
         show();
-      } else if (event.key === "Enter" && !list.isOpen) {
-        // Enter sends the command, as everywhere in the form; the arrows and a click open the list.
-        event.preventDefault();
-        this.send();
       }
     });
     return button;

@@ -91,10 +91,16 @@ export class Listbox {
     }
   }
 
-  /** Arrows, Enter and Escape; true when the key was for the list. Tab is the owner's to decide. */
+  /**
+   * Arrows, Enter and Escape; where nothing is typed into the owner, Home, End and Space as well.
+   * True when the key was for the list. Tab is the owner's to decide.
+   */
   key(event) {
     if (!this.isOpen) {
       return false;
+    }
+    if (this.owner.tagName === "BUTTON" && this.#keyOfButton(event)) {
+      return true;
     }
     switch (event.key) {
       case "ArrowDown":
@@ -115,6 +121,21 @@ export class Listbox {
         break;
       default:
         return false;
+    }
+    event.preventDefault();
+    return true;
+  }
+
+  #keyOfButton(event) {
+    if (event.key === "Home" || event.key === "End") {
+      this.move((event.key === "Home" ? 0 : this.items.length - 1) - this.active);
+    } else if (event.key === " ") {
+      // The release of the key would press the button; Chromium asks us here, Firefox there.
+      const release = (up) => up.preventDefault();
+      this.owner.addEventListener("keyup", release, { once: true });
+      this.pick();
+    } else {
+      return false;
     }
     event.preventDefault();
     return true;

@@ -1,6 +1,7 @@
 // Menus of actions, and the emoji picker.
 
 import { el, icon } from "./dom.js";
+import { isLost, remember, walk } from "./focus.js";
 import { EMOJI, emojiElement, emojiName, QUICK } from "../text/emoji.js";
 import { closePopup, showPopup } from "./popup.js";
 
@@ -23,8 +24,16 @@ export function showMenu(
     );
   }
   menu.append(...entries.map(entryElement));
-  menu.addEventListener("keydown", (event) => walk(event, [...menu.querySelectorAll("button")]));
-  showPopup(menu, anchor, { onClose: () => giveBack(opener, menu) });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" || event.key === "Tab") {
+      event.preventDefault();
+      event.stopPropagation();
+      closePopup();
+    } else {
+      walk(event, [...menu.querySelectorAll("button")]);
+    }
+  });
+  showPopup(menu, anchor, { onClose: giveBack(opener, menu) });
   menu.querySelector(".menu-entry, button")?.focus({ preventScroll: true });
 }
 
@@ -68,36 +77,16 @@ function entryElement(entry) {
   );
 }
 
-function walk(event, buttons) {
-  const at = buttons.indexOf(document.activeElement);
-  const steps = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
-  if (event.key in steps) {
-    buttons[(at + steps[event.key] + buttons.length) % buttons.length].focus();
-  } else if (event.key === "Home") {
-    buttons[0].focus();
-  } else if (event.key === "End") {
-    buttons.at(-1).focus();
-  } else if (event.key === "Escape" || event.key === "Tab") {
-    event.stopPropagation();
-    closePopup();
-  } else {
-    return;
-  }
-  event.preventDefault();
-}
-
-/** The focus goes back unless it has already gone somewhere else on purpose. */
+/** Gives the focus back at the end, unless it has already gone somewhere else on purpose. */
 function giveBack(opener, popup) {
-  const focused = document.activeElement;
-  if (
-    opener?.isConnected &&
-    (focused === document.body || focused === null || popup.contains(focused))
-  ) {
-    opener.focus({ preventScroll: true });
-  }
+  const goBack = remember(opener);
+  return () => {
+    if (isLost() || popup.contains(document.activeElement)) {
+      goBack();
+    }
+  };
 }
 
-const COLUMNS = 8;
 
 /** A small emoji picker at `anchor`; `onPick(emoji)` gets the choice. */
 export function showEmojiPicker(anchor, { onPick, opener = document.activeElement }) {
@@ -125,6 +114,7 @@ export function showEmojiPicker(anchor, { onPick, opener = document.activeElemen
     const words = search.value.trim().toLowerCase();
     const found = EMOJI.filter((each) => each.words.includes(words));
     grid.replaceChildren(...found.map((each) => gridButton(each, choose, caption)));
+    grid.firstElementChild?.setAttribute("tabindex", "0");
     caption.textContent =
       found[0]?.name ?? "No emoji with that name. Paste one and press Enter.";
   };
@@ -145,13 +135,16 @@ export function showEmojiPicker(anchor, { onPick, opener = document.activeElemen
   });
   grid.addEventListener("keydown", (event) => walkGrid(event, grid, search));
   picker.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") {
+    // Tab goes from the search to the emoji and back; beyond either it leaves, as Escape does.
+    const leaves = event.shiftKey === (document.activeElement === search);
+    if (event.key === "Escape" || (event.key === "Tab" && leaves)) {
+      event.preventDefault();
       event.stopPropagation();
       closePopup();
     }
   });
   draw();
-  showPopup(picker, anchor, { onClose: () => giveBack(opener, picker) });
+  showPopup(picker, anchor, { onClose: giveBack(opener, picker) });
   search.focus({ preventScroll: true });
 }
 
@@ -164,6 +157,7 @@ function gridButton({ text, name }, choose, caption) {
     {
       type: "button",
       class: "quick",
+      tabindex: "-1",
       "aria-label": name,
       data: { emoji: text },
       on: { click: () => choose(text), focus: say, pointerenter: say },
@@ -173,12 +167,15 @@ function gridButton({ text, name }, choose, caption) {
 }
 
 function walkGrid(event, grid, search) {
-  const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS };
+  const buttons = [...grid.querySelectorAll("button")];
+  const top = buttons[0]?.offsetTop;
+  const columns = Math.max(1, buttons.filter((each) => each.offsetTop === top).length);
+  const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns };
   if (!(event.key in steps)) {
+    walk(event, buttons, []);
     return;
   }
   event.preventDefault();
-  const buttons = [...grid.querySelectorAll("button")];
   const next = buttons.indexOf(document.activeElement) + steps[event.key];
   if (next < 0) {
     search.focus();

@@ -2,6 +2,7 @@
 
 import { submitModal, upload } from "../net/actions.js";
 import { el, freshId, icon, iconButton } from "./dom.js";
+import { remember } from "./focus.js";
 import { partialEmoji } from "../text/emoji.js";
 import { draftFile } from "../messages/media.js";
 import { selectElement } from "./select.js";
@@ -28,6 +29,7 @@ export function showModal({ id, modal }, opener) {
   const title = freshId("modal-title");
   const complaint = el("p", { class: "form-error", role: "alert", hidden: true });
   const send = el("button", { type: "submit", class: "button button-primary" }, "Submit");
+  const goBack = remember(opener);
   const dialog = el("dialog", { class: "modal", "aria-labelledby": title });
   const close = () => dialog.close();
   const form = el(
@@ -108,9 +110,7 @@ export function showModal({ id, modal }, opener) {
   });
   dialog.addEventListener("close", () => {
     dialog.remove();
-    if (opener?.isConnected) {
-      opener.focus({ preventScroll: true });
-    } else {
+    if (!goBack()) {
       document.getElementById("composer-input")?.focus({ preventScroll: true });
     }
   });
@@ -311,6 +311,7 @@ function fileField(component) {
   const add = (more) => {
     files = [...files, ...more].slice(0, most);
     draw();
+    (control.hidden ? list.querySelector("button") : control)?.focus();
   };
 
   chooser.addEventListener("change", () => {

@@ -176,10 +176,7 @@ export function selectElement(component, { chosen = null, onChange = () => {}, l
   button.addEventListener("click", () => (list.isOpen ? list.hide() : openList()));
   button.addEventListener("keydown", (event) => {
     if (list.isOpen) {
-      if (event.key === " ") {
-        event.preventDefault();
-        list.pick();
-      } else if (event.key === "Tab") {
+      if (event.key === "Tab") {
         list.hide();
       } else if (!list.key(event)) {
         typeAhead(event.key);

@@ -1,6 +1,7 @@
 // The list of channels, with their threads below them.
 
 import { el, icon } from "../controls/dom.js";
+import { walk } from "../controls/focus.js";
 import { goTo, place } from "../app/navigation.js";
 import { displayName, isThread, state } from "../app/state.js";
 
@@ -49,8 +50,14 @@ export function drawPlaces(frame, onGo) {
     section("Channels", rest, onGo),
     ...(direct.length > 0 ? [section("Direct messages", direct, onGo)] : []),
   );
+  frame.onkeydown = (event) => {
+    walk(event, [...frame.querySelectorAll("button")], ["ArrowDown", "ArrowUp"]);
+  };
   if (focused) {
-    frame.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    const again =
+      frame.querySelector(`[data-key="${CSS.escape(focused)}"]`) ??
+      frame.querySelector('[aria-current="page"]');
+    again?.focus({ preventScroll: true });
   }
   function section(title, list, go) {
     return el(

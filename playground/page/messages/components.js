@@ -178,8 +178,11 @@ function container(component, children) {
     const outer = el("div", { class: "covered" }, box, cover);
     box.inert = true;
     cover.addEventListener("click", () => {
-      cover.remove();
       box.inert = false;
+      (box.querySelector("button, a, video") ?? cover.closest(".message"))?.focus({
+        preventScroll: true,
+      });
+      cover.remove();
     });
     return outer;
   }

@@ -1,10 +1,11 @@
 // One picture, as large as the window allows.
 
 import { el, icon, iconButton } from "../controls/dom.js";
+import { remember } from "../controls/focus.js";
 
 /** Show a picture over the page; Escape or a click beside it closes. */
 export function showPicture({ address, alt, name }) {
-  const opener = document.activeElement;
+  const goBack = remember(document.activeElement);
   const dialog = el("dialog", { class: "lightbox", "aria-label": alt || name });
   const close = () => dialog.close();
   dialog.append(
@@ -34,9 +35,7 @@ export function showPicture({ address, alt, name }) {
   });
   dialog.addEventListener("close", () => {
     dialog.remove();
-    if (opener instanceof HTMLElement) {
-      opener.focus();
-    }
+    goBack();
   });
   document.body.append(dialog);
   dialog.showModal();

@@ -3,9 +3,10 @@
 import { history } from "../net/actions.js";
 import { findCommands, OPTION, typedCommands } from "../composer/commands.js";
 import { el, icon } from "../controls/dom.js";
+import { isLost, walk } from "../controls/focus.js";
 import { nextId } from "../app/ids.js";
 import { continues, dots, messageElement, updateMessage } from "./message.js";
-import { watchForMenus } from "./messagemenu.js";
+import { openMessageMenu, watchForMenus } from "./messagemenu.js";
 import { place, placeHere } from "../app/navigation.js";
 import { drop, pending } from "../net/outcome.js";
 import { DM, placeIcon, placeName } from "../frame/places.js";
@@ -33,7 +34,12 @@ export class Log {
     watchForMenus(element);
     element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     element.addEventListener("keydown", (event) => this.#key(event));
-    toPresent.addEventListener("click", () => this.toEnd());
+    document.addEventListener("focusin", (event) => this.#mark(event.target));
+    document.addEventListener("pointerdown", (event) => this.#mark(event.target));
+    toPresent.addEventListener("click", () => {
+      element.focus({ preventScroll: true });
+      this.toEnd();
+    });
     // Pictures and clips grow when they load; whoever reads the end stays at the end.
     new ResizeObserver(() => this.atEnd && this.toEnd()).observe(this.inner);
     new ResizeObserver(() => this.atEnd && this.toEnd()).observe(element);
@@ -206,6 +212,9 @@ export class Log {
 
   #put(nodes) {
     const wanted = new Set(nodes);
+    const held = [...this.inner.childNodes].findIndex((each) =>
+      each.contains(document.activeElement),
+    );
     for (const child of [...this.inner.childNodes]) {
       if (!wanted.has(child)) {
         child.remove();
@@ -216,6 +225,17 @@ export class Log {
         this.inner.insertBefore(node, this.inner.childNodes[index] ?? null);
       }
     });
+    if (held >= 0 && isLost()) {
+      this.#holdOn(held);
+    }
+  }
+
+  /** What had the focus is gone: it goes to the message now in its place, or back to writing. */
+  #holdOn(index) {
+    const near = [this.inner.childNodes[index], this.inner.childNodes[index - 1]];
+    const next = near.find((each) => each instanceof Element && each.matches(".message"));
+    const shown = next ?? document.getElementById("composer-input");
+    /** @type {HTMLElement | null} */ (shown)?.focus({ preventScroll: true });
   }
 
   /** Whoever reads the end stays there; whoever reads above keeps the line under the eyes. */
@@ -252,13 +272,44 @@ export class Log {
     }
   }
 
-  /** Arrows walk through the messages; Escape goes back to writing. */
+  /**
+   * The message that holds the keyboard shows its tools, also while a menu of it is open. Not by
+   * :focus-visible: between two of the tools nothing has the focus for a moment, and tools that
+   * hide then cannot take it.
+   */
+  #mark(target) {
+    if (!(target instanceof Element) || target.closest(".popup, dialog")) {
+      return;
+    }
+    const next = target.closest(".message");
+    for (const marked of this.inner.querySelectorAll(".has-keyboard")) {
+      marked.classList.toggle("has-keyboard", marked === next);
+    }
+    if (next && target.matches(":focus-visible")) {
+      next.classList.add("has-keyboard");
+    }
+  }
+
+  /**
+   * Up and down walk through the messages, left and right through the buttons of one; Enter opens
+   * the menu of a message, Escape goes back to writing.
+   */
   #key(event) {
-    const current = document.activeElement.closest?.(".message");
+    const current = /** @type {any} */ (document.activeElement.closest?.(".message"));
     const isOnMessage =
       document.activeElement === current || document.activeElement === this.element;
     if (event.key === "Escape") {
       document.getElementById("composer-input")?.focus();
+      return;
+    }
+    const row = document.activeElement.closest(".toolbar, .reactions, .row");
+    if (row) {
+      walk(event, [...row.querySelectorAll("button:not(:disabled), a")], ["ArrowLeft", "ArrowRight"]);
+      return;
+    }
+    if (event.key === "Enter" && document.activeElement === current && current.message) {
+      event.preventDefault();
+      openMessageMenu(current.message, current, current);
       return;
     }
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];

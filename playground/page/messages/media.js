@@ -230,9 +230,11 @@ function covered(element) {
   const box = el("div", { class: "covered" }, element);
   element.inert = true;
   const uncover = (event) => {
-    event.currentTarget.remove();
     element.inert = false;
     box.classList.add("shown");
+    const inner = element.matches("button, video") ? element : element.querySelector("a, button");
+    inner?.focus({ preventScroll: true });
+    event.currentTarget.remove();
   };
   box.append(el("button", { type: "button", class: "cover", on: { click: uncover } }, "Spoiler"));
   return box;

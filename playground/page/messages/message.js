@@ -3,6 +3,7 @@
 import { avatar } from "../frame/avatar.js";
 import { componentElement, isLayout } from "./components.js";
 import { el, icon, iconButton } from "../controls/dom.js";
+import { isLost, remember } from "../controls/focus.js";
 import { embedElement } from "./embed.js";
 import { emojiElement, emojiName, partialEmoji } from "../text/emoji.js";
 import { plainText } from "../text/markdown.js";
@@ -138,7 +139,8 @@ export function updateMessage(element, message) {
 /** Fill a part anew; clips already loaded are kept, and so is the focus. */
 function redraw(part, children) {
   const active = /** @type {HTMLElement} */ (document.activeElement);
-  const focused = part.contains(active) ? active.dataset.key : null;
+  const hadFocus = part.contains(active);
+  const goBack = hadFocus && remember(active);
   const loaded = new Map(
     [...part.querySelectorAll("[data-file]")].map((media) => [media.dataset.file, media]),
   );
@@ -149,8 +151,8 @@ function redraw(part, children) {
       media.replaceWith(before);
     }
   }
-  if (focused) {
-    part.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  if (goBack && isLost()) {
+    goBack();
   }
 }
 
@@ -307,7 +309,7 @@ function reactions(message) {
     "smile",
     "Add a reaction",
     (event) => openReactionPicker(message, event.currentTarget),
-    { class: "reaction reaction-add" },
+    { class: "reaction reaction-add", data: { key: "reaction" } },
   );
   return el(
     "div",
