@@ -196,6 +196,7 @@ class Seat:
             "delete": self._delete,
             "typing": self._typing,
             "mishap": self._mishap,
+            "read": self._read,
         }
 
     async def serve(self, limit: int) -> None:
@@ -251,6 +252,7 @@ class Seat:
                 "roles": [dict(serializers.role_payload(role)) for role in guild.roles.values()],
             },
             "channels": self._person.channels(),
+            "unread": playground.reading.unread(self._person.id),
             "commands": self._commands(),
             "bot": {
                 "user": dict(serializers.user_payload(world.bot_user)),
@@ -389,6 +391,9 @@ class Seat:
         if mishaps is None:
             raise PersonCannot("No providers are simulated here. Start with --providers simulated.")
         mishaps.ask(Mishap(asked["next"]) if asked.get("next") else None)
+
+    async def _read(self, _: Mapping[str, Any]) -> None:
+        self._playground.reading.read(self._person.id, self._person.at)
 
     async def _typing(self, _: Mapping[str, Any]) -> Any:
         self._person.type_on()

@@ -19,7 +19,7 @@ IN_A_BROWSER = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(
         CHROMIUM is None or importlib.util.find_spec("playwright") is None,
-        reason="No Chromium or no playwright is on this machine: the page was not tried in a browser.",
+        reason="There is no Chromium or no playwright here: the page was not tried in a browser.",
     ),
 ]
 

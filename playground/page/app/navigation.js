@@ -38,7 +38,6 @@ export function goTo(id, { message = null, replace = false } = {}) {
     history[replace ? "replaceState" : "pushState"](null, "", address);
   }
   if (changed) {
-    state.markRead(id);
     state.dispatchEvent(new CustomEvent("place", { detail: { place: id } }));
   }
   if (message) {

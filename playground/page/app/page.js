@@ -1,6 +1,6 @@
 // Puts the page together: the line, who looks, what is shown.
 
-import { connectActions, loseOutcomes } from "../net/actions.js";
+import { connectActions, loseOutcomes, tellRead } from "../net/actions.js";
 import { Composer } from "../composer/composer.js";
 import { el, icon } from "../controls/dom.js";
 import { Log } from "../messages/log.js";
@@ -70,7 +70,17 @@ function drawHeader() {
     : (here?.topic ?? "");
   part("server-name").textContent = state.guild.name;
   const unread = [...state.unread.values()].reduce((sum, count) => sum + count, 0);
+  const isNew = state.unread.size > 0;
+  drawer.classList.toggle("unread", isNew);
+  drawer.setAttribute("aria-label", isNew ? "Show the channels, new messages" : "Show the channels");
   document.title = `${unread > 0 ? `(${unread}) ` : ""}${name || "Dailies"} · Dailies playground`;
+}
+
+/** Whoever looks at a place has read it. */
+function readHere() {
+  if (placeHere() && document.visibilityState === "visible") {
+    tellRead();
+  }
 }
 
 function drawBanner() {
@@ -189,9 +199,11 @@ state.on("hello", () => {
     log.loadNewest();
   }
   drawHeader();
+  readHere();
 });
 state.on("place", () => {
   closePopup();
+  readHere();
   log.enter();
   composer.enter();
   drawHeader();
@@ -207,9 +219,9 @@ state.on("channels", () => {
   drawHeader();
   composer.describe();
 });
-state.on("message", ({ place: where }) => {
-  if (where === place() && document.visibilityState === "visible") {
-    state.markRead(where);
+state.on("message", ({ place: where, created }) => {
+  if (created && where === place()) {
+    readHere();
   }
 });
 state.on("placeGone", ({ place: gone }) => {
@@ -233,7 +245,7 @@ addEventListener("popstate", () => {
 });
 document.addEventListener(
   "visibilitychange",
-  () => place() && document.visibilityState === "visible" && state.markRead(place()),
+  readHere,
 );
 
 onJump((where, message) => log.jump(where, message));

@@ -4,6 +4,8 @@ import { compareIds } from "./ids.js";
 import { setNow } from "../text/times.js";
 
 const THREADS = new Set([10, 11, 12]);
+/** Discord's type of a direct message. */
+export const DM = 1;
 const STARTER = 21;
 const EPHEMERAL = 1 << 6;
 const TYPING_SECONDS = 10;
@@ -51,7 +53,7 @@ class State extends EventTarget {
     this.mishaps = null;
     this.bot = { online: true, name: "The bot" };
     this.rooms = new Map();
-    this.unread = new Map(); // place -> how many mentions of this person (0: unread, none)
+    this.unread = new Map(); // place -> how many messages for this person (0: unread, none)
     this.typers = new Map(); // place -> Map(user id -> when it ends, ms)
   }
 
@@ -155,6 +157,7 @@ class State extends EventTarget {
     this.people = data.people;
     this.guild = { roles: [], ...data.guild };
     this.channels = new Map(data.channels.map((channel) => [channel.id, channel]));
+    this.unread = new Map(Object.entries(data.unread ?? {}));
     this.commands = data.commands;
     this.limit = data.limit;
     this.mishaps = data.mishaps ?? null;
@@ -210,6 +213,11 @@ class State extends EventTarget {
     this.#tell("interaction", data);
   }
 
+  /** This person has read a place, here or on another page of theirs. */
+  on_READ(data) {
+    this.markRead(data.channel_id);
+  }
+
   on_MESSAGE_CREATE(message) {
     this.#learnUsers(message);
     const room = this.room(message.channel_id);
@@ -233,9 +241,10 @@ class State extends EventTarget {
       place.message_count = (place.message_count ?? 0) + 1;
       this.#tell("thread", { id: place.id });
     }
-    if (message.author.id !== this.you?.id) {
-      const mentioned = (message.mentions ?? []).some((user) => user.id === this.you?.id);
-      this.unread.set(place.id, (this.unread.get(place.id) ?? 0) + (mentioned ? 1 : 0));
+    if (message.author.id !== this.you?.id && message.type !== STARTER) {
+      const isForMe =
+        place.type === DM || (message.mentions ?? []).some((user) => user.id === this.you?.id);
+      this.unread.set(place.id, (this.unread.get(place.id) ?? 0) + (isForMe ? 1 : 0));
     }
     this.#tell("channels");
   }

@@ -7,10 +7,10 @@ import { el, iconButton } from "../controls/dom.js";
 import { draftFile } from "../messages/media.js";
 import { preview } from "../messages/message.js";
 import { place, placeHere } from "../app/navigation.js";
-import { DM, placeName } from "../frame/places.js";
+import { placeName } from "../frame/places.js";
 import { commandHint, SlashPicker } from "./slashpicker.js";
 import { Refused } from "../net/socket.js";
-import { displayName, isThread, state } from "../app/state.js";
+import { displayName, DM, isThread, state } from "../app/state.js";
 import { readOptions, readValue } from "./typed.js";
 
 const TYPING_PAUSE = 8000; // ms between two notes to the others that somebody writes

@@ -3,10 +3,8 @@
 import { el, icon } from "../controls/dom.js";
 import { walk } from "../controls/focus.js";
 import { goTo, place } from "../app/navigation.js";
-import { displayName, isThread, state } from "../app/state.js";
+import { displayName, DM, isThread, state } from "../app/state.js";
 
-/** Discord's type of a direct message. */
-export const DM = 1;
 const FEW = 5; // threads shown under a channel before "show all"
 const VIEW_CHANNEL = 1n << 10n;
 
@@ -77,7 +75,7 @@ function channelItem(channel, onGo, redraw) {
   const threads = state.threadList(channel.id);
   const isOpen = opened.has(channel.id);
   const live = threads.filter((thread) => !thread.thread_metadata?.archived);
-  const few = live.slice(0, FEW);
+  const few = live.filter((thread, index) => index < FEW || state.unread.has(thread.id));
   const here = threads.find((thread) => thread.id === place());
   const shown = isOpen ? [...live, ...threads.filter((thread) => !live.includes(thread))] : few;
   if (here && !shown.includes(here)) {

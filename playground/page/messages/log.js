@@ -9,9 +9,9 @@ import { continues, dots, messageElement, updateMessage } from "./message.js";
 import { openMessageMenu, watchForMenus } from "./messagemenu.js";
 import { place, placeHere } from "../app/navigation.js";
 import { drop, pending } from "../net/outcome.js";
-import { DM, placeIcon, placeName } from "../frame/places.js";
+import { placeIcon, placeName } from "../frame/places.js";
 import { Refused } from "../net/socket.js";
-import { isThread, state } from "../app/state.js";
+import { DM, isThread, state } from "../app/state.js";
 import { dayKey, dayName } from "../text/times.js";
 import { toast } from "../controls/toast.js";
 

@@ -93,6 +93,12 @@ export function tellTyping() {
   socket.ask("typing", { channel: place() }).catch(() => {});
 }
 
+/** This person sees all that is in the place that is shown. */
+export function tellRead() {
+  state.markRead(place());
+  socket.ask("read", { channel: place() }).catch(() => {});
+}
+
 async function quietly(request) {
   try {
     await request;
