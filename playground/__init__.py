@@ -236,7 +236,7 @@ class Playground:
 
     def _tell_mishap(self) -> None:
         if self.mishaps is not None:
-            self.feeds.tell_all("MISHAP", {"next": self.mishaps.next})
+            self.feeds.tell_all("MISHAP", self.mishaps.state())
 
     def _begin(self) -> None:
         """A fresh world: one server, three people, the bot as its invite makes it."""

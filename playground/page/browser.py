@@ -265,9 +265,9 @@ class Seat:
         }
 
     def _mishaps(self) -> dict[str, Any] | None:
-        """What may go wrong with the next clip; None where no companies are imitated."""
+        """What may go wrong, and what does; None where no companies are imitated."""
         mishaps = self._playground.mishaps
-        return None if mishaps is None else {"choices": [*Mishap], "next": mishaps.next}
+        return None if mishaps is None else {"choices": [*Mishap], **mishaps.state()}
 
     def _portrait(self, name: str) -> dict[str, Any]:
         person = self._playground.person(name)
@@ -390,7 +390,17 @@ class Seat:
         mishaps = self._playground.mishaps
         if mishaps is None:
             raise PersonCannot("No providers are simulated here. Start with --providers simulated.")
-        mishaps.ask(Mishap(asked["next"]) if asked.get("next") else None)
+        if asked.get("recover"):
+            mishaps.recover()
+            return
+        kind = Mishap(asked["kind"]) if asked.get("kind") else None
+        company = asked.get("company")
+        if company is None:
+            mishaps.ask(kind)
+        elif company in mishaps.companies:
+            mishaps.fail(company, kind)
+        else:
+            raise PersonCannot("There is no such provider here.")
 
     async def _read(self, _: Mapping[str, Any]) -> None:
         self._playground.reading.read(self._person.id, self._person.at)

@@ -191,7 +191,7 @@ class State extends EventTarget {
   }
 
   on_MISHAP(data) {
-    this.mishaps = this.mishaps && { ...this.mishaps, next: data.next };
+    this.mishaps = this.mishaps && { ...this.mishaps, ...data };
     this.#tell("mishap");
   }
 
