@@ -75,11 +75,15 @@ function build(choices, names, socket) {
       "details",
       { class: "mishap-companies" },
       el("summary", {}),
-      names.map((name, index) => choice(`mishap-${index}`, name, EACH, choices, name, tell)),
       el(
-        "button",
-        { type: "button", class: "button button-secondary mishap-recover", on: { click: recover } },
-        "Let all work again",
+        "div",
+        { class: "mishap-list" },
+        el(
+          "button",
+          { type: "button", class: "button button-secondary mishap-recover", on: { click: recover } },
+          "Let all work again",
+        ),
+        names.map((name, index) => choice(`mishap-${index}`, name, EACH, choices, name, tell)),
       ),
     ),
   ];
