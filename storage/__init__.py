@@ -50,6 +50,7 @@ from .quota.rules import Rule, Whose
 from .quota.standing import Standing
 from .reactions import Reaction
 from .refused_orders import Offer, RefusedOrder
+from .removals import Removal
 from .reports import Suspense, Use
 from .schedule import Schedule
 from .schema import CannotOpen, NewerSchema, WrongSchema
@@ -126,6 +127,7 @@ __all__ = [
     "Refused",
     "RefusedOrder",
     "Relation",
+    "Removal",
     "Rule",
     "Schedule",
     "Server",

@@ -36,6 +36,7 @@ from bot.orders.edits import Edits
 from bot.orders.orders import Studio
 from bot.orders.reactions import ReactionRecord
 from bot.orders.refused import Refusals
+from bot.orders.removals import Removals
 from bot.orders.takes import Takes
 from bot.words.limits import CLOSED
 
@@ -105,10 +106,11 @@ class Dailies(commands.Bot):
         self.office = Office(studio, clock=clock)
         self.refusals = Refusals(studio)
         self.own = Own(studio, cache=cache, clock=clock)
-        self.next_steps = NextSteps(self.refusals, studio.rules)
+        self.next_steps = NextSteps(self.refusals)
         self._identified: deque[float] = deque()  # sessions of the last hour, by when they began
         self.pacer = Pacer()
         self.takes = Takes(studio, data=data, cache=cache, clock=clock)
+        self.removals = Removals(studio.store, self.takes)
         self.edits = Edits(studio, self.takes, data=data, cache=cache, clock=clock)
         self.reactions = ReactionRecord(studio.store, clock=clock)
         sender, posters = Sender(self, self.pacer), Posters(data=data)

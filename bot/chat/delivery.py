@@ -251,6 +251,10 @@ class Delivery:
         self._events.clip_posted.emit(job)
         return post
 
+    async def recovered(self, job: Job, message: discord.Message) -> None:
+        """Remember a post that an earlier try made, and that was not written down."""
+        await self._note(job, Posted(message=message))
+
     def seed(self, post: Post) -> None:
         """Put the reactions under a clip that people may press; nothing depends on it."""
         task = asyncio.create_task(self._seed(post), name=f"reactions {post.message_id}")

@@ -11,6 +11,7 @@ from cogs.takes.lists import PER_SECOND, Lists
 from cogs.takes.menus import MENUS
 from cogs.takes.reactions import Reactions
 from cogs.takes.removing import Removing
+from cogs.takes.undo import Undoing
 
 
 async def setup(bot: Dailies) -> None:
@@ -21,6 +22,7 @@ async def setup(bot: Dailies) -> None:
     await _forms.add_to(bot)
     await bot.add_cog(Comparisons())
     await bot.add_cog(Removing(bot))
+    await bot.add_cog(Undoing(bot))
     reactions = Reactions(bot)
     await bot.add_cog(reactions)
     await bot.add_cog(ReadBack(bot, reactions, Lists(bot, Pacer(per_second=PER_SECOND))))
