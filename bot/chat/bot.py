@@ -20,6 +20,7 @@ from discord.ext import commands
 
 from bot.chat.cards import Pacer
 from bot.chat.delivery import Delivery
+from bot.chat.ended_buttons import EndedButtons
 from bot.chat.explain import apologise
 from bot.chat.ladder import Ladder
 from bot.chat.mentions import SILENT
@@ -37,6 +38,7 @@ from bot.orders.orders import Studio
 from bot.orders.reactions import ReactionRecord
 from bot.orders.refused import Refusals
 from bot.orders.removals import Removals
+from bot.orders.reordering import Reorders
 from bot.orders.takes import Takes
 from bot.words.limits import CLOSED
 
@@ -112,6 +114,8 @@ class Dailies(commands.Bot):
         self.takes = Takes(studio, data=data, cache=cache, clock=clock)
         self.removals = Removals(studio.store, self.takes)
         self.edits = Edits(studio, self.takes, data=data, cache=cache, clock=clock)
+        self.reorders = Reorders(studio, self.edits)
+        ended = EndedButtons(self.reorders)
         self.reactions = ReactionRecord(studio.store, clock=clock)
         sender, posters = Sender(self, self.pacer), Posters(data=data)
         ladder = Ladder(
@@ -134,6 +138,7 @@ class Dailies(commands.Bot):
             posters,
             self.pacer,
             events,
+            ended,
             data=data,
             cache=cache,
             usd_per_credit=usd_per_credit,
@@ -145,6 +150,7 @@ class Dailies(commands.Bot):
             self.delivery,
             self.pacer,
             events,
+            ended,
             data=data,
             usd_per_credit=usd_per_credit,
             clock=clock,

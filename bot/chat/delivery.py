@@ -13,6 +13,7 @@ import discord
 from bot.chat import board
 from bot.chat.cards import Pacer
 from bot.chat.earlier_posts import Lookback
+from bot.chat.ended_buttons import EndedButtons
 from bot.chat.ladder import Ladder, Posted, Showing, listed
 from bot.chat.post import Sender, nonce
 from bot.chat.trouble import Denied, Forbidden, Gone, Rejected, translated
@@ -42,6 +43,7 @@ class Delivery:
         posters: Posters,
         pacer: Pacer,
         events: Events,
+        ended: EndedButtons,
         *,
         data: Path,
         cache: ClipCache,
@@ -57,6 +59,7 @@ class Delivery:
         self.posters = posters
         self._pacer = pacer
         self._events = events
+        self._ended_buttons = ended
         self._data = data
         self._cache = cache
         self._usd_per_credit = usd_per_credit
@@ -119,12 +122,16 @@ class Delivery:
                     return found.id
         name = nonce(job.id, f"{job.state}-{job.attempt}")
         async for place in self._places(job):
+            # Buttons do not work in direct messages.
+            view = None if isinstance(place, discord.DMChannel) else self._ended_buttons.view(job)
             for said in (job, replace(job, error=None)):  # the second has no words but ours
                 text = ending(said, bill=bill, usd_per_credit=self._usd_per_credit)
                 if self._clock() - job.since > LATE:
                     text += f" (This happened <t:{int(job.since)}:R>.)"
                 try:
-                    sent = await self.sender.send(place, text, name, ping=job.user_id, result=True)
+                    sent = await self.sender.send(
+                        place, text, name, ping=job.user_id, result=True, view=view
+                    )
                 except Rejected as error:
                     log.info("The notice of job %s is not taken so: %s", job.id, error.raw)
                 except Denied as error:

@@ -23,7 +23,7 @@ from bot.orders.orders import Studio
 from bot.orders.presets import CHOICES, Presets
 from bot.orders.quote import CHOOSERS, Quote
 from bot.orders.requester import Requester
-from bot.orders.takes import Takes
+from bot.orders.takes import Takes, Verb
 from bot.words.clips import added
 from bot.words.numbers import listed
 from bot.words.text import clean, number
@@ -290,6 +290,20 @@ class Edits:
             model=quote.model.name,
             consent=consent,
         )
+
+    async def renewed(self, brief: Brief, *, requester: Requester) -> Brief:
+        """*brief* with the frame that it begins with made again, where that went.
+
+        Raises `Refusal` where the clip that it is a frame of is no longer kept.
+        """
+        plan, image = brief.plan, brief.image
+        if plan is None or image is None or image.take is None:
+            return brief
+        if (self._data / image.file).exists():
+            return brief
+        job = await self._takes.ready(image.take, Verb.RETAKE, requester=requester)
+        at = {"start": 0.0, "part": plan.start}.get(plan.place)
+        return brief.but(image=await self._frame(job, at))
 
     async def defaults(self, job: Job) -> tuple[Default, Default]:
         """What the reactions for a retake and an extension would do with a clip."""

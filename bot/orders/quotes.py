@@ -115,6 +115,22 @@ class Quotes:
                     quotes.append(quote)
         return self._choose(quotes, job.chooser) if quotes else None
 
+    def elsewhere(self, job: Job, *, provider: str | None = None) -> Quote | None:
+        """What comes nearest to *job* by another provider that is well, or by *provider*.
+
+        What makes up for a part of another clip keeps its length. None where nobody makes it.
+        """
+        quotes, plan = [], job.brief.plan
+        for candidate, choice, capability in self._matching(job.brief.mode, provider, None):
+            well = provider is not None or (candidate.healthy and not choice.retired)
+            off = candidate.name in self._off(job.guild_id)
+            if candidate.name == job.provider or off or not well:
+                continue
+            brief = _nearest(choice, job.brief, seed=job.id)
+            if brief is not None and (plan is None or brief.duration == job.brief.duration):
+                quotes.append(self._quoted(candidate, choice, capability, brief))
+        return self._choose(quotes, job.chooser) if quotes else None
+
     def _quoted(
         self, provider: Provider, model: Model, capability: Capability, brief: Brief
     ) -> Quote:

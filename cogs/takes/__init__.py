@@ -1,5 +1,6 @@
 """Acting on clips: reactions, buttons, message menus, and the board of a thread."""
 
+import cogs.takes.ended  # noqa: F401  # it registers what its buttons do
 from bot.chat.bot import Dailies
 from bot.chat.cards import Pacer
 from cogs import _forms
