@@ -67,6 +67,8 @@ def described(offer: Offer, *, wanted: Brief | None = None) -> str:
         size = f"{number(start)}–{number(start + brief.duration)} s"
     else:
         size = f"{brief.duration} s" if brief.duration else "it"
+        if brief.mode is Mode.EXTEND or (brief.plan is not None and brief.plan.place != "part"):
+            size += " more"
     if brief.resolution:
         size += f" at {brief.resolution}"
     if wanted is not None:

@@ -21,7 +21,7 @@ from bot.orders.consent import TYPED, Consent
 from bot.orders.inputs import Source
 from bot.orders.orders import Studio
 from bot.orders.presets import CHOICES, Presets
-from bot.orders.quote import CHOOSERS, Quote
+from bot.orders.quote import CHOOSERS, Instead, Quote
 from bot.orders.requester import Requester
 from bot.orders.takes import Takes, Verb
 from bot.words.clips import added
@@ -382,8 +382,18 @@ class Edits:
         if seconds is not None and lengths:
             duration = min((each for each in lengths if each >= seconds - 0.01), default=None)
             if duration is None or (plan.place != "part" and duration != seconds):
-                raise Refusal(
-                    f"{self._named(provider)} only makes parts of {listed(sorted(lengths))} s."
+                ways = []
+                if plan.place != "part":  # another length would not fill its place
+                    for near in sorted(set(lengths), key=lambda each: abs(each - seconds))[:2]:
+                        with suppress(Refusal):
+                            ways.append(
+                                await self._from_frame(
+                                    job, plan, prompt, near, maker, request, relation=relation
+                                )
+                            )
+                raise Instead(
+                    f"{self._named(provider)} only makes parts of {listed(sorted(lengths))} s.",
+                    ways,
                 )
         brief = Brief(
             mode=Mode.IMAGE,

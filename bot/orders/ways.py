@@ -81,8 +81,6 @@ class Ways:
         self, asked: Asked, brief: Brief, maker: _Maker, off: Collection[str]
     ) -> Quote | None:
         provider, model = maker
-        if provider in off:
-            return None
         try:
             if not asked.sources:
                 return self._quotes.best(

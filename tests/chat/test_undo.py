@@ -205,3 +205,13 @@ async def test_an_erased_person_leaves_nothing_to_undo(playground, mira, house):
     assert await removal(house) is None
     by = By(guild_id=playground.guild.id, actor_id=1)
     assert await house.store.removals.undo(by, 1) is None
+
+
+async def test_of_two_who_undo_it_one_does(playground, mira, house):
+    clip = await first_clip(mira)
+    await done(house, 1)
+    await mira.react(clip, REMOVE)
+    await until(lambda: removal(house))
+    playground.refuse("POST", rf"^/channels/{clip.channel_id}/messages$", 503, times=50)
+    assert (await house.store.removals.undo(None, 1)).undone
+    assert await house.store.removals.undo(None, 1) is None

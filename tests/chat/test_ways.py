@@ -9,8 +9,9 @@ from bot.catalog.model import Model, Price, Shape
 from storage import Brief, By, Mode
 from tests.rig.doubles import PRICE, Held, model
 from tests.rig.house import until, working
-from tests.rig.makers import PICTURE, capability
+from tests.rig.makers import PICTURE, PLAIN, Maker, capability
 from tests.rig.paid import ordered, pressed
+from tests.rig.taking import answered, clip_of, done, first_clip
 
 #: A second costs a credit in 1080p and two in 4K, which is only made in short clips.
 TIERED = Price(
@@ -190,3 +191,54 @@ async def test_a_file_that_is_too_large_for_one_goes_to_a_model_that_takes_it(
         job = await newest(house)
         assert job.brief.image is not None
         assert job.brief.image.size > 100
+
+
+@pytest.fixture
+async def made_here(playground, tmp_path):
+    """A provider that cannot extend clips: Dailies does it."""
+    plain = Maker("plain", PLAIN)
+    async with working(playground, tmp_path, providers={"plain": plain}) as house:
+        yield house
+
+
+async def test_an_extension_of_a_length_that_nobody_makes_has_ways_too(mira, made_here):
+    clip = await first_clip(mira, duration=1)
+    mira.go(clip.channel_id)
+    refused = await answered(await mira.type("/video extend", clip="1", duration=7))
+    assert refused.message.text == "Plain only makes parts of 1, 2 or 3 s."
+    assert labels(refused.message) == [
+        "Order 3 s more at 480p · free (plain)",
+        "Order 2 s more at 480p · free (plain)",
+    ]
+    await pressed(mira, refused.message, "Order 3 s more")
+    await clip_of(mira, 2)
+    job = await made_here.store.jobs.get(2)
+    assert (job.brief.plan.place, job.brief.duration, job.brief.parent) == ("end", 3, 1)
+
+
+@pytest.mark.parametrize("by", ["button", "reaction"])
+async def test_a_clip_whose_file_is_gone_is_made_again_with_one_button(mira, made_here, by):
+    clip = await first_clip(mira, duration=1)
+    await done(made_here, 1)
+    (made_here.settings.dailies_data / "takes" / "1.mp4").unlink()
+    if by == "button":
+        refused = (await answered(await mira.click(clip, "Extend…"))).message
+    else:
+        await mira.react(clip, "⏩")
+        line = await mira.wait_for("The file of #1 is no longer kept")
+        refused = (await answered(await mira.click(line, "Why, and what fits"))).message
+    assert refused.text == "The file of #1 is no longer kept. 🎲 makes it again."
+    assert labels(refused) == ["Order 1 s at 480p · free (plain)"]
+    await pressed(mira, refused, "Order 1 s")
+    await clip_of(mira, 2)
+    assert (await made_here.store.jobs.get(2)).brief.relation == "variation"
+
+
+async def test_send_to_me_answers_with_a_link_to_the_message(mira, jonas, made_here):
+    clip = await first_clip(mira)
+    sent = await answered(await jonas.click(clip, "Send to me"))
+    there = jonas.go_to_dm()
+    mine = await jonas.wait_for(lambda each: each.channel_id == there and bool(each.attachments))
+    await until(lambda: f"/{there}/{mine.id})" in sent.message.text)
+    assert sent.message.text.startswith("[#1 is in your direct messages](https://discord.com/")
+    assert sent.ephemeral
