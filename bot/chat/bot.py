@@ -99,9 +99,7 @@ class Dailies(commands.Bot):
             allowed_contexts=app_commands.AppCommandContext(guild=True),
             **options,
         )
-        self.studio = studio
-        self.events = events
-        self.usd_per_credit = usd_per_credit
+        self.studio, self.events, self.usd_per_credit = studio, events, usd_per_credit
         self._extensions = tuple(extensions)
         self._data = data
         self.clock = clock
@@ -115,7 +113,6 @@ class Dailies(commands.Bot):
         self.removals = Removals(studio.store, self.takes)
         self.edits = Edits(studio, self.takes, data=data, cache=cache, clock=clock)
         self.reorders = Reorders(studio, self.edits)
-        ended = EndedButtons(self.reorders)
         self.reactions = ReactionRecord(studio.store, clock=clock)
         sender, posters = Sender(self, self.pacer), Posters(data=data)
         ladder = Ladder(
@@ -138,7 +135,7 @@ class Dailies(commands.Bot):
             posters,
             self.pacer,
             events,
-            ended,
+            EndedButtons(self.reorders),
             data=data,
             cache=cache,
             usd_per_credit=usd_per_credit,
@@ -150,7 +147,7 @@ class Dailies(commands.Bot):
             self.delivery,
             self.pacer,
             events,
-            ended,
+            EndedButtons(self.reorders),
             data=data,
             usd_per_credit=usd_per_credit,
             clock=clock,
