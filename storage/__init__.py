@@ -53,6 +53,7 @@ from .quota.rules import Rule, Whose
 from .quota.standing import Standing
 from .reactions import Reaction
 from .refused_orders import Offer, RefusedOrder
+from .removals import Removal
 from .reports import Suspense, Use
 from .schedule import Schedule
 from .schema import CannotOpen, NewerSchema, WrongSchema
@@ -131,6 +132,7 @@ __all__ = [
     "Refused",
     "RefusedOrder",
     "Relation",
+    "Removal",
     "Rule",
     "Schedule",
     "Server",

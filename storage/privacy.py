@@ -65,6 +65,9 @@ def export(db: Database, user_id: int) -> dict[str, Any]:
             "SELECT message_id, emoji, n, stands, at, explained, answer FROM reaction"
             " WHERE user_id = :user"
         ),
+        "clips you deleted a moment ago": rows(
+            "SELECT job_id, at, stood, undone FROM removal WHERE user_id = :user"
+        ),
         "posts of your clips": rows(
             """
             SELECT message_id, post.channel_id, job_id, at, gone FROM post
@@ -143,6 +146,11 @@ def _forget_takes(db: Database, user_id: int) -> None:
     """Delete a person's marks, presets, reactions and pings, and the posts of their takes."""
     db.execute(
         "DELETE FROM post WHERE job_id IN (SELECT id FROM job WHERE user_id = ?)", (user_id,)
+    )
+    db.execute(
+        "DELETE FROM removal WHERE user_id = :user"
+        " OR job_id IN (SELECT id FROM job WHERE user_id = :user)",
+        {"user": user_id},
     )
     db.execute("UPDATE take SET hidden_by = 0 WHERE hidden_by = ?", (user_id,))
     for table in ("favourite", "sign_off", "preset", "reaction", "ping"):

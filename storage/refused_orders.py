@@ -1,7 +1,8 @@
 """Refused orders that may still be made, and what moderators answer to them."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .audit import By, record
@@ -16,12 +17,17 @@ LASTS = 7 * 86_400.0  #: seconds that a refused order may still be ordered
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A clip ready to be ordered. *price* is in credits."""
+    """A clip ready to be ordered. *price* is in credits.
+
+    *sources* are the inputs that are yet to be fetched, by the brief's field: a link, or the
+    number of a clip. The price is then the least that it costs.
+    """
 
     provider: str
     model: str
     brief: Brief
     price: int
+    sources: Mapping[str, str | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +38,9 @@ class RefusedOrder:
     guild_id: int
     channel_id: int
     user_id: int
-    why: str  #: "quota", "budget" or "confirm"
+    why: str  #: "quota", "budget", "confirm", or "unfit" where nobody makes it like that
     wanted: Offer
-    fits: Offer | None  #: what would have been taken instead
+    fits: tuple[Offer, ...]  #: what would be taken instead, the nearest first
     at: float
     asked_at: float | None = None
     answer: str | None = None  #: "granted" or "denied"
@@ -55,7 +61,7 @@ def keep_refused(db: Database, at: Moment, order: RefusedOrder) -> RefusedOrder:
             order.user_id,
             order.why,
             _offer_out(order.wanted),
-            None if order.fits is None else _offer_out(order.fits),
+            json.dumps([_offer_values(each) for each in order.fits], allow_nan=False),
             at.now,
         ),
     ).fetchone()
@@ -78,7 +84,7 @@ def refused(db: Database, id: int, *, guild_id: int) -> RefusedOrder | None:
         user_id=row["user_id"],
         why=row["why"],
         wanted=_offer_in(row["wanted"]),
-        fits=None if row["fits"] is None else _offer_in(row["fits"]),
+        fits=tuple(_offer_of(each) for each in json.loads(row["fits"] or "[]")),
         at=row["at"],
         asked_at=row["asked_at"],
         answer=row["answer"],
@@ -127,11 +133,18 @@ def deny_asked(db: Database, at: Moment, by: By, asked: int, user_id: int, price
 
 
 def _offer_out(offer: Offer) -> str:
-    return json.dumps({**asdict(offer), "brief": offer.brief.to_json()}, allow_nan=False)
+    return json.dumps(_offer_values(offer), allow_nan=False)
+
+
+def _offer_values(offer: Offer) -> dict[str, Any]:
+    return {**asdict(offer), "brief": offer.brief.to_json()}
 
 
 def _offer_in(text: str) -> Offer:
-    values: dict[str, Any] = json.loads(text)
+    return _offer_of(json.loads(text))
+
+
+def _offer_of(values: dict[str, Any]) -> Offer:
     return Offer(**{**values, "brief": Brief.from_json(values["brief"])})
 
 

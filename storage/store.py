@@ -26,6 +26,7 @@ from . import (
     prompt_rules,
     reactions,
     refused_orders,
+    removals,
     reports,
     takes,
     threads,
@@ -259,6 +260,17 @@ class Takes(Part):
     drop = write(files.drop)
 
 
+class Removals(Part):
+    """Clips that were deleted a moment ago."""
+
+    get = read(removals.get)
+    offered = write(removals.offered)
+    undo = write_at(removals.undo)
+    settled = read_at(removals.settled)
+    count = read(removals.count)
+    end = write(removals.end)
+
+
 class Files(Part):
     """The files on the disk and in the bucket. Names are relative to the data directory."""
 
@@ -351,6 +363,7 @@ class Store:
         self.servers = Servers(writer, clock=clock, defaults=defaults)
         self.privacy = Privacy(writer, clock=clock, defaults=defaults)
         self.takes = Takes(writer, clock=clock, defaults=defaults)
+        self.removals = Removals(writer, clock=clock, defaults=defaults)
         self.files = Files(writer, clock=clock, defaults=defaults)
         self.accounting = Accounting(writer, clock=clock, defaults=defaults)
         self.dossiers = Dossiers(writer, clock=clock, defaults=defaults)

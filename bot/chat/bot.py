@@ -21,6 +21,7 @@ from discord.ext import commands
 from bot.chat.cards import Pacer
 from bot.chat.delivery import Delivery
 from bot.chat.earlier_posts import Lookback
+from bot.chat.ended_buttons import EndedButtons
 from bot.chat.explain import apologise
 from bot.chat.greeting import Greetings
 from bot.chat.help import Help
@@ -45,6 +46,8 @@ from bot.orders.orders import Studio
 from bot.orders.outlook import Outlooks
 from bot.orders.reactions import ReactionRecord
 from bot.orders.refused import Refusals
+from bot.orders.removals import Removals
+from bot.orders.reordering import Reorders
 from bot.orders.takes import Takes
 from bot.words.limits import CLOSED
 
@@ -105,9 +108,7 @@ class Dailies(commands.Bot):
             allowed_contexts=app_commands.AppCommandContext(guild=True),
             **options,
         )
-        self.studio = studio
-        self.events = events
-        self.usd_per_credit = usd_per_credit
+        self.studio, self.events, self.usd_per_credit = studio, events, usd_per_credit
         self._extensions = tuple(extensions)
         self._data = data
         self.clock = clock
@@ -117,7 +118,7 @@ class Dailies(commands.Bot):
         self.prompt_rules = PromptRules(studio.store)
         self.refusals = Refusals(studio)
         self.own = Own(studio, cache=cache, clock=clock)
-        self.next_steps = NextSteps(self.refusals, studio.rules)
+        self.next_steps = NextSteps(self.refusals)
         self._identified: deque[float] = deque()  # sessions of the last hour, by when they began
         self.pacer = Pacer()
         self.digests = Digests(studio, clock=clock)
@@ -126,7 +127,9 @@ class Dailies(commands.Bot):
             self, studio, self.pacer, named=self.named, usd_per_credit=usd_per_credit
         )
         self.takes = Takes(studio, data=data, cache=cache, clock=clock)
+        self.removals = Removals(studio.store, self.takes)
         self.edits = Edits(studio, self.takes, data=data, cache=cache, clock=clock)
+        self.reorders = Reorders(studio, self.edits)
         self.reactions = ReactionRecord(studio.store, clock=clock)
         sender, lookback = Sender(self, self.pacer), Lookback(self, self.pacer)
         self.pings = Pings(self, studio.store, sender, lookback)
@@ -138,19 +141,23 @@ class Dailies(commands.Bot):
             named=self.named,
             usd_per_credit=usd_per_credit,
         )
-        self.delivery = self._delivering(sender, lookback, cache)
+        ended = EndedButtons(self.reorders)
+        self.delivery = self._delivering(sender, lookback, ended, cache)
         self.presenter = ChatPresenter(
             self,
             studio,
             self.delivery,
             self.pacer,
             events,
+            ended,
             data=data,
             usd_per_credit=usd_per_credit,
             clock=clock,
         )
 
-    def _delivering(self, sender: Sender, lookback: Lookback, cache: ClipCache) -> Delivery:
+    def _delivering(
+        self, sender: Sender, lookback: Lookback, ended: EndedButtons, cache: ClipCache
+    ) -> Delivery:
         """What posts clips and endings, with those that it works with."""
         posters = Posters(data=self._data)
         ladder = Ladder(
@@ -175,6 +182,7 @@ class Dailies(commands.Bot):
             self.events,
             self.pings,
             lookback,
+            ended,
             data=self._data,
             cache=cache,
             usd_per_credit=self.usd_per_credit,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 import discord
 from discord import ui
@@ -72,9 +73,10 @@ def card(
     cancels: bool = True,
     origin: str | None = None,
     poster: bool = False,
+    buttons: Sequence[ui.Button[Any]] = (),
 ) -> ui.LayoutView:
     """The message that shows where *job* stands. *title* is how its provider writes itself,
-    *origin* what it is made from, where more than its number is known.
+    *origin* what it is made from, where more than its number is known. *buttons* stand below.
 
     With *poster*, a file called `poster_name` goes with it and is shown beside the text.
     """
@@ -110,6 +112,11 @@ def card(
             # Handled in `cogs.video.queue`, also after a restart.
             row.add_item(button("Cancel", "cancel", job.id, emoji="✖️"))
             box.add_item(row)
+    if buttons:
+        below: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
+        for each in buttons:
+            below.add_item(each)
+        box.add_item(below)
     view.add_item(box)
     return view
 

@@ -13,6 +13,7 @@ import discord
 from bot.chat import board
 from bot.chat.cards import Pacer
 from bot.chat.earlier_posts import Lookback
+from bot.chat.ended_buttons import EndedButtons
 from bot.chat.ladder import Ladder, Posted, Showing, listed
 from bot.chat.pings import Pings
 from bot.chat.post import Sender, nonce
@@ -45,6 +46,7 @@ class Delivery:
         events: Events,
         pings: Pings,
         lookback: Lookback,
+        ended: EndedButtons,
         *,
         data: Path,
         cache: ClipCache,
@@ -61,6 +63,7 @@ class Delivery:
         self.posters = posters
         self._pacer = pacer
         self._events = events
+        self._ended_buttons = ended
         self._data = data
         self._cache = cache
         self._usd_per_credit = usd_per_credit
@@ -127,12 +130,16 @@ class Delivery:
         name = nonce(job.id, f"{job.state}-{job.attempt}")
         ping = await self._pings.mentioned(job)
         async for place in self._places(job):
+            # Buttons do not work in direct messages.
+            view = None if isinstance(place, discord.DMChannel) else self._ended_buttons.view(job)
             for said in (job, replace(job, error=None)):  # the second has no words but ours
                 text = ending(said, bill=bill, usd_per_credit=self._usd_per_credit)
                 if self._clock() - job.since > LATE:
                     text += f" (This happened <t:{int(job.since)}:R>.)"
                 try:
-                    sent = await self.sender.send(place, text, name, ping=ping, result=True)
+                    sent = await self.sender.send(
+                        place, text, name, ping=ping, result=True, view=view
+                    )
                 except Rejected as error:
                     log.info("The notice of job %s is not taken so: %s", job.id, error.raw)
                 except Denied as error:
@@ -259,6 +266,10 @@ class Delivery:
             self.seed(post)
         self._events.clip_posted.emit(job)
         return post
+
+    async def recovered(self, job: Job, message: discord.Message) -> None:
+        """Remember a post that an earlier try made, and that was not written down."""
+        await self._note(job, Posted(message=message))
 
     def seed(self, post: Post) -> None:
         """Put the reactions under a clip that people may press; nothing depends on it."""

@@ -18,6 +18,7 @@ from bot.chat import card as card_views
 from bot.chat.card import is_card
 from bot.chat.cards import Cards, Pacer
 from bot.chat.delivery import Delivery
+from bot.chat.ended_buttons import EndedButtons
 from bot.chat.explain import explain
 from bot.chat.ladder import POSTER_WAIT
 from bot.chat.mentions import SILENT
@@ -53,6 +54,7 @@ class ChatPresenter:
         delivery: Delivery,
         pacer: Pacer,
         events: Events,
+        ended: EndedButtons,
         *,
         data: Path,
         usd_per_credit: Decimal,
@@ -63,6 +65,7 @@ class ChatPresenter:
         self._delivery = delivery
         self._pacer = pacer
         self._events = events
+        self._ended_buttons = ended
         self._data = data
         self._usd_per_credit = usd_per_credit
         self._clock = clock
@@ -486,6 +489,7 @@ class ChatPresenter:
             usd_per_credit=self._usd_per_credit,
             cancels=provider.cancels if provider else False,
             poster=poster,
+            buttons=self._ended_buttons.of(job),
             origin=board.lineage(job, await self._parent(job), linked=True),
         )
 

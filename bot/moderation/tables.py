@@ -320,8 +320,8 @@ def _cell(value: Any) -> Any:
 # Asking and telling moderators.
 
 
-def request(refused: RefusedOrder, *, usd_per_credit: Decimal) -> str:
-    """The card that asks moderators for help."""
+def request(refused: RefusedOrder, *, usd_per_credit: Decimal, prompt: bool = True) -> str:
+    """The card that asks moderators for help. *prompt*: whether it quotes the prompt."""
     wanted = refused.wanted
     brief = wanted.brief
     size = " · ".join(
@@ -338,7 +338,7 @@ def request(refused: RefusedOrder, *, usd_per_credit: Decimal) -> str:
                 f"<@{refused.user_id}> asks for {in_words(wanted.price)} (≈ ${money:,.2f}) "
                 f"in <#{refused.channel_id}>: {plain(wanted.model)} · {size}"
             ),
-            f"> {plain(elide(' '.join(brief.prompt.split()), 300))}",
+            *([f"> {plain(elide(' '.join(brief.prompt.split()), 300))}"] if prompt else []),
         ]
     )
 

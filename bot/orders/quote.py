@@ -1,10 +1,12 @@
 """What would be made, by whom, for how much; and the refusals that carry a price."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
-from bot.catalog.model import Model
+from bot.catalog.model import Model, Unfit
 from bot.errors import Refusal
+from bot.orders.inputs import Source
 from bot.providers import Provider
 from bot.words.limits import said
 from storage import (
@@ -26,6 +28,34 @@ class Quote:
     brief: Brief
     usd: Decimal
     price: int  #: credits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was asked for, and of whom, as far as somebody chose."""
+
+    brief: Brief
+    provider: str | None = None
+    model: str | None = None
+    #: The inputs that were not fetched, by the brief's field.
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    larger_than: int = 0  #: bytes: one of them is larger
+
+
+class Unmakeable(Unfit):
+    """Nobody, or not who was asked, makes what was *asked*; `Ways` finds what works instead."""
+
+    def __init__(self, why: Refusal, asked: Asked) -> None:
+        super().__init__(str(why), nearest=why.nearest if isinstance(why, Unfit) else None)
+        self.asked = asked
+
+
+class Instead(Refusal):
+    """No, but *ways* can be ordered instead: the best first."""
+
+    def __init__(self, sentence: str, ways: Sequence[Quote]) -> None:
+        super().__init__(sentence)
+        self.ways = ways
 
 
 class QuotedRefusal(Refusal):

@@ -15,6 +15,10 @@ log = logging.getLogger(__name__)
 RULES_MAX = 100  #: rules of one server
 
 
+class TurnedOff(Refusal):
+    """The provider that was asked for is turned off in the server."""
+
+
 class Asking(Protocol):
     """Where something is asked for, and by whom."""
 
@@ -87,7 +91,7 @@ class ServerRules:
         if where := _elsewhere(server, here):
             raise Refusal(f"You can't order clips in this channel. Use {where}.")
         if provider in server.providers_off:
-            raise Refusal(f"{provider} is turned off in this server. Choose another provider.")
+            raise TurnedOff(f"{provider} is turned off in this server. Choose another provider.")
         rules = terms.prompt_rules if terms is not None else None
         await self._read(requester, prompt, rules)
         return _chosen(server, here, provider, model)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
@@ -13,8 +14,9 @@ from bot.media.join import side_by_side
 from bot.media.probe import MediaError
 from bot.orders.clip_names import clip_named, name_of
 from bot.orders.orders import Studio
+from bot.orders.quote import Instead, Quote
 from bot.orders.requester import Requester
-from storage import ENDED, MADE, Bill, By, Job, Take
+from storage import ENDED, MADE, Bill, By, Job, Relation, Take
 
 PAGE = 20  #: takes on one page of a list
 
@@ -118,8 +120,17 @@ class Takes:
         if take.hidden_by is not None and not self._may_revive(take, requester):
             raise Refusal(f"A moderator took down #{id}.")
         if need is Need.FILE and not await self._cache.has(job.file):
-            raise Refusal(f"The file of #{id} is no longer kept. 🎲 makes it again.")
+            sentence = f"The file of #{id} is no longer kept. 🎲 makes it again."
+            raise Instead(sentence, self._made_again(job))
         return job
+
+    def _made_again(self, job: Job) -> list[Quote]:
+        """What making a clip again means, whose file is gone; empty where nobody makes it."""
+        same = job.brief.but(seed=None, parent=job.id, relation=Relation.VARIATION)
+        provider, model, request = job.provider, job.model, f"again:{job.id}"
+        with suppress(Refusal):
+            return [self._studio.quotes.best(same, provider=provider, model=model, request=request)]
+        return []
 
     async def named(self, name: str, *, requester: Requester) -> int:
         """The number of the clip that somebody names where they are: see `clip_named`."""

@@ -22,7 +22,7 @@ from bot.orders.quote import ConfirmationNeeded
 from bot.orders.reactions import Key, Turn
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
-from cogs.takes import acting, refused, replies
+from cogs.takes import acting, refused, replies, undo
 from storage import ENDED, DiskTrouble, Job, Post, State
 
 log = logging.getLogger(__name__)
@@ -204,6 +204,7 @@ class Reactions(commands.Cog):
             case board.REMOVE:
                 taken = await bot.takes.remove(job_id, requester=requester)
                 if taken.post is not None or taken.job.state in ENDED:
+                    await undo.offer(bot, taken.job, given.channel_id)
                     await acting.take_down(bot, taken.job)
             case _:
                 return await self._approve(take.job, requester)
