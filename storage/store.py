@@ -212,6 +212,7 @@ class Takes(Part):
     """The takes of threads, their posts, and what people do with them."""
 
     number = write(takes.number)
+    others_of = read(takes.others_of)
     get = read(takes.get)
     numbered = read(takes.numbered)
     of_thread = read(takes.of_thread)

@@ -105,6 +105,16 @@ def number(db: Database, job: Job, place_id: int) -> int:
     return int(found)
 
 
+def others_of(db: Database, job: Job) -> int:
+    """Count the takes that the person of *job* has made besides it, in every server."""
+    [count] = db.execute(
+        "SELECT count(*) FROM take JOIN job ON job.id = take.job_id"
+        " WHERE job.user_id = ? AND job.id <> ?",
+        (job.user_id, job.id),
+    ).fetchone()
+    return int(count)
+
+
 def get(db: Database, job_id: int, *, guild_id: int) -> Take | None:
     """One take of a server, or job that may become one."""
     found = _takes(db, "job.id = ? AND job.guild_id = ?", (job_id, guild_id), limit=1)

@@ -1,18 +1,15 @@
-"""What is said of takes: the line above a clip, its buttons, the board of a thread, a list."""
+"""What is said of takes: the line above a clip, the board of a thread, a list."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-import discord
 from discord import ui
 
-from bot.chat.buttons import marked
+from bot.chat.recognizing import Kind
 from bot.media.assemble import PIECE
-from bot.orders.edits import Default
 from bot.words import money
 from bot.words.clips import TITLES, made_from
-from bot.words.limits import in_words
-from bot.words.text import elide, inert
+from bot.words.text import elide, fits, inert
 from storage import MADE, UNMADE, Job, Relation, Take, Tally
 
 RETAKE, EXTEND, REMOVE, FAVOURITE, SEND, APPROVE = "🔁", "⏩", "❌", "⭐", "✉️", "✅"
@@ -20,25 +17,7 @@ RETAKE, EXTEND, REMOVE, FAVOURITE, SEND, APPROVE = "🔁", "⏩", "❌", "⭐", 
 #: seeded one is a request more for every clip.
 SEEDED = (RETAKE, EXTEND)
 ACTIONS = frozenset({*SEEDED, FAVOURITE, SEND, REMOVE, APPROVE})
-_HEAD = "### Takes"  #: by which a board is known
 LISTED = 40  #: takes that a board lists; `/video takes` pages through all of them
-
-#: The buttons of a clip: verb, emoji, label. Two rows.
-_BUTTONS = (
-    (
-        ("retake", RETAKE, "Retake…"),
-        ("extend", EXTEND, "Extend…"),
-        ("variation", "🎲", "Variation"),
-        ("hdr", "🌈", "HDR"),
-    ),
-    (
-        ("favourite", FAVOURITE, ""),
-        ("send", SEND, "Send to me"),
-        ("compare", "🆚", "Compare"),
-        ("details", "🔎", "Details"),
-        ("remove", REMOVE, ""),
-    ),
-)
 
 
 def lineage(job: Job, parent: Take | None, *, linked: bool = False) -> str:
@@ -100,38 +79,6 @@ def title_of(take: Take) -> str:
     return f"take {take.number}" if take.number is not None else f"#{take.job.id}"
 
 
-def buttons(job: Job) -> ui.View:
-    """What can be done with a clip, to stand under it; they work after every restart."""
-    view = ui.View(timeout=None)
-    for row, verbs in enumerate(_BUTTONS):
-        for verb, emoji, label in verbs:
-            view.add_item(
-                ui.Button(
-                    label=label or None,
-                    emoji=emoji,
-                    style=discord.ButtonStyle.secondary,
-                    custom_id=marked(f"take-{verb}", job.id),
-                    row=row,
-                )
-            )
-    view.stop()  # `cogs.takes.buttons` answers by the custom ids; nothing need be kept in memory
-    return view
-
-
-def legend(retake: Default, extend: Default) -> str:
-    """The fixed defaults of the reactions, which carry no input."""
-    return (
-        f"-# {RETAKE} {_priced(retake)} · {EXTEND} {_priced(extend)} · {FAVOURITE} favorite · "
-        f"{SEND} send to me · {REMOVE} delete · to change the prompt, reply with words first"
-    )
-
-
-def _priced(default: Default) -> str:
-    if default.price is None:
-        return default.words
-    return f"{default.words} ({in_words(default.price) if default.price else 'free'})"
-
-
 def line(take: Take, parent: Take | None, *, usd_per_credit: Decimal) -> str:
     """One take of a list."""
     job = take.job
@@ -191,30 +138,20 @@ def board(
     if liked:
         head.append(f"favorites: {_names(liked)}")
     said = lines(takes, parents, usd_per_credit=usd_per_credit)
-    text = [_HEAD, " · ".join(head), "", *said]
+    text = ["### Takes", " · ".join(head), "", *said]
     while True:  # the newest lines that fit
         earlier = tally.made + tally.running - (len(text) - 3)
         text[2] = f"-# … and {earlier} earlier: `/video takes`"
         whole = "\n".join(text if earlier > 0 else [*text[:2], *text[3:]])
-        if len(whole) <= 3900 or len(text) == 3:
+        if fits(whole, 3900) or len(text) == 3:
             break
         del text[3]
     view = ui.LayoutView(timeout=None)
-    box: ui.Container[ui.LayoutView] = ui.Container(accent_colour=0x4C7DD9)
+    box: ui.Container[ui.LayoutView] = ui.Container(accent_colour=0x4C7DD9, id=Kind.BOARD)
     box.add_item(ui.TextDisplay(whole))
     view.add_item(box)
     view.stop()
     return view
-
-
-def is_board(message: discord.Message) -> bool:
-    """Whether a message of ours is a thread's board."""
-    boxes = [each for each in message.components if isinstance(each, discord.Container)]
-    parts = [part for box in boxes for part in box.children]
-    return any(
-        isinstance(part, discord.TextDisplay) and part.content.startswith(f"{_HEAD}\n")
-        for part in parts
-    )
 
 
 def _names(takes: Iterable[Take]) -> str:

@@ -1,13 +1,13 @@
 """The messages that show a job: its card, its result, its details, the queue."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-import discord
 from discord import ui
 
 from bot.chat.buttons import button
+from bot.chat.recognizing import Kind, job_part, notice_kind
 from bot.progress import Progress
 from bot.words.clips import (
     BACKWARDS,
@@ -24,8 +24,8 @@ from bot.words.modes import MODE_WORDS
 from bot.words.money import on_card
 from bot.words.money import price as price
 from bot.words.text import elide as elide
+from bot.words.text import fits, shown
 from bot.words.text import inert as inert
-from bot.words.text import whole_lines
 from storage import UNRENDERED, Bill, Job, State
 
 _SIGNS: Mapping[State, str] = {
@@ -70,6 +70,7 @@ def card(
     title: str,
     bill: Bill | None,
     usd_per_credit: Decimal,
+    now: float,
     cancels: bool = True,
     origin: str | None = None,
     poster: bool = False,
@@ -83,7 +84,7 @@ def card(
     lines = [f"### {_SIGNS[job.state]} {headline(job, glimpse)} · #{job.id}"]
     if prompt := quoted(job):
         lines.append(prompt)
-    if progress := progress_line(job, glimpse):
+    if progress := progress_line(job, glimpse, now):
         lines.append(progress)
     if job.error:
         lines.append(inert(job.error))
@@ -96,8 +97,8 @@ def card(
     lines.append(f"-# {inert(title)} · {settings_line(job)}")
     lines.append(f"-# {on_card(job, bill, usd_per_credit)} · for <@{job.user_id}>")
     view = ui.LayoutView(timeout=None)
-    box: ui.Container[ui.LayoutView] = ui.Container(accent_colour=_COLOURS[job.state])
-    text: ui.TextDisplay[ui.LayoutView] = ui.TextDisplay("\n".join(lines))
+    box: ui.Container[ui.LayoutView] = ui.Container(accent_colour=_COLOURS[job.state], id=Kind.CARD)
+    text: ui.TextDisplay[ui.LayoutView] = ui.TextDisplay(shown("\n".join(lines)), id=job_part(job))
     if poster:
         picture: ui.Thumbnail[ui.LayoutView] = ui.Thumbnail(
             f"attachment://{poster_name(job)}", description=alt_text(job)
@@ -113,54 +114,60 @@ def card(
             row.add_item(button("Cancel", "cancel", job.id, emoji="✖️"))
             box.add_item(row)
     if buttons:
-        below: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
-        for each in buttons:
-            below.add_item(each)
-        box.add_item(below)
+        box.add_item(_row(buttons))
     view.add_item(box)
     return view
 
 
-def is_card(job: Job) -> Callable[[discord.Message], bool]:
-    """Whether a message is the card of *job*."""
-    mark = f" · #{job.id}\n"
-
-    def wanted(message: discord.Message) -> bool:
-        boxes = [each for each in message.components if isinstance(each, discord.Container)]
-        parts = [part for box in boxes for part in box.children]
-        # Beside a poster, the text is in a section.
-        inner = [
-            each
-            for part in parts
-            for each in (part.children if isinstance(part, discord.SectionComponent) else [part])
-        ]
-        texts = [each.content for each in inner if isinstance(each, discord.TextDisplay)]
-        return any(mark in text.partition("\n")[0] + "\n" for text in texts)
-
-    return wanted
-
-
-def result(
+def said(
     job: Job,
     *,
-    title: str,
     bill: Bill | None,
     usd_per_credit: Decimal,
+    take: str = "",
     note: str = "",
-    seconds: float | None = None,
 ) -> str:
-    """What stands above the finished clip; it pings its requester, once. *seconds*: its length."""
-    parts = [f"<@{job.user_id}> **#{job.id}** is ready", on_card(job, bill, usd_per_credit)]
-    if note:
-        parts.append(note)
-    more = f"\n{inert(job.note)}" if job.note else ""
-    return f"{' · '.join(parts)}{more}\n-# {inert(title)} · {settings_line(job, seconds)}"
+    """What stands above the finished clip; it pings its requester, once.
+
+    *take* says which one it is, *note* what is to be known of its file.
+    """
+    lines = [
+        f"<@{job.user_id}> **#{job.id}** is ready",
+        quoted(job),
+        f"-# {' · '.join(filter(None, (take, on_card(job, bill, usd_per_credit))))}",
+        note,
+        inert(job.note) if job.note else "",
+    ]
+    return "\n".join(filter(None, lines))
 
 
-def portrayed(job: Job) -> discord.Embed:
-    """The prompt beside the poster of a clip, for a post that carries the clip, too."""
-    embed = discord.Embed(description=quoted(job) or None, colour=_COLOURS[State.DONE])
-    return embed.set_thumbnail(url=f"attachment://{poster_name(job)}")
+def settings(job: Job, *, title: str, seconds: float | None = None) -> str:
+    """What a clip was made with. *seconds*: its length."""
+    return f"-# {inert(title)} · {settings_line(job, seconds)}"
+
+
+def notice(job: Job, text: str, *, buttons: Sequence[ui.Button[Any]] = ()) -> ui.LayoutView:
+    """The message that says how *job* ended without a clip, or why it is parked.
+
+    *buttons* stand below.
+    """
+    view = ui.LayoutView(timeout=None)
+    box: ui.Container[ui.LayoutView] = ui.Container(
+        accent_colour=_COLOURS[job.state], id=notice_kind(job)
+    )
+    box.add_item(ui.TextDisplay(shown(text), id=job_part(job)))
+    if buttons:
+        box.add_item(_row(buttons))
+    view.add_item(box)
+    view.stop()
+    return view
+
+
+def _row(buttons: Sequence[ui.Button[Any]]) -> ui.ActionRow[ui.LayoutView]:
+    row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
+    for each in buttons:
+        row.add_item(each)
+    return row
 
 
 def details(
@@ -204,7 +211,9 @@ def queue(jobs: Sequence[Job], glimpses: Mapping[int, Progress]) -> str:
         words = inert(elide(" ".join(job.brief.prompt.split()), 60)) or MODE_WORDS[job.brief.mode]
         stands = headline(job, glimpses.get(job.id, Progress()))
         lines.append(f"**#{job.id}** {stands} · {words} · <@{job.user_id}> {place}".rstrip())
-    return whole_lines("\n".join(lines), 4000)
+    while not fits("\n".join(lines), 4000):
+        lines.pop()
+    return "\n".join(lines)
 
 
 def _jump(guild_id: int, channel_id: int | None, message_id: int | None) -> str:

@@ -14,8 +14,11 @@ from storage import ENDED, Job, State
 
 log = logging.getLogger(__name__)
 
-GAP = 5.0  #: seconds between two edits of a card whose stage is the same
-SLOW_GAP = 15.0  #: the same, once edits cost the bot's own rate limit
+GAP = 4.0  #: seconds between two edits of a card whose stage is the same: people see 5, at most
+#: Seconds between two edits in a channel, once they cost the bot's own rate limit: Discord takes
+#: five in five seconds there, of all cards together.
+SPACING = 1.25
+RECENT = 60.0  #: seconds after an edit for which a card counts as one of those
 TRIES = 12  #: tries of an edit while Discord is in trouble; most of them five minutes apart
 LONGEST = 300.0
 EDITS_LAST = 55 * 60.0  #: Discord limits edits of messages older than an hour (error 30046)
@@ -70,9 +73,10 @@ class Cards:
         self._fast = fast
         self._clock = clock
         self._wanted: dict[int, tuple[Job, Progress]] = {}
-        self._shown: dict[int, tuple[State, float]] = {}
+        self._shown: dict[int, tuple[Job, float]] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._news: dict[int, asyncio.Event] = {}
+        self._ticks: set[int] = set()  #: cards of which nothing is new but the time
         self._settling = False
 
     def show(self, job: Job, glimpse: Progress) -> None:
@@ -81,6 +85,7 @@ class Cards:
         if wanted is not None and wanted[0].rev > job.rev:
             return
         self._wanted[job.id] = job, glimpse
+        self._ticks.discard(job.id)
         self._news.setdefault(job.id, asyncio.Event()).set()
         if job.id not in self._tasks:
             self._tasks[job.id] = asyncio.create_task(self._keep(job.id), name=f"card {job.id}")
@@ -101,6 +106,9 @@ class Cards:
             while id in self._wanted:
                 await self._until_allowed(id)
                 job, glimpse = self._wanted.pop(id)
+                if id in self._ticks and self._settling:
+                    break
+                self._ticks.discard(id)
                 try:
                     await self._edit(job, glimpse)
                 except Busy as busy:
@@ -116,29 +124,50 @@ class Cards:
                 ):  # a boundary: a card that cannot be edited must not hold up the job
                     log.exception("The card of job %s could not be edited", id)
                 tries = 0
-                self._shown[id] = job.state, self._clock()
-                if job.state in ENDED and id not in self._wanted:
-                    self._shown.pop(id, None)
+                self._shown[id] = job, self._clock()
+                if id not in self._wanted:
+                    if job.state in ENDED:
+                        self._shown.pop(id, None)
+                    elif self._moves_on(job, glimpse):
+                        self._wanted[id] = job, glimpse  # what it says then is further on
+                        self._ticks.add(id)
         finally:
             self._tasks.pop(id, None)
             self._news.pop(id, None)
+            self._ticks.discard(id)
 
     async def _until_allowed(self, id: int) -> None:
         """A change of stage is shown at once; the same stage again only after a while."""
         while True:
             job, _ = self._wanted[id]
-            state, at = self._shown.get(id, (None, 0.0))
-            if job.state is not state or self._settling:
+            before, at = self._shown.get(id, (None, 0.0))
+            if before is None or job.state is not before.state or self._settling:
                 return
-            now = self._clock()
-            if now - job.created_at > EDITS_LAST:
-                gap = float("inf")
-            else:
-                gap = GAP if self._fast(job) else SLOW_GAP
-            left = at + gap - now
+            left = at + self._gap(job) - self._clock()
             if left <= 0:
                 return
             await self._pause(id, min(left, 1.0))
+
+    def _gap(self, job: Job) -> float:
+        """Seconds between two edits of the card of *job*, while its stage is the same."""
+        if self._clock() - job.created_at > EDITS_LAST:
+            return float("inf")
+        if self._fast(job):
+            return GAP
+        now = self._clock()
+        beside = sum(
+            other.card_channel_id == job.card_channel_id
+            and now - at < RECENT
+            and not self._fast(other)
+            for other, at in self._shown.values()
+        )
+        return max(GAP, beside * SPACING)
+
+    def _moves_on(self, job: Job, glimpse: Progress) -> bool:
+        """Whether the same would say something new in a while."""
+        now = self._clock()
+        lasts = now - job.created_at < EDITS_LAST and not self._settling
+        return lasts and job.state is State.RENDERING and glimpse.moves(now)
 
     async def _pause(self, id: int, seconds: float) -> None:
         """Wait for so long, or until there is something new to show."""

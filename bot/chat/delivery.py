@@ -10,13 +10,14 @@ from pathlib import Path
 
 import discord
 
-from bot.chat import board
+from bot.chat import board, card
 from bot.chat.cards import Pacer
 from bot.chat.earlier_posts import Lookback
 from bot.chat.ended_buttons import EndedButtons
 from bot.chat.ladder import Ladder, Posted, Showing, listed
 from bot.chat.pings import Pings
 from bot.chat.post import Sender, nonce
+from bot.chat.recognizing import is_notice, is_result
 from bot.chat.trouble import Denied, Forbidden, Gone, Rejected, translated
 from bot.errors import Busy, Refusal
 from bot.events import Events
@@ -29,6 +30,7 @@ from storage import Job, Post, State, Store
 
 log = logging.getLogger(__name__)
 
+EXPLAINED = 3  #: clips of a person, the first ones, that say what the reactions do
 LATE = 600.0  #: seconds after which a notice says that it comes late
 
 
@@ -93,7 +95,7 @@ class Delivery:
         if again:
             since = await self._first_tried(job)
             async for place in self._places(job):
-                found = await self.found(place, job, _is_result(job), since=since)
+                found = await self.found(place, job, is_result(job), since=since)
                 if found is not None:
                     post = await self._note(job, Posted(message=found))
                     if post is not None:
@@ -101,7 +103,9 @@ class Delivery:
                     await self._pings.tell(job, found, again=True)
                     return found.id
         above = await self._above(job, number)
-        showing = Showing(job=job, clip=clip, above=above, ping=await self._pings.mentioned(job))
+        explained = await self._takes.others_of(job) < EXPLAINED
+        ping = await self._pings.mentioned(job)
+        showing = Showing(job=job, clip=clip, above=above, ping=ping, explained=explained)
         refused = None
         async for place in self._places(job):
             try:
@@ -123,7 +127,7 @@ class Delivery:
         bill = await self._policy.bill(job.id)
         if again:
             async for place in self._places(job):
-                found = await self.found(place, job, _is_notice(job), since=job.since)
+                found = await self.found(place, job, is_notice(job), since=job.since)
                 if found is not None:
                     await self._pings.tell(job, found, again=True)
                     return found.id
@@ -131,15 +135,14 @@ class Delivery:
         ping = await self._pings.mentioned(job)
         async for place in self._places(job):
             # Buttons do not work in direct messages.
-            view = None if isinstance(place, discord.DMChannel) else self._ended_buttons.view(job)
+            buttons = [] if isinstance(place, discord.DMChannel) else self._ended_buttons.of(job)
             for said in (job, replace(job, error=None)):  # the second has no words but ours
                 text = ending(said, bill=bill, usd_per_credit=self._usd_per_credit)
                 if self._clock() - job.since > LATE:
                     text += f" (This happened <t:{int(job.since)}:R>.)"
                 try:
-                    sent = await self.sender.send(
-                        place, text, name, ping=ping, result=True, view=view
-                    )
+                    view = card.notice(job, text, buttons=buttons)
+                    sent = await self.sender.send(place, view, name, ping=ping, result=True)
                 except Rejected as error:
                     log.info("The notice of job %s is not taken so: %s", job.id, error.raw)
                 except Denied as error:
@@ -181,7 +184,7 @@ class Delivery:
             raise Refusal(f"The file of #{job.id} is no longer kept.")
         clip = await self._cache.at_hand(job.file)
         take = await self._takes.get(job.id, guild_id=job.guild_id)
-        above = f"**#{job.id}**{f' · {board.title_of(take)}' if take and take.number else ''}"
+        above = board.title_of(take) if take and take.number else ""
         showing = Showing(job=job, clip=clip, above=above, purpose=purpose, original=original)
         try:
             posted = await self.ladder.post(place, showing)
@@ -288,22 +291,3 @@ class Delivery:
             except (Denied, Busy) as error:
                 log.info("Post %s gets no reactions: %s", post.message_id, error.raw)
                 return
-
-
-def _is_result(job: Job) -> Callable[[discord.Message], bool]:
-    def wanted(message: discord.Message) -> bool:
-        if message.content.startswith(f"<@{job.user_id}> **#{job.id}** is ready"):
-            return True
-        return any(
-            attachment.filename in {f"dailies-{job.id}.mp4", f"dailies-{job.id}.zip"}
-            for attachment in message.attachments
-        )
-
-    return wanted
-
-
-def _is_notice(job: Job) -> Callable[[discord.Message], bool]:
-    # A job may be parked first and closed later: each of the two is told.
-    bare = replace(job, error=None, cancelled_by=None)
-    begins = ending(bare, bill=None, usd_per_credit=Decimal(1)).partition(".")[0]
-    return lambda message: message.content.startswith(begins)

@@ -7,7 +7,6 @@ as the message does. `cogs/takes/ended.py` answers them.
 from typing import Any
 
 import discord
-from discord import ui
 
 from bot.chat.buttons import button
 from bot.chat.next_steps import described
@@ -39,14 +38,6 @@ class EndedButtons:
             label = f"Other provider: {described(_offer(other), wanted=job.brief)}"
             found.append(button(label, "try-elsewhere", about))
         return found
-
-    def view(self, job: Job) -> ui.View | None:
-        """The same below a message of text; None without any."""
-        view = ui.View(timeout=None)
-        for each in self.of(job):
-            view.add_item(each)
-        view.stop()  # they are answered by their custom ids; nothing need be kept in memory
-        return view if view.children else None
 
 
 def _cost(price: int) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 import discord
 
 from bot.chat import board, card
-from bot.chat.card import portrayed
+from bot.chat.clip_message import clip_message, legend, prices_line
 from bot.chat.post import Sender, nonce
+from bot.chat.recognizing import Kind
 from bot.chat.trouble import Rejected, TooLarge
 from bot.errors import Busy, Refusal
 from bot.files.cache import ClipCache
@@ -21,7 +22,7 @@ from bot.machine_trouble import trouble_of
 from bot.media.probe import MediaError, sniff
 from bot.orders.edits import Default
 from bot.orders.orders import Studio
-from bot.words.clips import alt_text, late, poster_name
+from bot.words.clips import alt_text, late, poster_name, quoted
 from storage import Job, State, Store
 
 log = logging.getLogger(__name__)
@@ -50,14 +51,19 @@ class Showing:
 
     job: Job
     clip: Path
-    above: str  #: what is said first
+    above: str  #: which take it is; "" for none
     purpose: str = "result"  #: with the job, this names the message: it stands once
     original: bool = False  #: as it came, or not at all
     ping: int | None = None  #: who is mentioned
+    explained: bool = False  #: it says what the reactions do
 
     @property
     def is_result(self) -> bool:
         return self.purpose == "result"
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.RESULT if self.is_result else Kind.AGAIN
 
     @property
     def nonce(self) -> str:
@@ -198,77 +204,92 @@ class Ladder:
         First without any words but ours, then without buttons, then without its file: each is
         tried once. Raises what `Sender.send` raises.
         """
-        job, ping, result = showing.job, showing.ping, showing.is_result
-        buttons = None if isinstance(channel, discord.DMChannel) else board.buttons(job)
+        job, private = showing.job, isinstance(channel, discord.DMChannel)
         try:
             return await self._post_whole(channel, showing, way)
         except Rejected as error:
             log.info("The clip of job %s is not taken as it was: %s", job.id, error.raw)
-        text = f"<@{job.user_id}> **#{job.id}** is ready" if result else f"**#{job.id}**"
+        text = f"<@{job.user_id}> **#{job.id}** is ready" if showing.is_result else f"**#{job.id}**"
+        bare = [] if way.file is None else [(way.file, way.name)]
 
-        def bare() -> list[discord.File]:
-            return [] if way.file is None else [discord.File(way.file, way.name)]
+        async def sent(said: str, files: list[tuple[Path, str]], *, acts: bool) -> discord.Message:
+            view = clip_message(
+                job,
+                kind=showing.kind,
+                said=said,
+                files=[(name, "") for _, name in files],
+                acts=acts,
+            )
+            return await self._sender.send(
+                channel,
+                view,
+                showing.nonce,
+                ping=showing.ping,
+                files=lambda: [discord.File(path, name) for path, name in files],
+                result=showing.is_result,
+            )
 
-        for view in (buttons, None) if buttons is not None else (None,):
+        for acts in (False,) if private else (True, False):
             try:
-                message = await self._sender.send(
-                    channel, text, showing.nonce, ping=ping, files=bare, view=view, result=result
-                )
+                return Posted(message=await sent(text, bare, acts=acts))
             except Rejected as error:
                 log.info("The clip of job %s is not taken so either: %s", job.id, error.raw)
                 refused = error
-            else:
-                return Posted(message=message)
         if (link := await self.link(job)) is None:
             raise refused
-        text += f" · {self.link_words(*link)}"
-        message = await self._sender.send(channel, text, showing.nonce, ping=ping, result=result)
-        return Posted(message=message)
+        return Posted(message=await sent(f"{text} · {self.link_words(*link)}", [], acts=False))
 
     async def _post_whole(
         self, channel: discord.abc.Messageable, showing: Showing, way: Way
     ) -> Posted:
-        job, above = showing.job, showing.above
-        text = above if not way.note else f"{above}\n{way.note}"
+        job = showing.job
         private = isinstance(channel, discord.DMChannel)
-        if showing.is_result:
-            title = self._studio.quotes.title(job)
-            text = card.result(
-                job,
-                title=title,
-                bill=await self._policy.bill(job.id),
-                usd_per_credit=self._usd_per_credit,
-                note=listed(above, way.note, board.made_here(job, title), late(job)),
-                seconds=await self.seconds(job),
-            )
+        title = self._studio.quotes.title(job)
+        said = await self._said(showing, way, title)
+        under = [card.settings(job, title=title, seconds=await self.seconds(job))]
         retake = extend = None
         if not private:
             retake, extend = await self._defaults(job)
-            text += "\n" + board.legend(retake, extend)
-        shown = await self._shown(job, way)
+            under.append(prices_line(retake, extend))
+            under += [legend(retake, extend)] if showing.explained else []
+        files = await self._shown(job, way)
         poster = None
         if showing.purpose == "favourite" and way.file is not None:
             poster = await self._posters.soon(job, within=POSTER_WAIT)
-        embed = None
-        if poster is not None:  # what an embed shows does not stand beside the clip as well
-            shown.append((poster, poster_name(job)))
-            embed = portrayed(job)
-
-        def files() -> list[discord.File]:
-            return [_file(job, path, name) for path, name in shown]
-
-        view = None if private else board.buttons(job)
+        view = clip_message(
+            job,
+            kind=showing.kind,
+            said=said,
+            files=[(name, alt_text(job)) for _, name in files],
+            under="\n".join(filter(None, under)),
+            asks=not private and not showing.explained,
+            acts=not private,
+            poster=(poster_name(job), alt_text(job)) if poster is not None else None,
+        )
+        carried = files if poster is None else [*files, (poster, poster_name(job))]
         message = await self._sender.send(
             channel,
-            text,
+            view,
             showing.nonce,
             ping=showing.ping,
-            files=files,
-            view=view,
-            embed=embed,
+            files=lambda: [_file(job, path, name) for path, name in carried],
             result=showing.is_result,
         )
         return Posted(message=message, retake=retake, extend=extend)
+
+    async def _said(self, showing: Showing, way: Way, title: str) -> str:
+        """What stands above the clip: what it is of, first of all."""
+        job = showing.job
+        if showing.is_result:
+            return card.said(
+                job,
+                bill=await self._policy.bill(job.id),
+                usd_per_credit=self._usd_per_credit,
+                take=showing.above,
+                note=listed(way.note, board.made_here(job, title), late(job)),
+            )
+        name = listed(f"**#{job.id}**", showing.above)
+        return "\n".join(filter(None, (name, quoted(job), way.note)))
 
     async def carried(self, job: Job, *, original: bool) -> tuple[str, list[discord.File]]:
         """What is said of a clip that is shown to one person, and the files that show it.

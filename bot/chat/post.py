@@ -25,23 +25,23 @@ class Sender:
     async def send(
         self,
         place: discord.abc.Messageable,
-        text: str,
+        said: str | discord.ui.LayoutView,
         name: str,
         *,
         ping: int | None = None,
         files: Callable[[], list[discord.File]] = list,
-        view: discord.ui.View | None = None,
-        embed: discord.Embed | None = None,
         silent: bool = False,
         result: bool = False,
     ) -> discord.Message:
-        """Send one message; Discord drops a second copy of the same *name* for some minutes.
+        """Send one message, plain words or a layout. Discord drops a second copy of the same *name*
+        for some minutes.
 
         *files* opens what is attached, anew for each try. *result*: it is how a job ended, and
         goes before all else. Raises `Busy` or `Denied`.
         """
-        kept: dict[str, Any] = {"view": view, "embed": embed}
-        kept = {name: value for name, value in kept.items() if value is not None}
+        words: dict[str, Any] = (
+            {"content": elide(said, 2000)} if isinstance(said, str) else {"view": said}
+        )
         mentions = discord.AllowedMentions(
             everyone=False,
             roles=False,
@@ -54,12 +54,11 @@ class Sender:
             try:
                 with translated():
                     return await place.send(
-                        elide(text, 2000),
                         nonce=name,
                         allowed_mentions=mentions,
                         files=files(),
                         silent=silent,
-                        **kept,
+                        **words,
                     )
             except Archived:
                 if opened or not await self._opened(place):

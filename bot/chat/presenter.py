@@ -15,7 +15,6 @@ import discord
 
 from bot.chat import answering, board
 from bot.chat import card as card_views
-from bot.chat.card import is_card
 from bot.chat.cards import Cards, Pacer
 from bot.chat.delivery import Delivery
 from bot.chat.ended_buttons import EndedButtons
@@ -23,6 +22,7 @@ from bot.chat.explain import explain
 from bot.chat.ladder import POSTER_WAIT
 from bot.chat.mentions import SILENT
 from bot.chat.post import has_file, nonce
+from bot.chat.recognizing import is_card
 from bot.chat.trouble import AlreadyDone, Denied, Gone, Lost, Rejected, translated
 from bot.errors import Busy, Refusal
 from bot.events import Events
@@ -487,6 +487,7 @@ class ChatPresenter:
             title=provider.title if provider else job.provider,
             bill=await self._studio.store.policy.bill(job.id),
             usd_per_credit=self._usd_per_credit,
+            now=self._clock(),
             cancels=provider.cancels if provider else False,
             poster=poster,
             buttons=self._ended_buttons.of(job),

@@ -581,6 +581,7 @@ class Steps:
             waits_there=waits,
             says=report.says,
             fraction=report.fraction,
+            began_at=round(self._on_the_wall(begun.since)),
             ready_at=ready_at,
             slow=slow,
         )

@@ -54,15 +54,25 @@ def headline(job: Job, glimpse: Progress) -> str:
             return TITLES[state]
 
 
-def progress_line(job: Job, glimpse: Progress) -> str:
-    if job.state is State.QUEUED and glimpse.why_waiting:
-        return f"-# {glimpse.why_waiting}"
-    if job.state is not State.RENDERING:
-        return ""
+def progress_line(job: Job, glimpse: Progress, now: float) -> str:
+    """How far *job* is, at *now*: a bar, what its provider says, when it will be ready."""
+    match job.state:
+        case State.QUEUED:
+            return f"-# {glimpse.why_waiting}" if glimpse.why_waiting else ""
+        case State.FETCHING | State.DELIVERING:
+            return _bar(1.0)
+        case State.RENDERING:
+            return _under_way(glimpse, now)
+        case _:
+            return ""
+
+
+def _under_way(glimpse: Progress, now: float) -> str:
     parts = []
     if glimpse.fraction is not None:
-        done = round(glimpse.fraction * 20)
-        parts.append(f"`{'█' * done}{'░' * (20 - done)}` {glimpse.fraction:.0%}")
+        parts.append(_bar(glimpse.fraction))
+    elif (share := glimpse.guess(now)) is not None:
+        parts.append(_bar(share, about=True))
     if glimpse.says:
         parts.append(inert(glimpse.says))
     if glimpse.ready_at is not None:
@@ -70,3 +80,8 @@ def progress_line(job: Job, glimpse: Progress) -> str:
     if glimpse.slow:
         parts.append("slower than usual")
     return " · ".join(parts)
+
+
+def _bar(share: float, *, about: bool = False) -> str:
+    done = round(share * 20)
+    return f"`{'█' * done}{'░' * (20 - done)}` {'about ' if about else ''}{share:.0%}"

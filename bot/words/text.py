@@ -170,3 +170,24 @@ def whole_lines(text: str, limit: int) -> str:
         return text
     end = text.rfind("\n", 0, limit)
     return text[:end] if end > 0 else elide(text, limit)
+
+
+# Layouts.
+
+#: Bytes of all text of one message in parts. Discord answers 500 to more than about 10,100, which
+#: 4000 Japanese characters are (discord-api-docs #8554).
+BYTES = 9_900
+
+
+def fits(text: str, limit: int) -> bool:
+    """Whether Discord takes *text* in parts, in at most *limit* characters."""
+    return len(text) <= limit and len(text.encode()) <= BYTES * min(1.0, limit / 3900)
+
+
+def shown(text: str, limit: int = 4000) -> str:
+    """*text*, cut so that it `fits`."""
+    most = limit
+    while not fits(text, limit):
+        text = elide(text, most)
+        most -= max(1, most // 10)
+    return text

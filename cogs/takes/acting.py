@@ -1,7 +1,6 @@
 """What every way of acting on a clip has in common: which clip, how it is answered."""
 
 import logging
-import re
 from collections.abc import Awaitable
 
 import discord
@@ -10,19 +9,18 @@ from bot.chat import answering, board
 from bot.chat.bot import Dailies, Interaction
 from bot.chat.card import details
 from bot.chat.mentions import SILENT
+from bot.chat.recognizing import carried
 from bot.chat.requester import requester_here, requester_of
 from bot.errors import Refusal
 from bot.orders.consent import TYPED, Consent
 from bot.orders.quote import Quote
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
-from bot.words.text import elide
+from bot.words.text import shown
 from cogs.takes import removing
 from storage import Job
 
 log = logging.getLogger(__name__)
-
-_CLIP = re.compile(r"dailies-(\d{1,18})\.(?:mp4|zip)")
 
 
 async def pressed(interaction: Interaction, job_id: int, verb: Verb) -> tuple[Requester, Job]:
@@ -32,13 +30,6 @@ async def pressed(interaction: Interaction, job_id: int, verb: Verb) -> tuple[Re
     """
     requester = requester_here(interaction)
     return requester, await interaction.client.takes.ready(job_id, verb, requester=requester)
-
-
-def carried(message: discord.Message) -> int | None:
-    """The number of the clip that a message of ours carries, as its file says: a post is written
-    down only after people can see it."""
-    names = [_CLIP.fullmatch(each.filename) for each in message.attachments]
-    return next((int(each[1]) for each in names if each), None)
 
 
 async def clip_of(interaction: Interaction, message: discord.Message) -> int:
@@ -118,7 +109,7 @@ async def think(interaction: Interaction) -> None:
 async def with_files(interaction: Interaction, text: str, files: list[discord.File]) -> None:
     """Follow an answer up, for its person alone, with clips or pictures below the text."""
     view = discord.ui.LayoutView(timeout=None)
-    view.add_item(discord.ui.TextDisplay(elide(text, 4000)))
+    view.add_item(discord.ui.TextDisplay(shown(text)))
     if files:
         gallery: discord.ui.MediaGallery[discord.ui.LayoutView] = discord.ui.MediaGallery()
         for file in files:

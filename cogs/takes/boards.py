@@ -11,6 +11,7 @@ from bot.chat import board
 from bot.chat.bot import Dailies
 from bot.chat.mentions import SILENT
 from bot.chat.post import nonce
+from bot.chat.recognizing import is_board
 from bot.chat.trouble import Denied, Gone, Lost, translated
 from bot.errors import Busy
 from bot.orders.threads import UNWANTED
@@ -145,7 +146,8 @@ class Boards(commands.Cog):
                 async for message in place.history(
                     limit=None, after=discord.Object(begun - 1), oldest_first=True
                 ):
-                    if message.author == self._bot.user and board.is_board(message):
+                    if message.author == self._bot.user and is_board(message):
+                        self._again.add(thread_id)  # it may say what was true then
                         return message
         try:
             with translated():

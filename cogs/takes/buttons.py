@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import discord
 
-from bot.chat import answering, board
+from bot.chat import answering, board, clip_message
 from bot.chat.bot import Interaction
 from bot.chat.favourites import gather
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
-from bot.words.text import elide
+from bot.words.text import shown
 from cogs._pressing import Waits, pressed
 from cogs.takes import acting, comparing, forms, undo
 from storage import Job
@@ -44,6 +44,23 @@ async def hdr(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     requester, job = await _changed(interaction, about, Verb.HDR)
     edits, request = interaction.client.edits, f"interaction:{interaction.id}"
     await acting.order(interaction, edits.hdr(job, request=request, requester=requester), requester)
+
+
+@pressed("take-more", moderators=False, waits=Waits.PRIVATE)
+async def more(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Show what else can be done with a clip, to whoever pressed."""
+    _place, job = await acting.pressed(interaction, int(about), Verb.DETAILS)
+    take = await interaction.client.takes.find(job.id, guild_id=job.guild_id)
+    name = f" · {board.title_of(take)}" if take.number is not None else ""
+    await answering.tell(interaction, view=clip_message.more(job, f"**#{job.id}**{name}"))
+
+
+@pressed("take-help", moderators=False, waits=Waits.PRIVATE)
+async def explain(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Say what can be done with a clip, and for how much, to whoever pressed."""
+    _place, job = await acting.pressed(interaction, int(about), Verb.DETAILS)
+    retake, extend = await interaction.client.edits.defaults(job)
+    await answering.tell(interaction, clip_message.guide(retake, extend))
 
 
 @pressed("take-favourite", moderators=False, waits=Waits.FIRST)
@@ -100,7 +117,7 @@ async def details(interaction: Interaction, job: Job) -> None:
     """Everything about a clip, for one person."""
     text = await acting.said_of(job, interaction.client)
     view = discord.ui.LayoutView()
-    view.add_item(discord.ui.TextDisplay(elide(text, 4000)))
+    view.add_item(discord.ui.TextDisplay(shown(text)))
     view.stop()
     await answering.tell(interaction, view=view)
 

@@ -4,6 +4,7 @@ import discord
 from discord import app_commands
 
 from bot.chat.bot import Interaction
+from bot.chat.recognizing import files
 from bot.chat.requester import requester_here
 from bot.errors import Refusal
 from bot.orders.takes import Verb
@@ -47,10 +48,10 @@ async def _details(interaction: Interaction, message: discord.Message) -> None:
 
 
 def _link(message: discord.Message, kind: str) -> str | None:
-    """The first attachment or embedded picture of that kind."""
-    for attachment in message.attachments:
-        if (attachment.content_type or "").startswith(f"{kind}/"):
-            return attachment.url
+    """The first file or embedded picture of that kind."""
+    for _, content_type, url in files(message):
+        if content_type.startswith(f"{kind}/"):
+            return url
     if kind == "image":
         for embed in message.embeds:
             found = embed.image.url or embed.thumbnail.url

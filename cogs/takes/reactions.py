@@ -13,6 +13,7 @@ from bot.chat import board
 from bot.chat.bot import Dailies
 from bot.chat.explain import missing_permissions
 from bot.chat.favourites import gather
+from bot.chat.recognizing import carried
 from bot.chat.requester import needed_in, requester_reacting
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
@@ -286,7 +287,7 @@ class Reactions(commands.Cog):
         message = await self._read(given)
         if message is None:
             return None
-        found = acting.carried(message)
+        found = carried(message)
         if found is None:
             return None
         job = await self._bot.studio.job(found, guild_id=given.requester.guild_id)

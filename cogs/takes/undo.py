@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import discord
 from discord import ui
@@ -13,11 +14,11 @@ from bot.chat import answering
 from bot.chat.bot import Dailies, Interaction
 from bot.chat.buttons import button
 from bot.chat.post import nonce
+from bot.chat.recognizing import carried
 from bot.chat.requester import requester_of
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
 from cogs._pressing import Waits, pressed
-from cogs.takes import acting
 from storage import DiskTrouble, Job, Post, Removal
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,13 @@ AGAIN = 30.0  #: seconds before a clip that could not be posted is tried again
 def undo_button(job_id: int) -> ui.View:
     """The button that brings a clip back. It stands on the answer to who deleted it."""
     view = ui.View(timeout=None)
-    view.add_item(button("Undo", "undo", job_id, emoji="↩️"))
+    view.add_item(_button(job_id))
     view.stop()
     return view
+
+
+def _button(job_id: int) -> ui.Button[Any]:
+    return button("Undo", "undo", job_id, emoji="↩️")
 
 
 async def offer(bot: Dailies, job: Job, channel_id: int) -> None:
@@ -45,10 +50,12 @@ async def offer(bot: Dailies, job: Job, channel_id: int) -> None:
     place = bot.get_partial_messageable(channel_id, guild_id=job.guild_id)
     text = f"-# <@{removal.user_id}> deleted #{job.id}."
     name = nonce(job.id, f"undo-{removal.at}")
+    view = ui.LayoutView(timeout=None)
+    view.add_item(ui.TextDisplay(text))
+    view.add_item(ui.ActionRow(_button(job.id)))
+    view.stop()
     try:
-        sent = await bot.delivery.sender.send(
-            place, text, name, view=undo_button(job.id), silent=True
-        )
+        sent = await bot.delivery.sender.send(place, view, name, silent=True)
         await bot.removals.offered(removal, channel_id=channel_id, message_id=sent.id)
     except (Denied, Busy) as error:
         log.info("Nobody is offered to undo the deletion of job %s: %s", job.id, error.raw)
@@ -104,7 +111,7 @@ async def _posted(bot: Dailies, job: Job, channel_id: int, removal: Removal, *, 
     try:
         if again:
             found = await bot.delivery.found(
-                place, job, lambda each: acting.carried(each) == job.id, since=removal.at
+                place, job, lambda each: carried(each) == job.id, since=removal.at
             )
             if found is not None:
                 await bot.delivery.recovered(job, found)

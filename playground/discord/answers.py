@@ -3,7 +3,7 @@
 from typing import Any
 
 from simcord.backend import errors
-from simcord.backend.models import Interaction
+from simcord.backend.models import Interaction, Message
 from simcord.enums import CallbackType, InteractionType
 from simcord.http.router import RequestContext
 
@@ -12,7 +12,9 @@ from playground.discord.buckets import Buckets
 from playground.discord.limits import bad_form
 from playground.discord.memory import TOKEN_LIFE, made_at
 from playground.discord.routes import TOKEN, answers, onward, world_of
+from playground.discord.world import World
 
+_LOADING = 1 << 7
 _MESSAGES = {CallbackType.CHANNEL_MESSAGE_WITH_SOURCE, CallbackType.UPDATE_MESSAGE}
 _ONLY_COMPONENTS = {CallbackType.DEFERRED_UPDATE_MESSAGE, CallbackType.UPDATE_MESSAGE}
 
@@ -33,7 +35,9 @@ def callback(ctx: RequestContext, buckets: Buckets) -> Any:
     _check_kind(record, kind)
     if kind in _MESSAGES:
         limits.check_files([file.size for file in ctx.files], world.upload_limit(record.guild_id))
-        forms.check_message(data, ctx.files, new=kind == CallbackType.CHANNEL_MESSAGE_WITH_SOURCE)
+        new = kind == CallbackType.CHANNEL_MESSAGE_WITH_SOURCE
+        before = None if new else _source(world, record)
+        forms.check_message(data, ctx.files, new=new, before=before)
         limits.check_words(world, data)
     if kind == CallbackType.MODAL:
         forms.check_modal(data)
@@ -50,6 +54,11 @@ def callback(ctx: RequestContext, buckets: Buckets) -> Any:
     answer = onward(ctx)
     world.settle(record, "modal" if kind == CallbackType.MODAL else "answered")
     return answer if str(ctx.params.get("with_response", "")).lower() in ("1", "true") else None
+
+
+def _source(world: World, record: Interaction) -> Message | None:
+    """The message whose button was pressed, which UPDATE_MESSAGE edits."""
+    return world.messages.get(record.channel_id, {}).get(record.source_message_id or 0)
 
 
 def _check_kind(record: Interaction, kind: Any) -> None:
@@ -127,6 +136,15 @@ def _check(ctx: RequestContext) -> None:
     if not record.responded:
         raise errors.unknown_webhook()
     limits.check_files([file.size for file in ctx.files], world.upload_limit(record.guild_id))
-    forms.check_message(ctx.body(), ctx.files, new=ctx.method == "POST")
+    before = _edited(ctx, world, record) if ctx.method == "PATCH" else None
+    forms.check_message(ctx.body(), ctx.files, new=ctx.method == "POST", before=before)
     limits.check_words(world, ctx.body())
     world.touch("interaction", record.id)
+
+
+def _edited(ctx: RequestContext, world: World, record: Interaction) -> Message | None:
+    """The message that a token edits; "thinking…" counts as none yet."""
+    named = ctx.args.get("message_id")
+    message_id = int(named) if named is not None else record.message_id
+    found = world.messages.get(record.channel_id, {}).get(message_id or 0)
+    return None if found is None or found.flags & _LOADING else found

@@ -68,6 +68,11 @@ class Cdn(CdnStore):
             attachment["width"], attachment["height"] = size
         return attachment
 
+    def size_of(self, attachment_id: str) -> int:
+        """Bytes of a kept file; 0 for none."""
+        kept = self._folder / attachment_id
+        return kept.stat().st_size if attachment_id.isdigit() and kept.is_file() else 0
+
     def get(self, url: str) -> bytes | None:
         """The bytes behind a link, signed or not, expired or not."""
         match = _SIGNED.match(url)

@@ -6,8 +6,10 @@ Sources: components/reference, resources/message, interactions/receiving-and-res
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from simcord.backend.models import Message
 from simcord.components import walk_components
 
+from playground.discord import layouts
 from playground.discord.limits import Refused, bad_form
 
 CONTENT = 2000  #: characters (resources/message)
@@ -19,17 +21,25 @@ MENTIONS = 100  #: people, and roles, that `allowed_mentions` may name
 TEXT_INPUT = 4000  #: characters of one field of a form
 
 _SELECTS = (3, 5, 6, 7, 8)
-_V2 = 1 << 15
 _WEB = ("http://", "https://")
 
 
-def check_message(body: Mapping[str, Any], files: Sequence[Any] = (), *, new: bool) -> None:
-    """What a message may hold. *new*: it is sent, not edited, and so may not be empty."""
+def check_message(
+    body: Mapping[str, Any],
+    files: Sequence[Any] = (),
+    *,
+    new: bool,
+    before: Message | None = None,
+) -> None:
+    """What a message may hold. *new*: it is sent, not edited, and so may not be empty.
+
+    *before*: what is edited, as it is.
+    """
     _at_most("content", body.get("content"), CONTENT)
     nonce = body.get("nonce")
     if nonce is not None:
         _at_most("nonce", str(nonce), NONCE)
-    layout = bool(int(body.get("flags") or 0) & _V2)
+    layout = bool(int(body.get("flags") or 0) & layouts.V2)
     substance = [str(body.get("content") or "").strip(), *map(body.get, _SUBSTANCE)]
     if new and not layout and not files and not any(substance):
         raise Refused(400, 50006, "Cannot send an empty message")
@@ -39,6 +49,7 @@ def check_message(body: Mapping[str, Any], files: Sequence[Any] = (), *, new: bo
         _check_embed(f"embeds.{index}", embed)
     for part in walk_components(body.get("components") or []):
         _check_component(part)
+    layouts.check_layout(body, files, before=before)
 
 
 _SUBSTANCE = ("embeds", "embed", "components", "sticker_ids", "poll", "attachments")

@@ -233,7 +233,7 @@ def edit(ctx: RequestContext, buckets: Buckets) -> Any:
     if message.author_id == world.bot_user.id:
         limits.check_old_edit(buckets, world, message)
     limits.check_files([file.size for file in ctx.files], world.upload_limit(channel.guild_id))
-    forms.check_message(ctx.body(), ctx.files, new=False)
+    forms.check_message(ctx.body(), ctx.files, new=False, before=message)
     limits.check_words(world, ctx.body())
     return onward(ctx)
 

@@ -33,6 +33,7 @@ from simcord.backend.models import (
 )
 from simcord.enums import ChannelType, MessageType, OverwriteType
 
+from playground.discord import shown_files
 from playground.discord.cdn import Cdn
 from playground.discord.clock import Clock
 from playground.discord.journal import Journal
@@ -173,6 +174,7 @@ class World(Memory):
                     "guild_id": wire.get("guild_id"),
                     "channel_id": thread_id,
                 }
+        shown_files.complete(wire)
         # A file that an embed shows is not listed a second time.
         shown = json.dumps(wire.get("embeds") or [])
         if "/attachments/" in shown:

@@ -127,7 +127,7 @@ class Sight:
     def _view(self, message_id: int, channel_id: int) -> Message:
         stored = self._world.messages[channel_id][message_id]
         payload = serializers.message_payload(self._world, stored, for_user=self.id)
-        return view(self._world.dress(payload))
+        return view(self._world.dress(payload), size_of=self._world.cdn.size_of)
 
     def _place(self, place: int | str) -> Channel:
         """A place by id or name; a name is looked for in the server they look at first."""

@@ -1,8 +1,9 @@
 """A message as a person sees it: a small frozen view over Discord's JSON."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from simcord.components import walk_components
 
@@ -54,7 +55,7 @@ class Message:
     author_id: int
     content: str
     text: str
-    attachments: tuple[Attachment, ...]
+    attachments: tuple[Attachment, ...]  #: also those that a gallery or a file part shows
     buttons: tuple[Button, ...]
     selects: tuple[Select, ...]
     reactions: tuple[Reaction, ...]
@@ -87,8 +88,9 @@ class Message:
         return None
 
 
-def view(raw: Mapping[str, Any]) -> Message:
-    """The view of a message's JSON."""
+def view(raw: Mapping[str, Any], *, size_of: Callable[[str], int] = lambda _: 0) -> Message:
+    """The view of a message's JSON. *size_of* gives the bytes of a file by its id: of a clip in
+    a gallery Discord does not tell."""
     parts = list(walk_components(list(raw.get("components") or [])))
     thread = raw.get("thread")
     return Message(
@@ -107,7 +109,8 @@ def view(raw: Mapping[str, Any]) -> Message:
                 content_type=item.get("content_type") or "",
             )
             for item in raw.get("attachments") or []
-        ),
+        )
+        + tuple(_files(parts, size_of)),
         buttons=tuple(_button(part) for part in parts if part.get("type") == 2),
         selects=tuple(_select(part) for part in parts if part.get("type") in SELECTS),
         reactions=tuple(
@@ -143,6 +146,22 @@ def _words(raw: Mapping[str, Any], parts: list[dict[str, Any]]) -> Iterator[str]
             yield part["content"]
         elif part.get("type") == 12:
             yield from (item["description"] for item in part["items"] if item.get("description"))
+
+
+def _files(parts: list[dict[str, Any]], size_of: Callable[[str], int]) -> Iterator[Attachment]:
+    """What galleries and file parts show of the message's own files; a thumbnail is no file."""
+    for part in parts:
+        items = [part] if part.get("type") == 13 else part.get("items") or []
+        for item in items:
+            medium = item.get("media") or item.get("file") or {}
+            if medium.get("attachment_id") is not None:
+                yield Attachment(
+                    filename=urlsplit(medium["url"]).path.rpartition("/")[2],
+                    url=medium["url"],
+                    description=item.get("description") or "",
+                    size=size_of(str(medium["attachment_id"])),
+                    content_type=medium.get("content_type") or "",
+                )
 
 
 def _button(part: Mapping[str, Any]) -> Button:

@@ -1,11 +1,12 @@
 """Cards are current without asking too much of Discord: latest wins, finals first, 5 s apart."""
 
 import asyncio
+import itertools
 from dataclasses import replace
 
 import pytest
 
-from bot.chat.cards import GAP, SLOW_GAP, Cards, Pacer
+from bot.chat.cards import GAP, SPACING, Cards, Pacer
 from bot.progress import Progress
 from storage import Brief, Job, State
 from tests.rig.doubles import Clock
@@ -33,7 +34,7 @@ class PacedCards:
 
     def __init__(self, *, fast=True):
         self.clock = Clock()
-        self.edits = []
+        self.edits, self.shares = [], []
         self.go = asyncio.Event()
         self.go.set()
         self.cards = Cards(self.edit, fast=lambda _: fast, clock=self.clock)
@@ -41,6 +42,7 @@ class PacedCards:
     async def edit(self, job, glimpse):
         await self.go.wait()
         self.edits.append((job.state, glimpse.fraction))
+        self.shares.append(glimpse.guess(self.clock()))
 
     def at(self, fraction):
         self.cards.show(JOB, Progress(fraction=fraction))
@@ -51,8 +53,8 @@ async def settled():
         await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize(("fast", "gap"), [(True, GAP), (False, SLOW_GAP)])
-async def test_the_same_stage_is_written_again_after_a_while_and_then_as_it_is(fast, gap):
+@pytest.mark.parametrize("fast", [True, False])
+async def test_the_same_stage_is_written_again_after_a_while_and_then_as_it_is(fast):
     paced = PacedCards(fast=fast)
     paced.at(0.1)
     await settled()
@@ -60,9 +62,48 @@ async def test_the_same_stage_is_written_again_after_a_while_and_then_as_it_is(f
     paced.at(0.3)
     await settled()
     assert paced.edits == [(State.RENDERING, 0.1)]
-    paced.clock.advance(gap)
+    paced.clock.advance(GAP)
     await until(lambda: len(paced.edits) == 2)
     assert paced.edits[1] == (State.RENDERING, 0.3)
+
+
+async def test_an_estimate_moves_the_card_on_every_five_seconds_until_it_is_used_up():
+    """Nobody is asked anything meanwhile: what is known grows with the time alone."""
+    paced = PacedCards(fast=False)
+    began = paced.clock()
+    paced.cards.show(JOB, Progress(began_at=began, ready_at=began + 30))
+    for step in range(1, 13):
+        await until(lambda step=step: len(paced.shares) >= step or not paced.cards._tasks)
+        paced.clock.advance(5)
+    shares = paced.shares
+    assert shares[0] == 0
+    assert all(after > before for before, after in itertools.pairwise(shares)), shares
+    assert len(shares) == 7 and shares[-1] == 0.99, "30 seconds, one each five"
+    await until(lambda: not paced.cards._tasks)
+
+
+async def test_a_stop_writes_no_card_that_only_time_has_changed():
+    paced = PacedCards()
+    paced.cards.show(JOB, Progress(began_at=paced.clock(), ready_at=paced.clock() + 30))
+    await until(lambda: paced.edits)
+    await paced.cards.settle()
+    assert len(paced.edits) == 1
+
+
+async def test_many_cards_of_a_channel_are_written_as_often_as_discord_takes():
+    """Five edits in five seconds, of all cards of a channel that have no token of their own."""
+    paced = PacedCards(fast=False)
+    jobs = [replace(JOB, id=number, card_channel_id=7) for number in range(1, 11)]
+    for job in jobs:
+        paced.cards.show(job, Progress(began_at=paced.clock(), ready_at=paced.clock() + 900))
+    await until(lambda: len(paced.edits) == 10)
+    for _ in range(5):
+        paced.clock.advance(10 * SPACING / 5)
+        await asyncio.sleep(1.1)
+    assert len(paced.edits) <= 20, "ten at once, and each once more in 12.5 seconds"
+    paced.clock.advance(1)
+    await until(lambda: len(paced.edits) == 20)
+    await paced.cards.settle()
 
 
 async def test_a_new_stage_is_written_at_once():

@@ -5,11 +5,11 @@ import asyncio
 import importlib
 from pathlib import Path
 
-from bot.chat import board
+from bot.chat import clip_message
 from cogs import EXTENSIONS
 from cogs._pressing import VERBS, Waits
 from tests.rig.house import until
-from tests.rig.taking import answered, clip_of, done, first_clip
+from tests.rig.taking import answered, clip_of, done, first_clip, more
 
 ROOT = Path(__file__).parents[2]
 PEOPLE = 8
@@ -40,7 +40,8 @@ def test_every_button_that_is_made_is_answered():
                 made |= {
                     each.value for each in call.args[at : at + 1] if isinstance(each, ast.Constant)
                 }
-    under_a_clip = {f"take-{verb}" for row in board._BUTTONS for verb, _, _ in row}
+    under_a_clip = {f"take-{verb}" for row in clip_message.BUTTONS for verb, _, _ in row}
+    under_a_clip |= {"take-more", "take-help"}
     assert len(made) > 20
     assert made | under_a_clip <= set(VERBS)
 
@@ -57,7 +58,7 @@ async def two_takes(mira, house):
 async def test_people_who_compare_the_same_are_shown_the_same(playground, mira, house):
     second = await two_takes(mira, house)
     people = [playground.add_person(f"p{number}") for number in range(PEOPLE)]
-    asked = await asyncio.gather(*(person.click(second, "Compare") for person in people))
+    asked = await asyncio.gather(*(more(person, second, "Compare") for person in people))
     await asyncio.gather(*(each.answered for each in asked))
     assert [each.state for each in asked] == ["answered"] * PEOPLE
     shown = await mira.wait_for(lambda each: len(each.attachments) == 3)
@@ -75,12 +76,12 @@ async def test_a_comparison_that_fails_is_told_to_everybody_and_may_be_tried_aga
 ):
     clip = await first_clip(mira)
     await done(house, 1)
-    asked = await asyncio.gather(mira.click(clip, "Compare"), jonas.click(clip, "Compare"))
+    asked = await asyncio.gather(more(mira, clip, "Compare"), more(jonas, clip, "Compare"))
     await asyncio.gather(*(each.answered for each in asked))
     for person in (mira, jonas):
         await person.wait_for("There is no other take to compare #1 with yet.")
     await answered(await mira.click(clip, "Variation"))
     await clip_of(mira, 2)
     await done(house, 2)
-    await mira.click(clip, "Compare")
+    await more(mira, clip, "Compare")
     await mira.wait_for(lambda each: len(each.attachments) == 3)

@@ -125,6 +125,8 @@ VERB_RULES = {
             "extend",
             "favourite",
             "hdr",
+            "help",
+            "more",
             "remove",
             "retake",
             "send",

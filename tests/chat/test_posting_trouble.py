@@ -6,7 +6,7 @@ from bot.errors import Busy, Refusal
 from playground.discord.trouble import CUT, EDGE_503, EMPTY, LOST_502, RESET
 from storage import State
 from tests.rig.house import until
-from tests.rig.taking import boarded, clip_of, done, first_clip, thread_of
+from tests.rig.taking import boarded, clip_of, done, first_clip, more, thread_of
 
 WORDS = "a red fox that never was"
 LOST = pytest.mark.parametrize("way", [LOST_502, RESET, CUT, EMPTY], ids=lambda way: way.name)
@@ -45,7 +45,7 @@ async def test_a_thinking_whose_confirmation_was_lost_is_followed_by_the_answer(
     clip = await first_clip(mira)
     await done(house, 1)
     lost = playground.trouble("POST", r"/callback$", way)
-    asked = await mira.click(clip, "🔎")
+    asked = await more(mira, clip, "🔎")
     shown = await until(lambda: (m := asked.message) and "Done · #1" in m.text and m)
     assert lost.met
     assert shown.ephemeral

@@ -100,7 +100,7 @@ async def test_a_dear_reaction_asks_in_the_thread_and_only_its_person_says_yes(
 
 async def test_a_clip_that_became_dearer_is_asked_about(playground, mira, house, dear):
     clip = await first_clip(mira, duration=1)
-    assert "🔁 retake all of it, new seed (100 credits)" in clip.text
+    assert "-# 🔁 100 credits" in clip.text
     priced(dear, 2)
     await mira.react(clip, RETAKE)
     asked = await mira.wait_for(

@@ -15,7 +15,7 @@ from playground import File
 from storage import By, ChangedBy, Mode
 from tests.rig.house import unlinked, until, working
 from tests.rig.makers import DEAR, NATIVE, PLAIN, Maker
-from tests.rig.taking import answered, clip_of, done, first_clip, saved
+from tests.rig.taking import answered, clip_of, done, first_clip, more, saved
 
 
 async def test_a_part_is_made_again_by_a_form_and_put_in_its_place(mira, house, plain, tmp_path):
@@ -128,22 +128,22 @@ async def test_a_clip_of_another_server_is_unknown_here(playground, mira, house)
 
 async def test_favourite_send_details_and_delete_by_button(mira, jonas, house):
     clip = await first_clip(mira)
-    pressed = await answered(await jonas.click(clip, "⭐"))
+    pressed = await answered(await more(jonas, clip, "⭐"))
     await until(lambda: pressed.message and "is now one of your favorites" in pressed.message.text)
-    pressed = await answered(await jonas.click(clip, "⭐"))
+    pressed = await answered(await more(jonas, clip, "⭐"))
     await until(
         lambda: pressed.message and "no longer one of your favorites" in pressed.message.text
     )
-    pressed = await answered(await jonas.click(clip, "Details"))
+    pressed = await answered(await more(jonas, clip, "Details"))
     assert "seed" in pressed.message.text
     assert pressed.ephemeral
-    await jonas.click(clip, "Send to me")
+    await more(jonas, clip, "Send to me")
     there = jonas.go_to_dm()
     await jonas.wait_for(lambda each: each.channel_id == there and bool(each.attachments))
     jonas.go(clip.channel_id)
-    await jonas.click(clip, "❌")
+    await more(jonas, clip, "❌")
     await jonas.wait_for(lambda each: "Only" in each.text)
-    await mira.click(clip, "❌")
+    await more(mira, clip, "❌")
     await until(lambda: mira.message(clip.id) is None)
     back = await answered(await mira.type("/video show", clip="1", public=True))
     assert back.ephemeral
@@ -157,7 +157,7 @@ async def test_what_a_moderator_took_down_only_moderators_bring_back(playground,
     ada = playground.person("ada")
     clip = await first_clip(mira)
     ada.go(clip.channel_id)
-    await ada.click(clip, "❌")
+    await more(ada, clip, "❌")
     await until(lambda: mira.message(clip.id) is None)
     asked = await answered(await mira.type("/video show", clip="1", public=True))
     await mira.wait_for("A moderator took down #1")
@@ -243,7 +243,7 @@ async def test_two_takes_are_compared_in_one_message(mira, house, tmp_path):
     await answered(await mira.click(clip, "Variation"))
     second = await clip_of(mira, 2)
     mira.go(clip.channel_id)
-    await mira.click(second, "Compare")
+    await more(mira, second, "Compare")
     shown = await mira.wait_for(lambda each: len(each.attachments) == 3)
     assert "take 1 (#1) and take 2 (#2)" in shown.text
     together = tmp_path / "together.mp4"

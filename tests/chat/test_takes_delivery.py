@@ -11,7 +11,7 @@ from bot.media.probe import probe
 from storage import State
 from tests.rig.house import until, working
 from tests.rig.makers import NATIVE, Maker
-from tests.rig.taking import clip_of, done, first_clip, saved, thread_of
+from tests.rig.taking import clip_of, done, first_clip, is_clip, saved, thread_of
 
 MIB = 2**20
 
@@ -117,7 +117,7 @@ async def test_hdr_is_frames_with_a_clip_to_look_at(playground, mira, tmp_path, 
         await (await mira.type("/video text", prompt="a fox")).answered
         message = await clip_of(mira)
         names = [each.filename for each in message.attachments]
-        assert names == ["dailies-1.zip", "dailies-1-preview.mp4"]
+        assert names == ["dailies-1-preview.mp4", "dailies-1.zip"], "what can be looked at is first"
         assert "a ZIP of EXR frames for grading" in message.text
         packed = tmp_path / "large.zip"
         with zipfile.ZipFile(packed, "w") as archive, zipfile.ZipFile(media.frames) as frames:
@@ -225,7 +225,7 @@ async def test_a_post_is_found_by_history_when_the_nonce_is_forgotten(
     playground.clock.advance(600)
     file = house.settings.dailies_data / job.file
     assert await house.bot.delivery.clip(job, file, again=True) == clip.id
-    posts = [each for each in mira.everything() if each.attachments and not each.flags & 1 << 15]
+    posts = [each for each in mira.everything() if is_clip(each)]
     assert len(posts) == 1
 
 

@@ -9,7 +9,7 @@ from bot.media.probe import probe
 from cogs.takes.forms import FORM, _soon
 from tests.rig.house import unlinked, working
 from tests.rig.makers import DEAR, PLAIN, Maker
-from tests.rig.taking import EXTEND, RETAKE, answered, clip_of, first_clip, saved
+from tests.rig.taking import EXTEND, RETAKE, answered, clip_of, first_clip, more, saved
 
 
 def field(opened, name):
@@ -77,7 +77,7 @@ async def test_a_joined_clip_says_how_long_it_is_and_what_is_retaken(playground,
         assert "take 1 (#1): plain" in compared.text.replace("\\", "")
         assert "· 1 s ·" in compared.text
         assert "· 3 s ·" in compared.text
-        details = await answered(await mira.click(longer, "Details"))
+        details = await answered(await more(mira, longer, "Details"))
         assert "· 3 s ·" in details.message.text
         assert not shown.ephemeral
 

@@ -31,8 +31,8 @@ from tests.rig.taking import (
 async def test_a_clip_says_what_its_reactions_do_and_carries_them(mira, house):
     clip = await first_clip(mira)
     assert "take 1" in clip.text
-    assert "🔁 retake all of it, new seed (free)" in clip.text
-    assert "⏩ add 2 s at the end (free)" in clip.text
+    assert "-# 🔁 free · ⏩ free\n-# 🔁 retake all of it, new seed · ⏩" in clip.text
+    assert "⏩ add 2 s at the end · ⭐ favorite" in clip.text
     await mira.wait_for(
         lambda each: (
             each.id == clip.id and {RETAKE, EXTEND} == {one.emoji for one in each.reactions}

@@ -4,7 +4,7 @@ import pytest
 
 from playground.discord.trouble import EDGE_503
 from tests.rig.house import until
-from tests.rig.taking import REMOVE, answered, boarded, done, first_clip, own_reactions
+from tests.rig.taking import REMOVE, answered, boarded, done, first_clip, more, own_reactions
 
 
 async def shown_again(mira, playground, clip):
@@ -32,7 +32,7 @@ async def test_what_cannot_be_deleted_is_said_and_tried_again(playground, mira, 
     forbidden = rf"/channels/{clip.channel_id}/messages/{clip.id}$"
     playground.refuse("DELETE", forbidden, 403, 50001, times=1)
     if by == "button":
-        await mira.click(again, "❌")
+        await more(mira, again, "❌")
     else:
         await mira.react(again, REMOVE)
     said = await mira.wait_for("#1 isn't deleted everywhere")
@@ -66,7 +66,7 @@ async def test_it_is_deleted_in_an_archived_thread_too(playground, mira, house):
     await done(house, 1)
     again = await shown_again(mira, playground, clip)
     playground.world.archive_thread(clip.channel_id)
-    await answered(await mira.click(again, "❌"))
+    await answered(await more(mira, again, "❌"))
     await mira.wait_for("#1 is deleted")
     assert not stands(mira, clip)
     assert not stands(mira, again)
@@ -89,7 +89,7 @@ async def test_somebody_who_deleted_it_before_is_a_yes(playground, mira, house):
     clip = await first_clip(mira)
     await done(house, 1)
     playground.refuse("DELETE", rf"/messages/{clip.id}$", 404, 10008, times=1)
-    await answered(await mira.click(clip, "❌"))
+    await answered(await more(mira, clip, "❌"))
     await mira.wait_for("#1 is deleted")
 
 

@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 
 from bot.log_redaction import Redaction
 from bot.moderation.tables import _csv
-from bot.words.text import clean, elide, inert, number, one_line, typed, whole_lines
+from bot.words.text import (
+    BYTES,
+    clean,
+    elide,
+    fits,
+    inert,
+    number,
+    one_line,
+    shown,
+    typed,
+    whole_lines,
+)
 
 HIDDEN = [
     *("\u061c", "\u200b", "\u200e", "\u200f", "\u2060", "\u2063", "\ufeff", "\u00ad", "\u180e"),
@@ -169,3 +180,19 @@ def test_nobody_writes_a_line_of_the_log():
     Redaction().filter(record)
     assert all(line.startswith("  ") for line in record.exc_text.split("\n"))
     assert "\x1b" not in record.exc_text
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "狐", "🦊"])
+@pytest.mark.parametrize("limit", [1500, 2000, 4000])
+def test_what_a_layout_shows_fits_by_letters_and_by_bytes(letter, limit):
+    """Discord counts 4000 characters, and answers 500 to over 10,170 bytes of them."""
+    cut = shown(letter * 5000, limit)
+    assert fits(cut, limit)
+    assert len(cut) <= limit and len(cut.encode()) <= BYTES
+    assert len(cut) == limit or len(cut.encode()) > 0.7 * BYTES * min(1, limit / 3900)
+    assert shown("short", limit) == "short"
+
+
+def test_both_texts_of_a_clip_fit_together():
+    above, under = shown("狐" * 5000, 2000), shown("狐" * 5000, 1500)
+    assert len((above + under).encode()) + 24 <= 10_170

@@ -12,7 +12,7 @@ from tests.rig.house import until, working
 from tests.rig.losing import Losing
 from tests.rig.makers import PLAIN, Maker
 from tests.rig.slow_host import slow_host
-from tests.rig.taking import clip_of
+from tests.rig.taking import clip_of, is_clip
 
 ANSWER = r"/interactions/\d+/[^/]+/callback$"
 BROKE = "Something broke on our side"
@@ -104,7 +104,7 @@ async def told_once(person, bot):
     await person.wait_for(lambda each: "Done" in each.text and bool(each.flags & 1 << 15))
     assert len(cards(person)) == 1, [each.text for each in cards(person)]
     assert not [each for each in person.everything() if BROKE in each.text]
-    clips = [each for each in person.everything() if each.attachments and not each.flags & 1 << 15]
+    clips = [each for each in person.everything() if is_clip(each)]
     assert [each.id for each in clips] == [clip.id]
     [job] = await bot.store.jobs.newest()
     assert job.state is State.DONE

@@ -28,6 +28,7 @@ from tests.rig.house import until, working
 from tests.rig.imitated import UNLIMITED
 from tests.rig.makers import DEAR, PLAIN, Maker
 from tests.rig.proving import PROVING
+from tests.rig.taking import is_clip
 
 CALLBACK = "POST /interactions/N/T/callback"
 SEND = "POST /channels/N/messages"
@@ -157,7 +158,7 @@ async def order(stage, cell):
 
 
 def _clip(message):
-    return bool(message.attachments) and not message.flags & 1 << 15
+    return is_clip(message)
 
 
 async def jobs_of(house, cell):

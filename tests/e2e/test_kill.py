@@ -10,6 +10,7 @@ from playground import open_playground
 from tests.rig.house import until
 from tests.rig.processes import process
 from tests.rig.proving import SEED, scaled
+from tests.rig.taking import is_clip
 
 INSTANTS = [
     *(
@@ -49,7 +50,7 @@ async def exactly_one_clip(playground, mira, log, *, after=1.0):
     except TimeoutError:
         pytest.fail(log.read_text()[-4000:])
     await asyncio.sleep(after)
-    clips = [each for each in mira.everything() if each.attachments and not each.flags & 1 << 15]
+    clips = [each for each in mira.everything() if is_clip(each)]
     assert len(clips) == 1
     assert len([each for each in mira.everything() if each.mentions]) == 1
 

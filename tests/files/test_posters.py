@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from PIL import Image, ImageStat
 
-from bot.chat.card import is_card
+from bot.chat.recognizing import is_card
 from bot.media import probe
 from bot.media.ffmpeg import H264_AAC, ffmpeg
 from bot.media.probe import MediaError
@@ -17,7 +17,7 @@ from storage import State
 from tests.rig.drafts import draft
 from tests.rig.house import until, working
 from tests.rig.makers import NATIVE, Maker
-from tests.rig.taking import clip_of, done, first_clip
+from tests.rig.taking import clip_of, done, first_clip, is_clip
 
 ALT = "A clip made from: a red fox"
 THUMBNAIL = 11
@@ -139,7 +139,7 @@ async def test_the_card_of_a_finished_clip_shows_its_poster(mira, house, tmp_pat
     assert kept.stat().st_size == size
     assert [each.filename for each in clip.attachments] == ["dailies-1.mp4"], "no second picture"
     assert not clip.raw["embeds"]
-    assert not clip.raw["components"] or not shown(clip)
+    assert not shown(clip)
 
 
 async def test_a_poster_is_made_once_and_shown_once_however_often_we_begin(
@@ -160,7 +160,7 @@ async def test_a_poster_is_made_once_and_shown_once_however_often_we_begin(
     assert len(shown(card)) == 1
     stored = playground.world.get_message(card.channel_id, card.id)
     assert [each["filename"] for each in stored.attachments] == ["dailies-1.jpg"]
-    clips = [each for each in mira.everything() if each.attachments and not each.flags & 1 << 15]
+    clips = [each for each in mira.everything() if is_clip(each)]
     assert len(clips) == 1, clips
 
 
@@ -228,13 +228,11 @@ async def test_a_favourite_is_gathered_with_its_poster_beside_the_prompt(
     best = playground.channel("storyboards").id
     await (await playground.person("ada").type("/studio takes", favorites=best)).answered
     await mira.react(clip, "⭐")
-    post = await mira.wait_for(
-        lambda each: each.channel_id == best and bool(each.attachments) and bool(each.raw["embeds"])
-    )
+    post = await mira.wait_for(lambda each: each.channel_id == best and bool(each.attachments))
     assert [each.filename for each in post.attachments] == ["dailies-1.mp4"]
-    [embed] = post.raw["embeds"]
-    assert "a red fox" in embed["description"]
-    image, _ = await picture_at(embed["thumbnail"]["url"])
+    assert "> a red fox" in post.text
+    [thumbnail] = shown(post)
+    image, _ = await picture_at(thumbnail["media"]["url"])
     assert image.size == (128, 72)
 
 

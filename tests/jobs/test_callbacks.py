@@ -10,6 +10,7 @@ from playground.providers._server import Answer
 from storage import State
 from tests.rig.house import until
 from tests.rig.imitated import imitated
+from tests.rig.taking import is_clip
 
 
 class Oven:
@@ -62,7 +63,7 @@ def callback_url(place):
 async def clips(place):
     """Every clip that was posted."""
     seen = place.people[2].everything()
-    return [each for each in seen if each.attachments and not each.flags & 1 << 15]
+    return [each for each in seen if is_clip(each)]
 
 
 async def test_a_clip_comes_when_apixo_says_so_and_not_at_the_first_question(place, oven):

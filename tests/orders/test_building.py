@@ -8,7 +8,7 @@ from storage import By, ChangedBy
 from tests.rig.house import until, working
 from tests.rig.makers import DEAR, PLAIN, Maker
 from tests.rig.paid import pressed, said
-from tests.rig.taking import clip_of, first_clip
+from tests.rig.taking import clip_of, first_clip, more
 
 ONLY_MODERATORS = "In this server, only moderators can build on other people's clips."
 TAKEN_DOWN = "A moderator took down #1."
@@ -59,7 +59,7 @@ async def test_no_path_leads_around_the_servers_word(playground, ada, mira, jona
     for name, (command, options) in PATHS.items():
         assert await told(jonas, command, options) == ONLY_MODERATORS, name
     ada.go(clip.channel_id)
-    await ada.click(clip, "❌")
+    await more(ada, clip, "❌")
     await until(lambda: mira.message(clip.id) is None)
     for name, (command, options) in PATHS.items():
         assert await told(jonas, command, options) == TAKEN_DOWN, name

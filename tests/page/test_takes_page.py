@@ -23,7 +23,7 @@ async def test_from_the_prompt_to_two_takes_side_by_side(tmp_path, size):
         await page.wait_for_selector("#composer-input")
         await run(page, "/video text prompt:a red fox duration:2 resolution:480p")
         await page.locator(".log").get_by_text("Open", exact=True).last.click(timeout=60_000)
-        first = page.locator(".log .message").filter(has_text="is ready · free · take 1")
+        first = page.locator(".log .message").filter(has_text="#1 is ready")
         await first.locator("video").wait_for(timeout=60_000)
 
         await first.get_by_role("button", name="Retake…").click()
@@ -40,7 +40,9 @@ async def test_from_the_prompt_to_two_takes_side_by_side(tmp_path, size):
         await third.locator("video").wait_for(timeout=60_000)
         await page.screenshot(path=tmp_path / "takes.png")
 
-        await third.get_by_role("button", name="Compare").click()
+        await third.get_by_role("button", name="More…").click()
+        panel = page.locator(".log .message.ephemeral").last
+        await panel.get_by_role("button", name="Compare").click(timeout=60_000)
         compared = page.locator(".log .message").filter(has_text="take 2 (#2) and take 3 (#3)")
         await compared.locator("video").nth(2).wait_for(timeout=60_000)
         await compared.scroll_into_view_if_needed()

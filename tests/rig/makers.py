@@ -38,6 +38,7 @@ def modes(*names, price=PRICE):
             "directions": ("end", "start"),
             "inputs": {"video": CLIP},
         },
+        Mode.HDR: {"shapes": (Shape(),), "default": Brief(), "inputs": {"video": CLIP}},
         Mode.RETAKE: {
             "shapes": (Shape(),),
             "default": Brief(replace="both"),

@@ -1,5 +1,7 @@
 """What people do with takes in the playground, and how the tests wait for what comes of it."""
 
+import re
+
 import aiohttp
 
 from storage import State
@@ -13,6 +15,18 @@ async def clip_of(person, number=1):
     return await person.wait_for(
         lambda each: f"#{number}** is ready" in each.text and bool(each.attachments)
     )
+
+
+def is_clip(message):
+    """Whether a message carries a clip, and is no card, no board and no comparison."""
+    names = [each.filename for each in message.attachments]
+    return any(re.fullmatch(r"dailies-\d+\.(mp4|zip)", name) for name in names)
+
+
+async def more(person, clip, label):
+    """Press one of the buttons behind "More…"."""
+    opened = await answered(await person.click(clip, "More…"))
+    return await person.click(opened.message, label)
 
 
 async def first_clip(person, prompt="a red fox", **options):

@@ -163,7 +163,7 @@ function mentionsMe(message) {
 }
 
 function spoken(message) {
-  return `${displayName(message.author)}: ${plainText(message.content ?? "").slice(0, 120)}`;
+  return `${displayName(message.author)}: ${preview(message).slice(0, 120)}`;
 }
 
 function heading(message) {
