@@ -17,7 +17,7 @@ __all__ = ["Imported", "imported"]
 
 _ORDER = (
     *("prompt", "negative", "seed", "width", "height", "frames", "seconds", "fps"),
-    *("image", "last_image", "audio", "video"),
+    *("image", "last_image", "audio", "video", "start", "end"),
 )
 
 
