@@ -280,7 +280,8 @@ class ComfyUIServer(Server):
 
     async def _object_info(self, seen: Seen) -> web.StreamResponse:
         name = seen.parts["name"]
-        schema = object_info(name, self.models)
+        inputs = [each.name for each in (self.folder / "input").iterdir() if each.is_file()]
+        schema = object_info(name, self.models, inputs)
         return web.json_response({} if schema is None else {name: schema})
 
     async def _models(self, seen: Seen) -> web.StreamResponse:

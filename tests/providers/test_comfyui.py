@@ -18,7 +18,7 @@ from bot.providers._comfyui.progress import Watch
 from playground.providers._comfyui_world import FAILURES
 from playground.providers._server import Answer
 from storage import Lora, Mode
-from tests.rig.gpus import fleet
+from tests.rig.gpus import WEIGHTLESS, WEIGHTLESS_MANIFEST, fleet
 from tests.rig.provider_rig import raised
 
 
@@ -856,6 +856,23 @@ async def test_the_doctor_sees_each_server_and_what_it_lacks(two):
     assert "gpu1 can't be reached" in findings["ComfyUI gpu1"].found
     assert "--listen" in findings["ComfyUI gpu1"].mend
     await two.servers["gpu1"].revive()
+
+
+async def test_a_file_that_a_graph_always_loads_has_to_be_there(media, tmp_path):
+    """A voice, or a clip that steers, is nobody's input: its operator puts it there."""
+    nodes = json.loads(WEIGHTLESS)
+    for node, file in (("6", "moves.mp4"), ("7", "kept/moves.mp4"), ("8", "x/a.mp4 [output]")):
+        nodes[node] = {"class_type": "LoadVideo", "inputs": {"file": file}}
+    also = {"fixed.json": json.dumps(nodes), "fixed.toml": WEIGHTLESS_MANIFEST}
+    async with fleet(media, tmp_path, names=("gpu1",), also=also) as found:
+        [lacks] = [each for each in await found.provider.examine() if "fixed" in each.part]
+        assert lacks.found == "lacks the file moves.mp4", "what lies in folders is not listed"
+        refused = await raised(found.provider.submit(found.order("fixed")))
+        assert str(refused).startswith("gpu1 lacks the file moves.mp4 that this workflow needs.")
+        (found.servers["gpu1"].folder / "input" / "moves.mp4").write_bytes(b"")
+        await found.restart()
+        [there] = [each for each in await found.provider.examine() if "fixed" in each.part]
+        assert there.mend == ""
 
 
 async def test_without_workflows_it_exists_and_the_doctor_says_how_to_get_one(media, tmp_path):

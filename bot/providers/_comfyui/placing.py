@@ -20,7 +20,7 @@ from .failures import Lacking, lacking, unusable
 from .fill import filled, given_to, write_blank
 from .measured import Measured
 from .outputs import by_name
-from .server import LONG_REST, REST, UNREACHED, Server
+from .server import LONG_REST, REST, Server
 from .workflow import Workflow
 
 __all__ = ["Placing", "filled_knobs", "named"]
@@ -228,7 +228,7 @@ class Placing:
             try:
                 reply = await server.order(graph, prompt_id)
             except Unreachable as error:
-                server.rest(REST, UNREACHED)
+                server.rest(REST, error.because)
                 if error.sent:
                     raise Unclear(
                         f"{server.name} may have taken the clip: its answer was lost.",
