@@ -279,7 +279,7 @@ class _Finder:
         for node in self._of_type(_MASKING) if "video" in self._guess.inputs else ():
             for name, given in (("start", "start_time"), ("end", "end_time")):
                 if (knob := self._number(node, given)) is not None:
-                    self._note(name, [knob], f"{self._named(node)}: the part that is made anew")
+                    self._note(name, [knob], f"{self._named(node)}: the part that is made again")
 
     def _stays(self, node: str, name: str, what: str) -> None:
         file = self._inputs(node).get(name)
