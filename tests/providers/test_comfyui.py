@@ -228,6 +228,16 @@ async def test_a_socket_that_went_deaf_is_rebuilt(media, tmp_path):
         assert report.says.startswith("gpu1: sampling")
 
 
+def test_a_branch_that_is_blocked_ends_nothing():
+    watch = Watch()
+    state = {"nodes": {"1": {"value": 3, "max": 8, "state": "running"}}}
+    watch.hear("progress_state", state, 1.0)
+    watch.hear("execution_error", {"exception_type": "ExecutionBlocked"}, 2.0)
+    assert watch.took() == {}
+    watch.hear("execution_error", {"exception_type": "RuntimeError"}, 3.0)
+    assert watch.took() == {"1": 2.0}
+
+
 def test_frames_of_any_form_are_borne():
     watch = Watch()
     for data in (
@@ -477,6 +487,23 @@ async def test_many_at_once_are_spread(media, tmp_path):
         )
         names = sorted(receipt.remote_id.partition("/")[0] for receipt in receipts)
         assert names == ["gpu1"] * 3 + ["gpu2"] * 3
+
+
+async def test_what_is_on_its_way_to_a_server_counts_also_where_its_weights_are_warm(two):
+    order = two.order()
+    receipt = await two.provider.submit(order)
+    warm = receipt.remote_id.partition("/")[0]
+    await two.followed(order, receipt.remote_id)
+    gate = asyncio.Event()
+    two.servers[warm].script("submit", Answer(gate=gate, carried_out=True))
+    first = asyncio.create_task(two.provider.submit(two.order(seed=1)))
+    async with asyncio.timeout(30):
+        while len(two.servers[warm]._scripts["submit"]):
+            await asyncio.sleep(0.02)
+    second = await two.provider.submit(two.order(seed=2))
+    gate.set()
+    names = {(await first).remote_id.partition("/")[0], second.remote_id.partition("/")[0]}
+    assert names == {"gpu1", "gpu2"}
 
 
 async def test_a_server_that_cannot_be_reached_rests_and_comes_back(two):

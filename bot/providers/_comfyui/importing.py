@@ -84,18 +84,18 @@ def _manifest(guess: Guess, *, title: str) -> str:
         *(f"# ? {sentence}" for sentence in guess.unsure),
         "",
         f"title = {_quoted(title)}",
-        f"mode = {_one_or_many(guess.modes)}",
+        f"mode = {_one_or_many(guess.modes)}  # what can be made of its inputs",
         f"output = {_quoted(guess.output)}  # the node that saves the clip",
     ]
     if guess.sizes:
         sizes = ", ".join(_quoted(each) for each in guess.sizes)
         lines.append(f"sizes = [{sizes}]  # those that fit into your memory, the usual first")
     if guess.fps is not None:
-        lines.append(f"fps = [{guess.fps}]")
+        lines.append(f"fps = [{guess.fps}]  # the rate that it comes with")
     if guess.seconds is not None:
         lines += [
             f"seconds = [2, {max(10, guess.seconds)}]  # from, to: what fits into your memory",
-            f"default_seconds = {guess.seconds}",
+            f"default_seconds = {guess.seconds}  # the length that it comes with",
         ]
     if guess.loras_after is not None:
         node, slot = guess.loras_after
@@ -111,7 +111,10 @@ def _manifest(guess: Guess, *, title: str) -> str:
             lines.append(f"{name} = {_knobs(guess, name)}  # {guess.why[name]}")
     for name, literals in guess.absent.items():
         lines += ["", f"[absent.{name}]  # where none is given"]
-        lines += [f"{_quoted(knob)} = {str(value).lower()}" for knob, value in literals.items()]
+        lines += [
+            f"{_quoted(knob)} = {str(value).lower()}  # leaves the blank out that stands there"
+            for knob, value in literals.items()
+        ]
     if guess.fixed:
         lines += ["", "[fixed]"]
         lines += [

@@ -167,7 +167,8 @@ class Placing:
             if (what := await self._lacks(server, order, workflow)) is not None:
                 search.lacking[server.name] = Lacking(what=what, elsewhere=True)
                 return None
-            return await server.load()
+            # What is on its way there is in no queue yet.
+            return max(await server.load(), len(server.ours))
         except Busy as busy:
             again = busy.retry_after or DOWN_AGAIN
             search.waits.append(
