@@ -241,6 +241,14 @@ class ComfyUI:
             self._servers.values(), self._workflows.values(), self._wrong, folder=self._folder
         )
 
+    async def remark(self) -> str | None:
+        """Which servers are left alone, for `/healthz`."""
+        away = {each.name: each.trouble for each in self._servers.values() if each.trouble}
+        if not away:
+            return None
+        why = "; ".join(f"{name}: {trouble.rstrip('.')}" for name, trouble in away.items())
+        return f"{len(away)} of {len(self._servers)} ComfyUI servers left alone ({why})"
+
     async def close(self) -> None:
         """Let go of all connections."""
         for server in self._servers.values():

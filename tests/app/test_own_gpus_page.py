@@ -134,6 +134,7 @@ async def test_two_gpus_one_behind_a_password_and_a_lora_to_the_first_clip(
             given = {"model": "ltx", "duration": 2, "loras": "claymation@0.8"}
             await order(playground, mira, provider="comfyui", **given)
             await exactly_one_clip(playground, mira, log)
+            assert any("free" in message.text for message in mira.everything())
         assert servers["gpu1"].runs == []
         [prompt] = servers["gpu2"].runs
         assert "claymation.safetensors" in json.dumps(prompt.graph)

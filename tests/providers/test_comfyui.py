@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import uuid
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -489,17 +490,31 @@ async def test_many_at_once_are_spread(media, tmp_path):
         assert names == ["gpu1"] * 3 + ["gpu2"] * 3
 
 
+async def test_the_queue_that_is_over_first_is_chosen_and_not_the_shortest(two):
+    for name, seconds in (("gpu1", 100.0), ("gpu2", 10.0)):
+        two.provider._measured.note(
+            name, "ltx-text", seconds=seconds, work=1.0, words="", nodes={}, at=seconds
+        )
+    for name, others in (("gpu1", 1), ("gpu2", 3)):
+        for number in range(others):
+            two.servers[name].world.foreign(60, id=f"{name}-{number}")
+    receipt = await two.provider.submit(two.order())
+    assert receipt.remote_id.startswith("gpu2/"), "30 s, and the other 100 s"
+
+
 async def test_what_is_on_its_way_to_a_server_counts_also_where_its_weights_are_warm(two):
     order = two.order()
     receipt = await two.provider.submit(order)
-    warm = receipt.remote_id.partition("/")[0]
     await two.followed(order, receipt.remote_id)
-    gate = asyncio.Event()
-    two.servers[warm].script("submit", Answer(gate=gate, carried_out=True))
-    first = asyncio.create_task(two.provider.submit(two.order(seed=1)))
-    async with asyncio.timeout(30):
-        while len(two.servers[warm]._scripts["submit"]):
-            await asyncio.sleep(0.02)
+    asked, gate = asyncio.Event(), asyncio.Event()
+
+    async def about_to_be_sent():
+        asked.set()
+        await gate.wait()
+
+    held = replace(two.order(seed=1), sending=about_to_be_sent)
+    first = asyncio.create_task(two.provider.submit(held))
+    await asked.wait()
     second = await two.provider.submit(two.order(seed=2))
     gate.set()
     names = {(await first).remote_id.partition("/")[0], second.remote_id.partition("/")[0]}
@@ -718,6 +733,13 @@ async def test_an_input_over_the_servers_limit_is_refused_before_it_is_sent(one,
     assert refusal.failure is Failure.INPUT
     assert "gpu1 takes up to" in str(refusal)
     assert [seen for seen in one.servers["gpu1"].seen if seen.route == "upload"] == []
+
+
+async def test_an_input_goes_to_the_server_that_takes_it(two, media):
+    two.servers["gpu1"].vices.upload_limit = 100
+    order = two.order("ltx-frames", mode=Mode.IMAGE, image=two.picture(media))
+    assert (await two.provider.submit(order)).remote_id.startswith("gpu2/")
+    assert two.provider._servers["gpu1"].ours == set()
 
 
 async def test_an_upload_that_a_proxy_finds_too_large_is_refused(one, media):

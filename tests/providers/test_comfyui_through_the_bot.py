@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field, fields
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -263,6 +264,25 @@ async def test_cancel_stops_the_clip_and_gives_back_what_it_held(place, atomic):
     assert prompt.status == "cancelled", "it is sure to be stopped"
     bill = await place.store.policy.bill(job.id)
     assert (bill.spent, bill.held) == (0, 0)
+
+
+async def test_healthz_names_the_server_that_is_left_alone_until_it_answers(place):
+    async def remarks():
+        url = f"http://127.0.0.1:{place.deployment.web.port}/healthz"
+        async with aiohttp.ClientSession() as web, web.get(url) as answer:
+            assert answer.status == 200, "the other makes clips"
+            return [each for each in (await answer.json())["remarks"] if "ComfyUI" in each]
+
+    assert await remarks() == []
+    server = place.servers["gpu1"]
+    await server.kill()
+    await place.settled([(await ordered(place, "alone")).id])
+    said = "1 of 2 ComfyUI servers left alone (gpu1: it can't be reached)"
+    assert await remarks() == [said]
+    await server.revive()
+    place.playground.clock.advance(400)
+    await place.settled([(await ordered(place, "back")).id])
+    assert await remarks() == []
 
 
 async def test_percentages_move_on_the_card(place):

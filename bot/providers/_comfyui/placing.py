@@ -45,6 +45,7 @@ class _Search:
     tried: set[str] = field(default_factory=set)
     lacking: dict[str, Lacking] = field(default_factory=dict)
     waits: list[Busy] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)  #: an input is too large for a server
 
 
 class Placing:
@@ -199,6 +200,8 @@ class Placing:
         """Why no server makes it: for now where one may, else for good."""
         if search.waits:
             return min(search.waits, key=lambda busy: busy.retry_after or 0.0)
+        if search.refused:
+            return search.refused[0]
         name, why = next(iter(search.lacking.items()), ("", Lacking(what="", elsewhere=True)))
         if not name:
             return Busy("No ComfyUI server can be reached.", retry_after=DOWN_AGAIN)
@@ -220,6 +223,9 @@ class Placing:
             try:
                 files = await self._files(server, order, workflow)
                 loras = await self._loras(server, order)
+            except Refusal as refusal:
+                search.refused.append(refusal)
+                return False
             except Unreachable as error:
                 search.waits.append(Busy(str(error), retry_after=DOWN_AGAIN, raw=error.raw))
                 return False

@@ -74,6 +74,11 @@ class Server:
         """Why it is left alone for now; "" where it may be asked."""
         return self._why if self._clock() < self._rests_until else ""
 
+    @property
+    def trouble(self) -> str:
+        """What is the matter with it, until it answers again; "" where nothing is known."""
+        return self._told
+
     def rest(self, seconds: float, why: str) -> None:
         """Leave it alone for a while, because of *why*."""
         if why != self._told:
