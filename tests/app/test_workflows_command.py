@@ -314,6 +314,25 @@ def test_what_is_imported_can_be_used_and_says_what_was_guessed(tmp_path):
     imported(file, tmp_path / "w", force=True)
 
 
+def test_what_has_no_prompt_that_is_found_is_written_down_to_be_completed(tmp_path):
+    odd = two_passes(
+        **{
+            "s:6": node("CLIPTextEncode", text=["90", 0], clip=["s:1", 1]),
+            "90": node("WordsOfSomePack", words="a fox"),
+            "s:22": node("LTXVImgToVideoInplace", image=["91", 0], latent=["s:15", 0]),
+            "91": node("EmptyImage", width=64, height=64),
+        }
+    )
+    (tmp_path / "odd.json").write_text(json.dumps(odd))
+    done = imported(tmp_path / "odd.json", tmp_path / "w")
+    assert "No prompt was found: name its node and input as inputs.prompt." in done.unsure
+    _, wrong = loaded_from(tmp_path / "w", usd_per_second=0)
+    assert wrong == {"odd": "the mode text needs inputs.prompt"}
+    manifest = tmp_path / "w" / "odd.toml"
+    manifest.write_text(manifest.read_text().replace("[inputs]", '[inputs]\nprompt = "90.words"'))
+    assert loaded_from(tmp_path / "w", usd_per_second=0)[1] == {}
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -98,6 +98,25 @@ async def test_inputs_are_uploaded_once_under_their_hash(one, media):
     )
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"name": "../../x.png", "subfolder": "dailies"},
+        {"name": "x.png", "subfolder": "/etc"},
+        {"name": "x\n.png", "subfolder": "dailies"},
+        {"name": "x" * 300, "subfolder": "dailies"},
+        {"name": None, "subfolder": "dailies"},
+    ],
+)
+async def test_the_name_of_an_upload_is_not_believed_unseen(one, media, said):
+    one.servers["gpu1"].script("upload", Answer(data={**said, "type": "input"}))
+    order = one.order("ltx-frames", mode=Mode.IMAGE, image=one.picture(media))
+    busy = await raised(one.provider.submit(order))
+    assert isinstance(busy, Busy)
+    assert str(busy) == "gpu1 did not take the image."
+    assert one.servers["gpu1"].runs == []
+
+
 async def test_an_input_that_somebody_deleted_there_is_uploaded_again(one, media):
     given = one.picture(media)
     first = one.order("ltx-frames", mode=Mode.IMAGE, image=given)
@@ -119,6 +138,21 @@ async def test_loras_are_taken_from_the_server(one):
     assert "gpu1 lacks the LoRA oil" in str(refusal)
     found = one.provider.models[0].capabilities[0]
     assert found.lora_names == ("claymation.safetensors", "styles/noir.safetensors")
+
+
+async def test_a_lora_is_called_by_what_can_be_typed_whatever_its_file_is_called(one):
+    files = ["My LoRA v2.safetensors", "styles\\noir@2.safetensors", "old.pt"]
+    one.servers["gpu1"].models["loras"] = files
+    order = one.order(loras=(Lora(path="My_LoRA_v2", scale=0.5), Lora(path="styles/noir_2")))
+    await one.followed(order, (await one.provider.submit(order)).remote_id)
+    [model] = [each for each in one.provider.models if each.name == "ltx-text"]
+    assert model.capabilities[0].lora_names == (
+        "My_LoRA_v2.safetensors",
+        "styles/noir_2.safetensors",
+    )
+    graph = one.servers["gpu1"].runs[0].graph
+    names = [graph[f"dailies-lora-{each}"]["inputs"]["lora_name"] for each in (1, 2)]
+    assert names == files[:2], "the server's own names"
 
 
 async def test_sending_is_said_right_before_it_may_count(one):

@@ -19,6 +19,7 @@ _ORDER = (
     *("prompt", "negative", "seed", "width", "height", "frames", "seconds", "fps"),
     *("image", "last_image", "audio", "video", "start", "end"),
 )
+_COMES = "  # as it comes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,8 @@ def imported(file: Path, folder: Path, *, name: str | None = None, force: bool =
     manifest = _manifest(guess, title=_title(name))
     nodes = json.dumps(graph.nodes, ensure_ascii=False, indent=1)
     today = datetime.now(UTC).date()
-    _check(name, nodes, manifest, today)
+    if "prompt" in guess.inputs or guess.modes != ["text"]:  # else it is to be written down first
+        _check(name, nodes, manifest, today)
     folder.mkdir(parents=True, exist_ok=True)
     for each, content in zip(files, (nodes, manifest), strict=True):
         with whole(each) as part:
@@ -91,11 +93,11 @@ def _manifest(guess: Guess, *, title: str) -> str:
         sizes = ", ".join(_quoted(each) for each in guess.sizes)
         lines.append(f"sizes = [{sizes}]  # those that fit into your memory, the usual first")
     if guess.fps is not None:
-        lines.append(f"fps = [{guess.fps}]  # the rate that it comes with")
+        lines.append(f"fps = [{guess.fps}]{_COMES}")
     if guess.seconds is not None:
         lines += [
             f"seconds = [2, {max(10, guess.seconds)}]  # from, to: what fits into your memory",
-            f"default_seconds = {guess.seconds}  # the length that it comes with",
+            f"default_seconds = {guess.seconds}{_COMES}",
         ]
     if guess.loras_after is not None:
         node, slot = guess.loras_after

@@ -21,7 +21,7 @@ from .fill import filled, given_to, write_blank
 from .measured import Measured
 from .outputs import by_name
 from .server import LONG_REST, REST, Server
-from .workflow import Workflow
+from .workflow import Workflow, lora_name
 
 __all__ = ["Placing", "filled_knobs", "named"]
 
@@ -190,9 +190,10 @@ class Placing:
         if order.brief.loras:
             there = await server.loras()
             for lora in order.brief.loras:
-                if not workflow.allows(_lora_file(lora.path, there) or lora.path):
+                file = _lora_file(lora.path, there)
+                if not workflow.allows(lora_name(file or lora.path)):
                     return f"may not use the LoRA {lora.path} with this workflow"
-                if _lora_file(lora.path, there) is None:
+                if file is None:
                     return f"lacks the LoRA {lora.path}"
         return None
 
@@ -307,8 +308,9 @@ class Placing:
 
 
 def _lora_file(name: str, there: Iterable[str]) -> str | None:
-    """The file that a person's *name* stands for: exactly it, or it with its ending."""
-    return next((each for each in (name, f"{name}.safetensors") if each in there), None)
+    """The file that a person's *name* stands for, with or without its ending."""
+    wanted = {lora_name(name), f"{lora_name(name)}.safetensors"}
+    return next((each for each in sorted(there) if lora_name(each) in wanted), None)
 
 
 def filled_knobs(workflow: Workflow) -> set[str]:

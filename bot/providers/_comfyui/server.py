@@ -261,12 +261,12 @@ class Server:
             )
         said = reply.data if isinstance(reply.data, Mapping) else {}
         kept, folder = said.get("name"), said.get("subfolder")
-        if reply.status != 200 or not isinstance(kept, str) or not isinstance(folder, str):
+        if reply.status != 200 or not _kept(kept, folder):
             raise Busy(
                 f"{self.name} did not take the {what}.",
                 raw=f"{reply.status} {told(reply.data) or reply.raw[:500]}",
             )
-        self._uploaded[digest] = f"{folder}/{kept}" if folder else kept
+        self._uploaded[digest] = f"{FOLDER}/{kept}"
         return self._uploaded[digest]
 
     async def close(self) -> None:
@@ -306,6 +306,14 @@ class Server:
             raise Unreachable(self.name, f"{path} answers {reply.status}", sent=True)
         self.answered()
         return reply
+
+
+def _kept(name: object, folder: object) -> bool:
+    """Whether what a server calls an upload is a file in our folder of its inputs."""
+    if not isinstance(name, str) or not isinstance(folder, str):
+        return False
+    plain = re.fullmatch(r"[^/\\\0-\x1f\x7f]{1,255}", name) is not None
+    return plain and folder.replace("\\", "/").strip("/") == FOLDER
 
 
 def _digest(file: Path) -> str:
