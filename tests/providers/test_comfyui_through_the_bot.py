@@ -38,7 +38,7 @@ async def both_are_well(place):
         for vice in fields(Vices):
             setattr(server.vices, vice.name, vice.default)
         server.models["checkpoints"] = list(MODELS["checkpoints"])
-        if server._runner is None or not server._runner.addresses:
+        if not server.up:
             await server.revive()
     place.playground.clock.advance(400)
 

@@ -194,6 +194,22 @@ async def fleet(
             await found.provider.close()
 
 
+class Workplace(Stage):
+    """A stage whose servers work in real time: a clip is not given up because they are slow."""
+
+    def _turn(self, jobs, stride):
+        if not any(working_at(server.world) for server in self.servers.values() if server.up):
+            return super()._turn(jobs, stride)
+        self.playground.clock.advance(3.0)  # until the provider is asked again
+        return stride
+
+
+def working_at(world):
+    """Whether a server gets on with anything by itself."""
+    running = world.running
+    return not running.stalled if running is not None else bool(world.queue)
+
+
 @contextlib.asynccontextmanager
 async def own_gpus(
     media, folder, *, names=("gpu1", "gpu2"), pace=0.0, also=None, environ=None, **settings
@@ -216,7 +232,7 @@ async def own_gpus(
                 **{**UNLIMITED, **settings},
             )
         )
-        yield Stage(playground, deployment, servers, media)
+        yield Workplace(playground, deployment, servers, media)
 
 
 @contextlib.asynccontextmanager
