@@ -25,7 +25,7 @@ from bot.media.decode import decode
 from bot.moderation.books import BooksCheck
 from bot.orders.inputs import Inputs
 from bot.orders.orders import Studio
-from bot.providers import CallsBack, Connection, Provider, connect_all
+from bot.providers import CallsBack, Connection, Provider, Remarks, connect_all
 from bot.settings import Settings
 from storage import Defaults, Store, open_store
 from storage.clock import TICKS
@@ -159,6 +159,7 @@ def _put_together(
     audit = BooksCheck(studio, events, usd_per_credit=usd_per_credit)
     checks = [gateway_check(bot), storage_check(store, data), audit.trouble]
     remarks = [audit.remark, worker.trouble]
+    remarks += [each.remark for each in providers.values() if isinstance(each, Remarks)]
     if bucket_sync is not None:
         remarks.append(_bucket_remark(bucket_sync))
     return Deployment(
