@@ -36,6 +36,7 @@ from .jobs import Due
 from .ledger import Bill
 from .looking import NotThere, look_into
 from .opening import Damaged, Locked, open_store
+from .outbox import Backlog, OutboxEvent
 from .parking import Parking
 from .periods import Period
 from .posts import Post
@@ -53,7 +54,7 @@ from .refused_orders import Offer, RefusedOrder
 from .reports import Suspense, Use
 from .schedule import Schedule
 from .schema import CannotOpen, NewerSchema, WrongSchema
-from .store import Files, Jobs, Moderation, Parkings, Policy, Privacy, Servers, Store, Takes
+from .store import Files, Jobs, Moderation, Outbox, Parkings, Policy, Privacy, Servers, Store, Takes
 from .takes import Take, Tally
 from .terms import Terms
 from .threads import Thread
@@ -80,6 +81,7 @@ __all__ = [
     "UNMADE",
     "UNRENDERED",
     "Admitted",
+    "Backlog",
     "Bill",
     "Block",
     "Brief",
@@ -112,6 +114,8 @@ __all__ = [
     "NewerSchema",
     "NotThere",
     "Offer",
+    "Outbox",
+    "OutboxEvent",
     "Parking",
     "Parkings",
     "Period",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from . import files
+from . import files, outbox
 from .database import Database
 from .defaults import Moment
 from .guilds import server_of
@@ -120,6 +120,7 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
         (user_id,),
     )
     db.execute("UPDATE job SET cancelled_by = NULL WHERE cancelled_by = ?", (user_id,))
+    outbox.forget(db, user_id)
     db.execute("DELETE FROM refused WHERE user_id = ?", (user_id,))
     db.execute(
         "DELETE FROM prompt_hit WHERE person_id = (SELECT id FROM person WHERE user_id = ?)",

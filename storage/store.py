@@ -16,6 +16,7 @@ from . import (
     jobs,
     ledger,
     marks,
+    outbox,
     parking,
     posts,
     presets,
@@ -302,6 +303,17 @@ class Parkings(Part):
     over = write(parking.over)
 
 
+class Outbox(Part):
+    """Events that an operator's webhooks have yet to take. They are written by what they tell."""
+
+    set_receivers = erase(outbox.set_receivers)
+    due = read(outbox.due)
+    taken = write(outbox.taken)
+    put_off = write(outbox.put_off)
+    give_up = write(outbox.give_up)
+    backlogs = read(outbox.backlogs)
+
+
 class Store:
     """Everything Dailies knows. Its parts share one writer."""
 
@@ -324,6 +336,7 @@ class Store:
         self.accounting = Accounting(writer, clock=clock, defaults=defaults)
         self.dossiers = Dossiers(writer, clock=clock, defaults=defaults)
         self.parkings = Parkings(writer, clock=clock, defaults=defaults)
+        self.outbox = Outbox(writer, clock=clock, defaults=defaults)
 
     async def check(self, *, thorough: bool = False) -> list[str]:
         """List every rule of the books that is broken, a sentence each; see `checks.look`.

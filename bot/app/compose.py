@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import cogs
 from bot.app.deployment import Deadline, Deployment
 from bot.app.probes import gateway_check, storage_check
 from bot.app.web import Web
+from bot.app.webhooks import Webhooks, receiver_of
 from bot.chat.bot import Dailies
 from bot.chat.login import only_json
 from bot.events import Events
@@ -27,7 +28,7 @@ from bot.orders.inputs import Inputs
 from bot.orders.orders import Studio
 from bot.providers import CallsBack, Connection, Provider, connect_all
 from bot.settings import Settings
-from storage import Defaults, Store, open_store
+from storage import Defaults, DiskTrouble, Store, open_store
 from storage.clock import TICKS
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ async def deploy(
             results=results,
         )
         await deployment.studio.rules.load()
+        with suppress(DiskTrouble):  # said by /healthz; those of the last start are written for
+            await store.outbox.set_receivers(
+                {receiver_of(url) for url in settings.webhook_urls},
+                prompts=settings.webhook_prompts,
+            )
         await _listen(deployment.web, settings)
         async with deployment.in_the_background():
             yield deployment
@@ -161,6 +167,9 @@ def _put_together(
     remarks = [audit.remark, worker.trouble]
     if bucket_sync is not None:
         remarks.append(_bucket_remark(bucket_sync))
+    webhooks = _webhooks(settings, store, events, bucket_sync, wall=clock)
+    if webhooks is not None:
+        remarks.append(webhooks.trouble)
     return Deployment(
         settings=settings,
         store=store,
@@ -172,6 +181,7 @@ def _put_together(
         audit=audit,
         cache=cache,
         bucket_sync=bucket_sync,
+        webhooks=webhooks,
         deadline=Deadline(),
     )
 
@@ -201,6 +211,35 @@ def _files(settings: Settings, store: Store, events: Events) -> tuple[BucketSync
         clock=now,
     )
     return bucket_sync, cache
+
+
+def _webhooks(
+    settings: Settings,
+    store: Store,
+    events: Events,
+    bucket_sync: BucketSync | None,
+    *,
+    wall: Callable[[], float],
+) -> Webhooks | None:
+    """What sends events to the operator's addresses, if there are any."""
+    if not settings.webhook_urls or settings.webhook_secret is None:
+        return None
+
+    async def link(file: str) -> tuple[str, float] | None:
+        return None if bucket_sync is None else await bucket_sync.link(file)
+
+    webhooks = Webhooks(
+        store.outbox,
+        settings.webhook_urls,
+        settings.webhook_secret.get_secret_value(),
+        link=link,
+        clock=store.clock.now,
+        on_the_wall=store.clock.on_the_wall,
+        wall=wall,
+    )
+    events.job_changed.listen(lambda _job, _progress: webhooks.wake())
+    events.money_moved.listen(lambda _guild_id, _standing: webhooks.wake())
+    return webhooks
 
 
 def bucket_of(settings: Settings) -> "Bucket | None":
