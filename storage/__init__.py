@@ -42,6 +42,7 @@ from .periods import Period
 from .posts import Post
 from .presets import Preset
 from .privacy import Forgotten
+from .prompt_help import PromptDraft, Sending
 from .prompt_rules import PromptHit, PromptRule
 from .quota.admission import Admitted, Changed, Limit, Refused
 from .quota.blocks import Block
@@ -124,6 +125,7 @@ __all__ = [
     "Post",
     "Preset",
     "Privacy",
+    "PromptDraft",
     "PromptHit",
     "PromptRule",
     "Reaction",
@@ -132,6 +134,7 @@ __all__ = [
     "Relation",
     "Rule",
     "Schedule",
+    "Sending",
     "Server",
     "Servers",
     "Stale",

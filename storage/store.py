@@ -21,6 +21,7 @@ from . import (
     posts,
     presets,
     privacy,
+    prompt_help,
     prompt_rules,
     reactions,
     refused_orders,
@@ -303,6 +304,17 @@ class Parkings(Part):
     over = write(parking.over)
 
 
+class PromptHelps(Part):
+    """Suggested prompts, and whose may be sent to the operator's endpoint."""
+
+    keep_draft = write_at(prompt_help.keep_draft)
+    draft = read_at(prompt_help.draft)
+    agree = write_at(prompt_help.agree)
+    withdraw = write(prompt_help.withdraw)
+    agreed = read(prompt_help.agreed)
+    spend = write_at(prompt_help.spend)
+
+
 class Outbox(Part):
     """Events that an operator's webhooks have yet to take. They are written by what they tell."""
 
@@ -337,6 +349,7 @@ class Store:
         self.dossiers = Dossiers(writer, clock=clock, defaults=defaults)
         self.parkings = Parkings(writer, clock=clock, defaults=defaults)
         self.outbox = Outbox(writer, clock=clock, defaults=defaults)
+        self.prompt_help = PromptHelps(writer, clock=clock, defaults=defaults)
 
     async def check(self, *, thorough: bool = False) -> list[str]:
         """List every rule of the books that is broken, a sentence each; see `checks.look`.

@@ -26,6 +26,8 @@ from bot.media.decode import decode
 from bot.moderation.books import BooksCheck
 from bot.orders.inputs import Inputs
 from bot.orders.orders import Studio
+from bot.orders.prompt_endpoint import Endpoint
+from bot.orders.prompt_help import PromptLimits
 from bot.providers import CallsBack, Connection, Provider, connect_all
 from bot.settings import Settings
 from storage import Defaults, DiskTrouble, Store, open_store
@@ -145,6 +147,11 @@ def _put_together(
         cache=cache,
         usd_per_credit=usd_per_credit,
         clock=now,
+        endpoint=endpoint_of(settings),
+        prompt_limits=PromptLimits(
+            per_person=settings.prompt_help_per_person,
+            per_server=settings.prompt_help_per_server,
+        ),
         guild_ready_timeout=ready_timeout,
         http_trace=only_json(settings.discord_api_url),
     )
@@ -240,6 +247,19 @@ def _webhooks(
     events.job_changed.listen(lambda _job, _progress: webhooks.wake())
     events.money_moved.listen(lambda _guild_id, _standing: webhooks.wake())
     return webhooks
+
+
+def endpoint_of(settings: Settings) -> Endpoint | None:
+    """What rewrites prompts, if the operator set it."""
+    if settings.prompt_help_url is None or settings.prompt_help_model is None:
+        return None
+    key = settings.prompt_help_key
+    return Endpoint(
+        url=settings.prompt_help_url,
+        model=settings.prompt_help_model,
+        key=key.get_secret_value() if key is not None else None,
+        seconds=settings.prompt_help_seconds,
+    )
 
 
 def bucket_of(settings: Settings) -> "Bucket | None":

@@ -10,7 +10,7 @@ import aiohttp
 import discord
 import imageio_ffmpeg
 
-from bot.app.compose import bucket_of, defaults_of
+from bot.app.compose import bucket_of, defaults_of, endpoint_of
 from bot.app.configuration import Configuration
 from bot.app.health import main as health
 from bot.app.webhooks import examine, receiver_of, waiting
@@ -79,6 +79,7 @@ async def doctor(configuration: Configuration) -> int:
         await provider.close()
     await _look_at_bucket(settings, report)
     await _look_at_webhooks(settings, report, backlogs)
+    await _look_at_prompt_help(settings, report)
     await _look_at_discord(settings, report)
     return FAILED if report.trouble else OK
 
@@ -145,6 +146,17 @@ async def _look_at_webhooks(
         mend = "check WEBHOOK_URLS, and what listens there" if trouble else ""
         found = "; ".join(each for each in (trouble or "takes events", rest) if each)
         report(f"webhook {shown(url)}", found, mend)
+
+
+async def _look_at_prompt_help(settings: Settings, report: Report) -> None:
+    """Have the endpoint rewrite a prompt of nobody's."""
+    endpoint = endpoint_of(settings)
+    if endpoint is None:
+        report("prompt help", "local only (PROMPT_HELP_URL sets an endpoint)")
+        return
+    trouble = await endpoint.examine()
+    mend = "check PROMPT_HELP_URL, PROMPT_HELP_KEY and PROMPT_HELP_MODEL" if trouble else ""
+    report("prompt help", trouble or f"{endpoint.receiver} with {endpoint.model}", mend)
 
 
 async def _look_at_discord(settings: Settings, report: Report) -> None:

@@ -37,6 +37,8 @@ from bot.moderation.server_queue import ServerQueue
 from bot.moderation.usage import Own
 from bot.orders.edits import Edits
 from bot.orders.orders import Studio
+from bot.orders.prompt_endpoint import Endpoint
+from bot.orders.prompt_help import PromptHelp, PromptLimits
 from bot.orders.reactions import ReactionRecord
 from bot.orders.refused import Refusals
 from bot.orders.takes import Takes
@@ -83,6 +85,8 @@ class Dailies(commands.Bot):
         cache: ClipCache,
         usd_per_credit: Decimal,
         clock: Callable[[], float] = time.time,
+        endpoint: Endpoint | None = None,
+        prompt_limits: PromptLimits | None = None,
         **options: Any,
     ) -> None:
         super().__init__(
@@ -110,6 +114,7 @@ class Dailies(commands.Bot):
         self.parked = Parked(studio, clock=clock)
         self.prompt_rules = PromptRules(studio.store)
         self.refusals = Refusals(studio)
+        self.prompt_help = PromptHelp(studio, endpoint, prompt_limits)
         self.own = Own(studio, cache=cache, clock=clock)
         self.next_steps = NextSteps(self.refusals, studio.rules)
         self._identified: deque[float] = deque()  # sessions of the last hour, by when they began

@@ -8,6 +8,7 @@ from discord import ui
 from bot.chat.buttons import button
 from bot.chat.requester import requester_of
 from bot.errors import Refusal
+from bot.orders.prompt_help import WRITTEN
 from bot.orders.quote import QuotedRefusal
 from bot.orders.refused import Refusals
 from bot.orders.server_rules import ServerRules
@@ -53,6 +54,8 @@ def next_steps(kept: RefusedOrder, *, asks: bool) -> ui.View:
         view.add_item(
             button(f"Order it · {cost}", "all", kept.id, style=discord.ButtonStyle.primary)
         )
+        if kept.wanted.brief.mode in WRITTEN and kept.wanted.brief.parent is None:
+            view.add_item(button("Help me write", "help-kept", kept.id, emoji="✏️"))
     elif asks:
         view.add_item(button("Ask a moderator", "ask", kept.id, emoji="🙋"))
     return view

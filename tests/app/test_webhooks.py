@@ -212,9 +212,9 @@ async def test_few_are_sent_at_once_and_all_arrive(tmp_path):
         hook.vices = [500, 500, 429]
         async with it.sending():
             await until(lambda: len(set(hook.ids)) == 20)
-            it.later = AGAIN  # for those that were not taken
-            it.hooks.wake()
-            while await it.waiting():
+            while await it.waiting():  # those that were not taken
+                it.later += AGAIN
+                it.hooks.wake()
                 await asyncio.sleep(0.01)
         assert 1 < hook.most <= 4
         assert (it.hooks.sent, it.hooks.failed) == (20, 3)
