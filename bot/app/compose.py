@@ -27,7 +27,7 @@ from bot.moderation.books import BooksCheck
 from bot.orders.inputs import Inputs
 from bot.orders.orders import Studio
 from bot.orders.prompt_endpoint import Endpoint
-from bot.orders.prompt_help import PromptLimits
+from bot.orders.prompt_help import PromptHelp, PromptLimits
 from bot.providers import CallsBack, Connection, Provider, connect_all
 from bot.settings import Settings
 from storage import Defaults, DiskTrouble, Store, open_store
@@ -147,11 +147,7 @@ def _put_together(
         cache=cache,
         usd_per_credit=usd_per_credit,
         clock=now,
-        endpoint=endpoint_of(settings),
-        prompt_limits=PromptLimits(
-            per_person=settings.prompt_help_per_person,
-            per_server=settings.prompt_help_per_server,
-        ),
+        prompt_help=_prompt_help(settings, studio),
         guild_ready_timeout=ready_timeout,
         http_trace=only_json(settings.discord_api_url),
     )
@@ -247,6 +243,13 @@ def _webhooks(
     events.job_changed.listen(lambda _job, _progress: webhooks.wake())
     events.money_moved.listen(lambda _guild_id, _standing: webhooks.wake())
     return webhooks
+
+
+def _prompt_help(settings: Settings, studio: Studio) -> PromptHelp:
+    limits = PromptLimits(
+        per_person=settings.prompt_help_per_person, per_server=settings.prompt_help_per_server
+    )
+    return PromptHelp(studio, endpoint_of(settings), limits)
 
 
 def endpoint_of(settings: Settings) -> Endpoint | None:

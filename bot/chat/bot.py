@@ -37,8 +37,7 @@ from bot.moderation.server_queue import ServerQueue
 from bot.moderation.usage import Own
 from bot.orders.edits import Edits
 from bot.orders.orders import Studio
-from bot.orders.prompt_endpoint import Endpoint
-from bot.orders.prompt_help import PromptHelp, PromptLimits
+from bot.orders.prompt_help import PromptHelp
 from bot.orders.reactions import ReactionRecord
 from bot.orders.refused import Refusals
 from bot.orders.takes import Takes
@@ -85,8 +84,7 @@ class Dailies(commands.Bot):
         cache: ClipCache,
         usd_per_credit: Decimal,
         clock: Callable[[], float] = time.time,
-        endpoint: Endpoint | None = None,
-        prompt_limits: PromptLimits | None = None,
+        prompt_help: PromptHelp | None = None,
         **options: Any,
     ) -> None:
         super().__init__(
@@ -104,17 +102,15 @@ class Dailies(commands.Bot):
             **options,
         )
         self.studio = studio
-        self.events = events
-        self.usd_per_credit = usd_per_credit
+        self.events, self.usd_per_credit = events, usd_per_credit
         self._extensions = tuple(extensions)
-        self._data = data
-        self.clock = clock
+        self._data, self.clock = data, clock
         self.limits = Limits(studio, clock=clock)
         self.server_queue = ServerQueue(studio)
         self.parked = Parked(studio, clock=clock)
         self.prompt_rules = PromptRules(studio.store)
         self.refusals = Refusals(studio)
-        self.prompt_help = PromptHelp(studio, endpoint, prompt_limits)
+        self.prompt_help = prompt_help or PromptHelp(studio)
         self.own = Own(studio, cache=cache, clock=clock)
         self.next_steps = NextSteps(self.refusals, studio.rules)
         self._identified: deque[float] = deque()  # sessions of the last hour, by when they began

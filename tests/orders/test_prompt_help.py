@@ -2,20 +2,26 @@
 
 import asyncio
 import logging
+import re
 from contextlib import asynccontextmanager
 
 import pytest
 
+from bot.app.configuration import Configuration
+from bot.app.doctor import doctor
 from bot.errors import Refusal
+from bot.orders.consent import Consent
 from bot.orders.prompt_endpoint import MOST_BYTES, Endpoint
-from bot.orders.prompt_help import ConsentNeeded, PromptHelp, PromptLimits, mark_of
+from bot.orders.prompt_help import ConsentNeeded, PromptHelp, PromptLimits, mark_of, ready
 from bot.orders.requester import Requester
+from bot.settings import BadSetting, Settings
 from bot.words.prompt_check import gaps, proposal
 from storage import Brief, By, Mode, open_store
 from storage.prompt_help import KEPT, LASTS
 from tests.rig.completions import REWRITTEN, completions
 from tests.rig.databases import fresh
 from tests.rig.doubles import FakeProvider
+from tests.rig.house import settings_for
 from tests.rig.studios import studio_of
 from tests.storage.test_erasing import found
 
@@ -243,6 +249,53 @@ async def test_a_suggestion_is_its_persons_alone_and_lasts_a_day(tmp_path):
         assert (await desk.draft(last.draft.id, MIRA)).id == last.draft.id
         with pytest.raises(Refusal, match="no longer kept"):
             await desk.draft(last.draft.id - KEPT, MIRA)
+
+
+async def test_no_gap_is_ordered(tmp_path):
+    async with helping(tmp_path) as desk:
+        kept = (await desk.suggest(FOX, MIRA)).draft
+        request = {"request": "interaction:1", "requester": MIRA, "consent": Consent.to(100)}
+        with pytest.raises(Refusal, match="still has a gap"):
+            await desk.order(kept, kept.proposal, **request)
+        job, _ = await desk.order(kept, ready(kept), **request)
+        assert job.brief.prompt == "a red fox."
+
+
+async def test_doctor_asks_the_endpoint_with_a_prompt_of_nobodys(tmp_path, capsys, playground):
+    async with completions() as there:
+        settings = settings_for(
+            playground,
+            tmp_path / "data",
+            prompt_help_url=there.url,
+            prompt_help_model="m-1",
+            prompt_help_key=KEY,
+        )
+        configuration = Configuration(settings=settings, environ={}, sections={})
+        await doctor(configuration)
+        assert f"✓ prompt help: {there.host} with m-1" in capsys.readouterr().out
+        there.vice = 401
+        await doctor(configuration)
+    said = capsys.readouterr().out
+    assert f"✗ prompt help: {there.host} refuses this bot's key → check PROMPT_HELP_URL" in said
+    assert KEY not in said
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"prompt_help_url": "http://a.example"}, "Set both PROMPT_HELP_URL and PROMPT_HELP_MODEL"),
+        ({"prompt_help_model": "m"}, "Set both PROMPT_HELP_URL and PROMPT_HELP_MODEL"),
+        ({"prompt_help_key": KEY}, "PROMPT_HELP_KEY is set, but PROMPT_HELP_URL is not"),
+        ({"prompt_help_url": "a.example", "prompt_help_model": "m"}, "starts with https://"),
+        ({"prompt_help_url": "http://a.example", "prompt_help_model": "\n"}, "a model's name"),
+        ({"prompt_help_per_person": "0"}, "PROMPT_HELP_PER_PERSON can't be used"),
+        ({"prompt_help_seconds": "nan"}, "PROMPT_HELP_SECONDS can't be used"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_used_is_named(given, said):
+    with pytest.raises(BadSetting, match=re.escape(said)) as refused:
+        Settings.load(**given)
+    assert KEY not in str(refused.value)
 
 
 async def test_delete_mine_takes_suggestions_and_the_yes(tmp_path):
