@@ -189,6 +189,11 @@ def taken(db: Database, id: int) -> None:
     db.execute("DELETE FROM outbox WHERE id = ?", (id,))
 
 
+def hold(db: Database, id: int, *, due_at: float) -> None:
+    """Send an event no earlier than *due_at*: what it is to tell is not all there yet."""
+    db.execute("UPDATE outbox SET due_at = ? WHERE id = ?", (due_at, id))
+
+
 def put_off(db: Database, id: int, *, due_at: float) -> None:
     """Note a try that failed; the next is due at *due_at*."""
     db.execute("UPDATE outbox SET tries = tries + 1, due_at = ? WHERE id = ?", (due_at, id))

@@ -321,6 +321,7 @@ class Outbox(Part):
     set_receivers = erase(outbox.set_receivers)
     due = read(outbox.due)
     taken = write(outbox.taken)
+    hold = write(outbox.hold)
     put_off = write(outbox.put_off)
     give_up = write(outbox.give_up)
     backlogs = read(outbox.backlogs)

@@ -228,19 +228,16 @@ def _webhooks(
     if not settings.webhook_urls or settings.webhook_secret is None:
         return None
 
-    async def link(file: str) -> tuple[str, float] | None:
-        return None if bucket_sync is None else await bucket_sync.link(file)
-
     webhooks = Webhooks(
         store.outbox,
         settings.webhook_urls,
         settings.webhook_secret.get_secret_value(),
-        link=link,
+        link=bucket_sync.link if bucket_sync is not None and bucket_sync.links else None,
         clock=store.clock.now,
         on_the_wall=store.clock.on_the_wall,
         wall=wall,
     )
-    events.job_changed.listen(lambda _job, _progress: webhooks.wake())
+    events.job_changed.listen(lambda job, _progress: webhooks.moved(job))
     events.money_moved.listen(lambda _guild_id, _standing: webhooks.wake())
     return webhooks
 

@@ -18,7 +18,8 @@ from typing import Any
 from bot.backoff import backoff
 from bot.errors import Busy
 from bot.files.operator_url import post, shown
-from storage import Backlog, DiskTrouble, Outbox, OutboxEvent
+from storage import Backlog, DiskTrouble, Job, Outbox, OutboxEvent
+from storage.outbox import DONE, kind_of
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ DEADLINE = 10.0  #: seconds that a receiver may take
 PAUSE, LONGEST_PAUSE = 1.0, 300.0  #: seconds that a receiver which fails is left alone
 AGAIN, LATEST_AGAIN = 5.0, 900.0  #: seconds before the same event is sent again
 KEPT = 3 * 86_400.0  #: seconds after which an event that nobody took is given up
+LINK_WAIT = 120.0  #: seconds that a done clip's event waits for its copy in the bucket
+LINK_EVERY = 5.0  #: seconds between two looks for that copy
 DOWN = 3  #: failures in a row after which the operator is told
 #: Answers that are about one event: its receiver is well, and takes others.
 _THIS_ONE = frozenset({400, 409, 413, 415, 422})
@@ -56,14 +59,15 @@ class Webhooks:
         urls: Sequence[str],
         secret: str,
         *,
-        link: Link,
+        link: Link | None,
         clock: Callable[[], float],
         on_the_wall: Callable[[float], float],
         wall: Callable[[], float] = time.time,
         pause: float = PAUSE,
     ) -> None:
-        """*clock* is the store's, which *on_the_wall* turns into the machine's; *wall* is that of
-        signatures, as receivers compare it with theirs. All in seconds since 1970.
+        """*link* is None where no link can be given. *clock* is the store's, which *on_the_wall*
+        turns into the machine's; *wall* is that of signatures, as receivers compare it with
+        theirs. All in seconds since 1970.
         """
         self._outbox = outbox
         self._urls = {receiver_of(url): url for url in urls}
@@ -76,6 +80,11 @@ class Webhooks:
         self._news = {receiver: asyncio.Event() for receiver in self._urls}
         self._down: dict[str, int] = {}  # failures in a row
         self.sent = self.failed = self.given_up = 0  #: tries and events, since the start
+
+    def moved(self, job: Job) -> None:
+        """Look at the outbox now if *job* came into a state that is told."""
+        if kind_of(job.state) is not None:
+            self.wake()
 
     def wake(self) -> None:
         """Look at the outbox now: something happened."""
@@ -144,6 +153,9 @@ class Webhooks:
         given up."""
         url, well = self._urls[event.receiver], False
         body = await self._body(event)
+        if body is None:
+            await self._outbox.hold(event.id, due_at=self._clock() + LINK_EVERY)
+            return True
         try:
             answer = await post(
                 url, body, headers(self._secret, body, at=self._wall()), deadline=DEADLINE
@@ -168,12 +180,17 @@ class Webhooks:
             await self._outbox.put_off(event.id, due_at=now + pause)
         return well
 
-    async def _body(self, event: OutboxEvent) -> bytes:
+    async def _body(self, event: OutboxEvent) -> bytes | None:
+        """What is sent; None while a done clip's copy is on its way to the bucket."""
         told: dict[str, Any] = dict(event.body)
         if "job" in told:
             job = dict(told["job"])
-            file = job.pop("file", None)
-            link = await self._link(file) if file is not None else None
+            file, link = job.pop("file", None), None
+            if file is not None and self._link is not None:
+                link = await self._link(file)
+                waits = event.kind == DONE and self._clock() - event.at < LINK_WAIT
+                if link is None and waits:
+                    return None
             job["clip_url"], dies = link if link is not None else (None, None)
             job["clip_url_expires_at"] = None if dies is None else int(self._on_the_wall(dies))
             told["job"] = job

@@ -11,7 +11,16 @@ import pytest
 
 from bot.app.configuration import Configuration
 from bot.app.doctor import doctor
-from bot.app.webhooks import AGAIN, KEPT, Webhooks, headers, receiver_of, waiting
+from bot.app.webhooks import (
+    AGAIN,
+    KEPT,
+    LINK_EVERY,
+    LINK_WAIT,
+    Webhooks,
+    headers,
+    receiver_of,
+    waiting,
+)
 from bot.settings import BadSetting, Settings
 from storage import By, Defaults, Period, State, Whose, open_store
 from tests.rig.databases import fresh
@@ -37,6 +46,7 @@ class Bench:
     def __init__(self, store, urls):
         self.store = store
         self.later = 0.0
+        self.copied = True  #: whether clips are in the bucket
         self.hooks = Webhooks(
             store.outbox,
             urls,
@@ -51,7 +61,7 @@ class Bench:
         return 2_000.0 + self.later  # shortly after the jobs of `drafts`
 
     async def link(self, file):
-        return f"https://bucket.example/{file}?signed", 2_000_600.0
+        return (f"https://bucket.example/{file}?signed", 2_000_600) if self.copied else None
 
     async def job(self, number, *states, **changes):
         job, _ = await self.store.jobs.add(draft(number, **changes))
@@ -123,6 +133,23 @@ async def test_a_done_clip_is_told_signed_as_the_page_says(tmp_path):
         named = set(re.findall(r'"(\w+)":', shown))
         assert named == {*event, *event["job"]}, "the page shows what is sent"
         assert await it.waiting() == 0
+
+
+async def test_a_done_clips_event_waits_a_little_for_its_copy_in_the_bucket(tmp_path):
+    async with receiver() as hook, bench(tmp_path, hook.url) as it:
+        it.copied, it.later = False, 1_010.0 - 2_000.0
+        await it.job(1, *TO_DONE)
+        await it.job(2, *TO_FAILED)
+        await it.send(hook.url)
+        assert [each["job"]["id"] for each in hook.events] == [2], "what has no clip waits for none"
+        it.copied, it.later = True, it.later + LINK_EVERY
+        await it.send(hook.url)
+        assert hook.events[1]["job"]["clip_url"] == "https://bucket.example/takes/1.mp4?signed"
+        it.copied = False
+        await it.job(3, *TO_DONE)
+        it.later += LINK_WAIT
+        await it.send(hook.url)
+        assert hook.events[2]["job"]["clip_url"] is None, "it is told without one in the end"
 
 
 async def test_what_was_committed_outlives_a_kill_before_it_is_sent(tmp_path):
