@@ -18,8 +18,8 @@ from typing import Any
 from bot.backoff import backoff
 from bot.errors import Busy
 from bot.files.operator_url import post, shown
-from storage import Backlog, DiskTrouble, Job, Outbox, OutboxEvent
-from storage.outbox import DONE, kind_of
+from storage import FINISHED, Backlog, DiskTrouble, Job, Outbox, OutboxEvent, State
+from storage.outbox import kind_of
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ DEADLINE = 10.0  #: seconds that a receiver may take
 PAUSE, LONGEST_PAUSE = 1.0, 300.0  #: seconds that a receiver which fails is left alone
 AGAIN, LATEST_AGAIN = 5.0, 900.0  #: seconds before the same event is sent again
 KEPT = 3 * 86_400.0  #: seconds after which an event that nobody took is given up
-LINK_WAIT = 120.0  #: seconds that a done clip's event waits for its copy in the bucket
+LINK_WAIT = 120.0  #: seconds that a finished clip's event waits for its copy in the bucket
 LINK_EVERY = 5.0  #: seconds between two looks for that copy
 DOWN = 3  #: failures in a row after which the operator is told
 #: Answers that are about one event: its receiver is well, and takes others.
@@ -181,14 +181,15 @@ class Webhooks:
         return well
 
     async def _body(self, event: OutboxEvent) -> bytes | None:
-        """What is sent; None while a done clip's copy is on its way to the bucket."""
+        """What is sent; None while a finished clip's copy is on its way to the bucket."""
         told: dict[str, Any] = dict(event.body)
         if "job" in told:
             job = dict(told["job"])
             file, link = job.pop("file", None), None
             if file is not None and self._link is not None:
                 link = await self._link(file)
-                waits = event.kind == DONE and self._clock() - event.at < LINK_WAIT
+                copied = State(job["state"]) in FINISHED  # before that nothing is put there
+                waits = copied and self._clock() - event.at < LINK_WAIT
                 if link is None and waits:
                     return None
             job["clip_url"], dies = link if link is not None else (None, None)

@@ -140,16 +140,18 @@ async def test_a_done_clips_event_waits_a_little_for_its_copy_in_the_bucket(tmp_
         it.copied, it.later = False, 1_010.0 - 2_000.0
         await it.job(1, *TO_DONE)
         await it.job(2, *TO_FAILED)
+        await it.job(3, *TO_DONE[:-1], State.REVIEW)
         await it.send(hook.url)
-        assert [each["job"]["id"] for each in hook.events] == [2], "what has no clip waits for none"
+        told = {each["job"]["id"] for each in hook.events}
+        assert told == {2, 3}, "what will have no copy yet waits for none"
         it.copied, it.later = True, it.later + LINK_EVERY
         await it.send(hook.url)
-        assert hook.events[1]["job"]["clip_url"] == "https://bucket.example/takes/1.mp4?signed"
+        assert hook.events[2]["job"]["clip_url"] == "https://bucket.example/takes/1.mp4?signed"
         it.copied = False
-        await it.job(3, *TO_DONE)
+        await it.job(4, *TO_DONE)
         it.later += LINK_WAIT
         await it.send(hook.url)
-        assert hook.events[2]["job"]["clip_url"] is None, "it is told without one in the end"
+        assert hook.events[3]["job"]["clip_url"] is None, "it is told without one in the end"
 
 
 async def test_what_was_committed_outlives_a_kill_before_it_is_sent(tmp_path):
