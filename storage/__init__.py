@@ -38,12 +38,14 @@ from .jobs import Due
 from .ledger import Bill
 from .looking import NotThere, look_into
 from .opening import Damaged, Locked, open_store
+from .outbox import Backlog, OutboxEvent
 from .parking import Parking
 from .periods import Period
 from .pings import Ping
 from .posts import Post
 from .presets import Preset
 from .privacy import Forgotten
+from .prompt_help import PromptDraft, Sending
 from .prompt_rules import PromptHit, PromptRule
 from .quota.admission import Admitted, Changed, Limit, Refused
 from .quota.blocks import Block
@@ -57,7 +59,7 @@ from .removals import Removal
 from .reports import Suspense, Use
 from .schedule import Schedule
 from .schema import CannotOpen, NewerSchema, WrongSchema
-from .store import Files, Jobs, Moderation, Parkings, Policy, Privacy, Servers, Store, Takes
+from .store import Files, Jobs, Moderation, Outbox, Parkings, Policy, Privacy, Servers, Store, Takes
 from .takes import Take, Tally
 from .terms import Terms
 from .threads import Thread
@@ -84,6 +86,7 @@ __all__ = [
     "UNMADE",
     "UNRENDERED",
     "Admitted",
+    "Backlog",
     "Bill",
     "Block",
     "Brief",
@@ -117,6 +120,8 @@ __all__ = [
     "NewerSchema",
     "NotThere",
     "Offer",
+    "Outbox",
+    "OutboxEvent",
     "Parking",
     "Parkings",
     "Period",
@@ -126,6 +131,7 @@ __all__ = [
     "Post",
     "Preset",
     "Privacy",
+    "PromptDraft",
     "PromptHit",
     "PromptRule",
     "Reaction",
@@ -135,6 +141,7 @@ __all__ = [
     "Removal",
     "Rule",
     "Schedule",
+    "Sending",
     "Server",
     "Servers",
     "Stale",

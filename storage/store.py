@@ -18,11 +18,13 @@ from . import (
     jobs,
     ledger,
     marks,
+    outbox,
     parking,
     pings,
     posts,
     presets,
     privacy,
+    prompt_help,
     prompt_rules,
     reactions,
     refused_orders,
@@ -344,6 +346,29 @@ class Digests(Part):
     waiting = read_at(digests.waiting)
 
 
+class PromptHelps(Part):
+    """Suggested prompts, and whose may be sent to the operator's endpoint."""
+
+    keep_draft = write_at(prompt_help.keep_draft)
+    draft = read_at(prompt_help.draft)
+    agree = write_at(prompt_help.agree)
+    withdraw = write(prompt_help.withdraw)
+    agreed = read(prompt_help.agreed)
+    spend = write_at(prompt_help.spend)
+
+
+class Outbox(Part):
+    """Events that an operator's webhooks have yet to take. They are written by what they tell."""
+
+    set_receivers = erase(outbox.set_receivers)
+    due = read(outbox.due)
+    taken = write(outbox.taken)
+    hold = write(outbox.hold)
+    put_off = write(outbox.put_off)
+    give_up = write(outbox.give_up)
+    backlogs = read(outbox.backlogs)
+
+
 class Store:
     """Everything Dailies knows. Its parts share one writer."""
 
@@ -372,6 +397,8 @@ class Store:
         self.pings = Pings(writer, clock=clock, defaults=defaults)
         self.greetings = Greetings(writer, clock=clock, defaults=defaults)
         self.digests = Digests(writer, clock=clock, defaults=defaults)
+        self.outbox = Outbox(writer, clock=clock, defaults=defaults)
+        self.prompt_help = PromptHelps(writer, clock=clock, defaults=defaults)
 
     async def check(self, *, thorough: bool = False) -> list[str]:
         """List every rule of the books that is broken, a sentence each; see `checks.look`.

@@ -44,6 +44,7 @@ from bot.moderation.usage import Own
 from bot.orders.edits import Edits
 from bot.orders.orders import Studio
 from bot.orders.outlook import Outlooks
+from bot.orders.prompt_help import PromptHelp
 from bot.orders.reactions import ReactionRecord
 from bot.orders.refused import Refusals
 from bot.orders.removals import Removals
@@ -92,6 +93,7 @@ class Dailies(commands.Bot):
         cache: ClipCache,
         usd_per_credit: Decimal,
         clock: Callable[[], float] = time.time,
+        prompt_help: PromptHelp | None = None,
         **options: Any,
     ) -> None:
         super().__init__(
@@ -110,13 +112,13 @@ class Dailies(commands.Bot):
         )
         self.studio, self.events, self.usd_per_credit = studio, events, usd_per_credit
         self._extensions = tuple(extensions)
-        self._data = data
-        self.clock = clock
+        self._data, self.clock = data, clock
         self.limits = Limits(studio, clock=clock)
         self.server_queue = ServerQueue(studio)
         self.parked = Parked(studio, clock=clock)
         self.prompt_rules = PromptRules(studio.store)
         self.refusals = Refusals(studio)
+        self.prompt_help = prompt_help or PromptHelp(studio)
         self.own = Own(studio, cache=cache, clock=clock)
         self.next_steps = NextSteps(self.refusals)
         self._identified: deque[float] = deque()  # sessions of the last hour, by when they began

@@ -8,6 +8,7 @@ from discord import ui
 from bot.chat.buttons import button
 from bot.chat.requester import requester_of
 from bot.errors import Refusal
+from bot.orders.prompt_help import WRITTEN
 from bot.orders.refused import Refusals
 from bot.words.limits import in_words
 from bot.words.text import number
@@ -54,6 +55,8 @@ def next_steps(kept: RefusedOrder) -> ui.View:
     if kept.why == "confirm":
         cost = in_words(kept.wanted.price) if kept.wanted.price else "free"
         view.add_item(button(f"Order it · {cost}", "all", kept.id, style=primary))
+        if kept.wanted.brief.mode in WRITTEN and kept.wanted.brief.parent is None:
+            view.add_item(button("Help me write", "help-kept", kept.id, emoji="✏️"))
     elif kept.why in ("quota", "budget"):
         view.add_item(button("Ask a moderator", "ask", kept.id, emoji="🙋"))
     return view

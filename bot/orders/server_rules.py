@@ -106,6 +106,14 @@ class ServerRules:
         server = await self.of(requester.guild_id)
         return _chosen(server, await self._channels(requester), None, None)
 
+    async def allows(self, requester: Asking, text: str) -> bool:
+        """Whether the word rules of the server allow a text that its requester did not write.
+
+        Nothing is noted. Raises `Refusal` where it cannot be told.
+        """
+        rules = await self._servers.prompt_rules(requester.guild_id)
+        return await self._met(requester, text, rules) is None
+
     async def _channels(self, requester: Asking) -> list[int]:
         """The thread where it is asked, if it is one, and its channel: what holds for a channel
         holds in its threads. Discord forgets to tell of threads that were archived; we noted
@@ -120,8 +128,25 @@ class ServerRules:
     ) -> None:
         if rules is None:
             rules = await self._servers.prompt_rules(requester.guild_id)
+        rule = await self._met(requester, prompt, rules)
+        if rule is not None:
+            await self._servers.met(
+                requester.guild_id,
+                user_id=requester.user_id,
+                channel_id=requester.channel_id,
+                rule=rule,
+            )
+            raise Private(
+                "Your prompt breaks one of this server's word rules. Nothing was ordered, and "
+                "you were not charged. Reword it, or ask a moderator if this is a mistake."
+            )
+
+    async def _met(
+        self, requester: Asking, prompt: str, rules: Sequence[PromptRule]
+    ) -> PromptRule | None:
+        """The rule that *prompt* meets. Raises `Refusal` where that cannot be told."""
         try:
-            rule = await self._prompt_rules.met(requester.guild_id, rules, prompt)
+            return await self._prompt_rules.met(requester.guild_id, rules, prompt)
         except TooSlow as slow:
             log.warning(
                 "Prompt rule %s of server %s is too slow: an order was not taken. It is: %s",
@@ -140,17 +165,6 @@ class ServerRules:
                 "This server's word rules couldn't check your prompt, so nothing was ordered. "
                 f"Ask a moderator to rewrite the pattern of rule {unusable.rule.id}."
             ) from None
-        if rule is not None:
-            await self._servers.met(
-                requester.guild_id,
-                user_id=requester.user_id,
-                channel_id=requester.channel_id,
-                rule=rule,
-            )
-            raise Private(
-                "Your prompt breaks one of this server's word rules. Nothing was ordered, and "
-                "you were not charged. Reword it, or ask a moderator if this is a mistake."
-            )
 
 
 def _elsewhere(server: Server, here: Sequence[int]) -> str:

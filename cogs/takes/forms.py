@@ -21,6 +21,7 @@ from bot.orders.takes import Verb
 from bot.words import money
 from bot.words.clips import BACKWARDS
 from bot.words.text import clean, typed
+from cogs import prompt_help
 from cogs._forms import form, sent
 from cogs.takes import acting
 from storage import Brief, Job, Mode
@@ -126,6 +127,7 @@ async def begin(interaction: Interaction, verb: str, link: str) -> None:
     asking = form(title, verb, 0)
     asking.add_item(text_field("Prompt", "prompt", "", long=True, required=False))
     asking.add_item(text_field(f"Link to the {what}", "link", link))
+    asking.add_item(prompt_help.sending())
     asking.add_item(ui.TextDisplay(await _outlook(interaction, verb)))
     await interaction.response.send_modal(asking)
 
@@ -233,6 +235,9 @@ async def _extend_quote(
 async def _begin(
     interaction: Interaction, mode: Mode, field: str, given: Mapping[str, str]
 ) -> None:
+    if prompt_help.asks_for_help(given):
+        await prompt_help.begin(interaction, mode, given)
+        return
     long = asyncio.Event()
     order = interaction.client.studio.order(
         Brief(mode=mode, prompt=given.get("prompt", "")),

@@ -11,6 +11,7 @@ from storage.defaults import Defaults, Moment
 from storage.guilds import Server, server_of
 from storage.job import Job, Lane
 from storage.periods import Period, day_at, zone_named
+from storage.quota.alarms import note_reached
 from storage.quota.rules import Whose
 from storage.quota.standing import SHOWN, Standing, grants_left, running_of, standing_of
 
@@ -289,6 +290,7 @@ def _taken(
         budget_left=None if stand.budget_left is None else stand.budget_left - job.price,
         all_left=None if stand.all_left is None else stand.all_left - job.price,
     )
+    note_reached(db, at, job.guild_id, after)
     return Admitted(job=job, created=True, standing=after)
 
 
