@@ -35,6 +35,8 @@ from storage.periods import zone_named
 
 CONFIG = "dailies.toml"
 DOTENV = ".env"
+URLS_MAX = 5  #: webhooks
+SECRET_MIN = 16  #: characters of the secret that signs events
 
 
 class BadSetting(Exception):
@@ -109,6 +111,17 @@ def _ids(value: object) -> object:
     return frozenset(int(part) for part in found)
 
 
+def _urls(value: object) -> object:
+    """Addresses with blanks or commas between them, or as TOML has a list, as a tuple."""
+    parts = value if isinstance(value, (list, tuple)) else re.split(r"[\s,]+", str(value))
+    found = tuple(dict.fromkeys(str(part) for part in parts if str(part)))
+    if not all(re.fullmatch(r"https?://[^\s/?#]+[^\s#]*", part) for part in found):
+        raise ValueError("Write addresses that start with https://, separated by commas")
+    if len(found) > URLS_MAX:
+        raise ValueError(f"Write at most {URLS_MAX} addresses")
+    return found
+
+
 def _directory(path: Path) -> Path:
     """*path* from the root, so that a program which runs elsewhere finds the same files."""
     if "\0" in str(path):
@@ -148,6 +161,10 @@ _BUCKET = (
 _PREFIX = (
     r"[A-Za-z0-9._/-]*",
     "Write a folder's name of letters, digits, dots, dashes, underscores and slashes",
+)
+_MODEL = (
+    r"\S(?:[^\x00-\x1f\x7f]{0,198}\S)?",
+    "Write a model's name, at most 200 characters",
 )
 
 Credits = Annotated[int, Field(ge=0, le=10**9)]
@@ -302,6 +319,51 @@ class Settings(BaseSettings):
     public_url: Annotated[str, _address("https", "http")] | None = Field(
         None, description="This deployment's address on the internet. Turns callbacks on."
     )
+    webhook_urls: Annotated[tuple[str, ...], BeforeValidator(_urls)] = Field(
+        (),
+        description="Addresses that get an event when a clip is done, failed or waits for a "
+        "moderator, and when a budget is used up. Up to 5, separated by commas.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, description="The secret that signs events: at least 16 characters."
+    )
+    webhook_prompts: bool = Field(True, description="Whether events hold prompts.")
+    prompt_help_url: Annotated[str, _address("https", "http")] | None = Field(
+        None,
+        description="An OpenAI-compatible endpoint that rewrites prompts, such as "
+        "`http://127.0.0.1:11434/v1`. Members are asked before anything is sent there.",
+    )
+    prompt_help_model: Annotated[str, _shaped(*_MODEL)] | None = Field(
+        None, description="The model that the endpoint uses."
+    )
+    prompt_help_key: SecretStr | None = Field(
+        None, description="The endpoint's key, if it needs one."
+    )
+    prompt_help_per_person: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        20, description="Prompts that one person can send there in a day."
+    )
+    prompt_help_per_server: Annotated[int, Field(ge=1, le=10**6)] = Field(
+        200, description="Prompts that a server's members can send there in a day."
+    )
+    prompt_help_seconds: Annotated[float, Field(ge=1, le=120)] = Field(
+        20, description="Seconds that the endpoint may take to answer."
+    )
+
+    @model_validator(mode="after")
+    def _help_and_webhooks_are_whole(self) -> Self:
+        """Raises `BadSetting`, which pydantic lets through, where a part is missing."""
+        if (self.prompt_help_url is None) is not (self.prompt_help_model is None):
+            raise BadSetting("Set both PROMPT_HELP_URL and PROMPT_HELP_MODEL, or neither.")
+        if self.prompt_help_key is not None and self.prompt_help_url is None:
+            raise BadSetting(
+                "PROMPT_HELP_KEY is set, but PROMPT_HELP_URL is not. Set both or none."
+            )
+        if bool(self.webhook_urls) is not (self.webhook_secret is not None):
+            raise BadSetting("Set both WEBHOOK_URLS and WEBHOOK_SECRET, or neither.")
+        secret = self.webhook_secret.get_secret_value() if self.webhook_secret else None
+        if secret is not None and len(secret) < SECRET_MIN:
+            raise BadSetting(f"WEBHOOK_SECRET must have at least {SECRET_MIN} characters.")
+        return self
 
     @model_validator(mode="after")
     def _bucket_is_whole(self) -> Self:

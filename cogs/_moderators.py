@@ -14,10 +14,11 @@ log = logging.getLogger(__name__)
 Reach = tuple[discord.abc.Messageable, bool]  #: and whether buttons work there
 
 
-async def places(bot: Dailies, guild_id: int) -> AsyncIterator[Reach]:
+async def places(bot: Dailies, guild_id: int, *, read_by_all: bool = False) -> AsyncIterator[Reach]:
     """The best place first: the channel they chose, one that only they read, the owner.
 
-    Raises `Busy`.
+    With *read_by_all*, the server's system channel counts also where everybody reads it. Raises
+    `Busy`.
     """
     server = await bot.studio.rules.of(guild_id)
     if server.moderators is not None:
@@ -26,8 +27,7 @@ async def places(bot: Dailies, guild_id: int) -> AsyncIterator[Reach]:
     if guild is None:
         return
     system = guild.system_channel
-    everybody = guild.default_role
-    if system is not None and not system.permissions_for(everybody).view_channel:
+    if system is not None and (read_by_all or not _is_for_all(system)):
         yield system, True
     if guild.owner_id is not None:
         try:
@@ -37,6 +37,17 @@ async def places(bot: Dailies, guild_id: int) -> AsyncIterator[Reach]:
             log.info("The owner of server %s cannot be written to: %s", guild_id, error.raw)
         else:
             yield owner, False
+
+
+def is_read_by_all(bot: Dailies, guild_id: int, place: discord.abc.Messageable) -> bool:
+    """Whether *place* is the system channel of a server in which everybody reads it."""
+    guild = bot.get_guild(guild_id)
+    system = guild.system_channel if guild is not None else None
+    return system is not None and place == system and _is_for_all(system)
+
+
+def _is_for_all(channel: discord.TextChannel) -> bool:
+    return channel.permissions_for(channel.guild.default_role).view_channel
 
 
 async def tell(

@@ -24,6 +24,7 @@ from bot.moderation import tables
 from bot.orders.refused import Answered
 from bot.words.limits import in_words
 from bot.words.text import elide
+from cogs import _moderators
 from cogs._pressing import Pressed, Waits, pressed
 from storage import DiskTrouble, RefusedOrder, Standing
 
@@ -32,10 +33,12 @@ log = logging.getLogger(__name__)
 AGAIN = (0.0, 1.0, 10.0, 60.0, 600.0)  #: seconds before each try to tell moderators of the budget
 THEN = 3600.0  #: seconds before each try after those
 
-NO_CHANNEL = (
-    "This server has no moderator channel yet, so ask a moderator directly. They can choose one "
-    "with `/studio setup`, and help you with `/quota grant`."
+NOBODY = (
+    "I can't reach this server's moderators, so ask one yourself. They can help you with "
+    "`/quota grant`, and choose a channel for such requests with `/studio setup`."
 )
+ASKED = "The moderators were asked. You'll hear what they decide."
+OWNER_ASKED = "The server's owner was asked by direct message."
 
 
 class Helping(commands.Cog):
@@ -56,27 +59,30 @@ class Helping(commands.Cog):
         for task in self._ringing.values():
             task.cancel()
 
-    async def ask(self, interaction: Interaction, kept: RefusedOrder) -> None:
-        """Post the card that asks the moderators, once."""
-        bot = self.bot
-        server = await bot.studio.rules.of(kept.guild_id)
-        if server.moderators is None:
-            raise Refusal(NO_CHANNEL)
-        channel = bot.get_partial_messageable(server.moderators, guild_id=kept.guild_id)
-        try:
-            with translated():
-                await channel.send(
-                    view=request_card(kept, bot),
-                    nonce=nonce(kept.id, "request"),  # pressed twice, it is still one message
-                    allowed_mentions=SILENT,
-                )
-        except Denied:
-            raise Refusal(
-                f"I can't post in <#{server.moderators}>, the moderator channel. Tell a moderator: "
-                "they can choose another one with `/studio setup`."
-            ) from None
-        await bot.refusals.asked(kept)
-        self._asked[kept.id] = bot.clock(), interaction
+    async def ask(self, interaction: Interaction, kept: RefusedOrder) -> str:
+        """Ask the moderators once, where they read; what their member is told of it.
+
+        That is the channel they chose, the server's system channel, or else the owner's direct
+        messages, where buttons do not work. Raises `Refusal` where nobody is reached.
+        """
+        bot, guild_id = self.bot, kept.guild_id
+        async for place, buttons in _moderators.places(bot, guild_id, read_by_all=True):
+            quiet = _moderators.is_read_by_all(bot, guild_id, place)
+            try:
+                with translated():
+                    await place.send(
+                        view=request_card(kept, bot, buttons=buttons, prompt=not quiet),
+                        nonce=nonce(kept.id, "request"),  # pressed twice, it is one message
+                        allowed_mentions=SILENT,
+                    )
+            except Denied as error:
+                log.info("Moderators of server %s are not asked there: %s", guild_id, error.raw)
+                continue
+            await bot.refusals.asked(kept)
+            if buttons:
+                self._asked[kept.id] = bot.clock(), interaction
+            return ASKED if buttons else OWNER_ASKED
+        raise Refusal(NOBODY)
 
     async def tell(self, answered: Answered, by: discord.abc.User) -> bool:
         """Tell the person what a moderator answered: privately while that can be done.
@@ -204,10 +210,18 @@ def panel(text: str, items: Sequence[ui.Item[Any]] = ()) -> ui.LayoutView:
     return view
 
 
-def request_card(kept: RefusedOrder, bot: Dailies) -> ui.LayoutView:
-    """The moderators' card: what is asked for, and what each button gives."""
-    text = tables.request(kept, usd_per_credit=bot.usd_per_credit)
+def request_card(
+    kept: RefusedOrder, bot: Dailies, *, buttons: bool = True, prompt: bool = True
+) -> ui.LayoutView:
+    """The moderators' card: what is asked for, and what each button gives; without *buttons*, the
+    command that does the same. *prompt*: whether it quotes the prompt."""
+    text = tables.request(kept, usd_per_credit=bot.usd_per_credit, prompt=prompt)
     price = max(1, kept.wanted.price)
+    if not buttons:
+        how = f"use `/quota grant` for <@{kept.user_id}> with {in_words(price)}"
+        if kept.why == "budget":
+            how = "use `/studio resume past_budget:True`"
+        return panel(f"{text}\n-# To allow it, {how} in <#{kept.channel_id}>.")
     deny = button("Deny", "deny", kept.id, style=discord.ButtonStyle.danger)
     if kept.why == "budget":
         yes = button("Let orders go over the budget", "grant", f"{kept.id}:1")
@@ -220,16 +234,18 @@ def request_card(kept: RefusedOrder, bot: Dailies) -> ui.LayoutView:
 
 @pressed("less", moderators=False)
 async def _order_less(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await _order(interaction, int(about), less=True)
+    """Order one of the ways that work: its place among them stands on the button."""
+    refused_id, _colon, way = about.partition(":")
+    await _order(interaction, int(refused_id), way=int(way or 0))
 
 
 @pressed("all", moderators=False)
 async def _order_all(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await _order(interaction, int(about), less=False)
+    await _order(interaction, int(about), way=None)
 
 
-async def _order(interaction: Interaction, refused_id: int, *, less: bool) -> None:
-    order = interaction.client.refusals.order(refused_id, requester_here(interaction), less=less)
+async def _order(interaction: Interaction, refused_id: int, *, way: int | None) -> None:
+    order = interaction.client.refusals.order(refused_id, requester_here(interaction), way=way)
     await interaction.client.presenter.answer(interaction, order)
     if not interaction.response.is_done():  # pressed a second time: its card stands
         await interaction.response.send_message("That is already ordered.", ephemeral=True)
@@ -240,8 +256,7 @@ async def _ask(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     kept = await interaction.client.refusals.mine(int(about), requester_of(interaction))
     if kept.asked_at is not None:
         raise Refusal("The moderators were already asked about this.")
-    await helping(interaction).ask(interaction, kept)
-    await answering.tell(interaction, "The moderators were asked. You'll hear what they decide.")
+    await answering.tell(interaction, await helping(interaction).ask(interaction, kept))
 
 
 @pressed("grant", moderators=True, waits=Waits.CHANGE)

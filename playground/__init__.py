@@ -34,6 +34,7 @@ from playground.page import browser
 from playground.people.asking import File
 from playground.people.feed import Feed, Feeds
 from playground.people.person import Choice, Interaction, Person, PersonCannot
+from playground.people.reading import Reading
 from playground.people.views import Message, Modal
 from playground.providers.mishaps import Mishaps
 
@@ -85,6 +86,7 @@ class Playground:
             self._begin()
         self.token: str = self.world.extras["token"]
         self.feeds = Feeds(self.world)
+        self.reading = Reading(self.world)
         self.gateway = Gateway(
             self.world, self.token, lambda: self.gateway_url, granted=privileged_intents
         )
@@ -234,7 +236,7 @@ class Playground:
 
     def _tell_mishap(self) -> None:
         if self.mishaps is not None:
-            self.feeds.tell_all("MISHAP", {"next": self.mishaps.next})
+            self.feeds.tell_all("MISHAP", self.mishaps.state())
 
     def _begin(self) -> None:
         """A fresh world: one server, three people, the bot as its invite makes it."""

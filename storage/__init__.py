@@ -2,11 +2,13 @@
 
 from .accounting import Incident
 from .audit import By, Change
-from .batches import Sheet, Waiting, teller
+from .batches import Sheet, Undecided, teller
 from .brief import Brief, Input, Lora, Mode, Plan, Relation
 from .defaults import Defaults
+from .digests import Waiting
 from .events import Event
 from .files import Copy, Holder
+from .greetings import Greeting
 from .guilds import NO_LIMIT, ChangedBy, Server
 from .job import (
     AT_WORK,
@@ -37,11 +39,14 @@ from .jobs import Due
 from .ledger import Bill
 from .looking import NotThere, look_into
 from .opening import Damaged, Locked, open_store
+from .outbox import Backlog, OutboxEvent
 from .parking import Parking
 from .periods import Period
+from .pings import Ping
 from .posts import Post
 from .presets import Preset
 from .privacy import Forgotten
+from .prompt_help import PromptDraft, Sending
 from .prompt_rules import PromptHit, PromptRule
 from .quota.admission import Admitted, Changed, Limit, Refused
 from .quota.blocks import Block
@@ -51,6 +56,7 @@ from .quota.rules import Rule, Whose
 from .quota.standing import Standing
 from .reactions import Reaction
 from .refused_orders import Offer, RefusedOrder
+from .removals import Removal
 from .reports import Suspense, Use
 from .schedule import Schedule
 from .schema import CannotOpen, NewerSchema, WrongSchema
@@ -59,6 +65,7 @@ from .store import (
     Files,
     Jobs,
     Moderation,
+    Outbox,
     Parkings,
     Policy,
     Privacy,
@@ -92,6 +99,7 @@ __all__ = [
     "UNMADE",
     "UNRENDERED",
     "Admitted",
+    "Backlog",
     "Batches",
     "Bill",
     "Block",
@@ -110,6 +118,7 @@ __all__ = [
     "Files",
     "Forgotten",
     "Grant",
+    "Greeting",
     "Holder",
     "IllegalMove",
     "Incident",
@@ -125,22 +134,28 @@ __all__ = [
     "NewerSchema",
     "NotThere",
     "Offer",
+    "Outbox",
+    "OutboxEvent",
     "Parking",
     "Parkings",
     "Period",
+    "Ping",
     "Plan",
     "Policy",
     "Post",
     "Preset",
     "Privacy",
+    "PromptDraft",
     "PromptHit",
     "PromptRule",
     "Reaction",
     "Refused",
     "RefusedOrder",
     "Relation",
+    "Removal",
     "Rule",
     "Schedule",
+    "Sending",
     "Server",
     "Servers",
     "Sheet",
@@ -155,6 +170,7 @@ __all__ = [
     "Terms",
     "Thread",
     "Total",
+    "Undecided",
     "Use",
     "Waiting",
     "Whose",

@@ -25,7 +25,7 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Undecided:
     """The message about a batch is not due: jobs of it are under way."""
 
     until: float | None  #: when it is due at the latest; None: when one of them moves
@@ -55,7 +55,7 @@ def sheet(db: Database, batch: int) -> Sheet | None:
     return None if row is None else _sheet(row)
 
 
-def decide(db: Database, at: Moment, batch: int) -> Sheet | Waiting:
+def decide(db: Database, at: Moment, batch: int) -> Sheet | Undecided:
     """The message about a batch, once nothing of the batch is still being made.
 
     Parked jobs hold it up for `PARKED_WAIT`. What it shows is decided once: what is made later is
@@ -66,10 +66,10 @@ def decide(db: Database, at: Moment, batch: int) -> Sheet | Waiting:
         return known
     members = of(db, batch)
     if any(job.state in AT_WORK - {State.DELIVERING} for job in members):
-        return Waiting(until=None)
+        return Undecided(until=None)
     until = max((job.since + PARKED_WAIT for job in members if job.state in PARKED), default=0.0)
     if until > at.now:
-        return Waiting(until=until)
+        return Undecided(until=until)
     takes = [job.id for job in members if job.state is State.DELIVERING]
     row = db.execute(
         "INSERT INTO sheet (batch, takes, at) VALUES (?, ?, ?) RETURNING *",
@@ -78,14 +78,12 @@ def decide(db: Database, at: Moment, batch: int) -> Sheet | Waiting:
     return _sheet(row)
 
 
-def sheet_tried(db: Database, batch: int) -> None:
-    """Note that the message about a batch is about to be posted: from now on it may stand."""
+def sheet_posted(db: Database, batch: int, message_id: int | None) -> None:
+    """Note the message about a batch; with None, that it is about to be posted: from then on it
+    may stand."""
     db.execute("UPDATE sheet SET tried = 1 WHERE batch = ?", (batch,))
-
-
-def sheet_posted(db: Database, batch: int, message_id: int) -> None:
-    """Note the message about a batch."""
-    db.execute("UPDATE sheet SET message_id = ? WHERE batch = ?", (message_id, batch))
+    if message_id is not None:
+        db.execute("UPDATE sheet SET message_id = ? WHERE batch = ?", (message_id, batch))
 
 
 def teller(sheet: Sheet, members: Sequence[Job]) -> int | None:

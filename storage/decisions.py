@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from . import jobs, ledger
+from . import jobs, ledger, removals
 from .audit import By, record
 from .database import Database
 from .defaults import Moment
@@ -35,9 +35,14 @@ def move(
 def take_down(db: Database, at: Moment, by: By | None, job: Job, *, hidden_by: int | None) -> None:
     """Hide a clip in the name of *hidden_by*; None shows it again.
 
-    *by* goes on record; None for the clip's own requester, who leaves no line.
+    For a minute it can be undone, see `removals`. *by* goes on record; None for the clip's own
+    requester, who leaves no line.
     """
     db.execute("UPDATE take SET hidden_by = ? WHERE job_id = ?", (hidden_by, job.id))
+    if hidden_by is not None:
+        removals.begin(db, at, job.id, hidden_by)
+    else:
+        removals.expire(db, job.id)
     if by is not None:
         what = "take down" if hidden_by is not None else "bring back"
         record(db, by, what, user_id=job.user_id, after={"job": job.id}, now=at.now)

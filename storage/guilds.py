@@ -43,6 +43,8 @@ class Server:
     confirm_above: int | None = None  #: credits; a dearer order is asked about once more
     favourites: int | None = None  #: the channel where they gather
     reviewers: int | None = None  #: the role that approves takes
+    threads: bool = True  #: whether each clip has a thread; else it is posted in the channel
+    digest_hour: int | None = None  #: of the day, when moderators get a digest; None: never
 
 
 NO_LIMIT = "unlimited"  #: the value of a setting of `FREEABLE` that takes its limit away
@@ -58,6 +60,7 @@ _PARSED: dict[str, Callable[[Any], object]] = {
     "priority_roles": lambda value: frozenset(json.loads(value)),
     "changed_by": ChangedBy,
     "slow_lane": bool,
+    "threads": bool,
 }  #: how a column of `server` is read, if not as it is
 
 
@@ -86,6 +89,12 @@ def providers_off(db: Database) -> dict[int, frozenset[str]]:
     """The providers that are switched off, by server; servers without any are left out."""
     rows = db.execute("SELECT guild_id, providers_off FROM server WHERE providers_off IS NOT NULL")
     return {guild: frozenset(json.loads(names)) for guild, names in rows}
+
+
+def without_threads(db: Database) -> frozenset[int]:
+    """Find the servers where clips are posted in the channel itself."""
+    rows = db.execute("SELECT guild_id FROM server WHERE threads = 0")
+    return frozenset(guild_id for (guild_id,) in rows)
 
 
 _SETTINGS = {

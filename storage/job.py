@@ -205,7 +205,7 @@ class Job:
     batch: int | None = None  #: the first job of the order that made several; None: ordered alone
     batch_place: int | None = None  #: from 1: its place among them
 
-    thread_id: int | None = None  #: the thread it is posted in
+    thread_id: int | None = None  #: the thread it is posted in, or the channel, if it has none
     card_channel_id: int | None = None
     card_id: int | None = None  #: the message that shows its state
     result_id: int | None = None  #: the message that carries the clip, or the bad news

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from . import ledger
+from . import ledger, outbox
 from .brief import Brief
 from .database import Database, Row
 from .events import note_move
@@ -109,6 +109,8 @@ def save(db: Database, job: Job, why: str = "", *, credits: int | None = None) -
         ledger.settle(db, job, before=row, at=job.since, credits=credits)
     saved = get(db, job.id)
     assert saved is not None
+    if job.state is not row.state:
+        outbox.note_job(db, saved)
     return saved
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from . import files
+from . import files, outbox, prompt_help
 from .database import Database
 from .defaults import Moment
 from .guilds import server_of
@@ -57,12 +57,16 @@ def export(db: Database, user_id: int) -> dict[str, Any]:
         ),
         "favourites": rows("SELECT job_id, at FROM favourite WHERE user_id = :user"),
         "approvals": rows("SELECT job_id, at FROM sign_off WHERE user_id = :user"),
+        "pings": rows("SELECT guild_id, how FROM ping WHERE user_id = :user"),
         "presets": rows(
             "SELECT guild_id, name, provider, model, brief, at FROM preset WHERE user_id = :user"
         ),
         "reactions": rows(
             "SELECT message_id, emoji, n, stands, at, explained, answer FROM reaction"
             " WHERE user_id = :user"
+        ),
+        "clips you deleted a moment ago": rows(
+            "SELECT job_id, at, stood, undone FROM removal WHERE user_id = :user"
         ),
         "posts of your clips": rows(
             """
@@ -81,6 +85,15 @@ def export(db: Database, user_id: int) -> dict[str, Any]:
             SELECT guild_id, what, role_id, before, after, why, at FROM audit
             JOIN person ON person.id = actor WHERE user_id = :user ORDER BY seq
             """
+        ),
+        "prompts you wanted help with": rows(
+            "SELECT guild_id, brief, proposal, at FROM prompt_draft WHERE user_id = :user"
+        ),
+        "who may get your prompts": rows(
+            "SELECT receiver, at FROM prompt_consent WHERE user_id = :user"
+        ),
+        "prompts you sent there": rows(
+            "SELECT day, guild_id, sent FROM prompt_use WHERE user_id = :user"
         ),
         "prompt rules met": rows(
             """
@@ -120,6 +133,8 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
         (user_id,),
     )
     db.execute("UPDATE job SET cancelled_by = NULL WHERE cancelled_by = ?", (user_id,))
+    outbox.forget(db, user_id)
+    prompt_help.forget(db, user_id)
     db.execute("DELETE FROM refused WHERE user_id = ?", (user_id,))
     db.execute(
         "DELETE FROM prompt_hit WHERE person_id = (SELECT id FROM person WHERE user_id = ?)",
@@ -139,15 +154,20 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
 
 
 def _forget_takes(db: Database, user_id: int) -> None:
-    """Delete a person's marks, presets and reactions, and the posts of their takes."""
+    """Delete a person's marks, presets, reactions and pings, and the posts of their takes."""
     db.execute(
         "DELETE FROM sheet WHERE batch IN (SELECT batch FROM job WHERE user_id = ?)", (user_id,)
     )
     db.execute(
         "DELETE FROM post WHERE job_id IN (SELECT id FROM job WHERE user_id = ?)", (user_id,)
     )
+    db.execute(
+        "DELETE FROM removal WHERE user_id = :user"
+        " OR job_id IN (SELECT id FROM job WHERE user_id = :user)",
+        {"user": user_id},
+    )
     db.execute("UPDATE take SET hidden_by = 0 WHERE hidden_by = ?", (user_id,))
-    for table in ("favourite", "sign_off", "preset", "reaction"):
+    for table in ("favourite", "sign_off", "preset", "reaction", "ping"):
         db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))  # noqa: S608  # fixed names
 
 
@@ -157,15 +177,17 @@ def tidy_is_due(db: Database, at: Moment) -> bool:
         "SELECT 1 FROM leaving WHERE until <= ? UNION SELECT 1 FROM refused WHERE at < ?",
         (at.now, at.now - LASTS),
     ).fetchone()
-    return row is not None
+    return row is not None or prompt_help.tidy_is_due(db, at)
 
 
 def tidy(db: Database, at: Moment) -> int:
     """Cut the last tie to people whose number may be forgotten now; how many they were.
 
-    Also deletes the refused orders that are too old to be ordered: they hold prompts.
+    Also deletes the refused orders that are too old to be ordered, and old suggestions: they hold
+    prompts.
     """
     db.execute("DELETE FROM refused WHERE at < ?", (at.now - LASTS,))
+    prompt_help.tidy(db, at)
     gone = db.execute(
         "DELETE FROM leaving WHERE until <= ? RETURNING user_id", (at.now,)
     ).fetchall()

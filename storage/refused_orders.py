@@ -1,7 +1,8 @@
 """Refused orders that may still be made, and what moderators answer to them."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .audit import By, record
@@ -16,13 +17,18 @@ LASTS = 7 * 86_400.0  #: seconds that a refused order may still be ordered
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A clip ready to be ordered, or several takes of it. *price* is in credits, for all."""
+    """A clip ready to be ordered, or several takes of it. *price* is in credits, for all.
+
+    *sources* are the inputs that are yet to be fetched, by the brief's field: a link, or the
+    number of a clip. The price is then the least that it costs.
+    """
 
     provider: str
     model: str
     brief: Brief
     price: int
     takes: int = 1
+    sources: Mapping[str, str | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +39,9 @@ class RefusedOrder:
     guild_id: int
     channel_id: int
     user_id: int
-    why: str  #: "quota", "budget" or "confirm"
+    why: str  #: "quota", "budget", "confirm", or "unfit" where nobody makes it like that
     wanted: Offer
-    fits: Offer | None  #: what would have been taken instead
+    fits: tuple[Offer, ...]  #: what would be taken instead, the nearest first
     at: float
     asked_at: float | None = None
     answer: str | None = None  #: "granted" or "denied"
@@ -56,7 +62,7 @@ def keep_refused(db: Database, at: Moment, order: RefusedOrder) -> RefusedOrder:
             order.user_id,
             order.why,
             _offer_out(order.wanted),
-            None if order.fits is None else _offer_out(order.fits),
+            json.dumps([_offer_values(each) for each in order.fits], allow_nan=False),
             at.now,
         ),
     ).fetchone()
@@ -79,7 +85,7 @@ def refused(db: Database, id: int, *, guild_id: int) -> RefusedOrder | None:
         user_id=row["user_id"],
         why=row["why"],
         wanted=_offer_in(row["wanted"]),
-        fits=None if row["fits"] is None else _offer_in(row["fits"]),
+        fits=tuple(_offer_of(each) for each in json.loads(row["fits"] or "[]")),
         at=row["at"],
         asked_at=row["asked_at"],
         answer=row["answer"],
@@ -128,11 +134,18 @@ def deny_asked(db: Database, at: Moment, by: By, asked: int, user_id: int, price
 
 
 def _offer_out(offer: Offer) -> str:
-    return json.dumps({**asdict(offer), "brief": offer.brief.to_json()}, allow_nan=False)
+    return json.dumps(_offer_values(offer), allow_nan=False)
+
+
+def _offer_values(offer: Offer) -> dict[str, Any]:
+    return {**asdict(offer), "brief": offer.brief.to_json()}
 
 
 def _offer_in(text: str) -> Offer:
-    values: dict[str, Any] = json.loads(text)
+    return _offer_of(json.loads(text))
+
+
+def _offer_of(values: dict[str, Any]) -> Offer:
     return Offer(**{**values, "brief": Brief.from_json(values["brief"])})
 
 

@@ -10,20 +10,26 @@ from . import (
     audit,
     batches,
     decisions,
+    digests,
     dossier,
     events,
     files,
+    greetings,
     guilds,
     jobs,
     ledger,
     marks,
+    outbox,
     parking,
+    pings,
     posts,
     presets,
     privacy,
+    prompt_help,
     prompt_rules,
     reactions,
     refused_orders,
+    removals,
     reports,
     takes,
     threads,
@@ -87,9 +93,7 @@ class Batches(Part):
     """Jobs that one order made, and the one message about them."""
 
     of = read(batches.of)
-    sheet = read(batches.sheet)
     decide = write_at(batches.decide)
-    tried = write(batches.sheet_tried)
     posted = write(batches.sheet_posted)
 
 
@@ -100,6 +104,7 @@ class Policy(Part):
     standing = read_at(standing.standing)
     total = read_at(budget.total)
     providers_off = read(guilds.providers_off)
+    without_threads = read(guilds.without_threads)
     bill = read(ledger.bill)
 
     async def admit(
@@ -267,6 +272,17 @@ class Takes(Part):
     drop = write(files.drop)
 
 
+class Removals(Part):
+    """Clips that were deleted a moment ago."""
+
+    get = read(removals.get)
+    offered = write(removals.offered)
+    undo = write_at(removals.undo)
+    settled = read_at(removals.settled)
+    count = read(removals.count)
+    end = write(removals.end)
+
+
 class Files(Part):
     """The files on the disk and in the bucket. Names are relative to the data directory."""
 
@@ -314,6 +330,54 @@ class Parkings(Part):
     over = write(parking.over)
 
 
+class Pings(Part):
+    """How people hear of their clips."""
+
+    of = read(pings.ping_of)
+    set = write(pings.set_ping)
+
+
+class Greetings(Part):
+    """Which servers have yet to be greeted."""
+
+    see = write_at(greetings.see)
+    due = read(greetings.due)
+    over = write(greetings.over)
+
+
+class Digests(Part):
+    """What moderators hear once a day."""
+
+    wanting = read_at(digests.wanting)
+    begin = write_at(digests.begin)
+    over = write_at(digests.over)
+    failed = read(digests.failed)
+    waiting = read_at(digests.waiting)
+
+
+class PromptHelps(Part):
+    """Suggested prompts, and whose may be sent to the operator's endpoint."""
+
+    keep_draft = write_at(prompt_help.keep_draft)
+    draft = read_at(prompt_help.draft)
+    agree = write_at(prompt_help.agree)
+    withdraw = write(prompt_help.withdraw)
+    agreed = read(prompt_help.agreed)
+    spend = write_at(prompt_help.spend)
+
+
+class Outbox(Part):
+    """Events that an operator's webhooks have yet to take. They are written by what they tell."""
+
+    set_receivers = erase(outbox.set_receivers)
+    due = read(outbox.due)
+    taken = write(outbox.taken)
+    hold = write(outbox.hold)
+    put_off = write(outbox.put_off)
+    give_up = write(outbox.give_up)
+    backlogs = read(outbox.backlogs)
+
+
 class Store:
     """Everything Dailies knows. Its parts share one writer."""
 
@@ -335,10 +399,16 @@ class Store:
         self.servers = Servers(writer, clock=clock, defaults=defaults)
         self.privacy = Privacy(writer, clock=clock, defaults=defaults)
         self.takes = Takes(writer, clock=clock, defaults=defaults)
+        self.removals = Removals(writer, clock=clock, defaults=defaults)
         self.files = Files(writer, clock=clock, defaults=defaults)
         self.accounting = Accounting(writer, clock=clock, defaults=defaults)
         self.dossiers = Dossiers(writer, clock=clock, defaults=defaults)
         self.parkings = Parkings(writer, clock=clock, defaults=defaults)
+        self.pings = Pings(writer, clock=clock, defaults=defaults)
+        self.greetings = Greetings(writer, clock=clock, defaults=defaults)
+        self.digests = Digests(writer, clock=clock, defaults=defaults)
+        self.outbox = Outbox(writer, clock=clock, defaults=defaults)
+        self.prompt_help = PromptHelps(writer, clock=clock, defaults=defaults)
 
     async def check(self, *, thorough: bool = False) -> list[str]:
         """List every rule of the books that is broken, a sentence each; see `checks.look`.

@@ -86,7 +86,7 @@ def sentences() -> list[Sentence]:
                 said = _Reader(file).read(path.read_text(encoding="utf-8"))
                 errors_only = file.startswith(ERRORS_ONLY)
                 found.extend(each for each in said if not errors_only or each.kind == "error")
-    for path in sorted((ROOT / "playground" / "page").glob("*.js")):
+    for path in sorted((ROOT / "playground" / "page").rglob("*.js")):
         found.extend(_of_page(path))
     return found
 

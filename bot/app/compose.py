@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import cogs
 from bot.app.deployment import Deadline, Deployment
 from bot.app.probes import gateway_check, storage_check
 from bot.app.web import Web
+from bot.app.webhooks import Webhooks, receiver_of
 from bot.chat.bot import Dailies
 from bot.chat.login import only_json
 from bot.events import Events
@@ -25,9 +26,11 @@ from bot.media.decode import decode
 from bot.moderation.books import BooksCheck
 from bot.orders.inputs import Inputs
 from bot.orders.orders import Studio
-from bot.providers import CallsBack, Connection, Provider, connect_all
+from bot.orders.prompt_endpoint import Endpoint
+from bot.orders.prompt_help import PromptHelp, PromptLimits
+from bot.providers import CallsBack, Connection, Provider, Remarks, connect_all
 from bot.settings import Settings
-from storage import Defaults, Store, open_store
+from storage import Defaults, DiskTrouble, Store, open_store
 from storage.clock import TICKS
 
 if TYPE_CHECKING:
@@ -79,6 +82,11 @@ async def deploy(
             results=results,
         )
         await deployment.studio.rules.load()
+        with suppress(DiskTrouble):  # said by /healthz; those of the last start are written for
+            await store.outbox.set_receivers(
+                {receiver_of(url) for url in settings.webhook_urls},
+                prompts=settings.webhook_prompts,
+            )
         await _listen(deployment.web, settings)
         async with deployment.in_the_background():
             yield deployment
@@ -139,6 +147,7 @@ def _put_together(
         cache=cache,
         usd_per_credit=usd_per_credit,
         clock=now,
+        prompt_help=_prompt_help(settings, studio),
         guild_ready_timeout=ready_timeout,
         http_trace=only_json(settings.discord_api_url),
     )
@@ -159,8 +168,12 @@ def _put_together(
     audit = BooksCheck(studio, events, usd_per_credit=usd_per_credit)
     checks = [gateway_check(bot), storage_check(store, data), audit.trouble]
     remarks = [audit.remark, worker.trouble]
+    remarks += [each.remark for each in providers.values() if isinstance(each, Remarks)]
     if bucket_sync is not None:
         remarks.append(_bucket_remark(bucket_sync))
+    webhooks = _webhooks(settings, store, events, bucket_sync, wall=clock)
+    if webhooks is not None:
+        remarks.append(webhooks.trouble)
     return Deployment(
         settings=settings,
         store=store,
@@ -172,6 +185,7 @@ def _put_together(
         audit=audit,
         cache=cache,
         bucket_sync=bucket_sync,
+        webhooks=webhooks,
         deadline=Deadline(),
     )
 
@@ -201,6 +215,52 @@ def _files(settings: Settings, store: Store, events: Events) -> tuple[BucketSync
         clock=now,
     )
     return bucket_sync, cache
+
+
+def _webhooks(
+    settings: Settings,
+    store: Store,
+    events: Events,
+    bucket_sync: BucketSync | None,
+    *,
+    wall: Callable[[], float],
+) -> Webhooks | None:
+    """What sends events to the operator's addresses, if there are any."""
+    if not settings.webhook_urls or settings.webhook_secret is None:
+        return None
+
+    webhooks = Webhooks(
+        store.outbox,
+        settings.webhook_urls,
+        settings.webhook_secret.get_secret_value(),
+        link=bucket_sync.link if bucket_sync is not None and bucket_sync.links else None,
+        clock=store.clock.now,
+        on_the_wall=store.clock.on_the_wall,
+        wall=wall,
+    )
+    events.job_changed.listen(lambda job, _progress: webhooks.moved(job))
+    events.money_moved.listen(lambda _guild_id, _standing: webhooks.wake())
+    return webhooks
+
+
+def _prompt_help(settings: Settings, studio: Studio) -> PromptHelp:
+    limits = PromptLimits(
+        per_person=settings.prompt_help_per_person, per_server=settings.prompt_help_per_server
+    )
+    return PromptHelp(studio, endpoint_of(settings), limits)
+
+
+def endpoint_of(settings: Settings) -> Endpoint | None:
+    """What rewrites prompts, if the operator set it."""
+    if settings.prompt_help_url is None or settings.prompt_help_model is None:
+        return None
+    key = settings.prompt_help_key
+    return Endpoint(
+        url=settings.prompt_help_url,
+        model=settings.prompt_help_model,
+        key=key.get_secret_value() if key is not None else None,
+        seconds=settings.prompt_help_seconds,
+    )
 
 
 def bucket_of(settings: Settings) -> "Bucket | None":

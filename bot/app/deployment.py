@@ -11,6 +11,7 @@ from typing import Any
 import discord
 
 from bot.app.web import Web
+from bot.app.webhooks import Webhooks
 from bot.chat.bot import Dailies
 from bot.chat.login import check_token, patiently
 from bot.exits import FAILED, TOKEN, Exit
@@ -71,6 +72,7 @@ class Deployment:
     audit: BooksCheck
     cache: ClipCache
     bucket_sync: BucketSync | None
+    webhooks: Webhooks | None
     deadline: Deadline
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -181,6 +183,8 @@ class Deployment:
         ]
         if self.bucket_sync is not None:
             running.append(asyncio.create_task(self.bucket_sync.run(), name="bucket sync"))
+        if self.webhooks is not None:
+            running.append(asyncio.create_task(self.webhooks.run(), name="webhooks"))
         try:
             yield
         finally:

@@ -2,24 +2,28 @@
 
 import shutil
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import aiohttp
 import discord
 import imageio_ffmpeg
 
-from bot.app.compose import bucket_of, defaults_of
+from bot.app.compose import bucket_of, defaults_of, endpoint_of
 from bot.app.configuration import Configuration
 from bot.app.health import main as health
+from bot.app.webhooks import examine, receiver_of, waiting
 from bot.chat.connection import invite_url, point_at
 from bot.chat.login import check_token, explained, only_json
 from bot.errors import Busy, Failure
 from bot.exits import FAILED, OK, Exit
+from bot.files.operator_url import shown
 from bot.log_redaction import redact
 from bot.providers import Examined, connect_all
 from bot.settings import Settings
 from bot.words.numbers import days
-from storage import CannotOpen, Locked, NotThere, look_into
+from storage import Backlog, CannotOpen, Locked, NotThere, look_into
 
 
 class Report:
@@ -64,7 +68,7 @@ async def doctor(configuration: Configuration) -> int:
     report = Report()
     report("Python", sys.version.split()[0])
     report("ffmpeg", Path(imageio_ffmpeg.get_ffmpeg_exe()).name)
-    used = await _look_at_data(settings, report)
+    used, backlogs = await _look_at_data(settings, report)
     report("servers", _served(settings, used))
     names = connect_all(configuration.connection, keep_last_resort=settings.dailies_local)
     report("providers", ", ".join(provider.title for provider in names.values()))
@@ -74,19 +78,25 @@ async def doctor(configuration: Configuration) -> int:
                 report(finding.part, finding.found, finding.mend)
         await provider.close()
     await _look_at_bucket(settings, report)
+    await _look_at_webhooks(settings, report, backlogs)
+    await _look_at_prompt_help(settings, report)
     await _look_at_discord(settings, report)
     return FAILED if report.trouble else OK
 
 
-async def _look_at_data(settings: Settings, report: Report) -> int | None:
-    """The credits that were used of the budget for all servers, where that can be known."""
-    data = settings.dailies_data
+async def _look_at_data(
+    settings: Settings, report: Report
+) -> tuple[int | None, Mapping[str, Backlog]]:
+    """The credits that were used of the budget for all servers, and what webhooks did not take;
+    each where that can be known."""
+    data, nothing = settings.dailies_data, dict[str, Backlog]()
     try:
         async with look_into(data, defaults=defaults_of(settings)) as store:
             total = await store.policy.total()
+            backlogs = await store.outbox.backlogs()
     except NotThere:
         report("data", f"nothing in {data} yet, the first start makes it")
-        return 0
+        return 0, nothing
     except Locked:
         report("data", f"{data}, in use by a running Dailies")
     except CannotOpen as error:
@@ -94,8 +104,8 @@ async def _look_at_data(settings: Settings, report: Report) -> int | None:
     else:
         free = shutil.disk_usage(data).free / 2**30
         report("data", f"{data}, {free:.0f} GiB free", "make room" if free < 1 else "")
-        return total.used if total is not None else 0
-    return None
+        return total.used if total is not None else 0, backlogs
+    return None, nothing
 
 
 async def _look_at_bucket(settings: Settings, report: Report) -> None:
@@ -120,6 +130,33 @@ async def _look_at_bucket(settings: Settings, report: Report) -> None:
         return
     kept = settings.dailies_s3_keep_days
     report("bucket", f"{bucket.name}, originals stay {days(kept) if kept else 'forever'}")
+
+
+async def _look_at_webhooks(
+    settings: Settings, report: Report, backlogs: Mapping[str, Backlog]
+) -> None:
+    """Send each webhook a ping, and say what it has not taken."""
+    if settings.webhook_secret is None:
+        report("webhooks", "none (WEBHOOK_URLS sets some)")
+        return
+    for url in settings.webhook_urls:
+        trouble = await examine(url, settings.webhook_secret.get_secret_value(), at=time.time())
+        backlog = backlogs.get(receiver_of(url))
+        rest = waiting(backlog, time.time()) if backlog is not None else ""
+        mend = "check WEBHOOK_URLS, and what listens there" if trouble else ""
+        found = "; ".join(each for each in (trouble or "takes events", rest) if each)
+        report(f"webhook {shown(url)}", found, mend)
+
+
+async def _look_at_prompt_help(settings: Settings, report: Report) -> None:
+    """Have the endpoint rewrite a prompt of nobody's."""
+    endpoint = endpoint_of(settings)
+    if endpoint is None:
+        report("prompt help", "local only (PROMPT_HELP_URL sets an endpoint)")
+        return
+    trouble = await endpoint.examine()
+    mend = "check PROMPT_HELP_URL, PROMPT_HELP_KEY and PROMPT_HELP_MODEL" if trouble else ""
+    report("prompt help", trouble or f"{endpoint.receiver} with {endpoint.model}", mend)
 
 
 async def _look_at_discord(settings: Settings, report: Report) -> None:

@@ -20,10 +20,15 @@ from discord.ext import commands
 
 from bot.chat.cards import Pacer
 from bot.chat.delivery import Delivery
+from bot.chat.earlier_posts import Lookback
+from bot.chat.ended_buttons import EndedButtons
 from bot.chat.explain import apologise
+from bot.chat.greeting import Greetings
+from bot.chat.help import Help
 from bot.chat.ladder import Ladder
 from bot.chat.mentions import SILENT
 from bot.chat.next_steps import NextSteps
+from bot.chat.pings import Pings
 from bot.chat.post import Sender
 from bot.chat.presenter import ChatPresenter
 from bot.chat.sheets import Sheets
@@ -31,6 +36,7 @@ from bot.errors import Refusal
 from bot.events import Events
 from bot.files.cache import ClipCache
 from bot.files.posters import Posters
+from bot.moderation.digest import Digests
 from bot.moderation.limits import Limits
 from bot.moderation.parked import Parked
 from bot.moderation.prompt_rules import PromptRules
@@ -38,8 +44,12 @@ from bot.moderation.server_queue import ServerQueue
 from bot.moderation.usage import Own
 from bot.orders.edits import Edits
 from bot.orders.orders import Studio
+from bot.orders.outlook import Outlooks
+from bot.orders.prompt_help import PromptHelp
 from bot.orders.reactions import ReactionRecord
 from bot.orders.refused import Refusals
+from bot.orders.removals import Removals
+from bot.orders.reordering import Reorders
 from bot.orders.takes import Takes
 from bot.words.limits import CLOSED
 
@@ -84,6 +94,7 @@ class Dailies(commands.Bot):
         cache: ClipCache,
         usd_per_credit: Decimal,
         clock: Callable[[], float] = time.time,
+        prompt_help: PromptHelp | None = None,
         **options: Any,
     ) -> None:
         super().__init__(
@@ -100,33 +111,42 @@ class Dailies(commands.Bot):
             allowed_contexts=app_commands.AppCommandContext(guild=True),
             **options,
         )
-        self.studio = studio
-        self.events = events
-        self.usd_per_credit = usd_per_credit
+        self.studio, self.events, self.usd_per_credit = studio, events, usd_per_credit
         self._extensions = tuple(extensions)
-        self._data = data
-        self.clock = clock
+        self._data, self.clock = data, clock
         self.limits = Limits(studio, clock=clock)
         self.server_queue = ServerQueue(studio)
         self.parked = Parked(studio, clock=clock)
         self.prompt_rules = PromptRules(studio.store)
         self.refusals = Refusals(studio)
+        self.prompt_help = prompt_help or PromptHelp(studio)
         self.own = Own(studio, cache=cache, clock=clock)
-        self.next_steps = NextSteps(self.refusals, studio.rules)
+        self.next_steps = NextSteps(self.refusals)
         self._identified: deque[float] = deque()  # sessions of the last hour, by when they began
         self.pacer = Pacer()
-        self.takes = Takes(studio, data=data, cache=cache, clock=clock)
-        self.edits = Edits(studio, self.takes, data=data, cache=cache, clock=clock)
-        self.reactions = ReactionRecord(studio.store, clock=clock)
-        self.delivery = self._delivery(cache)
-        self.sheets = Sheets(
-            self,
-            studio,
-            self.delivery,
-            data=data,
-            usd_per_credit=usd_per_credit,
-            price=self.edits.batch_price,
+        self.digests = Digests(studio, clock=clock)
+        self.command_ids: dict[str, int] = {}  #: by name, as Discord last told us
+        self.greetings = Greetings(
+            self, studio, self.pacer, named=self.named, usd_per_credit=usd_per_credit
         )
+        self.takes = Takes(studio, data=data, cache=cache, clock=clock)
+        self.removals = Removals(studio.store, self.takes)
+        self.edits = Edits(studio, self.takes, data=data, cache=cache, clock=clock)
+        self.reorders = Reorders(studio, self.edits)
+        self.reactions = ReactionRecord(studio.store, clock=clock)
+        sender, lookback = Sender(self, self.pacer), Lookback(self, self.pacer)
+        self.pings = Pings(self, studio.store, sender, lookback)
+        self.help = Help(
+            studio,
+            Outlooks(studio, clock=clock),
+            self.own,
+            self.pings,
+            named=self.named,
+            usd_per_credit=usd_per_credit,
+        )
+        ended = EndedButtons(self.reorders)
+        self.delivery = self._delivering(sender, lookback, ended, cache)
+        self.sheets = self._sheets()
         self.presenter = ChatPresenter(
             self,
             studio,
@@ -134,14 +154,29 @@ class Dailies(commands.Bot):
             self.sheets,
             self.pacer,
             events,
+            ended,
             data=data,
             usd_per_credit=usd_per_credit,
             clock=clock,
         )
 
-    def _delivery(self, cache: ClipCache) -> Delivery:
-        """What posts clips and endings."""
-        sender, posters = Sender(self, self.pacer), Posters(data=self._data)
+    def _sheets(self) -> Sheets:
+        """What posts several takes in one message."""
+        return Sheets(
+            self,
+            self.studio,
+            self.delivery,
+            self.pings,
+            data=self._data,
+            usd_per_credit=self.usd_per_credit,
+            price=self.edits.batch_price,
+        )
+
+    def _delivering(
+        self, sender: Sender, lookback: Lookback, ended: EndedButtons, cache: ClipCache
+    ) -> Delivery:
+        """What posts clips and endings, with those that it works with."""
+        posters = Posters(data=self._data)
         ladder = Ladder(
             self,
             self.studio.store,
@@ -162,6 +197,9 @@ class Dailies(commands.Bot):
             posters,
             self.pacer,
             self.events,
+            self.pings,
+            lookback,
+            ended,
             data=self._data,
             cache=cache,
             usd_per_credit=self.usd_per_credit,
@@ -222,6 +260,7 @@ class Dailies(commands.Bot):
         if note.exists() and note.read_text() == digest:
             there = await self.tree.fetch_commands()
             if len(there) == len(payload):
+                self._know(there)
                 return
         await self.register()
         with suppress(OSError):  # then they are told again at the next start
@@ -229,7 +268,19 @@ class Dailies(commands.Bot):
 
     async def register(self) -> int:
         """Tell Discord our commands; return how many there are."""
-        return len(await self.tree.sync())
+        synced = await self.tree.sync()
+        self._know(synced)
+        return len(synced)
+
+    def _know(self, told: Iterable[app_commands.AppCommand]) -> None:
+        """Remember the ids of our commands, by which messages name them."""
+        chat = discord.AppCommandType.chat_input
+        self.command_ids = {each.name: each.id for each in told if each.type is chat}
+
+    def named(self, command: str) -> str:
+        """A command such as "video text", to be pressed in a message where its id is known."""
+        known = self.command_ids.get(command.partition(" ")[0])
+        return f"`/{command}`" if known is None else f"</{command}:{known}>"
 
 
 Interaction = discord.Interaction[Dailies]

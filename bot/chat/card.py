@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from discord import ui
 
@@ -73,9 +74,10 @@ def card(
     cancels: bool = True,
     origin: str | None = None,
     poster: bool = False,
+    buttons: Sequence[ui.Button[Any]] = (),
 ) -> ui.LayoutView:
     """The message that shows where *job* stands. *title* is how its provider writes itself,
-    *origin* what it is made from, where more than its number is known.
+    *origin* what it is made from, where more than its number is known. *buttons* stand below.
 
     With *poster*, a file called `poster_name` goes with it and is shown beside the text.
     """
@@ -111,6 +113,8 @@ def card(
             # Handled in `cogs.video.queue`, also after a restart.
             row.add_item(button("Cancel", "cancel", job.id, emoji="✖️"))
             box.add_item(row)
+    if buttons:
+        box.add_item(_row(buttons))
     view.add_item(box)
     return view
 
@@ -142,16 +146,28 @@ def settings(job: Job, *, title: str, seconds: float | None = None) -> str:
     return f"-# {inert(title)} · {settings_line(job, seconds)}"
 
 
-def notice(job: Job, text: str) -> ui.LayoutView:
-    """The message that says how *job* ended without a clip, or why it is parked."""
+def notice(job: Job, text: str, *, buttons: Sequence[ui.Button[Any]] = ()) -> ui.LayoutView:
+    """The message that says how *job* ended without a clip, or why it is parked.
+
+    *buttons* stand below.
+    """
     view = ui.LayoutView(timeout=None)
     box: ui.Container[ui.LayoutView] = ui.Container(
         accent_colour=_COLOURS[job.state], id=notice_kind(job)
     )
     box.add_item(ui.TextDisplay(shown(text), id=job_part(job)))
+    if buttons:
+        box.add_item(_row(buttons))
     view.add_item(box)
     view.stop()
     return view
+
+
+def _row(buttons: Sequence[ui.Button[Any]]) -> ui.ActionRow[ui.LayoutView]:
+    row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
+    for each in buttons:
+        row.add_item(each)
+    return row
 
 
 def details(

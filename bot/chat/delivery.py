@@ -13,7 +13,9 @@ import discord
 from bot.chat import board, card
 from bot.chat.cards import Pacer
 from bot.chat.earlier_posts import Lookback
+from bot.chat.ended_buttons import EndedButtons
 from bot.chat.ladder import Ladder, Posted, Showing, listed
+from bot.chat.pings import Pings
 from bot.chat.post import Sender, nonce
 from bot.chat.recognizing import is_notice, is_result
 from bot.chat.trouble import Denied, Forbidden, Gone, Rejected, translated
@@ -44,6 +46,9 @@ class Delivery:
         posters: Posters,
         pacer: Pacer,
         events: Events,
+        pings: Pings,
+        lookback: Lookback,
+        ended: EndedButtons,
         *,
         data: Path,
         cache: ClipCache,
@@ -51,6 +56,7 @@ class Delivery:
         clock: Callable[[], float],
     ) -> None:
         self._client = client
+        self._pings = pings
         self._jobs = store.jobs
         self._takes = store.takes
         self._policy = store.policy
@@ -59,11 +65,12 @@ class Delivery:
         self.posters = posters
         self._pacer = pacer
         self._events = events
+        self._ended_buttons = ended
         self._data = data
         self._cache = cache
         self._usd_per_credit = usd_per_credit
         self._clock = clock
-        self._lookback = Lookback(client, pacer)
+        self._lookback = lookback
         self._seeding: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -82,11 +89,13 @@ class Delivery:
             async for place in self.places(job):
                 found = await self.found(place, job, is_result(job), since=since)
                 if found is not None:
-                    await self.recovered(job, Posted(message=found))
+                    await self.recovered(job, found)
+                    await self._pings.tell(job, found, again=True)
                     return found.id
         above = await self._above(job, number)
         explained = await self._takes.others_of(job) < EXPLAINED
-        showing = Showing(job=job, clip=clip, above=above, ping=job.user_id, explained=explained)
+        ping = await self._pings.mentioned(job)
+        showing = Showing(job=job, clip=clip, above=above, ping=ping, explained=explained)
         refused = None
         async for place in self.places(job):
             try:
@@ -96,6 +105,7 @@ class Delivery:
                 refused = error if isinstance(error, Rejected) else refused
                 continue
             await self.note(job, posted)
+            await self._pings.tell(job, posted.message)
             return posted.message.id
         if refused is not None:
             raise Undeliverable("Discord doesn't take a message with this clip.", rejected=True)
@@ -121,22 +131,27 @@ class Delivery:
             async for place in self.places(job):
                 found = await self.found(place, job, is_notice(job), since=job.since)
                 if found is not None:
+                    await self._pings.tell(job, found, again=True)
                     return found.id
         name = nonce(job.id, f"{job.state}-{job.attempt}")
+        ping = await self._pings.mentioned(job)
         async for place in self.places(job):
+            # Buttons do not work in direct messages.
+            buttons = [] if isinstance(place, discord.DMChannel) else self._ended_buttons.of(job)
             for said in (job, replace(job, error=None)):  # the second has no words but ours
                 text = ending(said, bill=bill, usd_per_credit=self._usd_per_credit)
                 if self._clock() - job.since > LATE:
                     text += f" (This happened <t:{int(job.since)}:R>.)"
                 try:
-                    view = card.notice(job, text)
-                    sent = await self.sender.send(place, view, name, ping=job.user_id, result=True)
+                    view = card.notice(job, text, buttons=buttons)
+                    sent = await self.sender.send(place, view, name, ping=ping, result=True)
                 except Rejected as error:
                     log.info("The notice of job %s is not taken so: %s", job.id, error.raw)
                 except Denied as error:
                     log.info("The notice of job %s is not taken there: %s", job.id, error.raw)
                     break
                 else:
+                    await self._pings.tell(job, sent)
                     return sent.id
         raise Undeliverable("There is no channel left to say it in.")
 
@@ -259,9 +274,12 @@ class Delivery:
         self._events.clip_posted.emit(job)
         return post
 
-    async def recovered(self, job: Job, posted: Posted, *, batch: int | None = None) -> None:
-        """Remember a post that an earlier try had made: people may have acted on it since."""
-        post = await self.note(job, posted, batch=batch)
+    async def recovered(
+        self, job: Job, message: discord.Message, *, batch: int | None = None
+    ) -> None:
+        """Remember a post that an earlier try made, and that was not written down: people may have
+        acted on it since. It may be the contact sheet of a *batch*."""
+        post = await self.note(job, Posted(message=message), batch=batch)
         if post is not None:
             self._events.post_recovered.emit(job, post)
 

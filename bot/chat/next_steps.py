@@ -8,57 +8,56 @@ from discord import ui
 from bot.chat.buttons import button
 from bot.chat.requester import requester_of
 from bot.errors import Refusal
-from bot.orders.quote import QuotedRefusal
+from bot.orders.prompt_help import WRITTEN
 from bot.orders.refused import Refusals
-from bot.orders.server_rules import ServerRules
 from bot.words.limits import in_words
-from storage import Offer, RefusedOrder
+from bot.words.text import number
+from storage import Brief, Mode, Offer, RefusedOrder
+
+#: What a way that works may leave out, and how that is said.
+_LEFT_OUT = {
+    "camera": "camera motion",
+    "loras": "LoRAs",
+    "last_image": "last frame",
+    "sound": "sound option",
+    "routing": "routing",
+}
+#: Modes in which the price depends on an input that may not be fetched yet.
+_BY_INPUT = frozenset({Mode.AUDIO, Mode.EXTEND, Mode.RETAKE, Mode.HDR})
 
 
 class NextSteps:
     """Keeps refused orders, and offers what can still be done about them."""
 
-    def __init__(self, refusals: Refusals, rules: ServerRules) -> None:
+    def __init__(self, refusals: Refusals) -> None:
         self._refusals = refusals
-        self._rules = rules
 
     async def beside(
         self, interaction: discord.Interaction[Any], refusal: Refusal
     ) -> ui.View | None:
         """The buttons beside a *refusal*; None where nothing can be done."""
-        if not isinstance(refusal, QuotedRefusal):
-            return None
         kept = await self._refusals.keep(refusal, requester_of(interaction))
-        return None if kept is None else await self.of(kept)
+        return None if kept is None else self.of(kept)
 
-    async def of(self, kept: RefusedOrder) -> ui.View | None:
-        """The buttons for what can still be done about a refused order; None without any.
-
-        Moderators can be asked where they chose a channel for it.
-        """
-        server = await self._rules.of(kept.guild_id)
-        view = next_steps(kept, asks=server.moderators is not None)
+    def of(self, kept: RefusedOrder) -> ui.View | None:
+        """The buttons for what can still be done about a refused order; None without any."""
+        view = next_steps(kept)
         return view if view.children else None
 
 
-def next_steps(kept: RefusedOrder, *, asks: bool) -> ui.View:
-    """The buttons for what a person can still do about a refused order. *asks*: whether there is
-    a channel in which moderators are asked."""
-    view = ui.View(timeout=None)
-    if kept.fits is not None:
-        label = f"Order {described(kept.fits)}"
-        view.add_item(button(label, "less", kept.id, style=discord.ButtonStyle.primary))
+def next_steps(kept: RefusedOrder) -> ui.View:
+    """The buttons for what a person can still do about a refused order."""
+    view, primary = ui.View(timeout=None), discord.ButtonStyle.primary
+    for way, offer in enumerate(kept.fits):
+        about = f"{kept.id}:{way}" if way else kept.id
+        label = f"Order {described(offer, wanted=kept.wanted.brief)}"
+        view.add_item(button(label, "less", about, style=primary))
     if kept.why == "confirm":
         cost = in_words(kept.wanted.price) if kept.wanted.price else "free"
-        view.add_item(
-            button(
-                f"Order {_them(kept.wanted)} · {cost}",
-                "all",
-                kept.id,
-                style=discord.ButtonStyle.primary,
-            )
-        )
-    elif asks:
+        view.add_item(button(f"Order {_them(kept.wanted)} · {cost}", "all", kept.id, style=primary))
+        if kept.wanted.brief.mode in WRITTEN and kept.wanted.brief.parent is None:
+            view.add_item(button("Help me write", "help-kept", kept.id, emoji="✏️"))
+    elif kept.why in ("quota", "budget"):
         view.add_item(button("Ask a moderator", "ask", kept.id, emoji="🙋"))
     return view
 
@@ -67,13 +66,33 @@ def _them(offer: Offer) -> str:
     return "it" if offer.takes == 1 else f"{offer.takes} takes"
 
 
-def described(offer: Offer) -> str:
-    """'8 s at 1080p · 48 credits (LTX)', '3 takes, 8 s at 1080p · …'."""
-    brief = offer.brief
-    size = f"{brief.duration} s" if brief.duration else "it"
+def described(offer: Offer, *, wanted: Brief | None = None) -> str:
+    """'8 s at 1080p · 48 credits (LTX)'; also what else is not as it was *wanted*."""
+    brief, parts = offer.brief, []
+    if brief.mode is Mode.RETAKE and brief.duration:
+        start = brief.start or 0.0
+        size = f"{number(start)}–{number(start + brief.duration)} s"
+    else:
+        size = f"{brief.duration} s" if brief.duration else "it"
+        if brief.mode is Mode.EXTEND or (brief.plan is not None and brief.plan.place != "part"):
+            size += " more"
     if brief.resolution:
         size += f" at {brief.resolution}"
+    if wanted is not None:
+        if wanted.aspect not in (None, brief.aspect):
+            size += f" {brief.aspect}"
+        if wanted.fps not in (None, brief.fps):
+            size += f" {brief.fps} fps"
+        if wanted.seed not in (None, brief.seed):
+            parts.append("new seed")
+        parts += [
+            f"no {words}"
+            for name, words in _LEFT_OUT.items()
+            if getattr(wanted, name) not in (None, ()) and getattr(brief, name) in (None, ())
+        ]
+    cost = "free" if offer.price == 0 else in_words(offer.price)
+    if offer.sources and offer.price and brief.mode in _BY_INPUT:
+        cost = f"from {cost}"
     if offer.takes > 1:
         size = f"{offer.takes} takes, {size}" if brief.duration else f"{offer.takes} takes"
-    cost = "free" if offer.price == 0 else in_words(offer.price)
-    return f"{size} · {cost} ({offer.provider})"
+    return f"{' · '.join([size, *parts, cost])} ({offer.provider})"

@@ -17,6 +17,7 @@ from bot.chat import answering, board, sheet_message
 from bot.chat import card as card_views
 from bot.chat.cards import GAP, Cards, Pacer
 from bot.chat.delivery import Delivery
+from bot.chat.ended_buttons import EndedButtons
 from bot.chat.explain import explain
 from bot.chat.ladder import POSTER_WAIT
 from bot.chat.mentions import SILENT
@@ -55,6 +56,7 @@ class ChatPresenter:
         sheets: Sheets,
         pacer: Pacer,
         events: Events,
+        ended: EndedButtons,
         *,
         data: Path,
         usd_per_credit: Decimal,
@@ -66,6 +68,7 @@ class ChatPresenter:
         self._sheets = sheets
         self._pacer = pacer
         self._events = events
+        self._ended_buttons = ended
         self._data = data
         self._usd_per_credit = usd_per_credit
         self._clock = clock
@@ -295,6 +298,8 @@ class ChatPresenter:
         thread_id = parent_id = None
         if isinstance(channel, discord.Thread):
             thread_id, parent_id = channel.id, channel.parent_id
+        elif not (await self._studio.rules.of(job.guild_id)).threads:
+            thread_id = channel_id  # everything about the clip stands in the channel itself
         elif isinstance(channel, discord.TextChannel):
             thread_id, parent_id = await self._start_thread(channel, card_id, job), channel.id
         if thread_id is not None:
@@ -519,6 +524,7 @@ class ChatPresenter:
             now=self._clock(),
             cancels=provider.cancels if provider else False,
             poster=poster,
+            buttons=self._ended_buttons.of(job),
             origin=board.lineage(job, await self._parent(job), linked=True),
         )
 

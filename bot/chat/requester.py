@@ -29,6 +29,16 @@ NEEDED = discord.Permissions(
 _UNKNOWN_MEMBER = 10007
 
 
+def needed_in(channel: object, *, threads: bool) -> discord.Permissions:
+    """What we must be allowed to do in a channel to work there. *threads*: clips get some there."""
+    needed = discord.Permissions(NEEDED.value)
+    if isinstance(channel, discord.Thread):
+        needed.update(create_public_threads=False, send_messages=False)
+    elif not threads or not isinstance(channel, discord.TextChannel):
+        needed.update(create_public_threads=False, send_messages_in_threads=False)
+    return needed
+
+
 def requester_here(interaction: discord.Interaction[Any]) -> Requester:
     """Where an interaction happens, once it is sure that we can work there.
 
@@ -38,15 +48,9 @@ def requester_here(interaction: discord.Interaction[Any]) -> Requester:
     if guild_id is None or channel is None or interaction.channel_id is None:
         raise Refusal("Dailies only works in servers. Use it in a channel there.")
     allowed = interaction.app_permissions
-    needed = NEEDED
-    if isinstance(channel, discord.Thread):
-        if channel.locked:
-            raise Refusal("This thread is locked. Use another one.")
-        needed = discord.Permissions(NEEDED.value)
-        needed.update(create_public_threads=False, send_messages=False)
-    elif not isinstance(channel, discord.TextChannel):
-        needed = discord.Permissions(NEEDED.value)
-        needed.update(create_public_threads=False, send_messages_in_threads=False)
+    if isinstance(channel, discord.Thread) and channel.locked:
+        raise Refusal("This thread is locked. Use another one.")
+    needed = needed_in(channel, threads=interaction.client.studio.rules.threads(guild_id))
     missing = [name for name, wanted in needed if wanted and not getattr(allowed, name)]
     if missing:
         raise Refusal(missing_permissions(missing, f"<#{interaction.channel_id}>"))

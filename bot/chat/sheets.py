@@ -13,6 +13,7 @@ import discord
 from bot.chat import sheet_message
 from bot.chat.delivery import Delivery
 from bot.chat.ladder import Posted, Way
+from bot.chat.pings import Pings
 from bot.chat.post import nonce
 from bot.chat.recognizing import is_sheet
 from bot.chat.trouble import Denied, Rejected
@@ -39,6 +40,7 @@ class Sheets:
         client: discord.Client,
         studio: Studio,
         delivery: Delivery,
+        pings: Pings,
         *,
         data: Path,
         usd_per_credit: Decimal,
@@ -50,6 +52,7 @@ class Sheets:
         self._policy = studio.store.policy
         self._studio = studio
         self._delivery = delivery
+        self._pings = pings
         self._data = data
         self._usd_per_credit = usd_per_credit
         self._price = price
@@ -65,7 +68,8 @@ class Sheets:
             return await self._only(shown[0], jobs, bills, again=again)
         if again and (found := await self._found(jobs, sheet)) is not None:
             if shown:
-                await self._delivery.recovered(shown[0], Posted(message=found), batch=sheet.batch)
+                await self._delivery.recovered(shown[0], found, batch=sheet.batch)
+            await self._pings.tell(shown[0] if shown else jobs[0], found, again=True)
             return found.id
         if not shown:
             return await self._bad_news(jobs, bills)
@@ -104,6 +108,7 @@ class Sheets:
 
     async def _bad_news(self, jobs: Sequence[Job], bills: dict[int, Bill | None]) -> int:
         first, told = jobs[0], [*jobs]
+        ping = await self._pings.mentioned(first)
         async for place in self._delivery.places(first):
             for said in (told, [replace(job, error=None) for job in told]):
                 text = words.bad_news(said, bills, self._usd_per_credit)
@@ -112,7 +117,7 @@ class Sheets:
                         place,
                         sheet_message.bad_news(jobs, text),
                         nonce(first.id, "unmade"),
-                        ping=first.user_id,
+                        ping=ping,
                         result=True,
                     )
                 except Rejected as error:
@@ -121,6 +126,7 @@ class Sheets:
                     log.info("What became of batch %s is not taken there: %s", first.id, error.raw)
                     break
                 else:
+                    await self._pings.tell(first, sent)
                     return sent.id
         raise Undeliverable("There is no channel left to say it in.")
 
@@ -142,6 +148,7 @@ class Sheets:
                 refused = error if isinstance(error, Rejected) else refused
                 continue
             await self._delivery.note(shown[0], posted, batch=sheet.batch)
+            await self._pings.tell(shown[0], posted.message)
             return posted.message.id
         if refused is not None:
             raise Undeliverable("Discord doesn't take a message with these clips.", rejected=True)
@@ -185,6 +192,7 @@ class Sheets:
         """Post the sheet; where Discord does not take what others wrote, without that."""
         first, takes = jobs[0], [job.id for job in shown]
         private = isinstance(place, discord.DMChannel)
+        ping = await self._pings.mentioned(first)
         paid = [bills[job.id] for job in jobs if job.state not in PARKED]
         ready = words.ready(jobs, takes, words.cost(paid, self._usd_per_credit, done=True))
         alt, name = sheet_message.alt_text(jobs, takes), f"dailies-{first.id}-sheet.mp4"
@@ -211,7 +219,7 @@ class Sheets:
                         place,
                         view,
                         nonce(first.id, "sheet"),
-                        ping=first.user_id,
+                        ping=ping,
                         files=lambda: [] if way.file is None else [discord.File(way.file, name)],
                         result=True,
                     )

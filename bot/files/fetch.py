@@ -23,7 +23,7 @@ from bot.errors import Busy, Refusal
 from bot.files.retry_after import retry_after
 from bot.machine_trouble import disk_trouble
 
-__all__ = ["Fetcher", "Gone", "addresses", "public", "tls"]
+__all__ = ["Fetcher", "Gone", "TooLargeFile", "addresses", "public", "tls"]
 
 MAX_URL = 2_500  #: characters; signed links have up to some two thousand
 MAX_REDIRECTS = 3
@@ -76,6 +76,14 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 ONLY_HTTPS = "Links must start with https:// and use port 443."
 NOT_PUBLIC = "That link is not public."
+
+
+class TooLargeFile(Refusal):
+    """A file is larger than *max_bytes*."""
+
+    def __init__(self, sentence: str, max_bytes: int) -> None:
+        super().__init__(sentence)
+        self.max_bytes = max_bytes
 
 
 class Gone(Refusal):
@@ -331,9 +339,9 @@ async def _chunks(file: Path) -> AsyncIterator[bytes]:
             yield chunk
 
 
-def _too_large(max_bytes: int) -> Refusal:
+def _too_large(max_bytes: int) -> TooLargeFile:
     size = max_bytes // MIB if max_bytes % MIB == 0 else max_bytes / 1_000_000
-    return Refusal(f"The file is larger than {size:,.10g} MB.")
+    return TooLargeFile(f"The file is larger than {size:,.10g} MB.", max_bytes)
 
 
 def _netloc(url: httpx.URL) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from bot.jobs.presenter import Presenter
-from storage import PARKED, UNMADE, Job, Sheet, Store, Waiting, teller
+from storage import PARKED, UNMADE, Job, Sheet, Store, Undecided, teller
 
 __all__ = ["BatchPosts", "NotYet"]
 
@@ -53,7 +53,7 @@ class BatchPosts:
             raise NotYet(self._clock() + LOOK_AGAIN)
         async with self._deciding.setdefault(job.batch, asyncio.Lock()):
             sheet = await self._batches.decide(job.batch)
-            if isinstance(sheet, Waiting):
+            if isinstance(sheet, Undecided):
                 later = self._clock() + LOOK_AGAIN
                 raise NotYet(later if sheet.until is None else min(sheet.until, later))
             if not _is_in(job, sheet):
@@ -73,7 +73,7 @@ class BatchPosts:
         """Post the message about a batch: that it may stand is written before, and that it does
         right after."""
         if not sheet.tried:
-            await self._batches.tried(sheet.batch)
+            await self._batches.posted(sheet.batch, None)
         message = await self._presenter.deliver_batch(members, sheet, again=sheet.tried)
         await self._batches.posted(sheet.batch, message)
         return message

@@ -155,5 +155,7 @@ _SETTINGS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "confirm_above": ("asks before orders over", _credits),
     "favourites": ("favorites channel:", _channel),
     "reviewers": ("takes approved by", _role),
+    "threads": ("clips are posted", lambda value: "in threads" if value else "in the channel"),
+    "digest_hour": ("daily digest at", lambda value: f"{value:02}:00"),
     "billed": ("billed:", lambda value: "yes" if value else "no"),
 }

@@ -47,11 +47,6 @@ EACH: Mapping[Period, str] = {
     Period.MONTH: "a month",
 }
 SHOWN = 15  #: lines of a list
-_CHANGED_BY = {
-    "anyone": "everybody",
-    "requester": "the requester and moderators",
-    "moderators": "moderators",
-}
 
 
 # One person.
@@ -154,14 +149,14 @@ def overview(found: Overview, *, usd_per_credit: Decimal) -> str:
     if not any(rule.whose is Whose.MEMBER for _, rule in own):
         default = stand.rule if stand.rule.whose is Whose.DEFAULT else None
         if default is not None:
-            lines.append(f"**Everybody**: {_amount(default)} (this bot's default)")
+            lines.append(f"**Everybody**: {amount_of(default)} (this bot's default)")
     for target, rule in own[:SHOWN]:
         who = {
             Whose.USER: f"<@{target}>",
             Whose.ROLE: f"<@&{target}>",
             Whose.MEMBER: "Everybody",
         }[rule.whose]
-        lines.append(f"**{who}**: {_amount(rule)}")
+        lines.append(f"**{who}**: {amount_of(rule)}")
     if len(own) > SHOWN:
         lines.append(f"… and {len(own) - SHOWN} more")
     for block in found.blocks[:SHOWN]:
@@ -212,7 +207,7 @@ def rule_in_words(rule: Rule) -> str:
         Whose.SERVER: "for the whole server",
         Whose.DEFAULT: "this bot's default",
     }[rule.whose]
-    return f"{_amount(rule)}, {whose}"
+    return f"{amount_of(rule)}, {whose}"
 
 
 # Records.
@@ -325,8 +320,8 @@ def _cell(value: Any) -> Any:
 # Asking and telling moderators.
 
 
-def request(refused: RefusedOrder, *, usd_per_credit: Decimal) -> str:
-    """The card that asks moderators for help."""
+def request(refused: RefusedOrder, *, usd_per_credit: Decimal, prompt: bool = True) -> str:
+    """The card that asks moderators for help. *prompt*: whether it quotes the prompt."""
     wanted = refused.wanted
     brief = wanted.brief
     size = " · ".join(
@@ -347,7 +342,7 @@ def request(refused: RefusedOrder, *, usd_per_credit: Decimal) -> str:
                 f"<@{refused.user_id}> asks for {in_words(wanted.price)} (≈ ${money:,.2f}) "
                 f"in <#{refused.channel_id}>: {plain(wanted.model)} · {size}"
             ),
-            f"> {plain(elide(' '.join(brief.prompt.split()), 300))}",
+            *([f"> {plain(elide(' '.join(brief.prompt.split()), 300))}"] if prompt else []),
         ]
     )
 
@@ -483,42 +478,13 @@ def prompt_rules(rules: Sequence[PromptRule], hits: Sequence[PromptHit]) -> str:
     return "\n".join(lines)
 
 
-def setup(found: Overview, offers: Sequence[str]) -> str:
-    """The panel of /studio setup: how the server is set up now."""
-    server, budget = found.server, found.standing.budget
-    places = ", ".join(f"<#{each}>" for each in sorted(server.channels)) or "everywhere"
-    roles = ", ".join(f"<@&{each}>" for each in sorted(server.priority_roles)) or "nobody"
-    on = ", ".join(each for each in offers if each not in server.providers_off) or "none"
-    default = " · ".join(each for each in (server.provider, server.model) if each)
-    asked = f"<#{server.moderators}>" if server.moderators else "**not chosen yet**"
-    confirm = "never" if server.confirm_above is None else f"above {in_words(server.confirm_above)}"
-    gather = f"<#{server.favourites}>" if server.favourites else "none"
-    approve = f"<@&{server.reviewers}> and moderators" if server.reviewers else "moderators"
-    return "\n".join(
-        [
-            "### How Dailies works in this server",
-            f"Channels for orders: {places}",
-            f"Moderator channel: {asked}",
-            f"Providers: {on} · default: {default or 'the cheapest that fits'}",
-            f"Who can retake or extend a clip: {_CHANGED_BY[server.changed_by]}",
-            (
-                f"First in the queue: {roles} · free slow lane after the quota: "
-                f"{'on' if server.slow_lane else 'off'}"
-            ),
-            f"Ask before an order: {confirm}",
-            f"Favorites channel: {gather} · takes approved by: {approve}",
-            f"Server budget: {_amount(budget)}",
-            pace(server),
-        ]
-    )
-
-
 def plain(text: str) -> str:
     """*text* on one line, without markdown, mentions or links."""
     return inert(" ".join(text.split()))
 
 
-def _amount(rule: Rule) -> str:
+def amount_of(rule: Rule) -> str:
+    """'500 credits a day'."""
     if rule.amount is None:
         return "unlimited credits"
     return f"{in_words(rule.amount)} {EACH[rule.period]}"

@@ -21,9 +21,9 @@ from bot.orders.consent import TYPED, Consent
 from bot.orders.inputs import Source
 from bot.orders.orders import Studio
 from bot.orders.presets import CHOICES, Presets
-from bot.orders.quote import CHOOSERS, Quote
+from bot.orders.quote import CHOOSERS, Instead, Quote
 from bot.orders.requester import Requester
-from bot.orders.takes import Takes
+from bot.orders.takes import Takes, Verb
 from bot.words.clips import added
 from bot.words.numbers import listed
 from bot.words.text import clean, number
@@ -308,6 +308,20 @@ class Edits:
             takes=takes,
         )
 
+    async def renewed(self, brief: Brief, *, requester: Requester) -> Brief:
+        """*brief* with the frame that it begins with made again, where that went.
+
+        Raises `Refusal` where the clip that it is a frame of is no longer kept.
+        """
+        plan, image = brief.plan, brief.image
+        if plan is None or image is None or image.take is None:
+            return brief
+        if (self._data / image.file).exists():
+            return brief
+        job = await self._takes.ready(image.take, Verb.RETAKE, requester=requester)
+        at = {"start": 0.0, "part": plan.start}.get(plan.place)
+        return brief.but(image=await self._frame(job, at))
+
     async def defaults(self, job: Job) -> tuple[Default, Default]:
         """What the reactions for a retake and an extension would do with a clip."""
         requester = Requester(guild_id=job.guild_id, channel_id=job.channel_id, user_id=job.user_id)
@@ -385,8 +399,18 @@ class Edits:
         if seconds is not None and lengths:
             duration = min((each for each in lengths if each >= seconds - 0.01), default=None)
             if duration is None or (plan.place != "part" and duration != seconds):
-                raise Refusal(
-                    f"{self._named(provider)} only makes parts of {listed(sorted(lengths))} s."
+                ways = []
+                if plan.place != "part":  # another length would not fill its place
+                    for near in sorted(set(lengths), key=lambda each: abs(each - seconds))[:2]:
+                        with suppress(Refusal):
+                            ways.append(
+                                await self._from_frame(
+                                    job, plan, prompt, near, maker, request, relation=relation
+                                )
+                            )
+                raise Instead(
+                    f"{self._named(provider)} only makes parts of {listed(sorted(lengths))} s.",
+                    ways,
                 )
         brief = Brief(
             mode=Mode.IMAGE,

@@ -10,14 +10,15 @@ from typing import Protocol, assert_never
 
 from bot.errors import Busy, Refusal
 from bot.events import Events
+from bot.files.fetch import TooLargeFile
 from bot.orders.access import Access
 from bot.orders.consent import TYPED, Consent
 from bot.orders.inputs import KINDS, LARGEST, Inputs, Source
 from bot.orders.posts import Posts
-from bot.orders.quote import AUTO, CHOOSERS, Limited, Quote, summed
+from bot.orders.quote import AUTO, CHOOSERS, Asked, Limited, Quote, Unmakeable, summed
 from bot.orders.quotes import Quotes, Tracking
 from bot.orders.requester import Requester
-from bot.orders.server_rules import Choice, ServerRules
+from bot.orders.server_rules import Choice, ServerRules, TurnedOff
 from bot.orders.threads import Threads
 from bot.progress import Progress
 from bot.providers import Provider
@@ -154,31 +155,45 @@ class Studio:
         sources, built_on = sources or {}, _built_on(brief, sources or {})
         chosen = self.quotes.spelled(provider, model)
         paced = False
-        async with AsyncExitStack() as holding:
-            if sources:
-                # What is cheap and can say no comes before anything is fetched.
-                checked = await self._check(brief, requester, chosen, built_on)
-                paced, most = await self._attempt(
-                    brief, requester, request, checked.choice, sources, takes
+        try:
+            async with AsyncExitStack() as holding:
+                if sources:
+                    # What is cheap and can say no comes before anything is fetched.
+                    checked = await self._check(brief, requester, chosen, built_on, sources)
+                    paced, most = await self._attempt(
+                        brief, requester, request, checked.choice, sources, takes
+                    )
+                    before_long()
+                    held = await self._holding(requester, sources, holding)
+                    try:
+                        brief = await self.with_inputs(
+                            brief, sources, requester=requester, most=most, held=held
+                        )
+                    except TooLargeFile as no:
+                        asked = Asked(
+                            brief=brief,
+                            provider=checked.choice.provider,
+                            model=checked.choice.model,
+                            sources=sources,
+                            larger_than=no.max_bytes,
+                        )
+                        raise Unmakeable(no, asked) from no
+                draft = _draft(
+                    brief, requester=requester, request=request, provider=provider, at=self._clock()
                 )
-                before_long()
-                held = await self._holding(requester, sources, holding)
-                brief = await self.with_inputs(
-                    brief, sources, requester=requester, most=most, held=held
+                return await self._commit(
+                    draft,
+                    requester,
+                    chosen,
+                    built_on=built_on,
+                    consent=consent,
+                    paced=paced,
+                    long=bool(sources),
+                    takes=takes,
                 )
-            draft = _draft(
-                brief, requester=requester, request=request, provider=provider, at=self._clock()
-            )
-            return await self._commit(
-                draft,
-                requester,
-                chosen,
-                built_on=built_on,
-                consent=consent,
-                paced=paced,
-                long=bool(sources),
-                takes=takes,
-            )
+        except Unmakeable as no:  # what works instead is as many takes
+            no.asked = replace(no.asked, takes=takes)
+            raise
 
     async def _holding(
         self, requester: Requester, sources: Mapping[str, Source], holding: AsyncExitStack
@@ -202,6 +217,7 @@ class Studio:
         requester: Requester,
         chosen: tuple[str | None, str | None],
         built_on: Sequence[int],
+        sources: Mapping[str, Source] | None = None,
     ) -> _Checked:
         """Refuse an order that a rule of the server, or of whose clip it is, forbids."""
         sights: dict[int, bool | None] = {}
@@ -213,9 +229,13 @@ class Studio:
         terms = await self.store.terms(requester.guild_id, built_on=built_on)
         looking = replace(requester, sees=sees)
         provider, model = chosen
-        choice = await self.rules.check(
-            looking, brief.prompt, provider=provider, model=model, terms=terms
-        )
+        try:
+            choice = await self.rules.check(
+                looking, brief.prompt, provider=provider, model=model, terms=terms
+            )
+        except TurnedOff as off:
+            asked = Asked(brief=brief, provider=provider, model=model, sources=sources or {})
+            raise Unmakeable(off, asked) from off
         for take in built_on:
             await self.access.may_build(take, looking)
         return _Checked(choice=choice, terms=terms, sights=sights)

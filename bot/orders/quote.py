@@ -1,11 +1,12 @@
 """What would be made, by whom, for how much; and the refusals that carry a price."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from bot.catalog.model import Model
+from bot.catalog.model import Model, Unfit
 from bot.errors import Refusal
+from bot.orders.inputs import Source
 from bot.providers import Provider
 from bot.words.limits import said
 from storage import (
@@ -29,6 +30,10 @@ class Quote:
     price: int  #: credits
     takes: int = 1  #: clips that the order makes; *usd* and *price* are for all of them
 
+    def times(self, takes: int) -> "Quote":
+        """The quote of so many takes of it."""
+        return replace(self, usd=self.usd * takes, price=self.price * takes, takes=takes)
+
 
 def summed(quotes: Sequence[Quote]) -> Quote:
     """The quote of an order that makes all of *quotes*: the first one's clip, at their sum."""
@@ -38,6 +43,35 @@ def summed(quotes: Sequence[Quote]) -> Quote:
         price=sum(each.price for each in quotes),
         takes=len(quotes),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was asked for, and of whom, as far as somebody chose."""
+
+    brief: Brief
+    provider: str | None = None
+    model: str | None = None
+    #: The inputs that were not fetched, by the brief's field.
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    larger_than: int = 0  #: bytes: one of them is larger
+    takes: int = 1  #: clips of it
+
+
+class Unmakeable(Unfit):
+    """Nobody, or not who was asked, makes what was *asked*; `Ways` finds what works instead."""
+
+    def __init__(self, why: Refusal, asked: Asked) -> None:
+        super().__init__(str(why), nearest=why.nearest if isinstance(why, Unfit) else None)
+        self.asked = asked
+
+
+class Instead(Refusal):
+    """No, but *ways* can be ordered instead: the best first."""
+
+    def __init__(self, sentence: str, ways: Sequence[Quote]) -> None:
+        super().__init__(sentence)
+        self.ways = ways
 
 
 class QuotedRefusal(Refusal):

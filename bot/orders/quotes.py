@@ -3,7 +3,6 @@
 import hashlib
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from decimal import Decimal
 from typing import Protocol
 
@@ -12,7 +11,7 @@ from bot.catalog.model import Capability, Model, Unfit
 from bot.catalog.price import in_credits, least_usd, usd
 from bot.errors import Refusal
 from bot.orders.inputs import Source
-from bot.orders.quote import CHOOSERS, FASTEST, Quote
+from bot.orders.quote import CHOOSERS, FASTEST, Asked, Quote, Unmakeable
 from bot.orders.server_rules import Choice
 from bot.progress import Progress
 from bot.providers import Provider
@@ -65,8 +64,23 @@ class Quotes:
         asked and are well, the cheapest, then the fastest by what was seen here; or the other
         way round. *without* are providers that may not.
         """
+        try:
+            return self._best(
+                brief, *self.spelled(provider, model), request=request, without=without
+            )
+        except Refusal as no:
+            raise Unmakeable(no, Asked(brief=brief, provider=provider, model=model)) from no
+
+    def _best(
+        self,
+        brief: Brief,
+        provider: str | None,
+        model: str | None,
+        *,
+        request: str,
+        without: Collection[str],
+    ) -> Quote:
         brief = brief.but(prompt=clean(brief.prompt))
-        provider, model = self.spelled(provider, model)
         seed = int.from_bytes(hashlib.sha256(request.encode()).digest()[:4], "big") >> 1
         quotes: list[Quote] = []
         unfit: list[Unfit] = []
@@ -141,6 +155,22 @@ class Quotes:
                     quotes.append(quote)
         return self._choose(quotes, job.chooser) if quotes else None
 
+    def elsewhere(self, job: Job, *, provider: str | None = None) -> Quote | None:
+        """What comes nearest to *job* by another provider that is well, or by *provider*.
+
+        What makes up for a part of another clip keeps its length. None where nobody makes it.
+        """
+        quotes, plan = [], job.brief.plan
+        for candidate, choice, capability in self._matching(job.brief.mode, provider, None):
+            well = provider is not None or (candidate.healthy and not choice.retired)
+            off = candidate.name in self._off(job.guild_id)
+            if candidate.name == job.provider or off or not well:
+                continue
+            brief = _nearest(choice, job.brief, seed=job.id)
+            if brief is not None and (plan is None or brief.duration == job.brief.duration):
+                quotes.append(self._quoted(candidate, choice, capability, brief))
+        return self._choose(quotes, job.chooser) if quotes else None
+
     def _quoted(
         self, provider: Provider, model: Model, capability: Capability, brief: Brief
     ) -> Quote:
@@ -164,8 +194,19 @@ class Quotes:
     ) -> tuple[Mapping[str, int], int]:
         """The bytes that each input may have, and the credits that the order costs at least.
 
-        Raises `Unfit` where nobody can make it, whatever the inputs are.
+        Raises `Unmakeable` where nobody can make it, whatever the inputs are.
         """
+        try:
+            return self._outlined(brief, choice, sources)
+        except Refusal as no:
+            asked = Asked(
+                brief=brief, provider=choice.provider, model=choice.model, sources=sources
+            )
+            raise Unmakeable(no, asked) from no
+
+    def _outlined(
+        self, brief: Brief, choice: Choice, sources: Mapping[str, Source]
+    ) -> tuple[Mapping[str, int], int]:
         brief = brief.but(prompt=clean(brief.prompt))
         most: dict[str, int] = {}
         prices, unfit = [], []
@@ -218,27 +259,46 @@ class Quotes:
         *given* are the inputs that it will have. None where nobody makes it.
         """
         brief = brief.but(prompt=brief.prompt or "-")
-        quotes = []
+        provider, model = self.spelled(choice.provider, choice.model)
         try:
-            for provider, model, capability in self._candidates(
-                brief.mode, *self.spelled(choice.provider, choice.model), choice.without
-            ):
-                with suppress(Unfit):
-                    outlined = outline(model, brief, given=given)
-                    dollars = least_usd(capability, outlined)
-                    price = in_credits(dollars, self._usd_per_credit)
-                    quotes.append(
-                        Quote(
-                            provider=provider,
-                            model=model,
-                            brief=outlined,
-                            usd=dollars,
-                            price=price,
-                        )
-                    )
+            return self.least(brief, provider, model, without=choice.without, given=given)
         except Refusal:  # no such provider or model: that is said when it is ordered
             return None
-        return self._choose(quotes, choice.provider) if quotes else None
+
+    def least(
+        self,
+        brief: Brief,
+        provider: str | None,
+        model: str | None,
+        *,
+        without: Collection[str],
+        given: Collection[str],
+        larger_than: int = 0,
+    ) -> Quote:
+        """What *brief* becomes before its inputs are there, *given*, and the least that it costs.
+
+        Only by models that take inputs of more than *larger_than* bytes. Raises `Refusal` where
+        nobody makes it.
+        """
+        quotes: list[Quote] = []
+        unfit = [Unfit("No model here takes such a large file.")]
+        for candidate, choice, capability in self._candidates(brief.mode, provider, model, without):
+            try:
+                outlined = outline(choice, brief, given=given)
+            except Unfit as error:
+                unfit.append(error)
+                continue
+            if all(capability.inputs[name].max_bytes > larger_than for name in given):
+                dollars = least_usd(capability, outlined)
+                price = in_credits(dollars, self._usd_per_credit)
+                quotes.append(
+                    Quote(
+                        provider=candidate, model=choice, brief=outlined, usd=dollars, price=price
+                    )
+                )
+        if not quotes:
+            raise unfit[-1]
+        return self._choose(quotes, provider)
 
     def _candidates(
         self, mode: Mode, provider: str | None, model: str | None, without: Collection[str]

@@ -1,16 +1,18 @@
 """What may still become of an order that was refused: less, a moderator's help, a second yes."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot.catalog.model import RESOLUTIONS, Capability
 from bot.errors import Refusal
 from bot.orders.access import require_moderator
 from bot.orders.consent import Consent
+from bot.orders.inputs import Source
 from bot.orders.orders import Studio
-from bot.orders.quote import ConfirmationNeeded, Limited, Quote, QuotedRefusal
+from bot.orders.quote import Asked, ConfirmationNeeded, Instead, Limited, Quote, Unmakeable
 from bot.orders.requester import Requester
+from bot.orders.ways import Ways
 from storage import Brief, By, Grant, Job, Limit, Mode, Offer, RefusedOrder
 
 ANSWERED = "Another moderator already answered this."
@@ -30,22 +32,37 @@ class Refusals:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
+        self._ways = Ways(studio.quotes)
         self._servers = studio.store.servers
         self._policy = studio.store.policy
         self._moderation = studio.store.moderation
 
-    async def keep(self, error: QuotedRefusal, requester: Requester) -> RefusedOrder | None:
-        """Keep an order that a moderator, or its person, can still do something about."""
-        quote, fits = error.quote, None
-        if quote is None:
-            return None
-        if isinstance(error, ConfirmationNeeded):
-            why = "confirm"
-        elif isinstance(error, Limited) and error.refused.limit in {Limit.QUOTA, Limit.BUDGET}:
-            why = str(error.refused.limit)
-            server = await self._policy.server(requester.guild_id)
-            fits = self._fitting(quote, error.refused.would_fit, server.providers_off)
-        else:
+    async def keep(self, error: Refusal, requester: Requester) -> RefusedOrder | None:
+        """Keep an order about which a moderator, or its person, can still do something.
+
+        None where nobody can.
+        """
+        server = await self._policy.server(requester.guild_id)
+        fits: Sequence[Offer] = ()
+        match error:
+            case Unmakeable(asked=asked):
+                ways = self._ways.out_of(error, off=server.providers_off)
+                why, wanted = "unfit", _asked(asked)
+                fits = [_offer(each.times(asked.takes), wanted) for each in ways]
+            case Instead(ways=quotes) if quotes:
+                fits = [_offer(each) for each in quotes]
+                why, wanted = "unfit", fits[0]
+            case ConfirmationNeeded(quote=quote) if quote is not None:
+                why, wanted = "confirm", _offer(quote)
+            case Limited(quote=quote, refused=refused) if quote is not None:
+                if refused.limit not in {Limit.QUOTA, Limit.BUDGET}:
+                    return None
+                why, wanted = str(refused.limit), _offer(quote)
+                fitting = self._fitting(quote, refused.would_fit, server.providers_off)
+                fits = [] if fitting is None else [_offer(fitting)]
+            case _:
+                return None
+        if why == "unfit" and not fits:
             return None
         return await self._servers.keep_refused(
             RefusedOrder(
@@ -54,25 +71,30 @@ class Refusals:
                 channel_id=requester.channel_id,
                 user_id=requester.user_id,
                 why=why,
-                wanted=_offer(quote),
-                fits=None if fits is None else _offer(fits),
+                wanted=wanted,
+                fits=tuple(fits),
                 at=0.0,
             )
         )
 
-    async def order(self, refused_id: int, requester: Requester, *, less: bool) -> tuple[Job, bool]:
-        """Order what was refused, or with *less* what would have fitted; once each."""
+    async def order(
+        self, refused_id: int, requester: Requester, *, way: int | None
+    ) -> tuple[Job, bool]:
+        """Order what was refused, or with *way* what works instead, by its place; once each."""
         refused = await self.mine(refused_id, requester)
-        offer = refused.fits if less else refused.wanted
-        if offer is None:
+        if way is not None and way >= len(refused.fits):
             raise Refusal("No smaller clip would have fit.")
+        offer = refused.wanted if way is None else refused.fits[way]
+        which = "all" if way is None else "less" if way == 0 else f"less{way}"
+        # What it had fetched went when it was refused.
+        sources = {**self._studio.lost(offer.brief), **_sources(offer)}
         return await self._studio.order(
             offer.brief,
-            request=f"refused:{refused_id}:{'less' if less else 'all'}",
+            request=f"refused:{refused_id}:{which}",
             requester=requester,
             provider=offer.provider,
             model=offer.model,
-            sources=self._studio.lost(offer.brief),  # what it had fetched went when it was refused
+            sources=sources,
             consent=Consent.to(offer.price),  # what stands on the button
             takes=offer.takes,
         )
@@ -194,11 +216,38 @@ def _loose(brief: Brief) -> Brief:
     return brief.but(fps=None, seed=None, camera=None, loras=(), routing=None, sound=None)
 
 
-def _offer(quote: Quote) -> Offer:
+def _offer(quote: Quote, asked: Offer | None = None) -> Offer:
+    """*quote* as it is kept, with the sources of what was *asked*, which are yet to be fetched."""
+    brief, sources = quote.brief, asked.sources if asked is not None else {}
     return Offer(
         provider=quote.provider.name,
         model=quote.model.name,
-        brief=quote.brief,
+        brief=brief,
         price=quote.price,
         takes=quote.takes,
+        sources=sources,
     )
+
+
+def _asked(asked: Asked) -> Offer:
+    """What was asked for, which has no price: nobody makes it."""
+    sources = {
+        name: source.take if source.take is not None else source.url or ""
+        for name, source in asked.sources.items()
+    }
+    return Offer(
+        provider=asked.provider or "",
+        model=asked.model or "",
+        brief=asked.brief,
+        price=0,
+        takes=asked.takes,
+        sources=sources,
+    )
+
+
+def _sources(offer: Offer) -> dict[str, Source]:
+    """The inputs of *offer* that are yet to be fetched."""
+    return {
+        name: Source(take=each) if isinstance(each, int) else Source(url=each)
+        for name, each in offer.sources.items()
+    }

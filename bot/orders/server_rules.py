@@ -15,6 +15,10 @@ log = logging.getLogger(__name__)
 RULES_MAX = 100  #: rules of one server
 
 
+class TurnedOff(Refusal):
+    """The provider that was asked for is turned off in the server."""
+
+
 class Asking(Protocol):
     """Where something is asked for, and by whom."""
 
@@ -49,14 +53,20 @@ class ServerRules:
         self._takes = store.takes
         self._prompt_rules = PromptRules()
         self._off: dict[int, frozenset[str]] = {}
+        self._without_threads: frozenset[int] = frozenset()
 
     async def load(self) -> None:
         """Learn what is switched off where: at the start, and after each change."""
         self._off = await self._policy.providers_off()
+        self._without_threads = await self._policy.without_threads()
 
     def off(self, guild_id: int) -> frozenset[str]:
         """The providers that are switched off in a server."""
         return self._off.get(guild_id, frozenset())
+
+    def threads(self, guild_id: int) -> bool:
+        """Whether clips of a server get threads; else they are posted in the channel itself."""
+        return guild_id not in self._without_threads
 
     async def of(self, guild_id: int) -> Server:
         """What a server has set."""
@@ -78,19 +88,31 @@ class ServerRules:
         """
         server = terms.server if terms is not None else await self.of(requester.guild_id)
         here = await self._channels(requester)
-        if server.channels and server.channels.isdisjoint(here):
-            where = listed([f"<#{each}>" for each in sorted(server.channels)][:5])
+        if where := _elsewhere(server, here):
             raise Refusal(f"You can't order clips in this channel. Use {where}.")
         if provider in server.providers_off:
-            raise Refusal(f"{provider} is turned off in this server. Choose another provider.")
+            raise TurnedOff(f"{provider} is turned off in this server. Choose another provider.")
         rules = terms.prompt_rules if terms is not None else None
         await self._read(requester, prompt, rules)
         return _chosen(server, here, provider, model)
+
+    async def elsewhere(self, requester: Asking) -> str:
+        """Where orders are taken, as "<#1> or <#2>", if that is not where it is asked; else ""."""
+        server = await self.of(requester.guild_id)
+        return _elsewhere(server, await self._channels(requester))
 
     async def usual(self, requester: Asking) -> Choice:
         """Who makes an order there where nobody chooses."""
         server = await self.of(requester.guild_id)
         return _chosen(server, await self._channels(requester), None, None)
+
+    async def allows(self, requester: Asking, text: str) -> bool:
+        """Whether the word rules of the server allow a text that its requester did not write.
+
+        Nothing is noted. Raises `Refusal` where it cannot be told.
+        """
+        rules = await self._servers.prompt_rules(requester.guild_id)
+        return await self._met(requester, text, rules) is None
 
     async def _channels(self, requester: Asking) -> list[int]:
         """The thread where it is asked, if it is one, and its channel: what holds for a channel
@@ -106,8 +128,25 @@ class ServerRules:
     ) -> None:
         if rules is None:
             rules = await self._servers.prompt_rules(requester.guild_id)
+        rule = await self._met(requester, prompt, rules)
+        if rule is not None:
+            await self._servers.met(
+                requester.guild_id,
+                user_id=requester.user_id,
+                channel_id=requester.channel_id,
+                rule=rule,
+            )
+            raise Private(
+                "Your prompt breaks one of this server's word rules. Nothing was ordered, and "
+                "you were not charged. Reword it, or ask a moderator if this is a mistake."
+            )
+
+    async def _met(
+        self, requester: Asking, prompt: str, rules: Sequence[PromptRule]
+    ) -> PromptRule | None:
+        """The rule that *prompt* meets. Raises `Refusal` where that cannot be told."""
         try:
-            rule = await self._prompt_rules.met(requester.guild_id, rules, prompt)
+            return await self._prompt_rules.met(requester.guild_id, rules, prompt)
         except TooSlow as slow:
             log.warning(
                 "Prompt rule %s of server %s is too slow: an order was not taken. It is: %s",
@@ -126,17 +165,13 @@ class ServerRules:
                 "This server's word rules couldn't check your prompt, so nothing was ordered. "
                 f"Ask a moderator to rewrite the pattern of rule {unusable.rule.id}."
             ) from None
-        if rule is not None:
-            await self._servers.met(
-                requester.guild_id,
-                user_id=requester.user_id,
-                channel_id=requester.channel_id,
-                rule=rule,
-            )
-            raise Private(
-                "Your prompt breaks one of this server's word rules. Nothing was ordered, and "
-                "you were not charged. Reword it, or ask a moderator if this is a mistake."
-            )
+
+
+def _elsewhere(server: Server, here: Sequence[int]) -> str:
+    """The channels where orders are taken, five at most; "" where *here* is one of them."""
+    if not server.channels or not server.channels.isdisjoint(here):
+        return ""
+    return listed([f"<#{each}>" for each in sorted(server.channels)][:5])
 
 
 def _chosen(server: Server, here: Sequence[int], provider: str | None, model: str | None) -> Choice:

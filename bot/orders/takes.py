@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
@@ -13,8 +14,9 @@ from bot.media.join import side_by_side
 from bot.media.probe import MediaError
 from bot.orders.clip_names import clip_named, name_of
 from bot.orders.orders import Studio
+from bot.orders.quote import Instead, Quote
 from bot.orders.requester import Requester
-from storage import ENDED, MADE, Bill, By, Job, Post, Take
+from storage import ENDED, MADE, Bill, By, Job, Post, Relation, Take, Undecided
 
 PAGE = 20  #: takes on one page of a list
 
@@ -126,8 +128,17 @@ class Takes:
         if take.hidden_by is not None and not self._may_revive(take, requester):
             raise Refusal(f"A moderator took down #{id}.")
         if need is Need.FILE and not await self._cache.has(job.file):
-            raise Refusal(f"The file of #{id} is no longer kept. 🎲 makes it again.")
+            sentence = f"The file of #{id} is no longer kept. 🎲 makes it again."
+            raise Instead(sentence, self._made_again(job))
         return job
+
+    def _made_again(self, job: Job) -> list[Quote]:
+        """What making a clip again means, whose file is gone; empty where nobody makes it."""
+        same = job.brief.but(seed=None, parent=job.id, relation=Relation.VARIATION)
+        provider, model, request = job.provider, job.model, f"again:{job.id}"
+        with suppress(Refusal):
+            return [self._studio.quotes.best(same, provider=provider, model=model, request=request)]
+        return []
 
     async def named(self, name: str, *, requester: Requester) -> int:
         """The number of the clip that somebody names where they are: see `clip_named`."""
@@ -270,8 +281,8 @@ class Takes:
         first = (await self.find(batch, guild_id=requester.guild_id)).job
         if first.user_id != requester.user_id and not requester.moderator:
             raise Refusal(f"Only <@{first.user_id}> or a moderator can delete #{batch}.")
-        sheet = await self._studio.store.batches.sheet(batch)
-        if sheet is None or sheet.message_id is None:
+        sheet = await self._studio.store.batches.decide(batch)
+        if isinstance(sheet, Undecided) or sheet.message_id is None:
             return None
         posts: dict[int, Post] = {}
         removed: list[Job] = []

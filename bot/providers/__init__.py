@@ -28,6 +28,7 @@ __all__ = [
     "Order",
     "Provider",
     "Receipt",
+    "Remarks",
     "Report",
     "Stage",
     "Watches",
@@ -199,6 +200,15 @@ class Examined(Protocol):
 
     async def examine(self) -> Sequence[Finding]:
         """Look at each part, and change nothing."""
+        ...
+
+
+@runtime_checkable
+class Remarks(Protocol):
+    """What a provider has besides, if `/healthz` can say what its operator should look at."""
+
+    async def remark(self) -> str | None:
+        """A few words, from what is known: nothing is asked for it. None where all is well."""
         ...
 
 

@@ -6,6 +6,7 @@ over HTTP decides; its websocket only tells how far a clip is. docs/own-gpus.md 
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -25,6 +26,7 @@ from bot.providers._comfyui.following import Following
 from bot.providers._comfyui.measured import Measured
 from bot.providers._comfyui.placing import Placing, named
 from bot.providers._comfyui.server import Server
+from bot.providers._comfyui.trust import trusting
 from bot.providers._comfyui.workflow import Workflow, loaded_from
 from bot.providers._overrides import overridden
 from bot.providers._settings import SETTINGS, read
@@ -59,6 +61,11 @@ class Settings(BaseModel):
         description="Headers for all of them, or by a server's name, as JSON: "
         '`{"gpu2": {"Authorization": "Bearer …"}}`.',
     )
+    ca_file: Path | None = Field(
+        None,
+        description="A PEM file of certificates that your servers may have besides those that "
+        "browsers accept: of your own CA, or self-signed ones.",
+    )
     workflows: Path = Field(
         Path("workflows"), description="The folder of your workflows, each a .json and a .toml."
     )
@@ -87,12 +94,13 @@ def connect(connection: Connection) -> "ComfyUI | None":
         return None
     headers = settings.headers.get_secret_value() if settings.headers is not None else ""
     servers = addresses(settings.urls.get_secret_value(), headers)
+    trust = trusting(settings.ca_file.expanduser() if settings.ca_file is not None else None)
     workflows, wrong = loaded_from(
         settings.workflows.expanduser(), usd_per_second=settings.usd_per_second
     )
     for name, why in wrong.items():
         log.warning("The workflow %s is left out: %s", name, why)
-    return ComfyUI(servers, workflows, settings, connection, wrong=wrong)
+    return ComfyUI(servers, workflows, settings, connection, trust=trust, wrong=wrong)
 
 
 def folder_of(environ: Mapping[str, str]) -> Path:
@@ -117,17 +125,24 @@ class ComfyUI:
         settings: Settings,
         connection: Connection,
         *,
+        trust: ssl.SSLContext,
         wrong: Mapping[str, str] = MappingProxyType({}),
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """*wrong* is what is the matter with the workflows that are not among *workflows*."""
+        """*trust* is what servers' certificates are held to, *wrong* what is the matter with the
+        workflows that are not among *workflows*."""
         self._data = connection.data / "comfyui"
         self._measured = Measured(self._data / "measured.json")
         self._clock = connection.clock
         self._wrong = wrong
         self._folder = settings.workflows
         self._servers = {
-            each.name: Server(each, partial(self._measured.client_id, each.name), clock=self._clock)
+            each.name: Server(
+                each,
+                partial(self._measured.client_id, each.name),
+                trust=trust,
+                clock=self._clock,
+            )
             for each in servers
         }
         self._workflows = _overridden(workflows, connection.toml)
@@ -225,6 +240,14 @@ class ComfyUI:
         return await examined(
             self._servers.values(), self._workflows.values(), self._wrong, folder=self._folder
         )
+
+    async def remark(self) -> str | None:
+        """Which servers are left alone, for `/healthz`."""
+        away = {each.name: each.trouble for each in self._servers.values() if each.trouble}
+        if not away:
+            return None
+        why = "; ".join(f"{name}: {trouble.rstrip('.')}" for name, trouble in away.items())
+        return f"{len(away)} of {len(self._servers)} ComfyUI servers left alone ({why})"
 
     async def close(self) -> None:
         """Let go of all connections."""

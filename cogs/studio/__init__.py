@@ -11,6 +11,7 @@ from bot.moderation import tables
 from cogs import _forms
 from cogs.studio import panel, parked, rules
 from cogs.studio.alerts import Alerts
+from cogs.studio.digests import DailyDigests
 from cogs.studio.queue import Live
 from cogs.studio.views import say
 
@@ -37,11 +38,8 @@ class StudioCommands(
 
     @app_commands.command()
     async def setup(self, interaction: Interaction) -> None:
-        """Set up channels, defaults, providers, budget and time zone."""
-        found = await self.limits.overview(moderator_of(interaction))
-        await interaction.response.send_message(
-            view=panel.panel(interaction, found), ephemeral=True
-        )
+        """Set up where Dailies works, for whom, for how much, and its queue."""
+        await panel.show(interaction)
 
     @app_commands.command()
     @app_commands.rename(favourites="favorites")
@@ -119,3 +117,4 @@ async def setup(bot: Dailies) -> None:
     await _forms.add_to(bot)
     await bot.add_cog(StudioCommands(bot))
     await bot.add_cog(Alerts(bot))
+    await bot.add_cog(DailyDigests(bot))

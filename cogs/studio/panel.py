@@ -1,4 +1,4 @@
-"""/studio setup: one panel that shows how a server works, and changes it as it is touched."""
+"""/studio setup: what its menus, buttons and forms do. Each change shows its page anew."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,144 +9,44 @@ from discord import ui
 
 from bot.chat import answering
 from bot.chat.bot import Interaction
-from bot.chat.buttons import button, marked
 from bot.chat.mentions import SILENT
 from bot.chat.requester import moderator_of
 from bot.chat.trouble import Denied, translated
 from bot.errors import Refusal
 from bot.moderation import tables
-from bot.moderation.limits import Overview
+from bot.moderation.setup_words import Page
 from bot.moderation.typed import UNLIMITED, credits_of
-from bot.words.text import elide
 from cogs._forms import form, sent
 from cogs._pressing import Waits, pressed
 from cogs.requests import helping
-from storage import ChangedBy, Period, Server, Whose
+from cogs.studio import pages
+from cogs.studio.digests import looking
+from storage import ChangedBy, Period, Whose
 
-CHEAPEST = "-"  #: the value of "nobody in particular" in a menu of models
-#: What stands above each menu, in their order.
-ABOUT = (
-    "Channels for orders",
-    "Moderator channel: requests, budget alerts, clips on hold",
-    "Default model",
-    "Default model in this channel and its threads",
-    "Providers",
-    "Who can retake or extend a clip",
-    "Roles whose clips go first in the queue",
-    "Favorites channel",
-    "Role that approves takes, besides moderators",
-)
-CHANGED_BY = {
-    ChangedBy.ANYONE: "Everybody can retake and extend every clip",
-    ChangedBy.REQUESTER: "Only the requester and moderators",
-    ChangedBy.MODERATORS: "Only moderators",
+#: The page of each setting that is not on the first one.
+PAGES = {
+    **dict.fromkeys(("changed-by", "reviewers", "providers", "default", "here"), Page.WHO),
+    **dict.fromkeys(("confirm", "budget", "zone", "digest"), Page.MONEY),
+    **dict.fromkeys(("priority", "slow"), Page.QUEUE),
 }
 
 
-def panel(interaction: Interaction, found: Overview) -> ui.LayoutView:
-    """The panel, showing the server as it is."""
-    bot, server = interaction.client, found.server
-    view = ui.LayoutView(timeout=None)
-    box: ui.Container[ui.LayoutView] = ui.Container()
-    box.add_item(ui.TextDisplay(tables.setup(found, list(bot.studio.providers))))
-    for about, item in zip(ABOUT, _menus(interaction, server), strict=True):
-        box.add_item(ui.TextDisplay(f"-# {about}"))
-        row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
-        row.add_item(item)
-        box.add_item(row)
-    row = ui.ActionRow()
-    lane = "Turn slow lane off" if server.slow_lane else "Turn slow lane on"
-    row.add_item(button(lane, "slow", "off" if server.slow_lane else "on", emoji="🐢"))
-    row.add_item(button("Ask above a price…", "confirm", emoji="💬"))
-    row.add_item(button("Budget…", "budget", emoji="💳"))
-    row.add_item(button("Time zone…", "zone", emoji="🕰️"))
-    box.add_item(row)
-    view.add_item(box)
-    return view
+async def show(interaction: Interaction) -> None:
+    """Answer with the panel, to its moderator alone."""
+    found = await interaction.client.limits.overview(moderator_of(interaction))
+    await answering.tell(interaction, view=pages.panel(interaction, found, Page.WHERE))
 
 
-def _one_channel(name: str, placeholder: str, chosen: int | None) -> ui.ChannelSelect[Any]:
-    """A menu to choose one text channel, or none."""
-    return ui.ChannelSelect(
-        custom_id=marked("set", name),
-        placeholder=placeholder,
-        channel_types=[discord.ChannelType.text],
-        min_values=0,
-        max_values=1,
-        default_values=[_channel(chosen)] if chosen else [],
-    )
+@pressed("setup", moderators=True, waits=Waits.PRIVATE)
+async def _open(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
+    """The button of a greeting, and of /help."""
+    await show(interaction)
 
 
-def _menus(interaction: Interaction, server: Server) -> list[ui.Item[Any]]:
-    text = [discord.ChannelType.text, discord.ChannelType.forum, discord.ChannelType.news]
-    channels: ui.ChannelSelect[Any] = ui.ChannelSelect(
-        custom_id=marked("set", "channels"),
-        placeholder="Everywhere",
-        channel_types=text,
-        min_values=0,
-        max_values=25,
-        default_values=[_channel(each) for each in sorted(server.channels)[:25]],
-    )
-    asked = _one_channel("moderators", "None yet", server.moderators)
-    here = server.channel_models.get(moderator_of(interaction).home_id)
-    default = (server.provider, server.model) if server.provider and server.model else None
-    whose = (
-        ("default", "Default model", default),
-        ("here", "Default model in this channel", here),
-    )
-    models = [_models(interaction, name, words, chosen) for name, words, chosen in whose]
-    providers: ui.Select[Any] = ui.Select(
-        custom_id=marked("set", "providers"),
-        placeholder="Providers",
-        min_values=1,
-        max_values=min(25, len(interaction.client.studio.providers)),
-        options=[
-            discord.SelectOption(
-                label=provider.title, value=name, default=name not in server.providers_off
-            )
-            for name, provider in list(interaction.client.studio.providers.items())[:25]
-        ],
-    )
-    changed_by: ui.Select[Any] = ui.Select(
-        custom_id=marked("set", "changed-by"),
-        placeholder="Who can retake and extend clips",
-        options=[
-            discord.SelectOption(label=words, value=value, default=value is server.changed_by)
-            for value, words in CHANGED_BY.items()
-        ],
-    )
-    first: ui.RoleSelect[Any] = ui.RoleSelect(
-        custom_id=marked("set", "priority"),
-        placeholder="Nobody",
-        min_values=0,
-        max_values=10,
-        default_values=[_role(each) for each in sorted(server.priority_roles)[:10]],
-    )
-    gather = _one_channel("favourites", "They stay in their threads", server.favourites)
-    approve: ui.RoleSelect[Any] = ui.RoleSelect(
-        custom_id=marked("set", "reviewers"),
-        placeholder="Only moderators",
-        min_values=0,
-        max_values=1,
-        default_values=[_role(server.reviewers)] if server.reviewers else [],
-    )
-    return [channels, asked, *models, providers, changed_by, first, gather, approve]
-
-
-def _models(
-    interaction: Interaction, name: str, words: str, chosen: tuple[str, str] | None
-) -> ui.Select[Any]:
-    cheapest = "The cheapest that can make it" if name == "default" else "Same as the server"
-    options = [discord.SelectOption(label=cheapest, value=CHEAPEST, default=chosen is None)]
-    for provider, model in interaction.client.studio.quotes.offers()[:24]:
-        options.append(
-            discord.SelectOption(
-                label=elide(f"{provider.title} · {model.title}", 100),
-                value=f"{provider.name} {model.name}"[:100],
-                default=chosen == (provider.name, model.name),
-            )
-        )
-    return ui.Select(custom_id=marked("set", name), placeholder=words, options=options)
+@pressed("page", moderators=True, waits=Waits.CHANGE)
+async def _turn(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    page = next((each for each in Page if each == about), Page.WHERE)
+    await _renew(interaction, page)
 
 
 @pressed("set", moderators=True, waits=Waits.CHANGE)
@@ -183,16 +83,27 @@ async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> N
             changes = {"priority_roles": {int(each) for each in picked}}
         case "favourites" | "reviewers":
             changes = {about: int(picked[0]) if picked else None}
+        case "digest":
+            hour = int(picked[0]) if picked and picked[0] != pages.OFF else None
+            await interaction.client.digests.choose(requester, hour)
+            await _renew(interaction, Page.MONEY)
+            looking(interaction.client)
+            return
         case _:
             raise Refusal("There is no such setting.")
-    await _change(interaction, changes)
+    await _change(interaction, about, changes)
     if changes.get("moderators") is not None:
         helping(interaction).ring(requester.guild_id)
 
 
 @pressed("slow", moderators=True, waits=Waits.CHANGE)
 async def _slow(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await _change(interaction, {"slow_lane": int(about == "on")})
+    await _change(interaction, "slow", {"slow_lane": int(about == "on")})
+
+
+@pressed("threads", moderators=True, waits=Waits.CHANGE)
+async def _threads(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    await _change(interaction, "threads", {"threads": int(about == "on")})
 
 
 @pressed("confirm", moderators=True)
@@ -212,7 +123,7 @@ async def _confirm_sent(
     interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
 ) -> None:
     typed = given.get("credits", "").strip()
-    await _change(interaction, {"confirm_above": credits_of(typed) if typed else None})
+    await _change(interaction, "confirm", {"confirm_above": credits_of(typed) if typed else None})
 
 
 @pressed("budget", moderators=True)
@@ -245,7 +156,7 @@ async def _budget_sent(
     await interaction.client.limits.set_quota(
         requester, Whose.SERVER, given.get("amount", ""), period
     )
-    await _renew(interaction)
+    await _renew(interaction, Page.MONEY)
 
 
 @pressed("zone", moderators=True)
@@ -269,17 +180,17 @@ async def _zone(interaction: Interaction, _about: str, _: Sequence[str]) -> None
 async def _zone_sent(
     interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
 ) -> None:
-    await _change(interaction, {"zone": given.get("zone", "").strip() or None})
+    await _change(interaction, "zone", {"zone": given.get("zone", "").strip() or None})
 
 
-async def _change(interaction: Interaction, changes: dict[str, Any]) -> None:
+async def _change(interaction: Interaction, about: str, changes: dict[str, Any]) -> None:
     await interaction.client.limits.limit(moderator_of(interaction), changes)
-    await _renew(interaction)
+    await _renew(interaction, PAGES.get(about, Page.WHERE))
 
 
-async def _renew(interaction: Interaction) -> None:
+async def _renew(interaction: Interaction, page: Page) -> None:
     found = await interaction.client.limits.overview(moderator_of(interaction))
-    await answering.change(interaction, view=panel(interaction, found))
+    await answering.change(interaction, view=pages.panel(interaction, found, page))
 
 
 async def _greet(interaction: Interaction, channel_id: int) -> None:
@@ -298,17 +209,8 @@ async def _greet(interaction: Interaction, channel_id: int) -> None:
         ) from None
 
 
-def _channel(channel_id: int) -> discord.SelectDefaultValue:
-    kind = discord.SelectDefaultValueType.channel
-    return discord.SelectDefaultValue(id=channel_id, type=kind)
-
-
-def _role(role_id: int) -> discord.SelectDefaultValue:
-    return discord.SelectDefaultValue(id=role_id, type=discord.SelectDefaultValueType.role)
-
-
 def _chosen(picked: Sequence[str]) -> tuple[str | None, str | None]:
-    if not picked or picked[0] == CHEAPEST:
+    if not picked or picked[0] == pages.CHEAPEST:
         return None, None
     provider, _, model = picked[0].partition(" ")
     return provider, model

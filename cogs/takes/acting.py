@@ -101,7 +101,8 @@ async def said_of(job: Job, bot: Dailies) -> str:
 
 async def take_down(bot: Dailies, job: Job) -> None:
     """Delete the posts of a clip that was taken down. Raises `Refusal` where some stay."""
-    stays = await removing.take_down(bot, await bot.studio.posts.of(job.id))
+    async with bot.removals.turn(job.id):
+        stays = await removing.take_down(bot, await bot.removals.condemned(job.id))
     bot.events.take_changed.emit(job)
     if stays:
         raise Refusal(removing.words(job.id, stays))

@@ -1,6 +1,7 @@
 """Several takes of one order: four at once, the buttons of card and sheet, reactions to both."""
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 from bot.chat import answering, board
 from bot.chat.bot import Dailies, Interaction
@@ -10,7 +11,7 @@ from bot.orders.consent import Consent
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
 from cogs._pressing import Waits, pressed
-from cogs.takes import acting, removing
+from cogs.takes import acting, removing, undo
 from storage import Job
 
 ASKS = Consent(needed=True)  #: of a button that does not carry its price
@@ -79,13 +80,27 @@ async def retake_all(
     )
 
 
-async def remove(bot: Dailies, batch: int, requester: Requester) -> None:
-    """Stop a batch that is under way, or take its sheet down with all that stands nowhere else."""
+async def remove(bot: Dailies, batch: int, requester: Requester, *, channel_id: int) -> None:
+    """Stop a batch that is under way, or take its sheet down with all that stands nowhere else.
+
+    For a minute, each take that went is offered back in the channel.
+    """
     removed = await bot.takes.remove_batch(batch, requester=requester)
     if removed is None:
         await bot.studio.cancel_batch(batch, requester=requester)
         return
-    stays = await removing.take_down(bot, removed.posts)
+    for job in removed.jobs:
+        await undo.offer(bot, job, channel_id)
+    async with AsyncExitStack() as turns:
+        for job in removed.jobs:
+            await turns.enter_async_context(bot.removals.turn(job.id))
+        posts = removed.posts
+        if removed.jobs:  # all of them may be back by now
+            ids = {
+                p.message_id for job in removed.jobs for p in await bot.removals.condemned(job.id)
+            }
+            posts = [each for each in posts if each.message_id in ids]
+        stays = await removing.take_down(bot, posts)
     for job in removed.jobs:
         bot.events.take_changed.emit(job)
     if stays:

@@ -95,7 +95,12 @@ class Boards(commands.Cog):
                 return
 
     async def _write(self, thread_id: int, guild_id: int) -> float:
-        """Post or edit the board; seconds to leave before the next edit."""
+        """Post or edit the board; seconds to leave before the next edit.
+
+        A channel in which clips stand without threads gets none: its takes are about anything.
+        """
+        if isinstance(self._bot.get_channel(thread_id), discord.abc.GuildChannel):
+            return 0.0
         known = await self._threads.board_of(thread_id)
         if known == UNWANTED:
             return 0.0

@@ -12,7 +12,7 @@ from bot.orders.requester import Requester
 from bot.orders.takes import Verb
 from bot.words.text import shown
 from cogs._pressing import Waits, pressed
-from cogs.takes import acting, comparing, forms
+from cogs.takes import acting, comparing, forms, undo
 from storage import Job
 
 
@@ -136,8 +136,11 @@ async def _remove(interaction: Interaction, job: Job, requester: Requester) -> N
     bot = interaction.client
     await bot.takes.remove(job.id, requester=requester)
     await acting.take_down(bot, job)
-    await answering.tell(
-        interaction,
+    text = (
         f"#{job.id} is deleted. `/video show clip:#{job.id} public:True` brings it back while its "
-        "file is kept.",
+        "file is kept."
     )
+    if await bot.removals.open(job.id) is None:
+        await answering.tell(interaction, text)
+    else:
+        await answering.tell(interaction, text, view=undo.undo_button(job.id))

@@ -21,6 +21,7 @@ from bot.orders.takes import Verb
 from bot.words import money
 from bot.words.clips import BACKWARDS
 from bot.words.text import clean, typed
+from cogs import prompt_help
 from cogs._forms import form, sent
 from cogs.takes import acting
 from storage import Brief, Job, Mode
@@ -30,7 +31,7 @@ FORM = 1.8  #: the same for a form, all that it says taken together
 PROMPT = 4000  #: characters that a form's field takes
 UNPRICED = "The price isn't known yet. You'll see it before anything is ordered."
 #: What stands on a form: the clip, and the price that the form showed, in credits.
-_CLIP = r"(?P<id>\d{1,18})(?::(?P<price>\d{1,18}))?"
+CLIP = r"(?P<id>\d{1,18})(?::(?P<price>\d{1,18}))?"
 _T = TypeVar("_T")
 _late: set[asyncio.Future[Any]] = set()  #: what a form did not wait for; the next one has it
 
@@ -54,12 +55,12 @@ async def retake(interaction: Interaction, job: Job, requester: Requester) -> No
         said = str(no)
     if quote is not None:
         said = f"{what}: {money.price(quote.price, interaction.client.usd_per_credit)}"
-    asking = form(f"Retake #{job.id}", "retake", _about(job, quote))
-    asking.add_item(_text("Start (seconds)", "from", f"{start:.1f}" if start else "0"))
-    asking.add_item(_text("End (seconds)", "to", f"{end:.1f}" if end else ""))
-    asking.add_item(_text("Prompt", "prompt", job.brief.prompt, long=True))
+    asking = form(f"Retake #{job.id}", "retake", about(job, quote))
+    asking.add_item(text_field("Start (seconds)", "from", f"{start:.1f}" if start else "0"))
+    asking.add_item(text_field("End (seconds)", "to", f"{end:.1f}" if end else ""))
+    asking.add_item(text_field("Prompt", "prompt", job.brief.prompt, long=True))
     asking.add_item(_choice("What to retake", "replace", ("both", "picture", "sound"), "both"))
-    asking.add_item(ui.TextDisplay(said + _cut(job)))
+    asking.add_item(ui.TextDisplay(said + cut_note(job)))
     await interaction.response.send_modal(asking)
 
 
@@ -70,11 +71,11 @@ async def extend(interaction: Interaction, job: Job, requester: Requester) -> No
     length = str((quote.brief.duration if quote is not None else None) or 6)
     said = "\n".join(_offer(interaction, *each) for each in quotes.items()) or UNPRICED
     ways = {end: _way(each) for end, each in quotes.items()}
-    asking = form(f"Extend #{job.id}", "extend", _about(job, quote))
-    asking.add_item(_text("Seconds to add", "seconds", length))
+    asking = form(f"Extend #{job.id}", "extend", about(job, quote))
+    asking.add_item(text_field("Seconds to add", "seconds", length))
     asking.add_item(_choice("Which end", "direction", ("end", "start"), first, said=ways))
-    asking.add_item(_text("What happens there", "prompt", job.brief.prompt, long=True))
-    asking.add_item(ui.TextDisplay(said + _cut(job)))
+    asking.add_item(text_field("What happens there", "prompt", job.brief.prompt, long=True))
+    asking.add_item(ui.TextDisplay(said + cut_note(job)))
     await interaction.response.send_modal(asking)
 
 
@@ -124,8 +125,9 @@ async def begin(interaction: Interaction, verb: str, link: str) -> None:
     what = "image" if verb == "animate" else "sound"
     title = "Animate this image" if verb == "animate" else "Use this sound"
     asking = form(title, verb, 0)
-    asking.add_item(_text("Prompt", "prompt", "", long=True, required=False))
-    asking.add_item(_text(f"Link to the {what}", "link", link))
+    asking.add_item(text_field("Prompt", "prompt", "", long=True, required=False))
+    asking.add_item(text_field(f"Link to the {what}", "link", link))
+    asking.add_item(prompt_help.sending())
     asking.add_item(ui.TextDisplay(await _outlook(interaction, verb)))
     await interaction.response.send_modal(asking)
 
@@ -147,28 +149,28 @@ async def _outlook(interaction: Interaction, verb: str) -> str:
     return f"{' · '.join(each for each in parts if each)}: {price}"
 
 
-@sent("retake", about=_CLIP, moderators=False)
+@sent("retake", about=CLIP, moderators=False)
 async def _retake_sent(
     interaction: Interaction, about: re.Match[str], given: Mapping[str, str]
 ) -> None:
     await _order(interaction, about, given, _retake_quote, Verb.RETAKE)
 
 
-@sent("extend", about=_CLIP, moderators=False)
+@sent("extend", about=CLIP, moderators=False)
 async def _extend_sent(
     interaction: Interaction, about: re.Match[str], given: Mapping[str, str]
 ) -> None:
     await _order(interaction, about, given, _extend_quote, Verb.EXTEND)
 
 
-@sent("animate", about=_CLIP, moderators=False)
+@sent("animate", about=CLIP, moderators=False)
 async def _animate_sent(
     interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
 ) -> None:
     await _begin(interaction, Mode.IMAGE, "image", given)
 
 
-@sent("sound", about=_CLIP, moderators=False)
+@sent("sound", about=CLIP, moderators=False)
 async def _sound_sent(
     interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
 ) -> None:
@@ -198,7 +200,7 @@ async def _retake_quote(
     interaction: Interaction, job: Job, requester: Requester, given: Mapping[str, str]
 ) -> Quote:
     edits = interaction.client.edits
-    start, end = _number(given.get("from", "")), _number(given.get("to", ""))
+    start, end = seconds_of(given.get("from", "")), seconds_of(given.get("to", ""))
     seconds = (await edits.clip(job, requester)).seconds
     if end is not None and seconds and abs(end - seconds) < 0.06:
         end = None
@@ -210,14 +212,14 @@ async def _retake_quote(
         request=f"interaction:{interaction.id}",
         requester=requester,
         part=Part(start=start, end=end, replace=given.get("replace")),
-        prompt=_prompt(given, job),
+        prompt=new_prompt(given, job),
     )
 
 
 async def _extend_quote(
     interaction: Interaction, job: Job, requester: Requester, given: Mapping[str, str]
 ) -> Quote:
-    seconds = _number(given.get("seconds", ""))
+    seconds = seconds_of(given.get("seconds", ""))
     if seconds is None or seconds != int(seconds):
         raise Refusal("The seconds to add must be a whole number.")
     return await interaction.client.edits.extend(
@@ -226,13 +228,16 @@ async def _extend_quote(
         requester=requester,
         seconds=int(seconds),
         direction=given.get("direction"),
-        prompt=_prompt(given, job),
+        prompt=new_prompt(given, job),
     )
 
 
 async def _begin(
     interaction: Interaction, mode: Mode, field: str, given: Mapping[str, str]
 ) -> None:
+    if prompt_help.asks_for_help(given):
+        await prompt_help.begin(interaction, mode, given)
+        return
     long = asyncio.Event()
     order = interaction.client.studio.order(
         Brief(mode=mode, prompt=given.get("prompt", "")),
@@ -267,11 +272,11 @@ def _forgotten(task: asyncio.Future[Any]) -> None:
         task.exception()  # whoever asks next hears of it
 
 
-def _about(job: Job, quote: Quote | None) -> str:
+def about(job: Job, quote: Quote | None) -> str:
     return f"{job.id}" + (f":{quote.price}" if quote is not None else "")
 
 
-def _cut(job: Job) -> str:
+def cut_note(job: Job) -> str:
     """What is said of a prompt that is longer than a form's field."""
     length = len(job.brief.prompt)
     if length <= PROMPT:
@@ -282,13 +287,13 @@ def _cut(job: Job) -> str:
     )
 
 
-def _prompt(given: Mapping[str, str], job: Job) -> str | None:
+def new_prompt(given: Mapping[str, str], job: Job) -> str | None:
     """The new prompt; None where the field was left as it was, or was emptied."""
     typed = clean(given.get("prompt", ""))
     return None if typed in ("", clean(job.brief.prompt[:PROMPT])) else typed
 
 
-def _text(
+def text_field(
     label: str, name: str, value: str, *, long: bool = False, required: bool = True
 ) -> ui.Label[ui.Modal]:
     style = discord.TextStyle.paragraph if long else discord.TextStyle.short
@@ -323,7 +328,7 @@ def _choice(
     return ui.Label(text=label, component=ui.Select(custom_id=name, options=options))
 
 
-def _number(text: str) -> float | None:
+def seconds_of(text: str) -> float | None:
     """Seconds that somebody wrote, such as '3', '3.5', '3,5 s' or '1:05'; None for nothing.
 
     Raises `Refusal` for anything else.

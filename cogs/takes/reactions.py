@@ -14,7 +14,7 @@ from bot.chat.bot import Dailies
 from bot.chat.explain import missing_permissions
 from bot.chat.favourites import gather
 from bot.chat.recognizing import carried, sheet_of
-from bot.chat.requester import NEEDED, requester_reacting
+from bot.chat.requester import needed_in, requester_reacting
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
 from bot.orders.consent import Consent
@@ -23,7 +23,7 @@ from bot.orders.quote import ConfirmationNeeded
 from bot.orders.reactions import Key, Turn
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
-from cogs.takes import acting, batches, refused, replies
+from cogs.takes import acting, batches, refused, replies, undo
 from storage import ENDED, DiskTrouble, Job, Post, State
 
 log = logging.getLogger(__name__)
@@ -208,6 +208,7 @@ class Reactions(commands.Cog):
             case board.REMOVE:
                 taken = await bot.takes.remove(job_id, requester=requester)
                 if taken.post is not None or taken.job.state in ENDED:
+                    await undo.offer(bot, taken.job, given.channel_id)
                     await acting.take_down(bot, taken.job)
             case _:
                 return await self._approve(take.job, requester)
@@ -220,7 +221,7 @@ class Reactions(commands.Cog):
         if not await batches.reacted(given.emoji, bot, requester):
             return False
         if given.emoji == board.REMOVE:
-            await batches.remove(bot, batch, requester)
+            await batches.remove(bot, batch, requester, channel_id=given.channel_id)
             return True
         await bot.edits.may_change(job, requester)
         self._look_before(given)
@@ -267,12 +268,10 @@ class Reactions(commands.Cog):
         channel = self._bot.get_channel(given.channel_id)
         if not isinstance(channel, discord.Thread | discord.TextChannel):
             return
-        in_thread = isinstance(channel, discord.Thread)
         if isinstance(channel, discord.Thread) and (channel.locked or channel.parent is None):
             raise Refusal("This thread is locked. Use another one.")
-        wanted = discord.Permissions(NEEDED.value)
-        if in_thread:
-            wanted.update(create_public_threads=False, send_messages=False)
+        threads = self._bot.studio.rules.threads(given.requester.guild_id)
+        wanted = needed_in(channel, threads=threads)
         allowed = channel.permissions_for(channel.guild.me)
         missing = [name for name, on in wanted if on and not getattr(allowed, name)]
         if missing:

@@ -23,7 +23,7 @@ from bot.chat.next_steps import next_steps
 from bot.chat.post import nonce
 from bot.chat.trouble import Denied, Gone, translated
 from bot.errors import Busy, Private, Refusal
-from bot.orders.quote import Limited, QuotedRefusal
+from bot.orders.quote import Instead, Limited, QuotedRefusal, Unmakeable
 from bot.orders.requester import Requester
 from bot.words.text import elide
 from cogs._pressing import Waits, pressed
@@ -88,7 +88,7 @@ class _Message:
 async def said_of(bot: Dailies, no: Exception, requester: Requester) -> Said:
     """How a reaction is refused; an order that may still be made is kept."""
     sentence = explain(no)
-    if not isinstance(no, QuotedRefusal):
+    if not isinstance(no, QuotedRefusal | Unmakeable | Instead):
         return Said(line=sentence, answer=sentence, private=isinstance(no, Private))
     if isinstance(no, Limited) and no.refused.limit not in _LIMITS:
         blocked = no.refused.limit is Limit.BLOCKED
@@ -242,7 +242,7 @@ def _buttons(lines: Sequence[Line]) -> discord.ui.View | None:
     """What can be done about it: of one refusal all that can be, of more a button that asks why."""
     view = discord.ui.View(timeout=None)
     if len(lines) == 1 and lines[0].said.kept is not None and lines[0].said.kept.why == "confirm":
-        view = next_steps(lines[0].said.kept, asks=False)
+        view = next_steps(lines[0].said.kept)
     else:
         asked = {
             (line.message_id, line.emoji)
@@ -270,6 +270,6 @@ async def why(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     kept = None
     if known.refused_id is not None and interaction.guild_id is not None:
         kept = await bot.refusals.get(known.refused_id, guild_id=interaction.guild_id)
-    view = None if kept is None else await interaction.client.next_steps.of(kept)
+    view = None if kept is None else interaction.client.next_steps.of(kept)
     extra: dict[str, Any] = {} if view is None else {"view": view}
     await answering.tell(interaction, known.answer, **extra)

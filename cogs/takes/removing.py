@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from discord.ext import commands
@@ -122,15 +122,10 @@ class Removing(commands.Cog):
 
     async def _try(self) -> None:
         posts = await self._bot.studio.posts.to_remove()
-        for job_id, of_job in _by_job(posts):
+        for job_id in dict.fromkeys(post.job_id for post in posts):
             await self._bot.pacer.wait(urgent=False)
-            stays = await take_down(self._bot, of_job)
+            async with self._bot.removals.turn(job_id):
+                of_job = await self._bot.removals.condemned(job_id)
+                stays = await take_down(self._bot, of_job)
             if len(stays) < len(of_job):
                 log.info("%s posts of job %s are gone now", len(of_job) - len(stays), job_id)
-
-
-def _by_job(posts: Iterable[Post]) -> list[tuple[int, list[Post]]]:
-    found: dict[int, list[Post]] = {}
-    for post in posts:
-        found.setdefault(post.job_id, []).append(post)
-    return list(found.items())

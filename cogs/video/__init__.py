@@ -5,6 +5,7 @@ from discord.ext import commands
 from bot.chat.bot import Dailies
 from bot.orders.orders import Studio
 from cogs._pressing import Pressed
+from cogs.video.enhance import Enhancing
 from cogs.video.make import Making
 from cogs.video.queue import Looking
 from cogs.video.takes import Taking
@@ -15,6 +16,7 @@ from cogs.video.usage import Mine
 # are shown them in that order.
 class Video(
     Mine,
+    Enhancing,
     Taking,
     Looking,
     Making,

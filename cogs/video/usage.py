@@ -1,25 +1,32 @@
-"""What is one's own: /video usage, /video privacy."""
+"""What is one's own: /video usage, /video notify, /video privacy."""
 
 import io
 from collections.abc import Sequence
+from typing import Literal
 
 import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
+from bot.chat import answering
 from bot.chat.bot import Interaction
 from bot.chat.buttons import button
 from bot.chat.mentions import SILENT
+from bot.chat.pings import SAID
 from bot.chat.requester import requester_of
 from bot.media import charts
 from bot.moderation import tables
 from bot.moderation.usage import DAYS
 from cogs._pressing import Waits, pressed
+from storage import Ping
+
+PINGS = {"mention": Ping.MENTION, "direct message": Ping.DM, "no ping": Ping.NONE}
 
 KEPT = """### What Dailies keeps about you
 • Every clip you ordered: prompt, settings, time, channel, card, result and file.
 • Every credit held, spent or returned for it, in a ledger that never changes.
 • What moderators set for you: quota, grants, a block, and who set it.
+• How you want to hear of your clips, if you chose that.
 • When one of your prompts broke a word rule: which rule, when and where. Not the prompt.
 Providers get your prompts and files to make the clips. They have their own privacy rules.
 
@@ -51,6 +58,21 @@ class Mine(commands.Cog):
             ephemeral=True,
             allowed_mentions=SILENT,
         )
+
+    @app_commands.command()
+    async def notify(
+        self, interaction: Interaction, how: Literal["mention", "direct message", "no ping"]
+    ) -> None:
+        """Choose how you hear that a clip of yours is done or failed.
+
+        Parameters
+        ----------
+        how:
+            A mention where it is posted, a direct message with a link, or no ping at all.
+        """
+        chosen = PINGS[how]
+        await interaction.client.pings.choose(requester_of(interaction), chosen)
+        await answering.tell(interaction, SAID[chosen])
 
     @app_commands.command()
     async def privacy(self, interaction: Interaction) -> None:

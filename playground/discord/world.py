@@ -208,8 +208,11 @@ class World(Memory):
         return user
 
     def get_dm_channel(self, user_id: int) -> Channel:
+        is_new = user_id not in self.dm_channels
         channel = super().get_dm_channel(user_id)
         self.touch("channel", channel.id)
+        if is_new:  # until now it had no recipient, so its creation was told to nobody
+            self.whisper(user_id, "CHANNEL_CREATE", serializers.channel_payload(self, channel))
         return channel
 
     def commit_message(self, message: Message, *, broadcast: bool = True) -> Message:

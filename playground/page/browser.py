@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PAGE = Path(__file__).parent
+PAGE = Path(__file__).resolve().parent
 KINDS = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -47,7 +47,7 @@ def add_routes(app: web.Application, playground: "Playground") -> None:
     app.router.add_get("/favicon.ico", _no_icon)  # browsers ask on behalf of bare documents
     app.router.add_get("/page/socket", browser.socket)
     app.router.add_post("/page/upload", browser.upload)
-    app.router.add_get("/page/{name}", browser.file)
+    app.router.add_get("/page/{name:.+}", browser.file)
     app.on_shutdown.append(browser.close)
     app[OPEN] = browser
 
@@ -110,10 +110,10 @@ class Browser:
         return self._serve(request, request.match_info["name"])
 
     def _serve(self, request: web.Request, name: str) -> web.StreamResponse:
-        path = _fonts().get(name, PAGE / name)
+        path = _fonts().get(name) or (PAGE / name).resolve()
         kind = KINDS.get(path.suffix)
-        # A route's {name} holds no slash; ".." has no ending that we serve.
-        if kind is None or not path.is_file():
+        ours = path.is_relative_to(PAGE) or path in _fonts().values()
+        if kind is None or not ours or not path.is_file():
             raise web.HTTPNotFound(text="There is no such file.")
         return web.FileResponse(path, headers={"Content-Type": kind, **_safety(request)})
 
@@ -196,6 +196,7 @@ class Seat:
             "delete": self._delete,
             "typing": self._typing,
             "mishap": self._mishap,
+            "read": self._read,
         }
 
     async def serve(self, limit: int) -> None:
@@ -251,6 +252,7 @@ class Seat:
                 "roles": [dict(serializers.role_payload(role)) for role in guild.roles.values()],
             },
             "channels": self._person.channels(),
+            "unread": playground.reading.unread(self._person.id),
             "commands": self._commands(),
             "bot": {
                 "user": dict(serializers.user_payload(world.bot_user)),
@@ -263,9 +265,9 @@ class Seat:
         }
 
     def _mishaps(self) -> dict[str, Any] | None:
-        """What may go wrong with the next clip; None where no companies are imitated."""
+        """What may go wrong, and what does; None where no companies are imitated."""
         mishaps = self._playground.mishaps
-        return None if mishaps is None else {"choices": [*Mishap], "next": mishaps.next}
+        return None if mishaps is None else {"choices": [*Mishap], **mishaps.state()}
 
     def _portrait(self, name: str) -> dict[str, Any]:
         person = self._playground.person(name)
@@ -388,7 +390,20 @@ class Seat:
         mishaps = self._playground.mishaps
         if mishaps is None:
             raise PersonCannot("No providers are simulated here. Start with --providers simulated.")
-        mishaps.ask(Mishap(asked["next"]) if asked.get("next") else None)
+        if asked.get("recover"):
+            mishaps.recover()
+            return
+        kind = Mishap(asked["kind"]) if asked.get("kind") else None
+        company = asked.get("company")
+        if company is None:
+            mishaps.ask(kind)
+        elif company in mishaps.companies:
+            mishaps.fail(company, kind)
+        else:
+            raise PersonCannot("There is no such provider here.")
+
+    async def _read(self, _: Mapping[str, Any]) -> None:
+        self._playground.reading.read(self._person.id, self._person.at)
 
     async def _typing(self, _: Mapping[str, Any]) -> Any:
         self._person.type_on()

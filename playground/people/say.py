@@ -9,6 +9,8 @@ from typing import Any
 import aiohttp
 
 from playground import Message, Person, PersonCannot, Playground
+from playground.people.plain import Names
+from playground.people.shown import shown
 
 PATIENCE = 1800.0  #: seconds that a clip may take
 ONLINE = 30.0  #: seconds that the bot may take to come
@@ -97,12 +99,32 @@ def _typed(option: Mapping[str, Any], value: str) -> Any:
     return value
 
 
+def names_in(playground: Playground) -> Names:
+    """What people, roles and channels of *playground* are called, and its clock."""
+    world = playground.world
+
+    def user(number: int) -> str:
+        found = world.users.get(number)
+        return found.global_name or found.name if found is not None else "someone"
+
+    def role(number: int) -> str:
+        found = playground.guild.roles.get(number)
+        return found.name if found is not None else "unknown role"
+
+    def channel(number: int) -> str:
+        found = world.channels.get(number)
+        return found.name or "direct message" if found is not None else "no-access"
+
+    return Names(user=user, role=role, channel=channel, now=playground.clock.now)
+
+
 class _Typist:
     def __init__(self, playground: Playground, person: Person, out: Path | None) -> None:
         self._playground = playground
         self._person = person
         self._out = out
         self._said: dict[int, str] = {}
+        self._names = names_in(playground)
 
     async def until_online(self) -> None:
         async with asyncio.timeout(ONLINE):
@@ -131,12 +153,12 @@ class _Typist:
         if answer is not None and answer.ephemeral and not answer.loading:
             self._print(answer)
             if not answer.raw.get("components"):  # a plain sentence to one person is a refusal
-                raise PersonCannot(answer.text)
+                raise PersonCannot(self._words(answer))
             return
         ending = await self._person.wait_for(lambda each: self._ends(each, start), PATIENCE)
         self._print(ending)
         if not ending.attachments:
-            raise PersonCannot(ending.text)
+            raise PersonCannot(self._words(ending))
         await self._save(ending)
 
     def _newest(self) -> int:
@@ -163,10 +185,13 @@ class _Typist:
             print(f"✓ {attachment.filename}, {attachment.size:,} bytes{where}", flush=True)
 
     def _print(self, message: Message) -> None:
-        if message.author_id == self._person.id or self._said.get(message.id) == message.text:
+        words = self._words(message)
+        if message.author_id == self._person.id or self._said.get(message.id) == words:
             return
-        self._said[message.id] = message.text
-        words = " | ".join(line for line in message.text.splitlines() if line.strip())
-        files = "".join(f" [{each.filename}]" for each in message.attachments)
-        if words or files:
-            print(f"{message.author}: {words}{files}", flush=True)
+        self._said[message.id] = words
+        if words:
+            print(f"{message.author}: {words}", flush=True)
+
+    def _words(self, message: Message) -> str:
+        """All that *message* shows, on one line."""
+        return " | ".join(shown(message.raw, self._names))

@@ -5,7 +5,7 @@ them.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,14 +145,18 @@ OUTPUT_NODES = frozenset({"SaveVideo", "PreviewImage"})
 SHOWING = frozenset({"LoadVideo"})
 
 
-def object_info(name: str, files: Mapping[str, list[str]]) -> dict[str, Any] | None:
-    """The schema of a class, with the model *files* by folder; None where there is none."""
+def object_info(
+    name: str, files: Mapping[str, list[str]], inputs: Sequence[str] = ()
+) -> dict[str, Any] | None:
+    """The schema of a class, with the model *files* by folder and the names of *inputs* that lie in
+    no folder; None where there is none."""
     if name not in _NODES:
         return None
-    inputs, gives = _NODES[name]
+    takes, gives = _NODES[name]
+    given = {each: _spec(spec, files, inputs) for each, spec in takes.items()}
     return {
-        "input": {"required": {each: _spec(spec, files) for each, spec in inputs.items()}},
-        "input_order": {"required": list(inputs)},
+        "input": {"required": given},
+        "input_order": {"required": list(takes)},
         "is_input_list": False,
         "output": list(gives),
         "output_is_list": [False] * len(gives),
@@ -166,10 +170,13 @@ def object_info(name: str, files: Mapping[str, list[str]]) -> dict[str, Any] | N
     }
 
 
-def _spec(spec: list[Any], files: Mapping[str, list[str]]) -> list[Any]:
-    kind = spec[0]
+def _spec(spec: list[Any], files: Mapping[str, list[str]], inputs: Sequence[str]) -> list[Any]:
+    kind, more = spec[0], spec[1] if len(spec) > 1 else {}
     if isinstance(kind, str) and kind.startswith("<"):
         return [files.get(kind.strip("<>"), []), *spec[1:]]
+    if any(more.get(f"{each}_upload") for each in ("image", "video", "audio")):
+        listed = sorted(inputs)
+        return [listed, more] if isinstance(kind, list) else [kind, {**more, "options": listed}]
     return list(spec)
 
 
@@ -273,7 +280,7 @@ def _of_node(
 ) -> Iterator[dict[str, Any]]:
     given = graph[key]["inputs"]
     for name, raw in _NODES[graph[key]["class_type"]][0].items():
-        spec = _spec(raw, files)
+        spec = _spec(raw, files, ())
         if name not in given:
             yield _error(
                 "required_input_missing", "Required input is missing", name, {"input_name": name}

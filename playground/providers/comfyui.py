@@ -93,6 +93,11 @@ class ComfyUIServer(Server):
         """Begin again where it was: files are there, and nothing else."""
         await self.start(self._listen_at)
 
+    @property
+    def up(self) -> bool:
+        """Whether it lives."""
+        return self._runner is not None and bool(self._runner.addresses)
+
     def runs_of(self, mark: str) -> list[Prompt]:
         """The runs whose graph has *mark* in it: how often a clip was rendered."""
         return [prompt for prompt in self.runs if mark in json.dumps(prompt.graph)]
@@ -280,7 +285,8 @@ class ComfyUIServer(Server):
 
     async def _object_info(self, seen: Seen) -> web.StreamResponse:
         name = seen.parts["name"]
-        schema = object_info(name, self.models)
+        inputs = [each.name for each in (self.folder / "input").iterdir() if each.is_file()]
+        schema = object_info(name, self.models, inputs)
         return web.json_response({} if schema is None else {name: schema})
 
     async def _models(self, seen: Seen) -> web.StreamResponse:

@@ -17,6 +17,9 @@ from .pixazo import PixazoServer
 
 __all__ = ["GPUS", "SERVERS", "WORKFLOWS", "Simulated", "simulated"]
 
+#: What the bot calls them.
+TITLES = {"LTX": "LTX", "LTX2API": "ltx-2api.com", "APIXO": "apixo", "PIXAZO": "Pixazo"}
+
 #: What a ComfyUI of a team would do: their own graphs, in a folder that comes with the playground.
 WORKFLOWS = Path(__file__).parent / "workflows"
 GPUS = ("gpu1", "gpu2")  #: the team's servers
@@ -69,7 +72,7 @@ async def simulated(
         environ["COMFYUI_WORKFLOWS"] = str(WORKFLOWS)
         environ["COMFYUI_USD_PER_SECOND"] = USD_PER_SECOND
         if mishaps is not None:
-            mishaps.watch([*servers.values(), *gpus.values()])
+            mishaps.watch({TITLES[prefix]: each for prefix, each in servers.items()} | gpus)
         hosts = frozenset(server.host for server in servers.values())
         yield Simulated(servers=servers, gpus=gpus, environ=environ, hosts=hosts)
 

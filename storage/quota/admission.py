@@ -11,6 +11,7 @@ from storage.defaults import Defaults, Moment
 from storage.guilds import Server, server_of
 from storage.job import Job, Lane
 from storage.periods import Period, day_at, zone_named
+from storage.quota.alarms import note_reached
 from storage.quota.rules import Whose
 from storage.quota.standing import SHOWN, Standing, grants_left, running_of, standing_of
 
@@ -297,6 +298,7 @@ def _taken(
     made = batches.insert_all(db, drafts)
     for job in made:
         stand = _reserved(db, at, job, stand, server)
+    note_reached(db, at, made[0].guild_id, stand)
     if not paced:
         _count(db, made[0], server, at.now)
     return Admitted(job=made[0], created=True, others=tuple(made[1:]), standing=stand)

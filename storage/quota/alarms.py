@@ -1,9 +1,13 @@
 """Which shares of a budget were reached, and whether the moderators were told."""
 
+from datetime import date
+
 from storage.database import Database
 from storage.defaults import Moment
 from storage.guilds import server_of
+from storage.outbox import note_budget
 from storage.periods import day_at, span, zone_named
+from storage.quota.budget import budget_used
 from storage.quota.rules import budget_of
 from storage.quota.standing import Standing
 
@@ -20,7 +24,7 @@ def alarms(db: Database, at: Moment, guild_id: int) -> dict[int, bool]:
     """The shares reached in the budget's current period, each with whether anybody was told."""
     rows = db.execute(
         "SELECT percent, told FROM alarm WHERE guild_id = ? AND day = ?",
-        (guild_id, _budget_begins(db, at, guild_id)),
+        (guild_id, _budget_period(db, at, guild_id)[0].isoformat()),
     )
     return {percent: bool(told) for percent, told in rows}
 
@@ -36,11 +40,34 @@ def alarm_told(db: Database, at: Moment, guild_id: int, percent: int) -> None:
     db.execute("UPDATE alarm SET told = 1 WHERE guild_id = ? AND percent <= ?", (guild_id, percent))
 
 
+def note_reached(db: Database, at: Moment, guild_id: int, stand: Standing) -> None:
+    """Note the share of the budget that an order has just reached, if it is 80 or 100 percent."""
+    percent = due_alarm(stand)
+    if percent is not None and percent not in alarms(db, at, guild_id):
+        note_alarm(db, at, guild_id, percent)
+
+
 def _note(db: Database, at: Moment, guild_id: int, percent: int, *, told: bool) -> None:
-    db.execute(
+    first, after, amount = _budget_period(db, at, guild_id)
+    new = db.execute(
         "INSERT INTO alarm (guild_id, day, percent, told) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (guild_id, day, percent) DO UPDATE SET told = max(told, excluded.told)",
-        (guild_id, _budget_begins(db, at, guild_id), percent, told),
+        " ON CONFLICT (guild_id, day, percent) DO NOTHING RETURNING percent",
+        (guild_id, first.isoformat(), percent, told),
+    ).fetchone()
+    if new is None:
+        db.execute(
+            "UPDATE alarm SET told = max(told, ?) WHERE guild_id = ? AND day = ? AND percent = ?",
+            (told, guild_id, first.isoformat(), percent),
+        )
+        return
+    note_budget(
+        db,
+        guild_id=guild_id,
+        began=first.isoformat(),
+        percent=percent,
+        amount=amount or 0,
+        used=budget_used(db, guild_id, (first, after)),
+        at=at.now,
     )
 
 
@@ -55,8 +82,8 @@ def untold(db: Database) -> list[int]:
     return [guild for (guild,) in rows]
 
 
-def _budget_begins(db: Database, at: Moment, guild_id: int) -> str:
-    """The first day of the budget's current period."""
+def _budget_period(db: Database, at: Moment, guild_id: int) -> tuple[date, date, int | None]:
+    """The budget's current period, its first day and the one after it, and its credits."""
     zone = zone_named(server_of(db, guild_id, at.defaults).zone)
     budget = budget_of(db, guild_id, at.defaults)
-    return span(budget.period, day_at(at.now, zone))[0].isoformat()
+    return *span(budget.period, day_at(at.now, zone)), budget.amount

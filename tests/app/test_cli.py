@@ -1,6 +1,7 @@
 """What an operator types: each command ends as it should, and says so in one sentence."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -88,7 +89,9 @@ async def test_say_leaves_the_clip_as_it_was_asked_for(tmp_path):
     made = await probe(clip)
     assert (made.width, made.height, round(made.fps)) == (854, 480, 30)
     assert made.seconds == pytest.approx(2, abs=0.1)
-    assert "5:30 in the morning" in done.stdout.replace("\\", "")
+    assert "5:30 in the morning" in done.stdout
+    assert "@Mira" in done.stdout
+    assert re.search(r"<[@#:/t]|\*\*|\\|``", done.stdout) is None, done.stdout
 
 
 @pytest.mark.parametrize(

@@ -148,27 +148,127 @@ def test_first_and_last_frames_are_told_apart_by_where_they_lead():
     found = guessed(Graph(json.loads((WORKFLOWS / "ltx-frames.json").read_text())))
     assert found.inputs["image"] == [("20", "image")]
     assert found.inputs["last_image"] == [("21", "image")]
+    assert found.absent == {"last_image": {"23.strength": 0.0}}, "a blank must not be seen"
     assert guessed(Graph(json.loads((WORKFLOWS / "ltx-sound.json").read_text()))).modes == ["audio"]
 
 
-def test_a_clip_is_retaken_whole_and_a_voice_stays_where_it_is():
-    guess = guessed(
-        Graph(
-            two_passes(
-                **{
-                    "60": node("LoadVideo", file="a.mp4"),
-                    "s:22": node(
-                        "LTXVImgToVideoInplace",
-                        image=["60", 0],
-                        latent=["s:15", 0],
-                        bypass=["s:21", 0],
-                    ),
-                }
-            )
-        )
+def steered(**changes):
+    """A graph as those of control videos: a clip steers, a picture is the first frame."""
+    return two_passes(
+        **{
+            "60": node("LoadVideo", "Moves", file="moves.mp4"),
+            "62": node("GetVideoComponents", video=["60", 0]),
+            "63": node("ImageFromBatch", image=["62", 0], length=["64", 0], batch_index=0),
+            "64": node("PrimitiveInt", "Frame Count", value=97),
+            "65": node("ImageScaleBy", image=["66", 0], scale_by=0.5),
+            "66": node(
+                "ResizeImageMaskNode",
+                input=["63", 0],
+                **{"resize_type.width": ["s:8", 0], "resize_type.height": ["s:9", 0]},
+            ),
+            "67": node("VAEEncode", pixels=["65", 0], vae=["s:1", 2]),
+            "68": node("SamplerCustomAdvanced", latent_image=["67", 0]),
+            "69": node("VAEDecode", samples=["68", 0], vae=["s:1", 2]),
+            "70": node("GetImageSize", image=["69", 0]),
+            "s:15": node(
+                "EmptyLTXVLatentVideo", width=["70", 0], height=["70", 1], length=["70", 2]
+            ),
+            "s:71": node("LTXVAddGuide", image=["69", 0], latent=["s:22", 0], frame_idx=0),
+            "s:23": node("SamplerCustomAdvanced", noise=["s:18", 0], latent_image=["s:71", 2]),
+            **changes,
+        }
     )
+
+
+def test_a_clip_that_steers_is_no_retake_and_its_size_and_length_are_found_through_it():
+    guess = guessed(Graph(steered()))
+    assert guess.modes == ["text", "image"], "another clip comes out: it is not the one given"
+    assert "video" not in guess.inputs
+    assert guess.inputs["width"] == [("s:8", "value")]
+    assert guess.inputs["frames"] == [("64", "value")]
+    assert (guess.sizes, guess.seconds) == (["1280x704", "704x1280"], 4)
+    stays, how = guess.unsure
+    assert stays == (
+        "Moves (60) loads a clip that steers what is made. Dailies has no option for it: put the "
+        "file into the input folder of each server as moves.mp4."
+    )
+    assert 'mode = "retake" and inputs.video = "60.file"' in how
+
+
+def test_a_clip_of_which_a_part_is_made_anew_is_retaken():
+    mask = node("LTXVSetAudioVideoMaskByTime", av_latent=["s:22", 0], start_time=1.0, end_time=2.0)
+    guess = guessed(Graph(steered(**{"s:71": mask})))
     assert guess.modes == ["retake"]
     assert guess.inputs["video"] == [("60", "file")]
+    assert guess.inputs["start"] == [("s:71", "start_time")]
+    assert guess.inputs["end"] == [("s:71", "end_time")]
+    assert guess.unsure == []
+
+
+def test_a_clip_that_is_made_longer_is_extended(tmp_path):
+    longer = node("LTXVExtendSampler", latents=["67", 0], num_new_frames=80, frame_overlap=16)
+    graph = steered(
+        **{
+            "s:71": longer,
+            "s:20": node("CreateVideo", images=["s:27", 0], fps=["62", 2]),
+            "s:16": node(
+                "LTXVConditioning", positive=["s:6", 0], negative=["s:7", 0], frame_rate=["62", 2]
+            ),
+        }
+    )
+    guess = guessed(Graph(graph))
+    assert guess.modes == ["extend"]
+    assert guess.inputs["frames"] == [("s:71", "num_new_frames")]
+    (tmp_path / "longer.json").write_text(json.dumps(graph))
+    imported(tmp_path / "longer.json", tmp_path / "w")
+    found, wrong = loaded_from(tmp_path / "w", usd_per_second=0)
+    assert wrong == {}
+    assert [str(each.mode) for each in found["longer"].model.capabilities] == ["extend"]
+
+
+def test_a_switch_that_lets_something_else_through_does_not_make_a_picture_optional():
+    reference = two_passes(
+        **{
+            "s:22": node(
+                "LTXVImgToVideoInplace", image=["80", 0], latent=["s:15", 0], bypass=["s:21", 0]
+            ),
+            "80": node("EmptyImage", width=64, height=64, batch_size=1, color=0),
+            "81": node("RepeatImageBatch", image=["5", 0], amount=97),
+            "82": node(
+                "LTXVAddGuide",
+                image=["81", 0],
+                latent=["s:22", 0],
+                frame_idx=0,
+                iclora_parameters=["83", 0],
+            ),
+            "83": node("GetICLoRAParameters", iclora_model=["s:1", 0]),
+            "s:23": node("SamplerCustomAdvanced", noise=["s:18", 0], latent_image=["82", 2]),
+        }
+    )
+    guess = guessed(Graph(reference))
+    assert (guess.modes, guess.absent) == (["image"], {})
+    assert guess.why["image"] == "First (5): a reference, it seems"
+
+
+def test_seconds_times_a_rate_without_one_more_frame_are_set_as_frames():
+    """The model makes 8k+1: of 120 frames it would make 113, and the card says 121."""
+    graph = two_passes(
+        **{
+            "s:14": node(
+                "ComfyMathExpression",
+                **{"expression": "a * b", "values.a": ["s:12", 0], "values.b": ["s:13", 0]},
+            ),
+            "s:40": node("LTXVEmptyLatentAudio", frames_number=["s:14", 1], batch_size=1),
+            "s:41": node("LTXVConcatAVLatent", video_latent=["s:22", 0], audio_latent=["s:40", 0]),
+            "s:23": node("SamplerCustomAdvanced", noise=["s:18", 0], latent_image=["s:41", 0]),
+        }
+    )
+    guess = guessed(Graph(graph))
+    assert guess.inputs["frames"] == [("s:15", "length"), ("s:40", "frames_number")]
+    assert guess.seconds == 6
+
+
+def test_a_voice_stays_where_it_is():
     voice = two_passes(
         **{
             "61": node("LoadAudio", "Voice", audio="v.mp3"),
@@ -181,6 +281,7 @@ def test_a_clip_is_retaken_whole_and_a_voice_stays_where_it_is():
     guess = guessed(Graph(voice))
     assert "audio" not in guess.inputs
     assert any("Voice (61) loads a voice" in each for each in guess.unsure)
+    assert any(each.endswith("as v.mp3.") for each in guess.unsure)
 
 
 def test_what_saves_nothing_says_what_to_do():
@@ -205,11 +306,31 @@ def test_what_is_imported_can_be_used_and_says_what_was_guessed(tmp_path):
     manifest = (tmp_path / "w" / "My-LTX-new.toml").read_text()
     told = tomllib.loads(manifest)
     assert told["inputs"]["seed"] == ["s:18.noise_seed", "s:19.noise_seed"]
-    for line in manifest.partition("[inputs]\n")[2].partition("\n\n")[0].splitlines():
-        assert "  # " in line, "each guess says where it is from"
+    for line in manifest.splitlines():
+        if line and line[0] != "#" and not line.startswith(("title", "[inputs]", "[fixed]")):
+            assert "  # " in line, "each guess says where it is from"
     with pytest.raises(BadWorkflow, match="already exists"):
         imported(file, tmp_path / "w")
     imported(file, tmp_path / "w", force=True)
+
+
+def test_what_has_no_prompt_that_is_found_is_written_down_to_be_completed(tmp_path):
+    odd = two_passes(
+        **{
+            "s:6": node("CLIPTextEncode", text=["90", 0], clip=["s:1", 1]),
+            "90": node("WordsOfSomePack", words="a fox"),
+            "s:22": node("LTXVImgToVideoInplace", image=["91", 0], latent=["s:15", 0]),
+            "91": node("EmptyImage", width=64, height=64),
+        }
+    )
+    (tmp_path / "odd.json").write_text(json.dumps(odd))
+    done = imported(tmp_path / "odd.json", tmp_path / "w")
+    assert "No prompt was found: name its node and input as inputs.prompt." in done.unsure
+    _, wrong = loaded_from(tmp_path / "w", usd_per_second=0)
+    assert wrong == {"odd": "the mode text needs inputs.prompt"}
+    manifest = tmp_path / "w" / "odd.toml"
+    manifest.write_text(manifest.read_text().replace("[inputs]", '[inputs]\nprompt = "90.words"'))
+    assert loaded_from(tmp_path / "w", usd_per_second=0)[1] == {}
 
 
 @pytest.mark.parametrize(

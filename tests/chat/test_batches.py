@@ -253,6 +253,13 @@ async def test_a_sheet_is_deleted_with_what_stands_nowhere_else(mira, shop):
     guild = (await shop.store.jobs.get(1)).guild_id
     hidden = [(await shop.store.takes.get(n, guild_id=guild)).hidden_by for n in (1, 2, 3)]
     assert [bool(each) for each in hidden] == [True, False, True]
+    offers = [each for each in mira.everything() if "deleted #" in each.text]
+    assert sorted(each.text.rpartition("#")[2] for each in offers) == ["1.", "3."]
+    [offer] = [each for each in offers if each.text.endswith("#3.")]
+    back = await answered(await mira.click(offer, "Undo"))
+    assert "#3 is back" in back.message.text
+    await mira.wait_for(lambda each: [f.filename for f in each.attachments] == ["dailies-3.mp4"])
+    assert (await shop.store.takes.get(3, guild_id=guild)).hidden_by is None
 
 
 async def test_a_sheet_goes_with_a_take_of_it_that_is_deleted(mira, shop):
@@ -294,7 +301,7 @@ async def test_a_sheet_that_was_posted_before_a_stop_is_found_again(
         )
         await batch(mira, takes=2)
         sheet = await sheet_of(mira)
-        assert (await first.store.batches.sheet(1)).message_id is None
+        assert (await first.store.batches.decide(1)).message_id is None
     async with working(playground, tmp_path, providers={"cheap": cheap}) as second:
         jobs = await all_ended(second, 2)
         assert {job.result_id for job in jobs} == {sheet.id}

@@ -13,7 +13,7 @@ from storage import State
 from tests.rig.every import for_every
 from tests.rig.house import until, working
 from tests.rig.makers import PLAIN, Maker
-from tests.rig.paid import ordered, paid_provider, said
+from tests.rig.paid import ordered, paid_provider, said, turned
 from tests.rig.taking import answered, clip_of, done, first_clip
 
 ROOT = Path(__file__).parent.parent.parent
@@ -61,15 +61,20 @@ async def stage(playground, tmp_path, mira, ada, media):
         await mira.wait_for("is on hold")
         picture = await mira.say("look", files=[File("a.png", media.picture.read_bytes())])
         sound = await mira.say("listen", files=[File("a.m4a", media.sound.read_bytes())])
-        panel = await said(ada, "/studio setup")
+        panel = await turned(ada, await said(ada, "/studio setup"), "Money")
+        helps = await said(mira, "/help")
         rules = await said(ada, "/studio rules")
         trouble = await said(ada, "/studio unclear")
+        helped = await answered(await mira.type("/video enhance", prompt="a red fox"))
+        write = mira.click(helped.message, "Edit and make it…")
         #: By the name of each form: who opens it how, and what is filled in.
         openers = {
             "retake": (mira, mira.click(clip, "Retake…"), {"prompt": "at night"}),
             "extend": (mira, mira.click(clip, "Extend…"), {"seconds": "1"}),
             "animate": (mira, mira.menu(picture, "Animate this image"), {"prompt": "waves"}),
             "sound": (mira, mira.menu(sound, "Use this sound"), {"prompt": "a drummer"}),
+            "text": (mira, mira.click(helps, "do:example"), {"prompt": "an owl"}),
+            "write": (mira, write, {"prompt": "a sea"}),
             "confirm": (ada, ada.click(panel, "Ask above a price…"), {"credits": "70"}),
             "budget": (ada, ada.click(panel, "Budget…"), {"amount": "1234"}),
             "zone": (ada, ada.click(panel, "Time zone…"), {"zone": "Asia/Kathmandu"}),
@@ -109,7 +114,9 @@ async def test_each_form_that_was_opened_before_a_restart_does_what_it_says(
         return (await house.store.jobs.get(2)).state not in {State.UNCLEAR, State.QUEUED}
 
     await until(tried_again)
-    await until(lambda: {"at night", "waves"} <= {order.prompt for order in plain.orders})
+    await until(
+        lambda: {"at night", "waves", "an owl", "a sea"} <= {order.prompt for order in plain.orders}
+    )
 
 
 async def test_a_form_for_moderators_is_refused_to_who_is_none_any_more(playground, ada, stage):

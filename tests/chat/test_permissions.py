@@ -30,6 +30,8 @@ COMMANDS = {
     "video presets": (EVERYBODY, {}),
     "video usage": (EVERYBODY, {}),
     "video privacy": (EVERYBODY, {}),
+    "video notify": (EVERYBODY, {"how": "no ping"}),
+    "help": (EVERYBODY, {}),
     "video models": (EVERYBODY, {}),
     "quota show": (MODERATORS, {}),
     "quota set": (MODERATORS, {"amount": "5"}),
@@ -105,6 +107,14 @@ VERB_RULES = {
     "confirm": (MODERATORS, ""),
     "budget": (MODERATORS, ""),
     "zone": (MODERATORS, ""),
+    "setup": (MODERATORS, ""),
+    "page": (MODERATORS, "who"),
+    "threads": (MODERATORS, "on"),
+    "help": (EVERYBODY, ""),
+    "example": (EVERYBODY, ""),
+    "mine": (EVERYBODY, ""),
+    "reactions": (EVERYBODY, ""),
+    "pings": (EVERYBODY, ""),
     "take-why": (EVERYBODY, "{job}:🔁"),
     "batch-show": (EVERYBODY, "{job}"),
     "batch-more": (EVERYBODY, "{job}"),
@@ -130,7 +140,8 @@ VERB_RULES = {
 }
 #: Verbs whose answer is a form or a list of what is there, whatever they are about.
 WITHOUT_IDS = {"export", "forget", "resume", "audit", "retry", "forbid", "allow", "set", "slow"}
-WITHOUT_IDS |= {"confirm", "models", "budget", "zone"}
+WITHOUT_IDS |= {"confirm", "models", "budget", "zone", "setup", "page", "threads"}
+WITHOUT_IDS |= {"help", "example", "mine", "reactions", "pings"}
 
 
 @pytest.fixture
@@ -234,7 +245,7 @@ async def test_what_is_sent_from_a_direct_message_is_refused(ada, mira, paid_hou
             if name in MENUS:
                 message = {"id": "5", "channel_id": str(person.at), "content": "", "author": {}}
                 data |= {"type": 3, "target_id": "5", "resolved": {"messages": {"5": message}}}
-            else:
+            elif " " in name:
                 *groups, leaf = name.split()
                 options = [{"name": leaf, "type": 1, "options": []}]
                 data |= {"name": groups[0], "options": options}

@@ -180,7 +180,7 @@ async def test_an_order_that_may_yet_be_made_keeps_its_inputs(store, tmp_path):
         provider="p", model="m", brief=Brief(mode=Mode.IMAGE, image=given(NAMES[0])), price=1
     )
     order = RefusedOrder(
-        id=0, guild_id=10, channel_id=20, user_id=30, why="quota", wanted=offer, fits=None, at=0.0
+        id=0, guild_id=10, channel_id=20, user_id=30, why="quota", wanted=offer, fits=(), at=0.0
     )
     kept = await store.servers.keep_refused(order)
     lay(tmp_path, f"inputs/{NAMES[0]}", age=0)
@@ -255,7 +255,7 @@ async def test_what_an_order_was_refused_with_is_deleted_with_its_person(store, 
     for user in (30, 31):
         order = RefusedOrder(
             id=0, guild_id=10, channel_id=20, user_id=user, why="quota", wanted=offer, at=0.0,
-            fits=fits if user == 30 else None,
+            fits=(fits,) if user == 30 else (),
         )  # fmt: skip
         await store.servers.keep_refused(order)
     assert (await store.privacy.forget(30)).files == (f"inputs/{NAMES[1]}",)

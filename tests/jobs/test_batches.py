@@ -10,7 +10,7 @@ from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.jobs.presenter import Undeliverable
 from bot.jobs.steps import PATIENCE
 from bot.orders.consent import Consent
-from bot.orders.quote import ConfirmationNeeded, Limited
+from bot.orders.quote import ConfirmationNeeded, Limited, Unmakeable
 from bot.orders.refused import Refusals
 from bot.orders.requester import Requester
 from bot.providers import Report, Stage
@@ -130,8 +130,9 @@ async def test_a_refusal_names_the_sum_and_what_fits_is_fewer_takes(house, store
     with pytest.raises(Limited, match="this order of 4 clips costs 24, and your limit is 13") as no:
         await order(house)
     kept = await Refusals(house.studio).keep(no.value, REQUESTER)
-    assert (kept.fits.takes, kept.fits.price, kept.wanted.takes) == (2, 12, 4)
-    fewer, _ = await Refusals(house.studio).order(kept.id, REQUESTER, less=True)
+    [fits] = kept.fits
+    assert (fits.takes, fits.price, kept.wanted.takes) == (2, 12, 4)
+    fewer, _ = await Refusals(house.studio).order(kept.id, REQUESTER, way=0)
     assert len(await store.batches.of(fewer.id)) == 2
     await store.jobs.save(fewer.to(State.CANCELLED, now=2.0))
     await store.jobs.save((await store.batches.of(fewer.id))[1].to(State.CANCELLED, now=2.0))
@@ -142,6 +143,16 @@ async def test_a_refusal_names_the_sum_and_what_fits_is_fewer_takes(house, store
     await order(house, takes=2, request="interaction:2")
     with pytest.raises(Limited, match="You already have 2 clips in progress"):
         await order(house, takes=2, request="interaction:3")
+
+
+async def test_what_works_instead_is_as_many_takes(house, store):
+    with pytest.raises(Unmakeable) as no:
+        await order(house, takes=3, duration=7)
+    kept = await Refusals(house.studio).keep(no.value, REQUESTER)
+    assert {offer.takes for offer in kept.fits} == {3}
+    job, _ = await Refusals(house.studio).order(kept.id, REQUESTER, way=0)
+    made = await store.batches.of(job.id)
+    assert (len(made), sum(each.price for each in made)) == (3, kept.fits[0].price)
 
 
 async def test_two_hundred_batches_at_once_leave_one_and_nothing_held(house, store):
@@ -173,7 +184,7 @@ async def test_a_batch_is_posted_once_when_all_of_it_is_made(house):
     assert house.screen.delivered == house.screen.told == []
     message = 7000 + batch[0].id
     assert {job.result_id for job in await house.store.batches.of(batch[0].id)} == {message}
-    sheet = await house.store.batches.sheet(batch[0].id)
+    sheet = await house.store.batches.decide(batch[0].id)
     assert (sheet.message_id, sheet.tried) == (message, True)
 
 

@@ -52,7 +52,7 @@ async def _asked(store, why):
             user_id=30,
             why=why,
             wanted=OFFER,
-            fits=None,
+            fits=(),
             at=0.0,
         )
     )

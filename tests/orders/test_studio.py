@@ -12,7 +12,7 @@ from tests.rig.doubles import FakeProvider, model
 from tests.rig.drafts import advance, draft
 from tests.rig.house import until, working
 from tests.rig.makers import PLAIN, Maker
-from tests.rig.paid import PRICED, ordered, paid_provider, pressed, said
+from tests.rig.paid import PRICED, ordered, paid_provider, pressed, said, turned
 from tests.rig.taking import clip_of, first_clip
 
 
@@ -36,9 +36,11 @@ async def test_a_server_is_set_up_in_one_panel(playground, ada, mira, paid, paid
     panel = await chosen(ada, panel, "do:set:channels", [])
     assert not (await ordered(mira)).ephemeral
 
+    panel = await turned(ada, panel, "Who")
     panel = await chosen(ada, panel, "do:set:changed-by", "requester")
     assert "the requester and moderators" in panel.text
     role = playground.world.create_role(playground.guild.id, "Leads")
+    panel = await turned(ada, panel, "Queue")
     panel = await chosen(ada, panel, "do:set:priority", [str(role.id)])
     assert f"First in the queue: <@&{role.id}>" in panel.text
     await pressed(ada, panel, "Turn slow lane on")
@@ -57,12 +59,15 @@ async def test_the_panel_has_favourites_reviewers_budget_and_time_zone(
     best = playground.channel("storyboards").id
     role = playground.world.create_role(playground.guild.id, "Directors")
     panel = await said(ada, "/studio setup")
-    assert "Favorites channel: none · takes approved by: moderators" in panel.text
-    assert "Server budget: 2,000 credits a day" in panel.text
+    assert "Favorites channel: none" in panel.text
     panel = await chosen(ada, panel, "do:set:favourites", ["storyboards"])
+    assert f"Favorites channel: <#{best}>" in panel.text
+    panel = await turned(ada, panel, "Who")
+    assert "Takes approved by: moderators" in panel.text
     panel = await chosen(ada, panel, "do:set:reviewers", [str(role.id)])
-    expected = f"Favorites channel: <#{best}> · takes approved by: <@&{role.id}> and moderators"
-    assert expected in panel.text
+    assert f"Takes approved by: <@&{role.id}> and moderators" in panel.text
+    panel = await turned(ada, panel, "Money")
+    assert "Server budget: 2,000 credits a day" in panel.text
     form = await ada.click(panel, "Budget…")
     await form.answered
     await (await ada.fill(form, amount="12", period="a week")).answered
@@ -82,6 +87,7 @@ async def test_the_panel_has_favourites_reviewers_budget_and_time_zone(
     await ordered(mira)
     await ordered(mira)
     assert "this server has used its 12 for this week" in (await ordered(mira)).message.text
+    panel = await turned(ada, panel, "Where")
     panel = await chosen(ada, panel, "do:set:favourites", [])
     assert "Favorites channel: none" in panel.text
 
@@ -90,7 +96,7 @@ async def test_providers_and_defaults_are_the_servers_choice(playground, tmp_pat
     dear, cheap = paid_provider(name="dear"), FakeProvider(name="cheap")
     async with working(playground, tmp_path, providers={"dear": dear, "cheap": cheap}) as house:
         ada, mira = playground.person("ada"), playground.person("mira")
-        panel = await said(ada, "/studio setup")
+        panel = await turned(ada, await said(ada, "/studio setup"), "Who")
         panel = await chosen(ada, panel, "do:set:default", "dear one")
         await ordered(mira)
         assert (await house.store.jobs.get(1)).provider == "dear"
@@ -154,7 +160,7 @@ async def test_with_the_slow_lane_a_spent_quota_waits_and_costs_nothing(
     store, guild = paid_house.store, playground.guild.id
     jonas = playground.person("jonas")
     await said(ada, "/quota set", amount="6", who="mira")
-    panel = await said(ada, "/studio setup")
+    panel = await turned(ada, await said(ada, "/studio setup"), "Queue")
     await pressed(ada, panel, "Turn slow lane on")
     await ordered(jonas, prompt="a")
     await ordered(jonas, prompt="b")
@@ -342,7 +348,7 @@ async def test_a_channels_model_is_chosen_and_used_in_its_threads_too(playground
         await ordered(mira, provider="dear")
         thread = (await until(lambda: mira.threads("videos")))[0]
         ada.go(thread)
-        panel = await said(ada, "/studio setup")
+        panel = await turned(ada, await said(ada, "/studio setup"), "Who")
         await chosen(ada, panel, "do:set:here", "dear one")
         server = await house.store.policy.server(playground.guild.id)
         assert server.channel_models == {playground.channel("videos").id: ("dear", "one")}

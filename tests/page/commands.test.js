@@ -4,9 +4,9 @@ import "./browser.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-const { state } = await import("../../playground/page/state.js");
+const { state } = await import("../../playground/page/app/state.js");
 const { commandOf, findCommands, optionHint, OPTION, typedCommands } = await import(
-  "../../playground/page/commands.js"
+  "../../playground/page/composer/commands.js"
 );
 
 const SUB = (name, options = []) => ({ type: OPTION.SUBCOMMAND, name, options });

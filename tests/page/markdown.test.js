@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { parse, parseInline, plainText } from "../../playground/page/markdown.js";
+import { parse, parseInline, plainText } from "../../playground/page/text/markdown.js";
 
 const bold = (...parts) => ({ type: "bold", parts });
 const italic = (...parts) => ({ type: "italic", parts });

@@ -1,160 +1,16 @@
 """The playground's page in a real browser, wide and on a phone, with a real bot behind it."""
 
 import io
-import struct
-import subprocess
-import zlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import aiohttp
 import discord
-import imageio_ffmpeg
 import pytest
-import pytest_asyncio
 
-from playground import Playground, open_playground
 from playground.page.browser import OPEN
-from tests.rig.browsing import ARGUMENTS, CHROMIUM, PHONE, WIDE
-from tests.rig.pagebot import PageBot
-from tests.rig.toybot import connected
+from tests.rig.browsing import PHONE, WIDE
+from tests.rig.stage import COMMAND, IN_A_BROWSER, expect, make_a_clip, png
 
-playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed.")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.asyncio(loop_scope="module"),  # one browser for all of them
-    pytest.mark.skipif(
-        CHROMIUM is None,
-        reason="No Chromium was found on this machine, so the page was not tried in a browser.",
-    ),
-]
-
-COMMAND = "/video text prompt:a red fox crossing a snowy street"
-
-
-def png(width: int, height: int) -> bytes:
-    """A grey picture."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    rows = b"".join(b"\0" + b"\x80" * width for _ in range(height))
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", head)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
-
-
-@pytest.fixture(scope="session")
-def clip(tmp_path_factory) -> bytes:
-    """One second of a test card with a tone, as H.264 and AAC."""
-    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    sources = ["-f", "lavfi", "-i", "testsrc=s=320x180:r=12:d=1", "-f", "lavfi", "-i", "sine=d=1"]
-    coding = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest"]
-    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
-    subprocess.run([ffmpeg, "-loglevel", "error", *sources, *coding, str(path)], check=True)
-    return path.read_bytes()
-
-
-@dataclass
-class Tab:
-    """A page in the browser, and what it complained about."""
-
-    page: object
-    complaints: list[str] = field(default_factory=list)
-
-    @property
-    def origin(self) -> str:
-        return self.page.url.split("/#")[0]
-
-    @property
-    def composer(self):
-        return self.page.locator("#composer-input")
-
-    @property
-    def form(self):
-        return self.page.locator(".command-form")
-
-    @property
-    def messages(self):
-        return self.page.locator(".log .message")
-
-    def message(self, text: str):
-        return self.messages.filter(has_text=text).last
-
-    def place(self, name: str):
-        return self.page.locator(f'.place[title="{name}"]').first
-
-    def button(self, label: str):
-        return self.page.locator(".log .button").filter(has_text=label).last
-
-    def option(self, text: str):
-        """A line of an open list."""
-        return self.page.locator(".listbox-item").filter(has_text=text).first
-
-    async def run(self, command: str) -> None:
-        await self.composer.fill(command)
-        await self.composer.press("Enter")
-
-    async def sit_down(self, name: str) -> None:
-        await self.page.locator(f'.person[data-person="{name}"]').click()
-        await expect(self.page.locator(f'.person.me[data-person="{name}"]')).to_be_visible()
-
-
-def expect(what):
-    return playwright.expect(what)
-
-
-playwright.expect.set_options(timeout=60_000)  # other tests run beside these
-
-
-@dataclass
-class Stage:
-    """The playground, its bot, and a browser."""
-
-    playground: Playground
-    bot: PageBot
-    browser: object
-
-    @asynccontextmanager
-    async def tab(self, person: str = "mira", size=None, **context) -> AsyncIterator[Tab]:
-        """A page of its own; at the end nothing may stand on its console."""
-        held = await self.browser.new_context(viewport=size or WIDE, **context)
-        page = await held.new_page()
-        page.set_default_timeout(60_000)
-        tab = Tab(page)
-        page.on("console", lambda line: tab.complaints.append(f"{line.type}: {line.text}"))
-        page.on("pageerror", lambda error: tab.complaints.append(f"error: {error}"))
-        await page.goto(f"{self.playground.page_url}#/{person}")
-        await expect(page.locator(f'.person.me[data-person="{person}"]')).to_be_visible()
-        await expect(page.locator(".log .welcome, .log .message").last).to_be_visible()
-        try:
-            yield tab
-        finally:
-            await held.close()
-        assert tab.complaints == []
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[object]:
-    async with playwright.async_playwright() as tool:
-        running = await tool.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield running
-        await running.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def stage(clip, browser) -> AsyncIterator[Stage]:
-    async with open_playground() as playground:
-        bot = PageBot(clip=clip, picture=png(64, 40))
-        async with connected(playground, bot):
-            yield Stage(playground, bot, browser)
+pytestmark = IN_A_BROWSER
 
 
 # ---------------------------------------------------------------------- the newcomer
@@ -219,7 +75,7 @@ async def test_a_command_is_chosen_and_filled_in_with_the_keyboard_alone(stage):
         await keys.type("9")
         await keys.press("Tab")
         await expect(tab.page.locator(".option-remove")).to_be_focused()
-        await keys.press("Tab")
+        await keys.press("Shift+Tab")
         await keys.press("Enter")
         await expect(tab.page.locator(".thread-chip")).to_be_visible()
         await expect(tab.composer).to_be_focused()
@@ -340,13 +196,6 @@ async def test_a_moderators_command_is_offered_to_the_moderator_alone(stage):
 
 
 # ---------------------------------------------------------------------- messages
-
-
-async def make_a_clip(tab: Tab) -> None:
-    """Order a clip and open its thread."""
-    await tab.run(COMMAND)
-    await tab.page.locator(".thread-chip").click()
-    await expect(tab.button("Retake…")).to_be_visible()
 
 
 async def test_a_button_a_form_and_its_files(stage, tmp_path):
@@ -676,7 +525,7 @@ async def test_ten_thousand_marks_do_not_freeze_the_page(stage):
     async with stage.tab() as tab:
         spent = await tab.page.evaluate(
             """async () => {
-              const { parse } = await import("/page/markdown.js");
+              const { parse } = await import("/page/text/markdown.js");
               const began = performance.now();
               const marks = ["*", "_", "**", "__", "~~", "||", "`", "[", "> ", "<", "- "];
               for (const mark of marks) parse(mark.repeat(4000));
@@ -962,9 +811,11 @@ async def test_only_the_pages_own_files_are_served(stage):
     base = stage.playground.page_url
     async with aiohttp.ClientSession() as web:
         for path in (
-            "page/../people.py",
-            "page/%2e%2e%2fpeople.py",
-            "page/people.py",
+            "page/../people/say.py",
+            "page/%2e%2e%2fpeople%2fsay.py",
+            "page/%2e%2e%2f%2e%2e%2feslint.config.js",
+            "page/browser.py",
+            "page/frame/",
             "page/",
         ):
             async with web.get(base + path, allow_redirects=False) as answer:

@@ -4,8 +4,8 @@ import "./browser.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-const { dayName, fromNow, now, setNow } = await import("../../playground/page/times.js");
-const { compareIds, nextId } = await import("../../playground/page/ids.js");
+const { dayName, fromNow, now, setNow } = await import("../../playground/page/text/times.js");
+const { compareIds, nextId } = await import("../../playground/page/app/ids.js");
 
 test("distances are told in the largest unit that fits", () => {
   setNow(1_000_000);

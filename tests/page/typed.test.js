@@ -4,8 +4,8 @@ import "./browser.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-const { readOptions, readValue } = await import("../../playground/page/typed.js");
-const { OPTION } = await import("../../playground/page/commands.js");
+const { readOptions, readValue } = await import("../../playground/page/composer/typed.js");
+const { OPTION } = await import("../../playground/page/composer/commands.js");
 
 const COMMAND = {
   name: "video text",

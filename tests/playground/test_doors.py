@@ -29,7 +29,7 @@ EVIL = [
 ]
 ROUTES = [
     "/",
-    "/page/page.js",
+    "/page/app/page.js",
     "/page/socket?person=ada",
     "/page/upload?name=x.png",
     "/gateway",
@@ -103,7 +103,7 @@ async def test_whoever_listens_for_others_asks_for_a_key():
         assert len(key) > 30
         for wrong in ("", "?key=", "?key=wrong", "?key=%C3%A9", f"?key={key[:-1]}", f"?key={key}é"):
             assert (await web.get(base + wrong)).status == 401, wrong
-        for path in ("page/page.js", "page/upload?name=x", f"page/page.js?key={key}"):
+        for path in ("page/app/page.js", "page/upload?name=x", f"page/app/page.js?key={key}"):
             assert (await web.get(base + path)).status == 401, path
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await web.ws_connect(base + "page/socket?person=ada")

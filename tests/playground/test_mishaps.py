@@ -112,8 +112,63 @@ async def test_the_last_word_counts(stage):
     await stage.becomes(await stage.order(), State.DONE)
 
 
+# ---------------------------------------------------------------------- one company
+
+
+def companies_of(stage):
+    return list(stage.mishaps.companies)
+
+
+async def test_every_company_has_a_switch_under_the_name_that_the_bot_shows(stage):
+    gpus = ["gpu1", "gpu2"]
+    titles = [each.title for each in stage.house.providers.values() if each.name != "comfyui"]
+    assert sorted(companies_of(stage)) == sorted([*titles, *gpus])
+    with pytest.raises(KeyError):
+        stage.mishaps.fail("nobody", Mishap.FAIL)
+
+
+@pytest.mark.parametrize(
+    ("mishap", "states"),
+    [
+        (Mishap.FAIL, {State.FAILED}),
+        (Mishap.REFUSE, {State.FAILED}),
+        (Mishap.UNCLEAR, {State.UNCLEAR}),
+        (Mishap.LOSE, {State.FETCHING, State.REVIEW, State.FAILED}),
+    ],
+)
+async def test_companies_go_on_failing_until_they_are_well_again(stage, mishap, states):
+    for company in companies_of(stage):
+        stage.mishaps.fail(company, mishap)
+    for _ in range(2):
+        await stage.becomes(await stage.order(), *states)
+    stage.mishaps.recover()
+    assert set(stage.mishaps.companies.values()) == {None}
+    await stage.becomes(await stage.order(), State.DONE)
+
+
+async def test_one_company_fails_and_the_others_work(stage):
+    job = await stage.becomes(await stage.order(), State.DONE)
+    broken = stage.house.providers[job.provider].title
+    stage.mishaps.fail(broken, Mishap.STALL)
+    stalled = await stage.order()
+    assert stalled.provider == job.provider
+    await stage.becomes(stalled, State.RENDERING)
+    asked = await stage.mira.type(
+        "/video text", prompt="a fox", duration=6, provider=other_than(stage, job.provider)
+    )
+    await asked.answered
+    newest = (await stage.house.store.jobs.newest(limit=1))[0]
+    assert newest.provider != job.provider
+    await stage.becomes(newest, State.DONE)
+    assert (await stage.house.store.jobs.get(stalled.id)).state is State.RENDERING
+
+
+def other_than(stage, name):
+    return next(each for each in ("ltx", "apixo", "ltx2api") if each != name)
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
-async def test_the_switch_stands_on_the_page_of_whoever_imitates(tmp_path):
+async def test_the_switches_stand_on_the_page_of_whoever_imitates(tmp_path):
     async with (
         playground_process("--providers", "simulated", log=tmp_path / "log") as url,
         open_playground() as plain,
@@ -123,15 +178,34 @@ async def test_the_switch_stands_on_the_page_of_whoever_imitates(tmp_path):
         tab(chromium, plain.page_url) as without,
     ):
         await page.get_by_label("The next clip").select_option("refuse")
-        await until(lambda: _is(other, "refuse"))
+        await until(lambda: _is(other, "The next clip", "refuse"))
         await run(page, "/video text prompt:a red fox")
         await page.locator(".message", has_text="Failed").first.wait_for(timeout=60_000)
-        await until(lambda: _is(page, ""))
-        await until(lambda: _is(other, ""))
+        await until(lambda: _is(page, "The next clip", ""))
+        await until(lambda: _is(other, "The next clip", ""))
+
+        await page.get_by_text("All providers work").press("Enter")
+        for name in ("LTX", "ltx-2api.com", "apixo", "Pixazo", "gpu1", "gpu2"):
+            kinds = page.get_by_label(name, exact=True).locator("option")
+            assert await kinds.evaluate_all("all => all.map(each => each.value)") == ["", *Mishap]
+            await page.get_by_label(name, exact=True).select_option("fail")
+        await other.get_by_text("6 providers don't work").wait_for()
+        await other.reload()
+        await other.get_by_text("6 providers don't work").click()
+        await until(lambda: _is(other, "gpu1", "fail"))
+        await run(page, "/video text prompt:a blue fox")
+        failed = page.locator(".message", has_text="a blue fox").filter(has_text="Failed")
+        await failed.first.wait_for(timeout=60_000)
+        await other.get_by_label("gpu1", exact=True).select_option("")
+        await until(lambda: _is(page, "gpu1", ""))
+        await page.get_by_text("5 providers don't work").wait_for()
+        await page.get_by_role("button", name="Let all work again").press("Enter")
+        await other.get_by_text("All providers work").wait_for()
+        await until(lambda: _is(other, "LTX", ""))
         assert page.complaints == []
         await without.locator(".person.me").wait_for()
         assert not await without.locator("#mishap").is_visible()
 
 
-async def _is(page, value):
-    return await page.get_by_label("The next clip").input_value() == value
+async def _is(page, label, value):
+    return await page.get_by_label(label, exact=True).input_value() == value

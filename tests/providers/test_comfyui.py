@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import uuid
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -18,7 +19,7 @@ from bot.providers._comfyui.progress import Watch
 from playground.providers._comfyui_world import FAILURES
 from playground.providers._server import Answer
 from storage import Lora, Mode
-from tests.rig.gpus import fleet
+from tests.rig.gpus import WEIGHTLESS, WEIGHTLESS_MANIFEST, fleet
 from tests.rig.provider_rig import raised
 
 
@@ -97,6 +98,25 @@ async def test_inputs_are_uploaded_once_under_their_hash(one, media):
     )
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"name": "../../x.png", "subfolder": "dailies"},
+        {"name": "x.png", "subfolder": "/etc"},
+        {"name": "x\n.png", "subfolder": "dailies"},
+        {"name": "x" * 300, "subfolder": "dailies"},
+        {"name": None, "subfolder": "dailies"},
+    ],
+)
+async def test_the_name_of_an_upload_is_not_believed_unseen(one, media, said):
+    one.servers["gpu1"].script("upload", Answer(data={**said, "type": "input"}))
+    order = one.order("ltx-frames", mode=Mode.IMAGE, image=one.picture(media))
+    busy = await raised(one.provider.submit(order))
+    assert isinstance(busy, Busy)
+    assert str(busy) == "gpu1 did not take the image."
+    assert one.servers["gpu1"].runs == []
+
+
 async def test_an_input_that_somebody_deleted_there_is_uploaded_again(one, media):
     given = one.picture(media)
     first = one.order("ltx-frames", mode=Mode.IMAGE, image=given)
@@ -118,6 +138,21 @@ async def test_loras_are_taken_from_the_server(one):
     assert "gpu1 lacks the LoRA oil" in str(refusal)
     found = one.provider.models[0].capabilities[0]
     assert found.lora_names == ("claymation.safetensors", "styles/noir.safetensors")
+
+
+async def test_a_lora_is_called_by_what_can_be_typed_whatever_its_file_is_called(one):
+    files = ["My LoRA v2.safetensors", "styles\\noir@2.safetensors", "old.pt"]
+    one.servers["gpu1"].models["loras"] = files
+    order = one.order(loras=(Lora(path="My_LoRA_v2", scale=0.5), Lora(path="styles/noir_2")))
+    await one.followed(order, (await one.provider.submit(order)).remote_id)
+    [model] = [each for each in one.provider.models if each.name == "ltx-text"]
+    assert model.capabilities[0].lora_names == (
+        "My_LoRA_v2.safetensors",
+        "styles/noir_2.safetensors",
+    )
+    graph = one.servers["gpu1"].runs[0].graph
+    names = [graph[f"dailies-lora-{each}"]["inputs"]["lora_name"] for each in (1, 2)]
+    assert names == files[:2], "the server's own names"
 
 
 async def test_sending_is_said_right_before_it_may_count(one):
@@ -226,6 +261,16 @@ async def test_a_socket_that_went_deaf_is_rebuilt(media, tmp_path):
             ):
                 await asyncio.sleep(0.05)
         assert report.says.startswith("gpu1: sampling")
+
+
+def test_a_branch_that_is_blocked_ends_nothing():
+    watch = Watch()
+    state = {"nodes": {"1": {"value": 3, "max": 8, "state": "running"}}}
+    watch.hear("progress_state", state, 1.0)
+    watch.hear("execution_error", {"exception_type": "ExecutionBlocked"}, 2.0)
+    assert watch.took() == {}
+    watch.hear("execution_error", {"exception_type": "RuntimeError"}, 3.0)
+    assert watch.took() == {"1": 2.0}
 
 
 def test_frames_of_any_form_are_borne():
@@ -479,6 +524,37 @@ async def test_many_at_once_are_spread(media, tmp_path):
         assert names == ["gpu1"] * 3 + ["gpu2"] * 3
 
 
+async def test_the_queue_that_is_over_first_is_chosen_and_not_the_shortest(two):
+    for name, seconds in (("gpu1", 100.0), ("gpu2", 10.0)):
+        two.provider._measured.note(
+            name, "ltx-text", seconds=seconds, work=1.0, words="", nodes={}, at=seconds
+        )
+    for name, others in (("gpu1", 1), ("gpu2", 3)):
+        for number in range(others):
+            two.servers[name].world.foreign(60, id=f"{name}-{number}")
+    receipt = await two.provider.submit(two.order())
+    assert receipt.remote_id.startswith("gpu2/"), "30 s, and the other 100 s"
+
+
+async def test_what_is_on_its_way_to_a_server_counts_also_where_its_weights_are_warm(two):
+    order = two.order()
+    receipt = await two.provider.submit(order)
+    await two.followed(order, receipt.remote_id)
+    asked, gate = asyncio.Event(), asyncio.Event()
+
+    async def about_to_be_sent():
+        asked.set()
+        await gate.wait()
+
+    held = replace(two.order(seed=1), sending=about_to_be_sent)
+    first = asyncio.create_task(two.provider.submit(held))
+    await asked.wait()
+    second = await two.provider.submit(two.order(seed=2))
+    gate.set()
+    names = {(await first).remote_id.partition("/")[0], second.remote_id.partition("/")[0]}
+    assert names == {"gpu1", "gpu2"}
+
+
 async def test_a_server_that_cannot_be_reached_rests_and_comes_back(two):
     await two.servers["gpu1"].kill()
     receipt = await two.provider.submit(order := two.order())
@@ -693,6 +769,13 @@ async def test_an_input_over_the_servers_limit_is_refused_before_it_is_sent(one,
     assert [seen for seen in one.servers["gpu1"].seen if seen.route == "upload"] == []
 
 
+async def test_an_input_goes_to_the_server_that_takes_it(two, media):
+    two.servers["gpu1"].vices.upload_limit = 100
+    order = two.order("ltx-frames", mode=Mode.IMAGE, image=two.picture(media))
+    assert (await two.provider.submit(order)).remote_id.startswith("gpu2/")
+    assert two.provider._servers["gpu1"].ours == set()
+
+
 async def test_an_upload_that_a_proxy_finds_too_large_is_refused(one, media):
     one.servers["gpu1"].script("upload", Answer(status=413, body=b"too large"))
     order = one.order("ltx-frames", mode=Mode.IMAGE, image=one.picture(media))
@@ -856,6 +939,23 @@ async def test_the_doctor_sees_each_server_and_what_it_lacks(two):
     assert "gpu1 can't be reached" in findings["ComfyUI gpu1"].found
     assert "--listen" in findings["ComfyUI gpu1"].mend
     await two.servers["gpu1"].revive()
+
+
+async def test_a_file_that_a_graph_always_loads_has_to_be_there(media, tmp_path):
+    """A voice, or a clip that steers, is nobody's input: its operator puts it there."""
+    nodes = json.loads(WEIGHTLESS)
+    for node, file in (("6", "moves.mp4"), ("7", "kept/moves.mp4"), ("8", "x/a.mp4 [output]")):
+        nodes[node] = {"class_type": "LoadVideo", "inputs": {"file": file}}
+    also = {"fixed.json": json.dumps(nodes), "fixed.toml": WEIGHTLESS_MANIFEST}
+    async with fleet(media, tmp_path, names=("gpu1",), also=also) as found:
+        [lacks] = [each for each in await found.provider.examine() if "fixed" in each.part]
+        assert lacks.found == "lacks the file moves.mp4", "what lies in folders is not listed"
+        refused = await raised(found.provider.submit(found.order("fixed")))
+        assert str(refused).startswith("gpu1 lacks the file moves.mp4 that this workflow needs.")
+        (found.servers["gpu1"].folder / "input" / "moves.mp4").write_bytes(b"")
+        await found.restart()
+        [there] = [each for each in await found.provider.examine() if "fixed" in each.part]
+        assert there.mend == ""
 
 
 async def test_without_workflows_it_exists_and_the_doctor_says_how_to_get_one(media, tmp_path):

@@ -286,3 +286,13 @@ async def test_the_models_are_listed_with_what_they_make(place):
     text = asked.message.text.replace("\\", "")
     assert "**ltx-frames** · ComfyUI" in text
     assert "2 credits per second" in text
+
+
+async def test_a_workflow_is_suggested_refused_and_chosen_like_any_model(place, outcomes):
+    offered = await place.people[0].suggestions("/video text", "model", "ltx", prompt="x")
+    assert [each.value for each in offered] == ["ltx-text"], "no other makes clips of text"
+    said = await place.refused("text", prompt="x", model="ltx-text", duration=30)
+    assert said == "ltx-text can't make a 30 s clip. It makes 1 to 4 s."
+    job = await place.order("text", prompt="a red fox", duration=2)
+    assert (job.provider, job.model, job.brief.size) == ("comfyui", "ltx-text", "448x256")
+    await place.settled([job.id])

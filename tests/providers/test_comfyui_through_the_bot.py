@@ -1,10 +1,13 @@
 """The bot and its GPUs when one of them is killed, cut off, shared or told to stop."""
 
 import re
+from dataclasses import dataclass, field, fields
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
+from playground.providers.comfyui import MODELS, Vices
 from storage import State
 from tests.rig.gpus import own_gpus
 from tests.rig.house import until
@@ -32,8 +35,10 @@ async def both_are_well(place):
     yield
     for server in place.servers.values():
         server.decide, server.answers = (lambda _job: None), (lambda _seen: None)
-        server.vices.deaf = False
-        if server._runner is None or not server._runner.addresses:
+        for vice in fields(Vices):
+            setattr(server.vices, vice.name, vice.default)
+        server.models["checkpoints"] = list(MODELS["checkpoints"])
+        if not server.up:
             await server.revive()
     place.playground.clock.advance(400)
 
@@ -127,6 +132,87 @@ async def test_a_server_that_is_killed(place, step, back, request):
             assert "so it was started again on gpu" in text
 
 
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """What is the matter with both servers, and how a clip ends then."""
+
+    vices: dict = field(default_factory=dict)
+    failure: str | None = None  #: what breaks in the middle, as the loopback server calls it
+    models: tuple | None = None  #: what they have for checkpoints
+    with_image: bool = False
+    ends: State = State.FAILED
+    as_: str | None = None
+    says: str = ""
+    finished: int = 0  #: runs that came to their end
+
+
+TROUBLES = {
+    "a 200 that drops an output": Trouble(
+        vices={"node_errors": True},
+        as_="refused",
+        says=r"gpu\d lacks the choice avi that this workflow needs \(SaveVideo\)\..*",
+    ),
+    "a history that comes late": Trouble(vices={"late_history": 0.5}, ends=State.DONE, finished=1),
+    "an older server": Trouble(
+        vices={"strict_ids": False, "atomic_cancel": False}, ends=State.DONE, finished=1
+    ),
+    "files that are cut off": Trouble(
+        vices={"truncated": True},
+        as_="bad_result",
+        says=r"What the workflow saved on gpu\d is not a clip\. Its operator has to check it\.",
+        finished=1,
+    ),
+    "a small limit for uploads": Trouble(
+        vices={"upload_limit": 4100},
+        with_image=True,
+        as_="input",
+        says=r"Your image is .* MB\. gpu\d takes up to .* MB\.",
+    ),
+    "an input that cannot be read": Trouble(
+        failure="input",
+        with_image=True,
+        as_="input",
+        says=r"gpu\d couldn't read one of the files\. Try another format\.",
+    ),
+    "a full disk": Trouble(
+        failure="disk",
+        as_="down",
+        says=r"The disk of gpu\d is full\. Its operator has to make room there\.",
+    ),
+    "no model file anywhere": Trouble(
+        models=(),
+        as_="refused",
+        says=r"gpu\d lacks the file ltx-imitated\.safetensors that this workflow needs\..*",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+async def test_a_clip_and_what_is_the_matter_with_its_servers(place, media, name):
+    trouble, number = TROUBLES[name], f"trouble-{list(TROUBLES).index(name)}"
+    for server in place.servers.values():
+        for vice, value in trouble.vices.items():
+            setattr(server.vices, vice, value)
+        server.decide = lambda prompt: setattr(prompt, "failure", trouble.failure)
+        if trouble.models is not None:
+            server.models["checkpoints"] = list(trouble.models)
+    place.playground.clock.advance(400)  # what a server has is believed for a while
+    if trouble.with_image:
+        given = {"prompt": f"fox-{number}.", "model": "ltx-frames", "image": media.picture}
+        job = await place.order("image", provider="comfyui", duration=2, **given)
+    else:
+        job = await ordered(place, number)
+    done = (await place.settled([job.id]))[job.id]
+    assert (done.state, done.failure) == (trouble.ends, trouble.as_), done.error
+    assert renders(place, number)[1] == trouble.finished
+    if trouble.ends is State.DONE:
+        await posted_once(place, done)
+        return
+    assert re.fullmatch(trouble.says, done.error), done.error
+    bill = await place.store.policy.bill(job.id)
+    assert (bill.spent, bill.held, bill.lost, bill.suspense) == (0, 0, 0, 0)
+
+
 async def test_a_deaf_socket_delays_nothing(place):
     for server in place.servers.values():
         server.vices.deaf = True
@@ -180,6 +266,25 @@ async def test_cancel_stops_the_clip_and_gives_back_what_it_held(place, atomic):
     assert (bill.spent, bill.held) == (0, 0)
 
 
+async def test_healthz_names_the_server_that_is_left_alone_until_it_answers(place):
+    async def remarks():
+        url = f"http://127.0.0.1:{place.deployment.web.port}/healthz"
+        async with aiohttp.ClientSession() as web, web.get(url) as answer:
+            assert answer.status == 200, "the other makes clips"
+            return [each for each in (await answer.json())["remarks"] if "ComfyUI" in each]
+
+    assert await remarks() == []
+    server = place.servers["gpu1"]
+    await server.kill()
+    await place.settled([(await ordered(place, "alone")).id])
+    said = "1 of 2 ComfyUI servers left alone (gpu1: it can't be reached)"
+    assert await remarks() == [said]
+    await server.revive()
+    place.playground.clock.advance(400)
+    await place.settled([(await ordered(place, "back")).id])
+    assert await remarks() == []
+
+
 async def test_percentages_move_on_the_card(place):
     await place.settled([(await ordered(place, "first")).id])
     for server in place.servers.values():
@@ -210,4 +315,15 @@ async def test_an_extension_that_no_workflow_makes_is_done_here(place):
     )
     done = (await place.settled([longer.id]))[longer.id]
     assert (done.state, done.model, done.brief.plan.place) == (State.DONE, "ltx-frames", "end")
+    await posted_once(place, done)
+
+
+async def test_a_part_that_no_workflow_retakes_is_done_here(place):
+    job = await ordered(place, "whole")
+    await place.settled([job.id])
+    again = await place.order(
+        "retake", clip=f"#{job.id}", start=0, end=1, prompt="it sits", provider="comfyui"
+    )
+    done = (await place.settled([again.id]))[again.id]
+    assert (done.state, done.model, done.brief.plan.place) == (State.DONE, "ltx-frames", "part")
     await posted_once(place, done)

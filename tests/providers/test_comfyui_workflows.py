@@ -261,6 +261,18 @@ def test_a_sound_decides_how_long_its_clip_is():
     assert graph.inputs_of("22")["value"] is True, "there is no image"
 
 
+def test_a_clip_that_is_retaken_keeps_its_size():
+    manifest = MANIFEST.replace('mode = "text"', 'mode = "retake"') + 'video = "60.file"\n'
+    nodes = json.loads(GRAPH) | {"60": {"class_type": "LoadVideo", "inputs": {"file": "a.mp4"}}}
+    clip = Input(
+        file="1.mp4", type="video/mp4", size=1, width=512, height=896, seconds=2.0, fps=24.0
+    )
+    brief = Brief(mode=Mode.RETAKE, prompt="x", video=clip, start=0.0, duration=2)
+    graph = sent(read(json.dumps(nodes), manifest), brief, files={"video": "dailies/c.mp4"})
+    assert [graph.inputs_of(node)["value"] for node in ("5", "6", "7")] == [512, 896, 49]
+    assert graph.inputs_of("60")["file"] == "dailies/c.mp4"
+
+
 # LoRAs by name.
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import re
+import ssl
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -193,6 +194,22 @@ async def fleet(
             await found.provider.close()
 
 
+class Workplace(Stage):
+    """A stage whose servers work in real time: a clip is not given up because they are slow."""
+
+    def _turn(self, jobs, stride):
+        if not any(working_at(server.world) for server in self.servers.values() if server.up):
+            return super()._turn(jobs, stride)
+        self.playground.clock.advance(3.0)  # until the provider is asked again
+        return stride
+
+
+def working_at(world):
+    """Whether a server gets on with anything by itself."""
+    running = world.running
+    return not running.stalled if running is not None else bool(world.queue)
+
+
 @contextlib.asynccontextmanager
 async def own_gpus(
     media, folder, *, names=("gpu1", "gpu2"), pace=0.0, also=None, environ=None, **settings
@@ -215,4 +232,37 @@ async def own_gpus(
                 **{**UNLIMITED, **settings},
             )
         )
-        yield Stage(playground, deployment, servers, media)
+        yield Workplace(playground, deployment, servers, media)
+
+
+@contextlib.asynccontextmanager
+async def over_https(server, certificate):
+    """An https address that leads to *server*, as a proxy before it has; *certificate* is a PEM
+    file with its key."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    connections, writers = set(), set()
+
+    async def passed_on(reader, writer):
+        with contextlib.suppress(OSError):
+            while content := await reader.read(65536):
+                writer.write(content)
+                await writer.drain()
+        writer.close()
+
+    async def connected(reader, writer):
+        connections.add(asyncio.current_task())
+        host, _, port = server.host.partition(":")
+        onward, there = await asyncio.open_connection(host, int(port))
+        writers.update({there, writer})
+        await asyncio.gather(passed_on(reader, there), passed_on(onward, writer))
+
+    front = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
+    try:
+        yield f"https://127.0.0.1:{front.sockets[0].getsockname()[1]}"
+    finally:
+        front.close()
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.gather(*connections, return_exceptions=True)
+        await asyncio.sleep(0)  # what was cut off is let go

@@ -49,3 +49,12 @@ async def fetched(attachment):
     """The bytes of an attachment."""
     async with aiohttp.ClientSession() as web, web.get(attachment.url) as answer:
         return await answer.read()
+
+
+async def turned(person, panel, title):
+    """The panel of /studio setup once it shows the page of this title."""
+    done = await person.click(panel, title)
+    await done.answered
+    return await until(
+        lambda: (shown := person.message(panel.id, panel.channel_id)).text != panel.text and shown
+    )

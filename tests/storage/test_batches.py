@@ -15,7 +15,7 @@ from storage import (
     Post,
     Refused,
     State,
-    Waiting,
+    Undecided,
     Whose,
     open_store,
     teller,
@@ -190,11 +190,11 @@ async def test_what_the_message_shows_is_decided_once_nothing_is_being_made(stor
     await advance(store.jobs, two, *TO_DELIVERING)
     await advance(store.jobs, four, *TO_DELIVERING)
     await advance(store.jobs, one, State.CANCELLED)
-    assert await store.batches.decide(one.id) == Waiting(until=None)
+    assert await store.batches.decide(one.id) == Undecided(until=None)
     three = await advance(store.jobs, three, State.SUBMITTING, State.FAILED)
     sheet = await store.batches.decide(one.id)
     assert (sheet.takes, sheet.tried, sheet.message_id) == ((two.id, four.id), False, None)
-    await store.batches.tried(one.id)
+    await store.batches.posted(one.id, None)
     await store.batches.posted(one.id, 77)
     sheet = await store.batches.decide(one.id)
     assert (sheet.takes, sheet.tried, sheet.message_id) == ((two.id, four.id), True, 77)
@@ -207,7 +207,7 @@ async def test_a_parked_job_holds_the_others_up_for_a_while_only(tmp_path):
         one, two = await batch(store, count=2, created_at=now, since=now, due_at=now)
         await advance(store.jobs, one, *TO_DELIVERING, start=now)
         await advance(store.jobs, two, State.SUBMITTING, State.UNCLEAR, start=now)
-        assert await store.batches.decide(one.id) == Waiting(until=now + 1 + PARKED_WAIT)
+        assert await store.batches.decide(one.id) == Undecided(until=now + 1 + PARKED_WAIT)
     async with open_store(
         fresh(tmp_path), defaults=OPEN, wall=lambda: wall[0] + PARKED_WAIT + 2
     ) as store:
@@ -312,5 +312,6 @@ async def test_whoever_is_forgotten_leaves_no_sheet(store):
         await store.jobs.save(job.to(State.DONE, now=3000.0, result_id=70))
     assert [clip["batch"] for clip in (await store.privacy.export(30))["clips"]] == [one.id] * 2
     assert (await store.privacy.forget(30)).jobs == 2
-    assert await store.batches.sheet(one.id) is None
+    rows = await store.writer.read(lambda db: db.execute("SELECT * FROM sheet").fetchall())
+    assert rows == []
     assert await store.takes.posts_of(two.id) == []

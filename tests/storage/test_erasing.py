@@ -36,7 +36,7 @@ def refused(wanted: Offer, *, user_id: int = 30) -> RefusedOrder:
         user_id=user_id,
         why="quota",
         wanted=wanted,
-        fits=None,
+        fits=(),
         at=0.0,
     )
 

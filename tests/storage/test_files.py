@@ -107,7 +107,7 @@ async def test_an_input_of_an_order_that_may_yet_be_made_is_needed(store):
             user_id=30,
             why="quota",
             wanted=offer("inputs/wanted.png"),
-            fits=offer("inputs/fits.png"),
+            fits=(offer("inputs/fits.png"),),
             at=0.0,
         )
     )

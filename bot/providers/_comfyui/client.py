@@ -8,6 +8,7 @@ of the environment used, and its headers go nowhere else.
 import asyncio
 import json
 import logging
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,12 +21,12 @@ from yarl import URL
 
 from bot.atomic import landing
 from bot.errors import Busy, Failure, Refusal
-from bot.files.fetch import tls
 from bot.machine_trouble import disk_trouble
 
 from .addresses import Address
+from .trust import Distrust, distrusted
 
-__all__ = ["Client", "Reply", "Unreachable", "route"]
+__all__ = ["UNREACHED", "Client", "Reply", "Unreachable", "Untrusted", "route"]
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ MAX_REPLY = 32 * 1024 * 1024  #: bytes; the schemas of all nodes have about one
 MAX_CLIP = 4 * 1024**3
 MAX_RAW = 4_000  #: characters of an answer that the operator's log keeps
 HEARTBEAT = 20.0
+UNREACHED = "it can't be reached"
 
 
 class Unreachable(Busy):
@@ -46,6 +48,17 @@ class Unreachable(Busy):
     def __init__(self, server: str, why: str, *, sent: bool) -> None:
         super().__init__(f"{server} can't be reached.", failure=Failure.DOWN, raw=why)
         self.sent = sent
+        self.because = UNREACHED  #: why its server is left alone now
+
+
+class Untrusted(Unreachable):
+    """No https connection came about, for the sake of the server's certificate."""
+
+    def __init__(self, server: str, said: Distrust) -> None:
+        super().__init__(server, said.why, sent=False)
+        self.args = (f"{server} can't be reached: {said.why}.",)
+        self.because = f"{UNREACHED}: {said.why}"
+        self.mend = said.mend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +79,9 @@ def route(*parts: str) -> str:
 class Client:
     """The connections to one server."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, trust: ssl.SSLContext) -> None:
         self.name = address.name
+        self._trust = trust
         self._base = address.base
         self._headers = {
             "User-Agent": "Dailies",
@@ -169,7 +183,7 @@ class Client:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 trace_configs=[_no_redirects()],
-                connector=aiohttp.TCPConnector(limit=8, ssl=tls()),
+                connector=aiohttp.TCPConnector(limit=8, ssl=self._trust),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 auto_decompress=False,
@@ -203,6 +217,8 @@ class Client:
                 self._judge(response)
                 yield response
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            if (said := distrusted(error)) is not None:
+                raise Untrusted(self.name, said) from None
             raise Unreachable(self.name, type(error).__name__, sent=False) from None
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise Unreachable(self.name, type(error).__name__, sent=True) from None

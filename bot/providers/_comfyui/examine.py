@@ -6,6 +6,7 @@ from pathlib import Path
 from bot.errors import Busy
 from bot.providers import Finding
 
+from .client import Untrusted
 from .placing import filled_knobs
 from .server import Server
 from .workflow import Workflow
@@ -53,6 +54,8 @@ async def _server(server: Server, workflows: Iterable[Workflow]) -> list[Finding
         ]
         found = [Finding(part=part, found=", ".join(each for each in parts if each))]
         found += [await _workflow(server, each, stats.vram_gb) for each in workflows]
+    except Untrusted as error:
+        return [Finding(part=part, found=str(error).rstrip("."), mend=error.mend)]
     except Busy as busy:
         why = f"{busy} {busy.raw}".strip()
         return [

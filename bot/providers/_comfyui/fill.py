@@ -114,6 +114,8 @@ def _whole(workflow: Workflow, seconds: float) -> float:
 
 
 def _pixels(brief: Brief) -> tuple[int | None, int | None]:
+    if brief.mode in (Mode.EXTEND, Mode.RETAKE) and brief.video is not None:
+        return brief.video.width, brief.video.height  # it stays as large as it is
     if brief.size is not None:
         width, _, height = brief.size.partition("x")
         return int(width), int(height)

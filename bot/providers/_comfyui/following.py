@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.catalog.model import pixels
 from bot.errors import Busy, Failure, Refusal, Unclear
+from bot.machine_trouble import trouble_of
 from bot.media.decode import decode
 from bot.media.probe import MediaError, sniff
 from bot.providers import Order, Receipt, Report, Stage
@@ -230,6 +231,8 @@ class Following:
                     part.replace(here)
                     return True
             except MediaError as error:
+                if error.ours:  # it is there, and may be whole
+                    raise trouble_of(error) or error from error
                 log.info("%s kept half of %s: %s", server.name, output.filename, error)
             finally:
                 part.unlink(missing_ok=True)
@@ -314,8 +317,16 @@ class Following:
         )
 
     async def _check(self, file: Path, server: Server) -> None:
-        """Raise `Refusal` unless *file* is one of the kinds of clips that workflows save."""
-        kind = await asyncio.to_thread(sniff, file)
+        """Raise `Refusal` unless *file* is one of the kinds of clips that workflows save, and can
+        be opened."""
+        kind: str | None = await asyncio.to_thread(sniff, file)
+        if kind in _KINDS:
+            try:
+                await decode(file)  # it is remembered, and asked for again when it is compared
+            except MediaError as error:
+                if error.ours:
+                    raise trouble_of(error) or error from error
+                kind = f"{kind}: {error} {error.stderr}"[:2000]
         if kind not in _KINDS:
             file.unlink(missing_ok=True)
             raise Refusal(

@@ -25,6 +25,10 @@ _RATES = {
 _LOADERS = ("CheckpointLoaderSimple", "UNETLoader", "UnetLoaderGGUF", "LTXVModelLoader")
 _TEXTS = ("text", "prompt", "value", "string", "source", "on_false", "on_true", "string_a")
 _DEPTH = 40  #: nodes that a value is followed through
+#: Inputs through which a picture goes on, also where it is a latent for a while.
+_PICTURES = ("image", "input", "images", "samples", "latent_image", "pixels")
+_EXTENDING = "LTXVExtendSampler"  #: of the pack ComfyUI-LTXVideo
+_MASKING = "LTXVSetAudioVideoMaskByTime"  #: the same
 
 
 @dataclass(slots=True)
@@ -35,7 +39,7 @@ class Guess:
     modes: list[str] = field(default_factory=list)
     inputs: dict[str, list[Knob]] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
-    absent: dict[str, dict[str, bool]] = field(default_factory=dict)
+    absent: dict[str, dict[str, bool | float]] = field(default_factory=dict)
     fixed: dict[str, bool] = field(default_factory=dict)
     sizes: list[str] = field(default_factory=list)
     fps: int | None = None
@@ -163,46 +167,63 @@ class _Finder:
 
     def _length(self) -> None:
         fps = self._guess.fps or 24
+        for node in self._of_type(_EXTENDING):
+            if (added := self._number(node, "num_new_frames")) is not None:
+                frames = self._value(added)
+                added_frames = frames if isinstance(frames, int | float) else 5 * fps
+                self._guess.seconds = max(1, round(added_frames / fps))
+                self._guess.fps = fps  # frames are reckoned by it
+                self._note("frames", [added], "what is added to the clip")
+                return
         for latent in self._latents():
-            for name, knob in self._lengths(latent, "length"):
-                value = self._value(knob)
-                if not isinstance(value, int | float):
-                    continue
-                seconds = value if name == "seconds" else (value - 1) / fps
+            for name, knobs, seconds in self._lengths(latent, "length"):
                 self._guess.seconds = max(1, round(seconds))
-                self._note(name, [knob], "the length of the empty clip that the model fills")
+                self._note(name, knobs, "the length of the empty clip that the model fills")
                 return
         self._unsure("No length was found that can be set: it is that of its input, perhaps.")
 
-    def _lengths(self, node: str, name: str, depth: int = 0) -> Iterator[tuple[str, Knob]]:
-        """Where the frames of a clip come from: a number of frames, or seconds times a rate."""
-        value = self._inputs(node).get(name)
+    def _lengths(
+        self, node: str, name: str, depth: int = 0
+    ) -> Iterator[tuple[str, list[Knob], float]]:
+        """Where the frames of a clip come from: a number of frames, or seconds times a rate.
+
+        Yields what it is, the inputs that hold it, and the seconds that it comes to.
+        """
+        value, fps = self._inputs(node).get(name), self._guess.fps or 24
         if not is_link(value):
             if isinstance(value, int):
-                yield "frames", (node, name)
+                yield "frames", [(node, name)], (value - 1) / fps
             return
         up = value[0]
         kind, inputs = self._graph.type_of(up), self._inputs(up)
         if depth > _DEPTH:
             return
         if kind in _PRIMITIVES:
-            if is_link(inputs.get("value")):
-                yield from self._lengths(up, "value", depth + 1)
-            else:
-                yield "frames", (up, "value")
+            yield from self._lengths(up, "value", depth + 1)
         elif "expression" in inputs:
             factors = [each for each in inputs if each.startswith("values.")]
             found = [knob for each in factors if (knob := self._number(up, each)) is not None]
             rates = self._guess.inputs.get("fps", ())
             lengths = [knob for knob in found if knob not in rates]
             if len(factors) > 1 and len(lengths) == 1:
-                yield "seconds", lengths[0]
+                yield from self._product(up, lengths[0])
             elif len(factors) == 1:
                 yield from self._lengths(up, factors[0], depth + 1)
         else:  # as many frames as there are pictures
-            for each in ("amount", "batch_size", "length", "image", "input", "images"):
+            for each in ("amount", "batch_size", "length", *_PICTURES):
                 if each in inputs:
                     yield from self._lengths(up, each, depth + 1)
+
+    def _product(self, node: str, length: Knob) -> Iterator[tuple[str, list[Knob], float]]:
+        """Seconds times a rate. The model floors frames to 8k+1: without the one, a clip would lack
+        a block, so that its frames are set where they are taken."""
+        seconds = self._value(length)
+        if not isinstance(seconds, int | float):
+            return
+        if re.search(r"\+\s*1\b", str(self._inputs(node).get("expression"))):
+            yield "seconds", [length], seconds
+        else:
+            yield "frames", list(self._graph.users(node)), seconds
 
     def _files(self) -> None:
         for node in self._of_type("LoadImage"):
@@ -211,27 +232,67 @@ class _Finder:
             if name in self._guess.inputs:
                 self._unsure(f"{self._named(node)} loads one more image, which stays as it is.")
             else:
-                frame = "last frame" if last else "first frame"
-                self._note(name, [(node, "image")], f"{self._named(node)}: the {frame}, it seems")
-        for kind, name, given in (("LoadAudio", "audio", "audio"), ("LoadVideo", "video", "file")):
-            for node in self._of_type(kind):
-                if kind == "LoadAudio" and "LTXVReferenceAudio" in self._reached(node):
-                    self._unsure(
-                        f"{self._named(node)} loads a voice to speak with. Dailies has no option "
-                        "for it: put the file into the input folder of each server."
-                    )
-                elif name not in self._guess.inputs:
-                    self._note(name, [(node, given)], self._named(node))
+                self._note(name, [(node, "image")], self._picture(node, last=last))
+                if last:
+                    self._without_last(node)
+        for node in self._of_type("LoadAudio"):
+            if "LTXVReferenceAudio" in self._reached(node):
+                self._stays(node, "audio", "a voice to speak with")
+            elif "audio" not in self._guess.inputs:
+                self._note("audio", [(node, "audio")], self._named(node))
+        self._clips()
         self._guess.modes = self._modes()
+
+    def _picture(self, node: str, *, last: bool) -> str:
+        """What a loaded picture is, in words."""
+        users = [each for each in self._after(node) if "iclora_parameters" in self._inputs(each)]
+        what = "a reference" if users else "the last frame" if last else "the first frame"
+        return f"{self._named(node)}: {what}, it seems"
+
+    def _without_last(self, node: str) -> None:
+        """A blank stands for a last frame that is not given, and must not be seen."""
+        for user in self._after(node):
+            strength = self._inputs(user).get("strength")
+            if self._graph.type_of(user) == "LTXVAddGuide" and isinstance(strength, int | float):
+                self._guess.absent.setdefault("last_image", {})[f"{user}.strength"] = 0.0
+        if "last_image" not in self._guess.absent:
+            self._unsure(
+                f"{self._named(node)} loads a gray picture where no last frame is given: say in "
+                "absent.last_image what goes without it."
+            )
+
+    def _clips(self) -> None:
+        """A clip that is made longer or in part anew is people's; one that only steers what is made
+        has no option in Discord, and is no retake: what is made is another clip."""
+        changes = self._of_type(_EXTENDING, _MASKING)
+        for node in self._of_type("LoadVideo"):
+            if changes and "video" not in self._guess.inputs:
+                self._note("video", [(node, "file")], self._named(node))
+                continue
+            self._stays(node, "file", "a clip that steers what is made")
+            if not changes:
+                self._unsure(
+                    'To have it steered by the clip that people retake, write mode = "retake" and '
+                    f'inputs.video = "{node}.file" yourself: each retake of a whole clip is then '
+                    "made so."
+                )
+        for node in self._of_type(_MASKING) if "video" in self._guess.inputs else ():
+            for name, given in (("start", "start_time"), ("end", "end_time")):
+                if (knob := self._number(node, given)) is not None:
+                    self._note(name, [knob], f"{self._named(node)}: the part that is made again")
+
+    def _stays(self, node: str, name: str, what: str) -> None:
+        file = self._inputs(node).get(name)
+        named = f" as {file}" if isinstance(file, str) and file else ""
+        self._unsure(
+            f"{self._named(node)} loads {what}. Dailies has no option for it: put the file into "
+            f"the input folder of each server{named}."
+        )
 
     def _modes(self) -> list[str]:
         there = self._guess.inputs
         if "video" in there:
-            self._unsure(
-                "It takes a clip: it is offered as a retake of a whole clip. Where it makes one "
-                'longer, write mode = "extend".'
-            )
-            return ["retake"]
+            return ["extend"] if self._of_type(_EXTENDING) else ["retake"]
         if "audio" in there:
             return ["audio"]
         return ["image"] if "image" in there else ["text"]
@@ -239,13 +300,25 @@ class _Finder:
     def _switches(self) -> None:
         for node in self._of_type("PrimitiveBoolean"):
             title = self._graph.title_of(node).lower()
-            users = {name for _, name in self._graph.users(node)}
             if re.search("enhanc", title):
                 self._enhancer(node)
-            elif "bypass" in users and "image" in self._guess.inputs:
+            elif self._leaves_out_image(node):
                 self._guess.absent.setdefault("image", {})[f"{node}.value"] = True
-                if self._guess.modes == ["image"]:
+                if self._guess.modes == ["image"] and "prompt" in self._guess.inputs:
                     self._guess.modes = ["text", "image"]
+
+    def _leaves_out_image(self, node: str) -> bool:
+        """Whether all that would take people's picture goes without it where *node* says so."""
+        knobs = self._guess.inputs.get("image")
+        taking = {
+            each
+            for each in (self._after(knobs[0][0]) if knobs else ())
+            if self._graph.type_of(each).startswith("LTXV")
+            and self._graph.type_of(each) != "LTXVPreprocess"
+        }
+        return bool(taking) and taking <= {
+            user for user, name in self._graph.users(node) if name == "bypass"
+        }
 
     def _enhancer(self, node: str) -> None:
         """Switch off what rewrites people's words, where the words can go around it."""
@@ -297,7 +370,7 @@ class _Finder:
         for each in (side, f"resize_type.{side}", f"target_{side}"):
             if each in inputs:
                 return self._number(up, each, depth + 1)
-        for each in ("image", "input", "images"):
+        for each in _PICTURES:
             if each in inputs:
                 return self._side(up, each, side, depth + 1)
         return None

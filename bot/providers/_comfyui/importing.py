@@ -17,8 +17,9 @@ __all__ = ["Imported", "imported"]
 
 _ORDER = (
     *("prompt", "negative", "seed", "width", "height", "frames", "seconds", "fps"),
-    *("image", "last_image", "audio", "video"),
+    *("image", "last_image", "audio", "video", "start", "end"),
 )
+_COMES = "  # as it comes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,8 @@ def imported(file: Path, folder: Path, *, name: str | None = None, force: bool =
     manifest = _manifest(guess, title=_title(name))
     nodes = json.dumps(graph.nodes, ensure_ascii=False, indent=1)
     today = datetime.now(UTC).date()
-    _check(name, nodes, manifest, today)
+    if "prompt" in guess.inputs or guess.modes != ["text"]:  # else it is to be written down first
+        _check(name, nodes, manifest, today)
     folder.mkdir(parents=True, exist_ok=True)
     for each, content in zip(files, (nodes, manifest), strict=True):
         with whole(each) as part:
@@ -84,18 +86,18 @@ def _manifest(guess: Guess, *, title: str) -> str:
         *(f"# ? {sentence}" for sentence in guess.unsure),
         "",
         f"title = {_quoted(title)}",
-        f"mode = {_one_or_many(guess.modes)}",
+        f"mode = {_one_or_many(guess.modes)}  # what can be made of its inputs",
         f"output = {_quoted(guess.output)}  # the node that saves the clip",
     ]
     if guess.sizes:
         sizes = ", ".join(_quoted(each) for each in guess.sizes)
         lines.append(f"sizes = [{sizes}]  # those that fit into your memory, the usual first")
     if guess.fps is not None:
-        lines.append(f"fps = [{guess.fps}]")
+        lines.append(f"fps = [{guess.fps}]{_COMES}")
     if guess.seconds is not None:
         lines += [
             f"seconds = [2, {max(10, guess.seconds)}]  # from, to: what fits into your memory",
-            f"default_seconds = {guess.seconds}",
+            f"default_seconds = {guess.seconds}{_COMES}",
         ]
     if guess.loras_after is not None:
         node, slot = guess.loras_after
@@ -111,7 +113,10 @@ def _manifest(guess: Guess, *, title: str) -> str:
             lines.append(f"{name} = {_knobs(guess, name)}  # {guess.why[name]}")
     for name, literals in guess.absent.items():
         lines += ["", f"[absent.{name}]  # where none is given"]
-        lines += [f"{_quoted(knob)} = {str(value).lower()}" for knob, value in literals.items()]
+        lines += [
+            f"{_quoted(knob)} = {str(value).lower()}  # leaves the blank out that stands there"
+            for knob, value in literals.items()
+        ]
     if guess.fixed:
         lines += ["", "[fixed]"]
         lines += [

@@ -20,8 +20,8 @@ from .failures import Lacking, lacking, unusable
 from .fill import filled, given_to, write_blank
 from .measured import Measured
 from .outputs import by_name
-from .server import LONG_REST, REST, UNREACHED, Server
-from .workflow import Workflow
+from .server import LONG_REST, REST, Server
+from .workflow import Workflow, lora_name
 
 __all__ = ["Placing", "filled_knobs", "named"]
 
@@ -45,6 +45,7 @@ class _Search:
     tried: set[str] = field(default_factory=set)
     lacking: dict[str, Lacking] = field(default_factory=dict)
     waits: list[Busy] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)  #: an input is too large for a server
 
 
 class Placing:
@@ -167,7 +168,8 @@ class Placing:
             if (what := await self._lacks(server, order, workflow)) is not None:
                 search.lacking[server.name] = Lacking(what=what, elsewhere=True)
                 return None
-            return await server.load()
+            # What is on its way there is in no queue yet.
+            return max(await server.load(), len(server.ours))
         except Busy as busy:
             again = busy.retry_after or DOWN_AGAIN
             search.waits.append(
@@ -188,9 +190,10 @@ class Placing:
         if order.brief.loras:
             there = await server.loras()
             for lora in order.brief.loras:
-                if not workflow.allows(_lora_file(lora.path, there) or lora.path):
+                file = _lora_file(lora.path, there)
+                if not workflow.allows(lora_name(file or lora.path)):
                     return f"may not use the LoRA {lora.path} with this workflow"
-                if _lora_file(lora.path, there) is None:
+                if file is None:
                     return f"lacks the LoRA {lora.path}"
         return None
 
@@ -198,6 +201,8 @@ class Placing:
         """Why no server makes it: for now where one may, else for good."""
         if search.waits:
             return min(search.waits, key=lambda busy: busy.retry_after or 0.0)
+        if search.refused:
+            return search.refused[0]
         name, why = next(iter(search.lacking.items()), ("", Lacking(what="", elsewhere=True)))
         if not name:
             return Busy("No ComfyUI server can be reached.", retry_after=DOWN_AGAIN)
@@ -219,6 +224,9 @@ class Placing:
             try:
                 files = await self._files(server, order, workflow)
                 loras = await self._loras(server, order)
+            except Refusal as refusal:
+                search.refused.append(refusal)
+                return False
             except Unreachable as error:
                 search.waits.append(Busy(str(error), retry_after=DOWN_AGAIN, raw=error.raw))
                 return False
@@ -228,7 +236,7 @@ class Placing:
             try:
                 reply = await server.order(graph, prompt_id)
             except Unreachable as error:
-                server.rest(REST, UNREACHED)
+                server.rest(REST, error.because)
                 if error.sent:
                     raise Unclear(
                         f"{server.name} may have taken the clip: its answer was lost.",
@@ -300,8 +308,9 @@ class Placing:
 
 
 def _lora_file(name: str, there: Iterable[str]) -> str | None:
-    """The file that a person's *name* stands for: exactly it, or it with its ending."""
-    return next((each for each in (name, f"{name}.safetensors") if each in there), None)
+    """The file that a person's *name* stands for, with or without its ending."""
+    wanted = {lora_name(name), f"{lora_name(name)}.safetensors"}
+    return next((each for each in sorted(there) if lora_name(each) in wanted), None)
 
 
 def filled_knobs(workflow: Workflow) -> set[str]:

@@ -73,6 +73,8 @@ class Watch:
                         self._node(str(name), node, now)
             case "executing" if data.get("node") is None:
                 self._finish(now)
+            case "execution_error" if "ExecutionBlocked" in str(data.get("exception_type")):
+                return  # of one branch: the job goes on
             case "execution_success" | "execution_error" | "execution_interrupted":
                 self._finish(now)
 

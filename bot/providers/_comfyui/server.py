@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import re
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import Busy, Failure, Refusal
-from bot.providers._comfyui.graph import Graph, is_link
+from bot.providers._comfyui.graph import Graph
 from storage import Input
 
 from .addresses import Address
-from .client import Client, Reply, Unreachable, route
+from .client import UNREACHED, Client, Reply, Unreachable, route
 from .failures import told
 from .fill import FOLDER
 from .socket import Socket
@@ -43,11 +45,16 @@ class Server:
     """Asks one server, and remembers what it has for a while. Raises `Busy` where it cannot say."""
 
     def __init__(
-        self, address: Address, client_id: Callable[[], str], *, clock: Callable[[], float]
+        self,
+        address: Address,
+        client_id: Callable[[], str],
+        *,
+        trust: ssl.SSLContext,
+        clock: Callable[[], float],
     ) -> None:
         """*client_id* is by which name we listen to it; nothing is kept before it is needed."""
         self.name = address.name
-        self.client = Client(address)
+        self.client = Client(address, trust)
         self._client_id = client_id
         self.socket = Socket(self.client, client_id, clock=clock)
         self.ours: set[str] = set()  #: jobs of ours that it may be at work on, or about to get
@@ -67,6 +74,11 @@ class Server:
         """Why it is left alone for now; "" where it may be asked."""
         return self._why if self._clock() < self._rests_until else ""
 
+    @property
+    def trouble(self) -> str:
+        """What is the matter with it, until it answers again; "" where nothing is known."""
+        return self._told
+
     def rest(self, seconds: float, why: str) -> None:
         """Leave it alone for a while, because of *why*."""
         if why != self._told:
@@ -77,7 +89,7 @@ class Server:
 
     def answered(self) -> None:
         """It can be reached."""
-        if self._why == UNREACHED:
+        if self._why.startswith(UNREACHED):
             self._rests_until = 0.0
         if self._told and not self.rests:
             log.info("ComfyUI %s answers again", self.name)
@@ -162,9 +174,11 @@ class Server:
                 continue
             for node in graph.of_type(kind):
                 for name, value in graph.inputs_of(node).items():
-                    choices = _choices(schema, name)
-                    odd = is_link(value) or f"{node}.{name}" in filled or not isinstance(value, str)
-                    if odd or choices is None or value in choices:
+                    if f"{node}.{name}" in filled or not isinstance(value, str):
+                        continue
+                    spec = _spec(schema, name)
+                    choices = _choices(spec)
+                    if choices is None or value in choices or _elsewhere(spec, value):
                         continue
                     found[_thing(value, name)] = None
         return list(found)
@@ -247,12 +261,12 @@ class Server:
             )
         said = reply.data if isinstance(reply.data, Mapping) else {}
         kept, folder = said.get("name"), said.get("subfolder")
-        if reply.status != 200 or not isinstance(kept, str) or not isinstance(folder, str):
+        if reply.status != 200 or not _kept(kept, folder):
             raise Busy(
                 f"{self.name} did not take the {what}.",
                 raw=f"{reply.status} {told(reply.data) or reply.raw[:500]}",
             )
-        self._uploaded[digest] = f"{folder}/{kept}" if folder else kept
+        self._uploaded[digest] = f"{FOLDER}/{kept}"
         return self._uploaded[digest]
 
     async def close(self) -> None:
@@ -282,8 +296,8 @@ class Server:
     async def _asked(self, method: str, path: str, **more: Any) -> Reply:
         try:
             reply = await self.client.ask(method, path, **more)
-        except Unreachable:
-            self.rest(REST, UNREACHED)
+        except Unreachable as error:
+            self.rest(REST, error.because)
             raise
         except Busy as busy:
             self.rest(REST, str(busy))
@@ -294,7 +308,12 @@ class Server:
         return reply
 
 
-UNREACHED = "it can't be reached"
+def _kept(name: object, folder: object) -> bool:
+    """Whether what a server calls an upload is a file in our folder of its inputs."""
+    if not isinstance(name, str) or not isinstance(folder, str):
+        return False
+    plain = re.fullmatch(r"[^/\\\0-\x1f\x7f]{1,255}", name) is not None
+    return plain and folder.replace("\\", "/").strip("/") == FOLDER
 
 
 def _digest(file: Path) -> str:
@@ -305,25 +324,35 @@ def _digest(file: Path) -> str:
     return digest.hexdigest()
 
 
-def _choices(schema: Mapping[str, Any], name: str) -> list[Any] | None:
-    """What may be chosen for an input; None where that is no choice, or not from a list.
-
-    Older nodes have the list itself, newer ones "COMBO" with its options.
-    """
+def _spec(schema: Mapping[str, Any], name: str) -> list[Any]:
+    """What a class says of one of its inputs; empty where it says nothing."""
     inputs = schema.get("input")
     for kind in ("required", "optional"):
         group = inputs.get(kind) if isinstance(inputs, Mapping) else None
         spec = group.get(name) if isinstance(group, Mapping) else None
-        if not isinstance(spec, list) or not spec:
-            continue
-        more = spec[1] if len(spec) > 1 and isinstance(spec[1], Mapping) else {}
-        if any(more.get(each) for each in ("image_upload", "video_upload", "audio_upload")):
-            return None
-        if isinstance(spec[0], list):
-            return spec[0]
-        options = more.get("options")
-        return options if spec[0] == "COMBO" and isinstance(options, list) else None
-    return None
+        if isinstance(spec, list) and spec:
+            return spec
+    return []
+
+
+def _more(spec: list[Any]) -> Mapping[str, Any]:
+    return spec[1] if len(spec) > 1 and isinstance(spec[1], Mapping) else {}
+
+
+def _choices(spec: list[Any]) -> list[Any] | None:
+    """What may be chosen for an input; None where that is no choice, or not from a list.
+
+    Older nodes have the list itself, newer ones "COMBO" with its options.
+    """
+    kind = spec[0] if spec else None
+    options = kind if isinstance(kind, list) else _more(spec).get("options")
+    return options if isinstance(options, list) and kind in (options, "COMBO") else None
+
+
+def _elsewhere(spec: list[Any], value: str) -> bool:
+    """Whether *value* is a file in a folder of the inputs, or an output: those are not listed."""
+    loads = any(_more(spec).get(f"{kind}_upload") for kind in ("image", "video", "audio"))
+    return loads and re.search(r"[/\\]|\]$", value) is not None
 
 
 def _thing(value: str, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -17,7 +18,7 @@ from storage import Brief, Mode
 from .graph import BadWorkflow, Graph, loaded
 from .manifest import Manifest, manifest_of
 
-__all__ = ["SAVING", "Workflow", "loaded_from", "named_size", "read_workflow"]
+__all__ = ["SAVING", "Workflow", "loaded_from", "lora_name", "named_size", "read_workflow"]
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ _UPSAMPLING = ("LTXVLatentUpsampler",)
 _LATENT = 32  #: pixels of a latent's side; sides are floored to it, and to twice that in two passes
 BLOCK = 8  #: frames of a latent's length
 _SEEDS = range(2**31)
+_LORAS = (".safetensors", ".sft")  #: what is no program, however it is opened
 _MIB = 1024 * 1024
 _ALIKE = 0.12  #: how far, as a power of two, a size may be from the shape that it is called by
 _MAX_UPLOAD = 100 * _MIB  #: what a ComfyUI takes that nobody told otherwise
@@ -55,7 +57,7 @@ class Workflow:
         return BLOCK if self.graph.of_type(*_EMPTY) else None
 
     def allows(self, lora: str) -> bool:
-        """Whether people may choose this LoRA."""
+        """Whether people may choose this LoRA, by what they type for it."""
         return self.manifest.loras_allowed is None or fnmatchcase(lora, self.manifest.loras_allowed)
 
     def offering(self, model: Model) -> "Workflow":
@@ -63,14 +65,21 @@ class Workflow:
         return replace(self, model=model)
 
     def with_loras(self, names: Iterable[str]) -> Model:
-        """Its model, while *names* are the LoRAs that its servers have."""
+        """Its model, while *names* are the LoRA files that its servers have."""
         if self.manifest.loras_after is None:
             return self.model
-        known = tuple(sorted(name for name in names if self.allows(name)))
+        files = (each for each in names if each.lower().endswith(_LORAS))
+        known = tuple(sorted({typed for each in files if self.allows(typed := lora_name(each))}))
         return replace(
             self.model,
             capabilities=tuple(replace(each, lora_names=known) for each in self.model.capabilities),
         )
+
+
+def lora_name(file: str) -> str:
+    """What people type for a LoRA file: with / whatever the server's system has, and without blanks
+    and other characters that the option takes for something else."""
+    return re.sub(r"[^\w.+()\[\]/-]", "_", file.replace("\\", "/"))
 
 
 def loaded_from(
