@@ -6,6 +6,7 @@ from .brief import Brief, Input, Lora, Mode, Plan, Relation
 from .defaults import Defaults
 from .events import Event
 from .files import Copy, Holder
+from .finding import NEWEST, Found, Hit, Wanted
 from .guilds import NO_LIMIT, ChangedBy, Server
 from .job import (
     AT_WORK,
@@ -72,6 +73,7 @@ __all__ = [
     "LIVE",
     "MADE",
     "MOVES",
+    "NEWEST",
     "NO_LIMIT",
     "OWED",
     "PARKED",
@@ -96,7 +98,9 @@ __all__ = [
     "Event",
     "Files",
     "Forgotten",
+    "Found",
     "Grant",
+    "Hit",
     "Holder",
     "IllegalMove",
     "Incident",
@@ -142,6 +146,7 @@ __all__ = [
     "Thread",
     "Total",
     "Use",
+    "Wanted",
     "Whose",
     "WrongSchema",
     "look_into",

@@ -117,13 +117,13 @@ class Dailies(commands.Bot):
         self.takes = Takes(studio, data=data, cache=cache, clock=clock)
         self.edits = Edits(studio, self.takes, data=data, cache=cache, clock=clock)
         self.reactions = ReactionRecord(studio.store, clock=clock)
-        sender, posters = Sender(self, self.pacer), Posters(data=data)
+        sender, self.posters = Sender(self, self.pacer), Posters(data=data)
         ladder = Ladder(
             self,
             studio.store,
             studio,
             sender,
-            posters,
+            self.posters,
             data=data,
             cache=cache,
             usd_per_credit=usd_per_credit,
@@ -135,7 +135,7 @@ class Dailies(commands.Bot):
             studio.store,
             sender,
             ladder,
-            posters,
+            self.posters,
             self.pacer,
             events,
             data=data,
