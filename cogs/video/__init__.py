@@ -1,10 +1,11 @@
-"""/video: make clips, see what is under way, stop one; list, show, compare and repeat them."""
+"""/video: make clips, see what is under way, stop one; find, show, compare and repeat them."""
 
 from discord.ext import commands
 
 from bot.chat.bot import Dailies
 from bot.orders.orders import Studio
 from cogs._pressing import Pressed
+from cogs.video.finding import Finding
 from cogs.video.make import Making
 from cogs.video.queue import Looking
 from cogs.video.takes import Taking
@@ -15,6 +16,7 @@ from cogs.video.usage import Mine
 # are shown them in that order.
 class Video(
     Mine,
+    Finding,
     Taking,
     Looking,
     Making,
