@@ -202,7 +202,7 @@ def posted_in(db: Database, ids: Collection[int]) -> dict[int, frozenset[int]]:
     return {number: frozenset(channels) for number, channels in found.items()}
 
 
-STEP = 500  #: pages of the index, some 4 KB each, that are merged at once
+STEP = 200  #: pages of the index, some 4 KB each, that are merged at once
 
 
 def stale(db: Database) -> bool:

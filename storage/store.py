@@ -51,7 +51,7 @@ from .transactions import (
     write_at,
 )
 
-STEPS = 20  #: of clearing the index of words, some ten milliseconds each
+STEPS = 10  #: of clearing the index of words, each some ten milliseconds: 50,000 clips or so
 SCRUBBED = 3600.0  #: seconds after which nothing that was deleted stands in the log of writes
 
 

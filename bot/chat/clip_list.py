@@ -73,7 +73,9 @@ def page(
         line(number, take, whose=whose, usd_per_credit=usd_per_credit)
         for number, take in enumerate(listing.takes, start=1)
     ]
-    if not listing.whole:
+    if not listing.takes and listing.older is None:
+        lines.append("-# There are no clips further back.")
+    elif not listing.whole:
         lines.append("-# There may be more clips. Turn the page to look further.")
     view = ui.LayoutView(timeout=None)
     box: ui.Container[ui.LayoutView] = ui.Container(accent_colour=0x4C7DD9)

@@ -13,8 +13,10 @@ CREATE VIRTUAL TABLE clip_words USING fts5 (
 -- In scripts that put no blanks between words, each letter is a word: Thai to Lao, Burmese, Khmer,
 -- Japanese, Chinese; also Korean, whose particles stick to words. `storage/finding.py` does the same
 -- to the words that are looked for.
+-- Most prompts are plain ASCII, which is seen a hundred times faster than which letters there are.
 CREATE VIEW clip_text (id, prompt) AS SELECT id, iif(
-    json_extract(brief, '$.prompt') GLOB '*[฀-໿က-႟ក-៿⺀-⿟々-〇〡-〩ぁ-ヿㇰ-ㇿ㐀-䶿一-鿿豈-﫿가-힣ｦ-ﾟ𠀀-𳿽]*',
+    length(CAST(json_extract(brief, '$.prompt') AS BLOB)) > length(json_extract(brief, '$.prompt'))
+    AND json_extract(brief, '$.prompt') GLOB '*[฀-໿က-႟ក-៿⺀-⿟々-〇〡-〩ぁ-ヿㇰ-ㇿ㐀-䶿一-鿿豈-﫿가-힣ｦ-ﾟ𠀀-𳿽]*',
     (
         WITH RECURSIVE letter (at, text) AS (
             SELECT 1, substr(json_extract(job.brief, '$.prompt'), 1, 1)

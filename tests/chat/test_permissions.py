@@ -28,6 +28,8 @@ COMMANDS = {
     "video audio": (EVERYBODY, {}),
     "video takes": (EVERYBODY, {}),
     "video presets": (EVERYBODY, {}),
+    "video mine": (EVERYBODY, {}),
+    "video search": (EVERYBODY, {"words": "fox"}),
     "video usage": (EVERYBODY, {}),
     "video privacy": (EVERYBODY, {}),
     "video models": (EVERYBODY, {}),
@@ -106,6 +108,9 @@ VERB_RULES = {
     "budget": (MODERATORS, ""),
     "zone": (MODERATORS, ""),
     "take-why": (EVERYBODY, "{job}:🔁"),
+    "found": (EVERYBODY, "{job}"),
+    "mine": (EVERYBODY, "o9:..."),
+    "search": (EVERYBODY, "o9:fox"),
     # Whose clip it must be, and what a server lets whom do with it, is for the tests of takes.
     **{
         f"take-{name}": (EVERYBODY, "{job}")
@@ -118,13 +123,14 @@ VERB_RULES = {
             "remove",
             "retake",
             "send",
+            "show",
             "variation",
         )
     },
 }
 #: Verbs whose answer is a form or a list of what is there, whatever they are about.
 WITHOUT_IDS = {"export", "forget", "resume", "audit", "retry", "forbid", "allow", "set", "slow"}
-WITHOUT_IDS |= {"confirm", "models", "budget", "zone"}
+WITHOUT_IDS |= {"confirm", "models", "budget", "zone", "mine", "search"}
 
 
 @pytest.fixture
