@@ -4,6 +4,7 @@ Each name is bound to the function that does it, in the file of its table: see `
 """
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 from . import (
     accounting,
@@ -50,6 +51,7 @@ from .transactions import (
     write,
     write_at,
 )
+from .writer import DiskTrouble
 
 STEPS = 10  #: of clearing the index of words, each some ten milliseconds: 50,000 clips or so
 SCRUBBED = 3600.0  #: seconds after which nothing that was deleted stands in the log of writes
@@ -206,7 +208,8 @@ class Privacy(Part):
     async def forget(self, user_id: int) -> Forgotten | None:
         """`privacy.forget`; also takes the words out of the index, see `_clear_words`."""
         done = await self._forget(user_id)
-        await self._clear_words()
+        with suppress(DiskTrouble):  # it is done, and `tidy` goes on
+            await self._clear_words()
         return done
 
     async def tidy(self) -> int:

@@ -6,7 +6,7 @@ from bot.errors import Refusal
 from bot.orders.access import Access
 from bot.orders.finding import LOOKED, PAGE, Finding
 from bot.orders.requester import Requester
-from storage import NEWEST, Wanted, open_store
+from storage import NEWEST, Post, Wanted, open_store
 from storage.jobs import columns_of
 from tests.rig.databases import fresh
 from tests.rig.drafts import draft
@@ -106,6 +106,11 @@ async def test_seeing_many_is_seeing_each(store):
     for requester in (asking(), asking(moderator=True), asking(channel_id=99, user_id=7)):
         each = {job.id for job in jobs if await access.may_see(job, requester)}
         assert await access.seen(jobs, requester) == each
+    assert await access.seen(jobs, asking()) == {1, 2}
+    # Posted in a channel that one may read, and deleted there.
+    await store.takes.posted(Post(message_id=70, channel_id=OPEN, job_id=3, at=1.0))
+    assert await access.seen(jobs, asking()) == {1, 2, 3}
+    await store.takes.gone([70])
     assert await access.seen(jobs, asking()) == {1, 2}
     assert await access.seen(jobs, asking(channel_id=99, user_id=7)) == {2, 4}
 

@@ -3,8 +3,12 @@
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from storage import (
     LIVE,
@@ -12,7 +16,9 @@ from storage import (
     NEWEST,
     UNMADE,
     Brief,
+    DiskTrouble,
     Mode,
+    Privacy,
     State,
     Thread,
     Wanted,
@@ -20,6 +26,7 @@ from storage import (
     open_store,
 )
 from storage.finding import SPAN
+from storage.jobs import insert_new
 from storage.opening import DATABASE
 from storage.schema import migrate, migrations
 from tests.rig.databases import fresh
@@ -240,6 +247,51 @@ async def test_delete_mine_leaves_no_word_in_the_index(tmp_path, store):
     await store.writer.write(
         lambda db: db.execute("INSERT INTO clip_words (clip_words) VALUES ('integrity-check')")
     )
+
+
+class Failing:
+    """A writer whose disk has trouble, but while something is erased."""
+
+    def __init__(self, writer):
+        self.read, self.erase, self.scrub = writer.read, writer.erase, writer.scrub
+
+    async def write(self, fn):
+        raise DiskTrouble("The disk is full.")
+
+
+async def test_trouble_with_the_index_does_not_undo_a_deletion(tmp_path, store):
+    job = await clip(store, 1, "zyzzyva")
+    await advance(store.jobs, job, *TO_DONE)
+    await clip(store, 2, "a fox", user_id=31)
+    failing = Privacy(Failing(store.writer), clock=store.clock, defaults=store.defaults)
+    assert (await failing.forget(30)).files == ("takes/1.mp4",)
+    assert await found(store, "zyzzyva") == []
+    assert await raw(tmp_path, "zyzzyv")
+    await store.privacy.tidy()
+    assert not await raw(tmp_path, "zyzzyv")
+
+
+ALPHABET = "abcXé狐夢คเ여 ß'\"-*():^+/\\1"
+
+
+@given(prompt=st.text(ALPHABET, max_size=30), typed=st.text(max_size=64))
+def test_a_prompt_is_found_by_itself_and_nothing_typed_breaks_the_index(prompt, typed):
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.row_factory = sqlite3.Row
+        db.deserialize(empty())
+        insert_new(db, draft(1, brief=Brief(prompt=prompt)))
+        place = {"guild_id": 10, "edge": NEWEST, "newer": False, "limit": 5}
+        there = finding.with_words(db, prompt, **place)
+        assert bool(there.hits) is any(each.isalnum() for each in prompt)
+        finding.with_words(db, typed, **place)
+
+
+@cache
+def empty():
+    """A new database, as bytes."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        migrate(db, Path("new.db"), migrations())
+        return db.serialize()
 
 
 async def test_what_a_stop_left_in_the_index_goes_later(tmp_path, store):
