@@ -7,6 +7,7 @@ from .defaults import Defaults
 from .digests import Waiting
 from .events import Event
 from .files import Copy, Holder
+from .finding import NEWEST, Found, Hit, Wanted
 from .greetings import Greeting
 from .guilds import NO_LIMIT, ChangedBy, Server
 from .job import (
@@ -78,6 +79,7 @@ __all__ = [
     "LIVE",
     "MADE",
     "MOVES",
+    "NEWEST",
     "NO_LIMIT",
     "OWED",
     "PARKED",
@@ -103,8 +105,10 @@ __all__ = [
     "Event",
     "Files",
     "Forgotten",
+    "Found",
     "Grant",
     "Greeting",
+    "Hit",
     "Holder",
     "IllegalMove",
     "Incident",
@@ -157,6 +161,7 @@ __all__ = [
     "Total",
     "Use",
     "Waiting",
+    "Wanted",
     "Whose",
     "WrongSchema",
     "look_into",
