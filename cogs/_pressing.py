@@ -58,6 +58,7 @@ def pressed(name: str, *, moderators: bool, waits: Waits = Waits.NOT) -> Callabl
     and what was picked from a menu. What takes a while says by *waits* what is answered first."""
 
     def register(act: Act) -> Act:
+        assert name not in VERBS or VERBS[name].act.__module__ == act.__module__, name
         VERBS[name] = Verb(act=act, moderators=moderators, waits=waits)
         return act
 

@@ -72,7 +72,7 @@ async def _text_sent(
     await interaction.client.presenter.answer(interaction, order)
 
 
-@pressed("mine", moderators=False, waits=Waits.PRIVATE)
+@pressed("credits", moderators=False, waits=Waits.PRIVATE)
 async def _mine(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
     text = await interaction.client.help.mine(requester_of(interaction))
     await answering.tell(interaction, view=_words(text))

@@ -8,6 +8,7 @@ from .defaults import Defaults
 from .digests import Waiting
 from .events import Event
 from .files import Copy, Holder
+from .finding import NEWEST, Found, Hit, Wanted
 from .greetings import Greeting
 from .guilds import NO_LIMIT, ChangedBy, Server
 from .job import (
@@ -91,6 +92,7 @@ __all__ = [
     "LIVE",
     "MADE",
     "MOVES",
+    "NEWEST",
     "NO_LIMIT",
     "OWED",
     "PARKED",
@@ -117,8 +119,10 @@ __all__ = [
     "Event",
     "Files",
     "Forgotten",
+    "Found",
     "Grant",
     "Greeting",
+    "Hit",
     "Holder",
     "IllegalMove",
     "Incident",
@@ -173,6 +177,7 @@ __all__ = [
     "Undecided",
     "Use",
     "Waiting",
+    "Wanted",
     "Whose",
     "WrongSchema",
     "look_into",

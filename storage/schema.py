@@ -129,10 +129,14 @@ def recorded(db: sqlite3.Connection) -> dict[int, str] | None:
 
 
 def objects(db: sqlite3.Connection) -> Objects:
-    """What *db* is made of, without the tables of SQLite, Litestream and `record`."""
+    """What *db* is made of, without the tables of SQLite, its text index, Litestream and `record`.
+
+    What SQLite keeps of a text index is spelled as its version does.
+    """
     rows = db.execute(
         "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'migration'"
         " AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_litestream_*'"
+        " AND NOT (type = 'table' AND name GLOB 'clip_words_*')"
     )
     return {(str(row[0]), str(row[1])): normal(str(row[2])) for row in rows}
 

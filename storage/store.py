@@ -4,6 +4,7 @@ Each name is bound to the function that does it, in the file of its table: see `
 """
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 from . import (
     accounting,
@@ -14,6 +15,7 @@ from . import (
     dossier,
     events,
     files,
+    finding,
     greetings,
     guilds,
     jobs,
@@ -39,6 +41,7 @@ from .clock import Clock, advance
 from .defaults import Defaults
 from .guilds import Server, server_of
 from .job import Job
+from .privacy import Forgotten
 from .quota import admission, alarms, blocks, budget, grants, standing
 from .quota import rules as quota_rules
 from .quota.admission import Admitted, Changed, Holding, Refused
@@ -55,7 +58,9 @@ from .transactions import (
     write,
     write_at,
 )
+from .writer import DiskTrouble
 
+STEPS = 10  #: of clearing the index of words, each some ten milliseconds: 50,000 clips or so
 SCRUBBED = 3600.0  #: seconds after which nothing that was deleted stands in the log of writes
 
 
@@ -208,14 +213,34 @@ class Privacy(Part):
     """A person's rights to their data."""
 
     export = read(privacy.export)
-    forget = erase_at(privacy.forget)
 
+    _forget = erase_at(privacy.forget)
+    _merge_stale = write(finding.merge_stale)
+    _stale = read(finding.stale)
     _tidy = erase_at(privacy.tidy)
     _tidy_is_due = read_at(privacy.tidy_is_due)
 
+    async def forget(self, user_id: int) -> Forgotten | None:
+        """`privacy.forget`; also takes the words out of the index, see `_clear_words`."""
+        done = await self._forget(user_id)
+        with suppress(DiskTrouble):  # it is done, and `tidy` goes on
+            await self._clear_words()
+        return done
+
     async def tidy(self) -> int:
         """`privacy.tidy`; erases only if something is due."""
+        await self._clear_words()
         return await self._tidy() if await self._tidy_is_due() else 0
+
+    async def _clear_words(self) -> None:
+        """Take what was erased out of the index of words, `STEPS` steps at most: a huge index is
+        cleared by several calls. Other transactions go between the steps."""
+        if not await self._stale():
+            return
+        for _ in range(STEPS):
+            if not await self._merge_stale():
+                break
+        await self.transactions.scrub()
 
 
 class Takes(Part):
@@ -231,11 +256,16 @@ class Takes(Part):
     asked = read(jobs.requested)
     tally = read(takes.tally)
     marked = read(takes.marked)
+    several = read(takes.several)
     parents = read(takes.parents)
     children = read(takes.children)
     beside = read(takes.beside)
     words_used = read(takes.words_used)
     measured = write(takes.measured)
+
+    with_words = read(finding.with_words)
+    of_one = read(finding.of_one)
+    posted_in = read(finding.posted_in)
 
     posted = write(posts.posted)
     gone = write(posts.gone)

@@ -183,16 +183,21 @@ def count_favourites(db: Database, *, guild_id: int, user_id: int) -> int:
     return int(found)
 
 
+def several(db: Database, ids: Collection[int], *, guild_id: int) -> list[Take]:
+    """The takes *ids* of a server, oldest first."""
+    return _takes(
+        db,
+        "job.id IN (SELECT value FROM json_each(?)) AND job.guild_id = ?",
+        (json.dumps(sorted(ids)), guild_id),
+        limit=len(ids),
+    )
+
+
 def parents(db: Database, takes: Collection[Take], *, guild_id: int) -> dict[int, Take]:
     """What *takes* of a server were made from, by number."""
     known = {take.job.id: take for take in takes}
     wanted = {take.job.brief.parent for take in takes if take.job.brief.parent is not None}
-    found = _takes(
-        db,
-        "job.id IN (SELECT value FROM json_each(?)) AND job.guild_id = ?",
-        (json.dumps(sorted(wanted - known.keys())), guild_id),
-        limit=len(takes),
-    )
+    found = several(db, wanted - known.keys(), guild_id=guild_id)
     return {each: known[each] for each in wanted & known.keys()} | {
         take.job.id: take for take in found
     }

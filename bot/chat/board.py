@@ -99,11 +99,15 @@ def line(take: Take, parent: Take | None, *, usd_per_credit: Decimal) -> str:
         parts.append(f"{FAVOURITE} {take.favourites}" if take.favourites > 1 else FAVOURITE)
     if take.approved_by:
         parts.append(f"{APPROVE} approved")
-    if take.hidden_by is not None:
-        parts.append("deleted" if take.post is None else "taken down, but not everywhere yet")
-    elif take.dropped is not None:
-        parts.append("file removed to free space")
+    parts.append(away(take))
     return " · ".join(part for part in parts if part)
+
+
+def away(take: Take) -> str:
+    """Why a clip is not to be seen; "" where it is."""
+    if take.hidden_by is not None:
+        return "deleted" if take.post is None else "taken down, but not everywhere yet"
+    return "file removed to free space" if take.dropped is not None else ""
 
 
 def lines(

@@ -135,6 +135,7 @@ class Dailies(commands.Bot):
         self.reorders = Reorders(studio, self.edits)
         self.reactions = ReactionRecord(studio.store, clock=clock)
         sender, lookback = Sender(self, self.pacer), Lookback(self, self.pacer)
+        self.posters = Posters(data=data)
         self.pings = Pings(self, studio.store, sender, lookback)
         self.help = Help(
             studio,
@@ -176,13 +177,12 @@ class Dailies(commands.Bot):
         self, sender: Sender, lookback: Lookback, ended: EndedButtons, cache: ClipCache
     ) -> Delivery:
         """What posts clips and endings, with those that it works with."""
-        posters = Posters(data=self._data)
         ladder = Ladder(
             self,
             self.studio.store,
             self.studio,
             sender,
-            posters,
+            self.posters,
             data=self._data,
             cache=cache,
             usd_per_credit=self.usd_per_credit,
@@ -194,7 +194,7 @@ class Dailies(commands.Bot):
             self.studio.store,
             sender,
             ladder,
-            posters,
+            self.posters,
             self.pacer,
             self.events,
             self.pings,

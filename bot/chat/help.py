@@ -106,7 +106,7 @@ class Help:
             label = f"Try an example · {in_words(price) if price else 'free'}"
             primary = discord.ButtonStyle.primary
             row.add_item(button(label, "example", style=primary, emoji="🦊"))
-        row.add_item(button("My credits and the queue", "mine", emoji="⏳"))
+        row.add_item(button("My credits and the queue", "credits", emoji="⏳"))
         row.add_item(button("What reactions do", "reactions", emoji=board.RETAKE))
         if requester.moderator:
             row.add_item(button("Set up", "setup", emoji="⚙️"))

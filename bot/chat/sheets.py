@@ -19,7 +19,7 @@ from bot.chat.recognizing import is_sheet
 from bot.chat.trouble import Denied, Rejected
 from bot.jobs.presenter import Undeliverable
 from bot.machine_trouble import trouble_of
-from bot.media.contact_sheet import Cell, contact_sheet
+from bot.media.take_sheet import Cell, take_sheet
 from bot.media.probe import MediaError
 from bot.orders.edits import Default
 from bot.orders.orders import Studio
@@ -173,7 +173,7 @@ class Sheets:
                 raise Undeliverable("Our copies of the clips are gone.", gone=True)
             if not to.exists():
                 try:
-                    await contact_sheet(cells, to)
+                    await take_sheet(cells, to)
                 except MediaError as error:
                     if (trouble := trouble_of(error)) is not None:
                         raise trouble from error

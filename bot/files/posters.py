@@ -32,6 +32,10 @@ class Posters:
             task.add_done_callback(lambda _done: self._tasks.pop(job.id, None))
         return task
 
+    def place(self, job: Job) -> Path | None:
+        """Where the poster of a clip is, if it was made and is kept; None for a job without one."""
+        return None if job.file is None else (self._data / job.file).with_suffix(".jpg")
+
     async def soon(self, job: Job, *, within: float) -> Path | None:
         """The poster of a clip, if it is there within so many seconds; else it is made all the
         same."""
@@ -47,10 +51,10 @@ class Posters:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _make(self, job: Job) -> Path | None:
-        if job.file is None:
+        to = self.place(job)
+        if job.file is None or to is None:
             return None
         clip = self._data / job.file
-        to = clip.with_suffix(".jpg")
         if to.exists():
             return to
         if clip.suffix == ".zip":  # HDR's frames: what stands for them is their preview

@@ -1,10 +1,11 @@
 """Who may see a clip, build on it, or decide about it."""
 
+from collections.abc import Iterable
+
 from bot.errors import Refusal
-from bot.orders.posts import Posts
 from bot.orders.requester import Requester
 from bot.words.text import one_line
-from storage import By, ChangedBy, Job, Store
+from storage import By, ChangedBy, Hit, Job, Store
 
 
 def require_moderator(requester: Requester) -> None:
@@ -22,11 +23,10 @@ def decided_by(requester: Requester, why: str = "") -> By:
 class Access:
     """Who may know of a clip, and who may make something new of it."""
 
-    def __init__(self, store: Store, posts: Posts) -> None:
+    def __init__(self, store: Store) -> None:
         self._jobs = store.jobs
         self._takes = store.takes
         self._policy = store.policy
-        self._posts = posts
 
     async def show(self, id: int, *, requester: Requester) -> Job:
         """The job with this number, if who asks may know of it: to others it is not there."""
@@ -41,27 +41,43 @@ class Access:
         One's own clips, and what is in the thread or channel where one asks, are always seen;
         moderators see all.
         """
-        if requester.moderator or job.user_id == requester.user_id:
-            return True
-        asked_in = {requester.channel_id}
-        if not asked_in.isdisjoint({job.channel_id, job.thread_id, job.card_channel_id}):
-            return True
-        if await self._sees(requester, job.channel_id):
-            return True
-        for post in await self._posts.of(job.id):
-            if post.channel_id == requester.channel_id or await self._sees(
-                requester, post.channel_id
-            ):
-                return True
-        return False
+        return bool(await self.seen([job], requester))
 
-    async def _sees(self, requester: Requester, channel_id: int) -> bool:
-        known = requester.sees(channel_id)
-        if known is None:  # perhaps a thread that was archived before we connected
-            parent_id = await self._takes.parent_of(channel_id)
-            if parent_id is not None:
-                known = requester.sees(parent_id)
-        return known is True
+    async def seen(self, clips: Iterable[Job | Hit], requester: Requester) -> set[int]:
+        """The numbers of those among *clips* that who asks may know of: see `may_see`.
+
+        However many they are, each channel is looked at once.
+        """
+        known: dict[int, bool] = {requester.channel_id: True}
+        seen, others = set(), []
+        for clip in clips:
+            near = {clip.thread_id, clip.card_channel_id, clip.channel_id}
+            if (
+                requester.moderator
+                or clip.user_id == requester.user_id
+                or requester.channel_id in near
+                or await self._sees(requester, clip.channel_id, known)
+            ):
+                seen.add(clip.id)
+            else:
+                others.append(clip.id)
+        if others:
+            for number, channels in (await self._takes.posted_in(others)).items():
+                for channel_id in channels:
+                    if await self._sees(requester, channel_id, known):
+                        seen.add(number)
+                        break
+        return seen
+
+    async def _sees(self, requester: Requester, channel_id: int, known: dict[int, bool]) -> bool:
+        if channel_id not in known:
+            sees = requester.sees(channel_id)
+            if sees is None:  # perhaps a thread that was archived before we connected
+                parent_id = await self._takes.parent_of(channel_id)
+                if parent_id is not None:
+                    sees = requester.sees(parent_id)
+            known[channel_id] = sees is True
+        return known[channel_id]
 
     async def may_build(self, id: int, requester: Requester) -> Job:
         """The clip with this number, for somebody who may make something new of it.

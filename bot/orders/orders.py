@@ -13,6 +13,7 @@ from bot.events import Events
 from bot.files.fetch import TooLargeFile
 from bot.orders.access import Access
 from bot.orders.consent import TYPED, Consent
+from bot.orders.finding import Finding
 from bot.orders.inputs import KINDS, LARGEST, Inputs, Source
 from bot.orders.posts import Posts
 from bot.orders.quote import AUTO, CHOOSERS, Asked, Limited, Quote, Unmakeable, summed
@@ -106,7 +107,8 @@ class Studio:
         self.store = store
         self.rules = ServerRules(store)
         self.posts = Posts(store)
-        self.access = Access(store, self.posts)
+        self.access = Access(store)
+        self.finding = Finding(store, self.access)
         self.quotes = Quotes(
             providers, tracker=tracker, off=self.rules.off, usd_per_credit=usd_per_credit
         )

@@ -8,6 +8,8 @@ from bot.orders.requester import Requester
 from bot.orders.takes import Takes
 from storage import By, Post, Removal, Store
 
+_NOT_DELETED = "#{} is not deleted."
+
 
 class Removals:
     """What can still be undone of deletions. What it says no to is a `Refusal`."""
@@ -43,13 +45,16 @@ class Removals:
         take = await self._takes.find(job_id, guild_id=requester.guild_id)
         own = take.hidden_by == take.job.user_id == requester.user_id
         if take.hidden_by is None:
-            raise Refusal(f"#{job_id} is not deleted.")
+            raise Refusal(_NOT_DELETED.format(job_id))
         if not own and not requester.moderator:
             who = "A moderator" if take.hidden_by != take.job.user_id else f"<@{take.hidden_by}>"
             raise Refusal(f"{who} deleted #{job_id}, so you can't bring it back.")
         by = None if own else By(guild_id=requester.guild_id, actor_id=requester.user_id)
         removal = await self._removals.undo(by, job_id)
         if removal is None:
+            now = await self._takes.find(job_id, guild_id=requester.guild_id)
+            if now.hidden_by is None:  # somebody was faster
+                raise Refusal(_NOT_DELETED.format(job_id))
             raise Refusal(
                 f"Undo works for a minute, and that is over. `/video show clip:#{job_id} "
                 "public:True` brings the clip back while its file is kept."

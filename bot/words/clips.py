@@ -126,14 +126,7 @@ def settings_line(job: Job, seconds: float | None = None) -> str:
     *seconds* is how long its clip is, once that was measured.
     """
     brief = job.brief
-    parts = [job.model]
-    if brief.size is not None:
-        parts.append(brief.size.replace("x", "×"))
-    elif size := " ".join(each for each in (brief.resolution, brief.aspect) if each):
-        parts.append(size)
-    if seconds := seconds or length(job):
-        digits = 1 if brief.seconds is None else 2
-        parts.append(f"{number(round(seconds, digits))} s")
+    parts = [job.model, *extent(job, seconds)]
     if brief.fps:
         parts.append(f"{brief.fps} fps")
     if brief.seed is not None:
@@ -143,6 +136,19 @@ def settings_line(job: Job, seconds: float | None = None) -> str:
     if brief.sound is not None:
         parts.append("sound" if brief.sound else "silent")
     return " · ".join(inert(part) for part in parts)
+
+
+def extent(job: Job, seconds: float | None = None) -> list[str]:
+    """['1080p 16:9', '8 s']: how large and how long a clip is, as far as either is known."""
+    brief, parts = job.brief, []
+    if brief.size is not None:
+        parts.append(brief.size.replace("x", "×"))
+    elif size := " ".join(each for each in (brief.resolution, brief.aspect) if each):
+        parts.append(size)
+    if seconds := seconds or length(job):
+        digits = 1 if brief.seconds is None else 2
+        parts.append(f"{number(round(seconds, digits))} s")
+    return parts
 
 
 def quoted(job: Job, *, limit: int = PROMPT_ON_CARD) -> str:

@@ -11,14 +11,14 @@ from bot.chat.card import details
 from bot.chat.mentions import SILENT
 from bot.chat.recognizing import carried
 from bot.chat.requester import requester_here, requester_of
-from bot.errors import Refusal
+from bot.errors import Busy, Refusal
 from bot.orders.consent import TYPED, Consent
 from bot.orders.quote import Quote
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
 from bot.words.text import shown
 from cogs.takes import removing
-from storage import Job
+from storage import MADE, Job
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +97,25 @@ async def said_of(job: Job, bot: Dailies) -> str:
     lines = [] if job.brief.parent is None else [board.lineage(job, parent, linked=True)]
     lines += [*map(board.descent, children), board.made_here(job, bot.studio.quotes.title(job))]
     return "\n".join([text, *(f"-# {each}" for each in lines if each)])
+
+
+async def show(
+    interaction: Interaction, job: Job, requester: Requester, *, original: bool = False
+) -> None:
+    """Tell one person everything about a clip, and show it, as it fits or as the *original*."""
+    bot = interaction.client
+    text = await said_of(job, bot)
+    if job.state not in MADE:
+        await with_files(interaction, text, [])
+        return
+    try:
+        await bot.takes.finished(job.id, requester=requester)
+        note, files = await bot.delivery.ladder.carried(job, original=original)
+    except (Refusal, Busy) as no:
+        if original:
+            raise
+        note, files = str(no), []
+    await with_files(interaction, f"{text}\n{note}".strip(), files)
 
 
 async def take_down(bot: Dailies, job: Job) -> None:

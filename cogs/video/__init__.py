@@ -1,4 +1,4 @@
-"""/video: make clips, see what is under way, stop one; list, show, compare and repeat them."""
+"""/video: make clips, see what is under way, stop one; find, show, compare and repeat them."""
 
 from discord.ext import commands
 
@@ -6,6 +6,7 @@ from bot.chat.bot import Dailies
 from bot.orders.orders import Studio
 from cogs._pressing import Pressed
 from cogs.video.enhance import Enhancing
+from cogs.video.finding import Finding
 from cogs.video.make import Making
 from cogs.video.queue import Looking
 from cogs.video.takes import Taking
@@ -17,6 +18,7 @@ from cogs.video.usage import Mine
 class Video(
     Mine,
     Enhancing,
+    Finding,
     Taking,
     Looking,
     Making,

@@ -9,7 +9,7 @@ from discord.ext import commands
 from bot.chat import answering, board
 from bot.chat.bot import Interaction
 from bot.chat.requester import requester_here, requester_of
-from bot.errors import Busy, Refusal
+from bot.errors import Refusal
 from bot.orders.orders import Studio
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
@@ -83,19 +83,11 @@ class Taking(commands.Cog):
             bot.events.take_changed.emit(job)
             await interaction.followup.send(f"Posted: {message.jump_url}", ephemeral=True)
             return
-        text = await acting.said_of(job, bot)
         if job.state not in MADE:
-            await say(interaction, text)
+            await say(interaction, await acting.said_of(job, bot))
             return
         await acting.think(interaction)
-        try:
-            await bot.takes.finished(job.id, requester=requester)
-            note, files = await bot.delivery.ladder.carried(job, original=quality == "original")
-        except (Refusal, Busy) as no:
-            if quality == "original":
-                raise
-            note, files = str(no), []
-        await acting.with_files(interaction, f"{text}\n{note}".strip(), files)
+        await acting.show(interaction, job, requester, original=quality == "original")
 
     @app_commands.command()
     async def compare(self, interaction: Interaction, a: str, b: str) -> None:

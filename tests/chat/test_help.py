@@ -90,7 +90,7 @@ async def test_a_price_that_rose_meanwhile_is_asked_about(playground, tmp_path, 
 
 async def test_the_second_button_shows_credits_and_the_queue(mira, paid, paid_house):
     await ordered(mira, prompt="a lighthouse")
-    asked = await pressed(mira, await said(mira, "/help"), "do:mine")
+    asked = await pressed(mira, await said(mira, "/help"), "do:credits")
     shown = await until(lambda: asked.message if asked.message and asked.message.text else None)
     assert asked.ephemeral
     assert "494 credits left" in shown.text

@@ -28,6 +28,8 @@ COMMANDS = {
     "video audio": (EVERYBODY, {}),
     "video takes": (EVERYBODY, {}),
     "video presets": (EVERYBODY, {}),
+    "video mine": (EVERYBODY, {}),
+    "video search": (EVERYBODY, {"words": "fox"}),
     "video usage": (EVERYBODY, {}),
     "video privacy": (EVERYBODY, {}),
     "video notify": (EVERYBODY, {"how": "no ping"}),
@@ -112,13 +114,16 @@ VERB_RULES = {
     "threads": (MODERATORS, "on"),
     "help": (EVERYBODY, ""),
     "example": (EVERYBODY, ""),
-    "mine": (EVERYBODY, ""),
+    "credits": (EVERYBODY, ""),
     "reactions": (EVERYBODY, ""),
     "pings": (EVERYBODY, ""),
     "take-why": (EVERYBODY, "{job}:🔁"),
     "batch-show": (EVERYBODY, "{job}"),
     "batch-more": (EVERYBODY, "{job}"),
     "batch-cancel": (EVERYBODY, "{job}"),
+    "found": (EVERYBODY, "{job}"),
+    "mine": (EVERYBODY, "o9:..."),
+    "search": (EVERYBODY, "o9:fox"),
     # Whose clip it must be, and what a server lets whom do with it, is for the tests of takes.
     **{
         f"take-{name}": (EVERYBODY, "{job}")
@@ -134,6 +139,7 @@ VERB_RULES = {
             "remove",
             "retake",
             "send",
+            "show",
             "variation",
         )
     },
@@ -141,7 +147,7 @@ VERB_RULES = {
 #: Verbs whose answer is a form or a list of what is there, whatever they are about.
 WITHOUT_IDS = {"export", "forget", "resume", "audit", "retry", "forbid", "allow", "set", "slow"}
 WITHOUT_IDS |= {"confirm", "models", "budget", "zone", "setup", "page", "threads"}
-WITHOUT_IDS |= {"help", "example", "mine", "reactions", "pings"}
+WITHOUT_IDS |= {"help", "example", "credits", "mine", "reactions", "pings", "search"}
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from playground.discord.trouble import EDGE_503, LOST_502
 from storage import By
 from tests.rig.house import until, working
-from tests.rig.taking import FAVOURITE, REMOVE, answered, boarded, clip_of, done, first_clip
+from tests.rig.taking import FAVOURITE, REMOVE, answered, boarded, clip_of, done, first_clip, more
 
 
 def offers(person):
@@ -22,7 +22,7 @@ def clips(person, number=1):
 
 async def deleted(person, clip):
     """Delete a clip by its button; the answer, which has Undo."""
-    pressed = await answered(await person.click(clip, "❌"))
+    pressed = await answered(await more(person, clip, "❌"))
     await until(lambda: pressed.message and "#1 is deleted" in pressed.message.text)
     await until(lambda: not clips(person))
     return pressed.message

@@ -11,7 +11,7 @@ from tests.rig.doubles import PRICE, Held, model
 from tests.rig.house import until, working
 from tests.rig.makers import PICTURE, PLAIN, Maker, capability
 from tests.rig.paid import ordered, pressed
-from tests.rig.taking import answered, clip_of, done, first_clip
+from tests.rig.taking import answered, clip_of, done, first_clip, more
 
 #: A second costs a credit in 1080p and two in 4K, which is only made in short clips.
 TIERED = Price(
@@ -236,7 +236,7 @@ async def test_a_clip_whose_file_is_gone_is_made_again_with_one_button(mira, mad
 
 async def test_send_to_me_answers_with_a_link_to_the_message(mira, jonas, made_here):
     clip = await first_clip(mira)
-    sent = await answered(await jonas.click(clip, "Send to me"))
+    sent = await answered(await more(jonas, clip, "Send to me"))
     there = jonas.go_to_dm()
     mine = await jonas.wait_for(lambda each: each.channel_id == there and bool(each.attachments))
     await until(lambda: f"/{there}/{mine.id})" in sent.message.text)

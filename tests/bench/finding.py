@@ -1,0 +1,136 @@
+"""A page of one's own clips and of a search, among 100,000 clips against among 1,000.
+
+Both should cost the same: the figure that counts is the ratio. Each kind of page takes turns
+among few and among many clips, and the median of each counts. `DAILIES_BENCH_CLIPS=1000000`
+tries it among as many.
+"""
+
+import asyncio
+import os
+import random
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from itertools import accumulate
+from pathlib import Path
+from statistics import median
+
+from bot.orders.access import Access
+from bot.orders.finding import STATES, Finding
+from bot.orders.requester import Requester
+from storage import Brief, Store, Wanted, open_store
+from storage.database import Database
+from storage.jobs import columns_of
+from tests.rig.drafts import draft
+
+FEW, MANY = 1_000, int(os.environ.get("DAILIES_BENCH_CLIPS", "100000"))
+ROUNDS = 15
+AT_ONCE = 10_000  #: clips that are written in one transaction
+WORDS = [f"word{number}" for number in range(20_000)]
+COMMON = list(accumulate(1 / rank for rank in range(1, len(WORDS) + 1)))  #: as words are used
+LENGTH = 40  #: words of a prompt
+OPEN, CLOSED, ME = 20, 21, 30
+
+ASKING = Requester(
+    guild_id=10, channel_id=OPEN, user_id=ME, sees=lambda channel_id: channel_id == OPEN
+)
+
+
+async def fill(store: Store, count: int) -> None:
+    """So many clips: half of them one's own, half of the others' in a channel one may not read.
+
+    The first one alone has the word "first"; two words never stand together.
+    """
+    chosen = random.Random(1)  # the same clips each time
+    names = [each for each in columns_of(draft(0)) if each != "id"]
+    values = ", ".join(f":{each}" for each in names)
+    sql = f"INSERT INTO job ({', '.join(names)}) VALUES ({values})"
+
+    def row(number: int) -> dict[str, object]:
+        words = [*chosen.choices(WORDS, cum_weights=COMMON, k=LENGTH)]
+        words += ["odd" if number % 2 else "even", *(["first"] if number == 0 else [])]
+        mine = number % 4 < 2
+        channel_id = OPEN if mine or number % 4 == 2 else CLOSED
+        brief = Brief(prompt=" ".join(words))
+        return columns_of(
+            draft(number, brief=brief, user_id=ME if mine else 31, channel_id=channel_id)
+        )
+
+    # Indexed at the end, all at once, as the migration does: one by one takes minutes.
+    [trigger] = await store.writer.read(
+        lambda db: db.execute(
+            "SELECT sql FROM sqlite_master WHERE name = ?", (_INDEXES,)
+        ).fetchone()
+    )
+    await store.writer.write(lambda db: db.execute(f"DROP TRIGGER {_INDEXES}"))
+    for begin in range(0, count, AT_ONCE):
+        rows = [row(number) for number in range(begin, min(count, begin + AT_ONCE))]
+
+        def write(db: Database, rows: list[dict[str, object]] = rows) -> None:
+            db.executemany(sql, rows)
+
+        await store.writer.write(write)
+    await store.writer.write(
+        lambda db: db.execute(
+            "INSERT INTO clip_words (rowid, guild, prompt, shot)"
+            " SELECT id, '10x' || (id / 32768), prompt, '' FROM clip_text"
+        )
+    )
+    await store.writer.write(lambda db: db.execute(trigger))
+
+
+_INDEXES = "clip_words_of_new"  #: the trigger that indexes a clip when it is ordered
+
+
+async def timed(page: Callable[[], Awaitable[object]]) -> float:
+    """Milliseconds until there is a page, or the sentence that there is none."""
+    begun = time.perf_counter()
+    try:
+        await page()
+    except Exception as no:  # noqa: BLE001  # a search without a hit ends in a sentence
+        assert "No clip" in str(no), no
+    return 1000 * (time.perf_counter() - begun)
+
+
+def pages(store: Store, count: int) -> dict[str, Callable[[], Awaitable[object]]]:
+    """What is asked for, by its name."""
+    finding = Finding(store, Access(store))
+
+    def searched(words: str, edge: int = 2**62) -> Callable[[], Awaitable[object]]:
+        return lambda: finding.with_words(words, requester=ASKING, edge=edge)
+
+    def mine(wanted: Wanted, edge: int = 2**62) -> Callable[[], Awaitable[object]]:
+        return lambda: finding.mine(wanted, requester=ASKING, edge=edge)
+
+    return {
+        "mine": mine(Wanted()),
+        "mine, far back": mine(Wanted(), count // 50),
+        "mine in progress": mine(Wanted(states=STATES["in progress"])),
+        "mine in a channel": mine(Wanted(channel_id=OPEN)),
+        "search, common": searched("word0 word1"),
+        "search, far back": searched("word0 word1", count // 2),
+        "search, the oldest": searched("first"),
+        "search, no hit": searched("odd even"),
+    }
+
+
+async def measure(directory: Path) -> None:
+    """Each kind of page in turn, among few and among many."""
+    async with open_store(directory / "few") as few, open_store(directory / "many") as many:
+        await fill(few, FEW)
+        await fill(many, MANY)
+        small, large = pages(few, FEW), pages(many, MANY)
+        for name in small:
+            took: tuple[list[float], list[float]] = ([], [])
+            for _ in range(ROUNDS):
+                took[0].append(await timed(small[name]))
+                took[1].append(await timed(large[name]))
+            before, after = median(took[0]), median(took[1])
+            print(f"  {name:20} {before:7.1f} ms  {after:7.1f} ms  ratio {after / before:5.1f}")
+
+
+def main() -> None:
+    """Print how long each kind of page takes among few and among many clips, and the ratio."""
+    print(f"  {'':20} {FEW:>10,}  {MANY:>10,}")
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:  # /tmp may be memory
+        asyncio.run(measure(Path(directory)))
