@@ -19,8 +19,8 @@ from bot.chat.recognizing import is_sheet
 from bot.chat.trouble import Denied, Rejected
 from bot.jobs.presenter import Undeliverable
 from bot.machine_trouble import trouble_of
-from bot.media.take_sheet import Cell, take_sheet
 from bot.media.probe import MediaError
+from bot.media.take_sheet import Cell, take_sheet
 from bot.orders.edits import Default
 from bot.orders.orders import Studio
 from bot.words import batches as words

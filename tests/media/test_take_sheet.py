@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from PIL import Image
 
-from bot.media.take_sheet import LONG, Cell, take_sheet
 from bot.media.ffmpeg import H264_AAC, ffmpeg
 from bot.media.probe import MediaError, poster, probe
+from bot.media.take_sheet import LONG, Cell, take_sheet
 from tests.rig.seams import loudness
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
