@@ -18,6 +18,8 @@ AT_ONCE = {
     *("take-retake", "take-extend", "take-compare", "take-variation", "take-hdr"),
     *("less", "all", "models", "cancel", "forget"),
     *("forbid", "retry", "confirm", "budget", "zone"),
+    *("try", "try-edited", "try-elsewhere", "example", "reactions"),
+    *("help-edit", "help-use", "help-ask", "help-agree", "help-kept"),
 }
 
 
