@@ -90,3 +90,7 @@ class Troubles:
 
 
 _NAMES = {"room": "disk space", "disk": "disk", "memory": "memory", "ffmpeg": "ffmpeg"}
+
+
+async def no_room() -> None:
+    """Make room on the disk where nothing may go: in a deployment whose files nobody keeps."""

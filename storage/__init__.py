@@ -2,6 +2,7 @@
 
 from .accounting import Incident
 from .audit import By, Change
+from .batches import Sheet, Undecided, teller
 from .brief import Brief, Input, Lora, Mode, Plan, Relation
 from .defaults import Defaults
 from .digests import Waiting
@@ -60,7 +61,19 @@ from .removals import Removal
 from .reports import Suspense, Use
 from .schedule import Schedule
 from .schema import CannotOpen, NewerSchema, WrongSchema
-from .store import Files, Jobs, Moderation, Outbox, Parkings, Policy, Privacy, Servers, Store, Takes
+from .store import (
+    Batches,
+    Files,
+    Jobs,
+    Moderation,
+    Outbox,
+    Parkings,
+    Policy,
+    Privacy,
+    Servers,
+    Store,
+    Takes,
+)
 from .takes import Take, Tally
 from .terms import Terms
 from .threads import Thread
@@ -89,6 +102,7 @@ __all__ = [
     "UNRENDERED",
     "Admitted",
     "Backlog",
+    "Batches",
     "Bill",
     "Block",
     "Brief",
@@ -148,6 +162,7 @@ __all__ = [
     "Sending",
     "Server",
     "Servers",
+    "Sheet",
     "Stale",
     "Standing",
     "State",
@@ -159,6 +174,7 @@ __all__ = [
     "Terms",
     "Thread",
     "Total",
+    "Undecided",
     "Use",
     "Waiting",
     "Wanted",
@@ -166,4 +182,5 @@ __all__ = [
     "WrongSchema",
     "look_into",
     "open_store",
+    "teller",
 ]

@@ -202,6 +202,8 @@ class Job:
     chooser: str | None = None  #: how its provider was chosen; None: its person named it
     note: str | None = None  #: what is different from what was asked for, in sentences
     lane: Lane = Lane.FAIR  #: decided when it is admitted; a moderator may change it
+    batch: int | None = None  #: the first job of the order that made several; None: ordered alone
+    batch_place: int | None = None  #: from 1: its place among them
 
     thread_id: int | None = None  #: the thread it is posted in, or the channel, if it has none
     card_channel_id: int | None = None

@@ -56,12 +56,13 @@ def insert_new(db: Database, draft: Job) -> Job:
             request, guild_id, channel_id, user_id, provider, model, brief, price, created_at,
             state, rev, due_at, since, tries, attempt, token, remote_id, cost, result_url, file,
             failure, error, billed, cancelled_by, lane, chooser, note, thread_id,
-            card_channel_id, card_id, result_id, repeats
+            card_channel_id, card_id, result_id, repeats, batch, batch_place
         ) VALUES (
             :request, :guild_id, :channel_id, :user_id, :provider, :model, :brief, :price,
             :created_at, :state, :rev, :due_at, :since, :tries, :attempt, :token, :remote_id,
             :cost, :result_url, :file, :failure, :error, :billed, :cancelled_by, :lane, :chooser,
-            :note, :thread_id, :card_channel_id, :card_id, :result_id, :repeats
+            :note, :thread_id, :card_channel_id, :card_id, :result_id, :repeats,
+            :batch, :batch_place
         ) RETURNING id
         """,
         columns_of(draft),
@@ -142,15 +143,18 @@ def set_places(
     card_channel_id: int | None = None,
     card_id: int | None = None,
 ) -> Job:
-    """Note the messages that show a job, those that are given. Its revision stays."""
-    job = _one(
+    """Note the messages that show a job and the others of its batch, those that are given.
+
+    No revision changes.
+    """
+    placed = _many(
         db,
         """
         UPDATE job SET
             thread_id = coalesce(:thread_id, thread_id),
             card_channel_id = coalesce(:card_channel_id, card_channel_id),
             card_id = coalesce(:card_id, card_id)
-        WHERE id = :id
+        WHERE id = :id OR batch = (SELECT batch FROM job WHERE id = :id)
         RETURNING *
         """,
         id=id,
@@ -158,6 +162,7 @@ def set_places(
         card_channel_id=card_channel_id,
         card_id=card_id,
     )
+    job = next((each for each in placed if each.id == id), None)
     if job is None:
         raise KeyError(id)
     return job
@@ -223,8 +228,8 @@ def count(db: Database, guild_id: int, states: Collection[State]) -> int:
 
 
 def by_message(db: Database, message_id: int, *, guild_id: int | None = None) -> Job | None:
-    """The job whose card or result that message is."""
-    return _one(
+    """The job whose card or result that message is; of a batch, its first one."""
+    found = _many(
         db,
         """
         SELECT * FROM job WHERE (card_id = :message OR result_id = :message)
@@ -233,6 +238,7 @@ def by_message(db: Database, message_id: int, *, guild_id: int | None = None) ->
         message=message_id,
         guild=guild_id,
     )
+    return min(found, key=lambda job: job.id, default=None)
 
 
 def by_token(db: Database, token: str) -> Job | None:

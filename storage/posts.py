@@ -17,9 +17,15 @@ class Post:
     at: float
     retake_price: int | None = None  #: credits that the message says a retake costs
     extend_price: int | None = None  #: credits that the message says an extension costs
+    batch: int | None = None  #: it is the contact sheet of this batch, and its take the first there
 
 
-_COLUMNS = "message_id, channel_id, job_id, at, retake_price, extend_price"
+#: The batch of each take that its contact sheet shows.
+_SHOWN = """
+    SELECT job.batch FROM job JOIN sheet ON sheet.batch = job.batch, json_each(sheet.takes) AS shown
+    WHERE shown.value = job.id AND job.id
+"""
+_COLUMNS = "message_id, channel_id, job_id, at, retake_price, extend_price, batch"
 
 
 def posts(db: Database, where: str, values: Sequence[float]) -> list[Post]:
@@ -38,8 +44,17 @@ def post(db: Database, message_id: int) -> Post | None:
 
 
 def posts_of(db: Database, job_id: int) -> list[Post]:
-    """List the standing posts of a take, newest first."""
-    return posts(db, "job_id = ? AND gone = 0", (job_id,))
+    """List the standing posts that show a take, newest first: its own, and contact sheets."""
+    shows = f"job_id = ?1 AND batch IS NULL OR batch IN ({_SHOWN} = ?1)"
+    return posts(db, f"gone = 0 AND ({shows})", (job_id,))
+
+
+def post_count(db: Database, job_id: int) -> int:
+    """How many messages have carried a take alone, those that are gone included."""
+    [count] = db.execute(
+        "SELECT count(*) FROM post WHERE job_id = ? AND batch IS NULL", (job_id,)
+    ).fetchone()
+    return int(count)
 
 
 def recent_posts(db: Database, *, since: float) -> list[Post]:
@@ -48,15 +63,16 @@ def recent_posts(db: Database, *, since: float) -> list[Post]:
 
 
 def to_remove(db: Database) -> list[Post]:
-    """List the standing posts of takes that were taken down, newest first."""
-    hidden = "job_id IN (SELECT job_id FROM take WHERE hidden_by IS NOT NULL)"
-    return posts(db, f"gone = 0 AND {hidden}", ())
+    """List the standing posts that show a take which was taken down, newest first."""
+    hidden = "(SELECT job_id FROM take WHERE hidden_by IS NOT NULL)"
+    shows = f"job_id IN {hidden} AND batch IS NULL OR batch IN ({_SHOWN} IN {hidden})"
+    return posts(db, f"gone = 0 AND ({shows})", ())
 
 
 def posted(db: Database, post: Post) -> None:
     """Note a message that carries a take."""
     db.execute(
-        f"INSERT INTO post ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
+        f"INSERT INTO post ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (message_id) DO NOTHING",
         (
             post.message_id,
@@ -65,6 +81,7 @@ def posted(db: Database, post: Post) -> None:
             post.at,
             post.retake_price,
             post.extend_price,
+            post.batch,
         ),
     )
 

@@ -33,7 +33,7 @@ def export(db: Database, user_id: int) -> dict[str, Any]:
         "clips": rows(
             """
             SELECT id, guild_id, channel_id, provider, model, brief, price, created_at, state,
-                   since, seed, error, billed, thread_id, card_id, result_id
+                   batch, batch_place, since, seed, error, billed, thread_id, card_id, result_id
             FROM (SELECT *, json_extract(brief, '$.seed') AS seed FROM job)
             WHERE user_id = :user ORDER BY id
             """
@@ -155,6 +155,9 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
 
 def _forget_takes(db: Database, user_id: int) -> None:
     """Delete a person's marks, presets, reactions and pings, and the posts of their takes."""
+    db.execute(
+        "DELETE FROM sheet WHERE batch IN (SELECT batch FROM job WHERE user_id = ?)", (user_id,)
+    )
     db.execute(
         "DELETE FROM post WHERE job_id IN (SELECT id FROM job WHERE user_id = ?)", (user_id,)
     )

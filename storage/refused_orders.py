@@ -17,7 +17,7 @@ LASTS = 7 * 86_400.0  #: seconds that a refused order may still be ordered
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A clip ready to be ordered. *price* is in credits.
+    """A clip ready to be ordered, or several takes of it. *price* is in credits, for all.
 
     *sources* are the inputs that are yet to be fetched, by the brief's field: a link, or the
     number of a clip. The price is then the least that it costs.
@@ -27,6 +27,7 @@ class Offer:
     model: str
     brief: Brief
     price: int
+    takes: int = 1
     sources: Mapping[str, str | int] = field(default_factory=dict)
 
 

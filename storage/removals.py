@@ -7,6 +7,7 @@ from typing import Any
 from .audit import By, record
 from .database import Database
 from .defaults import Moment
+from .posts import posts_of
 
 UNDO = 60.0  #: seconds for which a deletion can be undone
 
@@ -26,16 +27,12 @@ class Removal:
 
 def begin(db: Database, at: Moment, job_id: int, user_id: int) -> None:
     """Note a deletion and where the clip stands; a clip without a post leaves nothing to undo."""
-    rows = db.execute(
-        "SELECT channel_id FROM post WHERE job_id = ? AND gone = 0"
-        " GROUP BY channel_id ORDER BY min(message_id)",
-        (job_id,),
-    ).fetchall()
+    stood = [*dict.fromkeys(post.channel_id for post in reversed(posts_of(db, job_id)))]
     end(db, job_id)
-    if rows:
+    if stood:
         db.execute(
             "INSERT INTO removal (job_id, user_id, at, stood) VALUES (?, ?, ?, ?)",
-            (job_id, user_id, at.now, json.dumps([channel for (channel,) in rows])),
+            (job_id, user_id, at.now, json.dumps(stood)),
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
-from .job import State
+from .job import OWED, POSTED, State, sql_list
 
 AT_ONCE = 0.0  #: a moment that has always passed
 
@@ -28,6 +28,17 @@ _WATCH = f"""
     CREATE TEMP TRIGGER job_is_placed AFTER UPDATE OF lane, card_id ON main.job
     WHEN new.state = '{State.QUEUED}' BEGIN
         INSERT INTO job_change VALUES (new.id, NULL, new.due_at);
+    END;
+    -- Jobs of a batch are posted together: each waits until the others have moved.
+    CREATE TEMP TRIGGER job_of_batch_moved AFTER UPDATE OF state ON main.job
+    WHEN new.batch IS NOT NULL AND new.state <> old.state BEGIN
+        INSERT INTO job_change SELECT id, NULL, NULL FROM job
+        WHERE batch = new.batch AND id <> new.id
+        AND due_at IS NOT NULL AND state IN {sql_list(POSTED)};
+    END;
+    CREATE TEMP TRIGGER batch_is_posted AFTER UPDATE OF message_id ON main.sheet BEGIN
+        INSERT INTO job_change SELECT id, NULL, NULL FROM job
+        WHERE batch = new.batch AND due_at IS NOT NULL AND state IN {sql_list(OWED)};
     END;
 """  # noqa: S608  # a fixed text
 

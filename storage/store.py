@@ -9,6 +9,7 @@ from contextlib import suppress
 from . import (
     accounting,
     audit,
+    batches,
     decisions,
     digests,
     dossier,
@@ -93,6 +94,14 @@ class Jobs(Part):
     history = read(events.history)
 
 
+class Batches(Part):
+    """Jobs that one order made, and the one message about them."""
+
+    of = read(batches.of)
+    decide = write_at(batches.decide)
+    posted = write(batches.sheet_posted)
+
+
 class Policy(Part):
     """What is asked before credits are spent."""
 
@@ -105,18 +114,17 @@ class Policy(Part):
 
     async def admit(
         self,
-        draft: Job,
-        *,
+        *drafts: Job,
         roles: Collection[int],
         terms: Holding | None = None,
         paced: bool = False,
         turn: Callable[[], object] = lambda: None,
     ) -> Admitted | Refused | Changed:
-        """`admission.admit`. *turn* is called right before the transaction, and may raise."""
+        """`admission.admit_all`. *turn* is called right before the transaction, and may raise."""
         moment = self.moment(advance)
         return await self.transactions.write(
-            lambda db: admission.admit(
-                db, moment(db), draft, roles=roles, terms=terms, paced=paced
+            lambda db: admission.admit_all(
+                db, moment(db), drafts, roles=roles, terms=terms, paced=paced
             ),
             turn=turn,
         )
@@ -264,6 +272,7 @@ class Takes(Part):
     gone_with = write(posts.gone_with)
     post = read(posts.post)
     posts_of = read(posts.posts_of)
+    post_count = read(posts.post_count)
     recent_posts = read(posts.recent_posts)
     to_remove = read(posts.to_remove)
 
@@ -414,6 +423,7 @@ class Store:
         self._seen = Seen()
         self._scrubbed = clock.now()
         self.jobs = Jobs(writer, clock=clock, defaults=defaults)
+        self.batches = Batches(writer, clock=clock, defaults=defaults)
         self.policy = Policy(writer, clock=clock, defaults=defaults)
         self.moderation = Moderation(writer, clock=clock, defaults=defaults)
         self.servers = Servers(writer, clock=clock, defaults=defaults)

@@ -20,7 +20,7 @@ class Take:
     seconds: float | None = None  #: how long its clip is; None before that was measured
     hidden_by: int | None = None
     dropped: float | None = None  #: when its file was evicted; None if the bucket has it
-    post: tuple[int, int] | None = None  #: its newest standing post: channel and message
+    post: tuple[int, int] | None = None  #: channel and message of its newest post, or sheet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +62,13 @@ def _takes(
             (SELECT count(*) FROM favourite WHERE favourite.job_id = job.id) AS favourites,
             (SELECT json_group_array(user_id) FROM sign_off WHERE sign_off.job_id = job.id)
                 AS approved_by,
-            (SELECT json_array(channel_id, message_id) FROM post
-                WHERE post.job_id = job.id AND gone = 0 ORDER BY message_id DESC LIMIT 1) AS post
+            coalesce(
+                (SELECT json_array(channel_id, message_id) FROM post
+                    WHERE post.job_id = job.id AND post.batch IS NULL AND gone = 0
+                    ORDER BY message_id DESC LIMIT 1),
+                (SELECT json_array(channel_id, message_id) FROM post
+                    WHERE post.batch = job.batch AND gone = 0 ORDER BY message_id DESC LIMIT 1)
+            ) AS post
         FROM job LEFT JOIN take ON take.job_id = job.id
         WHERE {where} ORDER BY job.id DESC LIMIT ? OFFSET ?
         """,  # noqa: S608  # fixed texts

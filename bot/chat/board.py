@@ -16,6 +16,7 @@ RETAKE, EXTEND, REMOVE, FAVOURITE, SEND, APPROVE = "🔁", "⏩", "❌", "⭐", 
 #: Put under every clip, to be pressed. The others work as well, for those who know them; each
 #: seeded one is a request more for every clip.
 SEEDED = (RETAKE, EXTEND)
+SEEDED_ON_SHEETS = (RETAKE,)
 ACTIONS = frozenset({*SEEDED, FAVOURITE, SEND, REMOVE, APPROVE})
 LISTED = 40  #: takes that a board lists; `/video takes` pages through all of them
 

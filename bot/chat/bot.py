@@ -31,6 +31,7 @@ from bot.chat.next_steps import NextSteps
 from bot.chat.pings import Pings
 from bot.chat.post import Sender
 from bot.chat.presenter import ChatPresenter
+from bot.chat.sheets import Sheets
 from bot.errors import Refusal
 from bot.events import Events
 from bot.files.cache import ClipCache
@@ -146,16 +147,30 @@ class Dailies(commands.Bot):
         )
         ended = EndedButtons(self.reorders)
         self.delivery = self._delivering(sender, lookback, ended, cache)
+        self.sheets = self._sheets()
         self.presenter = ChatPresenter(
             self,
             studio,
             self.delivery,
+            self.sheets,
             self.pacer,
             events,
             ended,
             data=data,
             usd_per_credit=usd_per_credit,
             clock=clock,
+        )
+
+    def _sheets(self) -> Sheets:
+        """What posts several takes in one message."""
+        return Sheets(
+            self,
+            self.studio,
+            self.delivery,
+            self.pings,
+            data=self._data,
+            usd_per_credit=self.usd_per_credit,
+            price=self.edits.batch_price,
         )
 
     def _delivering(

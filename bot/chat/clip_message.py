@@ -17,15 +17,16 @@ from storage import Job
 DONE = 0x2F9E6B
 SAID, UNDER = 2000, 1500  #: characters above and below the clip; Discord takes 4000 of both
 
-#: The buttons of a clip: verb, emoji, label. The second row is behind “More…”.
+#: The buttons of a clip: verb, emoji, label. The second ones are behind “More…”.
 BUTTONS = (
     (
         ("retake", RETAKE, "Retake…"),
         ("extend", EXTEND, "Extend…"),
         ("variation", "🎲", "Variation"),
-        ("hdr", "🌈", "HDR"),
+        ("four", None, "×4"),
     ),
     (
+        ("hdr", "🌈", "HDR"),
         ("favourite", FAVOURITE, "Favorite"),
         ("send", SEND, "Send to me"),
         ("compare", "🆚", "Compare"),
@@ -82,7 +83,8 @@ def clip_message(
 def more(job: Job, said: str) -> ui.LayoutView:
     """What else can be done with a clip, for the one who asked."""
     view = _standing(ui.TextDisplay(said))
-    view.add_item(ui.ActionRow(*(_act(job, *each) for each in BUTTONS[1])))
+    for start in range(0, len(BUTTONS[1]), 5):
+        view.add_item(ui.ActionRow(*(_act(job, *each) for each in BUTTONS[1][start : start + 5])))
     return view
 
 
@@ -113,8 +115,8 @@ def guide(retake: Default, extend: Default) -> str:
             "### Or press a button",
             "**Retake…** asks which part, and with which words. Its form shows the price.",
             "**Extend…** asks how long, and at which end. Its form shows the price.",
-            "**Variation** makes it again with another seed. **HDR** makes frames for grading.",
-            "**More…** has the rest: favorite, send, compare, details, delete.",
+            "**Variation** makes it again with another seed. **×4** does so four times.",
+            "**More…** has the rest: HDR, favorite, send, compare, details, delete.",
         ]
     )
 

@@ -83,23 +83,13 @@ class Delivery:
 
     async def clip(self, job: Job, clip: Path, *, again: bool) -> int:
         """Post *clip* and ping its requester; the message's id. See `Presenter.deliver`."""
-        await self._client.wait_until_ready()
-        try:
-            await self._cache.at_hand(str(clip.relative_to(self._data)))
-        except Refusal as error:
-            raise Undeliverable("Our copy of the clip is gone.", gone=True) from error
-        self.posters.begin(job)  # while it is posted, which does not wait for it
-        place_id = job.thread_id or job.channel_id
-        number = await self._takes.number(job, place_id)
-        await self._measure(job, clip)
+        number = await self.numbered(job, clip)
         if again:
             since = await self._first_tried(job)
-            async for place in self._places(job):
+            async for place in self.places(job):
                 found = await self.found(place, job, is_result(job), since=since)
                 if found is not None:
-                    post = await self._note(job, Posted(message=found))
-                    if post is not None:
-                        self._events.post_recovered.emit(job, post)
+                    await self.recovered(job, found)
                     await self._pings.tell(job, found, again=True)
                     return found.id
         above = await self._above(job, number)
@@ -107,33 +97,45 @@ class Delivery:
         ping = await self._pings.mentioned(job)
         showing = Showing(job=job, clip=clip, above=above, ping=ping, explained=explained)
         refused = None
-        async for place in self._places(job):
+        async for place in self.places(job):
             try:
                 posted = await self.ladder.post(place, showing)
             except Denied as error:
                 log.info("The clip of job %s is not taken there: %s", job.id, error.raw)
                 refused = error if isinstance(error, Rejected) else refused
                 continue
-            await self._note(job, posted)
+            await self.note(job, posted)
             await self._pings.tell(job, posted.message)
             return posted.message.id
         if refused is not None:
             raise Undeliverable("Discord doesn't take a message with this clip.", rejected=True)
         raise Undeliverable("There is no channel left to post it in.")
 
+    async def numbered(self, job: Job, clip: Path) -> int:
+        """The number of the take that *clip* is, which is about to be posted for the first time."""
+        await self._client.wait_until_ready()
+        try:
+            await self._cache.at_hand(str(clip.relative_to(self._data)))
+        except Refusal as error:
+            raise Undeliverable("Our copy of the clip is gone.", gone=True) from error
+        self.posters.begin(job)  # while it is posted, which does not wait for it
+        number = await self._takes.number(job, job.thread_id or job.channel_id)
+        await self._measure(job, clip)
+        return number
+
     async def notice(self, job: Job, *, again: bool) -> int:
         """Say how *job* ended without a clip; the message's id. See `Presenter.tell`."""
         await self._client.wait_until_ready()
         bill = await self._policy.bill(job.id)
         if again:
-            async for place in self._places(job):
+            async for place in self.places(job):
                 found = await self.found(place, job, is_notice(job), since=job.since)
                 if found is not None:
                     await self._pings.tell(job, found, again=True)
                     return found.id
         name = nonce(job.id, f"{job.state}-{job.attempt}")
         ping = await self._pings.mentioned(job)
-        async for place in self._places(job):
+        async for place in self.places(job):
             # Buttons do not work in direct messages.
             buttons = [] if isinstance(place, discord.DMChannel) else self._ended_buttons.of(job)
             for said in (job, replace(job, error=None)):  # the second has no words but ours
@@ -190,7 +192,7 @@ class Delivery:
             posted = await self.ladder.post(place, showing)
         except Undeliverable as error:
             raise Refusal(str(error)) from error
-        await self._note(job, posted)
+        await self.note(job, posted)
         return posted.message
 
     async def send_to(self, job: Job, user_id: int) -> discord.Message:
@@ -229,7 +231,7 @@ class Delivery:
         since = job.created_at if since is None else since
         return await self._lookback.find(place, job, wanted, since=since)
 
-    async def _places(self, job: Job) -> AsyncGenerator[discord.abc.Messageable]:
+    async def places(self, job: Job) -> AsyncGenerator[discord.abc.Messageable]:
         """Where the end of *job* may be posted: its thread, the channel above, its person.
 
         One after the other: a direct message is not even opened unless all else failed.
@@ -249,10 +251,11 @@ class Delivery:
             return
         yield person
 
-    async def _note(self, job: Job, posted: Posted) -> Post | None:
+    async def note(self, job: Job, posted: Posted, *, batch: int | None = None) -> Post | None:
         """Remember a post, so that what is done to it is done to the take.
 
-        None for a direct message: nobody acts on those.
+        It is the contact sheet of *batch*, if given, and *job* its first take. None for a direct
+        message: nobody acts on those.
         """
         message, retake, extend = posted.message, posted.retake, posted.extend
         post = None
@@ -264,15 +267,21 @@ class Delivery:
                 at=self._clock(),
                 retake_price=retake.price if retake is not None else None,
                 extend_price=extend.price if extend is not None else None,
+                batch=batch,
             )
             await self._takes.posted(post)
             self.seed(post)
         self._events.clip_posted.emit(job)
         return post
 
-    async def recovered(self, job: Job, message: discord.Message) -> None:
-        """Remember a post that an earlier try made, and that was not written down."""
-        await self._note(job, Posted(message=message))
+    async def recovered(
+        self, job: Job, message: discord.Message, *, batch: int | None = None
+    ) -> None:
+        """Remember a post that an earlier try made, and that was not written down: people may have
+        acted on it since. It may be the contact sheet of a *batch*."""
+        post = await self.note(job, Posted(message=message), batch=batch)
+        if post is not None:
+            self._events.post_recovered.emit(job, post)
 
     def seed(self, post: Post) -> None:
         """Put the reactions under a clip that people may press; nothing depends on it."""
@@ -283,7 +292,7 @@ class Delivery:
     async def _seed(self, post: Post) -> None:
         place = self._client.get_partial_messageable(post.channel_id)
         message = place.get_partial_message(post.message_id)
-        for emoji in board.SEEDED:
+        for emoji in board.SEEDED if post.batch is None else board.SEEDED_ON_SHEETS:
             await self._pacer.wait(urgent=False)
             try:
                 with translated():

@@ -138,12 +138,51 @@ class Ladder:
         `Undeliverable` where no way is left.
         """
         job = showing.job
+
+        async def way(limit: int) -> Way:
+            return await self._way(job, showing.clip, limit, original=showing.original)
+
+        async def sent(way: Way) -> Posted:
+            return await self._post_way(channel, showing, way)
+
+        return await self._down(channel, job, way, sent)
+
+    async def post_sheet(
+        self,
+        channel: discord.abc.Messageable,
+        job: Job,
+        sheet: Path,
+        name: str,
+        send: Callable[[Way], Awaitable[Posted]],
+    ) -> Posted:
+        """Have *send* post a contact *sheet*, or an encode that fits, or none. *job*: of its batch.
+
+        Raises what *send* does, and `Undeliverable`.
+        """
+
+        async def way(limit: int) -> Way:
+            try:
+                return Way(note="", file=await self._renditions.fitting(sheet, limit), name=name)
+            except Refusal as error:
+                log.info("The sheet of job %s is posted without its file: %s", job.id, error)
+                return Way(note="it is too large for this server", file=None, name=name)
+
+        return await self._down(channel, job, way, send)
+
+    async def _down(
+        self,
+        channel: discord.abc.Messageable,
+        job: Job,
+        way_within: Callable[[int], Awaitable[Way]],
+        send: Callable[[Way], Awaitable[Posted]],
+    ) -> Posted:
+        """Have *send* post the way for the limit there, then for lower ones as far as needed."""
         said = self._said_limit(channel, job)
         limit = await self._takes.upload_limit(job.guild_id, said=said)
         for _ in range(len(STEPS)):
-            way = await self._way(job, showing.clip, limit, original=showing.original)
+            way = await way_within(limit)
             try:
-                return await self._post_way(channel, showing, way)
+                return await send(way)
             except TooLarge:
                 sent = way.file.stat().st_size if way.file is not None else limit
                 limit = next((step for step in STEPS if step < min(sent, limit)), limit // 2)

@@ -54,12 +54,16 @@ def next_steps(kept: RefusedOrder) -> ui.View:
         view.add_item(button(label, "less", about, style=primary))
     if kept.why == "confirm":
         cost = in_words(kept.wanted.price) if kept.wanted.price else "free"
-        view.add_item(button(f"Order it · {cost}", "all", kept.id, style=primary))
+        view.add_item(button(f"Order {_them(kept.wanted)} · {cost}", "all", kept.id, style=primary))
         if kept.wanted.brief.mode in WRITTEN and kept.wanted.brief.parent is None:
             view.add_item(button("Help me write", "help-kept", kept.id, emoji="✏️"))
     elif kept.why in ("quota", "budget"):
         view.add_item(button("Ask a moderator", "ask", kept.id, emoji="🙋"))
     return view
+
+
+def _them(offer: Offer) -> str:
+    return "it" if offer.takes == 1 else f"{offer.takes} takes"
 
 
 def described(offer: Offer, *, wanted: Brief | None = None) -> str:
@@ -89,4 +93,6 @@ def described(offer: Offer, *, wanted: Brief | None = None) -> str:
     cost = "free" if offer.price == 0 else in_words(offer.price)
     if offer.sources and offer.price and brief.mode in _BY_INPUT:
         cost = f"from {cost}"
+    if offer.takes > 1:
+        size = f"{offer.takes} takes, {size}" if brief.duration else f"{offer.takes} takes"
     return f"{' · '.join([size, *parts, cost])} ({offer.provider})"

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -13,9 +13,9 @@ from weakref import WeakValueDictionary
 
 import discord
 
-from bot.chat import answering, board
+from bot.chat import answering, board, sheet_message
 from bot.chat import card as card_views
-from bot.chat.cards import Cards, Pacer
+from bot.chat.cards import GAP, Cards, Pacer
 from bot.chat.delivery import Delivery
 from bot.chat.ended_buttons import EndedButtons
 from bot.chat.explain import explain
@@ -23,6 +23,7 @@ from bot.chat.ladder import POSTER_WAIT
 from bot.chat.mentions import SILENT
 from bot.chat.post import has_file, nonce
 from bot.chat.recognizing import is_card
+from bot.chat.sheets import Sheets
 from bot.chat.trouble import AlreadyDone, Denied, Gone, Lost, Rejected, translated
 from bot.errors import Busy, Refusal
 from bot.events import Events
@@ -30,7 +31,7 @@ from bot.orders.orders import Studio
 from bot.progress import Progress
 from bot.words.clips import alt_text, poster_name, thread_name
 from bot.words.text import elide
-from storage import ENDED, DiskTrouble, Input, Job, State, Take
+from storage import ENDED, DiskTrouble, Input, Job, Sheet, State, Take
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class ChatPresenter:
         client: discord.Client,
         studio: Studio,
         delivery: Delivery,
+        sheets: Sheets,
         pacer: Pacer,
         events: Events,
         ended: EndedButtons,
@@ -63,6 +65,7 @@ class ChatPresenter:
         self._client = client
         self._studio = studio
         self._delivery = delivery
+        self._sheets = sheets
         self._pacer = pacer
         self._events = events
         self._ended_buttons = ended
@@ -76,6 +79,9 @@ class ChatPresenter:
         #: "thinking…" of jobs whose card is elsewhere
         self._waiting: dict[int, discord.Interaction[Any]] = {}
         self._no_card: dict[int, tuple[float, float]] = {}  # when to try again, and the wait then
+        self._writing: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        #: of batches: what their cards show of each job, and since when
+        self._batches: dict[int, tuple[dict[int, tuple[State, int | None]], float]] = {}
         self._cards = Cards(self._edit, fast=lambda job: self._token(job) is not None, clock=clock)
         events.job_changed.listen(self._job_changed)
 
@@ -193,8 +199,8 @@ class ChatPresenter:
 
     def ensure_card(self, job: Job) -> None:
         """Give *job* a card if it has none, soon."""
-        again_at, _ = self._no_card.get(job.id, (0.0, 0.0))
-        if job.card_id is None and job.id not in self._giving and self._clock() >= again_at:
+        again_at, _ = self._no_card.get(_head(job), (0.0, 0.0))
+        if job.card_id is None and _head(job) not in self._giving and self._clock() >= again_at:
             self._kept(self._give_card(job))
 
     async def _give_card(self, job: Job) -> None:
@@ -202,8 +208,8 @@ class ChatPresenter:
             async with self._card_of(job):
                 current = await self._current(job)
                 if current.card_id is not None:
-                    self._no_card.pop(job.id, None)
-                elif current.state in ENDED:
+                    self._no_card.pop(current.id, None)
+                elif all(each.state in ENDED for each in await self._studio.batch(current)):
                     await self._end_card(current)
                 else:
                     log.info("Job %s has no card; it gets one", job.id)
@@ -232,17 +238,18 @@ class ChatPresenter:
 
         What goes wrong with it is not the order's: that was taken, and goes on.
         """
-        async with self._giving.setdefault(job.id, asyncio.Lock()):
+        async with self._giving.setdefault(_head(job), asyncio.Lock()):
             try:
                 yield
             except (Denied, Busy, DiskTrouble) as error:
-                _, wait = self._no_card.get(job.id, (0.0, CARD_AGAIN / 2))
-                self._no_card[job.id] = self._clock() + 2 * wait, min(2 * wait, 1800.0)
+                _, wait = self._no_card.get(_head(job), (0.0, CARD_AGAIN / 2))
+                self._no_card[_head(job)] = self._clock() + 2 * wait, min(2 * wait, 1800.0)
                 log.warning("No card for job %s: %s", job.id, error)
                 self._events.card_failed.emit(job)
 
     async def _current(self, job: Job) -> Job:
-        return await self._studio.store.jobs.get(job.id) or job
+        """*job* as it is now; of a batch, its first one, by which all messages about it go."""
+        return await self._studio.store.jobs.get(_head(job)) or job
 
     async def _post_card(
         self,
@@ -305,7 +312,10 @@ class ChatPresenter:
         if (waiting := self._waiting.pop(job.id, None)) is not None:
             await answering.clear(waiting, but=card_id)
         self._events.card_placed.emit(placed)
-        if placed.rev != job.rev:  # it moved while its card was written
+        if placed.batch is not None:
+            for each in await self._studio.batch(placed):
+                self._cards.show(each, self._studio.glimpse(each))
+        elif placed.rev != job.rev:  # it moved while its card was written
             self._cards.show(placed, self._studio.glimpse(placed))
 
     async def _present(self, interaction: discord.Interaction[Any], job: Job) -> None:
@@ -363,6 +373,10 @@ class ChatPresenter:
         """Post *clip* where people see it; return the message's id."""
         return await self._delivery.clip(job, clip, again=again)
 
+    async def deliver_batch(self, jobs: Sequence[Job], sheet: Sheet, *, again: bool) -> int:
+        """Post what became of a batch where people see it; return the message's id."""
+        return await self._sheets.post(jobs, sheet, again=again)
+
     async def tell(self, job: Job, *, again: bool) -> int:
         """Say how *job* ended without a clip; return the message's id."""
         return await self._delivery.notice(job, again=again)
@@ -396,10 +410,28 @@ class ChatPresenter:
 
     async def _edit(self, job: Job, glimpse: Progress) -> None:
         """Write the card; once its clip is posted, with the poster, if that can be had."""
+        if job.batch is not None:
+            await self._edit_batch(job)
+            return
         poster = await self._poster(job, glimpse)
         if poster is not None and await self._written(job, glimpse, poster):
             return
         await self._written(job, glimpse, None)
+
+    async def _edit_batch(self, job: Job) -> None:
+        """Write the card of a batch, of which *job* has news; it may have been written just now."""
+        head = _head(job)
+        # One at a time: what is read last is written last.
+        async with self._writing.setdefault(head, asyncio.Lock()):
+            jobs = await self._studio.batch(job)
+            stages = {each.id: (each.state, each.cancelled_by) for each in jobs}
+            before, at = self._batches.get(head, ({}, 0.0))
+            if stages == before and self._clock() - at < GAP:
+                return
+            await self._written(jobs[0], self._studio.glimpse(jobs[0]), None)
+            self._batches[head] = stages, self._clock()
+            if all(each.state in ENDED for each in jobs):
+                self._batches.pop(head)
 
     async def _poster(self, job: Job, glimpse: Progress) -> Path | None:
         """The picture of a finished clip that was not taken down.
@@ -451,7 +483,7 @@ class ChatPresenter:
                 self._tokens.pop(job.id, None)
                 log.info("The token of job %s is of no more use: %s", job.id, error.raw)
             else:
-                if job.state in ENDED:
+                if job.state in ENDED and job.batch is None:
                     self._tokens.pop(job.id, None)
                 return True
         if job.card_channel_id is None or job.card_id is None:
@@ -471,15 +503,17 @@ class ChatPresenter:
         return True
 
     def _token(self, job: Job) -> discord.Interaction[Any] | None:
-        at, interaction = self._tokens.get(job.id, (0.0, None))
+        at, interaction = self._tokens.get(_head(job), (0.0, None))
         if interaction is not None and self._clock() - at > TOKEN_LASTS:
-            self._tokens.pop(job.id, None)
+            self._tokens.pop(_head(job), None)
             return None
         return interaction
 
     async def _view(
         self, job: Job, glimpse: Progress, *, poster: bool = False
     ) -> discord.ui.LayoutView:
+        if job.batch is not None:
+            return await self._batch_view(job)
         provider = self._studio.providers.get(job.provider)
         return card_views.card(
             job,
@@ -494,10 +528,32 @@ class ChatPresenter:
             origin=board.lineage(job, await self._parent(job), linked=True),
         )
 
+    async def _batch_view(self, job: Job) -> discord.ui.LayoutView:
+        """The card of a batch. *job* is its first one, perhaps without words but ours."""
+        jobs = await self._studio.batch(job)
+        if job == _wordless(job):
+            jobs = [_wordless(each) for each in jobs]
+        provider = self._studio.providers.get(job.provider)
+        return sheet_message.card(
+            jobs,
+            {each.id: self._studio.glimpse(each) for each in jobs},
+            {each.id: await self._studio.store.policy.bill(each.id) for each in jobs},
+            title=provider.title if provider else job.provider,
+            usd_per_credit=self._usd_per_credit,
+            now=self._clock(),
+            cancels=provider.cancels if provider else False,
+            origin=board.lineage(job, await self._parent(job), linked=True),
+        )
+
     async def _parent(self, job: Job) -> Take | None:
         if job.brief.parent is None:
             return None
         return await self._studio.store.takes.get(job.brief.parent, guild_id=job.guild_id)
+
+
+def _head(job: Job) -> int:
+    """The number by which the card of *job* goes: of a batch, that of its first job."""
+    return job.batch or job.id
 
 
 def _wordless(job: Job) -> Job:

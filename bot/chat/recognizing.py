@@ -30,6 +30,8 @@ class Kind(IntEnum):
     RESULT = 2_000_000_002
     AGAIN = 2_000_000_003  #: a clip that somebody had posted once more
     BOARD = 2_000_000_004
+    SHEET = 2_000_000_005  #: the contact sheet of a batch, whose first job it names
+    UNMADE = 2_000_000_006  #: that none of a batch was made; names its first job, too
 
 
 #: The notices, one for each state that may be told of: a job may be told of in several.
@@ -123,6 +125,17 @@ def is_notice(job: Job) -> Wanted:
         return message.content.startswith(old)
 
     return wanted
+
+
+def is_sheet(batch: int) -> Wanted:
+    """Whether a message says what became of a *batch*, called by the number of its first job."""
+    return lambda message: _numbers(message) in {(Kind.SHEET, batch), (Kind.UNMADE, batch)}
+
+
+def sheet_of(message: discord.Message) -> int | None:
+    """The batch whose contact sheet a message is."""
+    kind, about = _numbers(message)
+    return about if kind == Kind.SHEET else None
 
 
 def is_board(message: discord.Message) -> bool:

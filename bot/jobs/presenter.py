@@ -1,9 +1,10 @@
 """Where people see what becomes of a job: what the worker asks of whoever shows it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from storage import Job
+from storage import Job, Sheet
 
 
 class Undeliverable(Exception):
@@ -31,6 +32,12 @@ class Presenter(Protocol):
 
         With *again*, an earlier try may have posted it: look first. Raises `Busy` to be
         asked again, `Undeliverable` when there is nowhere left.
+        """
+        ...
+
+    async def deliver_batch(self, jobs: Sequence[Job], sheet: Sheet, *, again: bool) -> int:
+        """Post what became of the *jobs* of a batch, in one message: the clips that *sheet* shows,
+        or that there are none. As `deliver`.
         """
         ...
 

@@ -14,13 +14,14 @@ from bot.catalog.bills import understood
 from bot.catalog.model import Model
 from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
 from bot.events import Events
+from bot.jobs.batches import BatchPosts, NotYet
 from bot.jobs.cancelling import still_at_work
 from bot.jobs.failover import Alternative, Failover, Offer, nobody
 from bot.jobs.pace import Pace
 from bot.jobs.presenter import Presenter, Undeliverable
 from bot.jobs.results import Results, added, piece, refused, take
 from bot.jobs.tracker import Tracker
-from bot.machine_trouble import Troubles, trouble_of
+from bot.machine_trouble import Troubles, no_room, trouble_of
 from bot.progress import Progress
 from bot.providers import Announces, Order, Provider, Receipt, Report, Stage
 from storage import (
@@ -56,10 +57,6 @@ UNHEARD = 3600.0  #: seconds past its deadline that a provider which does not an
 Save = Callable[[Job], Awaitable[Job]]  #: writes a job down; gives it as the row is then
 
 
-async def no_room() -> None:
-    """The room of a deployment whose files nobody keeps."""
-
-
 class Steps:
     """The steps, and what is known of jobs between two of them. Saves nothing but a move."""
 
@@ -83,6 +80,7 @@ class Steps:
         self._jobs = store.jobs
         self._providers = providers
         self._presenter = presenter
+        self._posts = BatchPosts(store, presenter)
         self._tracker = tracker
         self._places = tracker.slots
         self._estimates = tracker.estimates
@@ -157,6 +155,8 @@ class Steps:
                     return await self._tell(job)
                 case _:
                     assert_never(job.state)
+        except NotYet as wait:
+            return wait.at
         except (Stale, IllegalMove):
             raise
         except Exception as error:  # a bug: the log remembers it, the job outlives it
@@ -435,7 +435,7 @@ class Steps:
             again = self._tried(job) or owed
             try:
                 clip = self._data / (job.file or take(job))
-                message = await self._presenter.deliver(job, clip, again=again)
+                message = await self._posts.deliver(job, clip, again=again)
             except Trouble:
                 raise
             except Busy as busy:
@@ -459,7 +459,7 @@ class Steps:
         again = self._tried(job)
         over = self._awake(job.since) > NOTICE_LASTS
         try:
-            message = await self._presenter.tell(job, again=again)
+            message = await self._posts.tell(job, again=again)
         except Trouble:
             raise
         except Busy as busy:

@@ -19,8 +19,9 @@ from bot.jobs.callbacks import Callbacks
 from bot.jobs.failover import Alternative, nobody
 from bot.jobs.presenter import Presenter
 from bot.jobs.results import Results
-from bot.jobs.steps import CARD_WITHIN, Save, Steps, no_room
+from bot.jobs.steps import CARD_WITHIN, Save, Steps
 from bot.jobs.tracker import Tracker
+from bot.machine_trouble import no_room
 from bot.progress import Progress
 from bot.providers import Provider
 from storage import (

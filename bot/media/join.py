@@ -8,7 +8,7 @@ from bot.media.encode import Canvas, OnProgress, encode, heard
 from bot.media.ffmpeg import QUALITY, Graph
 from bot.media.probe import Clip, MediaError, demuxer, with_picture
 
-__all__ = ["cut", "join", "replace_part", "side_by_side"]
+__all__ = ["cut", "join", "replace_part", "side_by_side", "sound_of"]
 
 
 async def join(
@@ -47,7 +47,7 @@ async def join(
         )
         if sound:
             start = skipped / canvas.fps
-            streams.append(_sound(graph, number, info, count / canvas.fps, start=start))
+            streams.append(sound_of(graph, number, info, count / canvas.fps, start=start))
     await _joined(graph, streams, to, canvas, total / canvas.fps, sound=sound, progress=progress)
 
 
@@ -70,7 +70,7 @@ async def cut(clip: Path, to: Path, *, start: float, seconds: float) -> None:
     ]
     if info.audio_codec:
         length = count / canvas.fps
-        streams.append(_sound(graph, number, info, length, start=first / canvas.fps))
+        streams.append(sound_of(graph, number, info, length, start=first / canvas.fps))
     with whole(to) as written:
         await encode(graph, streams, written, count / canvas.fps, canvas, *QUALITY)
 
@@ -115,7 +115,7 @@ async def replace_part(
         if has_sound:
             number, of = (inserted, other) if new and sound else (whole, info)
             at = 0.0 if new and sound else begin / canvas.fps
-            streams.append(_sound(graph, number, of, length / canvas.fps, start=at))
+            streams.append(sound_of(graph, number, of, length / canvas.fps, start=at))
     await _joined(
         graph, streams, to, canvas, info.frames / canvas.fps, sound=has_sound, progress=progress
     )
@@ -141,12 +141,12 @@ async def side_by_side(left: Path, right: Path, to: Path) -> None:
         )
     streams = [graph.apply("hstack=inputs=2", *streams)]
     if infos[0].audio_codec:
-        streams.append(_sound(graph, 0, infos[0], count / fps))
+        streams.append(sound_of(graph, 0, infos[0], count / fps))
     with whole(to) as part:
         await encode(graph, streams, part, count / fps, canvas, *QUALITY)
 
 
-def _sound(graph: Graph, number: int, info: Clip, seconds: float, *, start: float = 0.0) -> str:
+def sound_of(graph: Graph, number: int, info: Clip, seconds: float, *, start: float = 0.0) -> str:
     """Exactly *seconds* of the sound of input *number*, or of silence.
 
     It is what is heard *start* seconds after the clip's first frame: picture and sound have one

@@ -326,7 +326,11 @@ def request(refused: RefusedOrder, *, usd_per_credit: Decimal, prompt: bool = Tr
     brief = wanted.brief
     size = " · ".join(
         str(each)
-        for each in (brief.resolution, f"{brief.duration} s" if brief.duration else None)
+        for each in (
+            brief.resolution,
+            f"{brief.duration} s" if brief.duration else None,
+            f"{wanted.takes} takes" if wanted.takes > 1 else None,
+        )
         if each
     )
     limit = "the server's budget" if refused.why == "budget" else "their quota"

@@ -13,7 +13,8 @@ class Consent:
     """What a person saw before they ordered.
 
     As it is built without arguments, it is that of a typed command: no price was shown, and none
-    has to be, below the amount above which the server asks once more.
+    has to be for one clip, below the amount above which the server asks once more. The sum of
+    several is always shown first.
     """
 
     shown: int | None = None  #: the price that they were shown, in credits
@@ -45,12 +46,14 @@ class Consent:
         if self.shown is not None and not covered:
             before = money.price(self.shown, usd_per_credit) if self.shown else "0 credits"
             raise ConfirmationNeeded(quote, f"The price changed from {before} to {now}.")
-        if self.needed and self.shown is None and quote.price:
-            raise ConfirmationNeeded(quote, f"This costs {now}.")
+        these = f"These {quote.takes} clips cost {now}." if quote.takes > 1 else ""
+        asked = self.needed or quote.takes > 1
+        if asked and not self.agreed and self.shown is None and quote.price:
+            raise ConfirmationNeeded(quote, these or f"This costs {now}.")
         if above is not None and quote.price > above:
+            asks = f"This server asks before any {'order' if these else 'clip'} over"
             raise ConfirmationNeeded(
-                quote,
-                f"This clip costs {now}. This server asks before any clip over {in_words(above)}.",
+                quote, f"{these or f'This clip costs {now}.'} {asks} {in_words(above)}."
             )
 
 

@@ -234,6 +234,16 @@ class Edits:
             )
         return self._nearest(brief, provider, model, request, keep=changes)
 
+    async def batch_price(self, job: Job, takes: int) -> int | None:
+        """Credits that so many new takes of *job* cost; None where it cannot be made again."""
+        requester = Requester(guild_id=job.guild_id, channel_id=job.channel_id, user_id=job.user_id)
+        request = f"defaults:{job.id}"
+        try:
+            quote = await self.again(job, request=request, requester=requester, changes={})
+        except Refusal:
+            return None
+        return takes * quote.price
+
     async def _done_here(
         self, brief: Brief, *, requester: Requester, provider: str | None, request: str
     ) -> Quote:
@@ -276,9 +286,15 @@ class Edits:
         )
 
     async def order(
-        self, quote: Quote, *, request: str, requester: Requester, consent: Consent = TYPED
+        self,
+        quote: Quote,
+        *,
+        request: str,
+        requester: Requester,
+        consent: Consent = TYPED,
+        takes: int = 1,
     ) -> tuple[Job, bool]:
-        """Order what was quoted; the person who acts pays.
+        """Order what was quoted, so many *takes* of it; the person who acts pays.
 
         *consent* is what they said yes to. Raises `ConfirmationNeeded`.
         """
@@ -289,6 +305,7 @@ class Edits:
             provider=quote.provider.name,
             model=quote.model.name,
             consent=consent,
+            takes=takes,
         )
 
     async def renewed(self, brief: Brief, *, requester: Requester) -> Brief:

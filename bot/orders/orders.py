@@ -16,7 +16,7 @@ from bot.orders.consent import TYPED, Consent
 from bot.orders.finding import Finding
 from bot.orders.inputs import KINDS, LARGEST, Inputs, Source
 from bot.orders.posts import Posts
-from bot.orders.quote import AUTO, CHOOSERS, Asked, Limited, Quote, Unmakeable
+from bot.orders.quote import AUTO, CHOOSERS, Asked, Limited, Quote, Unmakeable, summed
 from bot.orders.quotes import Quotes, Tracking
 from bot.orders.requester import Requester
 from bot.orders.server_rules import Choice, ServerRules, TurnedOff
@@ -26,6 +26,7 @@ from bot.providers import Provider
 from storage import (
     AT_WORK,
     COURSE,
+    ENDED,
     LIVE,
     Admitted,
     Brief,
@@ -134,8 +135,12 @@ class Studio:
         sources: Mapping[str, Source] | None = None,
         consent: Consent = TYPED,
         before_long: Callable[[], object] = lambda: None,
+        takes: int = 1,
     ) -> tuple[Job, bool]:
         """Promise a clip: once this returns, the job ends in a message, whatever happens.
+
+        Of several *takes*, which differ in their seeds, all are ordered or none: they are a batch,
+        and the job is its first one.
 
         *request* identifies what asked for it; the same request twice is the same job, and
         the second value says whether it is new. *sources* are the inputs, by the brief's field.
@@ -146,44 +151,51 @@ class Studio:
         known = await self.store.takes.asked(request)
         if known is not None:
             return known, False
+        if takes > 1 and brief.mode is Mode.HDR:
+            raise Refusal("An HDR version has no seed, so several would all be the same.")
         self._open()
         sources, built_on = sources or {}, _built_on(brief, sources or {})
         chosen = self.quotes.spelled(provider, model)
         paced = False
-        async with AsyncExitStack() as holding:
-            if sources:
-                # What is cheap and can say no comes before anything is fetched.
-                checked = await self._check(brief, requester, chosen, built_on, sources)
-                paced, most = await self._attempt(
-                    brief, requester, request, checked.choice, sources
+        try:
+            async with AsyncExitStack() as holding:
+                if sources:
+                    # What is cheap and can say no comes before anything is fetched.
+                    checked = await self._check(brief, requester, chosen, built_on, sources)
+                    paced, most = await self._attempt(
+                        brief, requester, request, checked.choice, sources, takes
+                    )
+                    before_long()
+                    held = await self._holding(requester, sources, holding)
+                    try:
+                        brief = await self.with_inputs(
+                            brief, sources, requester=requester, most=most, held=held
+                        )
+                    except TooLargeFile as no:
+                        asked = Asked(
+                            brief=brief,
+                            provider=checked.choice.provider,
+                            model=checked.choice.model,
+                            sources=sources,
+                            larger_than=no.max_bytes,
+                        )
+                        raise Unmakeable(no, asked) from no
+                draft = _draft(
+                    brief, requester=requester, request=request, provider=provider, at=self._clock()
                 )
-                before_long()
-                held = await self._holding(requester, sources, holding)
-                try:
-                    brief = await self.with_inputs(
-                        brief, sources, requester=requester, most=most, held=held
-                    )
-                except TooLargeFile as no:
-                    asked = Asked(
-                        brief=brief,
-                        provider=checked.choice.provider,
-                        model=checked.choice.model,
-                        sources=sources,
-                        larger_than=no.max_bytes,
-                    )
-                    raise Unmakeable(no, asked) from no
-            draft = _draft(
-                brief, requester=requester, request=request, provider=provider, at=self._clock()
-            )
-            return await self._commit(
-                draft,
-                requester,
-                chosen,
-                built_on=built_on,
-                consent=consent,
-                paced=paced,
-                long=bool(sources),
-            )
+                return await self._commit(
+                    draft,
+                    requester,
+                    chosen,
+                    built_on=built_on,
+                    consent=consent,
+                    paced=paced,
+                    long=bool(sources),
+                    takes=takes,
+                )
+        except Unmakeable as no:  # what works instead is as many takes
+            no.asked = replace(no.asked, takes=takes)
+            raise
 
     async def _holding(
         self, requester: Requester, sources: Mapping[str, Source], holding: AsyncExitStack
@@ -237,6 +249,7 @@ class Studio:
         request: str,
         choice: Choice,
         sources: Mapping[str, Source],
+        takes: int,
     ) -> tuple[bool, Mapping[str, int]]:
         """Refuse what a limit or every model refuses, whatever the inputs turn out to be.
 
@@ -252,9 +265,11 @@ class Studio:
             at=self._clock(),
             price=least,
         )
-        answer = await self._policy.attempt(draft, roles=requester.roles, counts=counts)
+        answer = await self._policy.attempt(
+            draft, roles=requester.roles, counts=counts, clips=takes
+        )
         if isinstance(answer, Refused):
-            raise await self._limited(answer, requester, None, least)
+            raise await self._limited(answer, requester, None, least * takes)
         return counts, most
 
     async def _commit(
@@ -267,6 +282,7 @@ class Studio:
         consent: Consent,
         paced: bool,
         long: bool,
+        takes: int,
     ) -> tuple[Job, bool]:
         """Take the order if every rule and limit allows it in the very transaction.
 
@@ -277,13 +293,15 @@ class Studio:
             began = time.monotonic()
             checked = await self._check(draft.brief, requester, chosen, built_on)
             choice = checked.choice
-            quote = self.quotes.best(
+            drafts = _drafts(draft, takes)
+            quotes = self.quotes.takes(
                 draft.brief,
                 provider=choice.provider,
                 model=choice.model,
-                request=draft.request,
+                requests=[each.request for each in drafts],
                 without=choice.without,
             )
+            quote = summed(quotes)
             consent.judge(quote, above=choice.confirm_above, usd_per_credit=self._usd_per_credit)
             for given in _given(quote.brief):
                 await self._disk.at_hand(given.file)
@@ -291,17 +309,21 @@ class Studio:
                 before, requester = requester, await requester.as_of_now()
                 if requester != before:  # by now they may do more, or less
                     continue
-            job = replace(
-                draft,
-                provider=quote.provider.name,
-                model=quote.model.name,
-                brief=quote.brief,
-                price=quote.price,
-                chooser=(choice.provider or AUTO) if choice.provider in (None, *CHOOSERS) else None,
-            )
+            chooser = (choice.provider or AUTO) if choice.provider in (None, *CHOOSERS) else None
+            jobs = [
+                replace(
+                    each,
+                    provider=quoted.provider.name,
+                    model=quoted.model.name,
+                    brief=quoted.brief,
+                    price=quoted.price,
+                    chooser=chooser,
+                )
+                for each, quoted in zip(drafts, quotes, strict=True)
+            ]
             try:
                 answer = await self._policy.admit(
-                    job,
+                    *jobs,
                     roles=requester.roles,
                     terms=checked.terms,
                     paced=paced,
@@ -461,6 +483,26 @@ class Studio:
             raise Refusal(f"#{id} just changed. Check its card and try again.") from None
         return saved
 
+    async def cancel_batch(self, batch: int, *, requester: Requester) -> list[Job]:
+        """Stop all of a batch that can be stopped; the jobs that are. Else raises the `Refusal`
+        of the first that is not."""
+        stopped: list[Job] = []
+        refusals: list[Refusal] = []
+        for job in await self.store.batches.of(batch):
+            if job.state in ENDED or job.cancelled_by is not None:
+                continue
+            try:
+                stopped.append(await self.cancel(job.id, requester=requester))
+            except Refusal as refusal:
+                refusals.append(refusal)
+        if not stopped and refusals:
+            raise refusals[0]
+        return stopped
+
+    async def batch(self, job: Job) -> list[Job]:
+        """The jobs that one order made with *job*, in order; itself alone where it made no more."""
+        return [job] if job.batch is None else await self.store.batches.of(job.batch)
+
     async def job(self, id: int, *, guild_id: int | None = None) -> Job | None:
         """The job with this number, of a server if given, whoever asks."""
         return await self._jobs.get(id, guild_id=guild_id)
@@ -519,6 +561,12 @@ def _draft(
         since=at,
         due_at=at,
     )
+
+
+def _drafts(draft: Job, takes: int) -> list[Job]:
+    """*draft*, and so many takes of it in all: each is a request of its own."""
+    more = [f"{draft.request}/{number}" for number in range(2, takes + 1)]
+    return [draft, *(replace(draft, request=each) for each in more)]
 
 
 def _given(brief: Brief) -> list[Input]:

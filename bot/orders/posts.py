@@ -27,6 +27,14 @@ class Posts:
             return await self.carded(message_id, guild_id=guild_id)
         return await self._jobs.get(post.job_id, guild_id=guild_id)
 
+    async def batch(self, message_id: int, *, guild_id: int) -> int | None:
+        """The batch of a server whose sheet or card a message is."""
+        post = await self.get(message_id)
+        if post is not None:
+            return post.batch
+        job = await self.carded(message_id, guild_id=guild_id)
+        return job.batch if job is not None else None
+
     async def of(self, job_id: int) -> list[Post]:
         """Where a clip stands, newest first."""
         return await self._takes.posts_of(job_id)

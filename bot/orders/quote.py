@@ -1,7 +1,7 @@
 """What would be made, by whom, for how much; and the refusals that carry a price."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from bot.catalog.model import Model, Unfit
@@ -28,6 +28,21 @@ class Quote:
     brief: Brief
     usd: Decimal
     price: int  #: credits
+    takes: int = 1  #: clips that the order makes; *usd* and *price* are for all of them
+
+    def times(self, takes: int) -> "Quote":
+        """The quote of so many takes of it."""
+        return replace(self, usd=self.usd * takes, price=self.price * takes, takes=takes)
+
+
+def summed(quotes: Sequence[Quote]) -> Quote:
+    """The quote of an order that makes all of *quotes*: the first one's clip, at their sum."""
+    return replace(
+        quotes[0],
+        usd=sum((each.usd for each in quotes), Decimal(0)),
+        price=sum(each.price for each in quotes),
+        takes=len(quotes),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +55,7 @@ class Asked:
     #: The inputs that were not fetched, by the brief's field.
     sources: Mapping[str, Source] = field(default_factory=dict)
     larger_than: int = 0  #: bytes: one of them is larger
+    takes: int = 1  #: clips of it
 
 
 class Unmakeable(Unfit):

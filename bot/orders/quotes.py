@@ -95,6 +95,46 @@ class Quotes:
             raise _most_telling(unfit)
         return self._choose(quotes, provider)
 
+    def takes(
+        self,
+        brief: Brief,
+        *,
+        provider: str | None,
+        model: str | None,
+        requests: Sequence[str],
+        without: Collection[str],
+    ) -> list[Quote]:
+        """The best for each of *requests*, which differ in their seeds.
+
+        The seed that somebody chose, or that the first request decides, is the first one's. The
+        others count on from it, or back where the model has no higher one; where it has no lower
+        one either, each is decided by its own request.
+        """
+        found: list[Quote] = []
+        for number, request in enumerate(requests):
+            seed = found[0].brief.seed if found else brief.seed
+            seeds = [seed]
+            if found and seed is not None:
+                seeds = [seed + number, seed - number, None]
+            tried: list[Unfit] = []
+            for each in seeds:
+                try:
+                    quote = self.best(
+                        brief.but(seed=each),
+                        provider=provider,
+                        model=model,
+                        request=request,
+                        without=without,
+                    )
+                except Unfit as unfit:
+                    tried.append(unfit)
+                else:
+                    found.append(quote)
+                    break
+            else:
+                raise tried[0]
+        return found
+
     def alternative(self, job: Job, *, without: Collection[str]) -> Quote | None:
         """Who else may make *job*, for no more than its price; None where nobody can.
 

@@ -48,7 +48,7 @@ class Refusals:
             case Unmakeable(asked=asked):
                 ways = self._ways.out_of(error, off=server.providers_off)
                 why, wanted = "unfit", _asked(asked)
-                fits = [_offer(each, wanted) for each in ways]
+                fits = [_offer(each.times(asked.takes), wanted) for each in ways]
             case Instead(ways=quotes) if quotes:
                 fits = [_offer(each) for each in quotes]
                 why, wanted = "unfit", fits[0]
@@ -96,6 +96,7 @@ class Refusals:
             model=offer.model,
             sources=sources,
             consent=Consent.to(offer.price),  # what stands on the button
+            takes=offer.takes,
         )
 
     async def get(self, refused_id: int, *, guild_id: int) -> RefusedOrder | None:
@@ -146,7 +147,13 @@ class Refusals:
         return refused
 
     def _fitting(self, quote: Quote, credits: int, off: frozenset[str]) -> Quote | None:
-        """The clip most like *quote*'s that costs no more than *credits*."""
+        """What is most like *quote*'s and costs no more than *credits*: of several takes, fewer."""
+        each = quote.price // quote.takes
+        if quote.takes > 1 and 0 < each <= credits:
+            takes = min(quote.takes - 1, credits // each)
+            return replace(
+                quote, takes=takes, price=takes * each, usd=quote.usd * takes / quote.takes
+            )
         if quote.brief.plan is not None or quote.brief.mode is Mode.RETAKE:
             return None  # a shorter part would not fill the place it is made for
         offers = [
@@ -217,6 +224,7 @@ def _offer(quote: Quote, asked: Offer | None = None) -> Offer:
         model=quote.model.name,
         brief=brief,
         price=quote.price,
+        takes=quote.takes,
         sources=sources,
     )
 
@@ -232,6 +240,7 @@ def _asked(asked: Asked) -> Offer:
         model=asked.model or "",
         brief=asked.brief,
         price=0,
+        takes=asked.takes,
         sources=sources,
     )
 

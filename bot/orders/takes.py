@@ -16,7 +16,7 @@ from bot.orders.clip_names import clip_named, name_of
 from bot.orders.orders import Studio
 from bot.orders.quote import Instead, Quote
 from bot.orders.requester import Requester
-from storage import ENDED, MADE, Bill, By, Job, Relation, Take
+from storage import ENDED, MADE, Bill, By, Job, Post, Relation, Take, Undecided
 
 PAGE = 20  #: takes on one page of a list
 
@@ -69,6 +69,14 @@ class Page:
     parents: dict[int, Take]  #: what they were made from, by number
     number: int
     of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedBatch:
+    """What was taken down with a sheet."""
+
+    posts: list[Post]  #: the messages that are to be deleted
+    jobs: list[Job]  #: the takes that stood nowhere else
 
 
 class Takes:
@@ -265,6 +273,27 @@ class Takes:
             by = By(guild_id=requester.guild_id, actor_id=requester.user_id)
         await self._servers.take_down(by, take.job, hidden_by=requester.user_id)
         return take
+
+    async def remove_batch(self, batch: int, *, requester: Requester) -> RemovedBatch | None:
+        """Take the sheet of a batch down, with the takes that stand nowhere else; for its person or
+        a moderator. None where some of it is under way: it is not taken down, but stopped."""
+        jobs = await self._studio.store.batches.of(batch)
+        first = (await self.find(batch, guild_id=requester.guild_id)).job
+        if first.user_id != requester.user_id and not requester.moderator:
+            raise Refusal(f"Only <@{first.user_id}> or a moderator can delete #{batch}.")
+        sheet = await self._studio.store.batches.decide(batch)
+        if isinstance(sheet, Undecided) or sheet.message_id is None:
+            return None
+        posts: dict[int, Post] = {}
+        removed: list[Job] = []
+        for job in jobs:
+            if job.id not in sheet.takes:
+                continue
+            shown = await self._takes.posts_of(job.id)
+            posts |= {post.message_id: post for post in shown if post.batch is not None}
+            if all(post.batch is not None for post in shown):
+                removed.append((await self.remove(job.id, requester=requester)).job)
+        return RemovedBatch(posts=list(posts.values()), jobs=removed)
 
     async def revive(self, id: int, *, requester: Requester) -> Job:
         """A clip to be posted again, also after it was taken down."""

@@ -22,12 +22,17 @@ def said(refused: Refused, price: int) -> str:
         case Limit.PACE:
             again = f"<t:{int(refused.frees_at)}:R>" if refused.frees_at else "in a minute"
             return f"You're ordering too fast: the limit is {_pace(refused)}. Try again {again}."
+        case Limit.JOBS if refused.clips > 1:
+            return _too_many(refused)
         case Limit.JOBS if refused.whose is Whose.SERVER:
             return f"This server already has {_running(refused)}. Wait for one to finish."
         case Limit.JOBS:
             return f"You already have {_running(refused)}. Wait for one to finish, or cancel one."
         case Limit.QUOTA | Limit.BUDGET | Limit.ALL:
-            return f"Not enough credits: this clip costs {price:,}, and {_left(refused)}"
+            what = "this clip costs"
+            if refused.clips > 1:
+                what = f"this order of {refused.clips} clips costs"
+            return f"Not enough credits: {what} {price:,}, and {_left(refused)}"
 
 
 def in_words(amount: int) -> str:
@@ -47,6 +52,23 @@ def _pace(refused: Refused) -> str:
 def _running(refused: Refused) -> str:
     """'3 clips in progress, and the limit is 3'."""
     return f"{clips(refused.used)} in progress, and the limit is {number(refused.amount or 0)}"
+
+
+def _too_many(refused: Refused) -> str:
+    """What is said of an order of several clips that are too many at once."""
+    server = refused.whose is Whose.SERVER
+    who, most = "this server" if server else "you", int(refused.amount or 0)
+    if refused.clips > most:
+        return (
+            f"This order is for {refused.clips} clips, and {who} can have {clips(most)} in "
+            "progress. Order fewer takes."
+        )
+    wait = "or wait for some to finish" if server else "wait for some to finish, or cancel one"
+    has = "has" if server else "have"
+    return (
+        f"This order is for {refused.clips} clips. {who[0].upper()}{who[1:]} already {has} "
+        f"{_running(refused)}. Order fewer takes, {wait}."
+    )
 
 
 def _left(refused: Refused) -> str:

@@ -22,6 +22,9 @@ from storage import MADE, Job
 
 log = logging.getLogger(__name__)
 
+#: What is said where one take is needed, of a message about several.
+PICK = "This is about several takes. Press a number on the sheet to post one in full, and use that."
+
 
 async def pressed(interaction: Interaction, job_id: int, verb: Verb) -> tuple[Requester, Job]:
     """Where a button or menu was used, and the clip that it is about.
@@ -40,6 +43,8 @@ async def clip_of(interaction: Interaction, message: discord.Message) -> int:
     """
     studio, requester = interaction.client.studio, requester_of(interaction)
     me = interaction.client.user
+    if await studio.posts.batch(message.id, guild_id=requester.guild_id) is not None:
+        raise Refusal(PICK)
     job = await studio.posts.clip(message.id, guild_id=requester.guild_id)
     ours = me is not None and message.author.id == me.id
     if job is None and ours and (number := carried(message)) is not None:
@@ -55,10 +60,11 @@ async def order(
     requester: Requester,
     *,
     consent: Consent = TYPED,
+    takes: int = 1,
 ) -> None:
     """Order what *quoting* comes to, and answer with its card; meanwhile with "thinking…".
 
-    *consent*: what the person said yes to.
+    *consent*: what the person said yes to. Several *takes* of it are one order.
     """
     bot = interaction.client
 
@@ -69,6 +75,7 @@ async def order(
             request=f"interaction:{interaction.id}",
             requester=requester,
             consent=consent,
+            takes=takes,
         )
 
     await bot.presenter.answer(interaction, ordering())

@@ -159,7 +159,8 @@ class ReadBack(commands.Cog):
     async def _read_post(self, message: discord.Message, post: Post) -> None:
         await self._read_message(message, await self._guild_of(post.job_id))
         given = {plain(each.emoji) for each in message.reactions if each.me}
-        if not given.issuperset(board.SEEDED):
+        wanted = board.SEEDED if post.batch is None else board.SEEDED_ON_SHEETS
+        if not given.issuperset(wanted):
             self._bot.delivery.seed(post)
 
     async def _guild_of(self, job_id: int) -> int:

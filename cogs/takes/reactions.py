@@ -13,7 +13,7 @@ from bot.chat import board
 from bot.chat.bot import Dailies
 from bot.chat.explain import missing_permissions
 from bot.chat.favourites import gather
-from bot.chat.recognizing import carried
+from bot.chat.recognizing import carried, sheet_of
 from bot.chat.requester import needed_in, requester_reacting
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
@@ -23,7 +23,7 @@ from bot.orders.quote import ConfirmationNeeded
 from bot.orders.reactions import Key, Turn
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
-from cogs.takes import acting, refused, replies, undo
+from cogs.takes import acting, batches, refused, replies, undo
 from storage import ENDED, DiskTrouble, Job, Post, State
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class Target:
     words: str | None = None  #: what replaces the prompt
     unsure: str = ""  #: why it is not known whether there are such words
     price: int | None = None  #: the price that stands on the message, in credits
+    batch: int | None = None  #: it is about all of this batch
 
 
 class Reactions(commands.Cog):
@@ -188,6 +189,8 @@ class Reactions(commands.Cog):
         if target is None:
             return False
         bot, requester, job_id = self._bot, given.requester, target.job_id
+        if target.batch is not None:
+            return await self._act_on_all(given, target, target.batch, request)
         take = await bot.takes.find(job_id, guild_id=requester.guild_id)
         match given.emoji:
             case board.RETAKE | board.EXTEND:
@@ -211,6 +214,35 @@ class Reactions(commands.Cog):
                 return await self._approve(take.job, requester)
         return True
 
+    async def _act_on_all(self, given: Given, target: Target, batch: int, request: str) -> bool:
+        """What a reaction does to a contact sheet, or to the card of a batch."""
+        bot, requester = self._bot, given.requester
+        job = await bot.takes.ready(target.job_id, Verb.DETAILS, requester=requester)
+        if not await batches.reacted(given.emoji, bot, requester):
+            return False
+        if given.emoji == board.REMOVE:
+            await batches.remove(bot, batch, requester, channel_id=given.channel_id)
+            return True
+        await bot.edits.may_change(job, requester)
+        self._look_before(given)
+        ordered, created = await batches.retake_all(
+            bot,
+            job,
+            requester,
+            request=request,
+            consent=Consent.beside(target.price, doubt=target.unsure),
+            words=target.words,
+        )
+        await self._present(given, target, ordered, created=created)
+        return True
+
+    async def _present(self, given: Given, target: Target, ordered: Job, *, created: bool) -> None:
+        """Give an order its card, beside the message that was reacted to."""
+        if created or ordered.card_id is None:
+            await self._bot.presenter.present(
+                ordered, given.channel_id, beside=target.beside, again=not created
+            )
+
     async def _order(self, given: Given, job: Job, target: Target, request: str) -> None:
         bot, requester = self._bot, given.requester
         await bot.edits.may_change(job, requester)
@@ -229,10 +261,7 @@ class Reactions(commands.Cog):
             requester=requester,
             consent=Consent.beside(target.price, doubt=target.unsure),
         )
-        if created or ordered.card_id is None:
-            await bot.presenter.present(
-                ordered, given.channel_id, beside=target.beside, again=not created
-            )
+        await self._present(given, target, ordered, created=created)
 
     def _look_before(self, given: Given) -> None:
         """Refuse where a card or clip could not be posted, before anything is ordered."""
@@ -262,12 +291,12 @@ class Reactions(commands.Cog):
         post = await self._posts.get(given.message_id)
         if post is not None:
             if not orders:
-                return Target(job_id=post.job_id, beside=post.message_id)
+                return Target(job_id=post.job_id, beside=post.message_id, batch=post.batch)
             heard = await replies.listen(bot, post, given.requester.user_id)
             return _target(post, given.emoji, heard)
         job = await self._posts.carded(given.message_id, guild_id=given.requester.guild_id)
         if job is not None:
-            return Target(job_id=job.id, beside=given.message_id)
+            return Target(job_id=job.id, beside=given.message_id, batch=job.batch)
         if given.ours:
             return await self._just_posted(given)
         if not orders:
@@ -287,7 +316,7 @@ class Reactions(commands.Cog):
         message = await self._read(given)
         if message is None:
             return None
-        found = carried(message)
+        found = sheet_of(message) or carried(message)
         if found is None:
             return None
         job = await self._bot.studio.job(found, guild_id=given.requester.guild_id)
@@ -296,7 +325,7 @@ class Reactions(commands.Cog):
         post = await self._posts.get(message.id)  # it may have been written down meanwhile
         if post is not None:
             return _target(post, given.emoji, replies.Heard())
-        return Target(job_id=job.id, beside=message.id)
+        return Target(job_id=job.id, beside=message.id, batch=sheet_of(message))
 
     async def _read(self, given: Given) -> discord.Message | None:
         """The message that was reacted to, or None where it is not to be read.
@@ -359,9 +388,10 @@ class Reactions(commands.Cog):
             requester = given.requester
             if given.emoji in _ORDERS:
                 job = await self._record.ordered(given.key, known)
-                if job is not None and job.state is State.QUEUED:
-                    with suppress(Refusal):  # it was sent just now, and will be posted
-                        await self._bot.studio.cancel(job.id, requester=requester)
+                for each in [] if job is None else await self._bot.studio.batch(job):
+                    if each.state is State.QUEUED:
+                        with suppress(Refusal):  # it was sent just now, and will be posted
+                            await self._bot.studio.cancel(each.id, requester=requester)
             elif post is not None and given.emoji in {board.FAVOURITE, board.APPROVE}:
                 verb = Verb.FAVOURITE if given.emoji == board.FAVOURITE else Verb.APPROVE
                 take = await self._bot.takes.unmark(post.job_id, verb, requester=requester)
@@ -379,6 +409,7 @@ def _target(post: Post, emoji: str, heard: replies.Heard) -> Target:
         words=heard.words,
         unsure=heard.unsure,
         price=prices.get(emoji),
+        batch=post.batch,
     )
 
 

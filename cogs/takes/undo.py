@@ -105,7 +105,9 @@ async def restore(bot: Dailies, removal: Removal, *, again: bool = False) -> str
 async def _posted(bot: Dailies, job: Job, channel_id: int, removal: Removal, *, again: bool) -> str:
     """The link to a clip in a channel, where it stands by then; "" where it cannot be posted."""
     for post in await bot.studio.posts.of(job.id):
-        if post.channel_id == channel_id:  # it could not be deleted, or was posted just now
+        if (
+            post.channel_id == channel_id and post.batch is None
+        ):  # it could not be deleted, or was posted just now
             return _link(job, post)
     place = bot.get_partial_messageable(channel_id, guild_id=job.guild_id)
     try:

@@ -24,6 +24,7 @@ Prompt = Range[str, 1, 6000]
 Seconds = Range[int, 1, 600]
 Rate = Range[int, 1, 240]
 Seed = Range[int, 0, 2147483647]
+Takes = Range[int, 2, 4]
 Moment = Range[float, 0.0, 3600.0]
 
 
@@ -49,6 +50,7 @@ class Making(commands.Cog):
         camera: str | None = None,
         loras: str | None = None,
         preset: str | None = None,
+        takes: Takes | None = None,
     ) -> None:
         """Make a clip from words.
 
@@ -69,7 +71,7 @@ class Making(commands.Cog):
             camera=camera,
             loras=loras_of(loras),
         )
-        await self._order(interaction, brief, provider, model, preset=preset)
+        await self._order(interaction, brief, provider, model, preset=preset, takes=takes or 1)
 
     @app_commands.command()
     @options(Mode.IMAGE)
@@ -92,6 +94,7 @@ class Making(commands.Cog):
         camera: str | None = None,
         loras: str | None = None,
         preset: str | None = None,
+        takes: Takes | None = None,
     ) -> None:
         """Make a clip that starts with an image.
 
@@ -124,7 +127,9 @@ class Making(commands.Cog):
             "image": await source(interaction, image, link),
             "last_image": await source(interaction, last_image, last_link),
         }
-        await self._order(interaction, brief, provider, model, sources, preset=preset)
+        await self._order(
+            interaction, brief, provider, model, sources, preset=preset, takes=takes or 1
+        )
 
     @app_commands.command()
     @options(Mode.AUDIO)
@@ -144,6 +149,7 @@ class Making(commands.Cog):
         seed: Seed | None = None,
         camera: str | None = None,
         preset: str | None = None,
+        takes: Takes | None = None,
     ) -> None:
         """Make a clip for a sound. It is as long as the sound.
 
@@ -173,7 +179,9 @@ class Making(commands.Cog):
             "audio": await source(interaction, sound, link),
             "image": await source(interaction, image, image_link),
         }
-        await self._order(interaction, brief, provider, model, sources, preset=preset)
+        await self._order(
+            interaction, brief, provider, model, sources, preset=preset, takes=takes or 1
+        )
 
     @app_commands.command()
     @options(Mode.EXTEND)
@@ -279,6 +287,7 @@ class Making(commands.Cog):
         sources: dict[str, Source | None] | None = None,
         *,
         preset: str | None = None,
+        takes: int = 1,
     ) -> None:
         if preset is not None:
             edits = interaction.client.edits
@@ -297,6 +306,7 @@ class Making(commands.Cog):
             model=model,
             sources={name: given for name, given in (sources or {}).items() if given is not None},
             before_long=long.set,
+            takes=takes,
         )
         await interaction.client.presenter.answer(interaction, order, long=long)
 

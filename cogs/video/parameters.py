@@ -44,6 +44,7 @@ SAID: Mapping[str, str] = {
     "sound": "Whether the clip has sound.",
     "camera": "How the camera moves.",
     "loras": "LoRAs by link, or by a suggested name. Add a strength like this: …@0.8",
+    "takes": "Make this many clips with different seeds, as one order.",
     "preset": "Saved settings. What you choose here overrides them.",
     "clip": "A clip: 2 is take 2 in this thread, #42 is any clip in this server. Or a link.",
     "video": "Or upload your own clip.",

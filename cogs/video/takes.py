@@ -133,6 +133,7 @@ class Taking(commands.Cog):
         model: str | None = None,
         camera: str | None = None,
         loras: str | None = None,
+        takes: Range[int, 2, 4] | None = None,
     ) -> None:
         """Repeat your last clip, with any setting changed.
 
@@ -185,7 +186,7 @@ class Taking(commands.Cog):
             provider=provider,
             model=model,
         )
-        await acting.order(interaction, quoting, requester)
+        await acting.order(interaction, quoting, requester, takes=takes or 1)
         name = await interaction.client.takes.name(job, requester=requester)
         await answering.tell(interaction, f"That is {name} again.")
 

@@ -1,11 +1,11 @@
 """Who may spend how much: decided in the transaction that creates the job."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
-from storage import jobs, ledger
+from storage import batches, jobs, ledger
 from storage.database import Database
 from storage.defaults import Defaults, Moment
 from storage.guilds import Server, server_of
@@ -31,10 +31,11 @@ class Limit(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """The order was taken: it is a job, and its price is held."""
+    """The order was taken: it is a job, or a batch of them, and its price is held."""
 
-    job: Job
+    job: Job  #: of a batch, the first one
     created: bool  #: False: this request is that job already, and nothing was taken
+    others: tuple[Job, ...] = ()  #: the rest of its batch
     standing: Standing | None = None  #: after it; None where `created` is False
 
 
@@ -51,6 +52,7 @@ class Refused:
     why: str = ""  #: a moderator's reason, for PAUSED and BLOCKED
     frees_at: float | None = None  #: seconds since 1970; None: when a person or a job ends it
     would_fit: int = 0  #: credits that an order may cost right now
+    clips: int = 1  #: that the order is for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,44 +77,76 @@ def admit(
     terms: Holding | None = None,
     paced: bool = False,
 ) -> Admitted | Refused | Changed:
-    """Take *draft* as a job and hold its price, in one transaction, or say which limit refuses it.
+    """Take *draft* as a job: as `admit_all` does with a batch of one."""
+    return admit_all(db, at, [draft], roles=roles, terms=terms, paced=paced)
 
-    *roles* are the ids of the requester's roles. The order is only taken while *terms*, which it
-    was checked by, hold: else `Changed`. *paced* says that `attempt` has counted it against the
-    pace. The times of a `Refused` are by the machine's clock, to be shown.
+
+def admit_all(
+    db: Database,
+    at: Moment,
+    drafts: Sequence[Job],
+    *,
+    roles: Collection[int],
+    terms: Holding | None = None,
+    paced: bool = False,
+) -> Admitted | Refused | Changed:
+    """Take *drafts* as jobs and hold their prices, all or none, in one transaction; or say which
+    limit refuses them.
+
+    Together they are one order: their sum is what credits are asked for, each is a clip in
+    progress, and the pace counts them once. *roles* are the ids of the requester's roles. The
+    order is only taken while *terms*, which it was checked by, hold: else `Changed`. *paced* says
+    that `attempt` has counted it against the pace. The times of a `Refused` are by the machine's
+    clock, to be shown.
     """
-    known = jobs.requested(db, draft.request)
+    known = _known(db, drafts[0])
     if known is not None:
-        return Admitted(job=known, created=False)
+        return known
     if terms is not None and not terms.hold(db, at.defaults):
         return Changed()
-    server = server_of(db, draft.guild_id, at.defaults)
-    found = _judged(db, at, draft, server, roles=roles, paced=paced)
+    server = server_of(db, drafts[0].guild_id, at.defaults)
+    found = _judged(db, at, drafts, server, roles=roles, paced=paced)
     if isinstance(found, Refused):
         return _shown(found, at)
-    draft, stand = found
-    return _taken(db, at, draft, stand, server, paced=paced)
+    lane, stand = found
+    return _taken(db, at, [replace(each, lane=lane) for each in drafts], stand, server, paced=paced)
 
 
 def attempt(
-    db: Database, at: Moment, draft: Job, *, roles: Collection[int], counts: bool
+    db: Database,
+    at: Moment,
+    draft: Job,
+    *,
+    roles: Collection[int],
+    counts: bool,
+    clips: int = 1,
 ) -> Admitted | Refused | None:
-    """Say whether *draft* might be taken, before its inputs are downloaded. Holds nothing.
+    """Say whether *draft*, so many *clips* of it, might be taken, before its inputs are downloaded.
+    Holds nothing.
 
-    Its price is the least that it can cost. With *counts* the attempt counts against its
+    Its price is the least that one clip can cost. With *counts* the attempt counts against its
     requester's pace. What was ordered before is `Admitted`. The times of a `Refused` are by the
     machine's clock, to be shown.
     """
-    known = jobs.requested(db, draft.request)
+    known = _known(db, draft)
     if known is not None:
-        return Admitted(job=known, created=False)
+        return known
     server = server_of(db, draft.guild_id, at.defaults)
-    found = _judged(db, at, draft, server, roles=roles, paced=False)
+    found = _judged(db, at, [draft] * clips, server, roles=roles, paced=False)
     if isinstance(found, Refused):
         return _shown(found, at)
     if counts:
         _count(db, draft, server, at.now)
     return None
+
+
+def _known(db: Database, draft: Job) -> Admitted | None:
+    """What the request of *draft* became before; None where it is new."""
+    job = jobs.requested(db, draft.request)
+    if job is None:
+        return None
+    others = batches.of(db, job.batch)[1:] if job.batch is not None else []
+    return Admitted(job=job, created=False, others=tuple(others))
 
 
 def _shown(refused: Refused, at: Moment) -> Refused:
@@ -125,19 +159,20 @@ def _shown(refused: Refused, at: Moment) -> Refused:
 def _judged(
     db: Database,
     at: Moment,
-    draft: Job,
+    drafts: Sequence[Job],
     server: Server,
     *,
     roles: Collection[int],
     paced: bool,
-) -> tuple[Job, Standing] | Refused:
-    """*draft* in its lane and where its requester stands, or the limit that refuses it."""
+) -> tuple[Lane, Standing] | Refused:
+    """The lane of *drafts* and where their requester stands, or the limit that refuses them."""
+    draft, clips, price = drafts[0], len(drafts), sum(each.price for each in drafts)
     running = running_of(db, draft.guild_id, draft.user_id, upto=server.jobs_per_user or SHOWN)
     refused = _forbidden(db, at, draft, server) or _too_many(
-        db, draft, server, running, at.now, paced=paced
+        db, draft, server, running, at.now, paced=paced, clips=clips
     )
     if refused is not None:
-        return refused
+        return replace(refused, clips=clips)
     stand = standing_of(
         db,
         at,
@@ -147,15 +182,16 @@ def _judged(
         server=server,
         running=running,
     )
-    refused = _over_quota(draft.price, stand)
+    lane = draft.lane
+    refused = _over_quota(price, stand)
     # The slow lane is for a quota that is spent, not for one that allows nothing.
     if refused is not None and server.slow_lane and stand.rule.amount != 0:
-        draft, refused = replace(draft, lane=Lane.SLOW), None
+        lane, refused = Lane.SLOW, None
     elif server.priority_roles & set(roles):
-        draft = replace(draft, lane=Lane.PRIORITY)
-    refused = refused or _over_budget(draft.price, stand)
-    refused = refused or _over_all(draft.price, stand, at.defaults)
-    return refused if refused is not None else (draft, stand)
+        lane = Lane.PRIORITY
+    refused = refused or _over_budget(price, stand)
+    refused = refused or _over_all(price, stand, at.defaults)
+    return replace(refused, clips=clips) if refused is not None else (lane, stand)
 
 
 def _forbidden(db: Database, at: Moment, draft: Job, server: Server) -> Refused | None:
@@ -176,7 +212,7 @@ def _forbidden(db: Database, at: Moment, draft: Job, server: Server) -> Refused 
 
 
 def _too_many(
-    db: Database, draft: Job, server: Server, running: int, now: float, *, paced: bool
+    db: Database, draft: Job, server: Server, running: int, now: float, *, paced: bool, clips: int
 ) -> Refused | None:
     if server.per_minute is not None and not paced:
         frees_at = _paid_at(db, draft, now) - (server.burst - 1) * 60 / server.per_minute
@@ -187,13 +223,13 @@ def _too_many(
                 amount=server.per_minute,
                 frees_at=frees_at,
             )
-    if server.jobs_per_user is not None and running >= server.jobs_per_user:
+    if server.jobs_per_user is not None and running + clips > server.jobs_per_user:
         return Refused(
             limit=Limit.JOBS, whose=Whose.MEMBER, amount=server.jobs_per_user, used=running
         )
     if server.jobs_per_server is not None:
         running = running_of(db, draft.guild_id, None, upto=server.jobs_per_server)
-        if running >= server.jobs_per_server:
+        if running + clips > server.jobs_per_server:
             return Refused(
                 limit=Limit.JOBS, whose=Whose.SERVER, amount=server.jobs_per_server, used=running
             )
@@ -256,10 +292,20 @@ def _count(db: Database, draft: Job, server: Server, now: float) -> None:
 
 
 def _taken(
-    db: Database, at: Moment, draft: Job, stand: Standing, server: Server, *, paced: bool
+    db: Database, at: Moment, drafts: Sequence[Job], stand: Standing, server: Server, *, paced: bool
 ) -> Admitted:
-    """Write the job, its reserve and its pace."""
-    job = jobs.insert_new(db, draft)
+    """Write the jobs, their reserves and their pace."""
+    made = batches.insert_all(db, drafts)
+    for job in made:
+        stand = _reserved(db, at, job, stand, server)
+    note_reached(db, at, made[0].guild_id, stand)
+    if not paced:
+        _count(db, made[0], server, at.now)
+    return Admitted(job=made[0], created=True, others=tuple(made[1:]), standing=stand)
+
+
+def _reserved(db: Database, at: Moment, job: Job, stand: Standing, server: Server) -> Standing:
+    """Hold the price of *job*; where its requester stands after it."""
     house = job.price if job.lane is Lane.SLOW else 0
     mine = job.price - house
     quota = mine if stand.left is None else min(mine, stand.left)
@@ -278,9 +324,7 @@ def _taken(
         house=house,
         at=at.now,
     )
-    if not paced:
-        _count(db, job, server, at.now)
-    after = replace(
+    return replace(
         stand,
         used=stand.used + quota,
         left=None if stand.left is None else stand.left - quota,
@@ -290,8 +334,6 @@ def _taken(
         budget_left=None if stand.budget_left is None else stand.budget_left - job.price,
         all_left=None if stand.all_left is None else stand.all_left - job.price,
     )
-    note_reached(db, at, job.guild_id, after)
-    return Admitted(job=job, created=True, standing=after)
 
 
 def _paid_at(db: Database, draft: Job, now: float) -> float:

@@ -16,6 +16,7 @@ PEOPLE = 8
 #: What opens a form, shows what is at hand, or answers by `ChatPresenter.answer` within a second.
 AT_ONCE = {
     *("take-retake", "take-extend", "take-compare", "take-variation", "take-hdr"),
+    *("take-four", "batch-more", "batch-cancel"),
     *("less", "all", "models", "cancel", "forget"),
     *("forbid", "retry", "confirm", "budget", "zone"),
     *("try", "try-edited", "try-elsewhere", "example", "reactions"),
@@ -44,6 +45,7 @@ def test_every_button_that_is_made_is_answered():
                 }
     under_a_clip = {f"take-{verb}" for row in clip_message.BUTTONS for verb, _, _ in row}
     under_a_clip |= {"take-more", "take-help"}
+    under_a_clip |= {"batch-show", "batch-more"}
     assert len(made) > 20
     assert made | under_a_clip <= set(VERBS)
 

@@ -25,7 +25,7 @@ V2 = 1 << 15
 PRICED = r"-# 🔁 [\d,]+ credits"
 CHEAP = Price(per_second={"*": Decimal("0.05")}, dated=PRICE.dated, source="the tests")
 LEGEND = "⭐ favorite · ✉️ send to me · ❌ delete"
-BEHIND = ["⭐ Favorite", "✉️ Send to me", "🆚 Compare", "🔎 Details", "❌ Delete"]
+BEHIND = ["🌈 HDR", "⭐ Favorite", "✉️ Send to me", "🆚 Compare", "🔎 Details", "❌ Delete"]
 MONTH = 31 * 24 * 3600.0
 
 
@@ -46,7 +46,7 @@ async def test_a_clip_is_one_layout_that_says_what_it_is(mira, house):
     assert clip.raw["attachments"] == [], "Discord lists it in the gallery alone"
     assert [each.filename for each in clip.attachments] == ["dailies-1.mp4"]
     assert [each.label for each in clip.buttons] == [
-        *("🔁 Retake…", "⏩ Extend…", "🎲 Variation", "🌈 HDR", "More…")
+        *("🔁 Retake…", "⏩ Extend…", "🎲 Variation", "×4", "More…")
     ]
     assert (await done(house, 1)).result_id == clip.id
 
@@ -70,7 +70,8 @@ async def test_an_hdr_version_quotes_no_prompt_anywhere(playground, mira, tmp_pa
     async with working(playground, tmp_path, providers={"able": able}) as house:
         clip = await first_clip(mira)
         await done(house, 1)
-        await answered(await mira.click(clip, "HDR"))
+        opened = await answered(await mira.click(clip, "More…"))
+        await answered(await mira.click(opened.message, "HDR"))
         await clip_of(mira, 2)
         await done(house, 2)
         board = await mira.wait_for(lambda each: "2 takes" in each.text)

@@ -100,6 +100,7 @@ class Presenter:
     cards: list = field(default_factory=list)  #: jobs that were to have one
     delivered: list = field(default_factory=list)
     told: list = field(default_factory=list)
+    batches: list = field(default_factory=list)
     script: deque = field(default_factory=deque)
 
     def show(self, job, glimpse):
@@ -113,6 +114,12 @@ class Presenter:
             raise self.script.popleft()
         self.delivered.append((job.id, clip.read_bytes(), again))
         return 9000 + job.id
+
+    async def deliver_batch(self, jobs, sheet, *, again):
+        if self.script and isinstance(self.script[0], Exception):
+            raise self.script.popleft()
+        self.batches.append((sheet.takes, [(job.id, job.state) for job in jobs], again))
+        return 7000 + sheet.batch
 
     async def tell(self, job, *, again):
         if self.script and isinstance(self.script[0], Exception):
