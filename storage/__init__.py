@@ -42,6 +42,18 @@ from .looking import NotThere, look_into
 from .opening import Damaged, Locked, open_store
 from .outbox import Backlog, OutboxEvent
 from .parking import Parking
+from .parts import (
+    Batches,
+    Files,
+    Jobs,
+    Moderation,
+    Outbox,
+    Parkings,
+    Policy,
+    Privacy,
+    Servers,
+    Takes,
+)
 from .periods import Period
 from .pings import Ping
 from .posts import Post
@@ -61,19 +73,7 @@ from .removals import Removal
 from .reports import Suspense, Use
 from .schedule import Schedule
 from .schema import CannotOpen, NewerSchema, WrongSchema
-from .store import (
-    Batches,
-    Files,
-    Jobs,
-    Moderation,
-    Outbox,
-    Parkings,
-    Policy,
-    Privacy,
-    Servers,
-    Store,
-    Takes,
-)
+from .store import Store
 from .takes import Take, Tally
 from .terms import Terms
 from .threads import Thread

@@ -11,6 +11,7 @@ from .database import Database, Row
 from .events import note_move
 from .job import (
     ENDED,
+    FOR_MODERATORS,
     LIVE,
     MOVES,
     TOKEN_KNOWN,
@@ -196,11 +197,7 @@ def of(
     the last number of the previous page. *oldest_first* begins at the oldest.
     """
     # Written out of fixed parts, so that SQLite can use the index of the person or the server.
-    # What is under way is little, whatever the history: it is found by its state.
-    sql = "SELECT * FROM job "
-    if states and not ENDED & set(states):
-        sql += "INDEXED BY job_by_state "
-    sql += "WHERE "
+    sql = f"SELECT * FROM job {_few(states)} WHERE "  # noqa: S608  # fixed texts
     sql += "guild_id = :guild" if user_id is None else "user_id = :user"
     sql += " AND (:guild IS NULL OR guild_id = :guild)"
     sql += " AND (:before IS NULL OR id < :before)"
@@ -221,10 +218,17 @@ def of(
 def count(db: Database, guild_id: int, states: Collection[State]) -> int:
     """Count the jobs of a server in these states."""
     [found] = db.execute(
-        "SELECT count(*) FROM job WHERE guild_id = ? AND state IN (SELECT value FROM json_each(?))",
+        f"SELECT count(*) FROM job {_few(states)} WHERE guild_id = ?"  # noqa: S608  # fixed texts
+        " AND state IN (SELECT value FROM json_each(?))",
         (guild_id, json.dumps(sorted(states))),
     ).fetchone()
     return int(found)
+
+
+def _few(states: Collection[State]) -> str:
+    """How to find jobs of which there are few, whatever the history: by their state."""
+    few = states and set(states) <= LIVE | FOR_MODERATORS
+    return "INDEXED BY job_by_state" if few else ""
 
 
 def by_message(db: Database, message_id: int, *, guild_id: int | None = None) -> Job | None:

@@ -110,7 +110,7 @@ STORAGE = [each for each in FILES if each.startswith("storage/")]
 
 @for_every(STORAGE)
 def test_storage_is_written_once(file):
-    """A function stands in the file of its table, with its docstring; `store.py` only names it."""
+    """A function stands in the file of its table, with its docstring; `parts.py` only names it."""
     text = (ROOT / file).read_text()
     assert len(text.splitlines()) <= 450, f"{file} is about more than one thing"
     for node in ast.walk(ast.parse(text)):
@@ -123,8 +123,8 @@ def test_storage_is_written_once(file):
 
 
 def test_the_store_binds_functions_and_adds_little():
-    """A method of its own stands in `store.py` only where one transaction is not enough."""
-    tree = ast.parse((ROOT / "storage/store.py").read_text())
+    """A method of its own stands in `parts.py` only where one transaction is not enough."""
+    tree = ast.parse((ROOT / "storage/parts.py").read_text())
     parts = [
         node
         for node in tree.body

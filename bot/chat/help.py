@@ -30,9 +30,9 @@ QUEUED = 8  #: clips of the queue that are listed
 
 #: Every command, by what it is for: what everybody sees, and what moderators see besides.
 FOR_ALL = {
-    "Make": ("video text", "video image", "video audio"),
+    "Make": ("video text", "video image", "video audio", "video enhance"),
     "Change": ("video retake", "video extend", "video hdr", "video again"),
-    "Find": ("video takes", "video show", "video compare"),
+    "Find": ("video mine", "video search", "video takes", "video show", "video compare"),
     "Stop, wait": ("video cancel", "video queue"),
     "Choose": ("video models", "video presets", "video notify"),
     "Yours": ("video usage", "video privacy"),

@@ -19,6 +19,8 @@ AT_ONCE = {
     *("take-four", "batch-more", "batch-cancel"),
     *("less", "all", "models", "cancel", "forget"),
     *("forbid", "retry", "confirm", "budget", "zone"),
+    *("try", "try-edited", "try-elsewhere", "example", "reactions"),
+    *("help-edit", "help-use", "help-ask", "help-agree", "help-kept"),
 }
 
 

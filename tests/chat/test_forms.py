@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.errors import Unclear
+from bot.errors import Failure, Refusal, Unclear
 from cogs._forms import FORMS, UNKNOWN
 from playground import File
 from storage import State
@@ -59,6 +59,9 @@ async def stage(playground, tmp_path, mira, ada, media):
         held.submits.append(Unclear("its reply was lost"))
         await ordered(mira, provider="held")
         await mira.wait_for("is on hold")
+        held.submits.append(Refusal("It would not.", failure=Failure.CONTENT, final=True))
+        await ordered(mira, provider="held")
+        ended = await mira.wait_for("**#3** failed")
         picture = await mira.say("look", files=[File("a.png", media.picture.read_bytes())])
         sound = await mira.say("listen", files=[File("a.m4a", media.sound.read_bytes())])
         panel = await turned(ada, await said(ada, "/studio setup"), "Money")
@@ -80,6 +83,7 @@ async def stage(playground, tmp_path, mira, ada, media):
             "zone": (ada, ada.click(panel, "Time zone…"), {"zone": "Asia/Kathmandu"}),
             "forbid": (ada, ada.click(rules, "Add a word"), {"text": "fox hunt"}),
             "retry": (ada, ada.click(trouble, "Retry (could pay twice)"), {"why": "not listed"}),
+            "try-edited": (mira, mira.click(ended, "Edit and try…"), {"prompt": "a pond"}),
         }
         opened = {
             name: (person, await answered(await opening), fields)
@@ -100,7 +104,7 @@ async def test_each_form_that_was_opened_before_a_restart_does_what_it_says(
         sent = await answered(await person.fill(form, **fields))
         text = sent.message.text if sent.message is not None else ""
         assert not any(words in text for words in WORDS), (name, text)
-    await clip_of(mira, 3)
+    await clip_of(mira, 4)
     server = await house.store.policy.server(playground.guild.id)
     assert (server.confirm_above, server.zone) == (70, "Asia/Kathmandu")
     standing = await house.store.policy.standing(

@@ -28,6 +28,7 @@ COMMANDS = {
     "video audio": (EVERYBODY, {}),
     "video takes": (EVERYBODY, {}),
     "video presets": (EVERYBODY, {}),
+    "video enhance": (EVERYBODY, {"prompt": "a fox"}),
     "video mine": (EVERYBODY, {}),
     "video search": (EVERYBODY, {"words": "fox"}),
     "video usage": (EVERYBODY, {}),
@@ -118,6 +119,16 @@ VERB_RULES = {
     "reactions": (EVERYBODY, ""),
     "pings": (EVERYBODY, ""),
     "take-why": (EVERYBODY, "{job}:🔁"),
+    "try": (EVERYBODY, "{job}:6"),
+    "try-edited": (EVERYBODY, "{job}"),
+    "try-elsewhere": (EVERYBODY, "{job}:able:6"),
+    "undo": (EVERYBODY, "{job}"),
+    "help-edit": (EVERYBODY, "7:6"),
+    "help-use": (EVERYBODY, "7:6"),
+    "help-ask": (EVERYBODY, "7"),
+    "help-agree": (EVERYBODY, "7:127.0.0.1"),
+    "help-stop": (EVERYBODY, ""),
+    "help-kept": (EVERYBODY, "{refused}"),
     "batch-show": (EVERYBODY, "{job}"),
     "batch-more": (EVERYBODY, "{job}"),
     "batch-cancel": (EVERYBODY, "{job}"),
@@ -148,6 +159,8 @@ VERB_RULES = {
 WITHOUT_IDS = {"export", "forget", "resume", "audit", "retry", "forbid", "allow", "set", "slow"}
 WITHOUT_IDS |= {"confirm", "models", "budget", "zone", "setup", "page", "threads"}
 WITHOUT_IDS |= {"help", "example", "credits", "mine", "reactions", "pings", "search"}
+#: A suggested prompt is its person's; its number says nothing of another server.
+WITHOUT_IDS |= {"help-edit", "help-use", "help-ask", "help-agree", "help-stop"}
 
 
 @pytest.fixture

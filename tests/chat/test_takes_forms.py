@@ -50,7 +50,8 @@ async def test_a_joined_clip_says_how_long_it_is_and_what_is_retaken(playground,
         assert "· 3 s · 24 fps" in longer.text
         take = await house.store.takes.get(2, guild_id=playground.guild.id)
         assert take.seconds == made.seconds
-        assert "🔁 retake the 2 s at the end, new seed (200 credits)" in longer.text
+        assert "🔁 retake the 2 s at the end, new seed" in longer.text
+        assert "-# 🔁 200 credits" in longer.text
         mira.go(longer.channel_id)
 
         await mira.react(longer, RETAKE)

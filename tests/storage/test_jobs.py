@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from storage import (
     ENDED,
+    LIVE,
     MOVES,
     Brief,
     IllegalMove,
@@ -414,13 +415,16 @@ async def test_no_search_reads_the_whole_table(store: Store) -> None:
     await store.jobs.live()
     await store.jobs.due(5.0)
     await store.jobs.without_card(after=1.0, before=5.0)
+    await store.jobs.of(guild_id=2, states={State.UNDELIVERED})
+    await store.jobs.count(2, LIVE)
+    await store.jobs.count(2, {State.UNDELIVERED})
     await store.jobs.counts()
     await store.jobs.durations("local", "sketch")
     await store.jobs.history(1)
     await store.writer.read(lambda db: db.set_trace_callback(None))
     searches = [sql for sql in searches if "SELECT" in sql]
-    assert len(searches) == 13
-    assert sum("INDEXED BY" in sql for sql in searches) == 3
+    assert len(searches) == 16
+    assert sum("INDEXED BY" in sql for sql in searches) == 6
     for sql in searches:
         plan = await store.writer.read(
             lambda db, sql=sql: [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]

@@ -147,7 +147,7 @@ def refused_order(**changes):
         "user_id": 30,
         "why": "quota",
         "wanted": offer,
-        "fits": replace(offer, price=4),
+        "fits": (replace(offer, price=4),),
         "at": 0.0,
     }
     return RefusedOrder(**{**values, **changes})
