@@ -368,3 +368,16 @@ async def test_a_menu_on_a_sheet_asks_for_one_take(mira, shop):
     mira.go(sheet.channel_id)
     asked = await answered(await mira.menu(mira.message(sheet.id), "Details"))
     assert "Press a number on the sheet" in asked.message.text
+
+
+async def test_several_takes_start_from_one_input(mira, shop, cheap):
+    await first_clip(mira, duration=1)
+    await done(shop, 1)
+    await mira.type("/video image", prompt="it turns", link="#1", takes=2, duration=1)
+    asked = await mira.wait_for("These 2 clips cost 2 credits")
+    await answered(await mira.click(asked, "Order 2 takes · 2 credits"))
+    await sheet_of(mira)
+    jobs = (await all_ended(shop, 3))[1:]
+    assert [job.state for job in jobs] == [State.DONE] * 2
+    assert len({job.brief.image.file for job in jobs}) == 1
+    assert len({job.brief.seed for job in jobs}) == 2
