@@ -192,7 +192,7 @@ function usedCommand(message) {
   }
   return {
     user: used.user,
-    name: message.interaction?.name ?? message.interaction_metadata?.name ?? null,
+    name: (message.interaction?.name ?? message.interaction_metadata?.name)?.trim() || null,
   };
 }
 
