@@ -485,10 +485,14 @@ class Studio:
 
     async def cancel_batch(self, batch: int, *, requester: Requester) -> list[Job]:
         """Stop all of a batch that can be stopped; the jobs that are. Else raises the `Refusal`
-        of the first that is not."""
+        of the first that is not.
+
+        Those in the queue first: what stops at its provider makes room there for the next one.
+        """
         stopped: list[Job] = []
         refusals: list[Refusal] = []
-        for job in await self.store.batches.of(batch):
+        jobs = await self.store.batches.of(batch)
+        for job in sorted(jobs, key=lambda each: each.state is not State.QUEUED):
             if job.state in ENDED or job.cancelled_by is not None:
                 continue
             try:

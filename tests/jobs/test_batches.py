@@ -232,6 +232,22 @@ async def test_what_is_cancelled_in_the_queue_does_not_hold_up_the_others(
     assert house.screen.batches[0][0] == tuple(job.id for job in batch[:3])
 
 
+async def test_a_batch_is_cancelled_from_its_end_in_the_queue(house, provider, clock):
+    """The other way round, what waits would be sent as soon as there is room."""
+    provider.polls = deque([Report(stage=Stage.RUNNING)] * 40)
+    provider.limits = replace(provider.limits, concurrency=2)
+    batch = await order(house)
+    await house.run_now()
+    clock.advance(3)
+    await house.run_now()
+    stopped = await house.studio.cancel_batch(batch[0].id, requester=REQUESTER)
+    assert [job.id for job in stopped] == [batch[n].id for n in (2, 3, 0, 1)]
+    await house.run()
+    assert await states(house, batch) == [State.CANCELLED] * 4
+    assert len(provider.submitted) == len(provider.cancelled) == 2
+    assert house.screen.batches == house.screen.told == [], "who stopped it knows"
+
+
 async def test_a_parked_take_is_told_at_once_and_comes_on_its_own(house, provider, clock):
     provider.submits = deque([Unclear("Its reply was lost.")])
     batch = await order(house)
