@@ -109,7 +109,7 @@ def test_the_clock_goes_forward_at_the_pace_of_the_ticks_and_no_other(
 
 
 def test_the_mark_only_rises(tmp_path: Path) -> None:
-    db: sqlite3.Connection = _open(tmp_path / "some.db", migrations())
+    db: sqlite3.Connection = _open(tmp_path / "some.db", migrations(), whole=True)
     assert mark(db) is None
     assert [advance(db, now) for now in (5.0, 3.0, 9.0)] == [5.0, 5.0, 9.0]
     assert mark(db) == 9.0

@@ -4,8 +4,7 @@ import inspect
 
 import pytest
 
-from storage import By, Defaults, DiskTrouble, Stale, State, open_store
-from storage import store as parts
+from storage import By, Defaults, DiskTrouble, Stale, State, open_store, parts
 from storage.clock import mark
 from storage.database import Database
 from storage.defaults import Moment
