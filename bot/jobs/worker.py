@@ -112,6 +112,7 @@ class Worker:
         self._lengthy = 0  # of them, those of clips that are made, or wait for their turn
         self._turns = asyncio.Semaphore(LENGTHY)
         self._waiting: set[asyncio.Task[None]] = set()  # of those, the ones that wait
+        self._reading = asyncio.Lock()
         self._stopping = False
         self._reread_at = 0.0
         self._rereading: asyncio.Task[None] | None = None
@@ -284,7 +285,8 @@ class Worker:
             self._waiting.discard(task)
 
     async def _row(self, id: int) -> Job | None:
-        job = await self._jobs.get(id)
+        async with self._reading:  # who was due first is first to ask for a slot
+            job = await self._jobs.get(id)
         if job is not None:
             self._schedule.seen(id, job.rev, all_of_it=True)
         return job
