@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from . import files, outbox, prompt_help
+from . import files, outbox, prompt_help, shots
 from .database import Database
 from .defaults import Moment
 from .guilds import server_of
@@ -68,6 +68,15 @@ def export(db: Database, user_id: int) -> dict[str, Any]:
         "clips you deleted a moment ago": rows(
             "SELECT job_id, at, stood, undone FROM removal WHERE user_id = :user"
         ),
+        "shots of your clips": rows(
+            """
+            SELECT job.id AS clip, name AS shot FROM job JOIN shot_job ON job_id = job.id
+            JOIN shot ON shot.id = shot_id WHERE user_id = :user ORDER BY job.id
+            """
+        ),
+        "reels you wait for": rows(
+            "SELECT guild_id, channel_id, cut, slate, at FROM reel WHERE user_id = :user"
+        ),
         "posts of your clips": rows(
             """
             SELECT message_id, post.channel_id, job_id, at, gone FROM post
@@ -117,6 +126,7 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
     if any(job.state not in ENDED or (job.due_at is not None and job.tries == 0) for job in mine):
         return None
     _forget_takes(db, user_id)
+    shots.forget(db, user_id)
     named = files.named_by(db, user_id)
     made = {job.file for job in mine if job.file is not None}
     made |= files.frames_of(db, [job.id for job in mine if job.file is not None])
