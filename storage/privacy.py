@@ -159,7 +159,8 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
     # An upload may be another person's, too. One's own clip goes though others began with it,
     # unless that is being made just now: then it goes when it has been.
     gone = sorted(name for name in named if not files.still_named(db, name, live=name in made))
-    files.forget(db, sorted(made | set(gone)))
+    lent = files.lent_in(db, {job.guild_id for job in mine})  # they may show one's clips
+    files.forget(db, sorted(made | set(gone) | set(lent)))
     return Forgotten(jobs=len(mine), files=tuple(gone), until=until)
 
 

@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from bot.atomic import whole
 from bot.media.encode import Canvas, OnProgress, patience, turn
 from bot.media.ffmpeg import H264_AAC, QUALITY, Graph, rate
 from bot.media.join import sound_of
 from bot.media.probe import Clip, MediaError, demuxer, run, with_picture
-from bot.words.text import elide
+from bot.media.typeset import cleaned, layout, paint
 
 __all__ = ["MOST_SECONDS", "Piece", "Placed", "canvas_of", "make_reel", "measured", "placed"]
 
@@ -197,26 +197,24 @@ async def _joined(
 
 
 def _slate(words: str, canvas: Canvas, to: Path) -> None:
-    """Draw *words* in a dark field at the bottom of a transparent picture.
+    """Draw *words* in a dark field at the bottom of a transparent picture, in any script.
 
-    The face is part of Pillow: none has to be installed. Words that are long are smaller, and cut.
+    Words that are long are smaller, in two lines, and cut.
     """
     picture = Image.new("RGBA", (canvas.width, canvas.height))
-    draw = ImageDraw.Draw(picture)
     size = max(10, min(canvas.width, canvas.height) // 10)
-    least = max(8, size * 2 // 3)
-    room = canvas.width * 9 // 10
-    face = ImageFont.load_default(size)
-    while size > least and draw.textlength(words, face) > room:
-        size -= 1
-        face = ImageFont.load_default(size)
-    limit = len(words)
-    while limit > 1 and draw.textlength(elide(words, limit), face) > room:
-        limit -= 1
-    text = elide(words, limit)
-    middle = canvas.width // 2, canvas.height * 8 // 10
-    left, top, right, bottom = draw.textbbox(middle, text, face, anchor="mm")
-    edge = size // 2
-    draw.rectangle((left - edge, top - edge, right + edge, bottom + edge), (0, 0, 0, 190))
-    draw.text(middle, text, (255, 255, 255, 255), face, anchor="mm")
+    block = layout(
+        cleaned(words),
+        width=canvas.width * 9 // 10,
+        height=3 * size,
+        largest=size,
+        smallest=max(8, size * 2 // 3),
+        weight=600,
+    )
+    middle, edge = canvas.width // 2, size // 2
+    top = canvas.height * 9 // 10 - block.height
+    box = middle - block.width // 2 - edge, top - edge // 2
+    ends = middle + block.width // 2 + edge, top + block.height + edge // 2
+    ImageDraw.Draw(picture).rectangle((*box, *ends), (0, 0, 0, 190))
+    paint(picture, block, x=middle, y=top, align=0.5)
     picture.save(to, "PNG")

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.errors import Refusal
@@ -157,6 +157,38 @@ class Reels:
             raise Refusal("That reel is out of date. Use `/video reel` again.")
         return reel
 
+    # Where each is.
+
+    async def begun(self) -> list[Reel]:
+        """The reels that somebody waits for, those that asked first before the others."""
+        return await self._reels.begun()
+
+    async def carded(self, reel: Reel, message_id: int) -> Reel:
+        """Note the message that says how far a reel is."""
+        await self._reels.has_card(reel.id, message_id)
+        return replace(reel, card_id=message_id)
+
+    async def take_up(self, reel_id: int) -> Reel | None:
+        """Note that a reel is begun, or begun again; None where it was dropped."""
+        return await self._reels.make(reel_id)
+
+    async def again(self, reel_id: int) -> None:
+        """Have a reel wait: what went wrong was no fault of its own, and counts as no try."""
+        await self._reels.again(reel_id)
+
+    async def about_to_post(self, reel_id: int) -> bool:
+        """Note that a reel may be posted from now on; False where it was dropped."""
+        return await self._reels.post(reel_id)
+
+    async def over(self, reel_id: int) -> None:
+        """Forget a reel and its files."""
+        await self._reels.over(reel_id)
+        await self.clear(reel_id)
+
+    async def link(self, reel: Reel) -> tuple[str, float] | None:
+        """A link to a reel that no message can carry, and until when; None without a bucket."""
+        return await self._cache.lend(f"reels/{_film_name(reel)}")
+
     # Making one.
 
     async def make(self, reel: Reel, *, progress: OnProgress) -> Made:
@@ -167,7 +199,7 @@ class Reels:
         """
         folder = self._data / "reels"
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        film = folder / f"{reel.id}.mp4"
+        film = folder / _film_name(reel)
         cuts, left_out = [], []
         for shot, number in reel.cut:
             cut = await self._cut(reel, shot, number)
@@ -307,6 +339,11 @@ def _length(take: Take) -> float:
     video = take.job.brief.video
     ordered = take.job.brief.duration or (video.seconds if video is not None else None)
     return take.seconds if take.seconds is not None else float(ordered or 0)
+
+
+def _film_name(reel: Reel) -> str:
+    """With the server's number: what is lent of it goes with the data of its members."""
+    return f"{reel.id}.{reel.guild_id}.mp4"
 
 
 def _file_name(job: Job) -> str:
