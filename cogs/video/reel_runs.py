@@ -4,6 +4,7 @@ import asyncio
 import io
 import logging
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 
 import discord
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 EVERY = 30.0  #: seconds between two looks at what waits
 AT_ONCE = 2  #: reels that are made at the same time, of different servers
 EDITS = 5.0  #: seconds between two edits of a card
+APART = 15 * 60.0  #: seconds that our clock and Discord's may differ
 AGAIN = 60.0  #: seconds before a reel is tried again that met trouble of ours or of Discord's
 PATIENCE = 24 * 3600.0  #: seconds after which it is not tried again
 TRIES = 3  #: times that a reel is begun: what ends the process each time is not begun a fourth time
@@ -111,8 +113,10 @@ class ReelRuns(commands.Cog):
         if reel.tries > TRIES:
             await self._give_up(reel, INTERRUPTED)
             return
+        after = reel.card_id or _around(reel.at)
+        reel = await self._show(reel, bar(0.0))
         try:
-            await self._made_and_posted(reel)
+            await self._made_and_posted(reel, after=after)
         except (Busy, DiskTrouble) as busy:
             log.warning("Reel %s waits: %s %s", reel.id, busy, getattr(busy, "raw", ""))
             if self._bot.clock() - reel.at > PATIENCE:
@@ -125,12 +129,13 @@ class ReelRuns(commands.Cog):
         except (Refusal, Undeliverable) as error:
             await self._give_up(reel, str(error))
 
-    async def _made_and_posted(self, reel: Reel) -> None:
+    async def _made_and_posted(self, reel: Reel, *, after: int) -> None:
+        """Make a reel and post it; one that may stand there already is looked for first, among
+        what was posted after the message *after*."""
         place = self._bot.get_partial_messageable(reel.channel_id, guild_id=reel.guild_id)
-        if reel.state is ReelState.POSTING and (stands := await self._standing(place, reel)):
+        if reel.state is ReelState.POSTING and (stands := await self._standing(place, reel, after)):
             await self._over(reel, stands)
             return
-        reel = await self._show(reel, bar(0.0))
         made = await self._making(reel)
         if not await self._bot.reels.about_to_post(reel.id):
             await self._bot.reels.clear(reel.id)  # its person had their data deleted meanwhile
@@ -204,13 +209,13 @@ class ReelRuns(commands.Cog):
         return posted.message
 
     async def _standing(
-        self, place: discord.PartialMessageable, reel: Reel
+        self, place: discord.PartialMessageable, reel: Reel, after: int
     ) -> discord.Message | None:
         """The message that an earlier try posted. Raises `Busy` where that cannot be told."""
-        wanted, after = is_reel(reel.id), discord.Object(reel.card_id or 0)
+        wanted, begin = is_reel(reel.id), discord.Object(after)
         try:
             with translated():
-                async for message in place.history(limit=None, after=after, oldest_first=True):
+                async for message in place.history(limit=None, after=begin, oldest_first=True):
                     if message.author == self._bot.user and wanted(message):
                         return message
         except Denied as error:
@@ -248,6 +253,12 @@ class ReelRuns(commands.Cog):
             log.info("The card of reel %s cannot be written: %s", reel.id, error.raw)
             return reel
         return await bot.reels.carded(reel, sent.id)
+
+
+def _around(at: float) -> int:
+    """The id that a message had some minutes before a time: clocks differ."""
+    moment = datetime.fromtimestamp(max(0.0, at - APART), UTC)
+    return max(discord.utils.time_snowflake(moment), 0)
 
 
 def look(bot: Dailies) -> None:
