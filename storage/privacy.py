@@ -68,15 +68,7 @@ def export(db: Database, user_id: int) -> dict[str, Any]:
         "clips you deleted a moment ago": rows(
             "SELECT job_id, at, stood, undone FROM removal WHERE user_id = :user"
         ),
-        "shots of your clips": rows(
-            """
-            SELECT job.id AS clip, name AS shot FROM job JOIN shot_job ON job_id = job.id
-            JOIN shot ON shot.id = shot_id WHERE user_id = :user ORDER BY job.id
-            """
-        ),
-        "reels you wait for": rows(
-            "SELECT guild_id, channel_id, cut, slate, at FROM reel WHERE user_id = :user"
-        ),
+        **shots.export(db, user_id),
         "posts of your clips": rows(
             """
             SELECT message_id, post.channel_id, job_id, at, gone FROM post

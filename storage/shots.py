@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 from .database import Database
 from .finding import Hit, spaced
@@ -182,6 +183,22 @@ def clips(db: Database, channel_id: int) -> list[ShotClip]:
         )
         for row in rows
     ]
+
+
+def export(db: Database, user_id: int) -> dict[str, list[dict[str, Any]]]:
+    """The shots that a person's clips are filed under, and the reels that they wait for."""
+    filed = db.execute(
+        "SELECT job.id AS clip, name AS shot FROM job JOIN shot_job ON job_id = job.id"
+        " JOIN shot ON shot.id = shot_id WHERE user_id = ? ORDER BY job.id",
+        (user_id,),
+    )
+    reels = db.execute(
+        "SELECT guild_id, channel_id, cut, slate, at FROM reel WHERE user_id = ?", (user_id,)
+    )
+    return {
+        "shots of your clips": [dict(row) for row in filed],
+        "reels you wait for": [dict(row) for row in reels],
+    }
 
 
 def forget(db: Database, user_id: int) -> None:

@@ -424,3 +424,23 @@ async def test_without_threads_a_clip_is_filed_alone(playground, tmp_path, ada, 
         assert "✅ take 1 (#1)" in rows(await said(mira, "/video shots"))[0]
         await said(mira, "/video reel")
         assert "· 1 take ·" in (await reel_of(mira)).text
+
+
+async def test_hdr_is_shown_by_its_preview_and_named_as_what_it_is(
+    playground, tmp_path, ada, mira, media
+):
+    able = Maker("able", NATIVE)
+    async with working(playground, tmp_path, providers={"able": able}) as house:
+        able.made = media.frames
+        clip = await take(mira, 1)
+        await filed(mira, clip, "sc1")
+        await ada.react(clip, "✅")
+        await until(lambda: _signed(house, playground, 1))
+        mira.go("videos")
+        await said(mira, "/video reel")
+        reel = await reel_of(mira)
+        film = tmp_path / "shown.mp4"
+        film.write_bytes(await fetched(attached(reel, ".mp4")))
+        assert (await probe(film)).moving.frames == 3
+        listed = (await fetched(attached(reel, ".edl"))).decode()
+        assert "* FROM CLIP NAME: dailies-1.zip" in listed
