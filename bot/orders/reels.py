@@ -327,11 +327,9 @@ def _ask_about(cut: Sequence[tuple[str, int]], missing: Sequence[str], seconds: 
     less = "Choose a scene, or from which shot to which."
     if len(cut) > MOST_TAKES:
         raise Refusal(f"That is {len(cut)} takes. A reel can have {MOST_TAKES}. {less}")
+    minutes, most = round(seconds / 60), MOST_SECONDS // 60
     if seconds > MOST_SECONDS:
-        raise Refusal(
-            f"That is {seconds / 60:.0f} minutes. A reel can be {MOST_SECONDS // 60} minutes "
-            f"long. {less}"
-        )
+        raise Refusal(f"That is {minutes} minutes. A reel can be {most} minutes long. {less}")
 
 
 def _length(take: Take) -> float:

@@ -26,6 +26,7 @@ from storage import DiskTrouble, Reel, ReelState
 log = logging.getLogger(__name__)
 
 EVERY = 30.0  #: seconds between two looks at what waits
+CLOSING = 2.0  #: seconds that what is cut off is given to note where it was
 AT_ONCE = 2  #: reels that are made at the same time, of different servers
 EDITS = 5.0  #: seconds between two edits of a card
 APART = 15 * 60.0  #: seconds that our clock and Discord's may differ
@@ -59,7 +60,8 @@ class ReelRuns(commands.Cog):
             running.append(self._keeping)
         for task in running:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        if running:
+            await asyncio.wait(running, timeout=CLOSING)
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
@@ -80,19 +82,23 @@ class ReelRuns(commands.Cog):
             except DiskTrouble as trouble:
                 log.warning("No reel was begun: %s", trouble)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._every)
+                # Not `wait_for`: it may lose a cancellation that comes with the news.
+                async with asyncio.timeout(self._every):
+                    await self._news.wait()
 
     async def _look(self) -> None:
         """Begin what can be begun; what has to wait gets its card, which says so."""
         turns = set(self._tasks)
         for reel in await self._bot.reels.begun():
-            if reel.guild_id in turns:
-                if reel.card_id is None and reel.id not in self._running:
+            if reel.id in self._running:
+                continue
+            later = self._later.get(reel.id, 0.0) > self._bot.clock()
+            if reel.guild_id in turns or later or len(self._tasks) >= AT_ONCE:
+                turns.add(reel.guild_id)
+                if reel.card_id is None:
                     await self._show(reel, WAITS)
                 continue
             turns.add(reel.guild_id)
-            if self._later.get(reel.id, 0.0) > self._bot.clock() or len(self._tasks) >= AT_ONCE:
-                continue
             self._running.add(reel.id)
             task = asyncio.create_task(self._run(reel.id), name=f"reel {reel.id}")
             self._tasks[reel.guild_id] = task
@@ -117,6 +123,10 @@ class ReelRuns(commands.Cog):
         reel = await self._show(reel, bar(0.0))
         try:
             await self._made_and_posted(reel, after=after)
+        except asyncio.CancelledError:
+            with suppress(DiskTrouble):
+                await self._bot.reels.again(reel.id)  # Dailies stops; the next start goes on
+            raise
         except (Busy, DiskTrouble) as busy:
             log.warning("Reel %s waits: %s %s", reel.id, busy, getattr(busy, "raw", ""))
             if self._bot.clock() - reel.at > PATIENCE:

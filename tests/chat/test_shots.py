@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from bot.media.encode import turn
 from bot.media.probe import probe
-from storage import Brief, By, ChangedBy, State
+from storage import Brief, By, ChangedBy, ReelState, State
 from tests.rig.drafts import advance, draft
 from tests.rig.house import unlinked, until, working
 from tests.rig.makers import DEAR, NATIVE, Maker
@@ -329,62 +330,45 @@ async def test_a_restart_in_the_middle_goes_on_and_posts_once(playground, tmp_pa
         await ada.react(clip, "✅")
         await until(lambda: _signed(house, playground, 1))
         mira.go("videos")
-        # Begun, and stopped before anything came of it: as a process that was killed leaves it.
-        reel = await house.store.reels.ask(
-            "interaction:1",
-            [("sc1", 1)],
-            guild_id=playground.guild.id,
-            channel_id=playground.channel("videos").id,
-            user_id=mira.id,
-            slate=False,
-            at=playground.clock.now(),
-        )
-        await house.bot.get_cog("ReelRuns").cog_unload()
-        await house.store.reels.begin(reel.id, guild_id=playground.guild.id, user_id=mira.id)
-        await house.store.reels.make(reel.id)
-        left = tmp_path / "reels" / f"{reel.id}.parts"
-        left.mkdir(parents=True)
-        (tmp_path / "reels" / "99.parts").mkdir()
+        holding = turn()
+        await holding.acquire()  # it is begun, and stopped before anything came of it
+        await said(mira, "/video reel")
+        await until(lambda: [*(tmp_path / "reels").glob("1.*.parts")])
+    holding.release()
+    (tmp_path / "reels" / "99.parts").mkdir()  # what a process that was killed left of another
     async with working(playground, tmp_path, providers=providers()) as house:
         posted = await reel_of(mira)
         await until(lambda: not [*(tmp_path / "reels").iterdir()])
+        assert len(cards(mira, "")) == 1, "it has the card that it had"
+        now = playground.clock.now()
+        again = {
+            "guild": playground.guild.id,
+            "channel": playground.channel("videos").id,
+            "user": mira.id,
+            "at": now,
+        }
         # It was posted, and the process ended before that was written down.
-        again = await house.store.reels.ask(
-            "interaction:2",
-            [("sc1", 1)],
-            guild_id=playground.guild.id,
-            channel_id=playground.channel("videos").id,
-            user_id=mira.id,
-            slate=False,
-            at=playground.clock.now(),
-        )
-
-        def put_back(db):
-            db.execute("DELETE FROM reel")
-            db.execute(
-                "INSERT INTO reel (id, request, guild_id, channel_id, user_id, cut, slate, state,"
-                " at) VALUES (?, 'x', ?, ?, ?, '[[\"sc1\", 1]]', 0, 'posting', ?)",
-                (reel.id, again.guild_id, again.channel_id, mira.id, again.at),
-            )
-
-        await house.store.writer.write(put_back)
+        await left(house, again, id=1, state="posting", tries=1)
         house.bot.get_cog("ReelRuns").look_soon()
         await until(lambda: _none(house))
         reels = [each for each in mira.everything() if "Reel 1 ·" in each.text and each.attachments]
         assert [each.id for each in reels] == [posted.id]
         # What ends the process each time is not begun a fourth time, and says so.
-
-        def worn(db):
-            db.execute(
-                "INSERT INTO reel (id, request, guild_id, channel_id, user_id, cut, slate, state,"
-                " at, tries) VALUES (7, 'y', ?, ?, ?, '[[\"sc1\", 1]]', 0, 'making', ?, 3)",
-                (again.guild_id, again.channel_id, mira.id, again.at),
-            )
-
-        await house.store.writer.write(worn)
+        await left(house, again, id=7, state="making", tries=3)
         house.bot.get_cog("ReelRuns").look_soon()
         await mira.wait_for("This reel was interrupted three times")
         await until(lambda: _none(house))
+
+
+async def left(house, values, **more):
+    """A reel as a process that ended leaves it."""
+    sql = (
+        "INSERT INTO reel (id, request, guild_id, channel_id, user_id, cut, slate, state, at,"
+        " tries)"
+        " VALUES (:id, 'x' || :id, :guild, :channel, :user, '[[\"sc1\", 1]]', 0, :state, :at,"
+        " :tries)"
+    )
+    await house.store.writer.write(lambda db: db.execute(sql, {**values, **more}))
 
 
 async def _none(house):
@@ -397,17 +381,26 @@ async def test_one_reel_of_a_server_at_a_time_and_the_others_wait(playground, st
     await ada.react(clip, "✅")
     await until(lambda: _signed(studio, playground, 1))
     mira.go("videos")
-    runs = studio.bot.get_cog("ReelRuns")
-    begun = []
-    for number in range(6):
-        planned = await said(mira, "/video reel")
-        begun.append(planned.text)
-        if number == 0:
-            await until(lambda: runs._tasks)
-    assert max(len(await studio.store.reels.begun()), 1) <= 5
-    for number in range(1, 4):
-        await reel_of(mira, number)
-    assert len(runs._tasks) <= 1
+    async with turn():  # nothing is encoded meanwhile
+        for number in range(1, 6):
+            assert "### Reel · 1 take · 1 s" in (await said(mira, "/video reel")).text
+            await until(lambda number=number: _begun(studio, number))
+        last = await said(mira, "/video reel")
+        assert last.text == "5 reels of this server are waiting. Try again later."
+        await until(lambda: len(cards(mira, "Waiting for its turn.")) == 4)
+        states = [each.state for each in await studio.store.reels.begun()]
+        assert states == [ReelState.MAKING, *[ReelState.WAITING] * 4]
+    posted = [(await reel_of(mira, number)).id for number in range(1, 6)]
+    assert posted == sorted(posted), "in the order in which they were asked for"
+    await until(lambda: len(cards(mira, "[Ready](")) == 5)
+
+
+def cards(person, words):
+    return [each for each in person.everything() if "· for <@" in each.text and words in each.text]
+
+
+async def _begun(house, count):
+    return len(await house.store.reels.begun()) == count
 
 
 async def test_without_threads_a_clip_is_filed_alone(playground, tmp_path, ada, mira):
