@@ -396,7 +396,11 @@ async def test_one_reel_of_a_server_at_a_time_and_the_others_wait(playground, st
 
 
 def cards(person, words):
-    return [each for each in person.everything() if "· for <@" in each.text and words in each.text]
+    return [
+        each
+        for each in person.everything()
+        if "🎞️ Reel" in each.text and "for <@" in each.text and words in each.text
+    ]
 
 
 async def _begun(house, count):
