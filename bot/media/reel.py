@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from bot.atomic import whole
+from bot.media.color import TAGGED
 from bot.media.encode import Canvas, OnProgress, patience, turn
 from bot.media.ffmpeg import H264_AAC, QUALITY, Graph, rate
 from bot.media.join import sound_of
@@ -146,7 +147,8 @@ async def _part(
         until = max(1, round(_SLATE * canvas.fps))
         label = graph.read(slate, "-f", "png_pipe")
         picture = graph.apply(
-            f"overlay=format=yuv420:eof_action=repeat:enable='lt(n,{until})',format=yuv420p",
+            f"overlay=format=yuv420:eof_action=repeat:enable='lt(n,{until})',"
+            f"format=yuv420p,{TAGGED}",
             picture,
             f"{label}:v:0",
         )

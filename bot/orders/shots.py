@@ -7,7 +7,7 @@ from bot.errors import Refusal
 from bot.orders.access import Access
 from bot.orders.requester import Requester
 from bot.words.text import one_line, typed
-from storage import Job, Shot, ShotClip, Store, Take
+from storage import UNMADE, Job, Shot, ShotClip, Store, Take
 from storage.shots import folded
 
 PAGE = 10  #: shots on a page of a board
@@ -109,7 +109,7 @@ class Shots:
         jobs = await self._jobs.in_thread(thread_id)
         if not jobs:
             raise Refusal("This thread has no takes yet. Make one first.")
-        for job in jobs:
+        for job in [each for each in jobs if each.state not in UNMADE] or jobs:
             await self._access.may_change(job, requester)
         before = await self._shots.filed_as(thread_id=thread_id, job_id=None)
         self._ask(wanted, before, "This thread")

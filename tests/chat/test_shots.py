@@ -179,6 +179,23 @@ async def test_who_may_not_build_on_a_clip_may_not_file_it(playground, studio, a
         in (await said(jonas, "/video shot", name="sc1", clip="#99")).text
     )
     assert (await said(jonas, "/video shots")).text.startswith("No shots here yet.")
+    # What came to nothing is nobody's to protect; what was made is.
+    for number, states in ((2, [State.CANCELLED]), (3, TO_DONE)):
+        job, _ = await studio.store.jobs.add(
+            draft(
+                number,
+                guild_id=playground.guild.id,
+                user_id=jonas.id,
+                thread_id=clip.channel_id,
+                due_at=1e15,
+            )
+        )
+        await advance(studio.store.jobs, job, *states)
+        answer = (await filed(mira, clip, f"sc{number}")).text
+        if number == 2:
+            assert "is filed under **sc2**" in answer
+        else:
+            assert "can build on #3." in answer.replace("\\", "")
     assert "is filed under **sc1**" in (await filed(ada, clip, "sc1")).text
     nowhere = await said(jonas, "/video shot", name="sc1")
     assert nowhere.text == "Use this in a thread, or say which clip: `clip:#42`."
