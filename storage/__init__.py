@@ -68,11 +68,13 @@ from .quota.grants import Grant
 from .quota.rules import Rule, Whose
 from .quota.standing import Standing
 from .reactions import Reaction
+from .reels import Reel, ReelState
 from .refused_orders import Offer, RefusedOrder
 from .removals import Removal
 from .reports import Suspense, Use
 from .schedule import Schedule
 from .schema import CannotOpen, NewerSchema, WrongSchema
+from .shots import Shot, ShotClip
 from .store import Store
 from .takes import Take, Tally
 from .terms import Terms
@@ -153,6 +155,8 @@ __all__ = [
     "PromptHit",
     "PromptRule",
     "Reaction",
+    "Reel",
+    "ReelState",
     "Refused",
     "RefusedOrder",
     "Relation",
@@ -163,6 +167,8 @@ __all__ = [
     "Server",
     "Servers",
     "Sheet",
+    "Shot",
+    "ShotClip",
     "Stale",
     "Standing",
     "State",

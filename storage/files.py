@@ -1,6 +1,7 @@
 """Files on the disk and in the bucket: which jobs name them, and what may go."""
 
 import json
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -294,9 +295,15 @@ def deleted(db: Database, bucket: str, key: str) -> None:
 
 
 def expire(
-    db: Database, *, since: float | None, after: str = "", limit: int = 500
+    db: Database,
+    *,
+    since: float | None,
+    after: str = "",
+    limit: int = 500,
+    lent: float = math.inf,
 ) -> tuple[int, str | None]:
-    """Give up the bucket's copies that no job under way and no take of `missing`'s *since* needs.
+    """Give up the bucket's copies that no job under way and no take of `missing`'s *since* needs,
+    and those of reels that were put there before *lent*.
 
     Looks at *limit* copies whose names come after *after*. Returns how many were given up, and
     the next *after*, None at the end.
@@ -306,9 +313,13 @@ def expire(
         SELECT file, EXISTS (
             SELECT 1 FROM needed JOIN job ON job.id = needed.job_id
             WHERE needed.file = copy.file AND (job.state IN {_LIVE} OR ({_WANTED}))
-        ) FROM copy WHERE file > :after ORDER BY file LIMIT :limit
+        ) OR (file GLOB 'reels/*' AND (
+            copy.at >= :lent OR EXISTS (
+                SELECT 1 FROM reel WHERE copy.file GLOB 'reels/' || reel.id || '.*'
+            )
+        )) FROM copy WHERE file > :after ORDER BY file LIMIT :limit
         """,  # noqa: S608  # fixed texts
-        {"since": since, "after": after, "limit": limit},
+        {"since": since, "after": after, "limit": limit, "lent": lent},
     ).fetchall()
     over = [file for file, wanted in rows if not wanted]
     forget(db, over)
@@ -324,6 +335,17 @@ def forget(db: Database, files: Collection[str]) -> None:
             (file,),
         )
         db.execute("DELETE FROM copy WHERE file = ?", (file,))
+
+
+def lent_in(db: Database, guilds: Collection[int]) -> list[str]:
+    """The reels of these servers that the bucket has."""
+    return [
+        file
+        for guild_id in guilds
+        for (file,) in db.execute(
+            "SELECT file FROM copy WHERE file GLOB 'reels/*.' || ? || '.mp4'", (guild_id,)
+        )
+    ]
 
 
 def named_by(db: Database, user_id: int) -> set[str]:

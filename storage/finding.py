@@ -96,10 +96,15 @@ def _query(words: str) -> str | None:
     """
     text = words.replace('"', " ").replace("\0", " ").encode(errors="replace").decode()
     there = [word for word in text.split() if any(each.isalnum() for each in word)]
-    phrases = ['"' + _LETTER.sub(r" \1 ", word) + '"' for word in there[:WORDS]]
+    phrases = [f'"{spaced(word)}"' for word in there[:WORDS]]
     if not phrases:
         return None
     return f"{{prompt shot}} : ({' AND '.join(phrases)})"
+
+
+def spaced(text: str) -> str:
+    """*text* as the index has it: with blanks around letters that are words of their own."""
+    return _LETTER.sub(r" \1 ", text)
 
 
 def of_one(

@@ -30,9 +30,11 @@ from . import (
     prompt_help,
     prompt_rules,
     reactions,
+    reels,
     refused_orders,
     removals,
     reports,
+    shots,
     takes,
     threads,
 )
@@ -400,3 +402,28 @@ class Outbox(Part):
     put_off = write(outbox.put_off)
     give_up = write(outbox.give_up)
     backlogs = read(outbox.backlogs)
+
+
+class Shots(Part):
+    """What is filed under the names of shots."""
+
+    file_thread = write(shots.file_thread)
+    file_clip = write(shots.file_clip)
+    of_channel = read(shots.of_channel)
+    filed_as = read(shots.filed_as)
+    clips = read(shots.clips)
+    costs = read(takes.costs)
+
+
+class Reels(Part):
+    """Reels that were asked for and are not posted yet."""
+
+    ask = write(reels.ask)
+    begin = write(reels.begin)
+    get = read(reels.get)
+    begun = read(reels.begun)
+    has_card = write(reels.has_card)
+    make = write(reels.make)
+    post = write(reels.post)
+    again = write(reels.again)
+    over = write(reels.over)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from . import files, outbox, prompt_help
+from . import files, outbox, prompt_help, shots
 from .database import Database
 from .defaults import Moment
 from .guilds import server_of
@@ -68,6 +68,7 @@ def export(db: Database, user_id: int) -> dict[str, Any]:
         "clips you deleted a moment ago": rows(
             "SELECT job_id, at, stood, undone FROM removal WHERE user_id = :user"
         ),
+        **shots.export(db, user_id),
         "posts of your clips": rows(
             """
             SELECT message_id, post.channel_id, job_id, at, gone FROM post
@@ -117,6 +118,7 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
     if any(job.state not in ENDED or (job.due_at is not None and job.tries == 0) for job in mine):
         return None
     _forget_takes(db, user_id)
+    shots.forget(db, user_id)
     named = files.named_by(db, user_id)
     made = {job.file for job in mine if job.file is not None}
     made |= files.frames_of(db, [job.id for job in mine if job.file is not None])
@@ -149,7 +151,8 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
     # An upload may be another person's, too. One's own clip goes though others began with it,
     # unless that is being made just now: then it goes when it has been.
     gone = sorted(name for name in named if not files.still_named(db, name, live=name in made))
-    files.forget(db, sorted(made | set(gone)))
+    lent = files.lent_in(db, {job.guild_id for job in mine})  # they may show one's clips
+    files.forget(db, sorted(made | set(gone) | set(lent)))
     return Forgotten(jobs=len(mine), files=tuple(gone), until=until)
 
 

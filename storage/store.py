@@ -43,6 +43,8 @@ class Store:
         self.greetings = parts.Greetings(writer, clock=clock, defaults=defaults)
         self.digests = parts.Digests(writer, clock=clock, defaults=defaults)
         self.outbox = parts.Outbox(writer, clock=clock, defaults=defaults)
+        self.shots = parts.Shots(writer, clock=clock, defaults=defaults)
+        self.reels = parts.Reels(writer, clock=clock, defaults=defaults)
         self.prompt_help = parts.PromptHelps(writer, clock=clock, defaults=defaults)
 
     async def check(self, *, thorough: bool = False) -> list[str]:

@@ -244,6 +244,24 @@ def measured(db: Database, job_id: int, seconds: float) -> None:
     db.execute("UPDATE take SET seconds = ? WHERE job_id = ?", (seconds, job_id))
 
 
+def costs(db: Database, ids: Collection[int]) -> dict[int, int]:
+    """What the clips *ids* cost by the ledger: captured, or held for what is under way; without
+    those that cost nothing."""
+    rows = db.execute(
+        """
+        SELECT txn.job_id, sum(
+            amount * ((target GLOB 'held:*' OR target GLOB 'spent:*')
+                    - (source GLOB 'held:*' OR source GLOB 'spent:*'))) AS credits
+        FROM json_each(?) CROSS JOIN txn ON txn.job_id = value
+        CROSS JOIN transfer ON transfer.txn_id = txn.id
+        WHERE kind IN ('reserve', 'capture', 'release', 'close')
+        GROUP BY txn.job_id HAVING credits <> 0
+        """,
+        (json.dumps(list(ids)),),
+    )
+    return dict(rows.fetchall())
+
+
 def tally(db: Database, thread_id: int) -> Tally:
     """Count the takes of a thread, and add up what they cost."""
     counts = db.execute(

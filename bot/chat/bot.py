@@ -47,9 +47,11 @@ from bot.orders.orders import Studio
 from bot.orders.outlook import Outlooks
 from bot.orders.prompt_help import PromptHelp
 from bot.orders.reactions import ReactionRecord
+from bot.orders.reels import Reels
 from bot.orders.refused import Refusals
 from bot.orders.removals import Removals
 from bot.orders.reordering import Reorders
+from bot.orders.shots import Shots
 from bot.orders.takes import Takes
 from bot.words.limits import CLOSED
 
@@ -130,6 +132,8 @@ class Dailies(commands.Bot):
             self, studio, self.pacer, named=self.named, usd_per_credit=usd_per_credit
         )
         self.takes = Takes(studio, data=data, cache=cache, clock=clock)
+        self.shots = Shots(studio.store, studio.access)
+        self.reels = Reels(studio.store, self.shots, data=data, cache=cache, clock=clock)
         self.removals = Removals(studio.store, self.takes)
         self.edits = Edits(studio, self.takes, data=data, cache=cache, clock=clock)
         self.reorders = Reorders(studio, self.edits)

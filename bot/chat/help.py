@@ -33,6 +33,7 @@ FOR_ALL = {
     "Make": ("video text", "video image", "video audio", "video enhance"),
     "Change": ("video retake", "video extend", "video hdr", "video again"),
     "Find": ("video mine", "video search", "video takes", "video show", "video compare"),
+    "Shots, reels": ("video shot", "video shots", "video reel"),
     "Stop, wait": ("video cancel", "video queue"),
     "Choose": ("video models", "video presets", "video notify"),
     "Yours": ("video usage", "video privacy"),

@@ -46,8 +46,12 @@ class Pings:
 
     async def mentioned(self, job: Job) -> int | None:
         """Whom the message that ends *job* notifies: its requester, or None for nobody."""
-        how = await self._pings.of(job.guild_id, job.user_id)
-        return job.user_id if how is Ping.MENTION else None
+        return await self.mentions(job.guild_id, job.user_id)
+
+    async def mentions(self, guild_id: int, user_id: int) -> int | None:
+        """Whom a message for somebody notifies: them, unless they chose otherwise there."""
+        how = await self._pings.of(guild_id, user_id)
+        return user_id if how is Ping.MENTION else None
 
     async def tell(self, job: Job, ended: discord.Message, *, again: bool = False) -> None:
         """Send the requester of *job* a link to the message that *ended* it, if they chose that.

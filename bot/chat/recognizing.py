@@ -32,6 +32,8 @@ class Kind(IntEnum):
     BOARD = 2_000_000_004
     SHEET = 2_000_000_005  #: the contact sheet of a batch, whose first job it names
     UNMADE = 2_000_000_006  #: that none of a batch was made; names its first job, too
+    REEL = 2_000_000_007  #: a reel, which it names in place of a job
+    REEL_CARD = 2_000_000_008  #: how far a reel is
 
 
 #: The notices, one for each state that may be told of: a job may be told of in several.
@@ -130,6 +132,11 @@ def is_notice(job: Job) -> Wanted:
 def is_sheet(batch: int) -> Wanted:
     """Whether a message says what became of a *batch*, called by the number of its first job."""
     return lambda message: _numbers(message) in {(Kind.SHEET, batch), (Kind.UNMADE, batch)}
+
+
+def is_reel(number: int) -> Wanted:
+    """Whether a message carries the reel with this *number*."""
+    return lambda message: _numbers(message) == (Kind.REEL, number)
 
 
 def sheet_of(message: discord.Message) -> int | None:

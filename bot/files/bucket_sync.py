@@ -126,7 +126,9 @@ class BucketSync:
         if whole:
             last: str | None = ""
             while last is not None:
-                _, last = await self._files.expire(since=self.since, after=last)
+                _, last = await self._files.expire(
+                    since=self.since, after=last, lent=self._clock() - self._link_seconds
+                )
         unable = await self._delete()  # keys that may only write are no reason not to write
         sent, failed = await self._copy_new()
         if whole:
@@ -199,6 +201,20 @@ class BucketSync:
             log.info("No link to %s: %s %s", copy.key, busy, busy.raw)
             return None
         return url, self._clock() + self._link_seconds
+
+    async def lend(self, file: str) -> tuple[str, float] | None:
+        """Copy a file that no job needs, and give a link to it; both last equally long.
+
+        None where no links are given, or while the bucket cannot be used.
+        """
+        if not self.links:
+            return None
+        try:
+            await self._copy(file)
+        except Busy as busy:
+            log.info("%s is not lent: %s %s", file, busy, busy.raw)
+            return None
+        return await self.link(file)
 
     # One at a time.
 

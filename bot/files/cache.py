@@ -128,6 +128,13 @@ class ClipCache:
         """A link to the copy of a file in the bucket, and when it dies; None without one."""
         return await self._bucket_sync.link(file) if self._bucket_sync is not None else None
 
+    async def lend(self, file: str) -> tuple[str, float] | None:
+        """Put a file that belongs to no clip in the bucket for as long as the link to it lives.
+
+        None without a bucket that gives links, or while it cannot be used.
+        """
+        return await self._bucket_sync.lend(file) if self._bucket_sync is not None else None
+
     def link_comes(self, job: Job, *, hurry: bool = False) -> bool:
         """Whether there will be a link to a job's file; with *hurry*, it is copied next."""
         bucket_sync = self._bucket_sync

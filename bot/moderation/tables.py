@@ -1,7 +1,5 @@
 """What /quota, /studio and /video usage say, and the tables that they attach."""
 
-import csv
-import io
 import json
 import math
 import re
@@ -15,6 +13,7 @@ from typing import Any
 from bot.moderation.limits import Overview, Person, Report
 from bot.moderation.parked import Trouble
 from bot.words.clips import TITLES, repeats
+from bot.words.csv_table import as_csv
 from bot.words.limits import in_words
 from bot.words.modes import MODE_WORDS
 from bot.words.numbers import day
@@ -261,7 +260,7 @@ def by(uses: Iterable[Use], field: str) -> list[tuple[Any, int, int]]:
 
 def uses_csv(uses: Iterable[Use]) -> bytes:
     """A report as a table: one line a day, person, provider and model."""
-    return _csv([{**asdict(each), "day": each.day.isoformat()} for each in uses])
+    return as_csv([{**asdict(each), "day": each.day.isoformat()} for each in uses])
 
 
 def uses_json(found: Report) -> bytes:
@@ -273,7 +272,7 @@ def uses_json(found: Report) -> bytes:
 
 def jobs_csv(jobs: Iterable[Job], spent: Mapping[int, int]) -> bytes:
     """One's own clips as a table; *spent* are the credits that the ledger says each cost."""
-    return _csv(
+    return as_csv(
         [
             {
                 "clip": job.id,
@@ -292,29 +291,6 @@ def jobs_csv(jobs: Iterable[Job], spent: Mapping[int, int]) -> bytes:
             for job in jobs
         ]
     )
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    text = io.StringIO()
-    if rows:
-        table = csv.DictWriter(text, list(rows[0]))
-        table.writeheader()
-        for row in rows:
-            table.writerow({name: _cell(value) for name, value in row.items()})
-    return text.getvalue().encode("utf-8-sig")  # a spreadsheet takes UTF-8 for granted only so
-
-
-#: What a spreadsheet takes for the beginning of a formula, also in its wide forms.
-_FORMULA = frozenset("=+-@|%＝＋－＠−")
-
-
-def _cell(value: Any) -> Any:
-    """*value* as a spreadsheet shows it: what begins like a formula must not become one."""
-    if isinstance(value, str):
-        value = value.replace("\t", " ").replace("\r", "")
-        if value.lstrip()[:1] in _FORMULA:
-            return f"'{value}"
-    return "" if value is None else value
 
 
 # Asking and telling moderators.

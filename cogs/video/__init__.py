@@ -9,6 +9,9 @@ from cogs.video.enhance import Enhancing
 from cogs.video.finding import Finding
 from cogs.video.make import Making
 from cogs.video.queue import Looking
+from cogs.video.reel_runs import ReelRuns
+from cogs.video.reels import Reeling
+from cogs.video.shots import Filing
 from cogs.video.takes import Taking
 from cogs.video.usage import Mine
 
@@ -18,6 +21,8 @@ from cogs.video.usage import Mine
 class Video(
     Mine,
     Enhancing,
+    Reeling,
+    Filing,
     Finding,
     Taking,
     Looking,
@@ -36,3 +41,4 @@ class Video(
 async def setup(bot: Dailies) -> None:
     bot.add_dynamic_items(Pressed)
     await bot.add_cog(Video(bot.studio))
+    await bot.add_cog(ReelRuns(bot))

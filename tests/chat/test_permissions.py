@@ -31,6 +31,8 @@ COMMANDS = {
     "video enhance": (EVERYBODY, {"prompt": "a fox"}),
     "video mine": (EVERYBODY, {}),
     "video search": (EVERYBODY, {"words": "fox"}),
+    "video shots": (EVERYBODY, {}),
+    "video reel": (EVERYBODY, {}),
     "video usage": (EVERYBODY, {}),
     "video privacy": (EVERYBODY, {}),
     "video notify": (EVERYBODY, {"how": "no ping"}),
@@ -63,6 +65,7 @@ ABOUT_A_CLIP = {
     "video show": ({"clip": "#{}"}, "### ✅ Done · #1", "### ✅ Done · #1"),
     "video cancel": ({"clip": "#{}"}, "Only <@", "#1 has already ended."),
     "video compare": ({"a": "#{}", "b": "#{}"}, "Those are the same", "Those are the same"),
+    "video shot": ({"clip": "#{}", "name": "sc/sh"}, BUILD, "filed under **sc/sh**"),
     "video again": ({"clip": "#{}"}, BUILD, "That is take 1 (#1) again."),
     "video extend": ({"clip": "#{}"}, BUILD, ORDERED),
     "video retake": ({"clip": "#{}"}, BUILD, ORDERED),
@@ -134,6 +137,8 @@ VERB_RULES = {
     "batch-cancel": (EVERYBODY, "{job}"),
     "found": (EVERYBODY, "{job}"),
     "mine": (EVERYBODY, "o9:..."),
+    "shots": (EVERYBODY, "1"),
+    "reel-make": (EVERYBODY, "{job}"),
     "search": (EVERYBODY, "o9:fox"),
     # Whose clip it must be, and what a server lets whom do with it, is for the tests of takes.
     **{
@@ -158,7 +163,7 @@ VERB_RULES = {
 #: Verbs whose answer is a form or a list of what is there, whatever they are about.
 WITHOUT_IDS = {"export", "forget", "resume", "audit", "retry", "forbid", "allow", "set", "slow"}
 WITHOUT_IDS |= {"confirm", "models", "budget", "zone", "setup", "page", "threads"}
-WITHOUT_IDS |= {"help", "example", "credits", "mine", "reactions", "pings", "search"}
+WITHOUT_IDS |= {"help", "example", "credits", "mine", "reactions", "pings", "search", "shots"}
 #: A suggested prompt is its person's; its number says nothing of another server.
 WITHOUT_IDS |= {"help-edit", "help-use", "help-ask", "help-agree", "help-stop"}
 

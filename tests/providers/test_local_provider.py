@@ -20,9 +20,9 @@ from bot.catalog.price import usd
 from bot.errors import Failure, Refusal
 from bot.media import probe
 from bot.media.ffmpeg import Graph, ffmpeg
+from bot.media.typeset import cleaned, layout, paint
 from bot.providers import Connection, Order, Report, Stage
 from bot.providers._preview.look import CAMERA, Frame, light, still, tone
-from bot.providers._preview.typeset import cleaned, layout, paint
 from bot.providers.local import LAST_RESORT, MODEL, Local, connect
 from bot.settings import BadSetting
 from storage import Brief, Input, Lora, Mode

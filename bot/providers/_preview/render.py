@@ -16,9 +16,9 @@ from bot.media.ffmpeg import H264_AAC, QUALITY, Graph, ffmpeg, rate
 from bot.media.join import join, replace_part
 from bot.media.pictures import read
 from bot.media.probe import MediaError, demuxer, first_frame, last_frame, poster, probe
+from bot.media.typeset import cleaned, layout, paint, write_face
 from bot.providers import Order
 from bot.providers._preview.look import CAMERA, Frame, Move, crossed, light, still, tone
-from bot.providers._preview.typeset import cleaned, layout, paint, write_face
 from storage import Input, Mode
 
 __all__ = ["SCENES", "Work", "render"]
