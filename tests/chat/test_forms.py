@@ -74,6 +74,7 @@ async def stage(playground, tmp_path, mira, ada, media):
         openers = {
             "retake": (mira, mira.click(clip, "Retake…"), {"prompt": "at night"}),
             "extend": (mira, mira.click(clip, "Extend…"), {"seconds": "1"}),
+            "new": (mira, mira.type("/video new"), {"prompt": "a fox at dawn"}),
             "animate": (mira, mira.menu(picture, "Animate this image"), {"prompt": "waves"}),
             "sound": (mira, mira.menu(sound, "Use this sound"), {"prompt": "a drummer"}),
             "text": (mira, mira.click(helps, "do:example"), {"prompt": "an owl"}),
@@ -119,7 +120,10 @@ async def test_each_form_that_was_opened_before_a_restart_does_what_it_says(
 
     await until(tried_again)
     await until(
-        lambda: {"at night", "waves", "an owl", "a sea"} <= {order.prompt for order in plain.orders}
+        lambda: (
+            {"at night", "waves", "an owl", "a sea", "a fox at dawn"}
+            <= {order.prompt for order in plain.orders}
+        )
     )
 
 
