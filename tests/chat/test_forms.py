@@ -54,7 +54,9 @@ async def stage(playground, tmp_path, mira, ada, media):
     here = frozenset({urlsplit(playground.api_url).netloc})
     plain, held = Maker("plain", PLAIN), paid_provider()
     providers = {"plain": plain, "held": held}
-    async with working(playground, tmp_path, providers=providers, loopback=here) as house:
+    async with working(
+        playground, tmp_path, providers=providers, loopback=here, dailies_jobs_per_user=20
+    ) as house:
         clip = await first_clip(mira, provider="plain")
         held.submits.append(Unclear("its reply was lost"))
         await ordered(mira, provider="held")
@@ -92,7 +94,9 @@ async def stage(playground, tmp_path, mira, ada, media):
         }
         assert opened.keys() == FORMS.keys(), "a form that this test does not know how to open"
         await done(house, 1)
-    async with working(playground, tmp_path, providers=providers, loopback=here) as house:
+    async with working(
+        playground, tmp_path, providers=providers, loopback=here, dailies_jobs_per_user=20
+    ) as house:
         yield house, opened, plain
 
 
