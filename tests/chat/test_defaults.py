@@ -89,6 +89,8 @@ async def test_every_value_says_where_it_comes_from_and_is_what_is_charged(
     assert "3 s · 720p · large: 12 credits" in opened.modal.text
     await answered(await mira.fill(opened, prompt="an owl"))
     await clip_of(mira, 1)
+    first = await done(house, 1)
+    assert (first.brief.resolution, first.brief.duration, first.price) == ("720p", 3, 12)
     picture = await mira.say("look", files=[File("a.png", png())])
     opened = await answered(await mira.menu(picture, "Animate this image"))
     assert "3 s · 720p · large: 12 credits" in opened.modal.text

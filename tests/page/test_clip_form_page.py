@@ -1,4 +1,4 @@
-"""In a browser: /video new is filled in with a picture, its price is said yes to, the clip comes."""
+"""In a browser: /video new is filled in, its price is said yes to, and the clip comes."""
 
 import io
 
