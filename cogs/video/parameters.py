@@ -20,9 +20,10 @@ from bot.orders.clip_names import looks_like_one
 from bot.orders.defaults import NEW
 from bot.orders.inputs import Source
 from bot.orders.quote import CHOOSERS
+from bot.orders.requester import Requester
 from bot.words.clips import TITLES
 from bot.words.text import elide
-from storage import Brief, Lora, Mode, Take
+from storage import Brief, Lora, Mode, Preset, Take
 
 CHOICES = 25  #: suggestions that Discord shows
 LONGEST = 100  #: characters of one of them
@@ -132,21 +133,28 @@ def _suggest(mode: Mode, option: str) -> Suggest:
 async def priced(
     interaction: Interaction, mode: Mode, option: str, named: Sequence[tuple[str, Any]]
 ) -> list[Choice[Any]]:
-    """Suggestions with what each would cost beside what was chosen already, where it matters."""
+    """Suggestions with what each would cost beside what was chosen already, where it matters:
+    with the preset that was chosen, and with the defaults that hold there."""
     studio, shown = interaction.client.studio, []
+    presets = interaction.client.edits.presets
     chosen = {each: _chosen(interaction, each) for each in _PRICED}
     requester = requester_of(interaction)
     usual = await studio.rules.usual(requester)
     layers = await studio.choosing.layers(requester)
     new = getattr(interaction.command, "name", None) in {*NEW, "set"}  # the others repeat a clip
+    preset = await _preset(interaction, requester) if new else None
     for name, value in named[:CHOICES]:
         words = ""
         if option in _PRICED:
             wanted = {**chosen, option: value}
             maker = {"provider": wanted.pop("provider"), "model": wanted.pop("model")}
+            brief = Brief(mode=mode, **wanted)
+            if preset is not None:
+                brief, *named_by = presets.with_settings(preset, brief, **maker)
+                maker = dict(zip(maker, named_by, strict=True))
             given = [each for each in [REQUIRED_INPUTS.get(mode)] if each is not None]
             settled = studio.choosing.settled(
-                Brief(mode=mode, **wanted),
+                brief,
                 layers,
                 **maker,
                 without=usual.without,
@@ -158,6 +166,17 @@ async def priced(
             words = "" if quote is None else f" · {costs(quote, option)}"
         shown.append(Choice(name=elide(f"{name}{words}", 100), value=value))
     return shown
+
+
+async def _preset(interaction: Interaction, requester: Requester) -> Preset | None:
+    """The preset that was chosen, if there is one of that name."""
+    name = _chosen(interaction, "preset")
+    if name is None:
+        return None
+    try:
+        return await interaction.client.edits.presets.find(name, requester=requester)
+    except Refusal:
+        return None
 
 
 async def source(

@@ -138,6 +138,10 @@ async def test_a_default_that_cannot_be_made_is_passed_over_and_said(ada, mira, 
     job = await done(house, 1)
     assert (job.model, job.brief.resolution, job.price) == ("small", "480p", 2)
     assert note in plain_text(await clip_of(mira, 1)), "also beside the clip"
+    # Where a price is asked about first, the question says so, too.
+    asked = await answered(await mira.type("/video text", prompt="a fox", takes=2))
+    assert "These 2 clips cost 4 credits" in asked.message.text
+    assert note in plain_text(asked.message)
     # What was chosen is no default: that it cannot be made is said, and nothing is ordered.
     refused = await answered(
         await mira.type("/video text", prompt="a fox", model="small", resolution="720p")
@@ -157,6 +161,23 @@ async def test_what_repeats_a_clip_takes_no_defaults(mira, house):
     await mira.react(clip, RETAKE)
     job = await done(house, 2)
     assert (job.brief.duration, job.brief.resolution) == (1, "480p")
+
+
+async def test_a_preset_goes_before_the_defaults_and_an_option_before_both(mira, house):
+    await first_clip(mira, duration=3, model="small")
+    await answered(await mira.type("/video presets", save="short"))
+    await defaults(mira, "set", duration=1, resolution="720p", model="large")
+    offered = [
+        each.name for each in await mira.suggestions("/video text", "duration", "", preset="short")
+    ]
+    assert offered[1] == "2 s · 2 credits at 480p"
+    await answered(await mira.type("/video text", prompt="x", preset="short"))
+    job = await done(house, 2)
+    assert (job.model, job.brief.duration, job.price) == ("small", 3, 3)
+    await answered(await mira.type("/video text", prompt="x", preset="short", duration=2))
+    assert (await done(house, 3)).price == 2
+    offered = [each.name for each in await mira.suggestions("/video defaults set", "duration", "")]
+    assert offered[2] == "3 s · 12 credits at 720p"
 
 
 async def test_they_outlive_a_restart_and_are_cleared_one_by_one_and_erased(
