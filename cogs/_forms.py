@@ -23,6 +23,7 @@ from bot.orders.access import require_moderator
 Act = Callable[[Interaction, re.Match[str], Mapping[str, str]], Awaitable[None]]
 
 _NAMED = re.compile(r"form:([a-z-]+)(?::(.*))?", re.DOTALL)
+PROMPT = 4000  #: characters that a form's field takes
 UNKNOWN = "This form is out of date. Nothing was changed. Open it again."
 
 
@@ -61,6 +62,52 @@ def form(title: str, name: str, about: object = "") -> ui.Modal:
     made = ui.Modal(title=title, custom_id=custom_id)
     made.stop()
     return made
+
+
+def text_field(
+    label: str, name: str, value: str, *, long: bool = False, required: bool = True
+) -> ui.Label[ui.Modal]:
+    """A field for words, perhaps with some in it; a *long* one may be left empty."""
+    style = discord.TextStyle.paragraph if long else discord.TextStyle.short
+    field: ui.TextInput[ui.Modal] = ui.TextInput(
+        custom_id=name,
+        style=style,
+        default=value[:PROMPT] or None,
+        required=required and not long,
+        max_length=PROMPT if long else 500,
+    )
+    return ui.Label(text=label, component=field)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file that was put into a form."""
+
+    name: str
+    type: str  #: as Discord tells it by the name: its bytes are yet to be looked at
+    url: str
+
+
+def uploads(interaction: Interaction, name: str) -> list[Upload]:
+    """The files in the field *name* of the form that was sent."""
+    data: Mapping[str, Any] = interaction.data or {}
+    fields = [part.get("component") or {} for part in data.get("components", ())]
+    values = [
+        value
+        for field in fields
+        if field.get("custom_id") == name
+        for value in field.get("values") or ()
+    ]
+    known = (data.get("resolved") or {}).get("attachments") or {}
+    return [
+        Upload(
+            name=str(file.get("filename") or "The file"),
+            type=str(file.get("content_type") or ""),
+            url=str(file.get("url") or ""),
+        )
+        for value in values
+        if (file := known.get(str(value))) is not None
+    ]
 
 
 class Forms(commands.Cog):

@@ -68,6 +68,7 @@ async def _text_sent(
         request=f"interaction:{interaction.id}",
         requester=requester_here(interaction),
         consent=Consent.to(int(about[0]) if about[0] else None),
+        new=True,
     )
     await interaction.client.presenter.answer(interaction, order)
 

@@ -18,7 +18,8 @@ from bot.chat.presenter import ACKNOWLEDGE
 from bot.chat.requester import requester_here, requester_of
 from bot.errors import Refusal
 from bot.orders.consent import Consent
-from bot.orders.prompt_help import WRITTEN, ConsentNeeded, Help, gap_left, ready
+from bot.orders.inputs import Source
+from bot.orders.prompt_help import WRITTEN, ConsentNeeded, Help, gap_left, kept_links, ready
 from bot.orders.quote import Quote
 from bot.words import money
 from bot.words.limits import in_words
@@ -42,8 +43,11 @@ _ABOUT = r"(?P<id>\d{1,18})(?::(?P<price>\d{1,18}))?"
 _PARSED = re.compile(_ABOUT, re.ASCII)
 
 
-def sending() -> ui.Label[ui.Modal]:
-    """The field of a form that says what sending it does: order, or help with the prompt first."""
+def sending(said: str | None = None) -> ui.Label[ui.Modal]:
+    """The field of a form that says what sending it does: order, or help with the prompt first.
+
+    *said* is what is to be known before, at most 100 characters.
+    """
     options = [
         discord.SelectOption(label="Make the clip", value=ORDER, default=True),
         discord.SelectOption(
@@ -53,7 +57,9 @@ def sending() -> ui.Label[ui.Modal]:
         ),
     ]
     return ui.Label(
-        text="When you send this", component=ui.Select(custom_id="then", options=options)
+        text="When you send this",
+        description=said,
+        component=ui.Select(custom_id="then", options=options),
     )
 
 
@@ -187,7 +193,7 @@ async def _written(
             requester,
             provider=kept.provider,
             model=kept.model,
-            link=kept.link,
+            links=kept_links(kept),
             note=note,
         )
         await show(interaction, suggesting)
@@ -273,12 +279,12 @@ async def _kept(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     await show(interaction, suggesting)
 
 
-async def begin(interaction: Interaction, mode: Mode, given: Mapping[str, str]) -> None:
-    """Help with the prompt of a form that begins with a picture or a sound."""
+async def begin(interaction: Interaction, brief: Brief, sources: Mapping[str, Source]) -> None:
+    """Help with the prompt of a form, which may begin with a picture, a sound or both."""
     suggesting = interaction.client.prompt_help.suggest(
-        Brief(mode=mode, prompt=given.get("prompt", "")),
+        brief,
         requester_here(interaction),
-        link=given.get("link", "").strip(),
+        links={name: each.url or "" for name, each in sources.items()},
     )
     await show(interaction, suggesting)
 

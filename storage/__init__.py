@@ -40,6 +40,7 @@ from .jobs import Due
 from .ledger import Bill
 from .looking import NotThere, look_into
 from .opening import Damaged, Locked, open_store
+from .order_defaults import OrderDefaults
 from .outbox import Backlog, OutboxEvent
 from .parking import Parking
 from .parts import (
@@ -140,6 +141,7 @@ __all__ = [
     "NewerSchema",
     "NotThere",
     "Offer",
+    "OrderDefaults",
     "Outbox",
     "OutboxEvent",
     "Parking",

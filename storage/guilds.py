@@ -35,7 +35,9 @@ class Server:
     channels: frozenset[int] = frozenset()  #: where orders are taken; empty: everywhere
     provider: str | None = None  #: what an order uses that names none
     model: str | None = None
-    channel_models: Mapping[int, tuple[str, str]] = field(default_factory=dict)  #: per channel
+    channel_models: Mapping[int, tuple[str | None, str | None]] = field(
+        default_factory=dict
+    )  #: per channel
     providers_off: frozenset[str] = frozenset()
     changed_by: ChangedBy = ChangedBy.ANYONE
     slow_lane: bool = False  #: whether an order over its person's quota is free, and waits

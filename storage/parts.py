@@ -21,6 +21,7 @@ from . import (
     jobs,
     ledger,
     marks,
+    order_defaults,
     outbox,
     parking,
     pings,
@@ -361,6 +362,16 @@ class Pings(Part):
 
     of = read(pings.ping_of)
     set = write(pings.set_ping)
+
+
+class Choices(Part):
+    """What people and channels chose for new orders."""
+
+    own = read(order_defaults.own_defaults)
+    channels = read(order_defaults.channel_defaults)
+    threads = read(order_defaults.channel_threads)
+    set_own = write(order_defaults.set_own_defaults)
+    set_channel = write_at(order_defaults.set_channel_defaults)
 
 
 class Greetings(Part):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from . import files, outbox, prompt_help, shots
+from . import files, order_defaults, outbox, prompt_help, shots
 from .database import Database
 from .defaults import Moment
 from .guilds import server_of
@@ -58,6 +58,7 @@ def export(db: Database, user_id: int) -> dict[str, Any]:
         "favourites": rows("SELECT job_id, at FROM favourite WHERE user_id = :user"),
         "approvals": rows("SELECT job_id, at FROM sign_off WHERE user_id = :user"),
         "pings": rows("SELECT guild_id, how FROM ping WHERE user_id = :user"),
+        "defaults": rows(order_defaults.EXPORTED),
         "presets": rows(
             "SELECT guild_id, name, provider, model, brief, at FROM preset WHERE user_id = :user"
         ),
@@ -157,7 +158,8 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
 
 
 def _forget_takes(db: Database, user_id: int) -> None:
-    """Delete a person's marks, presets, reactions and pings, and the posts of their takes."""
+    """Delete a person's marks, presets, defaults, reactions and pings, and the posts of their
+    takes."""
     db.execute(
         "DELETE FROM sheet WHERE batch IN (SELECT batch FROM job WHERE user_id = ?)", (user_id,)
     )
@@ -172,6 +174,7 @@ def _forget_takes(db: Database, user_id: int) -> None:
     db.execute("UPDATE take SET hidden_by = 0 WHERE hidden_by = ?", (user_id,))
     for table in ("favourite", "sign_off", "preset", "reaction", "ping"):
         db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))  # noqa: S608  # fixed names
+    order_defaults.forget(db, user_id)
 
 
 def tidy_is_due(db: Database, at: Moment) -> bool:

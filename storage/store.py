@@ -40,6 +40,7 @@ class Store:
         self.dossiers = parts.Dossiers(writer, clock=clock, defaults=defaults)
         self.parkings = parts.Parkings(writer, clock=clock, defaults=defaults)
         self.pings = parts.Pings(writer, clock=clock, defaults=defaults)
+        self.choices = parts.Choices(writer, clock=clock, defaults=defaults)
         self.greetings = parts.Greetings(writer, clock=clock, defaults=defaults)
         self.digests = parts.Digests(writer, clock=clock, defaults=defaults)
         self.outbox = parts.Outbox(writer, clock=clock, defaults=defaults)

@@ -30,12 +30,13 @@ QUEUED = 8  #: clips of the queue that are listed
 
 #: Every command, by what it is for: what everybody sees, and what moderators see besides.
 FOR_ALL = {
-    "Make": ("video text", "video image", "video audio", "video enhance"),
+    "Make": ("video new", "video text", "video image", "video audio", "video enhance"),
     "Change": ("video retake", "video extend", "video hdr", "video again"),
     "Find": ("video mine", "video search", "video takes", "video show", "video compare"),
     "Shots, reels": ("video shot", "video shots", "video reel"),
     "Stop, wait": ("video cancel", "video queue"),
     "Choose": ("video models", "video presets", "video notify"),
+    "Defaults": ("video defaults show", "video defaults set", "video defaults clear"),
     "Yours": ("video usage", "video privacy"),
 }
 FOR_MODERATORS = {
@@ -136,7 +137,7 @@ class Help:
         return elide(f"### Your credits\n{usage}\n{queue}", MOST)
 
     def _making(self, requester: Requester, outlook: Outlook) -> str:
-        threads = self._studio.rules.threads(requester.guild_id)
+        threads = self._studio.rules.threads(requester.guild_id, requester.home_id)
         where = "in a thread of its own" if threads else "in the channel"
         words = (
             f"{self._named('video text')} makes a clip of what you describe. It is posted {where}, "

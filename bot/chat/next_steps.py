@@ -7,7 +7,7 @@ from discord import ui
 
 from bot.chat.buttons import button
 from bot.chat.requester import requester_of
-from bot.errors import Refusal
+from bot.errors import Busy, Refusal
 from bot.orders.prompt_help import WRITTEN
 from bot.orders.refused import Refusals
 from bot.words.limits import in_words
@@ -26,6 +26,15 @@ _LEFT_OUT = {
 _BY_INPUT = frozenset({Mode.AUDIO, Mode.EXTEND, Mode.RETAKE, Mode.HDR})
 
 
+class Refillable(Refusal):
+    """No to what was filled into a form, which can be opened again: it is kept as a draft."""
+
+    def __init__(self, why: Refusal | Busy, draft: int) -> None:
+        super().__init__(str(why))
+        self.why = why
+        self.draft = draft
+
+
 class NextSteps:
     """Keeps refused orders, and offers what can still be done about them."""
 
@@ -36,7 +45,14 @@ class NextSteps:
         self, interaction: discord.Interaction[Any], refusal: Refusal
     ) -> ui.View | None:
         """The buttons beside a *refusal*; None where nothing can be done."""
-        kept = await self._refusals.keep(refusal, requester_of(interaction))
+        why = refusal.why if isinstance(refusal, Refillable) else refusal
+        kept = None
+        if isinstance(why, Refusal):
+            kept = await self._refusals.keep(why, requester_of(interaction))
+        if isinstance(refusal, Refillable):
+            view = next_steps(kept) if kept is not None else ui.View(timeout=None)
+            view.add_item(button("Fill it in again", "new-again", refusal.draft, emoji="📝"))
+            return view
         return None if kept is None else self.of(kept)
 
     def of(self, kept: RefusedOrder) -> ui.View | None:

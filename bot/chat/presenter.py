@@ -298,7 +298,7 @@ class ChatPresenter:
         thread_id = parent_id = None
         if isinstance(channel, discord.Thread):
             thread_id, parent_id = channel.id, channel.parent_id
-        elif not (await self._studio.rules.of(job.guild_id)).threads:
+        elif not (await self._studio.choosing.threads(job.guild_id, channel_id))[0]:
             thread_id = channel_id  # everything about the clip stands in the channel itself
         elif isinstance(channel, discord.TextChannel):
             thread_id, parent_id = await self._start_thread(channel, card_id, job), channel.id

@@ -23,6 +23,7 @@ _DEEDS: Mapping[str, str] = {
     "suspense": "settled an unknown bill",
     "prompt rule": "changed the prompt rules",
     "preset": "changed the presets",
+    "defaults": "changed the defaults",
     "lane": "changed the order of the queue",
     "cancel": "canceled",
     "take down": "took down",
@@ -156,6 +157,10 @@ _SETTINGS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "favourites": ("favorites channel:", _channel),
     "reviewers": ("takes approved by", _role),
     "threads": ("clips are posted", lambda value: "in threads" if value else "in the channel"),
+    "in_channel": ("in", _channel),
+    "resolution": ("size", _plain),
+    "duration": ("length", lambda value: f"{value} s"),
+    "sound": ("sound", lambda value: "on" if value else "off"),
     "digest_hour": ("daily digest at", lambda value: f"{value:02}:00"),
     "billed": ("billed:", lambda value: "yes" if value else "no"),
 }

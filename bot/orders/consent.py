@@ -32,29 +32,37 @@ class Consent:
         """Of a button or form that carries its *price*; None where it could not be worked out."""
         return cls(shown=price, agreed=price is not None, needed=True)
 
-    def judge(self, quote: Quote, *, above: int | None, usd_per_credit: Decimal) -> None:
+    def judge(
+        self, quote: Quote, *, above: int | None, usd_per_credit: Decimal, note: str = ""
+    ) -> None:
         """Raise `ConfirmationNeeded` unless the price of *quote* was said yes to.
 
-        *above*: credits above which the server asks once more; None: it never does.
+        *above*: credits above which the server asks once more; None: it never does. *note* is
+        what is to be known besides.
         """
+        why = self._asks(quote, above, usd_per_credit)
+        if why:
+            raise ConfirmationNeeded(quote, f"{why} {note}".strip())
+
+    def _asks(self, quote: Quote, above: int | None, usd_per_credit: Decimal) -> str:
+        """Why *quote* has yet to be said yes to; "" where that was done."""
         if self.doubt:
-            raise ConfirmationNeeded(quote, self.doubt)
+            return self.doubt
         covered = self.shown is not None and quote.price <= self.shown
         if self.agreed and covered:
-            return
+            return ""
         now = money.price(quote.price, usd_per_credit)
         if self.shown is not None and not covered:
             before = money.price(self.shown, usd_per_credit) if self.shown else "0 credits"
-            raise ConfirmationNeeded(quote, f"The price changed from {before} to {now}.")
+            return f"The price changed from {before} to {now}."
         these = f"These {quote.takes} clips cost {now}." if quote.takes > 1 else ""
         asked = self.needed or quote.takes > 1
         if asked and not self.agreed and self.shown is None and quote.price:
-            raise ConfirmationNeeded(quote, these or f"This costs {now}.")
+            return these or f"This costs {now}."
         if above is not None and quote.price > above:
             asks = f"This server asks before any {'order' if these else 'clip'} over"
-            raise ConfirmationNeeded(
-                quote, f"{these or f'This clip costs {now}.'} {asks} {in_words(above)}."
-            )
+            return f"{these or f'This clip costs {now}.'} {asks} {in_words(above)}."
+        return ""
 
 
 TYPED = Consent()  #: of a command: it shows its price on the card

@@ -12,7 +12,9 @@ from bot.errors import Busy, Refusal
 from bot.events import Events
 from bot.files.fetch import TooLargeFile
 from bot.orders.access import Access
+from bot.orders.choosing import Choosing
 from bot.orders.consent import TYPED, Consent
+from bot.orders.defaults import Settled
 from bot.orders.finding import Finding
 from bot.orders.inputs import KINDS, LARGEST, Inputs, Source
 from bot.orders.posts import Posts
@@ -77,6 +79,7 @@ class _Checked:
     """An order that may be made, as things stood when it was checked."""
 
     choice: Choice
+    settled: Settled  #: with the defaults that hold there
     terms: Terms
     sights: Mapping[int, bool | None]  #: which channels its person was found to read
 
@@ -112,6 +115,7 @@ class Studio:
         self.quotes = Quotes(
             providers, tracker=tracker, off=self.rules.off, usd_per_credit=usd_per_credit
         )
+        self.choosing = Choosing(store, self.rules, self.quotes)
         self.threads = Threads(store, clock=clock)
         self.halted = False  #: no orders are taken: the books do not add up
         self._events = events
@@ -136,6 +140,7 @@ class Studio:
         consent: Consent = TYPED,
         before_long: Callable[[], object] = lambda: None,
         takes: int = 1,
+        new: bool = False,
     ) -> tuple[Job, bool]:
         """Promise a clip: once this returns, the job ends in a message, whatever happens.
 
@@ -144,9 +149,10 @@ class Studio:
 
         *request* identifies what asked for it; the same request twice is the same job, and
         the second value says whether it is new. *sources* are the inputs, by the brief's field.
-        *consent* is what the person said yes to. *before_long* is called when all that says no
-        at once has not, and what follows may take long. Raises `ConfirmationNeeded` for a price
-        that has yet to be said yes to.
+        A *new* order takes defaults where nothing was chosen; another one repeats or changes a
+        clip, or is ordered as it was shown. *consent* is what the person said yes to.
+        *before_long* is called when all that says no at once has not, and what follows may take
+        long. Raises `ConfirmationNeeded` for a price that has yet to be said yes to.
         """
         known = await self.store.takes.asked(request)
         if known is not None:
@@ -161,9 +167,11 @@ class Studio:
             async with AsyncExitStack() as holding:
                 if sources:
                     # What is cheap and can say no comes before anything is fetched.
-                    checked = await self._check(brief, requester, chosen, built_on, sources)
+                    checked = await self._check(
+                        brief, requester, chosen, built_on, sources, new=new
+                    )
                     paced, most = await self._attempt(
-                        brief, requester, request, checked.choice, sources, takes
+                        checked.settled.brief, requester, request, checked.choice, sources, takes
                     )
                     before_long()
                     held = await self._holding(requester, sources, holding)
@@ -192,6 +200,7 @@ class Studio:
                     paced=paced,
                     long=bool(sources),
                     takes=takes,
+                    new=new,
                 )
         except Unmakeable as no:  # what works instead is as many takes
             no.asked = replace(no.asked, takes=takes)
@@ -220,6 +229,8 @@ class Studio:
         chosen: tuple[str | None, str | None],
         built_on: Sequence[int],
         sources: Mapping[str, Source] | None = None,
+        *,
+        new: bool,
     ) -> _Checked:
         """Refuse an order that a rule of the server, or of whose clip it is, forbids."""
         sights: dict[int, bool | None] = {}
@@ -240,7 +251,10 @@ class Studio:
             raise Unmakeable(off, asked) from off
         for take in built_on:
             await self.access.may_build(take, looking)
-        return _Checked(choice=choice, terms=terms, sights=sights)
+        settled, choice = await self.choosing.settle(
+            requester, brief, choice, given=sources or (), new=new, server=terms.server
+        )
+        return _Checked(choice=choice, settled=settled, terms=terms, sights=sights)
 
     async def _attempt(
         self,
@@ -283,6 +297,7 @@ class Studio:
         paced: bool,
         long: bool,
         takes: int,
+        new: bool,
     ) -> tuple[Job, bool]:
         """Take the order if every rule and limit allows it in the very transaction.
 
@@ -291,18 +306,19 @@ class Studio:
         """
         for _ in range(CHANGES):
             began = time.monotonic()
-            checked = await self._check(draft.brief, requester, chosen, built_on)
+            checked = await self._check(draft.brief, requester, chosen, built_on, new=new)
             choice = checked.choice
             drafts = _drafts(draft, takes)
             quotes = self.quotes.takes(
-                draft.brief,
+                checked.settled.brief,
                 provider=choice.provider,
                 model=choice.model,
                 requests=[each.request for each in drafts],
                 without=choice.without,
             )
             quote = summed(quotes)
-            consent.judge(quote, above=choice.confirm_above, usd_per_credit=self._usd_per_credit)
+            above, credit = choice.confirm_above, self._usd_per_credit
+            consent.judge(quote, above=above, usd_per_credit=credit, note=checked.settled.note)
             for given in _given(quote.brief):
                 await self._disk.at_hand(given.file)
             if long or time.monotonic() - began > LONG:
@@ -318,6 +334,7 @@ class Studio:
                     brief=quoted.brief,
                     price=quoted.price,
                     chooser=chooser,
+                    note=checked.settled.note or None,
                 )
                 for each, quoted in zip(drafts, quotes, strict=True)
             ]

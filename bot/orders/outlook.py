@@ -44,7 +44,7 @@ class Outlooks:
     async def of(self, requester: Requester) -> Outlook:
         """What a clip from words would be where somebody is, and whether they may order it."""
         rules = self._studio.rules
-        quote = self._studio.quotes.outlook(Brief(mode=Mode.TEXT), await rules.usual(requester))
+        quote = await self._studio.choosing.outlook(requester, Brief(mode=Mode.TEXT))
         if where := await rules.elsewhere(requester):
             no = f"You can't order clips in this channel. Use {where}."
             return Outlook(quote=quote, no=no, moderator=False)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from bot.errors import Refusal
+from bot.orders.defaults import filled
 from bot.orders.orders import Studio
 from bot.orders.quote import Quote
 from bot.orders.requester import Requester
@@ -17,12 +18,6 @@ CHOICES = (
     *("resolution", "aspect", "duration", "fps", "sound", "camera", "loras", "routing"),
     *("replace", "direction"),
 )
-#: What of it has no place in a clip of another mode.
-_NOT_OF = {
-    Mode.TEXT: ("replace", "direction"),
-    Mode.IMAGE: ("replace", "direction"),
-    Mode.AUDIO: ("replace", "direction", "duration", "sound"),
-}
 
 
 class Presets:
@@ -107,13 +102,8 @@ class Presets:
         self, preset: Preset, brief: Brief, *, provider: str | None, model: str | None
     ) -> tuple[Brief, str | None, str | None]:
         """*brief*, its provider and model, with a preset's settings where nothing was chosen."""
-        kept = {
-            name: value
-            for name in CHOICES
-            if name not in _NOT_OF.get(brief.mode, ())
-            and getattr(brief, name) in (None, ())
-            and (value := getattr(preset.brief, name)) not in (None, ())
-        }
+        kept = {name: getattr(preset.brief, name) or None for name in CHOICES}
+        kept["sound"] = preset.brief.sound  # False is a choice
         if provider in (None, preset.provider) and model is None:
             does = {
                 each.name
@@ -123,4 +113,4 @@ class Presets:
             if does:
                 provider = preset.provider
                 model = preset.model if preset.model in does else None
-        return brief.but(**kept), provider, model
+        return filled(brief, kept), provider, model

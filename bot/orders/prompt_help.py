@@ -16,7 +16,6 @@ from bot.orders.orders import Studio
 from bot.orders.prompt_endpoint import Endpoint, Unhelpful
 from bot.orders.quote import Quote
 from bot.orders.requester import Requester
-from bot.orders.server_rules import Choice
 from bot.words.prompt_check import Checked, check, gaps, proposal, without_gaps
 from bot.words.text import clean, one_line, typed
 from storage import Brief, Job, Mode, PromptDraft, Sending
@@ -87,18 +86,20 @@ class PromptHelp:
         *,
         provider: str | None = None,
         model: str | None = None,
-        link: str = "",
+        links: Mapping[str, str] | None = None,
         note: str = "",
     ) -> Help:
         """Check the prompt of *brief*, and suggest a paragraph with gaps. Nothing is sent.
 
-        *link* is to the picture or sound that the clip starts from. Raises `Refusal` for a prompt
-        that may not be used there.
+        *links* are to the picture and the sound that the clip starts from, by the brief's field.
+        Raises `Refusal` for a prompt that may not be used there.
         """
         brief = brief.but(prompt=clean(brief.prompt))
-        choice = await self._studio.rules.check(
-            requester, brief.prompt, provider=provider, model=model
-        )
+        required, links = REQUIRED_INPUTS.get(brief.mode), links or {}
+        # That which the mode needs comes first: so they are told from each other again.
+        ordered = sorted(links.items(), key=lambda each: each[0] != required)
+        link = "\n".join(each for _, each in ordered)
+        await self._studio.rules.check(requester, brief.prompt, provider=provider, model=model)
         kept = await self._store.keep_draft(
             PromptDraft(
                 id=0,
@@ -112,7 +113,23 @@ class PromptHelp:
                 at=0.0,
             )
         )
-        return await self._shown(kept, choice, note=note)
+        return await self._shown(kept, requester, note=note)
+
+    async def keep(self, brief: Brief, requester: Requester, *, link: str = "") -> PromptDraft:
+        """Keep what somebody filled into a form, for them to go on with."""
+        return await self._store.keep_draft(
+            PromptDraft(
+                id=0,
+                guild_id=requester.guild_id,
+                user_id=requester.user_id,
+                brief=brief,
+                provider=None,
+                model=None,
+                link=link,
+                proposal=brief.prompt,
+                at=0.0,
+            )
+        )
 
     async def rewrite(self, draft_id: int, requester: Requester) -> Help:
         """Have the endpoint rewrite a draft's prompt, and keep that as another draft.
@@ -120,12 +137,12 @@ class PromptHelp:
         Raises `ConsentNeeded`; what else goes wrong is a note beside the local suggestion.
         """
         kept = await self.draft(draft_id, requester)
-        choice = await self._studio.rules.check(
+        await self._studio.rules.check(
             requester, kept.brief.prompt, provider=kept.provider, model=kept.model
         )
         endpoint = self._endpoint
         if endpoint is None:
-            return await self._shown(kept, choice, note="No endpoint rewrites prompts here now.")
+            return await self._shown(kept, requester, note="No endpoint rewrites prompts here now.")
         sending = await self._store.spend(
             guild_id=requester.guild_id,
             user_id=requester.user_id,
@@ -138,23 +155,23 @@ class PromptHelp:
                 raise ConsentNeeded(endpoint.receiver, endpoint.model)
             case Sending.PERSON:
                 note = f"You have sent all {self._limits.per_person:,} prompts of today."
-                return await self._shown(kept, choice, note=note)
+                return await self._shown(kept, requester, note=note)
             case Sending.SERVER:
                 note = "This server has sent all its prompts of today."
-                return await self._shown(kept, choice, note=note)
+                return await self._shown(kept, requester, note=note)
             case Sending.ALLOWED:
                 pass
-        quote = self._quoted(kept, choice)
+        quote = await self._quoted(kept, requester)
         most = _most(quote)
         try:
             text = await endpoint.rewrite(kept.brief.prompt, most=most)
             if not await self._studio.rules.allows(requester, text):
                 raise Unhelpful("The rewritten prompt broke one of this server's word rules.")
         except Unhelpful as no:
-            return await self._shown(kept, choice, note=f"{no} This is Dailies' own suggestion.")
+            return await self._shown(kept, requester, note=f"{no} This is Dailies' own suggestion.")
         # What is in brackets there is no gap of ours.
         kept = await self._store.keep_draft(_with(kept, text))
-        return await self._shown(kept, choice, rewritten_by=endpoint.receiver)
+        return await self._shown(kept, requester, rewritten_by=endpoint.receiver)
 
     async def agree(self, requester: Requester, mark: str) -> None:
         """Note that a person lets the endpoint have the prompts that they ask about.
@@ -179,10 +196,10 @@ class PromptHelp:
 
     async def price(self, kept: PromptDraft, requester: Requester) -> Quote | None:
         """What a draft's suggestion would cost, as things stand; None where it is not known."""
-        choice = await self._studio.rules.check(
+        await self._studio.rules.check(
             requester, kept.brief.prompt, provider=kept.provider, model=kept.model
         )
-        return self._quoted(kept, choice)
+        return await self._quoted(kept, requester)
 
     async def order(
         self,
@@ -208,18 +225,19 @@ class PromptHelp:
             sources=self._sources(brief, kept.link),
             consent=consent,
             before_long=before_long,
+            new=True,
         )
 
     def _sources(self, brief: Brief, link: str) -> Mapping[str, Source]:
         name = REQUIRED_INPUTS.get(brief.mode)
         if name is not None and getattr(brief, name) is None:
-            return {name: Source(url=link.strip())}
+            return {each: Source(url=url) for each, url in _links(brief.mode, link).items()}
         return self._studio.lost(brief)
 
     async def _shown(
         self,
         kept: PromptDraft,
-        choice: Choice,
+        requester: Requester,
         *,
         rewritten_by: str | None = None,
         note: str = "",
@@ -228,19 +246,35 @@ class PromptHelp:
         return Help(
             draft=kept,
             checked=check(kept.brief.prompt),
-            quote=self._quoted(kept, choice),
+            quote=await self._quoted(kept, requester),
             rewritten_by=rewritten_by,
             note=note,
             receiver=receiver,
             agreed=receiver is not None and await self._store.agreed(kept.user_id, receiver),
         )
 
-    def _quoted(self, kept: PromptDraft, choice: Choice) -> Quote | None:
+    async def _quoted(self, kept: PromptDraft, requester: Requester) -> Quote | None:
         """What the suggestion would cost: never less than what it is ordered for, but for what
         only its picture or sound decides."""
         name = REQUIRED_INPUTS.get(kept.brief.mode)
         given = [each for each in [name] if each is not None]
-        return self._studio.quotes.outlook(kept.brief, choice, given=given)
+        choosing = self._studio.choosing
+        return await choosing.outlook(
+            requester, kept.brief, provider=kept.provider, model=kept.model, given=given
+        )
+
+
+def kept_links(kept: PromptDraft) -> Mapping[str, str]:
+    """The links of a draft, by the brief's field."""
+    return _links(kept.brief.mode, kept.link)
+
+
+def _links(mode: Mode, link: str) -> Mapping[str, str]:
+    """What is in *link*: to what the mode needs, and perhaps to a picture beside it."""
+    name = REQUIRED_INPUTS.get(mode)
+    if name is None:
+        return {}
+    return dict(zip((name, "image"), (each.strip() for each in link.split("\n")), strict=False))
 
 
 def ready(kept: PromptDraft) -> str:

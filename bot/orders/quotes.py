@@ -265,6 +265,28 @@ class Quotes:
         except Refusal:  # no such provider or model: that is said when it is ordered
             return None
 
+    def makes(
+        self,
+        brief: Brief,
+        provider: str | None,
+        model: str | None,
+        *,
+        without: Collection[str],
+        given: Collection[str] = (),
+    ) -> bool:
+        """Whether *brief* can be made, as far as that is known before its inputs, *given*, are
+        there; what its prompt lacks is not judged."""
+        brief = brief.but(prompt=clean(brief.prompt) or "-")
+        try:
+            if given:
+                provider, model = self.spelled(provider, model)
+                self.least(brief, provider, model, without=without, given=given)
+            else:
+                self.best(brief, provider=provider, model=model, request="-", without=without)
+        except Refusal:
+            return False
+        return True
+
     def least(
         self,
         brief: Brief,

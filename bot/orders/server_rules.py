@@ -1,7 +1,7 @@
 """What a server's moderators decided about orders: where, with whom, which words, how dear."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,7 +36,7 @@ class Asking(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Who is to make an order, once the server's defaults are filled in."""
+    """Who is to make an order, as far as somebody chose, and what the server says about it."""
 
     provider: str | None
     model: str | None
@@ -51,22 +51,27 @@ class ServerRules:
         self._policy = store.policy
         self._servers = store.servers
         self._takes = store.takes
+        self._choices = store.choices
         self._prompt_rules = PromptRules()
         self._off: dict[int, frozenset[str]] = {}
         self._without_threads: frozenset[int] = frozenset()
+        self._channel_threads: Mapping[int, bool] = {}
 
     async def load(self) -> None:
         """Learn what is switched off where: at the start, and after each change."""
         self._off = await self._policy.providers_off()
         self._without_threads = await self._policy.without_threads()
+        self._channel_threads = await self._choices.threads()
 
     def off(self, guild_id: int) -> frozenset[str]:
         """The providers that are switched off in a server."""
         return self._off.get(guild_id, frozenset())
 
-    def threads(self, guild_id: int) -> bool:
-        """Whether clips of a server get threads; else they are posted in the channel itself."""
-        return guild_id not in self._without_threads
+    def threads(self, guild_id: int, channel_id: int | None = None) -> bool:
+        """Whether clips of a channel get threads; else they are posted in the channel itself.
+        What the channel says goes before what its server says."""
+        usual = guild_id not in self._without_threads
+        return self._channel_threads.get(channel_id or 0, usual)
 
     async def of(self, guild_id: int) -> Server:
         """What a server has set."""
@@ -82,29 +87,28 @@ class ServerRules:
         terms: Terms | None = None,
     ) -> Choice:
         """Refuse an order that may not be made there, or with these words, or by them; else
-        who makes it: what was chosen, or the channel's default, or the server's.
+        what was chosen, in which no default is filled in yet: see `Choosing`.
 
         *terms* are what holds in the server, where that was read already.
         """
         server = terms.server if terms is not None else await self.of(requester.guild_id)
-        here = await self._channels(requester)
+        here = await self.here(requester)
         if where := _elsewhere(server, here):
             raise Refusal(f"You can't order clips in this channel. Use {where}.")
         if provider in server.providers_off:
             raise TurnedOff(f"{provider} is turned off in this server. Choose another provider.")
         rules = terms.prompt_rules if terms is not None else None
         await self._read(requester, prompt, rules)
-        return _chosen(server, here, provider, model)
+        return _chosen(server, provider, model)
 
     async def elsewhere(self, requester: Asking) -> str:
         """Where orders are taken, as "<#1> or <#2>", if that is not where it is asked; else ""."""
         server = await self.of(requester.guild_id)
-        return _elsewhere(server, await self._channels(requester))
+        return _elsewhere(server, await self.here(requester))
 
     async def usual(self, requester: Asking) -> Choice:
-        """Who makes an order there where nobody chooses."""
-        server = await self.of(requester.guild_id)
-        return _chosen(server, await self._channels(requester), None, None)
+        """What holds for an order there of which nobody chose who makes it."""
+        return _chosen(await self.of(requester.guild_id), None, None)
 
     async def allows(self, requester: Asking, text: str) -> bool:
         """Whether the word rules of the server allow a text that its requester did not write.
@@ -114,7 +118,7 @@ class ServerRules:
         rules = await self._servers.prompt_rules(requester.guild_id)
         return await self._met(requester, text, rules) is None
 
-    async def _channels(self, requester: Asking) -> list[int]:
+    async def here(self, requester: Asking) -> list[int]:
         """The thread where it is asked, if it is one, and its channel: what holds for a channel
         holds in its threads. Discord forgets to tell of threads that were archived; we noted
         where ours are."""
@@ -174,14 +178,8 @@ def _elsewhere(server: Server, here: Sequence[int]) -> str:
     return listed([f"<#{each}>" for each in sorted(server.channels)][:5])
 
 
-def _chosen(server: Server, here: Sequence[int], provider: str | None, model: str | None) -> Choice:
-    """What was chosen, or the default of the channels *here*, or the server's."""
-    if provider is None and model is None:
-        usual = (server.provider, server.model)
-        own = (server.channel_models.get(each) for each in here)
-        provider, model = next((each for each in own if each is not None), usual)
-        if provider in server.providers_off:
-            provider, model = None, None
+def _chosen(server: Server, provider: str | None, model: str | None) -> Choice:
+    """What was chosen, with what its server says about it."""
     return Choice(
         provider=provider,
         model=model,

@@ -175,7 +175,7 @@ def _one_channel(name: str, placeholder: str, chosen: int | None) -> ui.ChannelS
 
 
 def _models(
-    interaction: Interaction, name: str, words: str, chosen: tuple[str, str] | None
+    interaction: Interaction, name: str, words: str, chosen: tuple[str | None, str | None] | None
 ) -> ui.Select[Any]:
     cheapest = "The cheapest that can make it" if name == "default" else "Same as the server"
     options = [discord.SelectOption(label=cheapest, value=CHEAPEST, default=chosen is None)]

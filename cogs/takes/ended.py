@@ -13,7 +13,7 @@ from bot.chat.requester import requester_here
 from bot.errors import Refusal
 from bot.words import money
 from bot.words.text import elide, inert
-from cogs._forms import form, sent
+from cogs._forms import form, sent, text_field
 from cogs._pressing import pressed
 from cogs.takes import forms
 from storage import Job, Mode
@@ -60,9 +60,9 @@ async def edit(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     job = await bot.reorders.ended(int(about), requester)
     brief, quote = job.brief, bot.reorders.same(job)
     asking = form(f"Edit #{job.id} and try again", "try-edited", forms.about(job, quote))
-    asking.add_item(forms.text_field("Prompt", "prompt", brief.prompt, long=True))
+    asking.add_item(text_field("Prompt", "prompt", brief.prompt, long=True))
     if brief.duration and not _keeps_its_length(job):
-        asking.add_item(forms.text_field("Seconds", "seconds", str(brief.duration)))
+        asking.add_item(text_field("Seconds", "seconds", str(brief.duration)))
     for name, label in _CHOICES:
         values = [str(each) for each in bot.studio.quotes.values(
             brief.mode, name, provider=job.provider, model=job.model

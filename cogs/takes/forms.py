@@ -1,4 +1,4 @@
-"""The forms of a take: retake it, extend it, begin with a picture or a sound."""
+"""The forms of a take: retake it, extend it."""
 
 import asyncio
 import re
@@ -10,25 +10,21 @@ import discord
 from discord import ui
 
 from bot.chat.bot import Interaction
-from bot.chat.requester import requester_here, requester_of
 from bot.errors import Busy, Refusal
 from bot.orders.consent import Consent
 from bot.orders.edits import Part, made_part
-from bot.orders.inputs import Source
 from bot.orders.quote import Quote
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
 from bot.words import money
 from bot.words.clips import BACKWARDS
 from bot.words.text import clean, typed
-from cogs import prompt_help
-from cogs._forms import form, sent
+from cogs._forms import PROMPT, form, sent, text_field
 from cogs.takes import acting
-from storage import Brief, Job, Mode
+from storage import Job
 
 PATIENCE = 1.5  #: seconds that a button may take to work something out; Discord waits 3
 FORM = 1.8  #: the same for a form, all that it says taken together
-PROMPT = 4000  #: characters that a form's field takes
 UNPRICED = "The price isn't known yet. You'll see it before anything is ordered."
 #: What stands on a form: the clip, and the price that the form showed, in credits.
 CLIP = r"(?P<id>\d{1,18})(?::(?P<price>\d{1,18}))?"
@@ -120,35 +116,6 @@ def _offer(interaction: Interaction, end: str, quote: Quote) -> str:
     return " · ".join([*parts, *filter(None, [_way(quote)])])
 
 
-async def begin(interaction: Interaction, verb: str, link: str) -> None:
-    """Ask with which words a picture ("animate") or a sound ("sound") becomes a clip."""
-    what = "image" if verb == "animate" else "sound"
-    title = "Animate this image" if verb == "animate" else "Use this sound"
-    asking = form(title, verb, 0)
-    asking.add_item(text_field("Prompt", "prompt", "", long=True, required=False))
-    asking.add_item(text_field(f"Link to the {what}", "link", link))
-    asking.add_item(prompt_help.sending())
-    asking.add_item(ui.TextDisplay(await _outlook(interaction, verb)))
-    await interaction.response.send_modal(asking)
-
-
-async def _outlook(interaction: Interaction, verb: str) -> str:
-    """'6 s · 1080p · ltx-2-3-fast: 36 credits (≈ $0.36)': what a picture or a sound becomes."""
-    mode, given = (Mode.IMAGE, "image") if verb == "animate" else (Mode.AUDIO, "audio")
-    studio = interaction.client.studio
-    choice = await studio.rules.usual(requester_of(interaction))
-    quote = studio.quotes.outlook(Brief(mode=mode), choice, given=[given])
-    if quote is None:
-        return UNPRICED
-    brief, price = quote.brief, money.price(quote.price, interaction.client.usd_per_credit)
-    length = f"{brief.duration} s" if brief.duration else ""
-    if mode is Mode.AUDIO:
-        length = "as long as the sound"
-        price = f"from {price}" if quote.price else price
-    parts = [length, brief.resolution, quote.model.name]
-    return f"{' · '.join(each for each in parts if each)}: {price}"
-
-
 @sent("retake", about=CLIP, moderators=False)
 async def _retake_sent(
     interaction: Interaction, about: re.Match[str], given: Mapping[str, str]
@@ -161,20 +128,6 @@ async def _extend_sent(
     interaction: Interaction, about: re.Match[str], given: Mapping[str, str]
 ) -> None:
     await _order(interaction, about, given, _extend_quote, Verb.EXTEND)
-
-
-@sent("animate", about=CLIP, moderators=False)
-async def _animate_sent(
-    interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
-) -> None:
-    await _begin(interaction, Mode.IMAGE, "image", given)
-
-
-@sent("sound", about=CLIP, moderators=False)
-async def _sound_sent(
-    interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
-) -> None:
-    await _begin(interaction, Mode.AUDIO, "audio", given)
 
 
 Quoting = Callable[[Interaction, Job, Requester, Mapping[str, str]], Awaitable[Quote]]
@@ -232,23 +185,6 @@ async def _extend_quote(
     )
 
 
-async def _begin(
-    interaction: Interaction, mode: Mode, field: str, given: Mapping[str, str]
-) -> None:
-    if prompt_help.asks_for_help(given):
-        await prompt_help.begin(interaction, mode, given)
-        return
-    long = asyncio.Event()
-    order = interaction.client.studio.order(
-        Brief(mode=mode, prompt=given.get("prompt", "")),
-        request=f"interaction:{interaction.id}",
-        requester=requester_here(interaction),
-        sources={field: Source(url=given.get("link", "").strip())},
-        before_long=long.set,
-    )
-    await interaction.client.presenter.answer(interaction, order, long=long)
-
-
 async def _soon(work: Coroutine[Any, Any, _T], until: float) -> _T | None:
     """What *work* gives by the moment *until*; else None, and it goes on for the next to ask.
 
@@ -291,20 +227,6 @@ def new_prompt(given: Mapping[str, str], job: Job) -> str | None:
     """The new prompt; None where the field was left as it was, or was emptied."""
     typed = clean(given.get("prompt", ""))
     return None if typed in ("", clean(job.brief.prompt[:PROMPT])) else typed
-
-
-def text_field(
-    label: str, name: str, value: str, *, long: bool = False, required: bool = True
-) -> ui.Label[ui.Modal]:
-    style = discord.TextStyle.paragraph if long else discord.TextStyle.short
-    field: ui.TextInput[ui.Modal] = ui.TextInput(
-        custom_id=name,
-        style=style,
-        default=value[:PROMPT] or None,
-        required=required and not long,
-        max_length=PROMPT if long else 500,
-    )
-    return ui.Label(text=label, component=field)
 
 
 def _choice(

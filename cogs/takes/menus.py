@@ -8,6 +8,7 @@ from bot.chat.recognizing import files
 from bot.chat.requester import requester_here
 from bot.errors import Refusal
 from bot.orders.takes import Verb
+from cogs import clip_form
 from cogs.takes import acting, buttons, forms
 
 
@@ -30,7 +31,7 @@ async def _animate(interaction: Interaction, message: discord.Message) -> None:
     link = _link(message, "image")
     if link is None:
         raise Refusal("This message has no image.")
-    await forms.begin(interaction, "animate", link)
+    await clip_form.show(interaction, "animate", clip_form.Filled(link=link))
 
 
 async def _use_sound(interaction: Interaction, message: discord.Message) -> None:
@@ -38,7 +39,7 @@ async def _use_sound(interaction: Interaction, message: discord.Message) -> None
     link = _link(message, "audio")
     if link is None:
         raise Refusal("This message has no sound.")
-    await forms.begin(interaction, "sound", link)
+    await clip_form.show(interaction, "sound", clip_form.Filled(link=link))
 
 
 async def _details(interaction: Interaction, message: discord.Message) -> None:

@@ -5,9 +5,11 @@ from discord.ext import commands
 from bot.chat.bot import Dailies
 from bot.orders.orders import Studio
 from cogs._pressing import Pressed
+from cogs.video.defaults import Defaulting
 from cogs.video.enhance import Enhancing
 from cogs.video.finding import Finding
 from cogs.video.make import Making
+from cogs.video.new import Beginning
 from cogs.video.queue import Looking
 from cogs.video.reel_runs import ReelRuns
 from cogs.video.reels import Reeling
@@ -20,6 +22,7 @@ from cogs.video.usage import Mine
 # are shown them in that order.
 class Video(
     Mine,
+    Defaulting,
     Enhancing,
     Reeling,
     Filing,
@@ -27,6 +30,7 @@ class Video(
     Taking,
     Looking,
     Making,
+    Beginning,
     commands.GroupCog,
     group_name="video",
     group_description="Make video clips",

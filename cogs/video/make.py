@@ -12,6 +12,7 @@ from discord.ext import commands
 from bot.chat.bot import Interaction
 from bot.chat.requester import requester_here
 from bot.errors import Refusal
+from bot.orders.defaults import NEW
 from bot.orders.inputs import Source
 from bot.orders.orders import Studio
 from bot.orders.quote import CHOOSERS
@@ -307,6 +308,7 @@ class Making(commands.Cog):
             sources={name: given for name, given in (sources or {}).items() if given is not None},
             before_long=long.set,
             takes=takes,
+            new=brief.mode in NEW,
         )
         await interaction.client.presenter.answer(interaction, order, long=long)
 

@@ -13,15 +13,17 @@ from discord.app_commands import Choice
 from bot.catalog.validate import REQUIRED_INPUTS
 from bot.chat.bot import Interaction
 from bot.chat.mentions import SILENT
+from bot.chat.prices import costs
 from bot.chat.requester import requester_of
 from bot.errors import Refusal
 from bot.orders.clip_names import looks_like_one
+from bot.orders.defaults import NEW
 from bot.orders.inputs import Source
-from bot.orders.quote import CHOOSERS, Quote
+from bot.orders.quote import CHOOSERS
+from bot.orders.requester import Requester
 from bot.words.clips import TITLES
-from bot.words.limits import in_words
 from bot.words.text import elide
-from storage import Brief, Lora, Mode, Take
+from storage import Brief, Lora, Mode, Preset, Take
 
 CHOICES = 25  #: suggestions that Discord shows
 LONGEST = 100  #: characters of one of them
@@ -131,33 +133,50 @@ def _suggest(mode: Mode, option: str) -> Suggest:
 async def priced(
     interaction: Interaction, mode: Mode, option: str, named: Sequence[tuple[str, Any]]
 ) -> list[Choice[Any]]:
-    """Suggestions with what each would cost beside what was chosen already, where it matters."""
+    """Suggestions with what each would cost beside what was chosen already, where it matters:
+    with the preset that was chosen, and with the defaults that hold there."""
     studio, shown = interaction.client.studio, []
+    presets = interaction.client.edits.presets
     chosen = {each: _chosen(interaction, each) for each in _PRICED}
-    usual = await studio.rules.usual(requester_of(interaction))
+    requester = requester_of(interaction)
+    usual = await studio.rules.usual(requester)
+    layers = await studio.choosing.layers(requester)
+    new = getattr(interaction.command, "name", None) in {*NEW, "set"}  # the others repeat a clip
+    preset = await _preset(interaction, requester) if new else None
     for name, value in named[:CHOICES]:
         words = ""
         if option in _PRICED:
             wanted = {**chosen, option: value}
             maker = {"provider": wanted.pop("provider"), "model": wanted.pop("model")}
-            choice = replace(usual, **maker) if any(maker.values()) else usual
             brief = Brief(mode=mode, **wanted)
+            if preset is not None:
+                brief, *named_by = presets.with_settings(preset, brief, **maker)
+                maker = dict(zip(maker, named_by, strict=True))
             given = [each for each in [REQUIRED_INPUTS.get(mode)] if each is not None]
-            quote = studio.quotes.outlook(brief, choice, given=given)
-            words = "" if quote is None else f" · {_costs(quote, option)}"
+            settled = studio.choosing.settled(
+                brief,
+                layers,
+                **maker,
+                without=usual.without,
+                given=given,
+                new=new,
+            )
+            choice = replace(usual, provider=settled.provider, model=settled.model)
+            quote = studio.quotes.outlook(settled.brief, choice, given=given)
+            words = "" if quote is None else f" · {costs(quote, option)}"
         shown.append(Choice(name=elide(f"{name}{words}", 100), value=value))
     return shown
 
 
-def _costs(quote: Quote, option: str) -> str:
-    """'36 credits at 6 s', said of a resolution; 'from 12 credits' where the input decides."""
-    if not quote.price:
-        return "free"
-    brief = quote.brief
-    if brief.mode not in (Mode.TEXT, Mode.IMAGE):
-        return f"from {in_words(quote.price)}"
-    at = brief.resolution if option == "duration" else f"{brief.duration} s"
-    return f"{in_words(quote.price)} at {at}" if at else in_words(quote.price)
+async def _preset(interaction: Interaction, requester: Requester) -> Preset | None:
+    """The preset that was chosen, if there is one of that name."""
+    name = _chosen(interaction, "preset")
+    if name is None:
+        return None
+    try:
+        return await interaction.client.edits.presets.find(name, requester=requester)
+    except Refusal:
+        return None
 
 
 async def source(

@@ -26,7 +26,7 @@ KEPT = """### What Dailies keeps about you
 • Every clip you ordered: prompt, settings, time, channel, card, result and file.
 • Every credit held, spent or returned for it, in a ledger that never changes.
 • What moderators set for you: quota, grants, a block, and who set it.
-• How you want to hear of your clips, if you chose that.
+• How you want to hear of your clips, and your defaults, if you chose them.
 • When one of your prompts broke a word rule: which rule, when and where. Not the prompt.
 Providers get your prompts and files to make the clips. They have their own privacy rules.
 

@@ -217,6 +217,7 @@ def modal_view(interaction_id: int, raw: Mapping[str, Any]) -> Modal:
             texts.append(part["content"])
         elif part["type"] == 18:
             child = part["component"]
+            texts += filter(None, [part.get("description")])
             fields.append(
                 Field(
                     label=part["label"],

@@ -20,7 +20,7 @@ AT_ONCE = {
     *("less", "all", "models", "cancel", "forget"),
     *("forbid", "retry", "confirm", "budget", "zone"),
     *("try", "try-edited", "try-elsewhere", "example", "reactions"),
-    *("help-edit", "help-use", "help-ask", "help-agree", "help-kept"),
+    *("help-edit", "help-use", "help-ask", "help-agree", "help-kept", "new-again"),
 }
 
 

@@ -54,7 +54,9 @@ async def stage(playground, tmp_path, mira, ada, media):
     here = frozenset({urlsplit(playground.api_url).netloc})
     plain, held = Maker("plain", PLAIN), paid_provider()
     providers = {"plain": plain, "held": held}
-    async with working(playground, tmp_path, providers=providers, loopback=here) as house:
+    async with working(
+        playground, tmp_path, providers=providers, loopback=here, dailies_jobs_per_user=20
+    ) as house:
         clip = await first_clip(mira, provider="plain")
         held.submits.append(Unclear("its reply was lost"))
         await ordered(mira, provider="held")
@@ -74,6 +76,7 @@ async def stage(playground, tmp_path, mira, ada, media):
         openers = {
             "retake": (mira, mira.click(clip, "Retake…"), {"prompt": "at night"}),
             "extend": (mira, mira.click(clip, "Extend…"), {"seconds": "1"}),
+            "new": (mira, mira.type("/video new"), {"prompt": "a fox at dawn"}),
             "animate": (mira, mira.menu(picture, "Animate this image"), {"prompt": "waves"}),
             "sound": (mira, mira.menu(sound, "Use this sound"), {"prompt": "a drummer"}),
             "text": (mira, mira.click(helps, "do:example"), {"prompt": "an owl"}),
@@ -91,7 +94,9 @@ async def stage(playground, tmp_path, mira, ada, media):
         }
         assert opened.keys() == FORMS.keys(), "a form that this test does not know how to open"
         await done(house, 1)
-    async with working(playground, tmp_path, providers=providers, loopback=here) as house:
+    async with working(
+        playground, tmp_path, providers=providers, loopback=here, dailies_jobs_per_user=20
+    ) as house:
         yield house, opened, plain
 
 
@@ -119,7 +124,10 @@ async def test_each_form_that_was_opened_before_a_restart_does_what_it_says(
 
     await until(tried_again)
     await until(
-        lambda: {"at night", "waves", "an owl", "a sea"} <= {order.prompt for order in plain.orders}
+        lambda: (
+            {"at night", "waves", "an owl", "a sea", "a fox at dawn"}
+            <= {order.prompt for order in plain.orders}
+        )
     )
 
 

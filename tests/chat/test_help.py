@@ -47,7 +47,7 @@ async def test_every_command_is_named_once_and_can_be_clicked(ada, paid_house):
     assert sorted(listed) == sorted(commands), "each of them once"
     ids = {each.name: each.id for each in await bot.tree.fetch_commands()}
     text = (await said(ada, "/help")).text
-    clicked = re.findall(r"</(\w+)( \w+)?:(\d+)>", text)
+    clicked = re.findall(r"</(\w+)((?: \w+)*):(\d+)>", text)
     assert {f"{group}{leaf}" for group, leaf, _ in clicked} == set(listed)
     assert all(ids[group] == int(number) for group, _, number in clicked)
 

@@ -36,6 +36,10 @@ COMMANDS = {
     "video usage": (EVERYBODY, {}),
     "video privacy": (EVERYBODY, {}),
     "video notify": (EVERYBODY, {"how": "no ping"}),
+    "video new": (EVERYBODY, {}),
+    "video defaults show": (EVERYBODY, {}),
+    "video defaults set": (EVERYBODY, {"sound": True}),
+    "video defaults clear": (EVERYBODY, {"what": "everything"}),
     "help": (EVERYBODY, {}),
     "video models": (EVERYBODY, {}),
     "quota show": (MODERATORS, {}),
@@ -132,6 +136,7 @@ VERB_RULES = {
     "help-agree": (EVERYBODY, "7:127.0.0.1"),
     "help-stop": (EVERYBODY, ""),
     "help-kept": (EVERYBODY, "{refused}"),
+    "new-again": (EVERYBODY, "7"),
     "batch-show": (EVERYBODY, "{job}"),
     "batch-more": (EVERYBODY, "{job}"),
     "batch-cancel": (EVERYBODY, "{job}"),
@@ -165,7 +170,7 @@ WITHOUT_IDS = {"export", "forget", "resume", "audit", "retry", "forbid", "allow"
 WITHOUT_IDS |= {"confirm", "models", "budget", "zone", "setup", "page", "threads"}
 WITHOUT_IDS |= {"help", "example", "credits", "mine", "reactions", "pings", "search", "shots"}
 #: A suggested prompt is its person's; its number says nothing of another server.
-WITHOUT_IDS |= {"help-edit", "help-use", "help-ask", "help-agree", "help-stop"}
+WITHOUT_IDS |= {"new-again", "help-edit", "help-use", "help-ask", "help-agree", "help-stop"}
 
 
 @pytest.fixture
@@ -270,15 +275,17 @@ async def test_what_is_sent_from_a_direct_message_is_refused(ada, mira, paid_hou
                 message = {"id": "5", "channel_id": str(person.at), "content": "", "author": {}}
                 data |= {"type": 3, "target_id": "5", "resolved": {"messages": {"5": message}}}
             elif " " in name:
-                *groups, leaf = name.split()
+                top, *groups, leaf = name.split()
                 options = [{"name": leaf, "type": 1, "options": []}]
-                data |= {"name": groups[0], "options": options}
+                for group in reversed(groups):
+                    options = [{"name": group, "type": 2, "options": options}]
+                data |= {"name": top, "options": options}
             assert await sent(person, Kind.APPLICATION_COMMAND, data) == NO_DM, name
         for verb, (_, about) in VERB_RULES.items():
             about = about.format(job=1, refused=1)
             said = await told(person, paid_house, person.at, verb, about)
             assert said == NO_DM, verb
-        for form in ("retake:1", "extend:1", "animate:0", "sound:0"):
+        for form in ("retake:1", "extend:1", "animate:0", "sound:0", "new"):
             data = {"custom_id": f"form:{form}", "components": filled_in(prompt="x", seconds="2")}
             assert await sent(person, Kind.MODAL_SUBMIT, data) == NO_DM, form
 
