@@ -88,15 +88,7 @@ def export(db: Database, user_id: int) -> dict[str, Any]:
             JOIN person ON person.id = actor WHERE user_id = :user ORDER BY seq
             """
         ),
-        "prompts you wanted help with": rows(
-            "SELECT guild_id, brief, proposal, at FROM prompt_draft WHERE user_id = :user"
-        ),
-        "who may get your prompts": rows(
-            "SELECT receiver, at FROM prompt_consent WHERE user_id = :user"
-        ),
-        "prompts you sent there": rows(
-            "SELECT day, guild_id, sent FROM prompt_use WHERE user_id = :user"
-        ),
+        **prompt_help.export(db, user_id),
         "prompt rules met": rows(
             """
             SELECT guild_id, channel_id, rule, at FROM prompt_hit

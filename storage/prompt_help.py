@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from .brief import Brief
 from .database import Database
@@ -156,3 +157,22 @@ def tidy(db: Database, at: Moment) -> None:
 
 def _old(at: Moment) -> tuple[float, str]:
     return at.now - LASTS, day_at(at.now, zone_named(at.defaults.zone)).isoformat()
+
+
+def export(db: Database, user_id: int) -> dict[str, list[dict[str, Any]]]:
+    """Gather what is kept about a person's prompts and who may get them, as JSON can hold it."""
+
+    def rows(sql: str) -> list[dict[str, Any]]:
+        return [dict(row) for row in db.execute(sql, {"user": user_id})]
+
+    return {
+        "prompts you wanted help with": rows(
+            "SELECT guild_id, brief, proposal, at FROM prompt_draft WHERE user_id = :user"
+        ),
+        "who may get your prompts": rows(
+            "SELECT receiver, at FROM prompt_consent WHERE user_id = :user"
+        ),
+        "prompts you sent there": rows(
+            "SELECT day, guild_id, sent FROM prompt_use WHERE user_id = :user"
+        ),
+    }

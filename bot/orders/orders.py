@@ -15,6 +15,7 @@ from bot.orders.access import Access
 from bot.orders.choosing import Choosing
 from bot.orders.consent import TYPED, Consent
 from bot.orders.defaults import Settled
+from bot.orders.drafts import built_on_by, draft_of, drafts_of, given_in
 from bot.orders.finding import Finding
 from bot.orders.inputs import KINDS, LARGEST, Inputs, Source
 from bot.orders.posts import Posts
@@ -35,7 +36,6 @@ from storage import (
     By,
     Changed,
     IllegalMove,
-    Input,
     Job,
     Limit,
     Mode,
@@ -160,7 +160,7 @@ class Studio:
         if takes > 1 and brief.mode is Mode.HDR:
             raise Refusal("An HDR version has no seed, so several would all be the same.")
         self._open()
-        sources, built_on = sources or {}, _built_on(brief, sources or {})
+        sources, built_on = sources or {}, built_on_by(brief, sources or {})
         chosen = self.quotes.spelled(provider, model)
         paced = False
         try:
@@ -188,7 +188,7 @@ class Studio:
                             larger_than=no.max_bytes,
                         )
                         raise Unmakeable(no, asked) from no
-                draft = _draft(
+                draft = draft_of(
                     brief, requester=requester, request=request, provider=provider, at=self._clock()
                 )
                 return await self._commit(
@@ -271,7 +271,7 @@ class Studio:
         """
         most, least = self.quotes.outlined(brief, choice, sources)
         counts = any(each.url is not None for each in sources.values())
-        draft = _draft(
+        draft = draft_of(
             brief,
             requester=requester,
             request=request,
@@ -308,7 +308,7 @@ class Studio:
             began = time.monotonic()
             checked = await self._check(draft.brief, requester, chosen, built_on, new=new)
             choice = checked.choice
-            drafts = _drafts(draft, takes)
+            drafts = drafts_of(draft, takes)
             quotes = self.quotes.takes(
                 checked.settled.brief,
                 provider=choice.provider,
@@ -319,7 +319,7 @@ class Studio:
             quote = summed(quotes)
             above, credit = choice.confirm_above, self._usd_per_credit
             consent.judge(quote, above=above, usd_per_credit=credit, note=checked.settled.note)
-            for given in _given(quote.brief):
+            for given in given_in(quote.brief):
                 await self._disk.at_hand(given.file)
             if long or time.monotonic() - began > LONG:
                 before, requester = requester, await requester.as_of_now()
@@ -556,48 +556,3 @@ class Studio:
     async def latest(self, *, guild_id: int, user_id: int, limit: int = 25) -> list[Job]:
         """A person's latest jobs, newest first."""
         return await self._jobs.of(guild_id=guild_id, user_id=user_id, limit=limit)
-
-
-def _draft(
-    brief: Brief,
-    *,
-    requester: Requester,
-    request: str,
-    provider: str | None,
-    at: float,
-    price: int = 0,
-) -> Job:
-    """What somebody asks for, before it is decided who makes it and what it costs."""
-    return Job(
-        id=0,
-        request=request,
-        guild_id=requester.guild_id,
-        channel_id=requester.channel_id,
-        user_id=requester.user_id,
-        provider=provider or AUTO,
-        model="",
-        brief=brief,
-        price=price,
-        created_at=at,
-        since=at,
-        due_at=at,
-    )
-
-
-def _drafts(draft: Job, takes: int) -> list[Job]:
-    """*draft*, and so many takes of it in all: each is a request of its own."""
-    more = [f"{draft.request}/{number}" for number in range(2, takes + 1)]
-    return [draft, *(replace(draft, request=each) for each in more)]
-
-
-def _given(brief: Brief) -> list[Input]:
-    """What a brief starts from: its inputs, and the clip that what is made is put into."""
-    whole = brief.plan.clip if brief.plan is not None else None
-    given = (brief.image, brief.last_image, brief.audio, brief.video, whole)
-    return [each for each in given if each is not None]
-
-
-def _built_on(brief: Brief, sources: Mapping[str, Source]) -> list[int]:
-    """The takes that a brief makes something new of."""
-    takes = [each.take for each in _given(brief)] + [each.take for each in sources.values()]
-    return [*dict.fromkeys(each for each in (brief.parent, *takes) if each is not None)]

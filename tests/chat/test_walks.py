@@ -49,6 +49,8 @@ def has(words, value, depth=0):
     """Whether *value* is a text with these words, or a record that carries one."""
     if isinstance(value, str):
         return words in value
+    if isinstance(value, list | tuple):
+        return any(has(words, each, depth) for each in value)
     if depth < 3 and is_dataclass(value) and not isinstance(value, type):
         return any(has(words, getattr(value, name, None), depth + 1) for name in CARRIERS)
     return False
