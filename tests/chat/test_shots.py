@@ -9,13 +9,12 @@ import pytest
 from bot.media.encode import turn
 from bot.media.probe import probe
 from storage import Brief, By, ChangedBy, ReelState, State
-from tests.rig.drafts import advance, draft
+from storage.jobs import columns_of
+from tests.rig.drafts import draft
 from tests.rig.house import unlinked, until, working
 from tests.rig.makers import DEAR, NATIVE, Maker
 from tests.rig.paid import fetched, pressed, said
 from tests.rig.taking import answered, clip_of, done, first_clip
-
-TO_DONE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, State.DONE)
 
 
 def rows(message):
@@ -180,17 +179,10 @@ async def test_who_may_not_build_on_a_clip_may_not_file_it(playground, studio, a
     )
     assert (await said(jonas, "/video shots")).text.startswith("No shots here yet.")
     # What came to nothing is nobody's to protect; what was made is.
-    for number, states in ((2, [State.CANCELLED]), (3, TO_DONE)):
-        job, _ = await studio.store.jobs.add(
-            draft(
-                number,
-                guild_id=playground.guild.id,
-                user_id=jonas.id,
-                thread_id=clip.channel_id,
-                due_at=1e15,
-            )
-        )
-        await advance(studio.store.jobs, job, *states)
+    of_jonas = {"guild_id": playground.guild.id, "user_id": jonas.id, "thread_id": clip.channel_id}
+    made = {"file": "takes/1.mp4", "result_id": 99}
+    for number, state, more in ((2, State.CANCELLED, {}), (3, State.DONE, made)):
+        await ended(studio, number, state, **of_jonas, **more)
         answer = (await filed(mira, clip, f"sc{number}")).text
         if number == 2:
             assert "is filed under **sc2**" in answer
@@ -240,20 +232,29 @@ async def test_a_private_thread_is_for_its_members_alone(playground, studio, ada
     assert "· 2 takes ·" in inside.text
 
 
+async def ended(house, number, state, **values):
+    """A job that is over as it is written down: the worker at work never sees it."""
+    row = columns_of(draft(number, state=state, due_at=None, **values))
+    names = [each for each in row if each != "id"]
+    sql = f"INSERT INTO job ({', '.join(names)}) VALUES ({', '.join(f':{each}' for each in names)})"
+    job_id = await house.store.writer.write(lambda db: db.execute(sql, row).lastrowid)
+    return await house.store.jobs.get(job_id)
+
+
 async def kept(house, playground, person, number, *, thread, signed=True, **brief):
     """A finished clip that no worker touches; its file lies where it should if somebody puts it."""
-    job, _ = await house.store.jobs.add(
-        draft(
-            number,
-            guild_id=playground.guild.id,
-            channel_id=playground.channel("videos").id,
-            user_id=person.id,
-            brief=Brief(prompt=f"clip {number}", **brief),
-            thread_id=thread,
-            due_at=1e15,
-        )
+    job = await ended(
+        house,
+        number,
+        State.DONE,
+        guild_id=playground.guild.id,
+        channel_id=playground.channel("videos").id,
+        user_id=person.id,
+        brief=Brief(prompt=f"clip {number}", **brief),
+        thread_id=thread,
+        file="takes/1.mp4",
+        result_id=99,
     )
-    job = await advance(house.store.jobs, job, *TO_DONE)
     await house.store.takes.number(job, thread)
     if signed:
         await house.store.takes.sign_off(job.id, person.id, at=1.0)
