@@ -322,10 +322,17 @@ class Reactions(commands.Cog):
         job = await self._bot.studio.job(found, guild_id=given.requester.guild_id)
         if job is None:
             return None
-        post = await self._posts.get(message.id)  # it may have been written down meanwhile
-        if post is not None:
-            return _target(post, given.emoji, replies.Heard())
-        return Target(job_id=job.id, beside=message.id, batch=sheet_of(message))
+        post = await self._posts.get(message.id) or Post(  # it may be written down by now
+            message_id=message.id,
+            channel_id=given.channel_id,
+            job_id=job.id,
+            at=message.created_at.timestamp(),
+            batch=sheet_of(message),
+        )
+        heard = replies.Heard()
+        if given.emoji in _ORDERS:  # people are as quick with a reply
+            heard = await replies.listen(self._bot, post, given.requester.user_id)
+        return _target(post, given.emoji, heard)
 
     async def _read(self, given: Given) -> discord.Message | None:
         """The message that was reacted to, or None where it is not to be read.

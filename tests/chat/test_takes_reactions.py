@@ -190,7 +190,7 @@ async def test_a_favourite_of_a_closed_channel_is_not_shown_to_everybody(playgro
     assert (await house.store.takes.get(1, guild_id=playground.guild.id)).favourites == 1
 
 
-async def test_a_reaction_is_quicker_than_our_note_of_the_post(mira, house):
+async def test_a_reaction_is_quicker_than_our_note_of_the_post(mira, house, plain):
     clip = await first_clip(mira)
     await done(house, 1)
 
@@ -201,8 +201,11 @@ async def test_a_reaction_is_quicker_than_our_note_of_the_post(mira, house):
     await house.store.writer.write(unwritten)
     opened = await answered(await mira.menu(clip, "Retake…"))
     assert opened.modal is not None
+    mira.go(clip.channel_id)
+    await mira.say("make it snow", reply_to=clip)
     await mira.react(clip, RETAKE)
     await clip_of(mira, 2)
+    assert plain.orders[-1].prompt == "make it snow", "so are the words of a reply"
 
 
 async def test_a_favourite_is_counted_and_taken_back(playground, mira, jonas, house):

@@ -349,7 +349,7 @@ class Bank(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="bank-"))
         if not Bank.template:
-            _open(self.folder / "empty.db", migrations()).close()
+            _open(self.folder / "empty.db", migrations(), whole=True).close()
             Bank.template = (self.folder / "empty.db").read_bytes()
         (self.folder / "bank.db").write_bytes(Bank.template)
         self.wall, self.ticks = 1_800_000_000.0, 5.0
@@ -362,7 +362,7 @@ class Bank(RuleBasedStateMachine):
         self.connect()
 
     def connect(self) -> None:
-        self.db = _open(self.folder / "bank.db", migrations())
+        self.db = _open(self.folder / "bank.db", migrations(), whole=True)
         self.db.execute("PRAGMA synchronous = OFF")  # no power cut is played here
         self.clock = Clock(mark(self.db), wall=lambda: self.wall, ticks=lambda: self.ticks)
         self.latest = 0.0 if self.marked is None else self.marked
