@@ -39,7 +39,7 @@ async def test_a_stop_in_a_burst_answers_everybody_whom_it_heard(playground, tmp
     assert answered
     async with working(playground, tmp_path, providers={"held": paid_provider()}) as house:
         jobs = await house.store.jobs.live()
-        assert len(jobs) == len([each for each in answered if "Queued" in each.message.text])
+        assert len(jobs) == len([each for each in answered if "will cost" in each.message.text])
         rows = [await house.store.jobs.get(job.id) for job in jobs]
         assert all(row.card_id is not None for row in rows)
 
