@@ -16,6 +16,10 @@ PATIENCE = 1800.0  #: seconds that a clip may take
 ONLINE = 30.0  #: seconds that the bot may take to come
 
 _INTEGER, _BOOLEAN, _NUMBER, _ATTACHMENT = 4, 5, 10, 11  # option types of application commands
+#: Commands that end in a clip, or in the reason why there is none.
+_ORDERS = {
+    f"video {each}" for each in ("text", "image", "audio", "extend", "retake", "hdr", "again")
+}
 _ENDINGS = re.compile(r"\*\*#\d+\*\*")  # how the bot names a clip in what it tells its person
 
 
@@ -152,7 +156,8 @@ class _Typist:
             raise PersonCannot(f"/{command} opens a form, and --say can't fill it in.")
         if answer is not None and answer.ephemeral and not answer.loading:
             self._print(answer)
-            if not answer.raw.get("components"):  # a plain sentence to one person is a refusal
+            # A clip was asked for, and one person is told something else; so is a plain sentence.
+            if command in _ORDERS or not answer.raw.get("components"):
                 raise PersonCannot(self._words(answer))
             return
         ending = await self._person.wait_for(lambda each: self._ends(each, start), PATIENCE)
@@ -171,7 +176,7 @@ class _Typist:
             return False
         if message.ephemeral and not message.loading:
             return True
-        return self._person.id in message.mentions and bool(_ENDINGS.search(message.content))
+        return self._person.id in message.mentions and bool(_ENDINGS.search(message.text))
 
     async def _save(self, message: Message) -> None:
         for attachment in message.attachments:
