@@ -57,7 +57,7 @@ async def test_a_clip_fits_its_container_and_the_rest_opens_from_it(tmp_path, si
         seen = await clip.evaluate(LOOK)
         assert seen["out"] == [] and not seen["scrolls"]
         assert seen["video"] > 0.7 * seen["width"], "the clip is what is large"
-        assert seen["lines"] == (1 if size == WIDE else 3)
+        assert seen["lines"] == (1 if size == WIDE else 2)
         assert await clip.locator("video").count() == 1, "no second copy outside of the container"
         assert PROMPT[:40] in await clip.get_attribute("aria-label")
 
