@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.log_redaction import Redaction
-from bot.moderation.tables import _csv
+from bot.words.csv_table import as_csv
 from bot.words.text import (
     BYTES,
     clean,
@@ -152,7 +152,7 @@ def test_what_somebody_typed_is_no_markup_in_a_sentence(text):
     ["=1+1", "+1", "-1+2", "@SUM(A1)", " =1+1", "\n=1+1", "\t=1", "＝1+1", "|calc", "%0A=1"],
 )
 def test_no_text_is_a_formula_in_a_table(cell):
-    [row] = csv.DictReader(io.StringIO(_csv([{"prompt": cell, "n": 3}]).decode("utf-8-sig")))
+    [row] = csv.DictReader(io.StringIO(as_csv([{"prompt": cell, "n": 3}]).decode("utf-8-sig")))
     assert row["prompt"].startswith("'")
     assert row["n"] == "3"
 
