@@ -288,17 +288,17 @@ async def test_healthz_names_the_server_that_is_left_alone_until_it_answers(plac
 async def test_percentages_move_on_the_card(place):
     await place.settled([(await ordered(place, "first")).id])
     for server in place.servers.values():
-        server.world.pace = 12.0
+        server.world.pace = 60.0  # long enough for several edits of the card
     job = await ordered(place, "moves")
     seen = set()
 
     def look():
-        place.playground.clock.advance(0.3)
+        place.playground.clock.advance(0.1)
         if found := re.search(r"(\d+)%", place.card(job)):
             seen.add(int(found[1]))
         return len(seen) >= 3
 
-    await until(look, 60)
+    await until(look)
     _, prompt = at(place, "moves")
     prompt.interrupted = True  # it has shown enough
     for server in place.servers.values():
