@@ -1,6 +1,5 @@
 """Shows clips that were found: a line each, their pictures on one sheet, a menu, two buttons."""
 
-import io
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -9,15 +8,15 @@ from discord import ui
 
 from bot.chat import board
 from bot.chat.buttons import button, marked
+from bot.chat.picture_page import TEXT, attached, picture_page
 from bot.orders.finding import Listing
 from bot.words import money
 from bot.words.clips import TITLES, extent
 from bot.words.modes import MODE_WORDS
-from bot.words.text import elide, inert, whole_lines
+from bot.words.text import elide, inert
 from storage import MADE, UNMADE, Job, Take
 
 SHEET = "clips.jpg"  #: the name of the picture that shows them all
-TEXT = 3900  #: characters
 _PROMPT = 60  #: characters of a prompt in a line
 
 
@@ -77,24 +76,17 @@ def page(
         lines.append("-# There are no clips further back.")
     elif not listing.whole:
         lines.append("-# There may be more clips. Turn the page to look further.")
-    view = ui.LayoutView(timeout=None)
-    box: ui.Container[ui.LayoutView] = ui.Container(accent_colour=0x4C7DD9)
-    box.add_item(ui.TextDisplay(whole_lines("\n".join([head, *lines]), TEXT)))
-    if listing.takes:
-        gallery: ui.MediaGallery[ui.LayoutView] = ui.MediaGallery()
-        gallery.add_item(media=f"attachment://{SHEET}", description=_alt_text(listing))
-        box.add_item(gallery)
-        row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
-        box.add_item(row.add_item(_menu(listing.takes)))
-    turning: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
-    for way, edge, label in (("n", listing.newer, "◀ Newer"), ("o", listing.older, "Older ▶")):
-        if edge is not None:
-            turning.add_item(button(label, verb, f"{way}{edge}:{about}"))
-    if turning.children:
-        box.add_item(turning)
-    view.add_item(box)
-    view.stop()
-    return view
+    turning = [
+        button(label, verb, f"{way}{edge}:{about}")
+        for way, edge, label in (("n", listing.newer, "◀ Newer"), ("o", listing.older, "Older ▶"))
+        if edge is not None
+    ]
+    return picture_page(
+        [head, *lines],
+        picture=SHEET if listing.takes else None,
+        alt_text=_alt_text(listing),
+        rows=[[_menu(listing.takes)] if listing.takes else [], turning],
+    )
 
 
 def _menu(takes: Sequence[Take]) -> ui.Select[ui.LayoutView]:
@@ -127,7 +119,7 @@ def choice(text: str, job: Job) -> ui.LayoutView:
 
 def sheet(picture: bytes, listing: Listing) -> discord.File:
     """The attachment that `page` shows."""
-    return discord.File(io.BytesIO(picture), SHEET, description=_alt_text(listing))
+    return attached(picture, SHEET, alt_text=_alt_text(listing))
 
 
 def _alt_text(listing: Listing) -> str:

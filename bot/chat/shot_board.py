@@ -1,21 +1,19 @@
 """Shows the shots of a channel, a page at a time: a line each, their pictures on one sheet."""
 
-import io
 from decimal import Decimal
-from typing import Any
 
 import discord
 from discord import ui
 
 from bot.chat import board
 from bot.chat.buttons import button
+from bot.chat.picture_page import attached, picture_page
 from bot.orders.shots import Row, ShotBoard
 from bot.words import money
 from bot.words.shots import came_of, length
-from bot.words.text import inert, whole_lines
+from bot.words.text import inert
 
 SHEET = "shots.jpg"  #: the name of the picture that shows them all
-TEXT = 3900  #: characters
 VERB = "shots"  #: what turns the page
 
 
@@ -62,27 +60,17 @@ def page(found: ShotBoard, *, usd_per_credit: Decimal) -> ui.LayoutView:
         line(number, row, usd_per_credit=usd_per_credit)
         for number, row in enumerate(found.rows, start=1)
     ]
-    view = ui.LayoutView(timeout=None)
-    box: ui.Container[Any] = ui.Container(accent_colour=0x4C7DD9)
-    box.add_item(ui.TextDisplay(whole_lines("\n".join([head, *lines]), TEXT)))
-    gallery: ui.MediaGallery[Any] = ui.MediaGallery()
-    gallery.add_item(media=f"attachment://{SHEET}", description=_alt_text(found))
-    box.add_item(gallery)
-    turning: ui.ActionRow[Any] = ui.ActionRow()
+    turning = []
     if found.number > 1:
-        turning.add_item(button("◀ Back", VERB, found.number - 1))
+        turning.append(button("◀ Back", VERB, found.number - 1))
     if found.number < found.of:
-        turning.add_item(button("Next ▶", VERB, found.number + 1))
-    if turning.children:
-        box.add_item(turning)
-    view.add_item(box)
-    view.stop()
-    return view
+        turning.append(button("Next ▶", VERB, found.number + 1))
+    return picture_page([head, *lines], picture=SHEET, alt_text=_alt_text(found), rows=[turning])
 
 
 def sheet(picture: bytes, found: ShotBoard) -> discord.File:
     """The attachment that `page` shows."""
-    return discord.File(io.BytesIO(picture), SHEET, description=_alt_text(found))
+    return attached(picture, SHEET, alt_text=_alt_text(found))
 
 
 def _alt_text(found: ShotBoard) -> str:
