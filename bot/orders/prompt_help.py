@@ -100,7 +100,32 @@ class PromptHelp:
         ordered = sorted(links.items(), key=lambda each: each[0] != required)
         link = "\n".join(each for _, each in ordered)
         await self._studio.rules.check(requester, brief.prompt, provider=provider, model=model)
-        kept = await self._store.keep_draft(
+        kept = await self._kept(
+            brief,
+            requester,
+            text=proposal(brief.prompt),
+            provider=provider,
+            model=model,
+            link=link,
+        )
+        return await self._shown(kept, requester, note=note)
+
+    async def keep(self, brief: Brief, requester: Requester, *, link: str = "") -> PromptDraft:
+        """Keep what somebody filled into a form, for them to go on with."""
+        return await self._kept(brief, requester, text=brief.prompt, link=link)
+
+    async def _kept(
+        self,
+        brief: Brief,
+        requester: Requester,
+        *,
+        text: str,
+        provider: str | None = None,
+        model: str | None = None,
+        link: str,
+    ) -> PromptDraft:
+        """Keep a draft that proposes *text*."""
+        return await self._store.keep_draft(
             PromptDraft(
                 id=0,
                 guild_id=requester.guild_id,
@@ -109,24 +134,7 @@ class PromptHelp:
                 provider=provider,
                 model=model,
                 link=link,
-                proposal=proposal(brief.prompt),
-                at=0.0,
-            )
-        )
-        return await self._shown(kept, requester, note=note)
-
-    async def keep(self, brief: Brief, requester: Requester, *, link: str = "") -> PromptDraft:
-        """Keep what somebody filled into a form, for them to go on with."""
-        return await self._store.keep_draft(
-            PromptDraft(
-                id=0,
-                guild_id=requester.guild_id,
-                user_id=requester.user_id,
-                brief=brief,
-                provider=None,
-                model=None,
-                link=link,
-                proposal=brief.prompt,
+                proposal=text,
                 at=0.0,
             )
         )
