@@ -71,7 +71,7 @@ def set_receivers(db: Database, receivers: Collection[str], *, prompts: bool) ->
 def note_job(db: Database, job: Job) -> None:
     """Write the event that *job*, as it was just saved, came into its state."""
     kind = kind_of(job.state)
-    if kind is None:
+    if kind is None or not _receivers(db):
         return
     _note(
         db,
@@ -120,7 +120,7 @@ def _note(
     body: dict[str, Any],
     at: float,
 ) -> None:
-    for receiver, prompts in db.execute("SELECT receiver, prompts FROM webhook").fetchall():
+    for receiver, prompts in _receivers(db):
         told = body
         if not prompts and "job" in body:
             job = {name: each for name, each in body["job"].items() if name != "prompt"}
@@ -130,6 +130,12 @@ def _note(
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (event, receiver) DO NOTHING",
             (event, receiver, topic, kind, user_id, _dumped(told), at, at),
         )
+
+
+def _receivers(db: Database) -> list[tuple[str, bool]]:
+    """Who is told of events, and whether of prompts, too."""
+    rows = db.execute("SELECT receiver, prompts FROM webhook")
+    return [(receiver, bool(prompts)) for receiver, prompts in rows]
 
 
 def _told_of(db: Database, job: Job) -> dict[str, Any]:

@@ -110,12 +110,13 @@ def number(db: Database, job: Job, place_id: int) -> int:
     return int(found)
 
 
-def others_of(db: Database, job: Job) -> int:
-    """Count the takes that the person of *job* has made besides it, in every server."""
+def others_of(db: Database, job: Job, *, upto: int) -> int:
+    """Count the takes that the person of *job* has made besides it, in every server, at most
+    *upto*."""
     [count] = db.execute(
-        "SELECT count(*) FROM take JOIN job ON job.id = take.job_id"
-        " WHERE job.user_id = ? AND job.id <> ?",
-        (job.user_id, job.id),
+        "SELECT count(*) FROM (SELECT 1 FROM take JOIN job ON job.id = take.job_id"
+        " WHERE job.user_id = ? AND job.id <> ? LIMIT ?)",
+        (job.user_id, job.id, upto),
     ).fetchone()
     return int(count)
 

@@ -93,7 +93,7 @@ class Delivery:
                     await self._pings.tell(job, found, again=True)
                     return found.id
         above = await self._above(job, number)
-        explained = await self._takes.others_of(job) < EXPLAINED
+        explained = await self._takes.others_of(job, upto=EXPLAINED) < EXPLAINED
         ping = await self._pings.mentioned(job)
         showing = Showing(job=job, clip=clip, above=above, ping=ping, explained=explained)
         refused = None
