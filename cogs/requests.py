@@ -47,10 +47,10 @@ class Helping(commands.Cog):
     def __init__(self, bot: Dailies) -> None:
         self.bot = bot
         self._asked: dict[int, tuple[float, Interaction]] = {}
-        self._due: dict[int, int] = {}  #: by server: the share that counts as used, if any
+        self._due: set[int] = set()  #: servers whose alarms are to be looked at
         self._ringing: dict[int, asyncio.Task[None]] = {}
         bot.events.money_moved.listen(self.money_moved)
-        bot.events.budget_refused.listen(self.budget_refused)
+        bot.events.budget_refused.listen(self.ring)
 
     async def cog_load(self) -> None:
         self.bot.add_dynamic_items(Pressed)
@@ -144,33 +144,30 @@ class Helping(commands.Cog):
         """An order was taken: perhaps it used up a share that moderators are told of."""
         self.ring(guild_id)
 
-    def budget_refused(self, guild_id: int) -> None:
-        """The budget refused an order: all of it counts as used."""
-        self.ring(guild_id, at_least=100)
-
-    def ring(self, guild_id: int, *, at_least: int = 0) -> None:
+    def ring(self, guild_id: int) -> None:
         """See to it that moderators know how much of the budget is used; once at a time."""
-        self._due[guild_id] = max(at_least, self._due.get(guild_id, 0))
+        self._due.add(guild_id)
         if guild_id not in self._ringing:
             self._ringing[guild_id] = asyncio.create_task(self._ring(guild_id), name="alarm")
 
     async def _ring(self, guild_id: int) -> None:
         try:
-            while (at_least := self._due.pop(guild_id, None)) is not None:
+            while guild_id in self._due:
+                self._due.discard(guild_id)
                 for pause in itertools.chain(AGAIN, itertools.repeat(THEN)):
                     await asyncio.sleep(pause)
-                    if await self._told(guild_id, at_least):
+                    if await self._told(guild_id):
                         break
         except DiskTrouble as trouble:
             log.warning("No alarm about the budget of server %s: %s", guild_id, trouble)
         finally:
             del self._ringing[guild_id]
 
-    async def _told(self, guild_id: int, at_least: int) -> bool:
+    async def _told(self, guild_id: int) -> bool:
         """Tell the moderators once a period that 80 or 100 % of the budget is used. False where
         it is worth another try soon; what was not told stays due."""
         bot = self.bot
-        due = await bot.limits.alarm(guild_id, at_least=at_least)
+        due = await bot.limits.alarm(guild_id)
         server = await bot.studio.rules.of(guild_id)
         if due is None or server.moderators is None:
             return True  # who chooses a channel rings again

@@ -103,6 +103,7 @@ class Policy(Part):
     """What is asked before credits are spent."""
 
     attempt = write_at(admission.attempt)
+    outlook = read_at(admission.outlook)
     standing = read_at(standing.standing)
     total = read_at(budget.total)
     providers_off = read(guilds.providers_off)
@@ -168,13 +169,12 @@ class Moderation(Part):
     untold = read(alarms.untold)
     alarms = read_at(alarms.alarms)
 
-    async def alarm(self, guild_id: int, stand: Standing, *, at_least: int = 0) -> int | None:
+    async def alarm(self, guild_id: int, stand: Standing) -> int | None:
         """The share of the budget, 80 or 100, that was reached and nobody was told of yet.
 
-        *at_least* is a share that counts as reached, as 100 does once an order did not fit. The
-        share stays due until `alarm_told`.
+        It stays due until `alarm_told`.
         """
-        percent = max(alarms.due_alarm(stand) or 0, at_least)
+        percent = alarms.due_alarm(stand)
         known = await self.alarms(guild_id)
         if percent and percent not in known:
             known[percent] = False

@@ -217,14 +217,14 @@ class Limits:
         server = await self._policy.server(guild_id)
         return day_at(self._clock(), zone_named(server.zone))
 
-    async def alarm(self, guild_id: int, *, at_least: int = 0) -> tuple[int, Standing] | None:
+    async def alarm(self, guild_id: int) -> tuple[int, Standing] | None:
         """80 or 100: the share of the budget of which the moderators are to be told, and where
         the server stands. It stays due until `alarm_told`.
 
         An order that did not fit makes it 100, however little of the budget is left over.
         """
         standing = await self._policy.standing(guild_id=guild_id, user_id=0, roles=())
-        percent = await self._moderation.alarm(guild_id, standing, at_least=at_least)
+        percent = await self._moderation.alarm(guild_id, standing)
         return None if percent is None else (percent, standing)
 
     async def alarm_told(self, guild_id: int, percent: int) -> None:

@@ -9,7 +9,7 @@ from bot.orders.quote import Quote
 from bot.orders.requester import Requester
 from bot.words import money
 from bot.words.limits import said
-from storage import Brief, Job, Limit, Mode, Refused
+from storage import Brief, Job, Limit, Mode
 
 #: Limits that end by themselves, and soon: whoever meets one may order here.
 PASSING = frozenset({Limit.PACE, Limit.JOBS})
@@ -51,10 +51,8 @@ class Outlooks:
         if self._studio.halted:
             return Outlook(quote=quote, no=HALTED, moderator=False)
         price = quote.price if quote is not None else 0
-        answer = await self._policy.attempt(
-            self._draft(requester, price), roles=requester.roles, counts=False
-        )
-        if not isinstance(answer, Refused) or answer.limit in PASSING:
+        answer = await self._policy.outlook(self._draft(requester, price), roles=requester.roles)
+        if answer is None or answer.limit in PASSING:
             return Outlook(quote=quote, no="", moderator=False)
         helps = answer.limit not in {Limit.ALL, Limit.CLOSED}
         return Outlook(quote=quote, no=said(answer, price), moderator=helps)

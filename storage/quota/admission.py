@@ -11,7 +11,7 @@ from storage.defaults import Defaults, Moment
 from storage.guilds import Server, server_of
 from storage.job import Job, Lane
 from storage.periods import Period, day_at, zone_named
-from storage.quota.alarms import note_reached
+from storage.quota.alarms import note_reached, note_refused
 from storage.quota.rules import Whose
 from storage.quota.standing import SHOWN, Standing, grants_left, running_of, standing_of
 
@@ -41,7 +41,7 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The order was not taken, and nothing changed."""
+    """The order was not taken, and nothing is held."""
 
     limit: Limit
     whose: Whose
@@ -107,7 +107,7 @@ def admit_all(
     server = server_of(db, drafts[0].guild_id, at.defaults)
     found = _judged(db, at, drafts, server, roles=roles, paced=paced)
     if isinstance(found, Refused):
-        return _shown(found, at)
+        return _refused(db, at, drafts[0], found)
     lane, stand = found
     return _taken(db, at, [replace(each, lane=lane) for each in drafts], stand, server, paced=paced)
 
@@ -134,10 +134,18 @@ def attempt(
     server = server_of(db, draft.guild_id, at.defaults)
     found = _judged(db, at, [draft] * clips, server, roles=roles, paced=False)
     if isinstance(found, Refused):
-        return _shown(found, at)
+        return _refused(db, at, draft, found)
     if counts:
         _count(db, draft, server, at.now)
     return None
+
+
+def outlook(db: Database, at: Moment, draft: Job, *, roles: Collection[int]) -> Refused | None:
+    """Say which limit would refuse *draft* right now, if any. Nobody orders it: nothing is
+    written, and no moderator is told."""
+    server = server_of(db, draft.guild_id, at.defaults)
+    found = _judged(db, at, [draft], server, roles=roles, paced=False)
+    return _shown(found, at) if isinstance(found, Refused) else None
 
 
 def _known(db: Database, draft: Job) -> Admitted | None:
@@ -147,6 +155,13 @@ def _known(db: Database, draft: Job) -> Admitted | None:
         return None
     others = batches.of(db, job.batch)[1:] if job.batch is not None else []
     return Admitted(job=job, created=False, others=tuple(others))
+
+
+def _refused(db: Database, at: Moment, draft: Job, refused: Refused) -> Refused:
+    """*refused* as it is shown; what moderators are to be told of it is written."""
+    if refused.limit is Limit.BUDGET:
+        note_refused(db, at, draft.guild_id)
+    return _shown(refused, at)
 
 
 def _shown(refused: Refused, at: Moment) -> Refused:

@@ -47,6 +47,12 @@ def note_reached(db: Database, at: Moment, guild_id: int, stand: Standing) -> No
         note_alarm(db, at, guild_id, percent)
 
 
+def note_refused(db: Database, at: Moment, guild_id: int) -> None:
+    """Note that the budget refused an order: all of it counts as reached."""
+    if 100 not in alarms(db, at, guild_id):
+        note_alarm(db, at, guild_id, 100)
+
+
 def _note(db: Database, at: Moment, guild_id: int, percent: int, *, told: bool) -> None:
     first, after, amount = _budget_period(db, at, guild_id)
     new = db.execute(

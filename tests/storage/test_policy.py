@@ -354,12 +354,18 @@ async def test_an_alarm_is_due_until_somebody_was_told(store: Store) -> None:
     await store.moderation.set_rule(BY, Whose.SERVER, 10, Period.DAY)
     answer = await accepted(store, price=7)
     assert answer.standing is not None
-    for _ in range(2):
-        assert await store.moderation.alarm(10, answer.standing, at_least=100) == 100
+    asked = draft(next(numbers), price=4)
+    assert await store.policy.outlook(asked, roles=()) is not None
+    assert await store.moderation.untold() == [], "nobody ordered it"
+    for tried in (store.policy.admit(asked, roles=()), attempted(store, price=4)):
+        assert isinstance(await tried, Refused)
+        assert await store.moderation.alarms(10) == {100: False}, "all of it counts as reached"
+        assert await store.moderation.alarm(10, answer.standing) == 100
     assert await store.moderation.untold() == [10]
-    assert await store.moderation.alarm(10, answer.standing) == 100, "also without a new refusal"
+    assert await store.moderation.budget_reached(10)
     await store.moderation.alarm_told(10, 100)
-    assert await store.moderation.alarm(10, answer.standing, at_least=100) is None
+    assert isinstance(await attempted(store, price=4), Refused)
+    assert await store.moderation.alarm(10, answer.standing) is None
     assert await store.moderation.untold() == []
     answer = await accepted(store, price=1)
     assert answer.standing is not None
