@@ -208,8 +208,10 @@ class Reactions(commands.Cog):
             case board.REMOVE:
                 taken = await bot.takes.remove(job_id, requester=requester)
                 if taken.post is not None or taken.job.state in ENDED:
-                    await undo.offer(bot, taken.job, given.channel_id)
-                    await acting.take_down(bot, taken.job)
+                    try:
+                        await acting.take_down(bot, taken.job)
+                    finally:
+                        await undo.offer(bot, taken.job, given.channel_id)
             case _:
                 return await self._approve(take.job, requester)
         return True
