@@ -12,7 +12,7 @@ from bot.chat.buttons import button
 from bot.chat.next_steps import described
 from bot.orders.quote import Quote
 from bot.orders.reordering import Reorders
-from bot.words.limits import in_words
+from bot.words.limits import costing
 from storage import UNMADE, Job, Mode, Offer
 
 
@@ -27,7 +27,7 @@ class EndedButtons:
         if job.state not in UNMADE:
             return []
         same = self._reorders.same(job)
-        label = "Try again" if same is None else f"Try again · {_cost(same.price)}"
+        label = "Try again" if same is None else f"Try again · {costing(same.price)}"
         about = f"{job.id}" if same is None else f"{job.id}:{same.price}"
         found = [button(label, "try", about, style=discord.ButtonStyle.primary)]
         if job.brief.mode is not Mode.HDR:  # it has no words, no length and no size
@@ -35,13 +35,9 @@ class EndedButtons:
         other = self._reorders.elsewhere(job)
         if other is not None:
             about = f"{job.id}:{other.provider.name}:{other.price}"
-            label = f"Other provider: {described(_offer(other), wanted=job.brief)}"
+            label = described("Other provider: ", _offer(other), wanted=job.brief)
             found.append(button(label, "try-elsewhere", about))
         return found
-
-
-def _cost(price: int) -> str:
-    return in_words(price) if price else "free"
 
 
 def _offer(quote: Quote) -> Offer:
