@@ -283,7 +283,7 @@ class ChatPresenter:
                     card = await place.send(view=view, nonce=nonce(job.id, "card"), **extra)
             except Rejected as error:
                 log.info("The card of job %s is not taken as it was: %s", job.id, error.raw)
-                view = await self._view(_wordless(job), self._studio.glimpse(job))
+                view = await self._view(job, self._studio.glimpse(job), wordless=True)
                 with translated():
                     card = await place.send(view=view, nonce=nonce(job.id, "plain"), **extra)
         with translated():
@@ -338,7 +338,7 @@ class ChatPresenter:
             return await answering.show(interaction, await self._view(job, glimpse))
         except Rejected as error:
             log.info("The card of job %s is not taken as it was: %s", job.id, error.raw)
-            return await answering.show(interaction, await self._view(_wordless(job), glimpse))
+            return await answering.show(interaction, await self._view(job, glimpse, wordless=True))
 
     async def _start_thread(
         self, channel: discord.TextChannel, card_id: int, job: Job
@@ -365,7 +365,7 @@ class ChatPresenter:
     def _job_changed(self, job: Job, glimpse: Progress) -> None:
         """Make the card say where the job stands, soon."""
         if job.state in ENDED:
-            self._no_card.pop(job.id, None)
+            self._no_card.pop(_head(job), None)
         if job.card_id is not None:
             self._cards.show(job, glimpse)
 
@@ -432,6 +432,7 @@ class ChatPresenter:
             self._batches[head] = stages, self._clock()
             if all(each.state in ENDED for each in jobs):
                 self._batches.pop(head)
+                self._tokens.pop(head, None)
 
     async def _poster(self, job: Job, glimpse: Progress) -> Path | None:
         """The picture of a finished clip that was not taken down.
@@ -457,12 +458,14 @@ class ChatPresenter:
         if not making.cancelled() and making.result() is not None:
             self._cards.show(job, glimpse)
 
-    async def _written(self, job: Job, glimpse: Progress, poster: Path | None) -> bool:
+    async def _written(
+        self, job: Job, glimpse: Progress, poster: Path | None, *, wordless: bool = False
+    ) -> bool:
         """Write the card, through its interaction's token while that lives, else with our own.
 
         False where it may be written without its *poster*. Raises `Busy`.
         """
-        view = await self._view(job, glimpse, poster=poster is not None)
+        view = await self._view(job, glimpse, poster=poster is not None, wordless=wordless)
 
         def carried() -> dict[str, Any]:
             """The files that the card has from now on, where that may have changed."""
@@ -497,8 +500,8 @@ class ChatPresenter:
                 )
         except Denied as error:  # deleted, archived, or out of reach
             log.info("The card of job %s cannot be edited: %s", job.id, error.raw)
-            if isinstance(error, Rejected) and poster is None and _wordless(job) != job:
-                return await self._written(_wordless(job), glimpse, None)
+            if isinstance(error, Rejected) and poster is None and not wordless:
+                return await self._written(job, glimpse, None, wordless=True)
             return isinstance(error, Gone)
         return True
 
@@ -510,10 +513,13 @@ class ChatPresenter:
         return interaction
 
     async def _view(
-        self, job: Job, glimpse: Progress, *, poster: bool = False
+        self, job: Job, glimpse: Progress, *, poster: bool = False, wordless: bool = False
     ) -> discord.ui.LayoutView:
+        """The card; *wordless* where Discord does not take what other people wrote."""
         if job.batch is not None:
-            return await self._batch_view(job)
+            return await self._batch_view(job, wordless=wordless)
+        if wordless:
+            job = _wordless(job)
         provider = self._studio.providers.get(job.provider)
         return card_views.card(
             job,
@@ -528,10 +534,10 @@ class ChatPresenter:
             origin=board.lineage(job, await self._parent(job), linked=True),
         )
 
-    async def _batch_view(self, job: Job) -> discord.ui.LayoutView:
-        """The card of a batch. *job* is its first one, perhaps without words but ours."""
+    async def _batch_view(self, job: Job, *, wordless: bool) -> discord.ui.LayoutView:
+        """The card of a batch. *job* is its first one."""
         jobs = await self._studio.batch(job)
-        if job == _wordless(job):
+        if wordless:
             jobs = [_wordless(each) for each in jobs]
         provider = self._studio.providers.get(job.provider)
         return sheet_message.card(

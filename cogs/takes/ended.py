@@ -13,7 +13,7 @@ from bot.chat.requester import requester_here
 from bot.errors import Refusal
 from bot.words import money
 from bot.words.text import elide, inert
-from cogs._forms import form, sent, text_field
+from cogs._forms import UNPRICED, form, sent, text_field
 from cogs._pressing import pressed
 from cogs.takes import forms
 from storage import Job, Mode
@@ -70,7 +70,7 @@ async def edit(interaction: Interaction, about: str, _: Sequence[str]) -> None:
         current = getattr(brief, name)
         if current in values and len(values) > 1:
             asking.add_item(_menu(label, name, values[:OPTIONS], current))
-    said = forms.UNPRICED
+    said = UNPRICED
     if quote is not None:
         said = f"As it was: {money.price(quote.price, bot.usd_per_credit)}"
     why = f"{inert(elide(job.error, 300))}\n" if job.error else ""

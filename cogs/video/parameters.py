@@ -135,6 +135,8 @@ async def priced(
 ) -> list[Choice[Any]]:
     """Suggestions with what each would cost beside what was chosen already, where it matters:
     with the preset that was chosen, and with the defaults that hold there."""
+    if option not in _PRICED:
+        return [Choice(name=elide(name, 100), value=value) for name, value in named[:CHOICES]]
     studio, shown = interaction.client.studio, []
     presets = interaction.client.edits.presets
     chosen = {each: _chosen(interaction, each) for each in _PRICED}
@@ -144,26 +146,24 @@ async def priced(
     new = getattr(interaction.command, "name", None) in {*NEW, "set"}  # the others repeat a clip
     preset = await _preset(interaction, requester) if new else None
     for name, value in named[:CHOICES]:
-        words = ""
-        if option in _PRICED:
-            wanted = {**chosen, option: value}
-            maker = {"provider": wanted.pop("provider"), "model": wanted.pop("model")}
-            brief = Brief(mode=mode, **wanted)
-            if preset is not None:
-                brief, *named_by = presets.with_settings(preset, brief, **maker)
-                maker = dict(zip(maker, named_by, strict=True))
-            given = [each for each in [REQUIRED_INPUTS.get(mode)] if each is not None]
-            settled = studio.choosing.settled(
-                brief,
-                layers,
-                **maker,
-                without=usual.without,
-                given=given,
-                new=new,
-            )
-            choice = replace(usual, provider=settled.provider, model=settled.model)
-            quote = studio.quotes.outlook(settled.brief, choice, given=given)
-            words = "" if quote is None else f" · {costs(quote, option)}"
+        wanted = {**chosen, option: value}
+        maker = {"provider": wanted.pop("provider"), "model": wanted.pop("model")}
+        brief = Brief(mode=mode, **wanted)
+        if preset is not None:
+            brief, *named_by = presets.with_settings(preset, brief, **maker)
+            maker = dict(zip(maker, named_by, strict=True))
+        given = [each for each in [REQUIRED_INPUTS.get(mode)] if each is not None]
+        settled = studio.choosing.settled(
+            brief,
+            layers,
+            **maker,
+            without=usual.without,
+            given=given,
+            new=new,
+        )
+        choice = replace(usual, provider=settled.provider, model=settled.model)
+        quote = studio.quotes.outlook(settled.brief, choice, given=given)
+        words = "" if quote is None else f" · {costs(quote, option)}"
         shown.append(Choice(name=elide(f"{name}{words}", 100), value=value))
     return shown
 
