@@ -324,6 +324,7 @@ class Reactions(commands.Cog):
         job = await self._bot.studio.job(found, guild_id=given.requester.guild_id)
         if job is None:
             return None
+        await acting.written_down(self._bot, job.id, given.requester)
         post = await self._posts.get(message.id) or Post(  # it may be written down by now
             message_id=message.id,
             channel_id=given.channel_id,
