@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bot.errors import Refusal
 from bot.files.fetch import Gone
 from bot.orders.consent import Consent
-from bot.orders.edits import Edits
+from bot.orders.frames import Frames
 from bot.orders.orders import Studio
 from bot.orders.quote import Quote
 from bot.orders.requester import Requester
@@ -25,9 +25,9 @@ class Reorders:
     All that is needed is in the row of the job: it works for as long as that is kept.
     """
 
-    def __init__(self, studio: Studio, edits: Edits) -> None:
+    def __init__(self, studio: Studio, frames: Frames) -> None:
         self._studio = studio
-        self._edits = edits
+        self._frames = frames
 
     def same(self, job: Job) -> Quote | None:
         """What the same costs now, by who was to make it; None where they do not make it now."""
@@ -114,7 +114,7 @@ class Reorders:
         requester: Requester,
         consent: Consent,
     ) -> tuple[Job, bool]:
-        brief = await self._edits.renewed(brief, requester=requester)
+        brief = await self._frames.made(brief, requester=requester)
         sources = self._studio.lost(brief)
         provider, model = maker
         try:
