@@ -314,6 +314,7 @@ async def test_a_sheet_that_was_posted_before_a_stop_is_found_again(
         assert [each.batch for each in await second.store.takes.posts_of(1)] == [1]
 
 
+@pytest.mark.long
 async def test_a_server_that_takes_less_gets_a_smaller_sheet(playground, mira, tmp_path):
     big = Maker("big", PLAIN, size="640x360")
     async with working(playground, tmp_path, providers={"big": big}) as house:

@@ -395,6 +395,7 @@ async def _none(house):
     return await house.store.reels.begun() == []
 
 
+@pytest.mark.long
 async def test_one_reel_of_a_server_at_a_time_and_the_others_wait(playground, studio, ada, mira):
     clip = await take(mira, 1, duration=1)
     await filed(mira, clip, "sc1")

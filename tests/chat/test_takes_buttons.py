@@ -217,6 +217,7 @@ async def test_any_picture_in_a_message_becomes_the_first_frame(
         assert plain.orders[-1].prompt == "waves"
 
 
+@pytest.mark.long
 async def test_any_sound_in_a_message_becomes_the_sound_of_a_clip(
     playground, mira, tmp_path, media
 ):
