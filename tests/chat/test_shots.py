@@ -9,9 +9,8 @@ import pytest
 from bot.media.encode import turn
 from bot.media.probe import probe
 from storage import Brief, By, ChangedBy, ReelState, State
-from storage.jobs import columns_of
-from tests.rig.drafts import draft
 from tests.rig.house import unlinked, until, working
+from tests.rig.kept import ended
 from tests.rig.makers import DEAR, NATIVE, Maker
 from tests.rig.paid import fetched, pressed, said
 from tests.rig.taking import answered, clip_of, done, first_clip
@@ -182,7 +181,7 @@ async def test_who_may_not_build_on_a_clip_may_not_file_it(playground, studio, a
     of_jonas = {"guild_id": playground.guild.id, "user_id": jonas.id, "thread_id": clip.channel_id}
     made = {"file": "takes/1.mp4", "result_id": 99}
     for number, state, more in ((2, State.CANCELLED, {}), (3, State.DONE, made)):
-        await ended(studio, number, state, **of_jonas, **more)
+        await ended(studio.store, number, state, **of_jonas, **more)
         answer = (await filed(mira, clip, f"sc{number}")).text
         if number == 2:
             assert "is filed under **sc2**" in answer
@@ -232,19 +231,10 @@ async def test_a_private_thread_is_for_its_members_alone(playground, studio, ada
     assert "· 2 takes ·" in inside.text
 
 
-async def ended(house, number, state, **values):
-    """A job that is over as it is written down: the worker at work never sees it."""
-    row = columns_of(draft(number, state=state, due_at=None, **values))
-    names = [each for each in row if each != "id"]
-    sql = f"INSERT INTO job ({', '.join(names)}) VALUES ({', '.join(f':{each}' for each in names)})"
-    job_id = await house.store.writer.write(lambda db: db.execute(sql, row).lastrowid)
-    return await house.store.jobs.get(job_id)
-
-
 async def kept(house, playground, person, number, *, thread, signed=True, **brief):
     """A finished clip that no worker touches; its file lies where it should if somebody puts it."""
     job = await ended(
-        house,
+        house.store,
         number,
         State.DONE,
         guild_id=playground.guild.id,
