@@ -543,6 +543,7 @@ class ChatPresenter:
             now=self._clock(),
             cancels=provider.cancels if provider else False,
             origin=board.lineage(job, await self._parent(job), linked=True),
+            ended=self._ended_buttons.of_takes(jobs),
         )
 
     async def _parent(self, job: Job) -> Take | None:

@@ -240,7 +240,9 @@ async def test_cancel_stops_what_waits_and_what_can_be_stopped(mira, shop, cheap
     assert len(cheap.cancelled) == 2
     assert [(await shop.store.policy.bill(job.id)).spent for job in jobs] == [0] * 4
     await mira.wait_for(lambda each: each.id == card.id and "4 takes: canceled" in each.text)
-    assert not mira.message(card.id).buttons
+    assert [each.label for each in mira.message(card.id).buttons] == [
+        "Try again: 4 takes · 4 credits"
+    ]
 
 
 async def test_retake_on_a_sheet_orders_all_of_it_again_at_the_price_it_shows(mira, shop, cheap):
