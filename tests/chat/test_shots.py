@@ -433,6 +433,53 @@ async def test_without_threads_a_clip_is_filed_alone(playground, tmp_path, ada, 
         assert "· 1 take ·" in (await reel_of(mira)).text
 
 
+async def test_without_threads_what_is_made_of_a_filed_clip_is_filed_with_it(
+    playground, tmp_path, ada, mira
+):
+    limits = {"dailies_jobs_per_user": 100, "dailies_orders_per_minute": 10_000}
+    able = {"able": Maker("able", NATIVE)}
+    async with working(playground, tmp_path, providers=able, **limits) as house:
+        by = By(guild_id=playground.guild.id, actor_id=ada.id)
+        await house.store.moderation.set_server(by, threads=False)
+        await house.studio.rules.load()
+        clip = await first_clip(mira, duration=1)
+        await done(house, 1)
+        await said(mira, "/video shot", name="sc1/sh1", clip="#1")
+        await mira.react(clip, "🔁")
+        retake = await clip_of(mira, 2)
+        await mira.react(retake, "⏩")
+        await clip_of(mira, 3)
+        assert rows(await said(mira, "/video shots"))[0].startswith(r"**1** **sc1/sh1** · 3 takes")
+        assert numbers_of(await said(mira, "/video search", words="sc1/sh1")) == [3, 2, 1]
+        await ada.react(retake, "✅")
+        await until(lambda: _signed(house, playground, 2))
+        assert "✅ take 2 (#2)" in rows(await said(mira, "/video shots"))[0]
+        # What begins something new, or stands elsewhere, is no take of the shot.
+        await (await mira.type("/video image", prompt="x", link="#1", duration=1)).answered
+        await clip_of(mira, 4)
+        mira.go("storyboards")
+        await (await mira.type("/video retake", clip="#1")).answered
+        await clip_of(mira, 5)
+        assert numbers_of(await said(mira, "/video search", words="sc1/sh1")) == [3, 2, 1]
+        # A thread of its own is filed, with all that follows in it.
+        await house.store.moderation.set_server(by, threads=True)
+        await house.studio.rules.load()
+        mira.go("videos")
+        await pressed(mira, clip, "Variation")
+        threaded = await clip_of(mira, 6)
+        assert threaded.channel_id != clip.channel_id
+        await mira.react(threaded, "🔁")
+        assert (await clip_of(mira, 7)).channel_id == threaded.channel_id
+        mira.go("videos")
+        assert numbers_of(await said(mira, "/video search", words="sc1/sh1")) == [7, 6, 3, 2, 1]
+        assert "1 shot, 1 approved" in (await said(mira, "/video shots")).text
+
+
+def numbers_of(message):
+    """The clips that a page lists, in its order."""
+    return [int(each.split("#")[1].split()[0]) for each in rows(message)]
+
+
 async def test_hdr_is_shown_by_its_preview_and_named_as_what_it_is(
     playground, tmp_path, ada, mira, media
 ):
