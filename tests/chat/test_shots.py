@@ -8,6 +8,8 @@ import pytest
 
 from bot.media.encode import turn
 from bot.media.probe import probe
+from bot.media.reel import MOST_SECONDS
+from bot.orders.reels import MOST_TAKES
 from storage import Brief, By, ChangedBy, ReelState, State
 from tests.rig.house import unlinked, until, working
 from tests.rig.kept import ended
@@ -320,12 +322,38 @@ async def test_long_reels_are_asked_about_and_too_long_ones_refused(
     assert "### Reel · 2 takes · 1:20" in planned.text
     assert len(planned.buttons) == 1
     await house.store.takes.measured(job.id, 1200.0)
-    assert (await said(mira, "/video reel")).text.startswith("That is 21 minutes.")
+    assert (await said(mira, "/video reel")).text.startswith("That is 20:40 long.")
     # What cannot be read is said in a sentence, and the next one has its turn.
     await pressed(mira, planned, "Make the reel")
     card = await mira.wait_for("None of the reel's clips is there any more.")
     assert "### 🎞️ Reel 1 · 2 takes" in card.text
     assert await house.store.reels.begun() == []
+
+
+async def test_a_reel_holds_as_many_takes_and_minutes_as_it_may_and_not_one_more(
+    playground, house, mira, tmp_path
+):
+    (tmp_path / "takes").mkdir(exist_ok=True)
+    (tmp_path / "takes/1.mp4").write_bytes(b"\0")  # all name the same file
+    for number in range(1, MOST_TAKES + 2):
+        job = await kept(house, playground, mira, number, thread=5000 + number)
+        await house.store.takes.measured(job.id, MOST_SECONDS / MOST_TAKES)
+    for options in ({}, {"slate": True}):
+        refused = await said(mira, "/video reel", **options)
+        assert refused.text == (
+            "That is 101 takes. A reel can have 100. Choose a scene, or from which shot to which."
+        )
+    full = await said(mira, "/video reel", to="sc100")
+    assert "### Reel · 100 takes · 20:00" in full.text
+    assert [each.label for each in full.buttons] == ["🎞️ Make the reel · free"]
+    await house.store.takes.measured(1, MOST_SECONDS / MOST_TAKES + 0.01)
+    refused = await said(mira, "/video reel", to="sc100")
+    assert refused.text == (
+        "That is 20:01 long. A reel can be 20 minutes. Choose a scene, or from which shot to which."
+    )
+    assert "### Reel · 99 takes ·" in (await said(mira, "/video reel", to="sc99")).text
+    assert await house.store.reels.begun() == [], "nothing is made before a yes"
+    assert not [*tmp_path.glob("reels/*")]
 
 
 async def test_a_restart_in_the_middle_goes_on_and_posts_once(playground, tmp_path, ada, mira):
