@@ -153,7 +153,7 @@ class Dailies(commands.Bot):
         )
         ended = EndedButtons(self.reorders)
         self.delivery = self._delivering(sender, lookback, ended, cache)
-        self.sheets = self._sheets()
+        self.sheets = self._sheets(ended)
         self.presenter = ChatPresenter(
             self,
             studio,
@@ -167,13 +167,14 @@ class Dailies(commands.Bot):
             clock=clock,
         )
 
-    def _sheets(self) -> Sheets:
+    def _sheets(self, ended: EndedButtons) -> Sheets:
         """What posts several takes in one message."""
         return Sheets(
             self,
             self.studio,
             self.delivery,
             self.pings,
+            ended,
             data=self._data,
             usd_per_credit=self.usd_per_credit,
             price=self.edits.batch_price,

@@ -298,7 +298,7 @@ class ChatPresenter:
         thread_id = parent_id = None
         if isinstance(channel, discord.Thread):
             thread_id, parent_id = channel.id, channel.parent_id
-        elif not (await self._studio.choosing.threads(job.guild_id, channel_id))[0]:
+        elif not await self._has_thread(job, channel_id):
             thread_id = channel_id  # everything about the clip stands in the channel itself
         elif isinstance(channel, discord.TextChannel):
             thread_id, parent_id = await self._start_thread(channel, card_id, job), channel.id
@@ -317,6 +317,11 @@ class ChatPresenter:
                 self._cards.show(each, self._studio.glimpse(each))
         elif placed.rev != job.rev:  # it moved while its card was written
             self._cards.show(placed, self._studio.glimpse(placed))
+
+    async def _has_thread(self, job: Job, channel_id: int) -> bool:
+        """Whether *job* gets a thread of its own in a channel."""
+        threads, _ = await self._studio.choosing.threads(job.guild_id, channel_id, job.user_id)
+        return threads
 
     async def _present(self, interaction: discord.Interaction[Any], job: Job) -> None:
         """Answer with the card; where that cannot be, post it with the bot's own token."""
@@ -549,6 +554,7 @@ class ChatPresenter:
             now=self._clock(),
             cancels=provider.cancels if provider else False,
             origin=board.lineage(job, await self._parent(job), linked=True),
+            ended=self._ended_buttons.of_takes(jobs),
         )
 
     async def _parent(self, job: Job) -> Take | None:

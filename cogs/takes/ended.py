@@ -34,6 +34,18 @@ async def try_again(interaction: Interaction, about: str, _: Sequence[str]) -> N
     )
 
 
+@pressed("try-takes", moderators=False)
+async def try_takes_again(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Order those takes of a batch once more that were not made, at no more than that price."""
+    number, _colon, price = about.partition(":")
+    await _answer(
+        interaction,
+        interaction.client.reorders.takes_again(
+            int(number), requester_here(interaction), seen=int(price) if price else None
+        ),
+    )
+
+
 @pressed("try-elsewhere", moderators=False)
 async def try_elsewhere(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Order what comes nearest to it by the provider on the button."""

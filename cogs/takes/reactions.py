@@ -272,7 +272,8 @@ class Reactions(commands.Cog):
             return
         if isinstance(channel, discord.Thread) and (channel.locked or channel.parent is None):
             raise Refusal("This thread is locked. Use another one.")
-        threads = self._bot.studio.rules.threads(given.requester.guild_id, given.channel_id)
+        who = given.requester
+        threads = self._bot.studio.rules.threads(who.guild_id, given.channel_id, who.user_id)
         wanted = needed_in(channel, threads=threads)
         allowed = channel.permissions_for(channel.guild.me)
         missing = [name for name, on in wanted if on and not getattr(allowed, name)]

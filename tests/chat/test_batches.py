@@ -146,6 +146,30 @@ async def test_again_makes_several(mira, shop):
     assert "These 3 clips cost 3 credits" in asked.message.text
 
 
+async def test_how_many_takes_is_suggested_with_what_all_of_them_cost(mira, shop):
+    async def offered(command, option="takes", typed="", **chosen):
+        found = await mira.suggestions(f"/video {command}", option, typed, **chosen)
+        return [(each.name, each.value) for each in found]
+
+    assert await offered("text") == [
+        ("2 takes · 4 credits", 2),
+        ("3 takes · 6 credits", 3),
+        ("4 takes · 8 credits", 4),
+    ]
+    assert await offered("text", typed=3, duration=3) == [("3 takes · 9 credits", 3)]
+    assert await offered("image", typed=9) == []
+    # With several chosen, the other options say what all of them cost, too.
+    several = [name for name, _ in await offered("text", "duration", takes=4)]
+    assert several[1] == "2 s · 8 credits for 4 at 480p"
+    # What repeats a clip costs what that clip does; before there is one, that is not known.
+    assert ("4 takes", 4) in await offered("again")
+    await first_clip(mira, duration=1)
+    await done(shop, 1)
+    assert ("4 takes · 4 credits", 4) in await offered("again")
+    assert ("4 takes · 12 credits", 4) in await offered("again", duration=3, clip="#1")
+    assert ("4 takes", 4) in await offered("again", clip="#99")
+
+
 async def test_what_failed_is_named_with_what_was_charged(mira, shop, cheap):
     refused = Refusal("The provider rejected this prompt.", failure=Failure.REFUSED, billed=False)
     taken = cheap.submit
@@ -216,7 +240,9 @@ async def test_cancel_stops_what_waits_and_what_can_be_stopped(mira, shop, cheap
     assert len(cheap.cancelled) == 2
     assert [(await shop.store.policy.bill(job.id)).spent for job in jobs] == [0] * 4
     await mira.wait_for(lambda each: each.id == card.id and "4 takes: canceled" in each.text)
-    assert not mira.message(card.id).buttons
+    assert [each.label for each in mira.message(card.id).buttons] == [
+        "Try again: 4 takes · 4 credits"
+    ]
 
 
 async def test_retake_on_a_sheet_orders_all_of_it_again_at_the_price_it_shows(mira, shop, cheap):
