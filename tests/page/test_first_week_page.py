@@ -93,13 +93,18 @@ async def studio(browser, clip, tmp_path) -> AsyncIterator[Studio]:
 
 
 async def look(tab: Tab, message, picture) -> None:
-    """Hold that *message* fits, wide and on a phone; *picture* is where screenshots go."""
+    """Hold that *message* fits, wide and on a phone; *picture* is where one that does not is shown.
+
+    A screenshot takes a fifth of a second of a core, so none is taken of what fits.
+    """
     for name, size in (("wide", WIDE), ("phone", PHONE)):
         await tab.page.set_viewport_size(size)
         await message.scroll_into_view_if_needed()
         await tab.page.evaluate("() => new Promise(requestAnimationFrame)")
-        await tab.page.screenshot(path=f"{picture}-{name}.png")
-        assert await message.evaluate(ASTRAY) == [], name
+        astray = await message.evaluate(ASTRAY)
+        if astray:
+            await tab.page.screenshot(path=f"{picture}-{name}.png")
+        assert astray == [], name
 
 
 async def test_a_batch_has_one_card_and_a_sheet_whose_buttons_work(studio, tmp_path):
