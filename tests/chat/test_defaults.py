@@ -196,6 +196,7 @@ async def test_they_outlive_a_restart_and_are_cleared_one_by_one_and_erased(
         text = await defaults(mira, "clear", what="everything")
         assert "**Yours**: nothing chosen" in text
         await defaults(mira, "set", resolution="720p")
+        await done(house, 4)
         await house.bot.own.forget(mira.id)
         assert await own(guild, mira.id) == OrderDefaults()
 
