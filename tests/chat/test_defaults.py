@@ -196,7 +196,6 @@ async def test_they_outlive_a_restart_and_are_cleared_one_by_one_and_erased(
         text = await defaults(mira, "clear", what="everything")
         assert "**Yours**: nothing chosen" in text
         await defaults(mira, "set", resolution="720p")
-        await done(house, 4)
         await house.bot.own.forget(mira.id)
         assert await own(guild, mira.id) == OrderDefaults()
 
@@ -252,6 +251,7 @@ async def test_where_ones_own_clips_go_is_ones_choice(playground, tmp_path, ada,
         await answered(await mira.type("/video text", prompt="a wolf"))
         assert (await clip_of(mira, 4)).channel_id == videos
         assert "posted in the channel" in (await said(mira, "/help")).text
+        await done(house, 4)
         await house.bot.own.forget(mira.id)
         refused = await answered(await mira.type("/video text", prompt="a fox"))
         assert "Create Public Threads" in refused.message.text, "her choice is forgotten, too"
