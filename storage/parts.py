@@ -46,7 +46,6 @@ from .privacy import Forgotten
 from .quota import admission, alarms, blocks, budget, grants, standing
 from .quota import rules as quota_rules
 from .quota.admission import Admitted, Changed, Holding, Refused
-from .quota.standing import Standing
 from .transactions import (
     Part,
     erase,
@@ -163,25 +162,11 @@ class Moderation(Part):
     clear = write_at(decisions.clear)
     audit = read(audit.audit)
 
-    note_alarm = write_at(alarms.note_alarm)
+    alarm = write_at(alarms.alarm)
     alarm_told = write_at(alarms.alarm_told)
     budget_reached = read_at(alarms.budget_reached)
     untold = read(alarms.untold)
     alarms = read_at(alarms.alarms)
-
-    async def alarm(self, guild_id: int, stand: Standing) -> int | None:
-        """The share of the budget, 80 or 100, that was reached and nobody was told of yet.
-
-        It stays due until `alarm_told`.
-        """
-        percent = alarms.due_alarm(stand)
-        known = await self.alarms(guild_id)
-        if percent and percent not in known:
-            known[percent] = False
-            await self.note_alarm(guild_id, percent)
-        told = max((each for each, was_told in known.items() if was_told), default=0)
-        due = max((each for each, was_told in known.items() if not was_told), default=0)
-        return due if due > told else None
 
 
 class Servers(Part):

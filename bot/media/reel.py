@@ -14,10 +14,10 @@ from bot.media.color import TAGGED
 from bot.media.encode import Canvas, OnProgress, patience, turn
 from bot.media.ffmpeg import H264_AAC, QUALITY, Graph, rate
 from bot.media.join import sound_of
-from bot.media.probe import Clip, MediaError, demuxer, run, with_picture
+from bot.media.probe import Clip, MediaError, demuxer, run
 from bot.media.typeset import cleaned, layout, paint
 
-__all__ = ["MOST_SECONDS", "Piece", "Placed", "canvas_of", "make_reel", "measured", "placed"]
+__all__ = ["MOST_SECONDS", "Piece", "Placed", "canvas_of", "make_reel", "placed"]
 
 FASTEST = 60.0  #: frames a second, at most: timecodes have two digits for them
 MOST_SECONDS = 20 * 60
@@ -49,11 +49,6 @@ class Placed:
     first: int
     count: int
     sound: bool  #: whether the clip has any
-
-
-async def measured(clips: Sequence[Path]) -> list[Clip]:
-    """What is in each of *clips*. Raises `MediaError` for one that has no picture."""
-    return [await with_picture(clip) for clip in clips]
 
 
 def canvas_of(infos: Sequence[Clip]) -> Canvas:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bot.orders.drafts import draft_of
 from bot.orders.orders import HALTED, Studio
 from bot.orders.quote import Quote
 from bot.orders.requester import Requester
 from bot.words.limits import said
-from storage import Brief, Job, Limit, Mode
+from storage import Brief, Limit, Mode
 
 #: Limits that end by themselves, and soon: whoever meets one may order here.
 PASSING = frozenset({Limit.PACE, Limit.JOBS})
@@ -47,24 +48,16 @@ class Outlooks:
         if self._studio.halted:
             return Outlook(quote=quote, no=HALTED, moderator=False)
         price = quote.price if quote is not None else 0
-        answer = await self._policy.outlook(self._draft(requester, price), roles=requester.roles)
+        draft = draft_of(
+            Brief(mode=Mode.TEXT),
+            requester=requester,
+            request="",
+            provider=None,
+            at=self._clock(),
+            price=price,
+        )
+        answer = await self._policy.outlook(draft, roles=requester.roles)
         if answer is None or answer.limit in PASSING:
             return Outlook(quote=quote, no="", moderator=False)
         helps = answer.limit not in {Limit.ALL, Limit.CLOSED}
         return Outlook(quote=quote, no=said(answer, price), moderator=helps)
-
-    def _draft(self, requester: Requester, price: int) -> Job:
-        now = self._clock()
-        return Job(
-            id=0,
-            request="",
-            guild_id=requester.guild_id,
-            channel_id=requester.channel_id,
-            user_id=requester.user_id,
-            provider="",
-            model="",
-            brief=Brief(mode=Mode.TEXT),
-            price=price,
-            created_at=now,
-            since=now,
-        )

@@ -68,19 +68,6 @@ class Holding(Protocol):
         ...
 
 
-def admit(
-    db: Database,
-    at: Moment,
-    draft: Job,
-    *,
-    roles: Collection[int],
-    terms: Holding | None = None,
-    paced: bool = False,
-) -> Admitted | Refused | Changed:
-    """Take *draft* as a job: as `admit_all` does with a batch of one."""
-    return admit_all(db, at, [draft], roles=roles, terms=terms, paced=paced)
-
-
 def admit_all(
     db: Database,
     at: Moment,
@@ -159,7 +146,8 @@ def _known(db: Database, draft: Job) -> Admitted | None:
 
 def _refused(db: Database, at: Moment, draft: Job, refused: Refused) -> Refused:
     """*refused* as it is shown; what moderators are to be told of it is written."""
-    if refused.limit is Limit.BUDGET:
+    # Where one clip of several still fits, the budget is not used up.
+    if refused.limit is Limit.BUDGET and draft.price > (refused.amount or 0) - refused.used:
         note_refused(db, at, draft.guild_id)
     return _shown(refused, at)
 

@@ -29,9 +29,16 @@ def alarms(db: Database, at: Moment, guild_id: int) -> dict[int, bool]:
     return {percent: bool(told) for percent, told in rows}
 
 
-def note_alarm(db: Database, at: Moment, guild_id: int, percent: int) -> None:
-    """Note that *percent* of the budget was reached, and that nobody was told of it yet."""
-    _note(db, at, guild_id, percent, told=False)
+def alarm(db: Database, at: Moment, guild_id: int, stand: Standing) -> int | None:
+    """The share of the budget, 80 or 100, that was reached and nobody was told of yet.
+
+    It stays due until `alarm_told`.
+    """
+    note_reached(db, at, guild_id, stand)
+    known = alarms(db, at, guild_id)
+    told = max((each for each, was_told in known.items() if was_told), default=0)
+    due = max((each for each, was_told in known.items() if not was_told), default=0)
+    return due if due > told else None
 
 
 def alarm_told(db: Database, at: Moment, guild_id: int, percent: int) -> None:
@@ -44,13 +51,13 @@ def note_reached(db: Database, at: Moment, guild_id: int, stand: Standing) -> No
     """Note the share of the budget that an order has just reached, if it is 80 or 100 percent."""
     percent = due_alarm(stand)
     if percent is not None and percent not in alarms(db, at, guild_id):
-        note_alarm(db, at, guild_id, percent)
+        _note(db, at, guild_id, percent, told=False)
 
 
 def note_refused(db: Database, at: Moment, guild_id: int) -> None:
     """Note that the budget refused an order: all of it counts as reached."""
     if 100 not in alarms(db, at, guild_id):
-        note_alarm(db, at, guild_id, 100)
+        _note(db, at, guild_id, 100, told=False)
 
 
 def _note(db: Database, at: Moment, guild_id: int, percent: int, *, told: bool) -> None:

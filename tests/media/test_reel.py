@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from bot.media.ffmpeg import H264_AAC, ffmpeg
-from bot.media.probe import MediaError, poster, probe
-from bot.media.reel import Piece, canvas_of, make_reel, measured, placed
+from bot.media.probe import MediaError, poster, probe, with_picture
+from bot.media.reel import Piece, canvas_of, make_reel, placed
 from tests.rig.seams import loudness, pictures
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -32,7 +32,7 @@ async def free():
 
 
 async def reel(folder, clips, *, words=None, progress=None, between=free):
-    infos = await measured(clips)
+    infos = [await with_picture(each) for each in clips]
     to = folder / "reel.mp4"
     said = words or [""] * len(clips)
     pieces = [
@@ -170,7 +170,7 @@ async def test_the_size_is_what_most_have_and_else_the_first(tmp_path):
         await clip(tmp_path / f"{number}.mp4", "red", size=size, fps=fps, frames=2)
         for number, (size, fps) in enumerate(kinds)
     ]
-    infos = await measured(made)
+    infos = [await with_picture(each) for each in made]
     assert (canvas_of(infos).width, canvas_of(infos).fps) == (96, 25.0)
     assert (canvas_of(infos[:2]).width, canvas_of(infos[:2]).fps) == (64, 24.0)
     assert canvas_of(infos[3:]).fps == 60.0, "timecodes have two digits for frames"

@@ -152,6 +152,17 @@ async def test_a_grant_pays_what_the_quota_does_not(store):
     assert (standing.used, standing.left, standing.granted) == (12, 0, 0)
 
 
+async def test_a_budget_of_which_one_clip_is_left_is_not_used_up(store):
+    await store.moderation.set_rule(BY, Whose.SERVER, 19, Period.DAY)
+    no = await refused(store, price=5)
+    assert (no.limit, no.clips) == (Limit.BUDGET, 4)
+    assert await store.moderation.alarms(10) == {}
+    await batch(store, number=10, count=3, price=5)
+    assert await store.moderation.alarms(10) == {}, "15 of 19"
+    assert (await store.policy.admit(draft(90, price=5), roles=())).limit is Limit.BUDGET
+    assert await store.moderation.alarms(10) == {100: False}
+
+
 async def test_what_is_known_before_the_inputs_are_is_judged_for_all(store):
     await store.moderation.set_rule(BY, Whose.MEMBER, 19, Period.DAY)
     asked = draft(1, price=5)

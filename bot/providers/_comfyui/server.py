@@ -108,10 +108,6 @@ class Server:
             self.name, f"/api/jobs answers {reply.status}: {reply.raw[:200]}", sent=True
         )
 
-    async def has_output(self, params: Mapping[str, str], to: Path) -> bool:
-        """Save an output as *to*; False: there is none of that name."""
-        return await self.client.download(params, to)
-
     async def load(self) -> int:
         """How many jobs it has, waiting and running, whoever's they are."""
         reply = await self._asked("GET", "/prompt")
