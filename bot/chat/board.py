@@ -7,7 +7,7 @@ from discord import ui
 
 from bot.chat.recognizing import Kind
 from bot.media.assemble import PIECE
-from bot.words import money
+from bot.words import links, money
 from bot.words.clips import TITLES, made_from
 from bot.words.text import elide, fits, inert
 from storage import MADE, UNMADE, Job, Relation, Take, Tally
@@ -54,8 +54,7 @@ def jump(take: Take) -> str:
     """The link to a take's newest post; "" where none stands."""
     if take.post is None:
         return ""
-    channel, message = take.post
-    return f"https://discord.com/channels/{take.job.guild_id}/{channel}/{message}"
+    return links.jump(take.job.guild_id, *take.post)
 
 
 def made_here(job: Job, title: str) -> str:

@@ -20,6 +20,7 @@ from bot.words.clips import (
     settings_line,
 )
 from bot.words.endings import headline, progress_line
+from bot.words.links import jump
 from bot.words.modes import MODE_WORDS
 from bot.words.money import on_card
 from bot.words.money import price as price
@@ -194,10 +195,10 @@ def details(
     if sent := repeats(job, title):
         lines.append(f"-# #{job.id} {inert(sent)}")
     if job.card_id and job.card_channel_id:
-        lines.append(f"Card: {_jump(job.guild_id, job.card_channel_id, job.card_id)}")
+        lines.append(f"Card: {jump(job.guild_id, job.card_channel_id, job.card_id)}")
     if job.result_id:
         place = job.thread_id or job.channel_id
-        lines.append(f"Result: {_jump(job.guild_id, place, job.result_id)}")
+        lines.append(f"Result: {jump(job.guild_id, place, job.result_id)}")
     return "\n".join(filter(None, lines))
 
 
@@ -207,16 +208,10 @@ def queue(jobs: Sequence[Job], glimpses: Mapping[int, Progress]) -> str:
         return "Nothing is in progress. `/video text` makes a clip."
     lines = ["### In progress"]
     for job in jobs:
-        place = _jump(job.guild_id, job.card_channel_id, job.card_id)
+        place = jump(job.guild_id, job.card_channel_id, job.card_id)
         words = inert(elide(" ".join(job.brief.prompt.split()), 60)) or MODE_WORDS[job.brief.mode]
         stands = headline(job, glimpses.get(job.id, Progress()))
         lines.append(f"**#{job.id}** {stands} · {words} · <@{job.user_id}> {place}".rstrip())
     while not fits("\n".join(lines), 4000):
         lines.pop()
     return "\n".join(lines)
-
-
-def _jump(guild_id: int, channel_id: int | None, message_id: int | None) -> str:
-    if channel_id is None or message_id is None:
-        return ""
-    return f"https://discord.com/channels/{guild_id}/{channel_id}/{message_id}"

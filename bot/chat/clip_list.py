@@ -12,6 +12,7 @@ from bot.chat.picture_page import TEXT, attached, picture_page
 from bot.orders.finding import Listing
 from bot.words import money
 from bot.words.clips import TITLES, extent
+from bot.words.links import jump
 from bot.words.modes import MODE_WORDS
 from bot.words.text import elide, inert
 from storage import MADE, UNMADE, Job, Take
@@ -54,7 +55,7 @@ def _link(take: Take) -> str:
         return link
     if job.card_id is None or job.card_channel_id is None or job.state in MADE:
         return ""
-    return f"https://discord.com/channels/{job.guild_id}/{job.card_channel_id}/{job.card_id}"
+    return jump(job.guild_id, job.card_channel_id, job.card_id)
 
 
 def page(

@@ -26,7 +26,8 @@ from bot.orders.edits import Default
 from bot.orders.orders import Studio
 from bot.words import batches as words
 from bot.words.clips import quoted
-from storage import PARKED, Bill, Job, Post, Sheet
+from bot.words.links import jump
+from storage import PARKED, Bill, Job, Sheet
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class Sheets:
             known = [post for post in await self._takes.posts_of(job.id) if post.batch is None]
             here = [post for post in known if post.channel_id == place_id]
             if here:
-                return _link(job, here[0])
+                return jump(job.guild_id, here[0].channel_id, here[0].message_id)
             place = self._client.get_partial_messageable(place_id, guild_id=job.guild_id)
             number = await self._takes.post_count(job.id)
             message = await self._delivery.show_again(job, place, purpose=f"take-{number}")
@@ -241,7 +242,3 @@ class Sheets:
         if not file.exists():  # no clip of it can be shown, though each can be fetched
             return await send(Way(note="They can't be shown together.", file=None, name=name))
         return await self._delivery.ladder.post_sheet(place, first, file, name, send)
-
-
-def _link(job: Job, post: Post) -> str:
-    return f"https://discord.com/channels/{job.guild_id}/{post.channel_id}/{post.message_id}"

@@ -10,6 +10,7 @@ from bot.chat.buttons import button
 from bot.chat.picture_page import attached, picture_page
 from bot.orders.shots import Row, ShotBoard
 from bot.words import money
+from bot.words.links import jump
 from bot.words.shots import came_of, length
 from bot.words.text import inert
 
@@ -46,8 +47,7 @@ def _link(row: Row) -> str:
         return ""
     if link := board.jump(take):
         return link
-    place = take.job.thread_id or take.job.card_channel_id
-    return f"https://discord.com/channels/{take.job.guild_id}/{place}" if place else ""
+    return jump(take.job.guild_id, take.job.thread_id or take.job.card_channel_id)
 
 
 def page(found: ShotBoard, *, usd_per_credit: Decimal) -> ui.LayoutView:

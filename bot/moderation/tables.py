@@ -15,6 +15,7 @@ from bot.moderation.parked import Trouble
 from bot.words.clips import TITLES, repeats
 from bot.words.csv_table import as_csv
 from bot.words.limits import in_words
+from bot.words.links import jump
 from bot.words.modes import MODE_WORDS
 from bot.words.numbers import day
 from bot.words.text import elide, inert, number, whole_lines
@@ -386,9 +387,9 @@ def waiting(job: Job) -> str:
     """What moderators are told when a job comes to wait for them."""
     sign, what, why = _WAITS[job.state]
     where = job.thread_id or job.card_channel_id or job.channel_id
-    link = f"https://discord.com/channels/{job.guild_id}/{where}"
+    link = jump(job.guild_id, where)
     if job.card_id is not None and job.card_channel_id is not None:
-        link = f"https://discord.com/channels/{job.guild_id}/{job.card_channel_id}/{job.card_id}"
+        link = jump(job.guild_id, job.card_channel_id, job.card_id)
     return f"### {sign} #{job.id} {what}\n{parked_line(job)}\n{why} {link}"
 
 
@@ -401,7 +402,7 @@ def decided(job: Job, parking: Parking) -> str:
         return f"{head}\n✅ <@{parking.by}> {did}."
     if parking.state is State.UNDELIVERED and job.state is State.DONE:
         where = job.thread_id or job.channel_id
-        link = f"https://discord.com/channels/{job.guild_id}/{where}/{job.result_id}"
+        link = jump(job.guild_id, where, job.result_id)
         return f"{head}\n✅ Posted <t:{int(job.since)}:R>: {link}"
     return f"{head}\n✅ It continued on its own: {TITLES[job.state]}."
 

@@ -13,6 +13,7 @@ from bot.chat.mentions import SILENT
 from bot.chat.trouble import translated
 from bot.errors import Refusal
 from bot.words.clips import alt_text, settings_line
+from bot.words.links import jump
 from storage import Job
 
 AT_ONCE = 2  #: comparisons that are made at the same time
@@ -59,8 +60,7 @@ class Comparisons(commands.Cog):
             answer.set_exception(error if isinstance(error, Exception) else Refusal(STOPPED))
             answer.exception()  # somebody hears of it in any case
             raise
-        where = f"{interaction.guild_id}/{message.channel.id}/{message.id}"
-        answer.set_result(f"https://discord.com/channels/{where}")
+        answer.set_result(jump(interaction.guild_id, message.channel.id, message.id))
 
 
 async def compare(interaction: Interaction, what: str, pair: Pair) -> None:

@@ -25,6 +25,7 @@ from bot.chat.trouble import Denied, Gone, translated
 from bot.errors import Busy, Private, Refusal
 from bot.orders.quote import Instead, Limited, QuotedRefusal, Unmakeable
 from bot.orders.requester import Requester
+from bot.words.links import jump
 from bot.words.text import elide
 from cogs._pressing import Waits, pressed
 from storage import DiskTrouble, Limit, RefusedOrder
@@ -195,7 +196,7 @@ class Lines:
 
     async def _tell_privately(self, line: Line) -> None:
         requester = line.requester
-        clip = f"https://discord.com/channels/{requester.guild_id}/{requester.channel_id}/{line.message_id}"
+        clip = jump(requester.guild_id, requester.channel_id, line.message_id)
         for tries in range(TRIES):
             await self._bot.pacer.wait(urgent=False)
             try:

@@ -18,8 +18,9 @@ from bot.chat.recognizing import carried
 from bot.chat.requester import requester_of
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
+from bot.words.links import jump
 from cogs._pressing import Waits, pressed
-from storage import DiskTrouble, Job, Post, Removal
+from storage import DiskTrouble, Job, Removal
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ async def restore(bot: Dailies, removal: Removal, *, again: bool = False) -> str
         job = await bot.studio.job(removal.job_id)
         if job is not None and await bot.removals.open(job.id) is None:
             posts = await bot.studio.posts.of(job.id)  # somebody else was faster
-            return _link(job, posts[-1]) if posts else ""
+            return jump(job.guild_id, posts[-1].channel_id, posts[-1].message_id) if posts else ""
         if job is None:
             await bot.removals.end(removal)
             return ""
@@ -108,7 +109,7 @@ async def _posted(bot: Dailies, job: Job, channel_id: int, removal: Removal, *, 
         if (
             post.channel_id == channel_id and post.batch is None
         ):  # it could not be deleted, or was posted just now
-            return _link(job, post)
+            return jump(job.guild_id, post.channel_id, post.message_id)
     place = bot.get_partial_messageable(channel_id, guild_id=job.guild_id)
     try:
         if again:
@@ -123,10 +124,6 @@ async def _posted(bot: Dailies, job: Job, channel_id: int, removal: Removal, *, 
     except Refusal as no:  # the channel is gone, or we may not post there any more
         log.info("Job %s cannot be posted in %s again: %s", job.id, channel_id, no)
         return ""
-
-
-def _link(job: Job, post: Post) -> str:
-    return f"https://discord.com/channels/{job.guild_id}/{post.channel_id}/{post.message_id}"
 
 
 async def _withdraw(bot: Dailies, removal: Removal) -> None:
