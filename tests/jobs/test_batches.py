@@ -7,14 +7,16 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import Busy, Failure, Refusal, Unclear
+from bot.files.cache import ClipCache
 from bot.jobs.presenter import Undeliverable
 from bot.jobs.steps import PATIENCE
 from bot.orders.consent import Consent
 from bot.orders.quote import ConfirmationNeeded, Limited, Unmakeable
 from bot.orders.refused import Refusals
 from bot.orders.requester import Requester
+from bot.orders.takes import Takes
 from bot.providers import Report, Stage
-from storage import Brief, By, Defaults, Period, State, Whose, open_store
+from storage import Brief, By, Defaults, Period, Post, State, Whose, open_store
 from storage.batches import PARKED_WAIT
 from tests.jobs.test_worker import House
 from tests.rig.databases import fresh
@@ -289,6 +291,29 @@ async def test_a_parked_take_that_is_closed_after_the_others_were_posted_is_told
     await house.store.jobs.save(parked.to(State.CLOSED, now=now, due_at=now))
     await house.run()
     assert [state for _, state, _ in house.screen.told] == [State.UNCLEAR, State.CLOSED]
+
+
+async def test_to_delete_a_take_that_came_after_the_sheet_stops_it(house, provider, clock, store):
+    provider.submits = deque([Unclear("Its reply was lost.")])
+    batch = await order(house, takes=2)
+    for _ in range(20):
+        await house.run_now()
+        clock.advance(PARKED_WAIT / 10)
+    [(takes, _, _)] = house.screen.batches
+    await store.takes.posted(
+        Post(message_id=70, channel_id=3, job_id=takes[0], at=clock(), batch=batch[0].id)
+    )
+    [parked] = [job for job in await store.batches.of(batch[0].id) if job.id not in takes]
+    cache = ClipCache(store, data=house.data, days=0, room=0, spare=0)
+    deleting = Takes(house.studio, data=house.data, cache=cache, clock=clock)
+    with pytest.raises(Refusal, match="is on hold until a moderator decides"):
+        await deleting.remove(parked.id, requester=REQUESTER)
+    await store.jobs.save(parked.to(State.QUEUED, now=clock(), due_at=clock()))
+    await deleting.remove(parked.id, requester=REQUESTER)
+    await house.run()
+    assert (await store.jobs.get(parked.id)).state is State.CANCELLED
+    assert len(provider.submitted) == 2
+    assert house.screen.delivered == []
 
 
 async def test_one_job_tries_for_all_while_discord_is_in_trouble(house, clock):
