@@ -352,6 +352,45 @@ async def test_a_batch_that_can_be_posted_nowhere_is_owed(house, clock):
     assert len(house.screen.batches) == 1
 
 
+async def test_what_failed_is_told_alone_once_the_clips_of_its_batch_are_gone(
+    house, provider, clock
+):
+    provider.polls = deque([Report(stage=Stage.READY, url="https://x.test/1.mp4"), NO])
+    house.screen.script = deque([Undeliverable("Our copies of the clips are gone.", gone=True)])
+    batch = await order(house, takes=2)
+    await house.run()
+    assert sorted(await states(house, batch)) == [State.FAILED, State.UNDELIVERED]
+    assert [state for _, state, _ in house.screen.told] == [State.FAILED]
+    assert [job.due_at for job in await house.store.batches.of(batch[0].id)] == [None] * 2
+
+
+async def test_what_failed_is_told_alone_while_a_moderator_looks_at_the_rest(
+    house, provider, clock, store
+):
+    provider.polls = deque([Report(stage=Stage.READY, url="https://x.test/1.mp4"), NO])
+    house.screen.script = deque([RuntimeError("a bug")] * 7)
+    batch = await order(house, takes=2)
+    for _ in range(60):
+        await house.run_now()
+        clock.advance(30)
+    assert sorted(await states(house, batch)) == [State.FAILED, State.REVIEW]
+    assert State.FAILED in [state for _, state, _ in house.screen.told]
+
+
+async def test_who_is_told_nowhere_of_a_batch_that_failed_can_be_forgotten(
+    house, provider, clock, store
+):
+    provider.polls = deque([NO] * 3)
+    house.screen.script = deque([Undeliverable("There is no channel left to say it in.")] * 99)
+    batch = await order(house, takes=3)
+    for _ in range(6):
+        await house.run_now()
+        clock.advance(5)
+    tries = [job.tries for job in await store.batches.of(batch[0].id)]
+    assert sorted(map(bool, tries)) == [False, False, True], "one tries for all"
+    assert (await store.privacy.forget(7)).jobs == 3
+
+
 @pytest.mark.parametrize("known", [False, True])
 async def test_a_stop_between_the_post_and_its_note_posts_no_second(
     house, provider, store, clock, tmp_path, known
