@@ -28,7 +28,7 @@ playground: install ## open a Discord on this machine with the bot in it
 test: install lint types page ## lint, types and every test
 	$(PYTEST)
 
-long: install ## the tests that `make test` leaves out because they take long
+long: install ## the tests that `make test` leaves to `make prove` because they take long
 	$(PYTEST) -m long
 
 check: install lint types page ## lint, types and the fast tests: what to run after each change

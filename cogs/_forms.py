@@ -18,12 +18,14 @@ from bot.chat.explain import apologise
 from bot.chat.requester import requester_of
 from bot.errors import Refusal
 from bot.orders.access import require_moderator
+from bot.orders.quote import Quote
 
 #: What sending a form off does: the interaction, what the form is about, what its fields hold.
 Act = Callable[[Interaction, re.Match[str], Mapping[str, str]], Awaitable[None]]
 
 _NAMED = re.compile(r"form:([a-z-]+)(?::(.*))?", re.DOTALL)
 PROMPT = 4000  #: characters that a form's field takes
+UNPRICED = "The price isn't known yet. You'll see it before anything is ordered."
 UNKNOWN = "This form is out of date. Nothing was changed. Open it again."
 
 
@@ -74,9 +76,14 @@ def text_field(
         style=style,
         default=value[:PROMPT] or None,
         required=required and not long,
-        max_length=PROMPT if long else 500,
+        max_length=PROMPT if long else max(500, len(value[:PROMPT])),
     )
     return ui.Label(text=label, component=field)
+
+
+def price_line(quote: Quote | None, interaction: Interaction, *, limit: int = 200) -> str:
+    """What sending a form orders, and its price, in at most *limit* characters."""
+    return UNPRICED if quote is None else quote.line(interaction.client.usd_per_credit, limit=limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,7 +95,7 @@ class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-
                 require_moderator(requester_of(interaction))
             data: Mapping[str, Any] = interaction.data or {}
             picked = [str(each) for each in data.get("values", ())]
-            await _acknowledged(interaction, verb.waits, verb.act(interaction, self.about, picked))
+            await acknowledged(interaction, verb.waits, verb.act(interaction, self.about, picked))
         except (ValueError, OverflowError) as error:
             unknown = _NUMBER.match(self.about) is None
             await apologise(interaction, Refusal(UNKNOWN) if unknown else error)
@@ -103,7 +103,7 @@ class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-
             await apologise(interaction, error)
 
 
-async def _acknowledged(
+async def acknowledged(
     interaction: Interaction, waits: Waits, work: Coroutine[Any, Any, None]
 ) -> None:
     """Do the *work* of a verb, and see to it that Discord has an answer in time."""

@@ -22,10 +22,9 @@ from bot.errors import Busy, Refusal
 from bot.orders.consent import Consent
 from bot.orders.inputs import Source
 from bot.orders.quote import ConfirmationNeeded, Quote
-from bot.words import money
 from bot.words.text import elide, typed
 from cogs import _forms, prompt_help
-from cogs._forms import Upload, form, sent, text_field, uploads
+from cogs._forms import Upload, form, price_line, sent, text_field, uploads
 from cogs._pressing import Pressed, pressed
 from storage import Brief, Job, Mode
 
@@ -34,7 +33,6 @@ RADIOS = 10  #: options of a radio group
 OPTIONS = 25  #: of a menu
 LABEL = 100  #: characters of an option, and of what stands below a field's name
 ASKS_FIRST = "You see the price before anything is ordered."
-UNPRICED = "The price isn't known yet. You'll see it before anything is ordered."
 TITLES = {"new": "Make a clip", "animate": "Animate this image", "sound": "Use this sound"}
 #: What each form begins with; that of /video new may begin with anything.
 _BEGINS = {"animate": (Mode.IMAGE, "image"), "sound": (Mode.AUDIO, "audio")}
@@ -87,7 +85,7 @@ async def show(interaction: Interaction, name: str, filled: Filled | None = None
                     component=field,
                 )
             )
-    said = ASKS_FIRST if name == "new" else _outlook(interaction, usual)
+    said = ASKS_FIRST if name == "new" else price_line(usual, interaction, limit=LABEL)
     asking.add_item(prompt_help.sending(said))
     await interaction.response.send_modal(asking)
 
@@ -124,20 +122,6 @@ def _choice(
         for each, label in labels.items()
     ]
     return ui.Select(custom_id=name, options=options)
-
-
-def _outlook(interaction: Interaction, quote: Quote | None) -> str:
-    """'6 s · 1080p · ltx-2-3-fast: 36 credits (≈ $0.36)': what a picture or a sound becomes."""
-    if quote is None:
-        return UNPRICED
-    brief, price = quote.brief, money.price(quote.price, interaction.client.usd_per_credit)
-    length = f"{brief.duration} s" if brief.duration else ""
-    if brief.mode is Mode.AUDIO:
-        length = "as long as the sound"
-        price = f"from {price}" if quote.price else price
-    parts = [length, brief.resolution, quote.model.name]
-    what = " · ".join(each for each in parts if each)
-    return f"{elide(what, LABEL - len(price) - 2)}: {price}"
 
 
 @sent("new", moderators=False)

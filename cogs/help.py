@@ -16,11 +16,9 @@ from bot.chat.requester import requester_here, requester_of
 from bot.errors import Refusal
 from bot.orders.consent import Consent
 from cogs import _forms
-from cogs._forms import form, sent
+from cogs._forms import PROMPT, form, sent
 from cogs._pressing import Pressed, Waits, pressed
 from storage import Brief, Mode, Ping
-
-PROMPT = 4000  #: characters that a form's field takes
 
 
 class Helps(commands.Cog):

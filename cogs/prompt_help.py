@@ -14,25 +14,21 @@ from discord import ui
 from bot.chat import answering
 from bot.chat.bot import Dailies, Interaction
 from bot.chat.buttons import button
-from bot.chat.presenter import ACKNOWLEDGE
 from bot.chat.requester import requester_here, requester_of
 from bot.errors import Refusal
 from bot.orders.consent import Consent
 from bot.orders.inputs import Source
 from bot.orders.prompt_help import WRITTEN, ConsentNeeded, Help, gap_left, kept_links, ready
 from bot.orders.quote import Quote
-from bot.words import money
 from bot.words.limits import in_words
 from bot.words.prompt_check import Aspect, advice, gaps
 from bot.words.text import clean, elide, inert
 from cogs import _forms
-from cogs._forms import form, sent
-from cogs._pressing import Pressed, Waits, pressed
+from cogs._forms import PROMPT, form, price_line, sent
+from cogs._pressing import Pressed, Waits, acknowledged, pressed
 from storage import Brief, Mode, PromptDraft
 
-FIELD = 4000  #: characters that a form's field takes
 SHOWN = 2800  #: characters of a suggestion that a message shows
-UNPRICED = "The price isn't known yet. You'll see it before anything is ordered."
 ORDER, HELP = "order", "help"
 _TITLES = {
     Mode.TEXT: "Make a clip",
@@ -70,15 +66,12 @@ def asks_for_help(given: Mapping[str, str]) -> bool:
 
 async def show(interaction: Interaction, helping: Coroutine[None, None, Help]) -> None:
     """Answer with the help that *helping* comes to, to its person alone: meanwhile "thinking…"."""
-    task = asyncio.create_task(helping)
-    try:
-        done, _ = await asyncio.wait({task}, timeout=ACKNOWLEDGE)
-        if not done and not interaction.response.is_done():
-            await answering.acknowledge(interaction, private=True)
-        found = await task
-    finally:
-        task.cancel()
-    await answering.tell(interaction, view=_shown(found, interaction.client))
+
+    async def answer() -> None:
+        found = await helping
+        await answering.tell(interaction, view=_shown(found, interaction.client))
+
+    await acknowledged(interaction, Waits.PRIVATE, answer())
 
 
 def _shown(found: Help, bot: Dailies) -> ui.LayoutView:
@@ -87,7 +80,7 @@ def _shown(found: Help, bot: Dailies) -> ui.LayoutView:
     view.add_item(ui.TextDisplay(elide(_said(found), 3900)))
     row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
     about = _about(draft, found.quote)
-    if len(draft.proposal) <= FIELD:
+    if len(draft.proposal) <= PROMPT:
         style = discord.ButtonStyle.primary
         row.add_item(button("Edit and make it…", "help-edit", about, style=style))
     if found.ready or draft.brief.mode is not Mode.TEXT:
@@ -118,8 +111,8 @@ def _said(found: Help) -> str:
     else:
         lines.append("**Suggestion:**")
     lines.append(f"> {inert(elide(found.draft.proposal, SHOWN))}")
-    if len(found.draft.proposal) > FIELD:
-        lines.append(f"-# A form takes {FIELD:,} characters, so this can't be edited in one.")
+    if len(found.draft.proposal) > PROMPT:
+        lines.append(f"-# A form takes {PROMPT:,} characters, so this can't be edited in one.")
     return "\n".join(lines)
 
 
@@ -155,26 +148,14 @@ async def _open(interaction: Interaction, kept: PromptDraft, quote: Quote | None
     prompt: ui.TextInput[ui.Modal] = ui.TextInput(
         custom_id="prompt",
         style=discord.TextStyle.paragraph,
-        default=kept.proposal[:FIELD] or None,
+        default=kept.proposal[:PROMPT] or None,
         required=kept.brief.mode is Mode.TEXT,
-        max_length=FIELD,
+        max_length=PROMPT,
     )
     asking.add_item(ui.Label(text="Prompt", component=prompt))
     asking.add_item(sending())
-    asking.add_item(ui.TextDisplay(_priced(quote, interaction)))
+    asking.add_item(ui.TextDisplay(price_line(quote, interaction)))
     await interaction.response.send_modal(asking)
-
-
-def _priced(quote: Quote | None, interaction: Interaction) -> str:
-    """'6 s · 1080p · ltx-2-3-fast: 36 credits (≈ $0.36)'."""
-    if quote is None:
-        return UNPRICED
-    brief, price = quote.brief, money.price(quote.price, interaction.client.usd_per_credit)
-    length = f"{brief.duration} s" if brief.duration else ""
-    if brief.mode is Mode.AUDIO:
-        length, price = "as long as the sound", f"from {price}" if quote.price else price
-    parts = [length, brief.resolution, quote.model.name]
-    return f"{' · '.join(each for each in parts if each)}: {price}"
 
 
 @sent("write", about=_ABOUT, moderators=False)

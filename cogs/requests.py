@@ -99,7 +99,7 @@ class Helping(commands.Cog):
                 text = f"{by.mention} gave you {in_words(answered.grant.amount)}."
             view.add_item(
                 button(
-                    f"Order {described(kept.wanted)}",
+                    described("Order ", kept.wanted),
                     "all",
                     kept.id,
                     style=discord.ButtonStyle.primary,
@@ -275,7 +275,7 @@ async def _deny(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 
 async def _settled(interaction: Interaction, answered: Answered, line: str) -> None:
     text = tables.request(answered.order, usd_per_credit=interaction.client.usd_per_credit)
-    await answering.change(interaction, view=panel(f"{text}\n{line}"))
+    await answering.change(interaction, panel(f"{text}\n{line}"))
     if not await helping(interaction).tell(answered, interaction.user):
         await answering.tell(
             interaction,

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from . import ledger, outbox
+from . import ledger, outbox, shots
 from .brief import Brief
 from .database import Database, Row
 from .events import note_move
@@ -146,8 +146,10 @@ def set_places(
 ) -> Job:
     """Note the messages that show a job and the others of its batch, those that are given.
 
-    No revision changes.
+    Where they come to stand in a channel itself, they are filed as what they are made from is. No
+    revision changes.
     """
+    [stood] = db.execute("SELECT max(thread_id) FROM job WHERE id = ?", (id,)).fetchone()
     placed = _many(
         db,
         """
@@ -166,6 +168,9 @@ def set_places(
     job = next((each for each in placed if each.id == id), None)
     if job is None:
         raise KeyError(id)
+    if stood is None:
+        for each in placed:
+            shots.follow_parent(db, each)
     return job
 
 

@@ -19,12 +19,12 @@ class OrderDefaults:
     resolution: str | None = None
     duration: int | None = None  #: seconds
     sound: bool | None = None
-    threads: bool | None = None  #: of a channel: whether each clip there has a thread
+    threads: bool | None = None  #: whether each clip has a thread of its own
 
 
 #: What is kept about the person :user.
 EXPORTED = (
-    "SELECT guild_id, provider, model, resolution, duration, sound FROM order_default"
+    "SELECT guild_id, provider, model, resolution, duration, sound, threads FROM order_default"
     " WHERE whose = 'user' AND target = :user"
 )
 _FIELDS = tuple(field.name for field in fields(OrderDefaults))
@@ -56,6 +56,15 @@ def channel_threads(db: Database) -> dict[int, bool]:
         "SELECT target, threads FROM order_default WHERE whose = 'channel' AND threads IS NOT NULL"
     )
     return {channel_id: bool(threads) for channel_id, threads in rows}
+
+
+def own_threads(db: Database) -> dict[tuple[int, int], bool]:
+    """Whether clips have threads, by server and person, where a person says so."""
+    rows = db.execute(
+        "SELECT guild_id, target, threads FROM order_default"
+        " WHERE whose = 'user' AND threads IS NOT NULL"
+    )
+    return {(guild_id, user_id): bool(threads) for guild_id, user_id, threads in rows}
 
 
 def set_own_defaults(

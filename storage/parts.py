@@ -370,6 +370,7 @@ class Choices(Part):
     own = read(order_defaults.own_defaults)
     channels = read(order_defaults.channel_defaults)
     threads = read(order_defaults.channel_threads)
+    own_threads = read(order_defaults.own_threads)
     set_own = write(order_defaults.set_own_defaults)
     set_channel = write_at(order_defaults.set_channel_defaults)
 

@@ -26,13 +26,20 @@ class Removal:
 
 
 def begin(db: Database, at: Moment, job_id: int, user_id: int) -> None:
-    """Note a deletion and where the clip stands; a clip without a post leaves nothing to undo."""
-    stood = [*dict.fromkeys(post.channel_id for post in reversed(posts_of(db, job_id)))]
-    end(db, job_id)
+    """Note a deletion and where the clip stands, or stood before a deletion a moment ago; a clip
+    without a post leaves nothing to undo."""
+    stood = [post.channel_id for post in reversed(posts_of(db, job_id))]
+    before = get(db, job_id)
+    if before is not None and at.now - before.at <= UNDO:
+        stood = [*before.stood, *stood]
     if stood:
         db.execute(
-            "INSERT INTO removal (job_id, user_id, at, stood) VALUES (?, ?, ?, ?)",
-            (job_id, user_id, at.now, json.dumps(stood)),
+            "INSERT INTO removal (job_id, user_id, at, stood) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (job_id) DO UPDATE SET user_id = excluded.user_id, at = excluded.at,"
+            " stood = excluded.stood, undone = 0, channel_id = CASE removal.undone WHEN 0 THEN"
+            " removal.channel_id END, message_id = CASE removal.undone WHEN 0 THEN"
+            " removal.message_id END",
+            (job_id, user_id, at.now, json.dumps([*dict.fromkeys(stood)])),
         )
 
 
@@ -81,9 +88,11 @@ def count(db: Database) -> int:
     return int(found)
 
 
-def end(db: Database, job_id: int) -> None:
-    """Forget a deletion: it is final, or the clip is back."""
-    db.execute("DELETE FROM removal WHERE job_id = ?", (job_id,))
+def end(db: Database, removal: Removal) -> None:
+    """Forget a deletion: it is final, or the clip is back. One that was begun since then stays."""
+    db.execute(
+        "DELETE FROM removal WHERE job_id = ? AND (at = ? OR at = 0)", (removal.job_id, removal.at)
+    )
 
 
 def expire(db: Database, job_id: int) -> None:

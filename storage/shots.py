@@ -5,9 +5,10 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
+from .brief import Relation
 from .database import Database
 from .finding import Hit, spaced
-from .job import LIVE, MADE, State
+from .job import LIVE, MADE, Job, State
 
 _DIGITS = re.compile(r"\d+")
 _SCENE = "/"  #: what stands between a scene and its shot
@@ -106,6 +107,33 @@ def file_clip(
     )
     drop_empty(db)
     return shot
+
+
+def follow_parent(db: Database, job: Job) -> None:
+    """File a take under the shot of the clip that it is a retake, an extension or another version
+    of, where that one was filed alone and is of a shot of this channel.
+
+    A take with a thread of its own is filed with that. Within a thread, the thread decides.
+    """
+    brief = job.brief
+    if brief.parent is None or brief.relation == Relation.FROM or job.thread_id is None:
+        return
+    shot = db.execute(
+        "SELECT shot.id, words FROM shot_clip JOIN shot ON shot.id = shot_id"
+        " WHERE job_id = ? AND channel_id = ?",
+        (brief.parent, job.card_channel_id),
+    ).fetchone()
+    if shot is None:
+        return
+    if job.thread_id == job.card_channel_id:
+        sql, what = "INSERT INTO shot_clip (job_id, shot_id) VALUES (?, ?)", job.id
+    elif job.thread_id == job.card_id:  # a thread that is started from a message has its number
+        sql = "INSERT INTO shot_thread (thread_id, shot_id, private) VALUES (?, ?, 0)"
+        what = job.thread_id
+    else:
+        return
+    if db.execute(f"{sql} ON CONFLICT DO NOTHING", (what, shot["id"])).rowcount:
+        db.execute("UPDATE clip_words SET shot = ? WHERE rowid = ?", (shot["words"], job.id))
 
 
 def _made(db: Database, name: str, *, guild_id: int, channel_id: int) -> Shot | None:

@@ -4,6 +4,7 @@ An answer that Discord took and whose confirmation was lost is refused the secon
 acknowledged"): that is a yes, and what stands there is written to from then on.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -75,21 +76,32 @@ async def clear(interaction: discord.Interaction[Any], *, but: int | None) -> No
             await interaction.delete_original_response()
 
 
-async def change(interaction: discord.Interaction[Any], **message: Any) -> None:
+async def change(
+    interaction: discord.Interaction[Any],
+    view: discord.ui.LayoutView,
+    *,
+    files: Callable[[], list[discord.File]] | None = None,
+) -> None:
     """Show something else in the message whose button was pressed, or from which a form came.
 
-    Raises `Denied` or `Busy`.
+    *files* makes what the message carries from then on, once for each try: a file is read to its
+    end when it is sent. Without it, the message keeps what it carries. Raises `Denied` or `Busy`.
     """
+
+    def message() -> dict[str, Any]:
+        carried = {} if files is None else {"attachments": files()}
+        return {"view": view, "allowed_mentions": SILENT, **carried}
+
     if not interaction.response.is_done():
         try:
             with translated():
-                await interaction.response.edit_message(allowed_mentions=SILENT, **message)
+                await interaction.response.edit_message(**message())
         except (AlreadyDone, Lost):
             pass  # it is written below
         else:
             return
     with translated():
-        await interaction.edit_original_response(allowed_mentions=SILENT, **message)
+        await interaction.edit_original_response(**message())
 
 
 async def tell(interaction: discord.Interaction[Any], content: str = "", **message: Any) -> None:

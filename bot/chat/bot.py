@@ -43,6 +43,7 @@ from bot.moderation.prompt_rules import PromptRules
 from bot.moderation.server_queue import ServerQueue
 from bot.moderation.usage import Own
 from bot.orders.edits import Edits
+from bot.orders.frames import Frames
 from bot.orders.orders import Studio
 from bot.orders.outlook import Outlooks
 from bot.orders.prompt_help import PromptHelp
@@ -120,10 +121,8 @@ class Dailies(commands.Bot):
         self.server_queue = ServerQueue(studio)
         self.parked = Parked(studio, clock=clock)
         self.prompt_rules = PromptRules(studio.store)
-        self.refusals = Refusals(studio)
         self.prompt_help = prompt_help or PromptHelp(studio)
         self.own = Own(studio, cache=cache, clock=clock)
-        self.next_steps = NextSteps(self.refusals)
         self._identified: deque[float] = deque()  # sessions of the last hour, by when they began
         self.pacer = Pacer()
         self.digests = Digests(studio, clock=clock)
@@ -132,11 +131,14 @@ class Dailies(commands.Bot):
             self, studio, self.pacer, named=self.named, usd_per_credit=usd_per_credit
         )
         self.takes = Takes(studio, data=data, cache=cache, clock=clock)
+        frames = Frames(self.takes, data=data, cache=cache)
+        self.refusals = Refusals(studio, frames)
+        self.next_steps = NextSteps(self.refusals)
         self.shots = Shots(studio.store, studio.access)
         self.reels = Reels(studio.store, self.shots, data=data, cache=cache, clock=clock)
         self.removals = Removals(studio.store, self.takes)
-        self.edits = Edits(studio, self.takes, data=data, cache=cache, clock=clock)
-        self.reorders = Reorders(studio, self.edits)
+        self.edits = Edits(studio, self.takes, frames=frames, clock=clock)
+        self.reorders = Reorders(studio, frames)
         self.reactions = ReactionRecord(studio.store, clock=clock)
         sender, lookback = Sender(self, self.pacer), Lookback(self, self.pacer)
         self.posters = Posters(data=data)
@@ -151,7 +153,7 @@ class Dailies(commands.Bot):
         )
         ended = EndedButtons(self.reorders)
         self.delivery = self._delivering(sender, lookback, ended, cache)
-        self.sheets = self._sheets()
+        self.sheets = self._sheets(ended)
         self.presenter = ChatPresenter(
             self,
             studio,
@@ -165,13 +167,14 @@ class Dailies(commands.Bot):
             clock=clock,
         )
 
-    def _sheets(self) -> Sheets:
+    def _sheets(self, ended: EndedButtons) -> Sheets:
         """What posts several takes in one message."""
         return Sheets(
             self,
             self.studio,
             self.delivery,
             self.pings,
+            ended,
             data=self._data,
             usd_per_credit=self.usd_per_credit,
             price=self.edits.batch_price,

@@ -9,6 +9,8 @@ import discord
 
 from bot.words.text import elide
 
+LABEL = 80  #: characters on a button
+
 
 def button(
     label: str,
@@ -21,7 +23,7 @@ def button(
 ) -> discord.ui.Button[Any]:
     """A button that carries a verb."""
     return discord.ui.Button(
-        label=elide(label, 80),
+        label=elide(label, LABEL),
         style=style,
         emoji=emoji,
         custom_id=marked(verb, about),

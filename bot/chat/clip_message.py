@@ -10,7 +10,7 @@ from bot.chat.board import EXTEND, FAVOURITE, REMOVE, RETAKE, SEND
 from bot.chat.buttons import marked
 from bot.chat.recognizing import Kind, job_part
 from bot.orders.edits import Default
-from bot.words.limits import in_words
+from bot.words.limits import costing
 from bot.words.text import shown
 from storage import Job
 
@@ -91,7 +91,7 @@ def more(job: Job, said: str) -> ui.LayoutView:
 def prices_line(retake: Default, extend: Default) -> str:
     """'-# 🔁 24 credits · ⏩ 48 credits': what each reaction costs that can be given; else ""."""
     priced = [(RETAKE, retake.price), (EXTEND, extend.price)]
-    parts = [f"{emoji} {_price(price)}" for emoji, price in priced if price is not None]
+    parts = [f"{emoji} {costing(price)}" for emoji, price in priced if price is not None]
     return f"-# {' · '.join(parts)}" if parts else ""
 
 
@@ -122,11 +122,7 @@ def guide(retake: Default, extend: Default) -> str:
 
 
 def _priced(default: Default) -> str:
-    return default.words if default.price is None else f"{default.words} · {_price(default.price)}"
-
-
-def _price(credits: int) -> str:
-    return in_words(credits) if credits else "free"
+    return default.words if default.price is None else f"{default.words} · {costing(default.price)}"
 
 
 def _act(job: Job, verb: str, emoji: str | None, label: str) -> ui.Button[Any]:

@@ -23,7 +23,9 @@ def shown(found: Shown, *, usd_per_credit: Decimal) -> str:
     if found.settled.note:
         lines.append(f"-# {inert(found.settled.note)}")
     where = "in a thread of their own" if found.threads else "in the channel, without threads"
-    lines.append(f"Clips are posted {where} ({found.threads_layer}).")
+    lines.append(f"Your clips are posted {where} ({found.threads_layer}).")
+    if found.own.threads and not found.threads:
+        lines.append("-# You chose threads, but moderators chose to have none here.")
     lines.append(f"**Yours**: {chosen(found.own)}")
     lines.append(f"**This channel**: {chosen(found.channel)}")
     lines.append(

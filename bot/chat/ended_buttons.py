@@ -1,9 +1,10 @@
-"""The buttons of a clip that came to nothing: try again, edit and try, another provider.
+"""The buttons of clips that came to nothing: try again, edit and try, another provider.
 
 What they do and the price that was shown stand in their custom ids, so that they work for as long
 as the message does. `cogs/takes/ended.py` answers them.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import discord
@@ -12,7 +13,8 @@ from bot.chat.buttons import button
 from bot.chat.next_steps import described
 from bot.orders.quote import Quote
 from bot.orders.reordering import Reorders
-from bot.words.limits import in_words
+from bot.words.batches import over
+from bot.words.limits import costing
 from storage import UNMADE, Job, Mode, Offer
 
 
@@ -27,7 +29,7 @@ class EndedButtons:
         if job.state not in UNMADE:
             return []
         same = self._reorders.same(job)
-        label = "Try again" if same is None else f"Try again · {_cost(same.price)}"
+        label = "Try again" if same is None else f"Try again · {costing(same.price)}"
         about = f"{job.id}" if same is None else f"{job.id}:{same.price}"
         found = [button(label, "try", about, style=discord.ButtonStyle.primary)]
         if job.brief.mode is not Mode.HDR:  # it has no words, no length and no size
@@ -35,13 +37,22 @@ class EndedButtons:
         other = self._reorders.elsewhere(job)
         if other is not None:
             about = f"{job.id}:{other.provider.name}:{other.price}"
-            label = f"Other provider: {described(_offer(other), wanted=job.brief)}"
+            label = described("Other provider: ", _offer(other), wanted=job.brief)
             found.append(button(label, "try-elsewhere", about))
         return found
 
-
-def _cost(price: int) -> str:
-    return in_words(price) if price else "free"
+    def of_takes(self, jobs: Sequence[Job]) -> list[discord.ui.Button[Any]]:
+        """The button of a batch: it orders once more those takes that were not made; none where
+        all were, or one is still being made."""
+        lost = [job for job in jobs if job.state in UNMADE]
+        if not lost or not over(jobs):
+            return []
+        same, batch = self._reorders.same_takes(lost), jobs[0].batch or jobs[0].id
+        label = f"Try again: {len(lost)} take{'' if len(lost) == 1 else 's'}"
+        if same is not None:
+            label += f" · {costing(same.price)}"
+        about = f"{batch}" if same is None else f"{batch}:{same.price}"
+        return [button(label, "try-takes", about, style=discord.ButtonStyle.primary)]
 
 
 def _offer(quote: Quote) -> Offer:

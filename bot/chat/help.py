@@ -137,7 +137,9 @@ class Help:
         return elide(f"### Your credits\n{usage}\n{queue}", MOST)
 
     def _making(self, requester: Requester, outlook: Outlook) -> str:
-        threads = self._studio.rules.threads(requester.guild_id, requester.home_id)
+        threads = self._studio.rules.threads(
+            requester.guild_id, requester.home_id, requester.user_id
+        )
         where = "in a thread of its own" if threads else "in the channel"
         words = (
             f"{self._named('video text')} makes a clip of what you describe. It is posted {where}, "

@@ -5,13 +5,13 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot.chat.buttons import button
+from bot.chat.buttons import LABEL, button
 from bot.chat.requester import requester_of
 from bot.errors import Busy, Refusal
 from bot.orders.prompt_help import WRITTEN
 from bot.orders.refused import Refusals
-from bot.words.limits import in_words
-from bot.words.text import number
+from bot.words.limits import costing
+from bot.words.text import elide, number
 from storage import Brief, Mode, Offer, RefusedOrder
 
 #: What a way that works may leave out, and how that is said.
@@ -66,12 +66,13 @@ def next_steps(kept: RefusedOrder) -> ui.View:
     view, primary = ui.View(timeout=None), discord.ButtonStyle.primary
     for way, offer in enumerate(kept.fits):
         about = f"{kept.id}:{way}" if way else kept.id
-        label = f"Order {described(offer, wanted=kept.wanted.brief)}"
+        label = described("Order ", offer, wanted=kept.wanted.brief)
         view.add_item(button(label, "less", about, style=primary))
     if kept.why == "confirm":
-        cost = in_words(kept.wanted.price) if kept.wanted.price else "free"
+        cost = costing(kept.wanted.price)
         view.add_item(button(f"Order {_them(kept.wanted)} · {cost}", "all", kept.id, style=primary))
-        if kept.wanted.brief.mode in WRITTEN and kept.wanted.brief.parent is None:
+        one = kept.wanted.takes == 1 and kept.wanted.brief.parent is None
+        if one and kept.wanted.brief.mode in WRITTEN:
             view.add_item(button("Help me write", "help-kept", kept.id, emoji="✏️"))
     elif kept.why in ("quota", "budget"):
         view.add_item(button("Ask a moderator", "ask", kept.id, emoji="🙋"))
@@ -82,8 +83,11 @@ def _them(offer: Offer) -> str:
     return "it" if offer.takes == 1 else f"{offer.takes} takes"
 
 
-def described(offer: Offer, *, wanted: Brief | None = None) -> str:
-    """'8 s at 1080p · 48 credits (LTX)'; also what else is not as it was *wanted*."""
+def described(verb: str, offer: Offer, *, wanted: Brief | None = None) -> str:
+    """'Order 8 s at 1080p · 48 credits (LTX)'; also what else is not as it was *wanted*.
+
+    It fits a button. What does not fit is left out before the cost, which pressing says yes to.
+    """
     brief, parts = offer.brief, []
     if brief.mode is Mode.RETAKE and brief.duration:
         start = brief.start or 0.0
@@ -106,9 +110,10 @@ def described(offer: Offer, *, wanted: Brief | None = None) -> str:
             for name, words in _LEFT_OUT.items()
             if getattr(wanted, name) not in (None, ()) and getattr(brief, name) in (None, ())
         ]
-    cost = "free" if offer.price == 0 else in_words(offer.price)
+    cost = costing(offer.price)
     if offer.sources and offer.price and brief.mode in _BY_INPUT:
         cost = f"from {cost}"
     if offer.takes > 1:
         size = f"{offer.takes} takes, {size}" if brief.duration else f"{offer.takes} takes"
-    return f"{' · '.join([size, *parts, cost])} ({offer.provider})"
+    end = f" · {cost} ({offer.provider})"
+    return elide(f"{verb}{' · '.join([size, *parts])}", LABEL - len(end)) + end

@@ -48,10 +48,14 @@ class Pings:
         """Whom the message that ends *job* notifies: its requester, or None for nobody."""
         return await self.mentions(job.guild_id, job.user_id)
 
-    async def mentions(self, guild_id: int, user_id: int) -> int | None:
-        """Whom a message for somebody notifies: them, unless they chose otherwise there."""
+    async def mentions(self, guild_id: int, user_id: int, *, told: bool = True) -> int | None:
+        """Whom a message for somebody notifies: them, unless they chose otherwise there.
+
+        *told* says that `tell` follows: who chose direct messages has one then, and no mention.
+        """
         how = await self._pings.of(guild_id, user_id)
-        return user_id if how is Ping.MENTION else None
+        notified = how is Ping.MENTION or (how is Ping.DM and not told)
+        return user_id if notified else None
 
     async def tell(self, job: Job, ended: discord.Message, *, again: bool = False) -> None:
         """Send the requester of *job* a link to the message that *ended* it, if they chose that.
@@ -70,7 +74,7 @@ class Pings:
             log.warning("Nobody could tell %s how job %s ended: %s", job.user_id, job.id, error.raw)
 
     async def _written_to(self, job: Job, ended: discord.Message, *, again: bool) -> bool:
-        """Whether they have a direct message about it."""
+        """Whether they take a direct message about it. Raises `Busy`: they may have it."""
         try:
             with translated():
                 person = await self._client.create_dm(discord.Object(job.user_id))
@@ -80,7 +84,7 @@ class Pings:
             if again and await self._found(person, job, ended, begins) is not None:
                 return True
             await self._sender.send(person, text, nonce(job.id, f"told-{ended.id}"))
-        except (Denied, Busy) as error:
+        except Denied as error:
             log.info("%s gets no direct message about job %s: %s", job.user_id, job.id, error.raw)
             return False
         return True

@@ -283,7 +283,7 @@ class ChatPresenter:
                     card = await place.send(view=view, nonce=nonce(job.id, "card"), **extra)
             except Rejected as error:
                 log.info("The card of job %s is not taken as it was: %s", job.id, error.raw)
-                view = await self._view(_wordless(job), self._studio.glimpse(job))
+                view = await self._view(job, self._studio.glimpse(job), wordless=True)
                 with translated():
                     card = await place.send(view=view, nonce=nonce(job.id, "plain"), **extra)
         with translated():
@@ -298,7 +298,7 @@ class ChatPresenter:
         thread_id = parent_id = None
         if isinstance(channel, discord.Thread):
             thread_id, parent_id = channel.id, channel.parent_id
-        elif not (await self._studio.choosing.threads(job.guild_id, channel_id))[0]:
+        elif not await self._has_thread(job, channel_id):
             thread_id = channel_id  # everything about the clip stands in the channel itself
         elif isinstance(channel, discord.TextChannel):
             thread_id, parent_id = await self._start_thread(channel, card_id, job), channel.id
@@ -317,6 +317,11 @@ class ChatPresenter:
                 self._cards.show(each, self._studio.glimpse(each))
         elif placed.rev != job.rev:  # it moved while its card was written
             self._cards.show(placed, self._studio.glimpse(placed))
+
+    async def _has_thread(self, job: Job, channel_id: int) -> bool:
+        """Whether *job* gets a thread of its own in a channel."""
+        threads, _ = await self._studio.choosing.threads(job.guild_id, channel_id, job.user_id)
+        return threads
 
     async def _present(self, interaction: discord.Interaction[Any], job: Job) -> None:
         """Answer with the card; where that cannot be, post it with the bot's own token."""
@@ -338,7 +343,7 @@ class ChatPresenter:
             return await answering.show(interaction, await self._view(job, glimpse))
         except Rejected as error:
             log.info("The card of job %s is not taken as it was: %s", job.id, error.raw)
-            return await answering.show(interaction, await self._view(_wordless(job), glimpse))
+            return await answering.show(interaction, await self._view(job, glimpse, wordless=True))
 
     async def _start_thread(
         self, channel: discord.TextChannel, card_id: int, job: Job
@@ -365,7 +370,7 @@ class ChatPresenter:
     def _job_changed(self, job: Job, glimpse: Progress) -> None:
         """Make the card say where the job stands, soon."""
         if job.state in ENDED:
-            self._no_card.pop(job.id, None)
+            self._no_card.pop(_head(job), None)
         if job.card_id is not None:
             self._cards.show(job, glimpse)
 
@@ -432,6 +437,7 @@ class ChatPresenter:
             self._batches[head] = stages, self._clock()
             if all(each.state in ENDED for each in jobs):
                 self._batches.pop(head)
+                self._tokens.pop(head, None)
 
     async def _poster(self, job: Job, glimpse: Progress) -> Path | None:
         """The picture of a finished clip that was not taken down.
@@ -457,12 +463,14 @@ class ChatPresenter:
         if not making.cancelled() and making.result() is not None:
             self._cards.show(job, glimpse)
 
-    async def _written(self, job: Job, glimpse: Progress, poster: Path | None) -> bool:
+    async def _written(
+        self, job: Job, glimpse: Progress, poster: Path | None, *, wordless: bool = False
+    ) -> bool:
         """Write the card, through its interaction's token while that lives, else with our own.
 
         False where it may be written without its *poster*. Raises `Busy`.
         """
-        view = await self._view(job, glimpse, poster=poster is not None)
+        view = await self._view(job, glimpse, poster=poster is not None, wordless=wordless)
 
         def carried() -> dict[str, Any]:
             """The files that the card has from now on, where that may have changed."""
@@ -497,8 +505,8 @@ class ChatPresenter:
                 )
         except Denied as error:  # deleted, archived, or out of reach
             log.info("The card of job %s cannot be edited: %s", job.id, error.raw)
-            if isinstance(error, Rejected) and poster is None and _wordless(job) != job:
-                return await self._written(_wordless(job), glimpse, None)
+            if isinstance(error, Rejected) and poster is None and not wordless:
+                return await self._written(job, glimpse, None, wordless=True)
             return isinstance(error, Gone)
         return True
 
@@ -510,10 +518,13 @@ class ChatPresenter:
         return interaction
 
     async def _view(
-        self, job: Job, glimpse: Progress, *, poster: bool = False
+        self, job: Job, glimpse: Progress, *, poster: bool = False, wordless: bool = False
     ) -> discord.ui.LayoutView:
+        """The card; *wordless* where Discord does not take what other people wrote."""
         if job.batch is not None:
-            return await self._batch_view(job)
+            return await self._batch_view(job, wordless=wordless)
+        if wordless:
+            job = _wordless(job)
         provider = self._studio.providers.get(job.provider)
         return card_views.card(
             job,
@@ -528,10 +539,10 @@ class ChatPresenter:
             origin=board.lineage(job, await self._parent(job), linked=True),
         )
 
-    async def _batch_view(self, job: Job) -> discord.ui.LayoutView:
-        """The card of a batch. *job* is its first one, perhaps without words but ours."""
+    async def _batch_view(self, job: Job, *, wordless: bool) -> discord.ui.LayoutView:
+        """The card of a batch. *job* is its first one."""
         jobs = await self._studio.batch(job)
-        if job == _wordless(job):
+        if wordless:
             jobs = [_wordless(each) for each in jobs]
         provider = self._studio.providers.get(job.provider)
         return sheet_message.card(
@@ -543,6 +554,7 @@ class ChatPresenter:
             now=self._clock(),
             cancels=provider.cancels if provider else False,
             origin=board.lineage(job, await self._parent(job), linked=True),
+            ended=self._ended_buttons.of_takes(jobs),
         )
 
     async def _parent(self, job: Job) -> Take | None:

@@ -6,11 +6,21 @@ from storage import Mode
 
 
 def costs(quote: Quote, option: str) -> str:
-    """'36 credits at 6 s', said of a resolution; 'from 12 credits' where the input decides."""
+    """'36 credits at 6 s', said of a resolution; 'from 12 credits' where the input decides.
+
+    Of several takes, what all of them cost: '144 credits for 4 at 6 s'; '144 credits', said of how
+    many.
+    """
     if not quote.price:
         return "free"
     brief = quote.brief
-    if brief.mode not in (Mode.TEXT, Mode.IMAGE):
-        return f"from {in_words(quote.price)}"
+    least = "" if brief.mode in (Mode.TEXT, Mode.IMAGE) else "from "
+    price = f"{least}{in_words(quote.price)}"
+    if option == "takes":
+        return price
+    if quote.takes > 1:
+        price += f" for {quote.takes}"
+    if least:
+        return price
     at = brief.resolution if option == "duration" else f"{brief.duration} s"
-    return f"{in_words(quote.price)} at {at}" if at else in_words(quote.price)
+    return f"{price} at {at}" if at else price

@@ -50,7 +50,8 @@ def requester_here(interaction: discord.Interaction[Any]) -> Requester:
     allowed = interaction.app_permissions
     if isinstance(channel, discord.Thread) and channel.locked:
         raise Refusal("This thread is locked. Use another one.")
-    threads = interaction.client.studio.rules.threads(guild_id, interaction.channel_id)
+    rules = interaction.client.studio.rules
+    threads = rules.threads(guild_id, interaction.channel_id, interaction.user.id)
     needed = needed_in(channel, threads=threads)
     missing = [name for name, wanted in needed if wanted and not getattr(allowed, name)]
     if missing:

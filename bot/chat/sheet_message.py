@@ -31,9 +31,11 @@ def card(
     now: float,
     cancels: bool,
     origin: str = "",
+    ended: Sequence[ui.Button[Any]] = (),
 ) -> ui.LayoutView:
     """The message that shows where each job of a batch stands. *title* is how its provider writes
-    itself; *cancels*: whether that one can stop a clip; *origin*: what all are made from."""
+    itself; *cancels*: whether that one can stop a clip; *origin*: what all are made from; *ended*:
+    the buttons for those that were not made."""
     first, over = jobs[0], words.over(jobs)
     lines = [f"### {'✅' if over else '🎬'} {words.title(jobs)} · #{first.id}", quoted(first)]
     lines += [_line(job, glimpses.get(job.id, Progress()), now) for job in jobs]
@@ -52,7 +54,7 @@ def card(
         # Handled in `cogs.takes.batches`, also after a restart.
         row.add_item(button("Cancel what is left", "batch-cancel", first.id, emoji="✖️"))
         box.add_item(row)
-    return _standing(box)
+    return _standing(box, ended)
 
 
 def _line(job: Job, glimpse: Progress, now: float) -> str:
@@ -82,9 +84,11 @@ def sheet(
     alt: str,
     under: str = "",
     acts: bool = True,
+    ended: Sequence[ui.Button[Any]] = (),
 ) -> ui.LayoutView:
     """The contact sheet of *jobs*, of which *takes* were made: *file* is the name of what is
-    attached. *acts*: a row of numbers, each of which posts its take, and a row of “More like”."""
+    attached. *acts*: a row of numbers, each of which posts its take, and a row of “More like”;
+    *ended*: the buttons for those that were not made."""
     first = jobs[0]
     box: ui.Container[Any] = ui.Container(accent_colour=DONE, id=Kind.SHEET)
     box.add_item(ui.TextDisplay(shown(said, SAID), id=job_part(first)))
@@ -107,14 +111,16 @@ def sheet(
                     )
                 )
             box.add_item(row)
-    return _standing(box)
+    return _standing(box, ended)
 
 
-def bad_news(jobs: Sequence[Job], said: str) -> ui.LayoutView:
-    """The message that none of *jobs* was made."""
+def bad_news(
+    jobs: Sequence[Job], said: str, *, ended: Sequence[ui.Button[Any]] = ()
+) -> ui.LayoutView:
+    """The message that none of *jobs* was made; *ended*: the buttons for them."""
     box: ui.Container[Any] = ui.Container(accent_colour=LOST, id=Kind.UNMADE)
     box.add_item(ui.TextDisplay(shown(said), id=job_part(jobs[0])))
-    return _standing(box)
+    return _standing(box, ended)
 
 
 def alt_text(jobs: Sequence[Job], takes: Collection[int]) -> str:
@@ -125,7 +131,9 @@ def alt_text(jobs: Sequence[Job], takes: Collection[int]) -> str:
     return f"{len(takes)} takes side by side, numbered.{missing} {prompt}"[:1024]
 
 
-def _standing(box: ui.Container[Any]) -> ui.LayoutView:
+def _standing(box: ui.Container[Any], ended: Sequence[ui.Button[Any]]) -> ui.LayoutView:
+    if ended:  # handled in `cogs.takes.ended`
+        box.add_item(ui.ActionRow(*ended))
     view = ui.LayoutView(timeout=None)
     view.add_item(box)
     view.stop()  # `cogs.takes.batches` answers by the custom ids; nothing need be kept in memory

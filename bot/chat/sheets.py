@@ -12,6 +12,7 @@ import discord
 
 from bot.chat import sheet_message
 from bot.chat.delivery import Delivery
+from bot.chat.ended_buttons import EndedButtons
 from bot.chat.ladder import Posted, Way
 from bot.chat.pings import Pings
 from bot.chat.post import nonce
@@ -41,6 +42,7 @@ class Sheets:
         studio: Studio,
         delivery: Delivery,
         pings: Pings,
+        ended: EndedButtons,
         *,
         data: Path,
         usd_per_credit: Decimal,
@@ -53,6 +55,7 @@ class Sheets:
         self._studio = studio
         self._delivery = delivery
         self._pings = pings
+        self._ended = ended
         self._data = data
         self._usd_per_credit = usd_per_credit
         self._price = price
@@ -110,12 +113,14 @@ class Sheets:
         first, told = jobs[0], [*jobs]
         ping = await self._pings.mentioned(first)
         async for place in self._delivery.places(first):
+            private = isinstance(place, discord.DMChannel)
+            buttons = [] if private else self._ended.of_takes(jobs)
             for said in (told, [replace(job, error=None) for job in told]):
                 text = words.bad_news(said, bills, self._usd_per_credit)
                 try:
                     sent = await self._delivery.sender.send(
                         place,
-                        sheet_message.bad_news(jobs, text),
+                        sheet_message.bad_news(jobs, text, ended=buttons),
                         nonce(first.id, "unmade"),
                         ping=ping,
                         result=True,
@@ -213,6 +218,7 @@ class Sheets:
                     alt=described,
                     under=below,
                     acts=not private,
+                    ended=[] if private else self._ended.of_takes(jobs),
                 )
                 try:
                     message = await self._delivery.sender.send(

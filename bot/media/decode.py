@@ -14,6 +14,7 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from bot.media.containers import elements, is_cut
 from bot.media.ffmpeg import FfmpegError, MediaError, ffmpeg
@@ -169,6 +170,7 @@ class Clip(Decoded):
 
 
 _known: OrderedDict[tuple[int, ...], Decoded] = OrderedDict()
+_turns: WeakValueDictionary[tuple[int, ...], asyncio.Lock] = WeakValueDictionary()
 
 
 async def decode(path: Path, *, timeout: float = _PATIENCE) -> Decoded:
@@ -182,9 +184,17 @@ async def decode(path: Path, *, timeout: float = _PATIENCE) -> Decoded:
         signature = _signature(path)
     except OSError as error:
         raise MediaError("This file no longer exists.") from error
-    if signature in _known:
+    # A clip that is posted is measured while its poster is made: who asks second waits.
+    async with _turns.setdefault(signature, asyncio.Lock()):
+        if signature not in _known:
+            _known[signature] = await _decode(path, signature[2], timeout)
+            if len(_known) > _REMEMBERED:
+                _known.popitem(last=False)
         _known.move_to_end(signature)
         return _known[signature]
+
+
+async def _decode(path: Path, size: int, timeout: float) -> Decoded:
     options = await asyncio.to_thread(demuxer, path)
     trouble = ""
     try:
@@ -199,11 +209,7 @@ async def decode(path: Path, *, timeout: float = _PATIENCE) -> Decoded:
             raise _refusal(again) from again
     if not trouble and await asyncio.to_thread(is_cut, path):
         trouble = "The file ends before what its headers say that it holds."
-    result = _decoded(report, look, signature[2], trouble)
-    _known[signature] = result
-    if len(_known) > _REMEMBERED:
-        _known.popitem(last=False)
-    return result
+    return _decoded(report, look, size, trouble)
 
 
 def _signature(path: Path) -> tuple[int, ...]:

@@ -34,6 +34,7 @@ class Own:
         self, studio: Studio, *, cache: ClipCache, clock: Callable[[], float] = time.time
     ) -> None:
         self._store = studio.store
+        self._rules = studio.rules
         self._cache = cache
         self._clock = clock
 
@@ -76,6 +77,7 @@ class Own:
                 "Some of your clips are still in progress. Wait for them to end, or cancel them "
                 "first."
             )
+        await self._rules.load()  # where their clips go was their choice
         await self._cache.erase(done.files)
         return done
 

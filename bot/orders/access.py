@@ -90,7 +90,7 @@ class Access:
             raise Refusal(f"There is no clip #{id} here.")
         by_moderator = take.hidden_by is not None and take.hidden_by != take.job.user_id
         if by_moderator and not requester.moderator:
-            raise Refusal(f"A moderator took down #{id}.")
+            raise Refusal(f"A moderator deleted #{id}.")
         await self.may_change(take.job, requester)
         return take.job
 

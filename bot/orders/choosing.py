@@ -7,7 +7,7 @@ from typing import Any
 from bot.catalog.model import RESOLUTIONS
 from bot.errors import Refusal
 from bot.orders.access import decided_by
-from bot.orders.defaults import NEW, Layer, Settled, settle
+from bot.orders.defaults import NEW, Layer, Settled, settle, threaded
 from bot.orders.quote import CHOOSERS, Quote
 from bot.orders.quotes import Quotes
 from bot.orders.requester import Requester
@@ -149,7 +149,7 @@ class Choosing:
         own = await self._choices.own(requester.guild_id, requester.user_id)
         home = requester.home_id
         channel = (await self._choices.channels(requester.guild_id, [home]))[home]
-        threads, layer = await self.threads(requester.guild_id, home)
+        threads, layer = await self.threads(requester.guild_id, home, requester.user_id)
         return Shown(
             settled=settled,
             quote=self._quotes.outlook(settled.brief, maker),
@@ -159,12 +159,12 @@ class Choosing:
             threads_layer=layer,
         )
 
-    async def threads(self, guild_id: int, channel_id: int) -> tuple[bool, Layer]:
-        """Whether a clip that is ordered in a channel gets a thread now, and who says so."""
-        chosen = (await self._choices.channels(guild_id, [channel_id]))[channel_id].threads
-        if chosen is not None:
-            return chosen, Layer.CHANNEL
-        return (await self._rules.of(guild_id)).threads, Layer.SERVER
+    async def threads(self, guild_id: int, channel_id: int, user_id: int) -> tuple[bool, Layer]:
+        """Whether a clip that somebody orders in a channel gets a thread now, and who says so."""
+        own = await self._choices.own(guild_id, user_id)
+        channel = (await self._choices.channels(guild_id, [channel_id]))[channel_id]
+        server = await self._rules.of(guild_id)
+        return threaded(own.threads, channel.threads, server=server.threads)
 
     async def set(
         self, requester: Requester, changes: dict[str, Any], *, channel: bool
@@ -172,14 +172,12 @@ class Choosing:
         """Choose defaults for oneself or, as a moderator, for the *channel*. *changes* are fields
         of `OrderDefaults`; None chooses nothing. Raises `Refusal` for what nobody makes."""
         changes = self._checked(changes)
-        if not channel:
-            if changes.pop("threads", None) is not None:
-                raise Refusal(
-                    "Where clips go is set for a channel, by moderators: add `for_channel:True`."
-                )
-            return await self._choices.set_own(requester.guild_id, requester.user_id, changes)
-        by = decided_by(requester)
-        chosen = await self._choices.set_channel(by, requester.home_id, changes)
+        if channel:
+            by = decided_by(requester)
+            chosen = await self._choices.set_channel(by, requester.home_id, changes)
+        else:
+            guild_id, user_id = requester.guild_id, requester.user_id
+            chosen = await self._choices.set_own(guild_id, user_id, changes)
         await self._rules.load()
         return chosen
 

@@ -130,6 +130,15 @@ def settle(
     )
 
 
+def threaded(own: bool | None, channel: bool | None, *, server: bool) -> tuple[bool, Layer]:
+    """Whether a clip gets a thread of its own, and who says so: the person, the channel or the
+    server. Where moderators have no threads, nobody gets one."""
+    usual, layer = (server, Layer.SERVER) if channel is None else (channel, Layer.CHANNEL)
+    if own is None or (own and not usual):
+        return usual, layer
+    return own, Layer.PERSON
+
+
 def value_words(name: str, value: object) -> str:
     """'8 s', 'sound on', '1080p': a setting as people read it."""
     match name:

@@ -11,19 +11,17 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from bot.catalog.model import Model, Unfit
 from bot.errors import Refusal
-from bot.files.cache import ClipCache
-from bot.media.probe import MediaError, last_frame, picture_size, poster
 from bot.orders.consent import TYPED, Consent
+from bot.orders.frames import Frames
 from bot.orders.inputs import Source
 from bot.orders.orders import Studio
 from bot.orders.presets import CHOICES, Presets
 from bot.orders.quote import CHOOSERS, Instead, Quote
 from bot.orders.requester import Requester
-from bot.orders.takes import Takes, Verb
+from bot.orders.takes import Takes
 from bot.words.clips import added
 from bot.words.numbers import listed
 from bot.words.text import clean, number
@@ -70,14 +68,12 @@ class Edits:
         studio: Studio,
         takes: Takes,
         *,
-        data: Path,
-        cache: ClipCache,
+        frames: Frames,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._studio = studio
         self._takes = takes
-        self._cache = cache
-        self._data = data
+        self._frames = frames
         self.presets = Presets(studio, clock=clock)
         self._read: OrderedDict[int, Input] = OrderedDict()
 
@@ -299,7 +295,7 @@ class Edits:
         *consent* is what they said yes to. Raises `ConfirmationNeeded`.
         """
         return await self._studio.order(
-            quote.brief,
+            await self._frames.made(quote.brief, requester=requester),
             request=request,
             requester=requester,
             provider=quote.provider.name,
@@ -307,20 +303,6 @@ class Edits:
             consent=consent,
             takes=takes,
         )
-
-    async def renewed(self, brief: Brief, *, requester: Requester) -> Brief:
-        """*brief* with the frame that it begins with made again, where that went.
-
-        Raises `Refusal` where the clip that it is a frame of is no longer kept.
-        """
-        plan, image = brief.plan, brief.image
-        if plan is None or image is None or image.take is None:
-            return brief
-        if (self._data / image.file).exists():
-            return brief
-        job = await self._takes.ready(image.take, Verb.RETAKE, requester=requester)
-        at = {"start": 0.0, "part": plan.start}.get(plan.place)
-        return brief.but(image=await self._frame(job, at))
 
     async def defaults(self, job: Job) -> tuple[Default, Default]:
         """What the reactions for a retake and an extension would do with a clip."""
@@ -421,7 +403,7 @@ class Edits:
             # What is played backwards is not heard, and sound may cost more.
             sound=job.brief.sound if plan.place != "start" else False,
             duration=duration,
-            image=await self._frame(job, {"start": 0.0, "part": plan.start}.get(plan.place)),
+            image=self._frames.of(job, plan),
             parent=job.id,
             relation=relation,
             plan=plan,
@@ -488,35 +470,6 @@ class Edits:
         if len(self._read) > READ:
             self._read.popitem(last=False)
         return brief.video
-
-    async def _frame(self, job: Job, at: float | None) -> Input:
-        """The picture that a clip shows *at* seconds, or its last one. Made once."""
-        name = "last" if at is None else f"{round(at * 1000)}"
-        to = self._data / "inputs" / f"frame-{job.id}-{name}.png"
-        if not to.exists():
-            await self._cache.at_hand(job.file or "")
-            to.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                if at is None:
-                    await last_frame(self._file(job), to)
-                else:
-                    await poster(self._file(job), to, at)
-            except MediaError as error:
-                raise Refusal(f"#{job.id} can't be used here. {error}") from error
-        size = picture_size(to)
-        if size is None:
-            raise Refusal(f"No frame of #{job.id} can be read.")
-        return Input(
-            file=str(to.relative_to(self._data)),
-            type="image/png",
-            size=to.stat().st_size,
-            width=size[0],
-            height=size[1],
-            take=job.id,
-        )
-
-    def _file(self, job: Job) -> Path:
-        return self._data / (job.file or "")
 
 
 def made_part(brief: Brief, seconds: float | None) -> tuple[float, float | None]:

@@ -7,7 +7,6 @@ from decimal import Decimal
 from bot.orders.orders import HALTED, Studio
 from bot.orders.quote import Quote
 from bot.orders.requester import Requester
-from bot.words import money
 from bot.words.limits import said
 from storage import Brief, Job, Limit, Mode
 
@@ -27,10 +26,7 @@ class Outlook:
         """'6 s · 1080p · ltx-2-fast: 36 credits (≈ $0.36)'; "" where nobody makes such clips."""
         if self.quote is None:
             return ""
-        brief, price = self.quote.brief, money.price(self.quote.price, usd_per_credit)
-        length = f"{brief.duration} s" if brief.duration else ""
-        parts = [each for each in (length, brief.resolution, self.quote.model.name) if each]
-        return f"{' · '.join(parts)}: {price}"
+        return self.quote.line(usd_per_credit)
 
 
 class Outlooks:

@@ -8,11 +8,10 @@ from bot.catalog.model import Model, Unfit
 from bot.errors import Refusal
 from bot.orders.inputs import Source
 from bot.providers import Provider
+from bot.words import money
 from bot.words.limits import said
-from storage import (
-    Brief,
-    Refused,
-)
+from bot.words.text import elide
+from storage import Brief, Mode, Refused
 
 AUTO, CHEAPEST, FASTEST = "auto", "cheapest", "fastest"
 
@@ -33,6 +32,17 @@ class Quote:
     def times(self, takes: int) -> "Quote":
         """The quote of so many takes of it."""
         return replace(self, usd=self.usd * takes, price=self.price * takes, takes=takes)
+
+    def line(self, usd_per_credit: Decimal, *, limit: int = 200) -> str:
+        """'6 s · 1080p · ltx-2-3-fast: 36 credits (≈ $0.36)', in at most *limit* characters, of
+        which the price is never cut."""
+        price = money.price(self.price, usd_per_credit)
+        length = f"{self.brief.duration} s" if self.brief.duration else ""
+        if self.brief.mode is Mode.AUDIO:
+            length = "as long as the sound"
+            price = f"from {price}" if self.price else price
+        parts = [each for each in (length, self.brief.resolution, self.model.name) if each]
+        return f"{elide(' · '.join(parts), limit - len(price) - 2)}: {price}"
 
 
 def summed(quotes: Sequence[Quote]) -> Quote:

@@ -1,6 +1,7 @@
 """Reels: the approved takes of a channel's shots as one film, with the list of its cuts."""
 
 import asyncio
+import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from bot.orders.requester import Requester
 from bot.orders.shots import Shots, Standing
 from bot.words.csv_table import as_csv
 from bot.words.numbers import listed
+from bot.words.shots import length
 from bot.words.text import inert, typed
 from storage import MADE, Job, Reel, Store, Take
 from storage.shots import folded
@@ -327,9 +329,11 @@ def _ask_about(cut: Sequence[tuple[str, int]], missing: Sequence[str], seconds: 
     less = "Choose a scene, or from which shot to which."
     if len(cut) > MOST_TAKES:
         raise Refusal(f"That is {len(cut)} takes. A reel can have {MOST_TAKES}. {less}")
-    minutes, most = round(seconds / 60), MOST_SECONDS // 60
     if seconds > MOST_SECONDS:
-        raise Refusal(f"That is {minutes} minutes. A reel can be {most} minutes long. {less}")
+        most = MOST_SECONDS // 60
+        raise Refusal(
+            f"That is {length(math.ceil(seconds))} long. A reel can be {most} minutes. {less}"
+        )
 
 
 def _length(take: Take) -> float:

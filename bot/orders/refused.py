@@ -8,6 +8,7 @@ from bot.catalog.model import RESOLUTIONS, Capability
 from bot.errors import Refusal
 from bot.orders.access import require_moderator
 from bot.orders.consent import Consent
+from bot.orders.frames import Frames
 from bot.orders.inputs import Source
 from bot.orders.orders import Studio
 from bot.orders.quote import Asked, ConfirmationNeeded, Instead, Limited, Quote, Unmakeable
@@ -30,8 +31,9 @@ class Answered:
 class Refusals:
     """Keeps refused orders, and what people do about them."""
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: Studio, frames: Frames) -> None:
         self._studio = studio
+        self._frames = frames
         self._ways = Ways(studio.quotes)
         self._servers = studio.store.servers
         self._policy = studio.store.policy
@@ -89,7 +91,7 @@ class Refusals:
         # What it had fetched went when it was refused.
         sources = {**self._studio.lost(offer.brief), **_sources(offer)}
         return await self._studio.order(
-            offer.brief,
+            await self._frames.made(offer.brief, requester=requester),
             request=f"refused:{refused_id}:{which}",
             requester=requester,
             provider=offer.provider,

@@ -71,4 +71,4 @@ class Removals:
 
     async def end(self, removal: Removal) -> None:
         """Forget a deletion: it is final, or the clip is back."""
-        await self._removals.end(removal.job_id)
+        await self._removals.end(removal)

@@ -1,11 +1,11 @@
 """Orders anew what came to nothing: the same, with changes, or by another provider."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot.errors import Refusal
 from bot.files.fetch import Gone
 from bot.orders.consent import Consent
-from bot.orders.edits import Edits
+from bot.orders.frames import Frames
 from bot.orders.orders import Studio
 from bot.orders.quote import Quote
 from bot.orders.requester import Requester
@@ -25,9 +25,9 @@ class Reorders:
     All that is needed is in the row of the job: it works for as long as that is kept.
     """
 
-    def __init__(self, studio: Studio, edits: Edits) -> None:
+    def __init__(self, studio: Studio, frames: Frames) -> None:
         self._studio = studio
-        self._edits = edits
+        self._frames = frames
 
     def same(self, job: Job) -> Quote | None:
         """What the same costs now, by who was to make it; None where they do not make it now."""
@@ -66,6 +66,35 @@ class Reorders:
             request=f"try:{id}:{requester.user_id}",
             requester=requester,
             consent=Consent.to(seen),
+        )
+
+    def same_takes(self, lost: Sequence[Job]) -> Quote | None:
+        """What as many takes as *lost*, which a batch failed to make, cost now; as `same`."""
+        quote = self.same(lost[0]) if lost else None
+        return None if quote is None else quote.times(len(lost))
+
+    async def takes_again(
+        self, batch: int, requester: Requester, *, seen: int | None
+    ) -> tuple[Job, bool]:
+        """Order those takes of a batch once more that were not made, as one order; as `again`."""
+        jobs = await self._studio.batch(await self._studio.access.may_build(batch, requester))
+        lost = [job for job in jobs if job.state in UNMADE]
+        if not lost:
+            live = any(job.state in LIVE for job in jobs)
+            raise Refusal(
+                f"The takes of #{batch} are in progress."
+                if live
+                else f"All takes of #{batch} were made after all."
+            )
+        first = await self._studio.access.may_build(lost[0].id, requester)
+        return await self._order(
+            first,
+            first.brief.but(seed=_seed_of(lost)),
+            (first.provider, first.model),
+            request=f"try:batch:{batch}:{requester.user_id}",
+            requester=requester,
+            consent=Consent.to(seen),
+            takes=len(lost),
         )
 
     async def by_another(
@@ -113,8 +142,9 @@ class Reorders:
         request: str,
         requester: Requester,
         consent: Consent,
+        takes: int = 1,
     ) -> tuple[Job, bool]:
-        brief = await self._edits.renewed(brief, requester=requester)
+        brief = await self._frames.made(brief, requester=requester)
         sources = self._studio.lost(brief)
         provider, model = maker
         try:
@@ -126,6 +156,7 @@ class Reorders:
                 model=model,
                 sources=sources,
                 consent=consent,
+                takes=takes,
             )
         except Gone as gone:
             what = " and ".join(_INPUTS[name] for name in sources)
@@ -133,3 +164,15 @@ class Reorders:
                 f"The {what} of #{job.id} is no longer kept, and its link has expired. Order the "
                 f"clip again with `/video {brief.mode}` and the file."
             ) from gone
+
+
+def _seed_of(lost: Sequence[Job]) -> int | None:
+    """The seed of the first of *lost*, from which those of the others count on.
+
+    None, which gives them new ones, where counting on would not give each the seed that it had: it
+    may be one that a take of the batch was made with.
+    """
+    seed = lost[0].brief.seed
+    if seed is None or [job.brief.seed for job in lost] == [*range(seed, seed + len(lost))]:
+        return seed
+    return None

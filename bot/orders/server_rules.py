@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.errors import Private, Refusal
+from bot.orders.defaults import threaded
 from bot.orders.prompt_rules import PromptRules, TooSlow, Unusable
 from bot.words.numbers import listed
 from storage import PromptRule, Server, Store, Terms
@@ -56,22 +57,25 @@ class ServerRules:
         self._off: dict[int, frozenset[str]] = {}
         self._without_threads: frozenset[int] = frozenset()
         self._channel_threads: Mapping[int, bool] = {}
+        self._own_threads: Mapping[tuple[int, int], bool] = {}
 
     async def load(self) -> None:
         """Learn what is switched off where: at the start, and after each change."""
         self._off = await self._policy.providers_off()
         self._without_threads = await self._policy.without_threads()
         self._channel_threads = await self._choices.threads()
+        self._own_threads = await self._choices.own_threads()
 
     def off(self, guild_id: int) -> frozenset[str]:
         """The providers that are switched off in a server."""
         return self._off.get(guild_id, frozenset())
 
-    def threads(self, guild_id: int, channel_id: int | None = None) -> bool:
-        """Whether clips of a channel get threads; else they are posted in the channel itself.
-        What the channel says goes before what its server says."""
-        usual = guild_id not in self._without_threads
-        return self._channel_threads.get(channel_id or 0, usual)
+    def threads(self, guild_id: int, channel_id: int, user_id: int) -> bool:
+        """Whether a clip that somebody orders in a channel gets a thread; else it is posted in
+        the channel itself. See `Choosing.threads`, which waits for the store."""
+        own = self._own_threads.get((guild_id, user_id))
+        channel = self._channel_threads.get(channel_id)
+        return threaded(own, channel, server=guild_id not in self._without_threads)[0]
 
     async def of(self, guild_id: int) -> Server:
         """What a server has set."""

@@ -126,7 +126,7 @@ class Takes:
         if job.state not in MADE or job.file is None:
             raise Refusal(f"#{id} has no clip yet. Try again once it does.")
         if take.hidden_by is not None and not self._may_revive(take, requester):
-            raise Refusal(f"A moderator took down #{id}.")
+            raise Refusal(f"A moderator deleted #{id}.")
         if need is Need.FILE and not await self._cache.has(job.file):
             sentence = f"The file of #{id} is no longer kept. 🎲 makes it again."
             raise Instead(sentence, self._made_again(job))
@@ -258,9 +258,10 @@ class Takes:
         )
 
     async def remove(self, id: int, *, requester: Requester) -> Take:
-        """Take a clip down, or stop it, for its person or a moderator.
+        """Take a clip down, or stop it, for its person or a moderator; the take as it was before.
 
-        The file stays until its time: `/video show` brings it back.
+        The file stays until its time: `/video show` brings it back. What was deleted already stays
+        deleted by the same person, except that a moderator may delete what its person deleted.
         """
         take = await self.find(id, guild_id=requester.guild_id)
         if take.job.state not in ENDED and take.post is None:
@@ -268,8 +269,11 @@ class Takes:
             return take
         if take.job.user_id != requester.user_id and not requester.moderator:
             raise Refusal(f"Only <@{take.job.user_id}> or a moderator can delete #{id}.")
+        owner = take.job.user_id
+        if take.hidden_by is not None and (take.hidden_by != owner or not requester.moderator):
+            return take  # in whose name it is deleted says who may bring it back
         by = None
-        if take.job.user_id != requester.user_id:
+        if owner != requester.user_id:
             by = By(guild_id=requester.guild_id, actor_id=requester.user_id)
         await self._servers.take_down(by, take.job, hidden_by=requester.user_id)
         return take

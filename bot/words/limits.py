@@ -40,6 +40,11 @@ def in_words(amount: int) -> str:
     return f"{amount:,} credit{'' if amount == 1 else 's'}"
 
 
+def costing(price: int) -> str:
+    """'48 credits', or 'free'."""
+    return in_words(price) if price else "free"
+
+
 def clips(count: float) -> str:
     """'1 clip', '1,200 clips'."""
     return f"{number(count)} clip{'' if count == 1 else 's'}"

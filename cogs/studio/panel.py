@@ -190,7 +190,7 @@ async def _change(interaction: Interaction, about: str, changes: dict[str, Any])
 
 async def _renew(interaction: Interaction, page: Page) -> None:
     found = await interaction.client.limits.overview(moderator_of(interaction))
-    await answering.change(interaction, view=pages.panel(interaction, found, page))
+    await answering.change(interaction, pages.panel(interaction, found, page))
 
 
 async def _greet(interaction: Interaction, channel_id: int) -> None:

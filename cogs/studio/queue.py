@@ -105,4 +105,4 @@ async def _front(interaction: Interaction, about: str, _: Sequence[str]) -> None
 
 
 async def _again(interaction: Interaction) -> None:
-    await answering.change(interaction, view=await queue_page(interaction))
+    await answering.change(interaction, await queue_page(interaction))

@@ -49,4 +49,4 @@ async def show(interaction: Interaction, parts: Sequence[Part], *, beyond: int =
 
 async def renew(interaction: Interaction, parts: Sequence[Part], *, beyond: int = 0) -> None:
     """Show these parts in place of the message whose button was pressed."""
-    await answering.change(interaction, view=page(parts, beyond=beyond))
+    await answering.change(interaction, page(parts, beyond=beyond))

@@ -1,5 +1,6 @@
 """What every way of acting on a clip has in common: which clip, how it is answered."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable
 
@@ -18,9 +19,11 @@ from bot.orders.requester import Requester
 from bot.orders.takes import Verb
 from bot.words.text import shown
 from cogs.takes import removing
-from storage import MADE, Job
+from storage import MADE, Job, State
 
 log = logging.getLogger(__name__)
+
+WRITTEN = 1.5  #: seconds for which a clip that is being posted is waited for
 
 #: What is said where one take is needed, of a message about several.
 PICK = "This is about several takes. Press a number on the sheet to post one in full, and use that."
@@ -31,8 +34,19 @@ async def pressed(interaction: Interaction, job_id: int, verb: Verb) -> tuple[Re
 
     Raises `Refusal` for a clip of another server, and for one that lacks what *verb* needs.
     """
-    requester = requester_here(interaction)
-    return requester, await interaction.client.takes.ready(job_id, verb, requester=requester)
+    bot, requester = interaction.client, requester_here(interaction)
+    await written_down(bot, job_id, requester)
+    return requester, await bot.takes.ready(job_id, verb, requester=requester)
+
+
+async def written_down(bot: Dailies, job_id: int, requester: Requester) -> None:
+    """Wait a moment for a clip that is being posted: people are quicker than a slow disk."""
+    until = asyncio.get_running_loop().time() + WRITTEN
+    while asyncio.get_running_loop().time() < until:
+        job = await bot.studio.job(job_id, guild_id=requester.guild_id)
+        if job is None or job.state is not State.DELIVERING:
+            return
+        await asyncio.sleep(0.05)
 
 
 async def clip_of(interaction: Interaction, message: discord.Message) -> int:

@@ -9,9 +9,10 @@ from bot.chat.requester import requester_here
 from bot.errors import Refusal
 from bot.orders.consent import Consent
 from bot.orders.requester import Requester
-from bot.orders.takes import Verb
+from bot.orders.takes import RemovedBatch, Verb
 from cogs._pressing import Waits, pressed
 from cogs.takes import acting, removing, undo
+from cogs.takes.removing import Stays
 from storage import Job
 
 ASKS = Consent(needed=True)  #: of a button that does not carry its price
@@ -46,13 +47,12 @@ async def show(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     await answering.tell(interaction, f"[Number {job.batch_place} (#{job.id}) is here]({link}).")
 
 
-@pressed("batch-cancel", moderators=False)
+@pressed("batch-cancel", moderators=False, waits=Waits.CHANGE)
 async def cancel(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Stop what is left of a batch; its card shows it."""
     requester = requester_here(interaction)
     studio = interaction.client.studio
     await studio.access.show(int(about), requester=requester)
-    await interaction.response.defer()
     await studio.cancel_batch(int(about), requester=requester)
 
 
@@ -89,8 +89,19 @@ async def remove(bot: Dailies, batch: int, requester: Requester, *, channel_id: 
     if removed is None:
         await bot.studio.cancel_batch(batch, requester=requester)
         return
+    try:
+        stays = await _take_down(bot, removed)
+    finally:
+        for job in removed.jobs:
+            await undo.offer(bot, job, channel_id)
     for job in removed.jobs:
-        await undo.offer(bot, job, channel_id)
+        bot.events.take_changed.emit(job)
+    if stays:
+        raise Refusal(removing.words(batch, stays))
+
+
+async def _take_down(bot: Dailies, removed: RemovedBatch) -> list[Stays]:
+    """Delete the posts of a batch that are still to go; which of them stay."""
     async with AsyncExitStack() as turns:
         for job in removed.jobs:
             await turns.enter_async_context(bot.removals.turn(job.id))
@@ -100,11 +111,7 @@ async def remove(bot: Dailies, batch: int, requester: Requester, *, channel_id: 
                 p.message_id for job in removed.jobs for p in await bot.removals.condemned(job.id)
             }
             posts = [each for each in posts if each.message_id in ids]
-        stays = await removing.take_down(bot, posts)
-    for job in removed.jobs:
-        bot.events.take_changed.emit(job)
-    if stays:
-        raise Refusal(removing.words(batch, stays))
+        return await removing.take_down(bot, posts)
 
 
 async def reacted(emoji: str, bot: Dailies, requester: Requester) -> bool:

@@ -8,6 +8,7 @@ import discord
 from bot.chat import answering, board, clip_message
 from bot.chat.bot import Interaction
 from bot.chat.favourites import gather
+from bot.errors import Refusal
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
 from bot.words.text import shown
@@ -134,8 +135,10 @@ async def _favourite(interaction: Interaction, job: Job) -> None:
 
 async def _remove(interaction: Interaction, job: Job, requester: Requester) -> None:
     bot = interaction.client
-    await bot.takes.remove(job.id, requester=requester)
+    before = await bot.takes.remove(job.id, requester=requester)
     await acting.take_down(bot, job)
+    if before.hidden_by not in (None, job.user_id) and not requester.moderator:
+        raise Refusal(f"A moderator deleted #{job.id}.")
     text = (
         f"#{job.id} is deleted. `/video show clip:#{job.id} public:True` brings it back while its "
         "file is kept."

@@ -13,7 +13,7 @@ from bot.chat.requester import requester_here
 from bot.errors import Refusal
 from bot.words import money
 from bot.words.text import elide, inert
-from cogs._forms import form, sent, text_field
+from cogs._forms import UNPRICED, form, sent, text_field
 from cogs._pressing import pressed
 from cogs.takes import forms
 from storage import Job, Mode
@@ -29,6 +29,18 @@ async def try_again(interaction: Interaction, about: str, _: Sequence[str]) -> N
     await _answer(
         interaction,
         interaction.client.reorders.again(
+            int(number), requester_here(interaction), seen=int(price) if price else None
+        ),
+    )
+
+
+@pressed("try-takes", moderators=False)
+async def try_takes_again(interaction: Interaction, about: str, _: Sequence[str]) -> None:
+    """Order those takes of a batch once more that were not made, at no more than that price."""
+    number, _colon, price = about.partition(":")
+    await _answer(
+        interaction,
+        interaction.client.reorders.takes_again(
             int(number), requester_here(interaction), seen=int(price) if price else None
         ),
     )
@@ -70,7 +82,7 @@ async def edit(interaction: Interaction, about: str, _: Sequence[str]) -> None:
         current = getattr(brief, name)
         if current in values and len(values) > 1:
             asking.add_item(_menu(label, name, values[:OPTIONS], current))
-    said = forms.UNPRICED
+    said = UNPRICED
     if quote is not None:
         said = f"As it was: {money.price(quote.price, bot.usd_per_credit)}"
     why = f"{inert(elide(job.error, 300))}\n" if job.error else ""

@@ -19,13 +19,12 @@ from bot.orders.takes import Verb
 from bot.words import money
 from bot.words.clips import BACKWARDS
 from bot.words.text import clean, typed
-from cogs._forms import PROMPT, form, sent, text_field
+from cogs._forms import PROMPT, UNPRICED, form, sent, text_field
 from cogs.takes import acting
 from storage import Job
 
 PATIENCE = 1.5  #: seconds that a button may take to work something out; Discord waits 3
 FORM = 1.8  #: the same for a form, all that it says taken together
-UNPRICED = "The price isn't known yet. You'll see it before anything is ordered."
 #: What stands on a form: the clip, and the price that the form showed, in credits.
 CLIP = r"(?P<id>\d{1,18})(?::(?P<price>\d{1,18}))?"
 _T = TypeVar("_T")

@@ -208,8 +208,10 @@ class Reactions(commands.Cog):
             case board.REMOVE:
                 taken = await bot.takes.remove(job_id, requester=requester)
                 if taken.post is not None or taken.job.state in ENDED:
-                    await undo.offer(bot, taken.job, given.channel_id)
-                    await acting.take_down(bot, taken.job)
+                    try:
+                        await acting.take_down(bot, taken.job)
+                    finally:
+                        await undo.offer(bot, taken.job, given.channel_id)
             case _:
                 return await self._approve(take.job, requester)
         return True
@@ -270,7 +272,8 @@ class Reactions(commands.Cog):
             return
         if isinstance(channel, discord.Thread) and (channel.locked or channel.parent is None):
             raise Refusal("This thread is locked. Use another one.")
-        threads = self._bot.studio.rules.threads(given.requester.guild_id, given.channel_id)
+        who = given.requester
+        threads = self._bot.studio.rules.threads(who.guild_id, given.channel_id, who.user_id)
         wanted = needed_in(channel, threads=threads)
         allowed = channel.permissions_for(channel.guild.me)
         missing = [name for name, on in wanted if on and not getattr(allowed, name)]
@@ -322,6 +325,7 @@ class Reactions(commands.Cog):
         job = await self._bot.studio.job(found, guild_id=given.requester.guild_id)
         if job is None:
             return None
+        await acting.written_down(self._bot, job.id, given.requester)
         post = await self._posts.get(message.id) or Post(  # it may be written down by now
             message_id=message.id,
             channel_id=given.channel_id,

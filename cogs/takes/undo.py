@@ -45,8 +45,8 @@ async def offer(bot: Dailies, job: Job, channel_id: int) -> None:
     A reaction has no answer that only its person sees. Nothing depends on it.
     """
     removal = await bot.removals.open(job.id)
-    if removal is None or removal.undone:
-        return
+    if removal is None or removal.undone or removal.message_id is not None:
+        return  # it is over, or offered already
     place = bot.get_partial_messageable(channel_id, guild_id=job.guild_id)
     text = f"-# <@{removal.user_id}> deleted #{job.id}."
     name = nonce(job.id, f"undo-{removal.at}")

@@ -52,7 +52,7 @@ class Defaulting(commands.Cog):
         Parameters
         ----------
         clips:
-            Moderators, with for_channel: where clips of this channel are posted.
+            Where your clips are posted, unless moderators have no threads here.
         for_channel:
             Moderators: choose it for everybody in this channel.
         """

@@ -1,6 +1,6 @@
 """What finds clips: /video mine and /video search, their pages, and the clip that is picked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import discord
@@ -24,7 +24,7 @@ from storage import NEWEST, Mode, State, Wanted
 #: Characters of what is searched for: they stand on the buttons, whose ids have 100.
 WORDS = 64
 _ID = 100
-_Page = tuple[discord.ui.LayoutView, list[discord.File]]  #: as it is shown, and its picture
+_Page = tuple[discord.ui.LayoutView, Callable[[], list[discord.File]]]  #: and its picture
 
 
 class Finding(commands.Cog):
@@ -89,7 +89,7 @@ async def _turn_mine(interaction: Interaction, about: str, _: Sequence[str]) -> 
     edge, newer, rest = _turned(about)
     wanted = _wanted(rest)
     view, files = await _mine(interaction, wanted, edge=edge, newer=newer)
-    await answering.change(interaction, view=view, attachments=files)
+    await answering.change(interaction, view, files=files)
 
 
 @pressed("search", moderators=False, waits=Waits.CHANGE)
@@ -97,7 +97,7 @@ async def _turn_search(interaction: Interaction, about: str, _: Sequence[str]) -
     """Another page of what was searched for; the words stand on the button."""
     edge, newer, words = _turned(about)
     view, files = await _searched(interaction, words, edge=edge, newer=newer)
-    await answering.change(interaction, view=view, attachments=files)
+    await answering.change(interaction, view, files=files)
 
 
 @pressed("found", moderators=False, waits=Waits.PRIVATE)
@@ -142,12 +142,12 @@ async def _shown(
     interaction: Interaction, listing: Listing, head: str, *, verb: str, about: str
 ) -> _Page:
     """A page and its picture, drawn from what is on the disk."""
-    bot, files = interaction.client, []
+    bot, picture = interaction.client, None
     if listing.takes:
         # What was taken down is shown to nobody.
         up = [take.job if take.hidden_by is None else None for take in listing.takes]
         pictures = [bot.posters.place(job) if job is not None else None for job in up]
-        files = [clip_list.sheet(await contact_sheet(pictures), listing)]
+        picture = await contact_sheet(pictures)
     view = clip_list.page(
         listing,
         head=head,
@@ -156,13 +156,15 @@ async def _shown(
         whose=verb == "search",
         usd_per_credit=bot.usd_per_credit,
     )
-    return view, files
+    return view, lambda: [] if picture is None else [clip_list.sheet(picture, listing)]
 
 
 async def _answer(
-    interaction: Interaction, view: discord.ui.LayoutView, files: list[discord.File]
+    interaction: Interaction, view: discord.ui.LayoutView, files: Callable[[], list[discord.File]]
 ) -> None:
-    await interaction.followup.send(view=view, files=files, ephemeral=True, allowed_mentions=SILENT)
+    await interaction.followup.send(
+        view=view, files=files(), ephemeral=True, allowed_mentions=SILENT
+    )
 
 
 # What stands on a button: which way and from which clip on, then what is looked for.

@@ -29,7 +29,9 @@ CHOICES = 25  #: suggestions that Discord shows
 LONGEST = 100  #: characters of one of them
 Suggest = Callable[[Interaction, Any], Awaitable[list[Choice[Any]]]]
 _SUFFIXES = {"duration": " s", "fps": " fps"}
-_PRICED = ("provider", "model", "resolution", "duration")  #: options that decide the price
+#: Options that decide the price.
+_PRICED = ("provider", "model", "resolution", "duration", "takes")
+TAKES = range(2, 5)  #: clips that one order may make, beside one
 _NAMED = re.compile(r"[\w.+()\[\]-]+(?:[/\\][\w.+()\[\]-]+)*")
 _SAFE = re.compile(r"\.(pt|pth|bin|ckpt|pkl|pickle)$", re.IGNORECASE)
 
@@ -53,7 +55,7 @@ SAID: Mapping[str, str] = {
 }
 SUGGESTED = (
     *("provider", "model", "resolution", "aspect", "duration", "fps", "camera", "loras", "preset"),
-    "clip",
+    *("clip", "takes"),
 )
 
 
@@ -120,9 +122,13 @@ def _suggest(mode: Mode, option: str) -> Suggest:
         fits = [each for each in named if last.lower() in each[len(chosen) :].lower()]
         return [Choice(name=each, value=each) for each in fits if len(each) <= LONGEST][:CHOICES]
 
+    async def takes(interaction: Interaction, typed: str | int) -> list[Choice[Any]]:
+        return await priced(interaction, mode, option, several(typed))
+
     named = {
         "provider": providers,
         "model": models,
+        "takes": takes,
         "preset": presets,
         "clip": clips,
         "loras": loras,
@@ -135,6 +141,8 @@ async def priced(
 ) -> list[Choice[Any]]:
     """Suggestions with what each would cost beside what was chosen already, where it matters:
     with the preset that was chosen, and with the defaults that hold there."""
+    if option not in _PRICED:
+        return [Choice(name=elide(name, 100), value=value) for name, value in named[:CHOICES]]
     studio, shown = interaction.client.studio, []
     presets = interaction.client.edits.presets
     chosen = {each: _chosen(interaction, each) for each in _PRICED}
@@ -144,28 +152,32 @@ async def priced(
     new = getattr(interaction.command, "name", None) in {*NEW, "set"}  # the others repeat a clip
     preset = await _preset(interaction, requester) if new else None
     for name, value in named[:CHOICES]:
-        words = ""
-        if option in _PRICED:
-            wanted = {**chosen, option: value}
-            maker = {"provider": wanted.pop("provider"), "model": wanted.pop("model")}
-            brief = Brief(mode=mode, **wanted)
-            if preset is not None:
-                brief, *named_by = presets.with_settings(preset, brief, **maker)
-                maker = dict(zip(maker, named_by, strict=True))
-            given = [each for each in [REQUIRED_INPUTS.get(mode)] if each is not None]
-            settled = studio.choosing.settled(
-                brief,
-                layers,
-                **maker,
-                without=usual.without,
-                given=given,
-                new=new,
-            )
-            choice = replace(usual, provider=settled.provider, model=settled.model)
-            quote = studio.quotes.outlook(settled.brief, choice, given=given)
-            words = "" if quote is None else f" · {costs(quote, option)}"
+        wanted = {**chosen, option: value}
+        maker = {"provider": wanted.pop("provider"), "model": wanted.pop("model")}
+        count = int(wanted.pop("takes") or 1)
+        brief = Brief(mode=mode, **wanted)
+        if preset is not None:
+            brief, *named_by = presets.with_settings(preset, brief, **maker)
+            maker = dict(zip(maker, named_by, strict=True))
+        given = [each for each in [REQUIRED_INPUTS.get(mode)] if each is not None]
+        settled = studio.choosing.settled(
+            brief,
+            layers,
+            **maker,
+            without=usual.without,
+            given=given,
+            new=new,
+        )
+        choice = replace(usual, provider=settled.provider, model=settled.model)
+        quote = studio.quotes.outlook(settled.brief, choice, given=given)
+        words = "" if quote is None else f" · {costs(quote.times(count), option)}"
         shown.append(Choice(name=elide(f"{name}{words}", 100), value=value))
     return shown
+
+
+def several(typed: str | int) -> list[tuple[str, int]]:
+    """How many clips an order may make, as suggestions that begin with what was typed."""
+    return [(f"{each} takes", each) for each in TAKES if str(each).startswith(str(typed or ""))]
 
 
 async def _preset(interaction: Interaction, requester: Requester) -> Preset | None:

@@ -14,7 +14,7 @@ from bot.chat.mentions import SILENT
 from bot.chat.requester import requester_here, requester_of
 from bot.orders.orders import Studio
 from bot.words.text import elide
-from cogs._pressing import pressed
+from cogs._pressing import Waits, pressed
 from cogs.video import parameters
 from cogs.video.parameters import choices, say, suggested
 from storage import Job, Take
@@ -106,10 +106,9 @@ def _models(interaction: Interaction, picked: str = "") -> discord.ui.LayoutView
     return view
 
 
-@pressed("cancel", moderators=False)
+@pressed("cancel", moderators=False, waits=Waits.CHANGE)
 async def _pressed(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """The Cancel button of a card; its number stands on it."""
-    await interaction.response.defer()
     await _cancel(interaction.client.studio, interaction, int(about))
 
 

@@ -205,7 +205,7 @@ class ReelRuns(commands.Cog):
                 place,
                 view,
                 nonce(reel.id, "reel"),
-                ping=await self._bot.pings.mentions(reel.guild_id, reel.user_id),
+                ping=await self._bot.pings.mentions(reel.guild_id, reel.user_id, told=False),
                 files=files,
             )
             return Posted(message=message)

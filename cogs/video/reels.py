@@ -75,4 +75,4 @@ async def _begin(interaction: Interaction, about: str, _: Sequence[str]) -> None
     """Begin a reel whose length was said; only for the one who asked for it."""
     await interaction.client.reels.begin(int(about), requester=requester_here(interaction))
     reel_runs.look(interaction.client)
-    await answering.change(interaction, view=reel_message.plain(ON_ITS_WAY))
+    await answering.change(interaction, reel_message.plain(ON_ITS_WAY))

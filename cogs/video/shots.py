@@ -1,5 +1,6 @@
 """What files takes under shots, and shows what has come of them: /video shot, /video shots."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import discord
@@ -66,7 +67,7 @@ class Filing(commands.Cog):
         await acting.think(interaction)
         view, files = await _page(interaction, page)
         await interaction.followup.send(
-            view=view, files=files, ephemeral=True, allowed_mentions=SILENT
+            view=view, files=files(), ephemeral=True, allowed_mentions=SILENT
         )
 
     @shot.autocomplete("name")
@@ -83,18 +84,18 @@ class Filing(commands.Cog):
 async def _turn(interaction: Interaction, about: str, _: object) -> None:
     """Another page of the shots of the channel where the board was asked for."""
     view, files = await _page(interaction, min(int(about), MOST_PAGES))
-    await answering.change(interaction, view=view, attachments=files)
+    await answering.change(interaction, view, files=files)
 
 
 async def _page(
     interaction: Interaction, number: int
-) -> tuple[discord.ui.LayoutView, list[discord.File]]:
+) -> tuple[discord.ui.LayoutView, Callable[[], list[discord.File]]]:
     """A page and its picture, drawn from what is on the disk."""
     bot = interaction.client
     found = await bot.shots.board(number, requester=requester_of(interaction))
     picture = await contact_sheet([_picture(bot, found, place) for place in range(len(found.rows))])
     view = shot_board.page(found, usd_per_credit=bot.usd_per_credit)
-    return view, [shot_board.sheet(picture, found)]
+    return view, lambda: [shot_board.sheet(picture, found)]
 
 
 def _picture(bot: Dailies, found: ShotBoard, place: int) -> Path | None:

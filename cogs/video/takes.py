@@ -1,5 +1,6 @@
 """What lists, compares and repeats clips: /video takes, show, compare, again, presets."""
 
+from contextlib import suppress
 from typing import Literal
 
 from discord import app_commands
@@ -8,9 +9,11 @@ from discord.ext import commands
 
 from bot.chat import answering, board
 from bot.chat.bot import Interaction
+from bot.chat.prices import costs
 from bot.chat.requester import requester_here, requester_of
 from bot.errors import Refusal
 from bot.orders.orders import Studio
+from bot.orders.quote import Quote
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
 from bot.words.text import inert
@@ -18,6 +21,9 @@ from cogs.takes import acting, comparing
 from cogs.video import parameters
 from cogs.video.parameters import choices, loras_of, options, say
 from storage import MADE, Job, Mode, Preset
+
+#: Options of `again` that change the clip.
+REPEATED = ("prompt", "duration", "resolution", "aspect", "fps", "seed", "sound", "camera", "loras")
 
 
 class Taking(commands.Cog):
@@ -257,6 +263,39 @@ class Taking(commands.Cog):
     @presets.autocomplete("clip")
     async def _clips(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
         return await parameters.clips(interaction, typed)
+
+    @again.autocomplete("takes")
+    async def _several(self, interaction: Interaction, typed: str | int) -> list[Choice[int]]:
+        """How many, with what so many of that clip cost, as far as the options are chosen."""
+        quote = None
+        with suppress(Refusal):
+            quote = await self._quoted_again(interaction)
+        return [
+            Choice(
+                name=name if quote is None else f"{name} · {costs(quote.times(count), 'takes')}",
+                value=count,
+            )
+            for name, count in parameters.several(typed)
+        ]
+
+    async def _quoted_again(self, interaction: Interaction) -> Quote:
+        """What `again` would order with the options that are chosen. Raises `Refusal`."""
+        chosen, requester = vars(interaction.namespace), requester_of(interaction)
+        edits, preset = interaction.client.edits, chosen.get("preset")
+        job = await self._last(interaction, chosen.get("clip"), requester)
+        await self.studio.access.may_build(job.id, requester)
+        changes = {name: chosen[name] for name in REPEATED if chosen.get(name) is not None}
+        if "loras" in changes:
+            changes["loras"] = loras_of(changes["loras"])
+        return await edits.again(
+            job,
+            request=f"interaction:{interaction.id}",
+            requester=requester,
+            changes=changes,
+            preset=await edits.presets.find(preset, requester=requester) if preset else None,
+            provider=chosen.get("provider"),
+            model=chosen.get("model"),
+        )
 
     @presets.autocomplete("use")
     @presets.autocomplete("delete")

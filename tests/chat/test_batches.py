@@ -67,7 +67,7 @@ async def all_ended(house, count=4):
 async def test_four_takes_are_one_price_one_card_and_one_sheet(mira, shop, cheap, tmp_path):
     asked = await batch(mira)
     assert "These 4 clips cost 4 credits" in asked.text
-    assert asked.buttons[0].label == "Order 4 takes · 4 credits"
+    assert [each.label for each in asked.buttons] == ["Order 4 takes · 4 credits"]
     sheet = await sheet_of(mira)
     jobs = await all_ended(shop)
     assert [job.state for job in jobs] == [State.DONE] * 4
@@ -146,6 +146,30 @@ async def test_again_makes_several(mira, shop):
     assert "These 3 clips cost 3 credits" in asked.message.text
 
 
+async def test_how_many_takes_is_suggested_with_what_all_of_them_cost(mira, shop):
+    async def offered(command, option="takes", typed="", **chosen):
+        found = await mira.suggestions(f"/video {command}", option, typed, **chosen)
+        return [(each.name, each.value) for each in found]
+
+    assert await offered("text") == [
+        ("2 takes · 4 credits", 2),
+        ("3 takes · 6 credits", 3),
+        ("4 takes · 8 credits", 4),
+    ]
+    assert await offered("text", typed=3, duration=3) == [("3 takes · 9 credits", 3)]
+    assert await offered("image", typed=9) == []
+    # With several chosen, the other options say what all of them cost, too.
+    several = [name for name, _ in await offered("text", "duration", takes=4)]
+    assert several[1] == "2 s · 8 credits for 4 at 480p"
+    # What repeats a clip costs what that clip does; before there is one, that is not known.
+    assert ("4 takes", 4) in await offered("again")
+    await first_clip(mira, duration=1)
+    await done(shop, 1)
+    assert ("4 takes · 4 credits", 4) in await offered("again")
+    assert ("4 takes · 12 credits", 4) in await offered("again", duration=3, clip="#1")
+    assert ("4 takes", 4) in await offered("again", clip="#99")
+
+
 async def test_what_failed_is_named_with_what_was_charged(mira, shop, cheap):
     refused = Refusal("The provider rejected this prompt.", failure=Failure.REFUSED, billed=False)
     taken = cheap.submit
@@ -216,7 +240,9 @@ async def test_cancel_stops_what_waits_and_what_can_be_stopped(mira, shop, cheap
     assert len(cheap.cancelled) == 2
     assert [(await shop.store.policy.bill(job.id)).spent for job in jobs] == [0] * 4
     await mira.wait_for(lambda each: each.id == card.id and "4 takes: canceled" in each.text)
-    assert not mira.message(card.id).buttons
+    assert [each.label for each in mira.message(card.id).buttons] == [
+        "Try again: 4 takes · 4 credits"
+    ]
 
 
 async def test_retake_on_a_sheet_orders_all_of_it_again_at_the_price_it_shows(mira, shop, cheap):
@@ -243,6 +269,10 @@ async def test_what_needs_one_take_says_to_pick_one(mira, shop, emoji):
     assert len(await shop.store.jobs.newest()) == 2
 
 
+def offers(person):
+    return [each for each in person.everything() if "deleted #" in each.text]
+
+
 async def test_a_sheet_is_deleted_with_what_stands_nowhere_else(mira, shop):
     await batch(mira, takes=3)
     sheet = await sheet_of(mira)
@@ -253,9 +283,9 @@ async def test_a_sheet_is_deleted_with_what_stands_nowhere_else(mira, shop):
     guild = (await shop.store.jobs.get(1)).guild_id
     hidden = [(await shop.store.takes.get(n, guild_id=guild)).hidden_by for n in (1, 2, 3)]
     assert [bool(each) for each in hidden] == [True, False, True]
-    offers = [each for each in mira.everything() if "deleted #" in each.text]
-    assert sorted(each.text.rpartition("#")[2] for each in offers) == ["1.", "3."]
-    [offer] = [each for each in offers if each.text.endswith("#3.")]
+    offered = ["1.", "3."]
+    await until(lambda: sorted(each.text.rpartition("#")[2] for each in offers(mira)) == offered)
+    [offer] = [each for each in offers(mira) if each.text.endswith("#3.")]
     back = await answered(await mira.click(offer, "Undo"))
     assert "#3 is back" in back.message.text
     await mira.wait_for(lambda each: [f.filename for f in each.attachments] == ["dailies-3.mp4"])
@@ -310,6 +340,7 @@ async def test_a_sheet_that_was_posted_before_a_stop_is_found_again(
         assert [each.batch for each in await second.store.takes.posts_of(1)] == [1]
 
 
+@pytest.mark.long
 async def test_a_server_that_takes_less_gets_a_smaller_sheet(playground, mira, tmp_path):
     big = Maker("big", PLAIN, size="640x360")
     async with working(playground, tmp_path, providers={"big": big}) as house:

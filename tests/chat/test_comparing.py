@@ -16,10 +16,10 @@ PEOPLE = 8
 #: What opens a form, shows what is at hand, or answers by `ChatPresenter.answer` within a second.
 AT_ONCE = {
     *("take-retake", "take-extend", "take-compare", "take-variation", "take-hdr"),
-    *("take-four", "batch-more", "batch-cancel"),
-    *("less", "all", "models", "cancel", "forget"),
+    *("take-four", "batch-more"),
+    *("less", "all", "models", "forget"),
     *("forbid", "retry", "confirm", "budget", "zone"),
-    *("try", "try-edited", "try-elsewhere", "example", "reactions"),
+    *("try", "try-edited", "try-elsewhere", "try-takes", "example", "reactions"),
     *("help-edit", "help-use", "help-ask", "help-agree", "help-kept", "new-again"),
 }
 

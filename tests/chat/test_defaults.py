@@ -205,7 +205,6 @@ async def test_a_channels_are_for_moderators_and_on_record(playground, ada, mira
     assert text == "Only moderators can do this. They need the Manage Server permission."
     text = await defaults(mira, "clear", what="everything", for_channel=True)
     assert text == "Only moderators can do this. They need the Manage Server permission."
-    assert "by moderators" in await defaults(mira, "set", clips="in the channel")
     await defaults(ada, "set", duration=3, sound=False, model="large", for_channel=True)
     await defaults(ada, "clear", what="duration", for_channel=True)
     audit = plain_text(await said(ada, "/quota audit"))
@@ -227,6 +226,54 @@ async def test_a_channels_are_for_moderators_and_on_record(playground, ada, mira
 async def test_what_nobody_makes_is_no_default(playground, mira, house, options, sentence):
     assert sentence in await defaults(mira, "set", **options)
     assert await house.store.choices.own(playground.guild.id, mira.id) == OrderDefaults()
+
+
+async def test_where_ones_own_clips_go_is_ones_choice(playground, tmp_path, ada, mira, jonas):
+    bot, videos = playground.world.bot_role(playground.guild.id).id, playground.channel("videos").id
+    async with working(playground, tmp_path, providers={"plain": maker()}):
+        text = await defaults(mira, "set", clips="in the channel")
+        assert "Your clips are posted in the channel, without threads (yours)." in text
+        assert "**Yours**: clips in the channel" in text
+        await defaults(ada, "set", clips="in threads", for_channel=True)
+        assert "without threads (yours)" in await defaults(mira), "nearer than the channel's"
+        assert (await first_clip(mira)).channel_id == videos
+        await answered(await jonas.type("/video text", prompt="an owl"))
+        assert (await clip_of(jonas, 2)).channel_id != videos, "mira's choice is not jonas's"
+        # Threads need permissions that clips in the channel do without.
+        deny = ["create_public_threads", "send_messages_in_threads"]
+        playground.world.set_permissions("videos", bot, deny=deny)
+        refused = await answered(await jonas.type("/video text", prompt="a fox"))
+        assert "Create Public Threads" in refused.message.text
+        await answered(await mira.type("/video text", prompt="a fox"))
+        assert (await clip_of(mira, 3)).channel_id == videos
+    async with working(playground, tmp_path, providers={"plain": maker()}) as house:
+        assert "without threads (yours)" in await defaults(mira), "also after a restart"
+        await answered(await mira.type("/video text", prompt="a wolf"))
+        assert (await clip_of(mira, 4)).channel_id == videos
+        assert "posted in the channel" in (await said(mira, "/help")).text
+        await done(house, 4)
+        await house.bot.own.forget(mira.id)
+        refused = await answered(await mira.type("/video text", prompt="a fox"))
+        assert "Create Public Threads" in refused.message.text, "her choice is forgotten, too"
+
+
+async def test_nobody_has_threads_where_moderators_have_none(playground, ada, mira, house):
+    videos = playground.channel("videos").id
+    await defaults(mira, "set", clips="in threads")
+    assert "in a thread of their own (yours)" in await defaults(mira)
+    await defaults(ada, "set", clips="in the channel", for_channel=True)
+    text = await defaults(mira)
+    assert "in the channel, without threads (this channel)" in text
+    assert "You chose threads, but moderators chose to have none here." in text
+    assert (await first_clip(mira)).channel_id == videos
+    mira.go("storyboards")
+    assert "in a thread of their own (yours)" in await defaults(mira)
+    await house.store.moderation.set_server(by(playground, ada), threads=False)
+    await house.studio.rules.load()
+    assert "in the channel, without threads (this server)" in await defaults(mira)
+    text = await defaults(mira, "clear", what="clips")
+    assert "**Yours**: nothing chosen" in text
+    assert "You chose threads" not in text
 
 
 async def test_where_clips_go_is_a_channels_choice_before_the_servers(playground, ada, mira, house):

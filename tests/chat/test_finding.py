@@ -8,6 +8,7 @@ from PIL import Image
 
 from bot.media.contact_sheet import GAP, PLAIN, TILE
 from bot.orders.finding import PAGE
+from playground.discord.trouble import LOST_502
 from storage import Brief, Mode, Post, State
 from tests.rig.drafts import advance, draft
 from tests.rig.house import unlinked, until, working
@@ -228,6 +229,12 @@ async def test_pages_turn_both_ways_and_after_a_restart(playground, tmp_path, mi
             await turned(person, back, "Older")
     async with working(playground, tmp_path, providers={"plain": plain}):
         for person, page in ((mira, mine), (jonas, found)):
+            # Its answer is lost, and the page is written a second time: with its picture.
+            lost = playground.trouble("POST", r"^/interactions/", LOST_502)
+            newest = await turned(person, person.message(page.id), "Newer")
+            assert lost.met
+            assert (await fetched(newest.attachments[0]))[:2] == b"\xff\xd8", "a whole JPEG"
+            last = await turned(person, newest, "Older")
             last = await turned(person, person.message(page.id), "Older")
             assert numbers(last) == every[2 * PAGE :]
             assert len(last.attachments) == 1

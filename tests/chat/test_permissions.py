@@ -129,6 +129,7 @@ VERB_RULES = {
     "try": (EVERYBODY, "{job}:6"),
     "try-edited": (EVERYBODY, "{job}"),
     "try-elsewhere": (EVERYBODY, "{job}:able:6"),
+    "try-takes": (EVERYBODY, "{job}:6"),
     "undo": (EVERYBODY, "{job}"),
     "help-edit": (EVERYBODY, "7:6"),
     "help-use": (EVERYBODY, "7:6"),

@@ -51,6 +51,19 @@ async def test_a_clip_is_one_layout_that_says_what_it_is(mira, house):
     assert (await done(house, 1)).result_id == clip.id
 
 
+async def test_a_clip_that_nobody_extends_leaves_no_frame_on_the_disk(mira, house):
+    """What ⏩ costs stands on it: that is said from the clip, and the frame made when ordered."""
+    clip = await first_clip(mira)
+    assert "⏩" in clip.text
+    inputs = house.settings.dailies_data / "inputs"
+    assert not [*inputs.glob("frame-*")]
+    await mira.react(clip, "⏩")
+    extended = (await done(house, 2)).brief
+    assert extended.image.file == "inputs/frame-1-last.png"
+    frame = house.settings.dailies_data / extended.image.file
+    assert extended.image.size == frame.stat().st_size > 0
+
+
 async def test_frames_stand_below_the_clip_to_look_at(playground, mira, tmp_path, media):
     able = Maker("able", NATIVE)
     async with working(playground, tmp_path, providers={"able": able}):

@@ -8,10 +8,11 @@ import pytest
 
 from bot.media.encode import turn
 from bot.media.probe import probe
+from bot.media.reel import MOST_SECONDS
+from bot.orders.reels import MOST_TAKES
 from storage import Brief, By, ChangedBy, ReelState, State
-from storage.jobs import columns_of
-from tests.rig.drafts import draft
 from tests.rig.house import unlinked, until, working
+from tests.rig.kept import ended
 from tests.rig.makers import DEAR, NATIVE, Maker
 from tests.rig.paid import fetched, pressed, said
 from tests.rig.taking import answered, clip_of, done, first_clip
@@ -182,7 +183,7 @@ async def test_who_may_not_build_on_a_clip_may_not_file_it(playground, studio, a
     of_jonas = {"guild_id": playground.guild.id, "user_id": jonas.id, "thread_id": clip.channel_id}
     made = {"file": "takes/1.mp4", "result_id": 99}
     for number, state, more in ((2, State.CANCELLED, {}), (3, State.DONE, made)):
-        await ended(studio, number, state, **of_jonas, **more)
+        await ended(studio.store, number, state, **of_jonas, **more)
         answer = (await filed(mira, clip, f"sc{number}")).text
         if number == 2:
             assert "is filed under **sc2**" in answer
@@ -232,19 +233,10 @@ async def test_a_private_thread_is_for_its_members_alone(playground, studio, ada
     assert "· 2 takes ·" in inside.text
 
 
-async def ended(house, number, state, **values):
-    """A job that is over as it is written down: the worker at work never sees it."""
-    row = columns_of(draft(number, state=state, due_at=None, **values))
-    names = [each for each in row if each != "id"]
-    sql = f"INSERT INTO job ({', '.join(names)}) VALUES ({', '.join(f':{each}' for each in names)})"
-    job_id = await house.store.writer.write(lambda db: db.execute(sql, row).lastrowid)
-    return await house.store.jobs.get(job_id)
-
-
 async def kept(house, playground, person, number, *, thread, signed=True, **brief):
     """A finished clip that no worker touches; its file lies where it should if somebody puts it."""
     job = await ended(
-        house,
+        house.store,
         number,
         State.DONE,
         guild_id=playground.guild.id,
@@ -330,12 +322,38 @@ async def test_long_reels_are_asked_about_and_too_long_ones_refused(
     assert "### Reel · 2 takes · 1:20" in planned.text
     assert len(planned.buttons) == 1
     await house.store.takes.measured(job.id, 1200.0)
-    assert (await said(mira, "/video reel")).text.startswith("That is 21 minutes.")
+    assert (await said(mira, "/video reel")).text.startswith("That is 20:40 long.")
     # What cannot be read is said in a sentence, and the next one has its turn.
     await pressed(mira, planned, "Make the reel")
     card = await mira.wait_for("None of the reel's clips is there any more.")
     assert "### 🎞️ Reel 1 · 2 takes" in card.text
     assert await house.store.reels.begun() == []
+
+
+async def test_a_reel_holds_as_many_takes_and_minutes_as_it_may_and_not_one_more(
+    playground, house, mira, tmp_path
+):
+    (tmp_path / "takes").mkdir(exist_ok=True)
+    (tmp_path / "takes/1.mp4").write_bytes(b"\0")  # all name the same file
+    for number in range(1, MOST_TAKES + 2):
+        job = await kept(house, playground, mira, number, thread=5000 + number)
+        await house.store.takes.measured(job.id, MOST_SECONDS / MOST_TAKES)
+    for options in ({}, {"slate": True}):
+        refused = await said(mira, "/video reel", **options)
+        assert refused.text == (
+            "That is 101 takes. A reel can have 100. Choose a scene, or from which shot to which."
+        )
+    full = await said(mira, "/video reel", to="sc100")
+    assert "### Reel · 100 takes · 20:00" in full.text
+    assert [each.label for each in full.buttons] == ["🎞️ Make the reel · free"]
+    await house.store.takes.measured(1, MOST_SECONDS / MOST_TAKES + 0.01)
+    refused = await said(mira, "/video reel", to="sc100")
+    assert refused.text == (
+        "That is 20:01 long. A reel can be 20 minutes. Choose a scene, or from which shot to which."
+    )
+    assert "### Reel · 99 takes ·" in (await said(mira, "/video reel", to="sc99")).text
+    assert await house.store.reels.begun() == [], "nothing is made before a yes"
+    assert not [*tmp_path.glob("reels/*")]
 
 
 async def test_a_restart_in_the_middle_goes_on_and_posts_once(playground, tmp_path, ada, mira):
@@ -395,6 +413,7 @@ async def _none(house):
     return await house.store.reels.begun() == []
 
 
+@pytest.mark.long
 async def test_one_reel_of_a_server_at_a_time_and_the_others_wait(playground, studio, ada, mira):
     clip = await take(mira, 1, duration=1)
     await filed(mira, clip, "sc1")
@@ -441,6 +460,53 @@ async def test_without_threads_a_clip_is_filed_alone(playground, tmp_path, ada, 
         assert "✅ take 1 (#1)" in rows(await said(mira, "/video shots"))[0]
         await said(mira, "/video reel")
         assert "· 1 take ·" in (await reel_of(mira)).text
+
+
+async def test_without_threads_what_is_made_of_a_filed_clip_is_filed_with_it(
+    playground, tmp_path, ada, mira
+):
+    limits = {"dailies_jobs_per_user": 100, "dailies_orders_per_minute": 10_000}
+    able = {"able": Maker("able", NATIVE)}
+    async with working(playground, tmp_path, providers=able, **limits) as house:
+        by = By(guild_id=playground.guild.id, actor_id=ada.id)
+        await house.store.moderation.set_server(by, threads=False)
+        await house.studio.rules.load()
+        clip = await first_clip(mira, duration=1)
+        await done(house, 1)
+        await said(mira, "/video shot", name="sc1/sh1", clip="#1")
+        await mira.react(clip, "🔁")
+        retake = await clip_of(mira, 2)
+        await mira.react(retake, "⏩")
+        await clip_of(mira, 3)
+        assert rows(await said(mira, "/video shots"))[0].startswith(r"**1** **sc1/sh1** · 3 takes")
+        assert numbers_of(await said(mira, "/video search", words="sc1/sh1")) == [3, 2, 1]
+        await ada.react(retake, "✅")
+        await until(lambda: _signed(house, playground, 2))
+        assert "✅ take 2 (#2)" in rows(await said(mira, "/video shots"))[0]
+        # What begins something new, or stands elsewhere, is no take of the shot.
+        await (await mira.type("/video image", prompt="x", link="#1", duration=1)).answered
+        await clip_of(mira, 4)
+        mira.go("storyboards")
+        await (await mira.type("/video retake", clip="#1")).answered
+        await clip_of(mira, 5)
+        assert numbers_of(await said(mira, "/video search", words="sc1/sh1")) == [3, 2, 1]
+        # A thread of its own is filed, with all that follows in it.
+        await house.store.moderation.set_server(by, threads=True)
+        await house.studio.rules.load()
+        mira.go("videos")
+        await pressed(mira, clip, "Variation")
+        threaded = await clip_of(mira, 6)
+        assert threaded.channel_id != clip.channel_id
+        await mira.react(threaded, "🔁")
+        assert (await clip_of(mira, 7)).channel_id == threaded.channel_id
+        mira.go("videos")
+        assert numbers_of(await said(mira, "/video search", words="sc1/sh1")) == [7, 6, 3, 2, 1]
+        assert "1 shot, 1 approved" in (await said(mira, "/video shots")).text
+
+
+def numbers_of(message):
+    """The clips that a page lists, in its order."""
+    return [int(each.split("#")[1].split()[0]) for each in rows(message)]
 
 
 async def test_hdr_is_shown_by_its_preview_and_named_as_what_it_is(

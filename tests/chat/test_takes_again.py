@@ -19,6 +19,7 @@ async def house(playground, tmp_path, makers):
         yield house
 
 
+@pytest.mark.long
 async def test_an_extension_made_here_is_repeated_with_other_words(mira, house, makers, tmp_path):
     clip = await first_clip(mira, provider="plain", duration=1)
     await mira.react(clip, EXTEND)
@@ -53,6 +54,7 @@ async def test_a_native_extension_keeps_its_lineage_and_can_move_to_who_has_none
     assert makers["plain"].orders[-1].plan.clip.take == 1
 
 
+@pytest.mark.long
 async def test_a_part_made_again_keeps_its_place_and_length(mira, house, makers):
     clip = await first_clip(mira, provider="plain", duration=3)
     mira.go(clip.channel_id)

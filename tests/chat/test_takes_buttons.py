@@ -160,7 +160,7 @@ async def test_what_a_moderator_took_down_only_moderators_bring_back(playground,
     await more(ada, clip, "❌")
     await until(lambda: mira.message(clip.id) is None)
     asked = await answered(await mira.type("/video show", clip="1", public=True))
-    await mira.wait_for("A moderator took down #1")
+    await mira.wait_for("A moderator deleted #1")
     await answered(await ada.type("/video show", clip="1", public=True))
     await mira.wait_for(lambda each: bool(each.attachments))
     assert asked.ephemeral
@@ -217,6 +217,7 @@ async def test_any_picture_in_a_message_becomes_the_first_frame(
         assert plain.orders[-1].prompt == "waves"
 
 
+@pytest.mark.long
 async def test_any_sound_in_a_message_becomes_the_sound_of_a_clip(
     playground, mira, tmp_path, media
 ):

@@ -62,6 +62,7 @@ async def dense(to):
     return to
 
 
+@pytest.mark.long
 async def test_the_original_of_a_compressed_clip_is_a_link_for_as_long_as_it_lies_there(
     mira, house, plain, large, tmp_path
 ):

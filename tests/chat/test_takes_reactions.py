@@ -76,6 +76,7 @@ async def test_the_words_of_a_reply_are_the_prompt_of_the_one_who_reacts(mira, j
     assert plain.orders[-1].prompt == "a red fox"
 
 
+@pytest.mark.long
 async def test_an_extension_made_here_runs_on_without_a_seam(mira, house, plain, tmp_path):
     clip = await first_clip(mira)
     before = await probe(await saved(clip, tmp_path / "before.mp4"))
@@ -422,6 +423,7 @@ async def test_a_chain_of_ten_takes_over_two_providers(playground, tmp_path, mir
     assert info.seconds == pytest.approx(5, abs=0.15)
 
 
+@pytest.mark.long
 async def test_at_the_seam_nothing_is_black_or_stands_still(mira, house, tmp_path):
     clip = await first_clip(mira, duration=1)
     await mira.react(clip, EXTEND)

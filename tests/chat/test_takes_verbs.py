@@ -35,7 +35,7 @@ STATES = {
     "file made room": (CLIP, NOT_KEPT),
     "in the bucket alone": (ALL, ""),
     "taken down by its person": (ALL, ""),
-    "taken down by a moderator": (ROW, "A moderator took down"),
+    "taken down by a moderator": (ROW, "A moderator deleted"),
     "post deleted": (ALL, ""),
     "channel gone": (ALL, ""),
     "undelivered": (ALL, ""),

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from bot.orders.requester import Requester
 from playground.discord.trouble import EDGE_503, LOST_502
 from storage import By
 from tests.rig.house import until, working
@@ -97,6 +98,47 @@ async def test_a_cross_is_undone_by_the_line_below_it_which_goes_after_a_minute(
     assert len(clips(mira)) == 1
     audit = await house.store.moderation.audit(playground.guild.id, limit=5)
     assert "bring back" in {each.what for each in audit}
+
+
+async def test_deleted_twice_it_can_still_be_undone(mira, house):
+    clip = await first_clip(mira)
+    await done(house, 1)
+    message = await deleted(mira, clip)
+    await house.bot.takes.remove(1, requester=requester(mira, house))
+    assert (await undone(mira, message)).startswith("#1 is back: ")
+    assert len(clips(mira)) == 1
+
+
+async def test_a_moderators_deletion_is_not_made_ones_own_by_another_cross(ada, mira, house):
+    clip = await first_clip(mira)
+    await done(house, 1)
+    ada.go(clip.channel_id)
+    message = await deleted(ada, clip)
+    before = await house.bot.takes.remove(1, requester=requester(mira, house))
+    assert before.hidden_by == ada.id
+    take = await house.store.takes.get(1, guild_id=before.job.guild_id)
+    assert take.hidden_by == ada.id
+    shown = await answered(await mira.type("/video show", clip="1", public=True))
+    assert "A moderator deleted" in (await until(lambda: shown.message)).text
+    assert clips(mira) == []
+    assert (await undone(ada, message)).startswith("#1 is back: ")
+
+
+async def test_a_moderator_may_delete_for_good_what_its_person_deleted(ada, mira, house):
+    clip = await first_clip(mira)
+    await done(house, 1)
+    message = await deleted(mira, clip)
+    await house.bot.takes.remove(1, requester=requester(ada, house, moderator=True))
+    assert await undone(mira, message) == "A moderator deleted #1, so you can't bring it back."
+    assert clips(mira) == []
+
+
+def requester(person, house, *, moderator=False):
+    [guild] = house.bot.guilds
+    return Requester(
+        user_id=person.id, guild_id=guild.id, channel_id=guild.text_channels[0].id,
+        moderator=moderator,
+    )  # fmt: skip
 
 
 async def test_after_the_minute_it_is_final(playground, mira, house):

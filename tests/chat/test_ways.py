@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from bot.catalog.model import Model, Price, Shape
-from storage import Brief, By, Mode
+from bot.chat.next_steps import described
+from storage import Brief, By, Input, Mode, Offer
 from tests.rig.doubles import PRICE, Held, model
 from tests.rig.house import until, working
 from tests.rig.makers import PICTURE, PLAIN, Maker, capability
@@ -242,3 +243,18 @@ async def test_send_to_me_answers_with_a_link_to_the_message(mira, jonas, made_h
     await until(lambda: f"/{there}/{mine.id})" in sent.message.text)
     assert sent.message.text.startswith("[#1 is in your direct messages](https://discord.com/")
     assert sent.ephemeral
+
+
+@pytest.mark.parametrize("verb", ["Order ", "Other provider: "])
+def test_the_price_on_a_button_is_never_cut(verb):
+    """Pressing says yes to it: what does not fit is left out before it."""
+    wanted = Brief(
+        resolution="1080p", aspect="21:9", fps=50, duration=10, seed=7, camera="dolly in",
+        last_image=Input(file="last.png", type="image/png", size=9),
+    )  # fmt: skip
+    brief = wanted.but(aspect="16:9", fps=25, seed=None, camera=None, last_image=None)
+    offer = Offer(provider="ltx2api", model="ltx-2-3", brief=brief, price=1200, takes=4)
+    label = described(verb, offer, wanted=wanted)
+    assert label.startswith(f"{verb}4 takes, 10 s at 1080p")
+    assert label.endswith(" · 1,200 credits (ltx2api)")
+    assert len(label) <= 80

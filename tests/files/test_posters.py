@@ -105,6 +105,7 @@ async def test_a_poster_is_small_and_never_larger_than_its_clip(tmp_path, size, 
     assert (tmp_path / "1.jpg").stat().st_size <= 60_000
 
 
+@pytest.mark.long
 async def test_a_poster_of_nothing_but_grain_is_still_light(tmp_path):
     grain = tmp_path / "clip.mp4"
     await ffmpeg(

@@ -11,6 +11,7 @@ from bot.files.cache import ClipCache
 from bot.jobs.presenter import Undeliverable
 from bot.jobs.steps import PATIENCE
 from bot.orders.consent import Consent
+from bot.orders.frames import Frames
 from bot.orders.quote import ConfirmationNeeded, Limited, Unmakeable
 from bot.orders.refused import Refusals
 from bot.orders.requester import Requester
@@ -126,15 +127,21 @@ async def test_a_model_without_seeds_makes_several_all_the_same(store, clock, tm
     assert [job.brief.seed for job in await order(house)] == [None] * 4
 
 
+def refusals(house):
+    cache = ClipCache(house.store, data=house.data, days=0, room=0, spare=0)
+    takes = Takes(house.studio, data=house.data, cache=cache)
+    return Refusals(house.studio, Frames(takes, data=house.data, cache=cache))
+
+
 async def test_a_refusal_names_the_sum_and_what_fits_is_fewer_takes(house, store):
     by = By(guild_id=1, actor_id=1)
     await store.moderation.set_rule(by, Whose.MEMBER, 13, Period.DAY)
     with pytest.raises(Limited, match="this order of 4 clips costs 24, and your limit is 13") as no:
         await order(house)
-    kept = await Refusals(house.studio).keep(no.value, REQUESTER)
+    kept = await refusals(house).keep(no.value, REQUESTER)
     [fits] = kept.fits
     assert (fits.takes, fits.price, kept.wanted.takes) == (2, 12, 4)
-    fewer, _ = await Refusals(house.studio).order(kept.id, REQUESTER, way=0)
+    fewer, _ = await refusals(house).order(kept.id, REQUESTER, way=0)
     assert len(await store.batches.of(fewer.id)) == 2
     await store.jobs.save(fewer.to(State.CANCELLED, now=2.0))
     await store.jobs.save((await store.batches.of(fewer.id))[1].to(State.CANCELLED, now=2.0))
@@ -150,9 +157,9 @@ async def test_a_refusal_names_the_sum_and_what_fits_is_fewer_takes(house, store
 async def test_what_works_instead_is_as_many_takes(house, store):
     with pytest.raises(Unmakeable) as no:
         await order(house, takes=3, duration=7)
-    kept = await Refusals(house.studio).keep(no.value, REQUESTER)
+    kept = await refusals(house).keep(no.value, REQUESTER)
     assert {offer.takes for offer in kept.fits} == {3}
-    job, _ = await Refusals(house.studio).order(kept.id, REQUESTER, way=0)
+    job, _ = await refusals(house).order(kept.id, REQUESTER, way=0)
     made = await store.batches.of(job.id)
     assert (len(made), sum(each.price for each in made)) == (3, kept.fits[0].price)
 

@@ -45,6 +45,7 @@ def orders(place):
     found |= {name: sent(place, name) - before[name] for name in place.servers}
 
 
+@pytest.mark.long
 async def test_the_fastest_is_whoever_was_quicker_here(twins):
     """apixo would be chosen otherwise; it is asked after a minute only."""
     assert (await twins.order("text", **SHORT, provider="fastest")).provider == "apixo"

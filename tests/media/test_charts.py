@@ -108,6 +108,7 @@ async def test_the_card_brings_its_own_ground(report, page):
     assert shown.getpixel((15, 15)) == report.getpixel((2, 2)) != page
 
 
+@pytest.mark.long
 async def test_letters_are_large_enough_on_a_telephone(report):
     """Small letters such as x are 5.5 pixels high at least, which is writing of 11 pixels."""
     phone = report.resize((PHONE, report.height * PHONE // report.width), Image.Resampling.LANCZOS)
@@ -127,6 +128,7 @@ async def test_nothing_touches_the_edges_of_an_empty_chart(days):
     clear(picture(await charts.own([], LAST - timedelta(days - 1), LAST)))
 
 
+@pytest.mark.long
 async def test_nothing_touches_the_edges(report):
     clear(report)
 

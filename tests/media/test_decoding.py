@@ -1,5 +1,6 @@
 """A clip is what its decoded frames are: no figure is taken from a header or from words."""
 
+import asyncio
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -138,6 +139,16 @@ async def test_a_look_that_takes_too_long_is_our_trouble_and_no_verdict(tmp_path
         await decode(clip, timeout=0.0)
     assert refused.value.ours
     assert (await decode(clip)).complete
+
+
+async def test_who_asks_at_the_same_time_waits_and_who_gives_up_holds_nobody(tmp_path):
+    clip = await made(tmp_path / "a.mp4", *_PICTURE, *_CODECS)
+    first, *others = [asyncio.create_task(decode(clip)) for _ in range(4)]
+    await asyncio.sleep(0)
+    first.cancel()
+    found = await asyncio.gather(*others)
+    assert all(each is found[0] for each in found), "it was decoded once"
+    assert await decode(clip) is found[0]
 
 
 async def test_a_file_that_changed_is_decoded_again(tmp_path):

@@ -67,6 +67,7 @@ async def test_at_the_start_it_is_made_backwards_and_said_so_everywhere(
     assert min(heard[205:-10]) > -40
 
 
+@pytest.mark.long
 async def test_details_say_that_it_is_played_backwards(mira, house):
     clip = await first_clip(mira)
     await send(mira, await form_of(mira, clip), seconds="1", direction="start")
@@ -107,6 +108,7 @@ async def test_whoever_can_comes_before_what_is_played_backwards(playground, tmp
         assert providers["plain"].orders[-1].mode is Mode.IMAGE
 
 
+@pytest.mark.long
 async def test_who_extends_at_the_end_alone_is_not_asked_for_a_start(playground, tmp_path, mira):
     """Its own provider has extensions, and none at the start: then it is made here with it."""
     half = Maker("half", NATIVE)
@@ -129,6 +131,7 @@ def fields_of(thing):
     return {name: getattr(thing, name) for name in type(thing).__dataclass_fields__}
 
 
+@pytest.mark.long
 async def test_a_model_whose_sound_cannot_be_switched_is_asked_without_saying_so(
     playground, tmp_path, mira
 ):
@@ -177,6 +180,7 @@ def steps_on(found, cut):
     assert min(steps) > 0.01, f"frozen: {steps}"
 
 
+@pytest.mark.long
 async def test_with_an_imitated_company_a_start_is_made_and_runs_on(media, tmp_path):
     """pixazo.ai has no extension. Here its clips move, and one from a picture begins with it."""
     source = await moving(tmp_path / "source.mp4", seconds=2)

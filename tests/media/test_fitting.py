@@ -124,6 +124,7 @@ async def test_what_cannot_fit_is_refused_and_leaves_nothing(hard, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 async def test_a_fit_that_is_cancelled_in_either_pass_leaves_nothing(hard, tmp_path):
     for begun in ("*.log*", "*.trial"):
         work = asyncio.create_task(fit.fit(hard, tmp_path / "small.mp4", 400_000))

@@ -97,6 +97,7 @@ async def test_without_any_sound_there_is_none(tmp_path):
     assert (info.frames, info.sound) == (10, None)
 
 
+@pytest.mark.long
 async def test_a_slate_is_burnt_in_for_a_second_and_no_longer(tmp_path):
     clips = [await clip(tmp_path / f"{n}.mp4", "lime", size="320x180", frames=36) for n in (1, 2)]
     long = "sc12/sh3 " * 40

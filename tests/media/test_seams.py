@@ -65,6 +65,7 @@ async def test_clips_that_follow_each_other_are_joined_without_a_seam(long, tmp_
         no_gap(heard, cut / 24)
 
 
+@pytest.mark.long
 async def test_an_extension_at_the_end_made_here_goes_on_from_the_last_frame(long, tmp_path):
     clip = await part_of(long, tmp_path / "clip.mp4", 0, 40)
     piece = await part_of(long, tmp_path / f"2{PIECE}", 39, 72)
@@ -108,6 +109,7 @@ async def test_an_extension_at_the_start_made_here_ends_where_the_clip_begins(
     }
 
 
+@pytest.mark.long
 async def test_without_any_sound_an_extension_at_the_start_has_none(long, tmp_path):
     clip = await part_of(long, tmp_path / "clip.mp4", 32, 72, sound=False)
     piece = await part_of(long, tmp_path / f"2{PIECE}", 0, 33, turned=True)
@@ -116,6 +118,7 @@ async def test_without_any_sound_an_extension_at_the_start_has_none(long, tmp_pa
     assert (info.audio_codec, info.frames) == (None, 72)
 
 
+@pytest.mark.long
 async def test_a_part_made_again_here_has_no_seam_at_either_end(long, tmp_path):
     piece = await part_of(long, tmp_path / f"2{PIECE}", 24, 56)  # a little longer than asked for
     to = tmp_path / "2.mp4"
@@ -185,6 +188,7 @@ async def test_turning_a_clip_round_takes_little_memory_however_long_it_is(tmp_p
     assert await largest("all_at_once", held) > 140 * picture > bounded
 
 
+@pytest.mark.long
 @pytest.mark.prove
 async def test_an_assembly_that_is_killed_is_begun_again_and_leaves_nothing(long, tmp_path, proof):
     """kill -9 at any moment, as often as one likes: what comes out is the same clip."""

@@ -53,6 +53,7 @@ async def frame(sheet, at, folder):
     return Image.open(to).convert("RGB")
 
 
+@pytest.mark.long
 async def test_clips_that_differ_stand_beside_each_other_to_the_end_of_the_longest(clips, tmp_path):
     to = tmp_path / "sheet.mp4"
     cells = [Cell(number=n, clip=each) for n, each in enumerate(clips, 1)]

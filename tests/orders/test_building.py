@@ -11,7 +11,7 @@ from tests.rig.paid import pressed, said
 from tests.rig.taking import clip_of, first_clip, more
 
 ONLY_MODERATORS = "In this server, only moderators can build on other people's clips."
-TAKEN_DOWN = "A moderator took down #1."
+TAKEN_DOWN = "A moderator deleted #1."
 #: Commands that make something new of clip 1.
 PATHS = {
     "again": ("/video again", {"clip": "1"}),

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from bot.orders.defaults import MODEL, SETTINGS, Layer, filled, settle
+from bot.orders.defaults import MODEL, SETTINGS, Layer, filled, settle, threaded
 from storage import Brief, By, Mode, OrderDefaults, open_store
 from tests.rig.databases import fresh
 
@@ -109,16 +109,34 @@ def test_a_sound_decides_its_own_length():
     assert found.passed == ()
 
 
+@pytest.mark.parametrize("server", [True, False])
+@pytest.mark.parametrize("channel", [True, False, None])
+@pytest.mark.parametrize("own", [True, False, None])
+def test_the_nearest_says_where_clips_go_but_nobody_has_threads_where_there_are_none(
+    own, channel, server
+):
+    moderators = server if channel is None else channel
+    theirs = Layer.SERVER if channel is None else Layer.CHANNEL
+    if own is None:
+        expected = moderators, theirs
+    elif own and not moderators:
+        expected = False, theirs
+    else:
+        expected = own, Layer.PERSON
+    assert threaded(own, channel, server=server) == expected
+
+
 async def test_defaults_are_kept_cleared_exported_and_erased(tmp_path):
     by = By(guild_id=10, actor_id=1)
     async with open_store(fresh(tmp_path)) as store:
         await store.moderation.set_server(by, channel_models={6: ("apixo", "two")})
         await store.choices.set_own(10, 7, {"resolution": "720p", "sound": False})
-        kept = await store.choices.set_own(10, 7, {"duration": 4})
-        assert kept == OrderDefaults(resolution="720p", duration=4, sound=False)
+        kept = await store.choices.set_own(10, 7, {"duration": 4, "threads": False})
+        assert kept == OrderDefaults(resolution="720p", duration=4, sound=False, threads=False)
         assert await store.choices.own(11, 7) == OrderDefaults(), "each server has its own"
         await store.choices.set_channel(by, 5, {"model": "one", "threads": False, "duration": 4})
         assert await store.choices.threads() == {5: False}
+        assert await store.choices.own_threads() == {(10, 7): False}
         found = await store.choices.channels(10, [5, 6, 8])
         assert found[5] == OrderDefaults(model="one", threads=False, duration=4)
         assert found[6] == OrderDefaults(provider="apixo", model="two")
@@ -142,6 +160,7 @@ async def test_defaults_are_kept_cleared_exported_and_erased(tmp_path):
                 "resolution": "720p",
                 "duration": 4,
                 "sound": 0,
+                "threads": 0,
             }
         ]
     async with open_store(fresh(tmp_path)) as store:

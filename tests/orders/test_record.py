@@ -225,7 +225,7 @@ async def test_taking_down_and_bringing_back_somebody_elses_clip_are_on_record(
         await ada.react(clip, "❌")
         await until(lambda: mira.message(clip.id) is None)
         refused = await said(mira, "/video show", clip="1", public=True)
-        assert refused.text == "A moderator took down #1."
+        assert refused.text == "A moderator deleted #1."
         await (await ada.type("/video show", clip="1", public=True)).answered
         again = await mira.wait_for(lambda each: "**#1** · take 1" in each.text)
         found = [f"brought back <@{mira.id}>: clip #1", f"took down <@{mira.id}>: clip #1"]

@@ -162,6 +162,7 @@ async def test_a_clip_has_the_size_length_rate_and_sound_that_were_asked(
     assert found.audio_codec == ("aac" if sound else None)
 
 
+@pytest.mark.long
 async def test_a_clip_is_what_every_player_plays(plain):
     """H.264 in 4:2:0, 8 bits, an index in front, and an ISO brand."""
     data = plain.read_bytes()
@@ -197,6 +198,7 @@ async def digest(clip: Path) -> str:
     return sums.read_text()
 
 
+@pytest.mark.long
 async def test_the_same_seed_gives_the_same_clip_and_another_one_another(local, tmp_path, plain):
     again = await clip_of(local, SMALL, tmp_path, "again")
     other = await clip_of(local, SMALL.but(seed=8), tmp_path, "other")
@@ -262,6 +264,7 @@ async def test_light_moves_of_itself(tmp_path):
 # Every mode
 
 
+@pytest.mark.long
 async def test_a_clip_from_pictures_begins_with_the_first_and_ends_with_the_last(local, tmp_path):
     first = photo(tmp_path / "first.png", (480, 480), ("#204080", "#e0c040"))
     last = photo(tmp_path / "last.png", (480, 480), ("#803020", "#40c0e0"))
@@ -298,6 +301,7 @@ async def test_a_picture_may_lie_on_its_side(local, tmp_path):
     assert shown.getpixel((5, 240))[0] > 235 > 200 > shown.getpixel((240, 5))[0]
 
 
+@pytest.mark.long
 async def test_a_clip_from_a_sound_is_as_long_and_sounds_like_it(local, tmp_path):
     path = tmp_path / "sound.mp3"
     tones = "aevalsrc='0.4*sin(2*PI*880*t)*gt(t,1)':d=2.5:s=48000"
@@ -610,6 +614,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.long
 async def test_a_killed_bot_takes_its_renders_with_it_and_loses_nothing(tmp_path):
     bot = await asyncio.create_subprocess_exec(
         sys.executable, "-c", BOT, tmp_path / "local", stdout=asyncio.subprocess.PIPE

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from playground import Playground
-from tests.rig.browsing import CHROMIUM, WIDE
+from tests.rig.browsing import CALM, CHROMIUM, WIDE
 from tests.rig.pagebot import PageBot
 
 #: For a module of such tests; one browser serves all of them.
@@ -108,7 +108,8 @@ class Stage:
     @asynccontextmanager
     async def tab(self, person: str = "mira", size=None, **context) -> AsyncIterator[Tab]:
         """A page of its own; at the end nothing may stand on its console."""
-        held = await self.browser.new_context(viewport=size or WIDE, **context)
+        asked = {"viewport": size or WIDE, "reduced_motion": CALM, **context}
+        held = await self.browser.new_context(**asked)
         page = await held.new_page()
         page.set_default_timeout(60_000)
         tab = Tab(page)

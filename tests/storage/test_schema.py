@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import State, WrongSchema, open_store
+from storage import OrderDefaults, State, WrongSchema, open_store
 from storage.opening import DATABASE
 from storage.schema import differences, digest, fresh, migrate, migrations, objects
 from tools.landed import SCRIPTS, landed, present
@@ -237,6 +237,19 @@ async def test_a_database_of_each_level_is_brought_up(tmp_path: Path, level: int
         assert differences(objects(db), fresh(tuple(scripts))) == []
         hashes = [row[0] for row in db.execute("SELECT sha256 FROM migration ORDER BY version")]
     assert hashes == [digest(each) for each in scripts]
+
+
+async def test_defaults_of_before_people_chose_where_clips_go_are_kept(tmp_path: Path) -> None:
+    scripts = migrations()
+    with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as db:
+        migrate(db, tmp_path / DATABASE, scripts[:21])
+        db.execute(
+            "INSERT INTO order_default (guild_id, whose, target, resolution, duration, threads)"
+            " VALUES (10, 'user', 7, '720p', 4, NULL), (10, 'channel', 5, NULL, NULL, 0)"
+        )
+    async with open_store(tmp_path) as store:
+        assert await store.choices.own(10, 7) == OrderDefaults(resolution="720p", duration=4)
+        assert await store.choices.threads() == {5: False}
 
 
 HARM = {
