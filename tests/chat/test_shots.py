@@ -434,6 +434,32 @@ async def test_one_reel_of_a_server_at_a_time_and_the_others_wait(playground, st
     await until(lambda: len(cards(mira, "[Ready](")) == 5)
 
 
+async def test_a_clip_that_is_deleted_while_a_reel_is_made_is_not_in_it(
+    playground, studio, ada, mira, tmp_path
+):
+    for number, prompt in ((1, "a fox"), (2, "a wolf")):
+        clip = await take(mira, number, prompt, duration=1)
+        await filed(mira, clip, f"sc{number}")
+        await ada.react(clip, "✅")
+        await until(lambda number=number: _signed(studio, playground, number))
+    mira.go("videos")
+    async with turn():  # nothing is encoded meanwhile
+        assert "### Reel · 2 takes · 2 s" in (await said(mira, "/video reel")).text
+        await until(lambda: [*(tmp_path / "reels").glob("1.*.parts")])
+        await mira.react(clip, "❌")
+        await until(lambda: _hidden(studio, playground, 2))
+    reel = await reel_of(mira)
+    assert "### 🎞️ Reel 1 · 1 take · 1 s" in reel.text
+    assert "their clips are gone: sc2 (#2)" in reel.text.replace("\\", "")
+    table = (await fetched(attached(reel, ".csv"))).decode("utf-8-sig")
+    assert [row["prompt"] for row in csv.DictReader(io.StringIO(table))] == ["a fox"]
+    await until(lambda: _none(studio))
+
+
+async def _hidden(house, playground, number):
+    return (await house.bot.takes.find(number, guild_id=playground.guild.id)).hidden_by
+
+
 def cards(person, words):
     return [
         each
