@@ -67,6 +67,12 @@ async def order(house, *, takes=4, request="interaction:1", consent=YES, placed=
     return await house.store.batches.of(job.id) or [job]
 
 
+def deletes(house):
+    """What deletes clips and sheets."""
+    cache = ClipCache(house.store, data=house.data, days=0, room=0, spare=0)
+    return Takes(house.studio, data=house.data, cache=cache, clock=house.clock)
+
+
 async def states(house, batch):
     return [job.state for job in await house.store.batches.of(batch[0].id)]
 
@@ -311,8 +317,7 @@ async def test_to_delete_a_take_that_came_after_the_sheet_stops_it(house, provid
         Post(message_id=70, channel_id=3, job_id=takes[0], at=clock(), batch=batch[0].id)
     )
     [parked] = [job for job in await store.batches.of(batch[0].id) if job.id not in takes]
-    cache = ClipCache(store, data=house.data, days=0, room=0, spare=0)
-    deleting = Takes(house.studio, data=house.data, cache=cache, clock=clock)
+    deleting = deletes(house)
     with pytest.raises(Refusal, match="is on hold until a moderator decides"):
         await deleting.remove(parked.id, requester=REQUESTER)
     await store.jobs.save(parked.to(State.QUEUED, now=clock(), due_at=clock()))
@@ -321,6 +326,61 @@ async def test_to_delete_a_take_that_came_after_the_sheet_stops_it(house, provid
     assert (await store.jobs.get(parked.id)).state is State.CANCELLED
     assert len(provider.submitted) == 2
     assert house.screen.delivered == []
+
+
+async def posted(house):
+    """A batch whose sheet stands, and what deletes it."""
+    batch = await order(house, takes=3)
+    first = batch[0].id
+    deleting = deletes(house)
+    await house.run()
+    for job in batch:
+        await house.store.takes.number(job, 3)
+    await house.store.takes.posted(
+        Post(message_id=70, channel_id=3, job_id=first, at=house.clock(), batch=first)
+    )
+    return batch, deleting
+
+
+async def hidden(house, batch):
+    return [(await house.store.takes.get(job.id, guild_id=1)).hidden_by for job in batch]
+
+
+async def test_a_sheet_is_taken_down_with_all_of_its_takes_or_none(house, store):
+    batch, deleting = await posted(house)
+    await store.writer.write(
+        lambda db: db.execute(
+            "CREATE TEMP TRIGGER stops BEFORE UPDATE OF hidden_by ON main.take"
+            f" WHEN NEW.job_id = {batch[1].id}"
+            " BEGIN SELECT RAISE (ABORT, 'the process ends here'); END"
+        )
+    )
+    with pytest.raises(Exception, match="the process ends here"):
+        await deleting.remove_batch(batch[0].id, requester=REQUESTER)
+    assert await hidden(house, batch) == [None] * 3
+    assert await store.takes.to_remove() == []
+    await store.writer.write(lambda db: db.execute("DROP TRIGGER stops"))
+    removed = await deleting.remove_batch(batch[0].id, requester=REQUESTER)
+    assert [job.id for job in removed.jobs] == [job.id for job in batch]
+    assert await hidden(house, batch) == [7] * 3
+    assert [post.message_id for post in removed.posts] == [70]
+
+
+async def test_only_a_moderator_deletes_a_sheet_in_place_of_its_person(house):
+    batch, deleting = await posted(house)
+    moderator = replace(REQUESTER, user_id=99, moderator=True)
+    for requester, name in ((REQUESTER, 7), (moderator, 99), (REQUESTER, 99)):
+        await deleting.remove_batch(batch[0].id, requester=requester)
+        assert await hidden(house, batch) == [name] * 3
+
+
+async def test_to_delete_a_batch_that_is_under_way_decides_no_sheet(house, store):
+    batch = await order(house, takes=2)
+    deleting = deletes(house)
+    for job in batch:
+        await store.jobs.save(job.to(State.CANCELLED, now=house.clock()))
+    assert await deleting.remove_batch(batch[0].id, requester=REQUESTER) is None
+    assert await store.batches.sheet(batch[0].id) is None
 
 
 async def test_one_job_tries_for_all_while_discord_is_in_trouble(house, clock):
