@@ -78,17 +78,27 @@ class ReelRuns(commands.Cog):
 
     async def _keep(self) -> None:
         await self._bot.wait_until_ready()
-        await self._bot.reels.clear()
+        cleared = False
         while True:
             self._news.clear()
+            cleared = cleared or await self._cleared()
             try:
                 await self._look()
-            except DiskTrouble as trouble:
+            except (DiskTrouble, OSError) as trouble:
                 log.warning("No reel was begun: %s", trouble)
             with suppress(TimeoutError):
                 # Not `wait_for`: it may lose a cancellation that comes with the news.
                 async with asyncio.timeout(self._every):
                     await self._news.wait()
+
+    async def _cleared(self) -> bool:
+        """Delete what an earlier process left; whether that is done."""
+        try:
+            await self._bot.reels.clear()
+        except (DiskTrouble, OSError) as trouble:
+            log.warning("What is left of old reels could not be deleted: %s", trouble)
+            return False
+        return True
 
     async def _look(self) -> None:
         """Begin what can be begun; what has to wait gets its card, which says so."""

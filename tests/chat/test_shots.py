@@ -10,7 +10,8 @@ from bot.media.encode import turn
 from bot.media.probe import probe
 from bot.media.reel import MOST_SECONDS
 from bot.orders.reels import MOST_TAKES
-from storage import Brief, By, ChangedBy, ReelState, State
+from cogs.video.reel_runs import ReelRuns
+from storage import Brief, By, ChangedBy, DiskTrouble, ReelState, State
 from tests.rig.house import unlinked, until, working
 from tests.rig.kept import ended
 from tests.rig.makers import DEAR, NATIVE, Maker
@@ -396,6 +397,40 @@ async def test_a_restart_in_the_middle_goes_on_and_posts_once(playground, tmp_pa
         house.bot.get_cog("ReelRuns").look_soon()
         await mira.wait_for("This reel was interrupted three times")
         await until(lambda: _none(house))
+
+
+class Uncleared:
+    """A bot whose disk fails when old reels are deleted, and when new ones are looked for."""
+
+    def __init__(self, *troubles):
+        self.reels, self.troubles, self.did = self, [*troubles], []
+
+    async def wait_until_ready(self):
+        pass
+
+    async def clear(self):
+        self._did("clear")
+
+    async def begun(self):
+        self._did("look")
+        return []
+
+    def _did(self, what):
+        self.did.append(what)
+        if self.troubles:
+            raise self.troubles.pop(0)
+
+
+@pytest.mark.parametrize("trouble", [OSError(5, "Input/output error"), DiskTrouble("It is full.")])
+async def test_trouble_of_the_disk_at_the_start_ends_no_reels(trouble):
+    bot = Uncleared(trouble, trouble)
+    runs = ReelRuns(bot, every=0.01)
+    await runs.cog_load()
+    try:
+        await until(lambda: len(bot.did) >= 6)
+    finally:
+        await runs.cog_unload()
+    assert bot.did[:6] == ["clear", "look", "clear", "look", "look", "look"]
 
 
 async def left(house, values, **more):
