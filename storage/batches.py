@@ -1,7 +1,7 @@
 """Batches: jobs that one order made, and the one message that says what became of them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from . import jobs
@@ -98,6 +98,15 @@ def teller(sheet: Sheet, members: Sequence[Job]) -> int | None:
     if not shown:
         due = [job.id for job in members if job.state in UNMADE and job.due_at is not None]
     return due[0] if due else None
+
+
+def owed(db: Database, jobs: Iterable[Job]) -> set[int]:
+    """The batches among *jobs* that came to nothing, and whose message failed at least once: one of
+    the batch tries for all, and counts the tries."""
+    waiting = [job for job in jobs if job.state in UNMADE and job.due_at is not None]
+    tried = {job.batch for job in waiting if job.batch is not None and job.tries}
+    known = [sheet(db, batch) for batch in tried]
+    return {each.batch for each in known if each is not None and not each.takes}
 
 
 def _sheet(row: Row) -> Sheet:

@@ -1,5 +1,6 @@
 """What a person decides about a job, in one transaction with its line of the audit."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from . import jobs, ledger, removals
@@ -46,6 +47,14 @@ def take_down(db: Database, at: Moment, by: By | None, job: Job, *, hidden_by: i
     if by is not None:
         what = "take down" if hidden_by is not None else "bring back"
         record(db, by, what, user_id=job.user_id, after={"job": job.id}, now=at.now)
+
+
+def take_down_all(
+    db: Database, at: Moment, by: By | None, jobs: Sequence[Job], *, hidden_by: int
+) -> None:
+    """`take_down` clips that stand in one message: all of them, or none."""
+    for job in jobs:
+        take_down(db, at, by, job, hidden_by=hidden_by)
 
 
 def set_lane(db: Database, at: Moment, by: By, job_id: int, lane: Lane) -> Job | None:

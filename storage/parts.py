@@ -94,6 +94,7 @@ class Batches(Part):
     """Jobs that one order made, and the one message about them."""
 
     of = read(batches.of)
+    sheet = read(batches.sheet)
     decide = write_at(batches.decide)
     posted = write(batches.sheet_posted)
 
@@ -185,6 +186,7 @@ class Servers(Part):
     set_lane = write_at(decisions.set_lane)
     move = write_at(decisions.move)
     take_down = write_at(decisions.take_down)
+    take_down_all = write_at(decisions.take_down_all)
 
     use = read(reports.use)
     spent = read(reports.spent)

@@ -25,6 +25,11 @@ _SHOWN = """
     SELECT job.batch FROM job JOIN sheet ON sheet.batch = job.batch, json_each(sheet.takes) AS shown
     WHERE shown.value = job.id AND job.id
 """
+#: Whether the contact sheet of the batch of a row of `job` shows its take; without, it came later.
+ON_SHEET = """EXISTS (
+    SELECT 1 FROM sheet, json_each(sheet.takes) AS shown
+    WHERE sheet.batch = job.batch AND shown.value = job.id
+)"""
 _COLUMNS = "message_id, channel_id, job_id, at, retake_price, extend_price, batch"
 
 

@@ -1,14 +1,15 @@
 """What is kept about one person: its export, and its deletion."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from . import files, order_defaults, outbox, prompt_help, shots
+from . import batches, files, order_defaults, outbox, prompt_help, shots
 from .database import Database
 from .defaults import Moment
 from .guilds import server_of
-from .job import ENDED
+from .job import ENDED, Job
 from .jobs import of
 from .periods import Period, day_at, span, starts, zone_named
 from .refused_orders import LASTS
@@ -107,8 +108,7 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
     decided about the person (block, own quota, grants) is the server's, and stays.
     """
     mine = of(db, user_id=user_id, limit=None, oldest_first=True)
-    # What is only owed a post that failed is under way no more.
-    if any(job.state not in ENDED or (job.due_at is not None and job.tries == 0) for job in mine):
+    if _under_way(db, mine):
         return None
     _forget_takes(db, user_id)
     shots.forget(db, user_id)
@@ -147,6 +147,14 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
     lent = files.lent_in(db, {job.guild_id for job in mine})  # they may show one's clips
     files.forget(db, sorted(made | set(gone) | set(lent)))
     return Forgotten(jobs=len(mine), files=tuple(gone), until=until)
+
+
+def _under_way(db: Database, mine: Sequence[Job]) -> bool:
+    """Whether a job of *mine* is under way; what is only owed a post that failed is not."""
+    if any(job.state not in ENDED for job in mine):
+        return True
+    untried = [job for job in mine if job.due_at is not None and job.tries == 0]
+    return bool(untried) and not {job.batch for job in untried} <= batches.owed(db, mine)
 
 
 def _forget_takes(db: Database, user_id: int) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from . import files
 from .database import Database, Row
 
 LASTS = 24 * 3600.0  #: seconds for which a reel can be begun by the button that asks
@@ -96,9 +97,26 @@ def make(db: Database, reel_id: int) -> Reel | None:
     return None if row is None else _reel(row)
 
 
-def post(db: Database, reel_id: int) -> bool:
-    """Note that a reel is about to be posted; False where it was dropped."""
-    return db.execute("UPDATE reel SET state = 'posting' WHERE id = ?", (reel_id,)).rowcount > 0
+def post(db: Database, reel_id: int, jobs: Sequence[int]) -> bool:
+    """Note that a reel, made of the clips of *jobs*, is about to be posted.
+
+    False where it was dropped, or one of them was deleted meanwhile: what the bucket has of it is
+    given up.
+    """
+    [there] = db.execute(
+        "SELECT count(*) FROM json_each(?) CROSS JOIN job ON job.id = value"
+        " LEFT JOIN take ON take.job_id = job.id"
+        " WHERE file IS NOT NULL AND user_id <> 0 AND hidden_by IS NULL",
+        (json.dumps(list(jobs)),),
+    ).fetchone()
+    begun = db.execute(
+        "UPDATE reel SET state = 'posting' WHERE id = ? AND ? = ?", (reel_id, there, len(jobs))
+    )
+    if begun.rowcount > 0:
+        return True
+    lent = db.execute("SELECT file FROM copy WHERE file GLOB 'reels/' || ? || '.*'", (reel_id,))
+    files.forget(db, [file for (file,) in lent.fetchall()])
+    return False
 
 
 def again(db: Database, reel_id: int) -> None:

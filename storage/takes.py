@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from .database import Database
 from .job import LIVE, MADE, STANDING, Job, sql_list
 from .jobs import job_of
+from .posts import ON_SHEET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,8 @@ class Take:
     seconds: float | None = None  #: how long its clip is; None before that was measured
     hidden_by: int | None = None
     dropped: float | None = None  #: when its file was evicted; None if the bucket has it
-    post: tuple[int, int] | None = None  #: channel and message of its newest post, or sheet
+    #: Channel and message of its newest post, else of the sheet that shows it.
+    post: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,8 @@ def _takes(
                     WHERE post.job_id = job.id AND post.batch IS NULL AND gone = 0
                     ORDER BY message_id DESC LIMIT 1),
                 (SELECT json_array(channel_id, message_id) FROM post
-                    WHERE post.batch = job.batch AND gone = 0 ORDER BY message_id DESC LIMIT 1)
+                    WHERE post.batch = job.batch AND gone = 0 AND {ON_SHEET}
+                    ORDER BY message_id DESC LIMIT 1)
             ) AS post
         FROM job LEFT JOIN take ON take.job_id = job.id
         WHERE {where} ORDER BY job.id DESC LIMIT ? OFFSET ?

@@ -135,8 +135,9 @@ class Webhooks:
         for each in done:
             if isinstance(each, BaseException):
                 raise each
-        if events:
-            self._note(receiver, well=any(done))
+        told = [each for each in done if each is not None]
+        if told:
+            self._note(receiver, well=any(told))
         return len(events)
 
     def _note(self, receiver: str, *, well: bool) -> None:
@@ -148,28 +149,38 @@ class Webhooks:
         if self._down[receiver] == DOWN:
             log.warning("Webhook %s takes no events; they wait", shown(self._urls[receiver]))
 
-    async def _try(self, event: OutboxEvent) -> bool:
-        """Send *event*; whether its receiver is well. What it did not take is due again, or is
-        given up."""
-        url, well = self._urls[event.receiver], False
-        body = await self._body(event)
-        if body is None:
-            await self._outbox.hold(event.id, due_at=self._clock() + LINK_EVERY)
-            return True
+    async def _try(self, event: OutboxEvent) -> bool | None:
+        """Send *event*; whether its receiver is well, None where nothing was heard of it. What it
+        did not take is due again, or is given up."""
+        url, well = self._urls[event.receiver], None
         try:
+            body = await self._body(event)
+            if body is None:
+                await self._outbox.hold(event.id, due_at=self._clock() + LINK_EVERY)
+                return None
             answer = await post(
                 url, body, headers(self._secret, body, at=self._wall()), deadline=DEADLINE
             )
+        except DiskTrouble:
+            raise
         except Busy as busy:
-            why = busy.raw
+            why, well = busy.raw, False
+        except Exception:  # a boundary: the events after it have their turn
+            log.exception("Webhook event %s could not be sent", event.event)
+            why = "something broke on our side"
         else:
             if answer.taken:
                 self.sent += 1
                 await self._outbox.taken(event.id)
                 return True
             why, well = f"it answered {answer.status}", answer.status in _THIS_ONE
+        await self._not_taken(event, why)
+        return well
+
+    async def _not_taken(self, event: OutboxEvent, why: str) -> None:
+        """Have an event sent again later, or give it up."""
         self.failed += 1
-        now = self._clock()
+        url, now = self._urls[event.receiver], self._clock()
         if now - event.at >= KEPT:
             self.given_up += 1
             log.error("Webhook %s never took %s, given up: %s", shown(url), event.event, why)
@@ -178,7 +189,6 @@ class Webhooks:
             log.info("Webhook %s did not take %s yet: %s", shown(url), event.event, why)
             pause = backoff(event.tries, most=LATEST_AGAIN, first=AGAIN)
             await self._outbox.put_off(event.id, due_at=now + pause)
-        return well
 
     async def _body(self, event: OutboxEvent) -> bytes | None:
         """What is sent; None while a finished clip's copy is on its way to the bucket."""

@@ -58,7 +58,7 @@ def result(
     """The message that carries a reel: *film* is the name of what is attached, *files* those of
     its lists. *note* is said of how it is carried."""
     lines = [
-        f"### 🎞️ Reel {reel.id} · {words.takes(made.takes)} · {words.length(made.seconds)}",
+        f"### 🎞️ Reel {reel.id} · {words.takes(len(made.jobs))} · {words.length(made.seconds)}",
         f"<@{reel.user_id}> The list of its cuts is attached, for editing programs and as a table.",
         words.without("their clips are gone", made.left_out),
         f"-# {note}" if note else "",

@@ -6,7 +6,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from bot.jobs.presenter import Presenter
-from storage import PARKED, UNMADE, Job, Sheet, Store, Undecided, teller
+from storage import PARKED, UNMADE, Job, Sheet, State, Store, Undecided, teller
 
 __all__ = ["BatchPosts", "NotYet"]
 
@@ -61,6 +61,8 @@ class BatchPosts:
             if sheet.message_id is not None:
                 return sheet.message_id
             members = await self._batches.of(job.batch)
+            if job.state in UNMADE and sheet.takes and not _is_coming(sheet, members):
+                return None
             if teller(sheet, members) != job.id:
                 raise NotYet(self._clock() + LOOK_AGAIN)
             self._posting.add(job.batch)
@@ -84,3 +86,9 @@ def _is_in(job: Job, sheet: Sheet) -> bool:
     if job.state in UNMADE:
         return job.since <= sheet.at
     return job.id in sheet.takes
+
+
+def _is_coming(sheet: Sheet, members: Sequence[Job]) -> bool:
+    """Whether one of the clips that *sheet* shows is about to be posted with it. Where each of them
+    is owed, gone or on hold, that may take for ever."""
+    return any(job.state is State.DELIVERING for job in members if job.id in sheet.takes)

@@ -56,7 +56,7 @@ class Made:
     edl: bytes
     csv: bytes
     seconds: float
-    takes: int
+    jobs: list[int]  #: whose clips it shows
     left_out: list[str]
     first: Job
 
@@ -178,9 +178,10 @@ class Reels:
         """Have a reel wait: what went wrong was no fault of its own, and counts as no try."""
         await self._reels.again(reel_id)
 
-    async def about_to_post(self, reel_id: int) -> bool:
-        """Note that a reel may be posted from now on; False where it was dropped."""
-        return await self._reels.post(reel_id)
+    async def about_to_post(self, reel_id: int, made: Made) -> bool:
+        """Note that a reel may be posted from now on; False where it was dropped, or a clip that
+        it shows was deleted."""
+        return await self._reels.post(reel_id, made.jobs)
 
     async def over(self, reel_id: int) -> None:
         """Forget a reel and its files."""
@@ -242,7 +243,7 @@ class Reels:
             edl=edl(f"Reel {reel.id}", events, fps),
             csv=_table(cuts, places, fps, costs),
             seconds=(places[-1].first + places[-1].count) / fps,
-            takes=len(cuts),
+            jobs=[each.take.job.id for each in cuts],
             left_out=left_out,
             first=cuts[0].take.job,
         )

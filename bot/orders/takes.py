@@ -16,7 +16,7 @@ from bot.orders.clip_names import clip_named, name_of
 from bot.orders.orders import Studio
 from bot.orders.quote import Instead, Quote
 from bot.orders.requester import Requester
-from storage import ENDED, MADE, Bill, By, Job, Post, Relation, Take, Undecided
+from storage import ENDED, MADE, Bill, By, Job, Post, Relation, Take
 
 PAGE = 20  #: takes on one page of a list
 
@@ -269,35 +269,33 @@ class Takes:
             return take
         if take.job.user_id != requester.user_id and not requester.moderator:
             raise Refusal(f"Only <@{take.job.user_id}> or a moderator can delete #{id}.")
-        owner = take.job.user_id
-        if take.hidden_by is not None and (take.hidden_by != owner or not requester.moderator):
-            return take  # in whose name it is deleted says who may bring it back
-        by = None
-        if owner != requester.user_id:
-            by = By(guild_id=requester.guild_id, actor_id=requester.user_id)
-        await self._servers.take_down(by, take.job, hidden_by=requester.user_id)
+        if not _stays_deleted(take, requester):
+            by = _on_record(take.job, requester)
+            await self._servers.take_down(by, take.job, hidden_by=requester.user_id)
         return take
 
     async def remove_batch(self, batch: int, *, requester: Requester) -> RemovedBatch | None:
         """Take the sheet of a batch down, with the takes that stand nowhere else; for its person or
         a moderator. None where some of it is under way: it is not taken down, but stopped."""
-        jobs = await self._studio.store.batches.of(batch)
         first = (await self.find(batch, guild_id=requester.guild_id)).job
         if first.user_id != requester.user_id and not requester.moderator:
             raise Refusal(f"Only <@{first.user_id}> or a moderator can delete #{batch}.")
-        sheet = await self._studio.store.batches.decide(batch)
-        if isinstance(sheet, Undecided) or sheet.message_id is None:
+        sheet = await self._studio.store.batches.sheet(batch)
+        if sheet is None or sheet.message_id is None:
             return None
         posts: dict[int, Post] = {}
-        removed: list[Job] = []
-        for job in jobs:
-            if job.id not in sheet.takes:
-                continue
-            shown = await self._takes.posts_of(job.id)
+        removed: list[Take] = []
+        for take in await self._takes.several(sheet.takes, guild_id=requester.guild_id):
+            shown = await self._takes.posts_of(take.job.id)
             posts |= {post.message_id: post for post in shown if post.batch is not None}
             if all(post.batch is not None for post in shown):
-                removed.append((await self.remove(job.id, requester=requester)).job)
-        return RemovedBatch(posts=list(posts.values()), jobs=removed)
+                removed.append(take)
+        await self._servers.take_down_all(
+            _on_record(first, requester),
+            [take.job for take in removed if not _stays_deleted(take, requester)],
+            hidden_by=requester.user_id,
+        )
+        return RemovedBatch(posts=list(posts.values()), jobs=[take.job for take in removed])
 
     async def revive(self, id: int, *, requester: Requester) -> Job:
         """A clip to be posted again, also after it was taken down."""
@@ -317,3 +315,18 @@ class Takes:
 
     def _file(self, job: Job) -> Path:
         return self._data / (job.file or "")
+
+
+def _stays_deleted(take: Take, requester: Requester) -> bool:
+    """Whether a take was deleted in a name that *requester* does not replace by their own: that
+    name says who may bring it back."""
+    return take.hidden_by is not None and (
+        take.hidden_by != take.job.user_id or not requester.moderator
+    )
+
+
+def _on_record(job: Job, requester: Requester) -> By | None:
+    """Who deletes a clip, for the record; None for one's own, which is nobody's business."""
+    if job.user_id == requester.user_id:
+        return None
+    return By(guild_id=requester.guild_id, actor_id=requester.user_id)

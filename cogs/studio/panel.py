@@ -25,7 +25,7 @@ from storage import ChangedBy, Period, Whose
 
 #: The page of each setting that is not on the first one.
 PAGES = {
-    **dict.fromkeys(("changed-by", "reviewers", "providers", "default", "here"), Page.WHO),
+    **dict.fromkeys(("changed-by", "reviewers", "providers", "default"), Page.WHO),
     **dict.fromkeys(("confirm", "budget", "zone", "digest"), Page.MONEY),
     **dict.fromkeys(("priority", "slow"), Page.QUEUE),
 }
@@ -51,7 +51,7 @@ async def _turn(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 
 @pressed("set", moderators=True, waits=Waits.CHANGE)
 async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> None:
-    requester, limits = moderator_of(interaction), interaction.client.limits
+    requester = moderator_of(interaction)
     changes: dict[str, Any]
     match about:
         case "channels":
@@ -65,16 +65,11 @@ async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> N
             provider, model = _chosen(picked)
             changes = {"provider": provider, "model": model}
         case "here":
-            server = (await limits.overview(requester)).server
             provider, model = _chosen(picked)
-            models = {
-                each: named
-                for each, named in server.channel_models.items()
-                if each != requester.home_id
-            }
-            if provider is not None and model is not None:
-                models[requester.home_id] = provider, model
-            changes = {"channel_models": models}
+            wanted = {"provider": provider, "model": model}
+            await interaction.client.studio.choosing.set(requester, wanted, channel=True)
+            await _renew(interaction, Page.WHO)
+            return
         case "providers":
             changes = {"providers_off": set(interaction.client.studio.providers) - set(picked)}
         case "changed-by":

@@ -39,6 +39,10 @@ TOO_LATE = "This reel could not be made for a day, so it is no longer made. Use 
 WAITS = "Waiting for its turn."
 
 
+class _Changed(Exception):
+    """A reel is not to be posted as it was made."""
+
+
 class ReelRuns(commands.Cog):
     """What makes reels in the background. How far each is stands in the database."""
 
@@ -74,17 +78,27 @@ class ReelRuns(commands.Cog):
 
     async def _keep(self) -> None:
         await self._bot.wait_until_ready()
-        await self._bot.reels.clear()
+        cleared = False
         while True:
             self._news.clear()
+            cleared = cleared or await self._cleared()
             try:
                 await self._look()
-            except DiskTrouble as trouble:
+            except (DiskTrouble, OSError) as trouble:
                 log.warning("No reel was begun: %s", trouble)
             with suppress(TimeoutError):
                 # Not `wait_for`: it may lose a cancellation that comes with the news.
                 async with asyncio.timeout(self._every):
                     await self._news.wait()
+
+    async def _cleared(self) -> bool:
+        """Delete what an earlier process left; whether that is done."""
+        try:
+            await self._bot.reels.clear()
+        except (DiskTrouble, OSError) as trouble:
+            log.warning("What is left of old reels could not be deleted: %s", trouble)
+            return False
+        return True
 
     async def _look(self) -> None:
         """Begin what can be begun; what has to wait gets its card, which says so."""
@@ -147,10 +161,13 @@ class ReelRuns(commands.Cog):
             await self._over(reel, stands)
             return
         made = await self._making(reel)
-        if not await self._bot.reels.about_to_post(reel.id):
-            await self._bot.reels.clear(reel.id)  # its person had their data deleted meanwhile
+        try:
+            message = await self._post(place, reel, made)
+        except _Changed:  # it is made again without what is gone, unless it was dropped itself
+            await self._bot.reels.clear(reel.id)
+            await self._bot.reels.again(reel.id)
             return
-        await self._over(reel, await self._post(place, reel, made))
+        await self._over(reel, message)
 
     async def _making(self, reel: Reel) -> Made:
         """Make a reel, and say meanwhile how far it is."""
@@ -178,7 +195,10 @@ class ReelRuns(commands.Cog):
     async def _post(
         self, place: discord.PartialMessageable, reel: Reel, made: Made
     ) -> discord.Message:
-        """Post a reel with its lists: whole, smaller, as a link, or the lists alone."""
+        """Post a reel with its lists: whole, smaller, as a link, or the lists alone.
+
+        Raises `_Changed` where a clip of it was deleted meanwhile, or the reel was dropped.
+        """
         film = f"dailies-reel-{reel.id}.mp4"
         lists = {f"dailies-reel-{reel.id}.edl": made.edl, f"dailies-reel-{reel.id}.csv": made.csv}
 
@@ -201,6 +221,8 @@ class ReelRuns(commands.Cog):
                 film=film if way.file is not None else None,
                 files=[*lists],
             )
+            if not await self._bot.reels.about_to_post(reel.id, made):
+                raise _Changed
             message = await self._bot.delivery.sender.send(
                 place,
                 view,

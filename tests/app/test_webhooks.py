@@ -47,6 +47,7 @@ class Bench:
         self.store = store
         self.later = 0.0
         self.copied = True  #: whether clips are in the bucket
+        self.broken = False  #: whether to ask for a link raises what nobody expects
         self.hooks = Webhooks(
             store.outbox,
             urls,
@@ -61,6 +62,8 @@ class Bench:
         return 2_000.0 + self.later  # shortly after the jobs of `drafts`
 
     async def link(self, file):
+        if self.broken:
+            raise RuntimeError("a bug")
         return (f"https://bucket.example/{file}?signed", 2_000_600) if self.copied else None
 
     async def job(self, number, *states, **changes):
@@ -262,6 +265,45 @@ async def test_an_event_that_is_wrong_for_its_receiver_does_not_make_that_one_do
             it.later = number * 1000.0
             await it.send(hook.url)
         assert await it.hooks.trouble() == f"webhook {hook.host} takes no events"
+
+
+async def test_a_receiver_is_down_while_nothing_is_sent_to_it(tmp_path):
+    async with receiver() as hook, bench(tmp_path, hook.url) as it:
+        hook.always = 503
+        await it.job(1, *TO_FAILED)
+        for now in (1_010.0, 1_020.0, 1_040.0):
+            it.later = now - 2_000.0
+            await it.send(hook.url)
+        assert await it.hooks.trouble() == f"webhook {hook.host} takes no events"
+        it.copied = False
+        await it.job(2, *TO_DONE)
+        it.later = 1_045.0 - 2_000.0
+        assert await it.send(hook.url) == 1, "it waits for its copy"
+        assert len(hook.sent) == 3
+        assert await it.hooks.trouble() == f"webhook {hook.host} takes no events"
+
+
+async def test_an_event_that_breaks_is_put_off_and_holds_up_no_other(tmp_path, caplog):
+    async with receiver() as hook, bench(tmp_path, hook.url) as it:
+        await it.job(1, *TO_DONE)
+        failed = await it.job(2, *TO_FAILED)
+        it.broken = True
+        for _ in range(2):
+            await it.hooks.send(receiver_of(hook.url), limit=1)
+        assert [each["job"]["id"] for each in hook.events] == [failed.id]
+        assert "a bug" in caplog.text
+        it.broken, it.later = False, AGAIN
+        await it.send(hook.url)
+        assert len(hook.events) == 2
+        assert await it.waiting() == 0
+
+
+async def test_an_event_that_breaks_for_ever_is_given_up(tmp_path):
+    async with receiver() as hook, bench(tmp_path, hook.url) as it:
+        await it.job(1, *TO_DONE)
+        it.broken, it.later = True, KEPT + 100_000
+        await it.send(hook.url)
+        assert (await it.waiting(), it.hooks.given_up) == (0, 1)
 
 
 async def test_an_event_that_nobody_takes_is_given_up_and_said(tmp_path, caplog):

@@ -10,7 +10,8 @@ from bot.media.encode import turn
 from bot.media.probe import probe
 from bot.media.reel import MOST_SECONDS
 from bot.orders.reels import MOST_TAKES
-from storage import Brief, By, ChangedBy, ReelState, State
+from cogs.video.reel_runs import ReelRuns
+from storage import Brief, By, ChangedBy, DiskTrouble, ReelState, State
 from tests.rig.house import unlinked, until, working
 from tests.rig.kept import ended
 from tests.rig.makers import DEAR, NATIVE, Maker
@@ -398,6 +399,40 @@ async def test_a_restart_in_the_middle_goes_on_and_posts_once(playground, tmp_pa
         await until(lambda: _none(house))
 
 
+class Uncleared:
+    """A bot whose disk fails when old reels are deleted, and when new ones are looked for."""
+
+    def __init__(self, *troubles):
+        self.reels, self.troubles, self.did = self, [*troubles], []
+
+    async def wait_until_ready(self):
+        pass
+
+    async def clear(self):
+        self._did("clear")
+
+    async def begun(self):
+        self._did("look")
+        return []
+
+    def _did(self, what):
+        self.did.append(what)
+        if self.troubles:
+            raise self.troubles.pop(0)
+
+
+@pytest.mark.parametrize("trouble", [OSError(5, "Input/output error"), DiskTrouble("It is full.")])
+async def test_trouble_of_the_disk_at_the_start_ends_no_reels(trouble):
+    bot = Uncleared(trouble, trouble)
+    runs = ReelRuns(bot, every=0.01)
+    await runs.cog_load()
+    try:
+        await until(lambda: len(bot.did) >= 6)
+    finally:
+        await runs.cog_unload()
+    assert bot.did[:6] == ["clear", "look", "clear", "look", "look", "look"]
+
+
 async def left(house, values, **more):
     """A reel as a process that ended leaves it."""
     sql = (
@@ -432,6 +467,32 @@ async def test_one_reel_of_a_server_at_a_time_and_the_others_wait(playground, st
     posted = [(await reel_of(mira, number)).id for number in range(1, 6)]
     assert posted == sorted(posted), "in the order in which they were asked for"
     await until(lambda: len(cards(mira, "[Ready](")) == 5)
+
+
+async def test_a_clip_that_is_deleted_while_a_reel_is_made_is_not_in_it(
+    playground, studio, ada, mira, tmp_path
+):
+    for number, prompt in ((1, "a fox"), (2, "a wolf")):
+        clip = await take(mira, number, prompt, duration=1)
+        await filed(mira, clip, f"sc{number}")
+        await ada.react(clip, "✅")
+        await until(lambda number=number: _signed(studio, playground, number))
+    mira.go("videos")
+    async with turn():  # nothing is encoded meanwhile
+        assert "### Reel · 2 takes · 2 s" in (await said(mira, "/video reel")).text
+        await until(lambda: [*(tmp_path / "reels").glob("1.*.parts")])
+        await mira.react(clip, "❌")
+        await until(lambda: _hidden(studio, playground, 2))
+    reel = await reel_of(mira)
+    assert "### 🎞️ Reel 1 · 1 take · 1 s" in reel.text
+    assert "their clips are gone: sc2 (#2)" in reel.text.replace("\\", "")
+    table = (await fetched(attached(reel, ".csv"))).decode("utf-8-sig")
+    assert [row["prompt"] for row in csv.DictReader(io.StringIO(table))] == ["a fox"]
+    await until(lambda: _none(studio))
+
+
+async def _hidden(house, playground, number):
+    return (await house.bot.takes.find(number, guild_id=playground.guild.id)).hidden_by
 
 
 def cards(person, words):

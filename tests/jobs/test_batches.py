@@ -17,7 +17,7 @@ from bot.orders.refused import Refusals
 from bot.orders.requester import Requester
 from bot.orders.takes import Takes
 from bot.providers import Report, Stage
-from storage import Brief, By, Defaults, Period, State, Whose, open_store
+from storage import Brief, By, Defaults, Period, Post, State, Whose, open_store
 from storage.batches import PARKED_WAIT
 from tests.jobs.test_worker import House
 from tests.rig.databases import fresh
@@ -65,6 +65,12 @@ async def order(house, *, takes=4, request="interaction:1", consent=YES, placed=
     if placed:
         await house.studio.placed(job, card_channel_id=2, card_id=job.id, thread_id=3)
     return await house.store.batches.of(job.id) or [job]
+
+
+def deletes(house):
+    """What deletes clips and sheets."""
+    cache = ClipCache(house.store, data=house.data, days=0, room=0, spare=0)
+    return Takes(house.studio, data=house.data, cache=cache, clock=house.clock)
 
 
 async def states(house, batch):
@@ -300,6 +306,83 @@ async def test_a_parked_take_that_is_closed_after_the_others_were_posted_is_told
     assert [state for _, state, _ in house.screen.told] == [State.UNCLEAR, State.CLOSED]
 
 
+async def test_to_delete_a_take_that_came_after_the_sheet_stops_it(house, provider, clock, store):
+    provider.submits = deque([Unclear("Its reply was lost.")])
+    batch = await order(house, takes=2)
+    for _ in range(20):
+        await house.run_now()
+        clock.advance(PARKED_WAIT / 10)
+    [(takes, _, _)] = house.screen.batches
+    await store.takes.posted(
+        Post(message_id=70, channel_id=3, job_id=takes[0], at=clock(), batch=batch[0].id)
+    )
+    [parked] = [job for job in await store.batches.of(batch[0].id) if job.id not in takes]
+    deleting = deletes(house)
+    with pytest.raises(Refusal, match="is on hold until a moderator decides"):
+        await deleting.remove(parked.id, requester=REQUESTER)
+    await store.jobs.save(parked.to(State.QUEUED, now=clock(), due_at=clock()))
+    await deleting.remove(parked.id, requester=REQUESTER)
+    await house.run()
+    assert (await store.jobs.get(parked.id)).state is State.CANCELLED
+    assert len(provider.submitted) == 2
+    assert house.screen.delivered == []
+
+
+async def posted(house):
+    """A batch whose sheet stands, and what deletes it."""
+    batch = await order(house, takes=3)
+    first = batch[0].id
+    deleting = deletes(house)
+    await house.run()
+    for job in batch:
+        await house.store.takes.number(job, 3)
+    await house.store.takes.posted(
+        Post(message_id=70, channel_id=3, job_id=first, at=house.clock(), batch=first)
+    )
+    return batch, deleting
+
+
+async def hidden(house, batch):
+    return [(await house.store.takes.get(job.id, guild_id=1)).hidden_by for job in batch]
+
+
+async def test_a_sheet_is_taken_down_with_all_of_its_takes_or_none(house, store):
+    batch, deleting = await posted(house)
+    await store.writer.write(
+        lambda db: db.execute(
+            "CREATE TEMP TRIGGER stops BEFORE UPDATE OF hidden_by ON main.take"
+            f" WHEN NEW.job_id = {batch[1].id}"
+            " BEGIN SELECT RAISE (ABORT, 'the process ends here'); END"
+        )
+    )
+    with pytest.raises(Exception, match="the process ends here"):
+        await deleting.remove_batch(batch[0].id, requester=REQUESTER)
+    assert await hidden(house, batch) == [None] * 3
+    assert await store.takes.to_remove() == []
+    await store.writer.write(lambda db: db.execute("DROP TRIGGER stops"))
+    removed = await deleting.remove_batch(batch[0].id, requester=REQUESTER)
+    assert [job.id for job in removed.jobs] == [job.id for job in batch]
+    assert await hidden(house, batch) == [7] * 3
+    assert [post.message_id for post in removed.posts] == [70]
+
+
+async def test_only_a_moderator_deletes_a_sheet_in_place_of_its_person(house):
+    batch, deleting = await posted(house)
+    moderator = replace(REQUESTER, user_id=99, moderator=True)
+    for requester, name in ((REQUESTER, 7), (moderator, 99), (REQUESTER, 99)):
+        await deleting.remove_batch(batch[0].id, requester=requester)
+        assert await hidden(house, batch) == [name] * 3
+
+
+async def test_to_delete_a_batch_that_is_under_way_decides_no_sheet(house, store):
+    batch = await order(house, takes=2)
+    deleting = deletes(house)
+    for job in batch:
+        await store.jobs.save(job.to(State.CANCELLED, now=house.clock()))
+    assert await deleting.remove_batch(batch[0].id, requester=REQUESTER) is None
+    assert await store.batches.sheet(batch[0].id) is None
+
+
 async def test_one_job_tries_for_all_while_discord_is_in_trouble(house, clock):
     house.screen.script = deque([Busy("Discord is in trouble.")])
     await order(house)
@@ -334,6 +417,45 @@ async def test_a_batch_that_can_be_posted_nowhere_is_owed(house, clock):
         clock.advance(60)
     assert await states(house, batch) == [State.DONE] * 4
     assert len(house.screen.batches) == 1
+
+
+async def test_what_failed_is_told_alone_once_the_clips_of_its_batch_are_gone(
+    house, provider, clock
+):
+    provider.polls = deque([Report(stage=Stage.READY, url="https://x.test/1.mp4"), NO])
+    house.screen.script = deque([Undeliverable("Our copies of the clips are gone.", gone=True)])
+    batch = await order(house, takes=2)
+    await house.run()
+    assert sorted(await states(house, batch)) == [State.FAILED, State.UNDELIVERED]
+    assert [state for _, state, _ in house.screen.told] == [State.FAILED]
+    assert [job.due_at for job in await house.store.batches.of(batch[0].id)] == [None] * 2
+
+
+async def test_what_failed_is_told_alone_while_a_moderator_looks_at_the_rest(
+    house, provider, clock, store
+):
+    provider.polls = deque([Report(stage=Stage.READY, url="https://x.test/1.mp4"), NO])
+    house.screen.script = deque([RuntimeError("a bug")] * 7)
+    batch = await order(house, takes=2)
+    for _ in range(60):
+        await house.run_now()
+        clock.advance(30)
+    assert sorted(await states(house, batch)) == [State.FAILED, State.REVIEW]
+    assert State.FAILED in [state for _, state, _ in house.screen.told]
+
+
+async def test_who_is_told_nowhere_of_a_batch_that_failed_can_be_forgotten(
+    house, provider, clock, store
+):
+    provider.polls = deque([NO] * 3)
+    house.screen.script = deque([Undeliverable("There is no channel left to say it in.")] * 99)
+    batch = await order(house, takes=3)
+    for _ in range(6):
+        await house.run_now()
+        clock.advance(5)
+    tries = [job.tries for job in await store.batches.of(batch[0].id)]
+    assert sorted(map(bool, tries)) == [False, False, True], "one tries for all"
+    assert (await store.privacy.forget(7)).jobs == 3
 
 
 @pytest.mark.parametrize("known", [False, True])

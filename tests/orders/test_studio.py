@@ -1,5 +1,7 @@
 """/studio in the playground: set up, watch, pause, decide, forbid words."""
 
+import asyncio
+import threading
 import time
 
 import pytest
@@ -357,6 +359,34 @@ async def test_a_channels_model_is_chosen_and_used_in_its_threads_too(playground
         mira.go("videos")
         await ordered(mira)
         assert {(await house.store.jobs.get(each)).provider for each in (2, 3)} == {"dear"}
+
+
+async def test_models_that_are_chosen_for_two_channels_at_once_both_stand(
+    playground, tmp_path, ada
+):
+    makers = {name: Maker(name, PLAIN) for name in ("one", "two")}
+    held = threading.Event()
+    async with working(playground, tmp_path, providers=makers) as house:
+        pressed, wanted = [], {}
+        panels = []
+        for channel in ("videos", "storyboards"):
+            ada.go(channel)
+            panels.append(await turned(ada, await said(ada, "/studio setup"), "Who"))
+        writing = asyncio.create_task(house.store.writer.write(lambda _: held.wait(60)))
+        try:
+            for (name, channel), panel in zip(
+                (("one", "videos"), ("two", "storyboards")), panels, strict=True
+            ):
+                pick = f"{name} {makers[name].models[0].name}"
+                pressed.append(await ada.choose(panel, "do:set:here", [pick]))
+                wanted[playground.channel(channel).id] = tuple(pick.split())
+            await until(lambda: len(house.store.writer._waiting) >= 2)  # both have read
+        finally:
+            held.set()
+        await writing
+        for each in pressed:
+            await each.answered
+        assert (await house.store.policy.server(playground.guild.id)).channel_models == wanted
 
 
 async def test_a_thread_that_discord_no_longer_tells_of_still_has_its_channel(paid_house):

@@ -282,16 +282,19 @@ async def test_jobs_of_a_batch_are_looked_at_when_another_moves_or_is_posted(sto
 # Its posts.
 
 
-async def sheeted(store):
-    made = await batch(store, count=2)
-    for job in made:
+async def sheeted(store, made=2):
+    """Two jobs of a batch whose sheet stands and shows the first *made*; the other is unclear."""
+    jobs = await batch(store, count=2)
+    for job in jobs[:made]:
         await advance(store.jobs, job, *TO_DELIVERING)
         await store.takes.number(job, 500)
-    await store.batches.decide(made[0].id)
+    for job in jobs[made:]:
+        await advance(store.jobs, job, State.SUBMITTING, State.UNCLEAR)
+    await store.batches.decide(jobs[0].id)
     await store.takes.posted(
-        Post(message_id=70, channel_id=500, job_id=made[0].id, at=1.0, batch=made[0].id)
+        Post(message_id=70, channel_id=500, job_id=jobs[0].id, at=1.0, batch=jobs[0].id)
     )
-    return made
+    return jobs
 
 
 async def test_a_sheet_shows_each_of_its_takes_until_one_stands_alone(store):
@@ -305,6 +308,13 @@ async def test_a_sheet_shows_each_of_its_takes_until_one_stands_alone(store):
     assert [each.message_id for each in await store.takes.posts_of(two.id)] == [71, 70]
     assert (await store.takes.get(two.id, guild_id=10)).post == (500, 71)
     assert (await store.takes.get(one.id, guild_id=10)).post == (500, 70)
+
+
+async def test_a_take_that_came_after_the_sheet_does_not_stand_there(store):
+    one, two = await sheeted(store, made=1)
+    assert (await store.takes.get(one.id, guild_id=10)).post == (500, 70)
+    late = await store.takes.get(two.id, guild_id=10)
+    assert (late.post, await store.takes.posts_of(two.id)) == (None, [])
 
 
 async def test_a_sheet_goes_with_any_take_that_is_taken_down(store):

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from storage import NEWEST, ReelState, State, open_store
+from storage import NEWEST, Copy, ReelState, State, open_store
 from storage.shots import natural
 from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
@@ -155,12 +155,31 @@ async def test_a_reel_is_begun_once_by_who_asked_and_goes_on_where_it_was(store)
     assert (await store.reels.begin(reel.id, guild_id=10, user_id=30)).state is ReelState.WAITING
     assert await store.reels.begin(reel.id, guild_id=10, user_id=30) is None, "it runs already"
     assert (await store.reels.make(reel.id)).state is ReelState.MAKING
-    assert await store.reels.post(reel.id)
+    assert await store.reels.post(reel.id, [])
     taken_up = await store.reels.make(reel.id)
     assert (taken_up.state, taken_up.tries) == (ReelState.POSTING, 2), "it may have been posted"
     await store.reels.over(reel.id)
-    assert not await store.reels.post(reel.id)
+    assert not await store.reels.post(reel.id, [])
     assert await store.reels.make(reel.id) is None
     old = await store.reels.ask("old", cut, **HERE, user_id=30, slate=False, at=1000.0)
     await store.reels.ask("new", cut, **HERE, user_id=30, slate=False, at=90_000.0)
     assert await store.reels.get(old.id) is None, "nobody said yes for a day"
+
+
+async def test_a_reel_is_not_posted_with_a_clip_that_was_deleted_meanwhile(store):
+    jobs = [await kept(store, number, thread_id=100, user_id=29 + number) for number in (1, 2)]
+    one, two = [await advance(store.jobs, job, *TO_DONE) for job in jobs]
+    await store.takes.number(one, 100)
+    cut = [("sc1", one.id), ("sc2", two.id)]
+    reel = await store.reels.ask("r", cut, **HERE, user_id=32, slate=False, at=1.0)
+    both = [one.id, two.id]
+    assert await store.reels.post(reel.id, both)
+    lent = Copy(file=f"reels/{reel.id}.10.mp4", bucket="b", key="k", size=1, sha256="0" * 64)
+    await store.files.begin(lent)
+    await store.servers.take_down(None, one, hidden_by=30)
+    assert not await store.reels.post(reel.id, both)
+    assert await store.files.copy_of(lent.file) is None
+    assert await store.files.unwanted("b") == ["k"], "what it was lent by goes"
+    assert await store.reels.post(reel.id, [two.id])
+    assert await store.privacy.forget(31) is not None
+    assert not await store.reels.post(reel.id, [two.id])
