@@ -286,7 +286,9 @@ class World:
         if socket is not None and not self.vices.deaf and not socket.closed:
             meta = json.dumps({"node_id": node, "prompt_id": prompt.id}).encode()
             size = len(meta).to_bytes(4, "big")
-            await socket.send_bytes(b"\x00\x00\x00\x04" + size + meta + _JPEG)
+            # A real server, too, renders on when whoever looks has gone.
+            with suppress(ConnectionError, RuntimeError):
+                await socket.send_bytes(b"\x00\x00\x00\x04" + size + meta + _JPEG)
 
     # Working.
 
