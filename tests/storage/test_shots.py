@@ -1,10 +1,12 @@
 """Shots: names that sort as people sort them, what is filed under them, and what is forgotten."""
 
+import asyncio
 import random
 
 import pytest
 
-from storage import NEWEST, Copy, ReelState, State, open_store
+from storage import NEWEST, Copy, Reel, ReelState, State, open_store
+from storage.reels import TooMany
 from storage.shots import natural
 from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
@@ -150,10 +152,11 @@ async def test_a_reel_is_begun_once_by_who_asked_and_goes_on_where_it_was(store)
     assert again == reel
     assert (reel.state, reel.cut, reel.slate) == (ReelState.ASKED, tuple(cut), True)
     assert await store.reels.begun() == []
-    assert await store.reels.begin(reel.id, guild_id=10, user_id=31) is None
-    assert await store.reels.begin(reel.id, guild_id=11, user_id=30) is None
-    assert (await store.reels.begin(reel.id, guild_id=10, user_id=30)).state is ReelState.WAITING
-    assert await store.reels.begin(reel.id, guild_id=10, user_id=30) is None, "it runs already"
+    assert await store.reels.begin(reel.id, guild_id=10, user_id=31, most=5) is None
+    assert await store.reels.begin(reel.id, guild_id=11, user_id=30, most=5) is None
+    mine = {"guild_id": 10, "user_id": 30, "most": 5}
+    assert (await store.reels.begin(reel.id, **mine)).state is ReelState.WAITING
+    assert await store.reels.begin(reel.id, **mine) is None, "it runs already"
     assert (await store.reels.make(reel.id)).state is ReelState.MAKING
     assert await store.reels.post(reel.id, [])
     taken_up = await store.reels.make(reel.id)
@@ -183,3 +186,16 @@ async def test_a_reel_is_not_posted_with_a_clip_that_was_deleted_meanwhile(store
     assert await store.reels.post(reel.id, [two.id])
     assert await store.privacy.forget(31) is not None
     assert not await store.reels.post(reel.id, [two.id])
+
+
+async def test_of_reels_that_are_begun_at_once_no_more_wait_than_may(store):
+    reels = [
+        await store.reels.ask(f"r{n}", [], **HERE, user_id=30, slate=False, at=1.0)
+        for n in range(8)
+    ]
+    begun = await asyncio.gather(
+        *(store.reels.begin(each.id, guild_id=10, user_id=30, most=5) for each in reels),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in begun] == [Reel] * 5 + [TooMany] * 3
+    assert len(await store.reels.begun()) == 5
