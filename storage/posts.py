@@ -30,6 +30,12 @@ ON_SHEET = """EXISTS (
     SELECT 1 FROM sheet, json_each(sheet.takes) AS shown
     WHERE sheet.batch = job.batch AND shown.value = job.id
 )"""
+#: Whether a row of `post` shows the take of a row of `job`, alone or on its contact sheet.
+SHOWS = f"""(
+    gone = 0 AND (
+        post.job_id = job.id AND post.batch IS NULL OR post.batch = job.batch AND {ON_SHEET}
+    )
+)"""
 _COLUMNS = "message_id, channel_id, job_id, at, retake_price, extend_price, batch"
 
 

@@ -299,6 +299,26 @@ async def test_a_sheet_shows_each_of_its_takes_until_one_stands_alone(store):
     assert (await store.takes.get(one.id, guild_id=10)).post == (500, 70)
 
 
+async def test_who_may_read_where_the_sheet_stands_may_see_each_take_of_it(store):
+    one, two = await sheeted(store)
+    both = [one.id, two.id]
+    at_first = await store.terms(10, built_on=both)
+    await store.takes.posted(Post(message_id=71, channel_id=501, job_id=two.id, at=2.0))
+    found = {one.id: frozenset({500}), two.id: frozenset({500, 501})}
+    assert await store.takes.posted_in(both) == found
+    moved = await store.terms(10, built_on=both)
+    assert [each[-1] for each in at_first.clips] == ["500", "500"]
+    assert [each[-1] for each in moved.clips] == ["500", "500,501"]
+    await store.takes.gone([70])
+    assert await store.takes.posted_in(both) == {two.id: frozenset({501})}
+    assert [each[-1] for each in (await store.terms(10, built_on=both)).clips] == [None, "501"]
+
+
+async def test_a_take_that_came_after_the_sheet_is_not_seen_where_it_stands(store):
+    one, two = await sheeted(store, made=1)
+    assert await store.takes.posted_in([one.id, two.id]) == {one.id: frozenset({500})}
+
+
 async def test_a_take_that_came_after_the_sheet_does_not_stand_there(store):
     one, two = await sheeted(store, made=1)
     assert (await store.takes.get(one.id, guild_id=10)).post == (500, 70)
