@@ -18,11 +18,13 @@ from storage import (
     Undecided,
     Whose,
     open_store,
+    posts,
     teller,
 )
 from storage.batches import PARKED_WAIT
 from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
+from tests.storage.test_finding import plans
 
 BY = By(guild_id=10, actor_id=1, why="because")
 OPEN = Defaults(amount=None, budget=None, jobs_per_user=None, jobs_per_server=None, per_minute=None)
@@ -329,11 +331,23 @@ async def test_a_take_that_came_after_the_sheet_does_not_stand_there(store):
 async def test_a_sheet_goes_with_any_take_that_is_taken_down(store):
     one, two = await sheeted(store)
     assert await store.takes.to_remove() == []
+    assert await store.takes.condemned(one.id) == []
+    await store.takes.posted(Post(message_id=71, channel_id=500, job_id=one.id, at=2.0))
+    await store.takes.posted(Post(message_id=72, channel_id=500, job_id=two.id, at=2.0))
     await store.servers.take_down(None, two, hidden_by=30)
-    assert [each.message_id for each in await store.takes.to_remove()] == [70]
-    await store.takes.gone([70])
+    assert [each.message_id for each in await store.takes.to_remove()] == [72, 70]
+    assert [each.message_id for each in await store.takes.condemned(one.id)] == [70]
+    assert [each.message_id for each in await store.takes.condemned(two.id)] == [72, 70]
+    await store.takes.gone([70, 71, 72])
     assert await store.takes.to_remove() == []
     assert (await store.takes.get(one.id, guild_id=10)).post is None
+
+
+async def test_what_a_deletion_takes_away_is_searched(store):
+    for call in (lambda db: posts.condemned(db, 1), posts.to_remove):
+        said = await plans(store, call)
+        read = [each for each in said if each.startswith("SCAN") and "VIRTUAL" not in each]
+        assert all("take_hidden" in each for each in read), said
 
 
 async def test_whoever_is_forgotten_leaves_no_sheet(store):
