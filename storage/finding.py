@@ -14,6 +14,7 @@ from itertools import islice
 from .brief import Mode
 from .database import Database
 from .job import State
+from .posts import SHOWS
 
 SPAN = 32_768  #: clips that words are looked for in at once, by the word of the index for these
 WORDS = 50  #: words that are looked for; the index takes no more than some hundred
@@ -197,8 +198,8 @@ def _hits(db: Database, ids: Collection[int]) -> list[Hit]:
 def posted_in(db: Database, ids: Collection[int]) -> dict[int, frozenset[int]]:
     """The channels and threads in which the clips *ids* stand, for those that do."""
     rows = db.execute(
-        "SELECT job_id, channel_id FROM json_each(?) CROSS JOIN post ON job_id = value"
-        " WHERE gone = 0",
+        "SELECT job.id, post.channel_id FROM json_each(?) CROSS JOIN job ON job.id = value"  # noqa: S608
+        f" CROSS JOIN post ON {SHOWS}",
         (json.dumps(list(ids)),),
     )
     found: dict[int, set[int]] = {}

@@ -259,6 +259,7 @@ class Takes(Part):
     post_count = read(posts.post_count)
     recent_posts = read(posts.recent_posts)
     to_remove = read(posts.to_remove)
+    condemned = read(posts.condemned)
 
     favourite = write(marks.favourite)
     sign_off = write(marks.sign_off)

@@ -30,6 +30,12 @@ ON_SHEET = """EXISTS (
     SELECT 1 FROM sheet, json_each(sheet.takes) AS shown
     WHERE sheet.batch = job.batch AND shown.value = job.id
 )"""
+#: Whether a row of `post` shows the take of a row of `job`, alone or on its contact sheet.
+SHOWS = f"""(
+    gone = 0 AND (
+        post.job_id = job.id AND post.batch IS NULL OR post.batch = job.batch AND {ON_SHEET}
+    )
+)"""
 _COLUMNS = "message_id, channel_id, job_id, at, retake_price, extend_price, batch"
 
 
@@ -69,9 +75,21 @@ def recent_posts(db: Database, *, since: float) -> list[Post]:
 
 def to_remove(db: Database) -> list[Post]:
     """List the standing posts that show a take which was taken down, newest first."""
-    hidden = "(SELECT job_id FROM take WHERE hidden_by IS NOT NULL)"
+    hidden = "(SELECT job_id FROM take INDEXED BY take_hidden WHERE hidden_by IS NOT NULL)"
     shows = f"job_id IN {hidden} AND batch IS NULL OR batch IN ({_SHOWN} IN {hidden})"
     return posts(db, f"gone = 0 AND ({shows})", ())
+
+
+def condemned(db: Database, job_id: int) -> list[Post]:
+    """List those of `to_remove` that show one take, newest first: a sheet also goes with another
+    one that it shows."""
+    hidden = "SELECT 1 FROM take WHERE hidden_by IS NOT NULL AND take.job_id ="
+    alone = f"job_id = ?1 AND batch IS NULL AND EXISTS ({hidden} ?1)"
+    sheets = f"""batch IN ({_SHOWN} = ?1) AND EXISTS (
+        SELECT 1 FROM sheet, json_each(sheet.takes) AS other
+        WHERE sheet.batch = post.batch AND EXISTS ({hidden} other.value)
+    )"""  # noqa: S608  # fixed texts
+    return posts(db, f"gone = 0 AND ({alone} OR {sheets})", (job_id,))
 
 
 def posted(db: Database, post: Post) -> None:

@@ -37,6 +37,10 @@ class Reel:
     at: float
 
 
+class TooMany(Exception):
+    """As many reels of a server as may be are made, or wait for their turn."""
+
+
 def ask(
     db: Database,
     request: str,
@@ -59,9 +63,14 @@ def ask(
     return _reel(row)
 
 
-def begin(db: Database, reel_id: int, *, guild_id: int, user_id: int) -> Reel | None:
+def begin(db: Database, reel_id: int, *, guild_id: int, user_id: int, most: int) -> Reel | None:
     """Have a reel wait for its turn; None for one that its person did not ask for, or did long
-    ago, or that was begun already."""
+    ago, or that was begun already. Raises `TooMany` where *most* of its server are begun."""
+    [begun] = db.execute(
+        "SELECT count(*) FROM reel WHERE guild_id = ? AND state <> 'asked'", (guild_id,)
+    ).fetchone()
+    if begun >= most:
+        raise TooMany
     row = db.execute(
         "UPDATE reel SET state = 'waiting' WHERE id = ? AND guild_id = ? AND user_id = ?"
         " AND state = 'asked' RETURNING *",

@@ -179,20 +179,31 @@ def filed_as(db: Database, *, thread_id: int | None, job_id: int | None) -> Shot
     return None if row is None else Shot(**dict(row))
 
 
-def clips(db: Database, channel_id: int) -> list[ShotClip]:
-    """List the clips of a channel's shots, and the jobs that may become some, oldest first."""
-    rows = db.execute(
-        """
-        SELECT shot.id AS shot_id, private, job.id, user_id, job.channel_id, thread_id,
-            card_channel_id, state, take.hidden_by IS NOT NULL AS hidden,
-            (SELECT max(at) FROM sign_off WHERE sign_off.job_id = job.id) AS signed_at
-        FROM shot CROSS JOIN shot_job ON shot_job.shot_id = shot.id
-        CROSS JOIN job ON job.id = shot_job.job_id
-        LEFT JOIN take ON take.job_id = job.id
-        WHERE shot.channel_id = ? ORDER BY job.id
-        """,
-        (channel_id,),
-    )
+#: What belongs to a shot by its thread, and alone: whether only members read it, and its tables.
+_BELONGS = (
+    ("private", "shot_thread ON shot_id = shot.id CROSS JOIN job USING (thread_id)"),
+    ("0", "shot_clip ON shot_id = shot.id CROSS JOIN job ON job.id = shot_clip.job_id"),
+)
+_SIGNED = "(SELECT max(at) FROM sign_off WHERE sign_off.job_id = job.id)"
+
+
+def clips(db: Database, channel_id: int, *, signed: bool = True) -> list[ShotClip]:
+    """List the clips of a channel's shots, and the jobs that may become some, oldest first.
+
+    Without *signed* it is not looked up when they were approved.
+    """
+    # One after the other: a view of both is read for every shot of every server.
+    halves = [
+        f"""
+        SELECT shot.id AS shot_id, {private} AS private, job.id AS id, user_id,
+            job.channel_id AS channel_id, job.thread_id AS thread_id, card_channel_id, state,
+            take.hidden_by IS NOT NULL AS hidden, {_SIGNED if signed else "NULL"} AS signed_at
+        FROM shot CROSS JOIN {belongs} LEFT JOIN take ON take.job_id = job.id
+        WHERE shot.channel_id = :channel
+        """  # noqa: S608  # fixed texts
+        for private, belongs in _BELONGS
+    ]
+    rows = db.execute(f"{' UNION ALL '.join(halves)} ORDER BY id", {"channel": channel_id})
     return [
         ShotClip(
             shot_id=row["shot_id"],

@@ -7,6 +7,7 @@ from .database import Database
 from .defaults import Defaults
 from .guilds import Server, server_of
 from .job import MADE, sql_list
+from .posts import SHOWS
 from .prompt_rules import PromptRule, prompt_rules
 
 
@@ -17,7 +18,7 @@ class Terms:
     guild_id: int
     server: Server
     prompt_rules: tuple[PromptRule, ...]
-    clips: tuple[tuple[object, ...], ...]  #: of each: its row, who hid it, where it was posted
+    clips: tuple[tuple[object, ...], ...]  #: of each: its row, who hid it, where it stands
     built_on: tuple[int, ...]
 
     def hold(self, db: Database, defaults: Defaults) -> bool:
@@ -35,7 +36,7 @@ def terms(db: Database, guild_id: int, built_on: Collection[int], defaults: Defa
             SELECT job.id, guild_id, user_id, channel_id, thread_id, card_channel_id,
                 state IN {sql_list(MADE)}, file, hidden_by, dropped,
                 (SELECT group_concat(channel_id)
-                 FROM (SELECT DISTINCT channel_id FROM post WHERE job_id = job.id ORDER BY 1))
+                 FROM (SELECT DISTINCT channel_id FROM post WHERE {SHOWS} ORDER BY 1))
             FROM job LEFT JOIN take ON take.job_id = job.id WHERE job.id = ?
             """,  # noqa: S608  # fixed texts
             (number,),

@@ -23,6 +23,7 @@ from bot.words.numbers import listed
 from bot.words.shots import length
 from bot.words.text import inert, typed
 from storage import MADE, Job, Reel, Store, Take
+from storage.reels import TooMany
 from storage.shots import folded
 
 MOST_TAKES = 100
@@ -149,12 +150,13 @@ class Reels:
     async def begin(self, reel_id: int, *, requester: Requester) -> Reel:
         """Have a reel that was planned wait for its turn."""
         self._cache.check()
-        mine = [each for each in await self._reels.begun() if each.guild_id == requester.guild_id]
-        if len(mine) >= WAITING:
-            raise Refusal(f"{WAITING} reels of this server are waiting. Try again later.")
-        reel = await self._reels.begin(
-            reel_id, guild_id=requester.guild_id, user_id=requester.user_id
-        )
+        guild_id, user_id = requester.guild_id, requester.user_id
+        try:
+            reel = await self._reels.begin(
+                reel_id, guild_id=guild_id, user_id=user_id, most=WAITING
+            )
+        except TooMany:
+            raise Refusal(f"{WAITING} reels of this server are waiting. Try again later.") from None
         if reel is None:
             raise Refusal("That reel is out of date. Use `/video reel` again.")
         return reel

@@ -30,8 +30,7 @@ class Removals:
 
     async def condemned(self, job_id: int) -> list[Post]:
         """The posts that show a clip and are to be deleted: none once it was brought back."""
-        shows = {each.message_id for each in await self._posts.posts_of(job_id)}
-        return [each for each in await self._posts.to_remove() if each.message_id in shows]
+        return await self._posts.condemned(job_id)
 
     async def offered(self, removal: Removal, *, channel_id: int, message_id: int) -> None:
         """Note the message that offers everybody to undo a deletion."""

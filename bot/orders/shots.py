@@ -144,15 +144,18 @@ class Shots:
         if wanted and folded(wanted) not in known and len(there) >= MOST:
             raise Refusal(f"This channel has {MOST} shots, which is the limit.")
 
-    async def here(self, requester: Requester, *, public: bool = False) -> list[Standing]:
+    async def here(
+        self, requester: Requester, *, public: bool = False, signed: bool = True
+    ) -> list[Standing]:
         """The shots of this channel that who asks may know of, in natural order.
 
         A thread that only its members read is there for them, within it, and for moderators; with
-        *public*, as for what is posted here for everybody, within it alone.
+        *public*, as for what is posted here for everybody, within it alone. Without *signed* it is
+        not looked up which takes are approved.
         """
         home_id = requester.home_id
         by_shot: dict[int, list[ShotClip]] = {}
-        for clip in await self._shots.clips(home_id):
+        for clip in await self._shots.clips(home_id, signed=signed):
             if _seen(clip, requester, public=public):
                 by_shot.setdefault(clip.shot_id, []).append(clip)
         shots = await self._shots.of_channel(home_id)
@@ -160,11 +163,12 @@ class Shots:
 
     async def names(self, requester: Requester) -> list[str]:
         """The names of this channel's shots, in natural order."""
-        return [each.shot.name for each in await self.here(requester)]
+        return [each.shot.name for each in await self.here(requester, signed=False)]
 
     async def scenes(self, requester: Requester) -> list[str]:
         """The scenes of this channel's shots, in natural order."""
-        scenes = {folded(each.shot.scene): each.shot.scene for each in await self.here(requester)}
+        there = await self.here(requester, signed=False)
+        scenes = {folded(each.shot.scene): each.shot.scene for each in there}
         return [scene for scene in scenes.values() if scene]
 
     async def board(self, number: int, *, requester: Requester) -> ShotBoard:

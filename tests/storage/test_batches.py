@@ -18,11 +18,13 @@ from storage import (
     Undecided,
     Whose,
     open_store,
+    posts,
     teller,
 )
 from storage.batches import PARKED_WAIT
 from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
+from tests.storage.test_finding import plans
 
 BY = By(guild_id=10, actor_id=1, why="because")
 OPEN = Defaults(amount=None, budget=None, jobs_per_user=None, jobs_per_server=None, per_minute=None)
@@ -310,6 +312,26 @@ async def test_a_sheet_shows_each_of_its_takes_until_one_stands_alone(store):
     assert (await store.takes.get(one.id, guild_id=10)).post == (500, 70)
 
 
+async def test_who_may_read_where_the_sheet_stands_may_see_each_take_of_it(store):
+    one, two = await sheeted(store)
+    both = [one.id, two.id]
+    at_first = await store.terms(10, built_on=both)
+    await store.takes.posted(Post(message_id=71, channel_id=501, job_id=two.id, at=2.0))
+    found = {one.id: frozenset({500}), two.id: frozenset({500, 501})}
+    assert await store.takes.posted_in(both) == found
+    moved = await store.terms(10, built_on=both)
+    assert [each[-1] for each in at_first.clips] == ["500", "500"]
+    assert [each[-1] for each in moved.clips] == ["500", "500,501"]
+    await store.takes.gone([70])
+    assert await store.takes.posted_in(both) == {two.id: frozenset({501})}
+    assert [each[-1] for each in (await store.terms(10, built_on=both)).clips] == [None, "501"]
+
+
+async def test_a_take_that_came_after_the_sheet_is_not_seen_where_it_stands(store):
+    one, two = await sheeted(store, made=1)
+    assert await store.takes.posted_in([one.id, two.id]) == {one.id: frozenset({500})}
+
+
 async def test_a_take_that_came_after_the_sheet_does_not_stand_there(store):
     one, two = await sheeted(store, made=1)
     assert (await store.takes.get(one.id, guild_id=10)).post == (500, 70)
@@ -320,11 +342,23 @@ async def test_a_take_that_came_after_the_sheet_does_not_stand_there(store):
 async def test_a_sheet_goes_with_any_take_that_is_taken_down(store):
     one, two = await sheeted(store)
     assert await store.takes.to_remove() == []
+    assert await store.takes.condemned(one.id) == []
+    await store.takes.posted(Post(message_id=71, channel_id=500, job_id=one.id, at=2.0))
+    await store.takes.posted(Post(message_id=72, channel_id=500, job_id=two.id, at=2.0))
     await store.servers.take_down(None, two, hidden_by=30)
-    assert [each.message_id for each in await store.takes.to_remove()] == [70]
-    await store.takes.gone([70])
+    assert [each.message_id for each in await store.takes.to_remove()] == [72, 70]
+    assert [each.message_id for each in await store.takes.condemned(one.id)] == [70]
+    assert [each.message_id for each in await store.takes.condemned(two.id)] == [72, 70]
+    await store.takes.gone([70, 71, 72])
     assert await store.takes.to_remove() == []
     assert (await store.takes.get(one.id, guild_id=10)).post is None
+
+
+async def test_what_a_deletion_takes_away_is_searched(store):
+    for call in (lambda db: posts.condemned(db, 1), posts.to_remove):
+        said = await plans(store, call)
+        read = [each for each in said if each.startswith("SCAN") and "VIRTUAL" not in each]
+        assert all("take_hidden" in each for each in read), said
 
 
 async def test_whoever_is_forgotten_leaves_no_sheet(store):

@@ -1,13 +1,17 @@
 """Shots: names that sort as people sort them, what is filed under them, and what is forgotten."""
 
+import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 
-from storage import NEWEST, Copy, ReelState, State, open_store
+from storage import NEWEST, Copy, Reel, ReelState, State, open_store, shots
+from storage.reels import TooMany
 from storage.shots import natural
 from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
+from tests.storage.test_finding import plans
 
 TO_DONE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, State.DONE)
 HERE = {"guild_id": 10, "channel_id": 20}
@@ -150,10 +154,11 @@ async def test_a_reel_is_begun_once_by_who_asked_and_goes_on_where_it_was(store)
     assert again == reel
     assert (reel.state, reel.cut, reel.slate) == (ReelState.ASKED, tuple(cut), True)
     assert await store.reels.begun() == []
-    assert await store.reels.begin(reel.id, guild_id=10, user_id=31) is None
-    assert await store.reels.begin(reel.id, guild_id=11, user_id=30) is None
-    assert (await store.reels.begin(reel.id, guild_id=10, user_id=30)).state is ReelState.WAITING
-    assert await store.reels.begin(reel.id, guild_id=10, user_id=30) is None, "it runs already"
+    assert await store.reels.begin(reel.id, guild_id=10, user_id=31, most=5) is None
+    assert await store.reels.begin(reel.id, guild_id=11, user_id=30, most=5) is None
+    mine = {"guild_id": 10, "user_id": 30, "most": 5}
+    assert (await store.reels.begin(reel.id, **mine)).state is ReelState.WAITING
+    assert await store.reels.begin(reel.id, **mine) is None, "it runs already"
     assert (await store.reels.make(reel.id)).state is ReelState.MAKING
     assert await store.reels.post(reel.id, [])
     taken_up = await store.reels.make(reel.id)
@@ -183,3 +188,41 @@ async def test_a_reel_is_not_posted_with_a_clip_that_was_deleted_meanwhile(store
     assert await store.reels.post(reel.id, [two.id])
     assert await store.privacy.forget(31) is not None
     assert not await store.reels.post(reel.id, [two.id])
+
+
+async def test_of_reels_that_are_begun_at_once_no_more_wait_than_may(store):
+    reels = [
+        await store.reels.ask(f"r{n}", [], **HERE, user_id=30, slate=False, at=1.0)
+        for n in range(8)
+    ]
+    begun = await asyncio.gather(
+        *(store.reels.begin(each.id, guild_id=10, user_id=30, most=5) for each in reels),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in begun] == [Reel] * 5 + [TooMany] * 3
+    assert len(await store.reels.begun()) == 5
+
+
+async def test_the_clips_of_a_channels_shots_are_searched_and_approvals_only_where_asked(store):
+    jobs = [await kept(store, number, thread_id=100) for number in (1, 2)]
+    one, _two = [await advance(store.jobs, job, *TO_DONE) for job in jobs]
+    alone = await advance(store.jobs, await kept(store, 3, thread_id=20), *TO_DONE)
+    elsewhere = await advance(store.jobs, await kept(store, 4, thread_id=300), *TO_DONE)
+    await store.shots.file_thread("sc1", 100, **HERE, private=True)
+    await store.shots.file_clip("sc1", alone.id, **HERE)
+    await store.shots.file_thread("sc1", 300, guild_id=10, channel_id=30, private=False)
+    await store.takes.sign_off(one.id, 31, at=5.0)
+    found = await store.shots.clips(20)
+    assert [(each.hit.id, each.private, each.signed_at) for each in found] == [
+        (1, True, 5.0),
+        (2, True, None),
+        (3, False, None),
+    ]
+    assert {each.shot_id for each in found} == {1}
+    assert [each.hit.id for each in await store.shots.clips(30)] == [elsewhere.id]
+    unsigned = await store.shots.clips(20, signed=False)
+    assert unsigned == [replace(each, signed_at=None) for each in found]
+    for signed in (True, False):
+        said = await plans(store, lambda db, signed=signed: shots.clips(db, 20, signed=signed))
+        assert not [each for each in said if each.startswith("SCAN")], said
+        assert any("sign_off" in each for each in said) is signed
