@@ -79,6 +79,7 @@ class Jobs(Part):
     in_thread = read(jobs.in_thread)
     newest = read(jobs.newest)
     ended = read(jobs.ended)
+    unfinished = read(jobs.unfinished)
     without_card = read(jobs.without_card)
 
     live = read(jobs.live)
