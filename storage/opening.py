@@ -19,6 +19,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from .clock import TICKS, Clock, gaps, mark, note_gap
+from .commits import Commits
 from .defaults import Defaults
 from .schedule import Schedule
 from .schema import CannotOpen, migrate, migrations, recognize
@@ -73,13 +74,17 @@ async def open_store(
         async with db, AsyncExitStack() as readers:
             schedule = Schedule()
             await db.run(schedule.watch)
+            clock = await db.run(
+                lambda raw: Clock(mark(raw), wall=wall, ticks=ticks, gaps=gaps(raw))
+            )
             writer = Writer(
                 db,
-                watch=schedule,
+                watch=Commits(clock=clock, schedule=schedule),
                 readers=[await _reader(path, readers) for _ in range(READERS)],
             )
             try:
-                clock = await _started(writer, wall=wall, ticks=ticks)
+                with suppress(DiskTrouble):  # this process knows it; a later start can do without
+                    await writer.write(lambda db: note_gap(db, clock))
                 store = Store(
                     writer, clock=clock, defaults=defaults or Defaults(), schedule=schedule
                 )
@@ -92,16 +97,6 @@ async def open_store(
                 await writer.close()
         if proven:
             lock.closed(path)
-
-
-async def _started(
-    writer: Writer, *, wall: Callable[[], float], ticks: Callable[[], float]
-) -> Clock:
-    """Start the clock, and note the time in which Dailies did not run."""
-    clock = await writer.read(lambda db: Clock(mark(db), wall=wall, ticks=ticks, gaps=gaps(db)))
-    with suppress(DiskTrouble):  # this process knows it, and a later start can do without
-        await writer.write(lambda db: note_gap(db, clock))
-    return clock
 
 
 class Left(Enum):

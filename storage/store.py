@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from . import parts
 from .checks import Seen, accounts, rules
-from .clock import Clock, advance
+from .clock import Clock
 from .defaults import Defaults
 from .schedule import Schedule
 from .terms import Terms, terms
@@ -82,7 +82,7 @@ class Store:
         """
         now = self.clock.now()
         if self.clock.sure:
-            await self.writer.write(lambda db: advance(db, now))
+            await self.writer.write(lambda _: self.clock.settle(now))  # its commit writes it down
         if self.writer.unscrubbed or now - self._scrubbed >= SCRUBBED:
             await self.writer.scrub()
             self._scrubbed = now
