@@ -14,3 +14,12 @@ CREATE INDEX txn_of_day ON txn (guild_id, day, person_id);
 -- What moderators are told each day.
 CREATE INDEX job_unmade ON job (guild_id, since) WHERE state IN ('failed', 'expired', 'closed');
 CREATE INDEX audit_withdrawn ON audit (guild_id, at) WHERE what = 'withdraw';
+
+-- How far the books were looked at and found right: a start goes on from there.
+CREATE TABLE checked (
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    event    INTEGER NOT NULL,  -- the last one that was looked at
+    txn      INTEGER NOT NULL,  -- likewise
+    whole_at REAL    NOT NULL   -- when all of history was looked at
+) STRICT;
+ALTER TABLE account ADD COLUMN checked INTEGER;  -- its balance then; NULL: it is new since

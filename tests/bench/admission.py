@@ -27,6 +27,7 @@ from tests.rig.drafts import draft
 from tests.rig.studios import studio_of
 
 WAITING = 200  #: callers at once
+SLICE = 0.4  #: seconds of a turn
 JOBS = int(os.environ.get("DAILIES_BENCH_JOBS", "100000"))  #: finished ones in the larger file
 BARE = "a bare sqlite3 loop of four statements"
 
@@ -168,10 +169,13 @@ async def turn(order: Order, *, callers: int, seconds: float) -> Turn:
     return Turn(took=took, wall=wall, cpu=time.process_time() - cpu)
 
 
-async def compared(name: str, bare: Bare, order: Order, goal: float, *, turns: int) -> Row:
+async def compared(
+    name: str, bare: Bare, order: Order, goal: float, *, turns: int, seconds: float
+) -> Row:
     """The rate of 200 callers against the loop's."""
     pairs = [
-        (bare.turn(SLICE), await turn(order, callers=WAITING, seconds=SLICE)) for _ in range(turns)
+        (bare.turn(seconds), await turn(order, callers=WAITING, seconds=seconds))
+        for _ in range(turns)
     ]
     rates = [median(each.rate for each in side) for side in zip(*pairs, strict=True)]
     costs = [1e6 * median(each.cost for each in side) for side in zip(*pairs, strict=True)]
@@ -185,9 +189,11 @@ async def compared(name: str, bare: Bare, order: Order, goal: float, *, turns: i
     )
 
 
-async def compared_alone(name: str, bare: Bare, order: Order, *, turns: int) -> Row:
+async def compared_alone(name: str, bare: Bare, order: Order, *, turns: int, seconds: float) -> Row:
     """How long one takes by itself, against one round of the loop."""
-    pairs = [(bare.turn(SLICE), await turn(order, callers=1, seconds=SLICE)) for _ in range(turns)]
+    pairs = [
+        (bare.turn(seconds), await turn(order, callers=1, seconds=seconds)) for _ in range(turns)
+    ]
     p50s = [1e6 * median(each.p50 for each in side) for side in zip(*pairs, strict=True)]
     costs = [1e6 * median(each.cost for each in side) for side in zip(*pairs, strict=True)]
     return Row(
@@ -201,10 +207,7 @@ async def compared_alone(name: str, bare: Bare, order: Order, *, turns: int) -> 
     )
 
 
-SLICE = 0.4  #: seconds of a turn
-
-
-async def measured(directory: Path, *, jobs: int, turns: int) -> list[Row]:
+async def measured(directory: Path, *, jobs: int, turns: int, seconds: float = SLICE) -> list[Row]:
     """Everything in a file with so many finished *jobs*; with none, one order at a time as well."""
     async with open_store(directory / "ours"):
         pass
@@ -232,9 +235,11 @@ async def measured(directory: Path, *, jobs: int, turns: int) -> list[Row]:
         kinds = (("admission", admission, 4.0), ("Studio.order", order, 3.0))
         for name, one, goal in kinds:
             said = f"{name}, durable, {WAITING} waiting{after}"
-            rows.append(await compared(said, bare, one, goal, turns=turns))
+            rows.append(await compared(said, bare, one, goal, turns=turns, seconds=seconds))
         for name, one, _ in kinds if not jobs else ():
-            rows.append(await compared_alone(f"{name}, one, p50", bare, one, turns=turns))
+            rows.append(
+                await compared_alone(f"{name}, one, p50", bare, one, turns=turns, seconds=seconds)
+            )
     bare.close()
     return rows
 

@@ -3,17 +3,10 @@
 import sqlite3
 from contextlib import closing
 
-import pytest
-
 from storage import State, open_store
-from tests.bench import admission
+from tests.bench import admission, books
 from tests.bench.history import fill
 from tests.bench.table import Row, markdown, text
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    monkeypatch.setattr(admission, "SLICE", 0.01)
 
 
 async def test_a_history_is_one_that_the_product_could_have_written(tmp_path):
@@ -36,9 +29,9 @@ async def test_a_history_is_one_that_the_product_could_have_written(tmp_path):
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
-async def test_admission_gives_its_rows(tmp_path, quick):
-    small = await admission.measured(tmp_path / "small", jobs=0, turns=1)
-    large = await admission.measured(tmp_path / "large", jobs=300, turns=1)
+async def test_admission_gives_its_rows(tmp_path):
+    small = await admission.measured(tmp_path / "small", jobs=0, turns=1, seconds=0.01)
+    large = await admission.measured(tmp_path / "large", jobs=300, turns=1, seconds=0.01)
     assert [row.name for row in small] == [
         "admission, durable, 200 waiting",
         "Studio.order, durable, 200 waiting",
@@ -50,6 +43,13 @@ async def test_admission_gives_its_rows(tmp_path, quick):
         "Studio.order, durable, 200 waiting, 300 finished jobs",
     ]
     assert all(row.figure > 0 for row in small + large)
+
+
+async def test_a_check_of_the_books_gives_its_rows(tmp_path):
+    beside, start = await books.measured(tmp_path, jobs=300, turns=1)
+    assert beside.name == "the slowest order while the books of 300 jobs are checked"
+    assert start.name == "the check after a start"
+    assert start.figure > 0
 
 
 def test_a_row_is_met_by_its_median():
