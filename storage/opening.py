@@ -29,6 +29,7 @@ from .writer import Connection, DiskTrouble, Writer, checkpoint, damage
 DATABASE = "dailies.db"
 LOCK = "dailies.lock"
 
+LOG_KEPT = 16 * 2**20  #: bytes of the log of writes that stay on the disk once they are written
 #: Connections that read at once: a report and the check of the books leave some to orders.
 READERS = 4
 
@@ -195,6 +196,7 @@ def _open(path: Path, scripts: Sequence[str], *, whole: bool) -> sqlite3.Connect
             recognize(db, path, scripts)
             _set_up(db)
             migrate(db, path, scripts)
+            _without_statistics(db)
             checkpoint(db)
             failed.pop_all()
     except sqlite3.DatabaseError as error:
@@ -250,8 +252,22 @@ def _set_up(db: sqlite3.Connection) -> None:
     # FULL: what was answered survives a power cut. NORMAL loses the last commits.
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
+    # A log that a long read or a burst let grow is cut again.
+    db.execute(f"PRAGMA journal_size_limit = {LOG_KEPT:d}")
     # What is deleted is overwritten: a person who deletes their prompts means it.
     db.execute("PRAGMA secure_delete = ON")
+
+
+def _without_statistics(db: sqlite3.Connection) -> None:
+    """Forget what ANALYZE or PRAGMA optimize wrote down, if somebody ran one.
+
+    The plans of our questions are held by tests, and need none. With statistics SQLite may put a
+    Bloom filter before an index on an expression, and 3.40 then finds no rows where there are some.
+    """
+    for (name,) in db.execute(
+        "SELECT name FROM sqlite_master WHERE name GLOB 'sqlite_stat[0-9]'"
+    ).fetchall():
+        db.execute(f"DROP TABLE {name}")  # a name of SQLite's
 
 
 def _damaged(path: Path, finding: str) -> Damaged:

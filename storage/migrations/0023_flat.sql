@@ -23,3 +23,7 @@ CREATE TABLE checked (
     whole_at REAL    NOT NULL   -- when all of history was looked at
 ) STRICT;
 ALTER TABLE account ADD COLUMN checked INTEGER;  -- its balance then; NULL: it is new since
+
+-- Ended jobs whose link to their clip is still known; it dies with what its provider keeps.
+CREATE INDEX job_linked ON job (since) WHERE result_url IS NOT NULL
+    AND state IN ('done', 'undelivered', 'failed', 'cancelled', 'expired', 'closed');

@@ -136,7 +136,7 @@ class Bare:
         """As many as there is time for."""
         took, cpu, begun = [], time.process_time(), time.perf_counter()
         at = begun
-        while at < begun + seconds:
+        while at < begun + seconds or not took:
             self.admit()
             now = time.perf_counter()
             took.append(now - at)
@@ -158,7 +158,7 @@ async def turn(order: Order, *, callers: int, seconds: float) -> Turn:
 
     async def caller() -> None:
         at = time.perf_counter()
-        while at < begun + seconds:
+        while at < begun + seconds or not took:
             await order()
             now = time.perf_counter()
             took.append(now - at)

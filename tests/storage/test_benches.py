@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 
 from storage import State, open_store
-from tests.bench import admission, books
+from tests.bench import admission, books, disk
 from tests.bench.history import fill
 from tests.bench.table import Row, markdown, text
 
@@ -50,6 +50,13 @@ async def test_a_check_of_the_books_gives_its_rows(tmp_path):
     assert beside.name == "the slowest order while the books of 300 jobs are checked"
     assert start.name == "the check after a start"
     assert start.figure > 0
+
+
+async def test_a_finished_job_is_measured_on_the_disk(tmp_path):
+    size, log = await disk.measured(tmp_path, jobs=70)
+    assert size.name == "bytes a finished job, after its links died"
+    assert "job " in size.note
+    assert log.met, "it is bounded"
 
 
 def test_a_row_is_met_by_its_median():

@@ -22,11 +22,13 @@ FEW = r"(job_due|parking_open|overrun_untold|incident_untold)"
 OF_GUILD = r"SEARCH \w+ USING (COVERING )?INDEX (?!job_at_work)\w+ \(guild_id=\?\)"
 
 
+FREE = Defaults(jobs_per_user=None, jobs_per_server=None, per_minute=None)
+
+
 @pytest.fixture
 async def store(tmp_path):
-    defaults = Defaults(jobs_per_user=None, jobs_per_server=None, per_minute=None)
     async with open_store(
-        fresh(tmp_path), defaults=defaults, wall=lambda: NOON, ticks=lambda: NOON
+        fresh(tmp_path), defaults=FREE, wall=lambda: NOON, ticks=lambda: NOON
     ) as store:
         yield store
 

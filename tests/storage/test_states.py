@@ -67,7 +67,7 @@ def test_a_set_is_written_in_sql_as_its_own_index_has_it() -> None:
         for found in re.findall(r"state IN (\( '[^)]*\))", sql)
     }
     failed = job.UNMADE - {State.CANCELLED}
-    assert lists.keys() == {job.AT_WORK, job.MADE, job.TAKEN, job.TOKEN_KNOWN, failed}
+    assert lists.keys() == {job.AT_WORK, job.MADE, job.TAKEN, job.TOKEN_KNOWN, failed, job.ENDED}
     for states, found in lists.items():
         # SQLite uses a partial index only where the question has the list in the same order.
         assert "".join(found.split()) == "".join(sql_list(states).split())
