@@ -64,8 +64,8 @@ class Changed:
 class Holding(Protocol):
     """The terms that an order was checked by."""
 
-    def hold(self, db: Database, defaults: Defaults) -> bool:
-        """Whether they still hold."""
+    def hold(self, db: Database, server: Server) -> bool:
+        """Whether they still hold, where the settings of *server* do."""
         ...
 
 
@@ -103,7 +103,7 @@ def admit_all(
     asked = _asked(db, at, drafts[0], roles=roles)
     if (known := _known(db, asked)) is not None:
         return known
-    if terms is not None and not terms.hold(db, at.defaults):
+    if terms is not None and not terms.hold(db, asked.server):
         return Changed()
     found = _judged(db, at, drafts, asked, roles=roles, paced=paced)
     if isinstance(found, Refused):
