@@ -1,7 +1,7 @@
 """Checks the books beside the work: what is new, or all of history in pieces; remembers how far."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from .checks import Seen, accounts, balances_hold, days_hold, jobs_hold, quarters_hold, rules
@@ -11,6 +11,7 @@ from .transactions import Transactions
 T = TypeVar("T")
 
 PIECE = 1_000  #: jobs that are looked at at once: some ten milliseconds, after which others read
+BALANCES = 500  #: balances that are noted in one transaction: some milliseconds
 DAYS = 10  #: days of servers that are added up at once
 QUARTERS = 96  #: quarters of an hour that are added up at once: a day
 
@@ -29,15 +30,37 @@ def remembered(db: Database) -> tuple[Seen | None, float]:
     ]
 
 
-def remember(db: Database, seen: Seen, known: Seen | None, *, whole_at: float) -> None:
-    """Note that the books are right as far as *seen*; *known* is what was noted before."""
+async def remember(
+    writes: Transactions, seen: Seen, known: Seen | None, *, whole_at: float
+) -> None:
+    """Note that the books are right as far as *seen*; *known* is what was noted before.
+
+    Many balances are noted in pieces, between which orders are written. Whoever is stopped then has
+    noted nothing.
+    """
     before = known.balances or {} if known is not None else {}
     changed = [
         (balance, name)
         for name, balance in (seen.balances or {}).items()
         if before.get(name) != balance
     ]
-    db.executemany("UPDATE account SET checked = ? WHERE name = ?", changed)
+    pieces = [changed[at : at + BALANCES] for at in range(0, len(changed), BALANCES)] or [[]]
+    *early, last = pieces
+    if early:
+        await writes.write(lambda db: db.execute("DELETE FROM checked").rowcount)
+    for piece in early:
+        await writes.write(lambda db, piece=piece: _note(db, piece))  # type: ignore[misc]  # bound early
+    await writes.write(lambda db: _note_all(db, last, seen, whole_at))
+
+
+def _note(db: Database, balances: Collection[tuple[int, str]]) -> None:
+    db.executemany("UPDATE account SET checked = ? WHERE name = ?", balances)
+
+
+def _note_all(
+    db: Database, balances: Collection[tuple[int, str]], seen: Seen, whole_at: float
+) -> None:
+    _note(db, balances)
     db.execute(
         "INSERT INTO checked (id, event, txn, whole_at) VALUES (1, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET event = excluded.event, txn = excluded.txn,"

@@ -63,9 +63,7 @@ class Store:
             found, seen = await checking.what_is_new(self.writer, known)
         if not found and (thorough or known != seen):
             with suppress(DiskTrouble):  # the next one looks at as much
-                await self.writer.write(
-                    lambda db: checking.remember(db, seen, known, whole_at=whole_at)
-                )
+                await checking.remember(self.writer, seen, known, whole_at=whole_at)
         return found
 
     async def whole_check_is_due(self) -> bool:

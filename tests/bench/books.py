@@ -44,7 +44,7 @@ async def measured(directory: Path, *, jobs: int, turns: int) -> list[Row]:
             beside = await longest(store, checked)
             whole.append(time.perf_counter() - begun)
             assert await checked == []
-            alone = await longest(store, asyncio.create_task(asyncio.sleep(min(3.0, whole[-1]))))
+            alone = await longest(store, asyncio.create_task(asyncio.sleep(whole[-1])))
             late.append(beside - alone)
             assert await store.check() == []
         async with open_store(directory, defaults=ROOMY, wall=lambda: NOW + next(ticks)) as store:
@@ -75,7 +75,7 @@ async def measured(directory: Path, *, jobs: int, turns: int) -> list[Row]:
     ]
 
 
-def rows(*, jobs: int = JOBS, turns: int = 3) -> list[Row]:
+def rows(*, jobs: int = JOBS, turns: int = 2) -> list[Row]:
     """The rows of the table."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:  # /tmp may be memory
         return asyncio.run(measured(Path(directory), jobs=jobs, turns=turns))

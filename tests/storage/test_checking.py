@@ -132,6 +132,27 @@ async def test_each_piece_of_history_is_looked_at(tmp_path, history, job):
         assert [each for each in found if said.format(**place) in each], (said, found)
 
 
+async def test_whoever_is_stopped_while_balances_are_noted_has_noted_nothing(tmp_path, history):
+    (tmp_path / DATABASE).write_bytes(history)
+    async with open_store(tmp_path) as store:
+        seen = (await checking.all_of_it(store.writer))[1]
+        assert len(seen.balances) > 2 * checking.BALANCES
+        noting = asyncio.create_task(checking.remember(store.writer, seen, None, whole_at=1.0))
+        while not await noted(store):
+            await asyncio.sleep(0)
+        noting.cancel()
+        assert await store.writer.read(checking.remembered) == (None, 0.0)
+        assert await store.check() == []
+        assert (await store.writer.read(checking.remembered))[0] == seen
+
+
+async def noted(store) -> int:
+    [[count]] = await store.writer.read(
+        lambda db: db.execute("SELECT count(checked) FROM account").fetchall()
+    )
+    return count
+
+
 async def test_orders_are_taken_while_history_is_looked_at(tmp_path, history):
     (tmp_path / DATABASE).write_bytes(history)
     free = Defaults(per_minute=None, jobs_per_user=None, jobs_per_server=None, amount=None)
