@@ -1,6 +1,6 @@
 """What must always hold, asked of the rows themselves. Each broken rule is a sentence."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from .database import Database
@@ -39,6 +39,8 @@ _LOOKED = f"""
         UNION SELECT id FROM job WHERE state IN {_LIVE}
     )
 """  # noqa: S608  # fixed texts
+
+_OF_RANGE = "looked (id) AS (SELECT id FROM job WHERE id > :first AND id <= :last)"
 
 #: Rules that look at the live jobs and the balances only.
 _BALANCES = (
@@ -197,16 +199,11 @@ _JOBS = (
     ),
 )
 
-#: Rules about what is counted: the days, and the quarters of an hour, that money moved of. From
-#: the beginning also those of which there is a count and no money.
-_COUNTED = (
-    (
-        "On {} person {} of server {} used {} credits ({} of the quota); the ledger says {} ({}).",
-        """
-        WITH touched (guild_id, day) AS (
-            SELECT guild_id, day FROM txn WHERE id > :txn AND day IS NOT NULL
-            UNION SELECT guild_id, day FROM day_use WHERE guild_id > iif(:txn, 9e18, -1)
-        ), moved (guild_id, person_id, day, kind, amount) AS (
+#: Rules about what is counted: the days, and the quarters of an hour, that are `touched`.
+_DAYS = (
+    "On {} person {} of server {} used {} credits ({} of the quota); the ledger says {} ({}).",
+    """
+        , moved (guild_id, person_id, day, kind, amount) AS (
             SELECT guild_id, person_id, day, substr(source, 1, instr(source, ':') - 1), -amount
             FROM touched CROSS JOIN txn USING (guild_id, day) JOIN transfer ON txn_id = id
             UNION ALL
@@ -233,17 +230,11 @@ _COUNTED = (
         WHERE coalesce(day_use.total, 0) <> coalesce(counted.total, 0)
         OR coalesce(day_use.quota, 0) <> coalesce(counted.quota, 0)
         """,
-    ),
-    (
-        "From {} on, for a quarter of an hour, all servers used {} credits; the ledger says {}.",
-        """
-        WITH touched (quarter) AS (
-            SELECT CAST(reserved.at / 900 AS INTEGER) FROM txn
-            CROSS JOIN txn AS reserved
-                ON reserved.job_id = txn.job_id AND reserved.kind = 'reserve'
-            WHERE txn.id > :txn
-            UNION SELECT quarter FROM quarter_use WHERE quarter > iif(:txn, 9e18, -1)
-        ), counted (quarter, total) AS (
+)
+_QUARTERS = (
+    "From {} on, for a quarter of an hour, all servers used {} credits; the ledger says {}.",
+    """
+        , counted (quarter, total) AS (
             SELECT quarter, sum(
                 amount * ((target GLOB 'held:*' OR target GLOB 'spent:*'
                            OR target GLOB 'lost:*' OR target GLOB 'suspense:*')
@@ -261,8 +252,33 @@ _COUNTED = (
         FROM touched LEFT JOIN quarter_use USING (quarter) LEFT JOIN counted USING (quarter)
         WHERE coalesce(quarter_use.total, 0) <> coalesce(counted.total, 0)
         """,
-    ),
 )
+
+#: Those of which money moved since; from the beginning also those of which there is a count alone.
+_DAYS_SINCE = """
+    touched (guild_id, day) AS (
+        SELECT guild_id, day FROM txn WHERE id > :txn AND day IS NOT NULL
+        UNION SELECT guild_id, day FROM day_use
+        WHERE guild_id > CASE WHEN :txn > 0 THEN 9e18 ELSE -1 END
+    )
+"""
+_QUARTERS_SINCE = """
+    touched (quarter) AS (
+        SELECT CAST(reserved.at / 900 AS INTEGER) FROM txn
+        CROSS JOIN txn AS reserved
+            ON reserved.job_id = txn.job_id AND reserved.kind = 'reserve'
+        WHERE txn.id > :txn
+        UNION SELECT quarter FROM quarter_use
+        WHERE quarter > CASE WHEN :txn > 0 THEN 9e18 ELSE -1 END
+    )
+"""
+#: Those that are named.
+_DAYS_NAMED = """
+    touched (guild_id, day) AS (
+        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:named)
+    )
+"""
+_QUARTERS_NAMED = "touched (quarter) AS (SELECT value FROM json_each(:named))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +287,7 @@ class Rule:
 
     sentence: str  #: what is wrong, with a place for each value of a row
     sql: str  #: the rows where it does not hold
-    bounds: Mapping[str, int]
+    bounds: Mapping[str, int | str]
 
     def broken(self, db: Database) -> list[str]:
         """A sentence for each row that breaks the rule."""
@@ -291,21 +307,52 @@ def look(db: Database, since: Seen) -> tuple[list[str], Seen]:
     through Dailies are seen by a look from the beginning only: *since* = `Seen()`.
     """
     found, seen = accounts(db, since)
-    return [sentence for rule in rules(since) for sentence in rule.broken(db)] + found, seen
+    return _broken(db, rules(since)) + found, seen
 
 
 def rules(since: Seen) -> list[Rule]:
     """Everything but `accounts`. Each may be asked by itself, with writes in between."""
     bounds = {"event": since.event, "txn": since.txn}
-    texts = [
-        *_BALANCES,
-        *((sentence, f"WITH {_LOOKED} {sql}") for sentence, sql in _JOBS),
-        *_COUNTED,
-    ]
     return [
-        Rule(sentence=sentence, sql=sql, bounds=bounds if ":" in sql else {})
+        *_rules(_BALANCES, {}),
+        *_rules(_JOBS, bounds, _LOOKED),
+        *_rules([_DAYS], bounds, _DAYS_SINCE),
+        *_rules([_QUARTERS], bounds, _QUARTERS_SINCE),
+    ]
+
+
+def balances_hold(db: Database) -> list[str]:
+    """What is broken in the balances, beside their history."""
+    return _broken(db, _rules(_BALANCES, {}))
+
+
+def jobs_hold(db: Database, first: int, last: int) -> list[str]:
+    """What is broken in the jobs after number *first*, up to *last*."""
+    return _broken(db, _rules(_JOBS, {"first": first, "last": last}, _OF_RANGE))
+
+
+def days_hold(db: Database, named: str) -> list[str]:
+    """What is counted wrong on days of servers; *named* lists them: `[[10, "2027-01-15"]]`."""
+    return _broken(db, _rules([_DAYS], {"named": named}, _DAYS_NAMED))
+
+
+def quarters_hold(db: Database, named: str) -> list[str]:
+    """What is counted wrong in quarters of an hour; *named* lists them: `[2000000]`."""
+    return _broken(db, _rules([_QUARTERS], {"named": named}, _QUARTERS_NAMED))
+
+
+def _rules(
+    texts: Iterable[tuple[str, str]], bounds: Mapping[str, int | str], begin: str = ""
+) -> list[Rule]:
+    """A rule of each text, which begins *begin* with what is to be looked at."""
+    return [
+        Rule(sentence=sentence, sql=f"WITH {begin} {sql}" if begin else sql, bounds=bounds)
         for sentence, sql in texts
     ]
+
+
+def _broken(db: Database, rules: Iterable[Rule]) -> list[str]:
+    return [sentence for rule in rules for sentence in rule.broken(db)]
 
 
 def accounts(db: Database, since: Seen) -> tuple[list[str], Seen]:

@@ -48,6 +48,7 @@ class Clock:
         self._gaps = [each for each in gaps if mark is not None and each[0] < mark]
         if self.gap is not None:
             self._gaps.append(self.gap)
+        self._latest = self._kept = mark or 0.0  # moments that writes saw, and the one on the disk
 
     def now(self) -> float:
         """Now, as limits, due times and deadlines count it."""
@@ -69,6 +70,19 @@ class Clock:
             since = self._start
         asleep = sum(max(0.0, min(ended, now) - max(began, since)) for began, ended in self._gaps)
         return now - since - asleep
+
+    def settle(self, now: float) -> float:
+        """The later of *now* and what other writes saw, which is what this one sees."""
+        self._latest = max(self._latest, now)
+        return self._latest
+
+    def keep(self, db: Database) -> float | None:
+        """Make what writes saw the mark, as the last step of their transaction; None if it is."""
+        return advance(db, self._latest) if self._latest > self._kept else None
+
+    def kept(self, mark: float) -> None:
+        """Note that *mark* is on the disk."""
+        self._kept = max(self._kept, mark)
 
     @property
     def sure(self) -> bool:

@@ -17,6 +17,7 @@ from .job import State
 from .posts import SHOWS
 
 SPAN = 32_768  #: clips that words are looked for in at once, by the word of the index for these
+TOGETHER = 256  #: new clips whose words are indexed at the latest: some ten milliseconds
 WORDS = 50  #: words that are looked for; the index takes no more than some hundred
 NEWEST = 2**62  #: above the number of every clip: where the first page begins
 
@@ -206,6 +207,34 @@ def posted_in(db: Database, ids: Collection[int]) -> dict[int, frozenset[int]]:
     for number, channel_id in rows:
         found.setdefault(number, set()).add(channel_id)
     return {number: frozenset(channels) for number, channels in found.items()}
+
+
+def waiting(db: Database) -> int:
+    """How many jobs, about, are new since words were indexed."""
+    [count] = db.execute(
+        "SELECT coalesce((SELECT max(id) FROM job), 0) - job_id FROM words_upto"
+    ).fetchone()
+    return int(count)
+
+
+def index_new(db: Database) -> None:
+    """Index the words of the jobs that are new, in one piece."""
+    db.execute(
+        """
+        INSERT INTO clip_words (rowid, guild, prompt, shot)
+            SELECT job.id, guild_id || 'x' || (job.id / 32768), clip_text.prompt, coalesce(
+                (SELECT words FROM shot_thread JOIN shot ON shot.id = shot_id
+                 WHERE shot_thread.thread_id = job.thread_id),
+                (SELECT words FROM shot_clip JOIN shot ON shot.id = shot_id
+                 WHERE shot_clip.job_id = job.id),
+                ''
+            )
+            FROM job JOIN clip_text ON clip_text.id = job.id
+            WHERE job.id > (SELECT job_id FROM words_upto) AND user_id <> 0
+            AND NOT EXISTS (SELECT 1 FROM clip_words_docsize AS known WHERE known.id = job.id)
+        """
+    )
+    db.execute("UPDATE words_upto SET job_id = (SELECT max(id) FROM job)")
 
 
 STEP = 200  #: pages of the index, some 4 KB each, that are merged at once

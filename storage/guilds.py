@@ -4,10 +4,11 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from .audit import By, record
-from .database import Database
+from .database import Database, Row
 from .defaults import Defaults, Moment
 from .periods import zone_named
 
@@ -68,6 +69,19 @@ _PARSED: dict[str, Callable[[Any], object]] = {
 
 def server_of(db: Database, guild_id: int, defaults: Defaults) -> Server:
     """The settings of *guild_id*, with *defaults* for what is not set."""
+    row = db.execute(
+        "SELECT server.* FROM (SELECT ? AS asked) LEFT JOIN server ON guild_id = asked", (guild_id,)
+    ).fetchone()
+    return parsed(row, defaults)
+
+
+def parsed(row: Row, defaults: Defaults) -> Server:
+    """The settings that a row with the columns of `server` holds; NULLs are for what is not set."""
+    return _parsed(tuple((name, row[name]) for name in _COLUMNS), defaults)
+
+
+@lru_cache(maxsize=1024)  # orders of a server follow each other, and its settings stay as they are
+def _parsed(columns: tuple[tuple[str, Any], ...], defaults: Defaults) -> Server:
     values: dict[str, Any] = {
         "zone": defaults.zone,
         "jobs_per_user": defaults.jobs_per_user,
@@ -77,14 +91,16 @@ def server_of(db: Database, guild_id: int, defaults: Defaults) -> Server:
         "paused": None,
         "budget_open": None,
     }
-    row = db.execute("SELECT * FROM server WHERE guild_id = ?", (guild_id,)).fetchone()
-    if row is not None:
-        for name in row.keys():  # noqa: SIM118  # a Row iterates its values
-            value = row[name]
-            if value is not None and name not in {"guild_id", "unlimited"}:
-                values[name] = _PARSED[name](value) if name in _PARSED else value
-        values |= dict.fromkeys(json.loads(row["unlimited"] or "[]"))
+    for name, value in columns:
+        if name == "unlimited":
+            values |= dict.fromkeys(json.loads(value or "[]"))
+        elif value is not None:
+            values[name] = _PARSED[name](value) if name in _PARSED else value
     return Server(**values)
+
+
+#: The columns of `server` that hold settings; last those of which there is no limit.
+_COLUMNS = (*Server.__dataclass_fields__, "unlimited")
 
 
 def providers_off(db: Database) -> dict[int, frozenset[str]]:

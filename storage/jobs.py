@@ -25,6 +25,7 @@ from .job import (
 
 RECENT = 1000  #: jobs among which one that ended without a card is looked for
 _LIVE = sql_list(LIVE)
+WRITTEN_WITHIN = 3600.0  #: seconds from the moment of a move to its row, at the very most
 NEVER = 1e18  #: seconds; later than anything is due
 
 
@@ -254,7 +255,8 @@ def by_token(db: Database, token: str) -> Job | None:
     """The job whose attempt has this token and may still be called back about."""
     return _one(
         db,
-        f"SELECT * FROM job WHERE token = :token AND state IN {sql_list(TOKEN_KNOWN)}",  # noqa: S608
+        f"SELECT * FROM job INDEXED BY job_by_token"  # noqa: S608  # a fixed text
+        f" WHERE token = :token AND state IN {sql_list(TOKEN_KNOWN)}",
         token=token,
     )
 
@@ -284,12 +286,28 @@ def newest(db: Database, *, limit: int = 100) -> list[Job]:
 
 def ended(db: Database, *, since: float) -> list[Job]:
     """List the jobs that ended since *since* in all servers, newest first."""
+    # By their moves, which are about in the order of time: only the latest are read.
     return _many(
         db,
-        "SELECT * FROM job WHERE since >= :since"
-        " AND state IN (SELECT value FROM json_each(:states)) ORDER BY id DESC",
+        f"""
+        SELECT * FROM job WHERE since >= :since AND state IN {sql_list(ENDED)} AND id IN (
+            SELECT job_id FROM event WHERE seq > coalesce(
+                (SELECT seq FROM event WHERE at < :before ORDER BY seq DESC LIMIT 1), 0
+            )
+        ) ORDER BY id DESC
+        """,  # noqa: S608  # fixed texts
         since=since,
-        states=json.dumps(sorted(ENDED)),
+        before=since - WRITTEN_WITHIN,
+    )
+
+
+def unfinished(db: Database, guild_id: int) -> list[Job]:
+    """List the jobs of a server about which something is left to be done, oldest first."""
+    return _many(
+        db,
+        "SELECT * FROM job INDEXED BY job_due"
+        " WHERE due_at IS NOT NULL AND guild_id = :guild ORDER BY id",
+        guild=guild_id,
     )
 
 

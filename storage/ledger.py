@@ -53,11 +53,15 @@ class Bill:
 def person(db: Database, user_id: int) -> int:
     """The number that stands for a Discord user in what can never be deleted."""
     row = db.execute("SELECT id FROM person WHERE user_id = ?", (user_id,)).fetchone()
-    if row is None:
-        row = db.execute(
-            "INSERT INTO person (user_id) VALUES (?) RETURNING id", (user_id,)
-        ).fetchone()
-    return int(row[0])
+    return new_person(db, user_id) if row is None else int(row[0])
+
+
+def new_person(db: Database, user_id: int) -> int:
+    """The number for a Discord user who has none."""
+    [number] = db.execute(
+        "INSERT INTO person (user_id) VALUES (?) RETURNING id", (user_id,)
+    ).fetchone()
+    return int(number)
 
 
 def give(
@@ -343,26 +347,33 @@ def _count(
         )
 
     guild_id, person_id, day = key
-    for whose, quota, total in (
-        (person_id, -net("pool"), net("held", "spent")),
-        (0, 0, net("held", "spent", "lost", "suspense")),
-    ):
-        if quota or total:
-            row = {"guild": guild_id, "whose": whose, "day": day, "reserve": reserve_id}
-            row |= {"quota": quota, "total": total}
-            # Not an UPSERT: what is taken off would have to pass the CHECKs as a row of its own.
-            cursor = db.execute(
-                """
-                UPDATE day_use SET
-                    quota = quota + :quota, total = total + :total,
-                    forgiven = forgiven + iif(:reserve <= reset_at, :quota, 0)
-                WHERE guild_id = :guild AND person_id = :whose AND day = :day
-                """,
-                row,
-            )
-            if cursor.rowcount == 0:
-                db.execute(
-                    "INSERT INTO day_use (guild_id, person_id, day, quota, total)"
-                    " VALUES (:guild, :whose, :day, :quota, :total)",
-                    row,
-                )
+    quota, total, whole = -net("pool"), net("held", "spent"), net(*_OF_SERVER)
+    if not (quota or total or whole):
+        return
+    row = {"guild": guild_id, "person": person_id, "day": day, "reserve": reserve_id}
+    row |= {"quota": quota, "total": total, "whole": whole}
+    if min(quota, total, whole) >= 0:
+        db.execute(_ADDED, row)
+    else:
+        # Not an UPSERT: what is taken off would have to pass the CHECKs as a row of its own.
+        changed = db.execute(_TAKEN_OFF, row)
+        assert changed.rowcount == 2, "what is taken off was counted before"
+
+
+_OF_SERVER = ("held", "spent", "lost", "suspense")  #: what of its accounts counts for the server
+#: Person 0 is the server.
+_CHANGED = """
+    quota = day_use.quota + CASE day_use.person_id WHEN 0 THEN 0 ELSE :quota END,
+    total = day_use.total + CASE day_use.person_id WHEN 0 THEN :whole ELSE :total END,
+    forgiven = day_use.forgiven + CASE WHEN day_use.person_id <> 0
+        AND :reserve <= day_use.reset_at THEN :quota ELSE 0 END
+"""
+_ADDED = f"""
+    INSERT INTO day_use (guild_id, person_id, day, quota, total)
+    VALUES (:guild, :person, :day, :quota, :total), (:guild, 0, :day, 0, :whole)
+    ON CONFLICT (guild_id, person_id, day) DO UPDATE SET {_CHANGED}
+"""  # noqa: S608  # fixed texts
+_TAKEN_OFF = f"""
+    UPDATE day_use SET {_CHANGED}
+    WHERE guild_id = :guild AND person_id IN (:person, 0) AND day = :day
+"""  # noqa: S608  # fixed texts

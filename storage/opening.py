@@ -19,6 +19,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from .clock import TICKS, Clock, gaps, mark, note_gap
+from .commits import Commits
 from .defaults import Defaults
 from .schedule import Schedule
 from .schema import CannotOpen, migrate, migrations, recognize
@@ -28,6 +29,7 @@ from .writer import Connection, DiskTrouble, Writer, checkpoint, damage
 DATABASE = "dailies.db"
 LOCK = "dailies.lock"
 
+LOG_KEPT = 16 * 2**20  #: bytes of the log of writes that stay on the disk once they are written
 #: Connections that read at once: a report and the check of the books leave some to orders.
 READERS = 4
 
@@ -73,13 +75,17 @@ async def open_store(
         async with db, AsyncExitStack() as readers:
             schedule = Schedule()
             await db.run(schedule.watch)
+            clock = await db.run(
+                lambda raw: Clock(mark(raw), wall=wall, ticks=ticks, gaps=gaps(raw))
+            )
             writer = Writer(
                 db,
-                watch=schedule,
+                watch=Commits(clock=clock, schedule=schedule),
                 readers=[await _reader(path, readers) for _ in range(READERS)],
             )
             try:
-                clock = await _started(writer, wall=wall, ticks=ticks)
+                with suppress(DiskTrouble):  # this process knows it; a later start can do without
+                    await writer.write(lambda db: note_gap(db, clock))
                 store = Store(
                     writer, clock=clock, defaults=defaults or Defaults(), schedule=schedule
                 )
@@ -92,16 +98,6 @@ async def open_store(
                 await writer.close()
         if proven:
             lock.closed(path)
-
-
-async def _started(
-    writer: Writer, *, wall: Callable[[], float], ticks: Callable[[], float]
-) -> Clock:
-    """Start the clock, and note the time in which Dailies did not run."""
-    clock = await writer.read(lambda db: Clock(mark(db), wall=wall, ticks=ticks, gaps=gaps(db)))
-    with suppress(DiskTrouble):  # this process knows it, and a later start can do without
-        await writer.write(lambda db: note_gap(db, clock))
-    return clock
 
 
 class Left(Enum):
@@ -200,6 +196,7 @@ def _open(path: Path, scripts: Sequence[str], *, whole: bool) -> sqlite3.Connect
             recognize(db, path, scripts)
             _set_up(db)
             migrate(db, path, scripts)
+            _without_statistics(db)
             checkpoint(db)
             failed.pop_all()
     except sqlite3.DatabaseError as error:
@@ -255,8 +252,22 @@ def _set_up(db: sqlite3.Connection) -> None:
     # FULL: what was answered survives a power cut. NORMAL loses the last commits.
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
+    # A log that a long read or a burst let grow is cut again.
+    db.execute(f"PRAGMA journal_size_limit = {LOG_KEPT:d}")
     # What is deleted is overwritten: a person who deletes their prompts means it.
     db.execute("PRAGMA secure_delete = ON")
+
+
+def _without_statistics(db: sqlite3.Connection) -> None:
+    """Forget what ANALYZE or PRAGMA optimize wrote down, if somebody ran one.
+
+    The plans of our questions are held by tests, and need none. With statistics SQLite may put a
+    Bloom filter before an index on an expression, and 3.40 then finds no rows where there are some.
+    """
+    for (name,) in db.execute(
+        "SELECT name FROM sqlite_master WHERE name GLOB 'sqlite_stat[0-9]'"
+    ).fetchall():
+        db.execute(f"DROP TABLE {name}")  # a name of SQLite's
 
 
 def _damaged(path: Path, finding: str) -> Damaged:

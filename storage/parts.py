@@ -39,22 +39,14 @@ from . import (
     takes,
     threads,
 )
-from .clock import advance
+from .finding import Found
 from .guilds import Server, server_of
 from .job import Job
 from .privacy import Forgotten
 from .quota import admission, alarms, blocks, budget, grants, standing
 from .quota import rules as quota_rules
 from .quota.admission import Admitted, Changed, Holding, Refused
-from .transactions import (
-    Part,
-    erase,
-    erase_at,
-    read,
-    read_at,
-    write,
-    write_at,
-)
+from .transactions import Part, erase, erase_at, read, read_at, write, write_at
 from .writer import DiskTrouble
 
 STEPS = 10  #: of clearing the index of words, each some ten milliseconds: 50,000 clips or so
@@ -78,6 +70,7 @@ class Jobs(Part):
     in_thread = read(jobs.in_thread)
     newest = read(jobs.newest)
     ended = read(jobs.ended)
+    unfinished = read(jobs.unfinished)
     without_card = read(jobs.without_card)
 
     live = read(jobs.live)
@@ -119,7 +112,7 @@ class Policy(Part):
         turn: Callable[[], object] = lambda: None,
     ) -> Admitted | Refused | Changed:
         """`admission.admit_all`. *turn* is called right before the transaction, and may raise."""
-        moment = self.moment(advance)
+        moment = self.moment_of_write()
         return await self.transactions.write(
             lambda db: admission.admit_all(
                 db, moment(db), drafts, roles=roles, terms=terms, paced=paced
@@ -247,7 +240,9 @@ class Takes(Part):
     words_used = read(takes.words_used)
     measured = write(takes.measured)
 
-    with_words = read(finding.with_words)
+    _with_words = read(finding.with_words)
+    _unindexed = read(finding.waiting)
+    _index = write(finding.index_new)
     of_one = read(finding.of_one)
     posted_in = read(finding.posted_in)
 
@@ -285,6 +280,15 @@ class Takes(Part):
 
     droppable = read(files.droppable)
     drop = write(files.drop)
+
+    async def with_words(
+        self, words: str, *, guild_id: int, edge: int, newer: bool, limit: int
+    ) -> Found:
+        """`finding.with_words`; indexes what was ordered since that was last done."""
+        if await self._unindexed():
+            with suppress(DiskTrouble):  # all but the newest clips are found
+                await self._index()
+        return await self._with_words(words, guild_id=guild_id, edge=edge, newer=newer, limit=limit)
 
 
 class Removals(Part):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from . import batches, files, order_defaults, outbox, prompt_help, shots
+from . import batches, files, links, order_defaults, outbox, prompt_help, shots
 from .database import Database
 from .defaults import Moment
 from .guilds import server_of
@@ -183,17 +183,18 @@ def tidy_is_due(db: Database, at: Moment) -> bool:
         "SELECT 1 FROM leaving WHERE until <= ? UNION SELECT 1 FROM refused WHERE at < ?",
         (at.now, at.now - LASTS),
     ).fetchone()
-    return row is not None or prompt_help.tidy_is_due(db, at)
+    return row is not None or prompt_help.tidy_is_due(db, at) or links.tidy_is_due(db, at)
 
 
 def tidy(db: Database, at: Moment) -> int:
     """Cut the last tie to people whose number may be forgotten now; how many they were.
 
     Also deletes the refused orders that are too old to be ordered, and old suggestions: they hold
-    prompts.
+    prompts; and dead links.
     """
     db.execute("DELETE FROM refused WHERE at < ?", (at.now - LASTS,))
     prompt_help.tidy(db, at)
+    links.tidy(db, at)
     gone = db.execute(
         "DELETE FROM leaving WHERE until <= ? RETURNING user_id", (at.now,)
     ).fetchall()

@@ -1,7 +1,8 @@
 """What clips cost, by day, person and model, from the ledger."""
 
+import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from .database import Database
 from .job import MADE, UNMADE, sql_list
@@ -34,45 +35,58 @@ class Suspense:
     amount: int
 
 
+_OF_ALL = """
+    SELECT id, job_id, kind, day, person_id FROM txn
+    WHERE guild_id = :guild AND day >= :first AND day < :after
+"""
+#: Day by day, so that the index leaves out everybody else.
+_OF_ONE = """
+    SELECT txn.id, job_id, kind, day, person_id FROM json_each(:days) CROSS JOIN txn
+    ON guild_id = :guild AND day = value
+    AND person_id = (SELECT id FROM person WHERE user_id = :user)
+"""
+
+
 def use(
     db: Database, guild_id: int, first: date, after: date, *, user_id: int | None = None
 ) -> list[Use]:
     """Add up what clips ordered from *first* to before *after* cost, of one person or of all."""
+    days = [(first + timedelta(each)).isoformat() for each in range((after - first).days)]
     rows = db.execute(
         f"""
-        WITH ordered (job_id, day, person_id) AS (
-            SELECT job_id, day, person_id FROM txn
-            WHERE kind = 'reserve' AND guild_id = :guild AND day >= :first AND day < :after
+        WITH posted (id, job_id, kind, day, person_id) AS ({_OF_ALL if user_id is None else _OF_ONE}
+        ), ordered (job_id, day, person_id) AS (
+            SELECT job_id, day, person_id FROM posted WHERE kind = 'reserve'
         ), sides (job_id, kind, other, amount) AS (
             SELECT job_id, substr(target, 1, instr(target, ':') - 1),
                    substr(source, 1, instr(source, ':') - 1), amount
-            FROM txn JOIN transfer ON txn_id = txn.id
-            WHERE guild_id = :guild AND day >= :first AND day < :after
+            FROM posted JOIN transfer ON txn_id = posted.id
             UNION ALL
             SELECT job_id, substr(source, 1, instr(source, ':') - 1),
                    substr(target, 1, instr(target, ':') - 1), -amount
-            FROM txn JOIN transfer ON txn_id = txn.id
-            WHERE guild_id = :guild AND day >= :first AND day < :after
+            FROM posted JOIN transfer ON txn_id = posted.id
         ), moved (job_id, held, spent, house, lost, suspense) AS (
-            SELECT job_id, sum(iif(kind = 'held', amount, 0)), sum(iif(kind = 'spent', amount, 0)),
-                   -sum(iif(kind = 'house' AND other = 'held', amount, 0)),
-                   sum(iif(kind = 'lost', amount, 0)), sum(iif(kind = 'suspense', amount, 0))
+            SELECT job_id, sum(CASE kind WHEN 'held' THEN amount ELSE 0 END),
+                   sum(CASE kind WHEN 'spent' THEN amount ELSE 0 END),
+                   -sum(CASE WHEN kind = 'house' AND other = 'held' THEN amount ELSE 0 END),
+                   sum(CASE kind WHEN 'lost' THEN amount ELSE 0 END),
+                   sum(CASE kind WHEN 'suspense' THEN amount ELSE 0 END)
             FROM sides GROUP BY job_id
         )
         SELECT day, person.user_id, provider, model, count(*),
-               sum(state IN {sql_list(MADE)}),
-               sum(state IN {sql_list(UNMADE)}),
+               count(*) FILTER (WHERE state IN {sql_list(MADE)}),
+               count(*) FILTER (WHERE state IN {sql_list(UNMADE)}),
                coalesce(sum(held), 0), coalesce(sum(spent), 0), coalesce(sum(house), 0),
                coalesce(sum(lost), 0), coalesce(sum(suspense), 0)
         FROM ordered JOIN job ON job.id = job_id JOIN person ON person.id = person_id
         LEFT JOIN moved USING (job_id)  -- a free clip moves nothing
-        WHERE (:user IS NULL OR person.user_id = :user)
         GROUP BY day, person_id, provider, model ORDER BY day, person_id, provider, model
         """,  # noqa: S608  # fixed texts
         {
             "guild": guild_id,
             "first": first.isoformat(),
             "after": after.isoformat(),
+            "days": json.dumps(days),
             "user": user_id,
         },
     )
@@ -92,11 +106,13 @@ def spent(db: Database, guild_id: int, *, user_id: int) -> dict[int, int]:
     """What each of a person's clips cost them, by number."""
     rows = db.execute(
         """
-        SELECT job_id, sum(amount) FROM txn JOIN transfer ON txn_id = txn.id
-        WHERE guild_id = ? AND kind = 'capture' AND target GLOB 'spent:*'
-        AND person_id = (SELECT id FROM person WHERE user_id = ?) GROUP BY job_id
+        SELECT job_id, sum(amount) FROM job CROSS JOIN txn ON txn.job_id = job.id
+        JOIN transfer ON txn_id = txn.id
+        WHERE job.user_id = ? AND job.guild_id = ? AND kind = 'capture'
+        AND kind IN ('capture', 'release', 'close')  -- as its index has them
+        AND target LIKE 'spent:%' GROUP BY job_id
         """,
-        (guild_id, user_id),
+        (user_id, guild_id),
     )
     return dict(rows.fetchall())
 
@@ -106,8 +122,9 @@ def suspense(db: Database, guild_id: int) -> list[Suspense]:
     rows = db.execute(
         """
         SELECT job_id, coalesce(txn.attempt, job.attempt) AS which, amount
-        FROM txn JOIN transfer ON txn_id = txn.id JOIN job ON job.id = job_id
-        WHERE txn.guild_id = ? AND target GLOB 'suspense:*' AND NOT EXISTS (
+        FROM transfer INDEXED BY transfer_suspense
+        JOIN txn ON txn.id = txn_id JOIN job ON job.id = job_id
+        WHERE target = 'suspense:' || ? AND target LIKE 'suspense:%' AND NOT EXISTS (
             SELECT 1 FROM txn AS cleared
             WHERE cleared.job_id = txn.job_id AND cleared.kind = 'clear'
             AND cleared.attempt = coalesce(txn.attempt, job.attempt)

@@ -1,7 +1,8 @@
 """When each job is due: in memory, and fed by every commit that changes a job.
 
 Code that saves a job need not plan it. Triggers note the job, the note is part of the transaction,
-and once that is committed the job is planned, even if the caller has stopped waiting by then.
+and once that is committed the job is planned, even if the caller has stopped waiting by then. New
+jobs are those with the highest numbers, which are never given twice.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
+from .database import Database
 from .job import OWED, POSTED, State, sql_list
 
 AT_ONCE = 0.0  #: a moment that has always passed
@@ -18,9 +20,6 @@ AT_ONCE = 0.0  #: a moment that has always passed
 _WATCH = f"""
     PRAGMA temp_store = MEMORY;
     CREATE TEMP TABLE job_change (job_id INTEGER NOT NULL, rev INTEGER, due_at REAL);
-    CREATE TEMP TRIGGER job_is_new AFTER INSERT ON main.job BEGIN
-        INSERT INTO job_change VALUES (new.id, new.rev, new.due_at);
-    END;
     CREATE TEMP TRIGGER job_is_changed AFTER UPDATE OF rev ON main.job BEGIN
         INSERT INTO job_change VALUES (new.id, new.rev, new.due_at);
     END;
@@ -60,6 +59,7 @@ class Schedule:
         self._taken: set[int] = set()  # jobs that the worker has
         self._news: dict[int, list[Change]] = {}  # what changed in them meanwhile
         self._wake = asyncio.Event()
+        self._newest = 0  # the highest number of a job that is committed
 
     def __contains__(self, job_id: object) -> bool:
         """Whether a job is planned, or taken."""
@@ -67,22 +67,24 @@ class Schedule:
 
     # What the writer tells.
 
-    @staticmethod
-    def watch(db: sqlite3.Connection) -> None:
-        """Make *db* note the jobs that change."""
+    def watch(self, db: sqlite3.Connection) -> None:
+        """Make *db* note the jobs that change, and those that are new from now on."""
         db.executescript(_WATCH)
+        [[self._newest]] = db.execute("SELECT coalesce(max(id), 0) FROM job")
 
-    @staticmethod
-    def collect(db: sqlite3.Connection) -> list[Change]:
+    def collect(self, db: Database) -> list[Change]:
         """The jobs that the transaction under way has changed."""
-        found = [Change(*row) for row in db.execute("SELECT job_id, rev, due_at FROM job_change")]
-        if found:
+        new = db.execute("SELECT id, rev, due_at FROM job WHERE id > ?", (self._newest,))
+        found = [Change(*row) for row in new]
+        changed = [Change(*row) for row in db.execute("SELECT job_id, rev, due_at FROM job_change")]
+        if changed:
             db.execute("DELETE FROM job_change")
-        return found
+        return found + changed
 
     def committed(self, changes: Iterable[Change]) -> None:
         """Plan jobs whose change is on the disk."""
         for change in changes:
+            self._newest = max(self._newest, change.job_id)
             if change.job_id in self._taken:
                 self._news.setdefault(change.job_id, []).append(change)
             else:  # one that is not due any more has ended, and is looked at for that

@@ -1,15 +1,17 @@
 """Everything Dailies knows, and what concerns all of it: the checks, the time."""
 
 from collections.abc import Collection
+from contextlib import suppress
 
-from . import parts
-from .checks import Seen, accounts, rules
-from .clock import Clock, advance
+from . import checking, parts
+from .clock import Clock
 from .defaults import Defaults
 from .schedule import Schedule
 from .terms import Terms, terms
 from .transactions import Transactions
+from .writer import DiskTrouble
 
+WHOLE = 86_400.0  #: seconds after which all of the books is looked at again
 SCRUBBED = 3600.0  #: seconds after which nothing that was deleted stands in the log of writes
 
 
@@ -25,7 +27,6 @@ class Store:
         self.schedule = schedule  #: when jobs are due: every commit that changes one feeds it
         #: The last Dailies crashed, and nobody has looked since whether the file is whole.
         self.unproven = False
-        self._seen = Seen()
         self._scrubbed = clock.now()
         self.jobs = parts.Jobs(writer, clock=clock, defaults=defaults)
         self.batches = parts.Batches(writer, clock=clock, defaults=defaults)
@@ -51,17 +52,24 @@ class Store:
     async def check(self, *, thorough: bool = False) -> list[str]:
         """List every rule of the books that is broken, a sentence each; see `checks.look`.
 
-        Looks at what happened since the last check that found nothing; with *thorough*, and the
-        first time, at all of history.
+        Looks at what happened since the last check that found nothing, which is kept in the file;
+        with *thorough*, and the very first time, at all of history.
         """
-        since = Seen() if thorough else self._seen
-        # One by one, so that all of history does not hold up an order.
-        found, seen = await self.writer.read(lambda db: accounts(db, since))
-        for rule in rules(since):
-            found = await self.writer.read(rule.broken) + found
-        if not found:
-            self._seen = seen
+        known, whole_at = await self.writer.read(checking.remembered)
+        if thorough or known is None:
+            found, seen = await checking.all_of_it(self.writer)
+            whole_at = self.clock.now()
+        else:
+            found, seen = await checking.what_is_new(self.writer, known)
+        if not found and (thorough or known != seen):
+            with suppress(DiskTrouble):  # the next one looks at as much
+                await checking.remember(self.writer, seen, known, whole_at=whole_at)
         return found
+
+    async def whole_check_is_due(self) -> bool:
+        """Whether all of history was not looked at for a day."""
+        _, whole_at = await self.writer.read(checking.remembered)
+        return self.clock.now() - whole_at >= WHOLE
 
     async def look_for_damage(self) -> str | None:
         """What is damaged in the whole file, a sentence; None if it is whole, which is kept."""
@@ -82,7 +90,7 @@ class Store:
         """
         now = self.clock.now()
         if self.clock.sure:
-            await self.writer.write(lambda db: advance(db, now))
+            await self.writer.write(lambda _: self.clock.settle(now))  # its commit writes it down
         if self.writer.unscrubbed or now - self._scrubbed >= SCRUBBED:
             await self.writer.scrub()
             self._scrubbed = now

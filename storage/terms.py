@@ -21,13 +21,17 @@ class Terms:
     clips: tuple[tuple[object, ...], ...]  #: of each: its row, who hid it, where it stands
     built_on: tuple[int, ...]
 
-    def hold(self, db: Database, defaults: Defaults) -> bool:
-        """Whether nothing of them has changed."""
-        return terms(db, self.guild_id, self.built_on, defaults) == self
+    def hold(self, db: Database, server: Server) -> bool:
+        """Whether nothing of them has changed; *server* has the settings of now."""
+        return _terms(db, self.guild_id, self.built_on, server) == self
 
 
 def terms(db: Database, guild_id: int, built_on: Collection[int], defaults: Defaults) -> Terms:
     """The terms of an order in a server that builds on the clips *built_on*, as they are now."""
+    return _terms(db, guild_id, built_on, server_of(db, guild_id, defaults))
+
+
+def _terms(db: Database, guild_id: int, built_on: Collection[int], server: Server) -> Terms:
     clips = [
         tuple(row)
         for number in built_on
@@ -44,7 +48,7 @@ def terms(db: Database, guild_id: int, built_on: Collection[int], defaults: Defa
     ]
     return Terms(
         guild_id=guild_id,
-        server=server_of(db, guild_id, defaults),
+        server=server,
         prompt_rules=tuple(prompt_rules(db, guild_id)),
         clips=tuple(clips),
         built_on=tuple(built_on),

@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from .clock import Clock, advance, seen
+from .clock import Clock, seen
 from .database import Database
 from .defaults import Defaults, Moment
 
@@ -62,10 +62,15 @@ class Part:
         self.clock = clock
         self.defaults = defaults
 
-    def moment(self, settle: Callable[[Database, float], float]) -> Callable[[Database], Moment]:
-        """Prepare the moment of a transaction, to be settled in it by `advance` or `seen`."""
+    def moment_of_read(self) -> Callable[[Database], Moment]:
+        """Prepare the moment of a transaction that reads, to be settled in it."""
         now, ahead = self.clock.now(), self.clock.on_the_wall(0.0)
-        return lambda db: Moment(now=settle(db, now), defaults=self.defaults, ahead=ahead)
+        return lambda db: Moment(now=seen(db, now), defaults=self.defaults, ahead=ahead)
+
+    def moment_of_write(self) -> Callable[[Database], Moment]:
+        """Prepare the moment of a transaction that writes; its commit makes it the mark."""
+        now, ahead = self.clock.now(), self.clock.on_the_wall(0.0)
+        return lambda _: Moment(now=self.clock.settle(now), defaults=self.defaults, ahead=ahead)
 
 
 Plain = Callable[Concatenate[Database, P], T]
@@ -108,7 +113,7 @@ def read_at(fn: Timed[P, T]) -> Method[P, T]:
 
     @wraps(fn)
     async def method(self: Part, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        moment = self.moment(seen)
+        moment = self.moment_of_read()
         return await self.transactions.read(lambda db: fn(db, moment(db), *args, **kwargs))
 
     return method
@@ -119,7 +124,7 @@ def write_at(fn: Timed[P, T]) -> Method[P, T]:
 
     @wraps(fn)
     async def method(self: Part, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        moment = self.moment(advance)
+        moment = self.moment_of_write()
         return await self.transactions.write(lambda db: fn(db, moment(db), *args, **kwargs))
 
     return method
@@ -130,7 +135,7 @@ def erase_at(fn: Timed[P, T]) -> Method[P, T]:
 
     @wraps(fn)
     async def method(self: Part, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        moment = self.moment(advance)
+        moment = self.moment_of_write()
         return await self.transactions.erase(lambda db: fn(db, moment(db), *args, **kwargs))
 
     return method

@@ -102,9 +102,10 @@ class Writer:
     ) -> T:
         """What *fn* returns, once everything that *fn* wrote is on the disk.
 
-        *fn* runs on the database's thread inside a savepoint of its own. If *fn*
-        raises, only what *fn* wrote is undone, and only its caller is told. *fn* must not begin,
-        commit or roll back, nor swallow an error of SQLite's, nor return a cursor.
+        *fn* runs on the database's thread. If *fn* raises, only what *fn* wrote is undone, and
+        only its caller is told; the others that shared its transaction are run once more, so *fn*
+        must change nothing but the database. *fn* must not begin, commit or roll back, nor swallow
+        an error of SQLite's, nor return a cursor.
 
         *turn* is called on the event loop when the transaction is about to begin, to ask what
         only memory knows. If *turn* raises, its caller is told, and *fn* is not run.
@@ -255,11 +256,20 @@ def _commit(
 ) -> Any:
     """Commit *fns* in one transaction: their outcomes, and what *watch* found to be changed.
 
+    Nearly always all of them go well, so each has a savepoint of its own only where one did not.
     Raises if nothing was committed.
     """
     db.execute("BEGIN IMMEDIATE")
     try:
-        outcomes = [_attempt(db, fn) for fn in fns]
+        try:
+            outcomes = [_Outcome(value=fn(db)) for fn in fns]
+        except Exception:
+            # A full disk, among others, makes SQLite itself roll back the whole transaction.
+            if not db.in_transaction:
+                raise
+            db.execute("ROLLBACK")
+            db.execute("BEGIN IMMEDIATE")
+            outcomes = [_attempt(db, fn) for fn in fns]
         changes = watch.collect(db) if watch is not None else None
         db.execute("COMMIT")
     finally:
@@ -273,7 +283,6 @@ def _attempt(db: sqlite3.Connection, fn: Callable[[sqlite3.Connection], Any]) ->
     try:
         value = fn(db)
     except Exception as error:
-        # A full disk, among others, makes SQLite itself roll back the whole transaction.
         if not db.in_transaction:
             raise
         db.execute("ROLLBACK TO attempt")

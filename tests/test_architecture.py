@@ -132,7 +132,8 @@ def test_the_store_binds_functions_and_adds_little():
     ]
     assert parts
     own = {each.name for part in parts for each in part.body if hasattr(each, "args")}
-    assert own == {"admit", "serves", "server", "forget", "tidy", "_clear_words"}
+    said = {"admit", "serves", "server", "forget", "tidy", "_clear_words", "with_words"}
+    assert own == said
     for part in parts:
         for each in part.body:
             if isinstance(each, ast.Assign):

@@ -13,7 +13,6 @@ from storage import DiskTrouble, State
 log = logging.getLogger(__name__)
 
 EVERY = 60.0  #: seconds between two looks
-THOROUGH = 24 * 60  #: every so many looks reads all of history too, as the first one does
 SAID = 20  #: broken rules that are logged
 COMPARED = 7 * 86_400.0  #: seconds back to which providers' bills are compared with the books
 #: How far a day's bills may be from the books: a share of them, or so many dollars if that is more.
@@ -38,7 +37,6 @@ class BooksCheck:
         self._events = events
         self._store = studio.store
         self._usd_per_credit = usd_per_credit
-        self._looks = 0
         self._logged: set[int] = set()  # overruns
         self.broken: list[str] = []  #: what did not hold at the last look, a sentence each
         self.differences: list[str] = []  #: days on which bills and books differ, likewise
@@ -46,8 +44,7 @@ class BooksCheck:
     async def look(self, *, thorough: bool | None = None) -> list[str]:
         """Check the rules once, stop or resume orders by what is found, and return it."""
         if thorough is None:
-            thorough = self._looks % THOROUGH == 0
-        self._looks += 1
+            thorough = await self._store.whole_check_is_due()
         damage = await self._store.look_for_damage() if self._store.unproven else None
         found = [damage] if damage is not None else await self._store.check(thorough=thorough)
         for sentence in found[:SAID]:

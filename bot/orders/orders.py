@@ -536,8 +536,7 @@ class Studio:
 
     async def unfinished(self, guild_id: int) -> list[Job]:
         """The jobs of a server about which something is left to be done."""
-        jobs = await self._jobs.of(guild_id=guild_id, limit=None)
-        return [job for job in jobs if job.due_at is not None]
+        return await self._jobs.unfinished(guild_id)
 
     async def queue(self, *, requester: Requester, limit: int | None = 25) -> list[Job]:
         """What is under way in this server, as far as who asks may see it, oldest first; of all

@@ -8,12 +8,13 @@ from typing import Protocol
 from storage import batches, jobs, ledger
 from storage.database import Database
 from storage.defaults import Defaults, Moment
-from storage.guilds import Server, server_of
+from storage.guilds import Server
 from storage.job import Job, Lane
-from storage.periods import Period, day_at, zone_named
+from storage.periods import Period
 from storage.quota.alarms import note_reached, note_refused
+from storage.quota.facts import Facts, Limits, facts_of, limits_of
 from storage.quota.rules import Whose
-from storage.quota.standing import SHOWN, Standing, grants_left, running_of, standing_of
+from storage.quota.standing import SHOWN, Standing, grants_left, standing_by
 
 
 class Limit(StrEnum):
@@ -63,8 +64,8 @@ class Changed:
 class Holding(Protocol):
     """The terms that an order was checked by."""
 
-    def hold(self, db: Database, defaults: Defaults) -> bool:
-        """Whether they still hold."""
+    def hold(self, db: Database, server: Server) -> bool:
+        """Whether they still hold, where the settings of *server* do."""
         ...
 
 
@@ -86,17 +87,16 @@ def admit_all(
     that `attempt` has counted it against the pace. The times of a `Refused` are by the machine's
     clock, to be shown.
     """
-    known = _known(db, drafts[0])
-    if known is not None:
+    asked = _asked(db, at, drafts[0], roles=roles)
+    if (known := _known(db, asked)) is not None:
         return known
-    if terms is not None and not terms.hold(db, at.defaults):
+    if terms is not None and not terms.hold(db, asked.server):
         return Changed()
-    server = server_of(db, drafts[0].guild_id, at.defaults)
-    found = _judged(db, at, drafts, server, roles=roles, paced=paced)
+    found = _judged(db, at, drafts, asked, roles=roles, paced=paced)
     if isinstance(found, Refused):
         return _refused(db, at, drafts[0], found)
     lane, stand = found
-    return _taken(db, at, [replace(each, lane=lane) for each in drafts], stand, server, paced=paced)
+    return _taken(db, at, [replace(each, lane=lane) for each in drafts], stand, asked, paced=paced)
 
 
 def attempt(
@@ -115,29 +115,56 @@ def attempt(
     requester's pace. What was ordered before is `Admitted`. The times of a `Refused` are by the
     machine's clock, to be shown.
     """
-    known = _known(db, draft)
-    if known is not None:
+    asked = _asked(db, at, draft, roles=roles)
+    if (known := _known(db, asked)) is not None:
         return known
-    server = server_of(db, draft.guild_id, at.defaults)
-    found = _judged(db, at, [draft] * clips, server, roles=roles, paced=False)
+    found = _judged(db, at, [draft] * clips, asked, roles=roles, paced=False)
     if isinstance(found, Refused):
         return _refused(db, at, draft, found)
     if counts:
-        _count(db, draft, server, at.now)
+        _count(db, draft, asked, at.now)
     return None
 
 
 def outlook(db: Database, at: Moment, draft: Job, *, roles: Collection[int]) -> Refused | None:
     """Say which limit would refuse *draft* right now, if any. Nobody orders it: nothing is
     written, and no moderator is told."""
-    server = server_of(db, draft.guild_id, at.defaults)
-    found = _judged(db, at, [draft], server, roles=roles, paced=False)
+    asked = _asked(db, at, draft, roles=roles)
+    found = _judged(db, at, [draft], asked, roles=roles, paced=False)
     return _shown(found, at) if isinstance(found, Refused) else None
 
 
-def _known(db: Database, draft: Job) -> Admitted | None:
-    """What the request of *draft* became before; None where it is new."""
-    job = jobs.requested(db, draft.request)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What decides about an order."""
+
+    limits: Limits
+    facts: Facts
+
+    @property
+    def server(self) -> Server:
+        return self.limits.server
+
+
+def _asked(db: Database, at: Moment, draft: Job, *, roles: Collection[int]) -> _Asked:
+    guild_id, user_id = draft.guild_id, draft.user_id
+    limits = limits_of(db, guild_id, user_id, roles=roles, defaults=at.defaults)
+    facts = facts_of(
+        db,
+        at,
+        limits,
+        guild_id=guild_id,
+        user_id=user_id,
+        request=draft.request,
+        upto=limits.server.jobs_per_user or SHOWN,
+        upto_here=limits.server.jobs_per_server or 0,
+    )
+    return _Asked(limits=limits, facts=facts)
+
+
+def _known(db: Database, asked: _Asked) -> Admitted | None:
+    """What the request became before; None where it is new."""
+    job = None if asked.facts.job_id is None else jobs.get(db, asked.facts.job_id)
     if job is None:
         return None
     others = batches.of(db, job.batch)[1:] if job.batch is not None else []
@@ -163,28 +190,18 @@ def _judged(
     db: Database,
     at: Moment,
     drafts: Sequence[Job],
-    server: Server,
+    asked: _Asked,
     *,
     roles: Collection[int],
     paced: bool,
 ) -> tuple[Lane, Standing] | Refused:
     """The lane of *drafts* and where their requester stands, or the limit that refuses them."""
     draft, clips, price = drafts[0], len(drafts), sum(each.price for each in drafts)
-    running = running_of(db, draft.guild_id, draft.user_id, upto=server.jobs_per_user or SHOWN)
-    refused = _forbidden(db, at, draft, server) or _too_many(
-        db, draft, server, running, at.now, paced=paced, clips=clips
-    )
+    server = asked.server
+    refused = _forbidden(db, at, draft, asked) or _too_many(asked, at.now, paced=paced, clips=clips)
     if refused is not None:
         return replace(refused, clips=clips)
-    stand = standing_of(
-        db,
-        at,
-        guild_id=draft.guild_id,
-        user_id=draft.user_id,
-        roles=roles,
-        server=server,
-        running=running,
-    )
+    stand = standing_by(at, asked.limits, asked.facts)
     lane = draft.lane
     refused = _over_quota(price, stand)
     # The slow lane is for a quota that is spent, not for one that allows nothing.
@@ -197,28 +214,26 @@ def _judged(
     return replace(refused, clips=clips) if refused is not None else (lane, stand)
 
 
-def _forbidden(db: Database, at: Moment, draft: Job, server: Server) -> Refused | None:
+def _forbidden(db: Database, at: Moment, draft: Job, asked: _Asked) -> Refused | None:
     if not at.defaults.serves(draft.guild_id):
         return Refused(limit=Limit.CLOSED, whose=Whose.DEFAULT)
-    if server.paused is not None:
-        return Refused(limit=Limit.PAUSED, whose=Whose.SERVER, why=server.paused)
-    block = db.execute(
-        "SELECT why, until FROM block WHERE guild_id = ? AND user_id = ?"
-        " AND (until IS NULL OR until > ?)",
-        (draft.guild_id, draft.user_id, at.now),
-    ).fetchone()
-    if block is not None:
+    if asked.server.paused is not None:
+        return Refused(limit=Limit.PAUSED, whose=Whose.SERVER, why=asked.server.paused)
+    if asked.facts.blocked:
+        block = db.execute(
+            "SELECT why, until FROM block WHERE guild_id = ? AND user_id = ?",
+            (draft.guild_id, draft.user_id),
+        ).fetchone()
         return Refused(
             limit=Limit.BLOCKED, whose=Whose.USER, why=block["why"], frees_at=block["until"]
         )
     return None
 
 
-def _too_many(
-    db: Database, draft: Job, server: Server, running: int, now: float, *, paced: bool, clips: int
-) -> Refused | None:
+def _too_many(asked: _Asked, now: float, *, paced: bool, clips: int) -> Refused | None:
+    server, facts = asked.server, asked.facts
     if server.per_minute is not None and not paced:
-        frees_at = _paid_at(db, draft, now) - (server.burst - 1) * 60 / server.per_minute
+        frees_at = _paid_at(facts, now) - (server.burst - 1) * 60 / server.per_minute
         if frees_at > now:
             return Refused(
                 limit=Limit.PACE,
@@ -226,16 +241,12 @@ def _too_many(
                 amount=server.per_minute,
                 frees_at=frees_at,
             )
-    if server.jobs_per_user is not None and running + clips > server.jobs_per_user:
-        return Refused(
-            limit=Limit.JOBS, whose=Whose.MEMBER, amount=server.jobs_per_user, used=running
-        )
-    if server.jobs_per_server is not None:
-        running = running_of(db, draft.guild_id, None, upto=server.jobs_per_server)
-        if running + clips > server.jobs_per_server:
-            return Refused(
-                limit=Limit.JOBS, whose=Whose.SERVER, amount=server.jobs_per_server, used=running
-            )
+    for allowed, running, whose in (
+        (server.jobs_per_user, facts.running, Whose.MEMBER),
+        (server.jobs_per_server, facts.running_here, Whose.SERVER),
+    ):
+        if allowed is not None and running + clips > allowed:
+            return Refused(limit=Limit.JOBS, whose=whose, amount=allowed, used=running)
     return None
 
 
@@ -284,44 +295,47 @@ def _over_all(price: int, stand: Standing, defaults: Defaults) -> Refused | None
     return None
 
 
-def _count(db: Database, draft: Job, server: Server, now: float) -> None:
+def _count(db: Database, draft: Job, asked: _Asked, now: float) -> None:
     """Count an order against its person's pace."""
-    if server.per_minute is not None:
+    per_minute = asked.server.per_minute
+    if per_minute is not None:
         db.execute(
             "INSERT INTO pace (guild_id, user_id, paid_at) VALUES (?, ?, ?)"
             " ON CONFLICT (guild_id, user_id) DO UPDATE SET paid_at = excluded.paid_at",
-            (draft.guild_id, draft.user_id, _paid_at(db, draft, now) + 60 / server.per_minute),
+            (draft.guild_id, draft.user_id, _paid_at(asked.facts, now) + 60 / per_minute),
         )
 
 
 def _taken(
-    db: Database, at: Moment, drafts: Sequence[Job], stand: Standing, server: Server, *, paced: bool
+    db: Database, at: Moment, drafts: Sequence[Job], stand: Standing, asked: _Asked, *, paced: bool
 ) -> Admitted:
     """Write the jobs, their reserves and their pace."""
     made = batches.insert_all(db, drafts)
+    person_id = asked.facts.person_id
+    if person_id is None:
+        person_id = ledger.new_person(db, drafts[0].user_id)
     for job in made:
-        stand = _reserved(db, at, job, stand, server)
+        stand = _reserved(db, at, job, stand, person_id, day=asked.facts.today.isoformat())
     note_reached(db, at, made[0].guild_id, stand)
     if not paced:
-        _count(db, made[0], server, at.now)
+        _count(db, made[0], asked, at.now)
     return Admitted(job=made[0], created=True, others=tuple(made[1:]), standing=stand)
 
 
-def _reserved(db: Database, at: Moment, job: Job, stand: Standing, server: Server) -> Standing:
+def _reserved(
+    db: Database, at: Moment, job: Job, stand: Standing, person_id: int, *, day: str
+) -> Standing:
     """Hold the price of *job*; where its requester stands after it."""
     house = job.price if job.lane is Lane.SLOW else 0
     mine = job.price - house
     quota = mine if stand.left is None else min(mine, stand.left)
-    grants, missing = [], mine - quota
-    for number, left in grants_left(db, job.guild_id, job.user_id, at.now):
-        if missing:
-            grants.append((number, min(left, missing)))
-            missing -= min(left, missing)
+    missing = mine - quota
+    grants = _from_grants(db, at, job, missing) if missing else []
     ledger.reserve(
         db,
         job,
-        person_id=ledger.person(db, job.user_id),
-        day=day_at(at.now, zone_named(server.zone)).isoformat(),
+        person_id=person_id,
+        day=day,
         quota=quota,
         grants=grants,
         house=house,
@@ -331,7 +345,7 @@ def _reserved(db: Database, at: Moment, job: Job, stand: Standing, server: Serve
         stand,
         used=stand.used + quota,
         left=None if stand.left is None else stand.left - quota,
-        granted=stand.granted - (mine - quota),
+        granted=stand.granted - missing,
         running=stand.running + 1,
         budget_used=stand.budget_used + job.price,
         budget_left=None if stand.budget_left is None else stand.budget_left - job.price,
@@ -339,10 +353,16 @@ def _reserved(db: Database, at: Moment, job: Job, stand: Standing, server: Serve
     )
 
 
-def _paid_at(db: Database, draft: Job, now: float) -> float:
+def _from_grants(db: Database, at: Moment, job: Job, amount: int) -> list[tuple[int, int]]:
+    """The grants that *amount* is taken from, each with its part of it."""
+    parts = []
+    for number, left in grants_left(db, job.guild_id, job.user_id, at.now):
+        if amount:
+            parts.append((number, min(left, amount)))
+            amount -= min(left, amount)
+    return parts
+
+
+def _paid_at(facts: Facts, now: float) -> float:
     """When the person's orders so far are paid for; never before now."""
-    row = db.execute(
-        "SELECT paid_at FROM pace WHERE guild_id = ? AND user_id = ?",
-        (draft.guild_id, draft.user_id),
-    ).fetchone()
-    return now if row is None else max(now, float(row[0]))
+    return now if facts.paid_at is None else max(now, facts.paid_at)

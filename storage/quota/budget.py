@@ -9,9 +9,8 @@ from storage.database import Database
 from storage.defaults import Moment
 from storage.guilds import Server, server_of, set_server
 from storage.periods import Period, day_at, span, starts, zone_named
+from storage.quota.facts import first_quarter
 from storage.quota.rules import budget_of
-
-QUARTER = 900  #: seconds that a row of `quarter_use` stands for: every zone's days begin with one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +28,8 @@ class Total:
         return max(0, self.amount - self.used)
 
 
-def total_of(db: Database, at: Moment) -> Total | None:
-    """What all servers together used of the operator's budget; None without such a budget.
+def total_by(at: Moment, used: int) -> Total | None:
+    """What all servers together *used* of the operator's budget; None without such a budget.
 
     It follows the deployment's own calendar: a server can set its own to any time zone.
     """
@@ -38,22 +37,21 @@ def total_of(db: Database, at: Moment) -> Total | None:
     if defaults.budget_all is None:
         return None
     zone = zone_named(defaults.zone)
-    first, after = span(defaults.budget_all_period, day_at(at.now, zone))
-    [used] = db.execute(
-        "SELECT coalesce(sum(total), 0) FROM quarter_use WHERE quarter >= ?",
-        (int(starts(first, zone) // QUARTER),),
-    ).fetchone()
+    after = span(defaults.budget_all_period, day_at(at.now, zone))[1]
     return Total(
         amount=defaults.budget_all,
-        used=int(used),
+        used=used,
         period=defaults.budget_all_period,
         resets_at=starts(after, zone),
     )
 
 
 def total(db: Database, at: Moment) -> Total | None:
-    """`total_of`, with its time by the machine's clock, to be shown."""
-    found = total_of(db, at)
+    """`total_by` what is used, with its time by the machine's clock, to be shown."""
+    [used] = db.execute(
+        "SELECT coalesce(sum(total), 0) FROM quarter_use WHERE quarter >= ?", (first_quarter(at),)
+    ).fetchone()
+    found = total_by(at, used)
     return None if found is None else replace(found, resets_at=at.on_the_wall(found.resets_at))
 
 

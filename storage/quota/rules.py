@@ -1,6 +1,6 @@
 """A server's quota rules: how many credits a period, and for whom."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -30,24 +30,20 @@ class Rule:
     role_id: int | None = None  #: which role, for `Whose.ROLE`
 
 
-def rules_for(
-    db: Database,
-    *,
-    guild_id: int,
-    user_id: int,
-    roles: Collection[int],
-    defaults: Defaults,
-) -> list[Rule]:
-    """List the quotas of a person, of which the best holds; never empty.
+#: A row of `rule`: whose, target, amount, period.
+RuleRow = tuple[str, int, int | None, str]
 
-    Their own, else those of their roles, else the members', else the deployment's.
+
+def quotas_among(
+    rows: Iterable[RuleRow], *, roles: Collection[int], defaults: Defaults
+) -> tuple[Rule, ...]:
+    """The quotas of a person, of which the best holds; never empty.
+
+    Their own, else those of their roles, else the members', else the deployment's. *rows* are the
+    rules of their server, of other persons none.
     """
     found: dict[Whose, list[Rule]] = {}
-    for whose, target, amount, period in db.execute(
-        "SELECT whose, target, amount, period FROM rule WHERE guild_id = ?"
-        " AND (whose IN ('role', 'member') OR (whose = 'user' AND target = ?))",
-        (guild_id, user_id),
-    ):
+    for whose, target, amount, period in rows:
         if whose != Whose.ROLE or target in roles:
             rule = Rule(
                 whose=Whose(whose),
@@ -56,21 +52,27 @@ def rules_for(
                 role_id=target if whose == Whose.ROLE else None,
             )
             found.setdefault(rule.whose, []).append(rule)
-    default = Rule(whose=Whose.DEFAULT, amount=defaults.amount, period=defaults.period)
-    for whose in (Whose.USER, Whose.ROLE, Whose.MEMBER):
-        if whose in found:
-            return found[whose]
-    return [default]
+    for each in (Whose.USER, Whose.ROLE, Whose.MEMBER):
+        if each in found:
+            return tuple(found[each])
+    return (Rule(whose=Whose.DEFAULT, amount=defaults.amount, period=defaults.period),)
+
+
+def budget_among(rows: Iterable[RuleRow], *, defaults: Defaults) -> Rule:
+    """The budget, which all members of a server may spend together, by the rules of the server."""
+    for whose, _, amount, period in rows:
+        if whose == Whose.SERVER:
+            return Rule(whose=Whose.SERVER, amount=amount, period=Period(period))
+    return Rule(whose=Whose.DEFAULT, amount=defaults.budget, period=defaults.budget_period)
 
 
 def budget_of(db: Database, guild_id: int, defaults: Defaults) -> Rule:
     """The budget: what all members of a server may spend together."""
-    row = db.execute(
-        "SELECT amount, period FROM rule WHERE guild_id = ? AND whose = 'server'", (guild_id,)
-    ).fetchone()
-    if row is None:
-        return Rule(whose=Whose.DEFAULT, amount=defaults.budget, period=defaults.budget_period)
-    return Rule(whose=Whose.SERVER, amount=row["amount"], period=Period(row["period"]))
+    rows = db.execute(
+        "SELECT whose, target, amount, period FROM rule WHERE guild_id = ? AND whose = 'server'",
+        (guild_id,),
+    )
+    return budget_among(rows, defaults=defaults)
 
 
 def set_rule(

@@ -2,15 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import date
 
 from storage.database import Database
 from storage.defaults import Moment
-from storage.guilds import Server, server_of
-from storage.job import AT_WORK, sql_list
-from storage.periods import day_at, span, starts, zone_named
-from storage.quota.budget import budget_used, total_of
-from storage.quota.rules import Rule, budget_of, rules_for
+from storage.periods import span, starts, zone_named
+from storage.quota.budget import total_by
+from storage.quota.facts import Facts, Limits, facts_of, limits_of
+from storage.quota.rules import Rule
 
 SHOWN = 100  #: jobs at work that a standing counts; more are said to be so many
 
@@ -45,15 +43,9 @@ def standing(
     db: Database, at: Moment, *, guild_id: int, user_id: int, roles: Collection[int]
 ) -> Standing:
     """What a person has used and has left, with times by the machine's clock, to be shown."""
-    found = standing_of(
-        db,
-        at,
-        guild_id=guild_id,
-        user_id=user_id,
-        roles=roles,
-        server=server_of(db, guild_id, at.defaults),
-        running=running_of(db, guild_id, user_id, upto=SHOWN),
-    )
+    limits = limits_of(db, guild_id, user_id, roles=roles, defaults=at.defaults)
+    facts = facts_of(db, at, limits, guild_id=guild_id, user_id=user_id, upto=SHOWN, upto_here=0)
+    found = standing_by(at, limits, facts)
     return replace(
         found,
         resets_at=at.on_the_wall(found.resets_at),
@@ -62,64 +54,38 @@ def standing(
     )
 
 
-def standing_of(
-    db: Database,
-    at: Moment,
-    *,
-    guild_id: int,
-    user_id: int,
-    roles: Collection[int],
-    server: Server,
-    running: int,
-) -> Standing:
-    """What a person has used and has left; *running* is how many jobs of theirs are at work."""
-    zone, defaults = zone_named(server.zone), at.defaults
-    today = day_at(at.now, zone)
-    person_id = known_person(db, user_id)
+def standing_by(at: Moment, limits: Limits, facts: Facts) -> Standing:
+    """What the person whom *limits* and *facts* are of has used and has left."""
+    zone, today = zone_named(limits.server.zone), facts.today
     choices = []
     renewals = []
-    for rule in rules_for(db, guild_id=guild_id, user_id=user_id, roles=roles, defaults=defaults):
-        used = _quota_used(db, guild_id, person_id, span(rule.period, today))
+    for rule in limits.quotas:
+        used = facts.used[rule.period]
         choices.append((rule, used, None if rule.amount is None else max(0, rule.amount - used)))
         renewals.append((starts(span(rule.period, today)[1], zone), rule.amount or 0))
     # The best for the person: no limit at all, else the most left now, else the most anew.
     rule, used, left = max(
         choices, key=lambda each: (each[2] is None, each[2] or 0, each[0].amount or 0)
     )
-    budget = budget_of(db, guild_id, defaults)
+    budget = limits.budget
     first, after = span(budget.period, today)
-    spent = budget_used(db, guild_id, (first, after))
-    total = total_of(db, at)
-    is_open = budget.amount is None or server.budget_open == first.isoformat()
+    total = total_by(at, facts.all_used)
+    is_open = budget.amount is None or limits.server.budget_open == first.isoformat()
     return Standing(
         rule=rule,
         used=used,
         left=left,
-        granted=sum(left for _, left in grants_left(db, guild_id, user_id, at.now)),
+        granted=facts.granted,
         resets_at=starts(span(rule.period, today)[1], zone),
-        running=running,
+        running=facts.running,
         budget=budget,
-        budget_used=spent,
-        budget_left=None if is_open else max(0, (budget.amount or 0) - spent),
+        budget_used=facts.budget_used,
+        budget_left=None if is_open else max(0, (budget.amount or 0) - facts.budget_used),
         budget_resets_at=starts(after, zone),
         renewals=tuple(renewals),
         all_left=total.left if total is not None else None,
         all_resets_at=total.resets_at if total is not None else 0.0,
     )
-
-
-def known_person(db: Database, user_id: int) -> int:
-    row = db.execute("SELECT id FROM person WHERE user_id = ?", (user_id,)).fetchone()
-    return -1 if row is None else int(row[0])
-
-
-def _quota_used(db: Database, guild_id: int, person_id: int, days: tuple[date, date]) -> int:
-    [used] = db.execute(
-        "SELECT coalesce(sum(quota - forgiven), 0) FROM day_use"
-        " WHERE guild_id = ? AND person_id = ? AND day >= ? AND day < ?",
-        (guild_id, person_id, days[0].isoformat(), days[1].isoformat()),
-    ).fetchone()
-    return int(used)
 
 
 def grants_left(db: Database, guild_id: int, user_id: int, now: float) -> list[tuple[int, int]]:
@@ -134,13 +100,3 @@ def grants_left(db: Database, guild_id: int, user_id: int, now: float) -> list[t
         (guild_id, user_id, now),
     )
     return [(number, left) for number, left in rows]
-
-
-def running_of(db: Database, guild_id: int, user_id: int | None, *, upto: int) -> int:
-    """Count the jobs at work of a person or a server, up to *upto*; parked jobs are not at work."""
-    sql = "SELECT count(*) FROM (SELECT 1 FROM job WHERE guild_id = :guild"
-    if user_id is not None:
-        sql += " AND user_id = :user"
-    sql += f" AND state IN {sql_list(AT_WORK)} LIMIT :upto)"
-    [count] = db.execute(sql, {"guild": guild_id, "user": user_id, "upto": upto}).fetchone()
-    return int(count)

@@ -58,13 +58,6 @@ async def fill(store: Store, count: int) -> None:
             draft(number, brief=brief, user_id=ME if mine else 31, channel_id=channel_id)
         )
 
-    # Indexed at the end, all at once, as the migration does: one by one takes minutes.
-    [trigger] = await store.writer.read(
-        lambda db: db.execute(
-            "SELECT sql FROM sqlite_master WHERE name = ?", (_INDEXES,)
-        ).fetchone()
-    )
-    await store.writer.write(lambda db: db.execute(f"DROP TRIGGER {_INDEXES}"))
     for begin in range(0, count, AT_ONCE):
         rows = [row(number) for number in range(begin, min(count, begin + AT_ONCE))]
 
@@ -72,16 +65,6 @@ async def fill(store: Store, count: int) -> None:
             db.executemany(sql, rows)
 
         await store.writer.write(write)
-    await store.writer.write(
-        lambda db: db.execute(
-            "INSERT INTO clip_words (rowid, guild, prompt, shot)"
-            " SELECT id, '10x' || (id / 32768), prompt, '' FROM clip_text"
-        )
-    )
-    await store.writer.write(lambda db: db.execute(trigger))
-
-
-_INDEXES = "clip_words_of_new"  #: the trigger that indexes a clip when it is ordered
 
 
 async def timed(page: Callable[[], Awaitable[object]]) -> float:

@@ -43,6 +43,7 @@ async def store(tmp_path):
 
 async def clip(store, number, prompt, *, mode=Mode.TEXT, **more):
     job, _ = await store.jobs.add(draft(number, brief=Brief(prompt=prompt, mode=mode), **more))
+    await store.takes._index()  # as somebody's search would do
     return job
 
 
@@ -280,6 +281,7 @@ def test_a_prompt_is_found_by_itself_and_nothing_typed_breaks_the_index(prompt, 
         db.row_factory = sqlite3.Row
         db.deserialize(empty())
         insert_new(db, draft(1, brief=Brief(prompt=prompt)))
+        finding.index_new(db)
         place = {"guild_id": 10, "edge": NEWEST, "newer": False, "limit": 5}
         there = finding.with_words(db, prompt, **place)
         assert bool(there.hits) is any(each.isalnum() for each in prompt)

@@ -260,6 +260,33 @@ async def test_nobody_can_hold_less_than_nothing(store: Store) -> None:
             )
 
 
+@pytest.mark.parametrize(
+    "row", ["'pool:10', 'held:10:1', 5", "'pool:10', 'pool:10', 5", "'a', 'b', 0"]
+)
+async def test_a_transfer_that_is_not_written_moves_nothing(store: Store, row: str) -> None:
+    """Neither one that is there already, nor one that may not be."""
+    await order(store)
+    balances = "SELECT name, balance FROM account ORDER BY name"
+    before = await store.writer.read(lambda db: db.execute(balances).fetchall())
+    written = await store.writer.write(
+        lambda db: db.execute(f"INSERT OR IGNORE INTO transfer VALUES (1, {row})").rowcount
+    )
+    assert written == 0
+    assert await store.writer.read(lambda db: db.execute(balances).fetchall()) == before
+    assert await store.check(thorough=True) == []
+
+
+async def test_no_account_begins_below_zero_and_no_quarter_is_taken_from(tmp_path: Path) -> None:
+    async with open_store(fresh(tmp_path)) as store:
+        job = await order(store)
+        stolen = "INSERT INTO transfer VALUES (1, 'held:99:9', 'pool:10', 1)"
+        with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+            await store.writer.write(lambda db: db.execute(stolen).rowcount)
+        await store.writer.write(lambda db: db.execute("DELETE FROM quarter_use").rowcount)
+        with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+            await end(store, job, S.CANCELLED)
+
+
 async def unguarded(store: Store) -> None:
     """Take away what the database itself refuses, so that a check has something to find."""
 

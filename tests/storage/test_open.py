@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from storage import CannotOpen, Damaged, Locked, NewerSchema, open_store
-from storage.opening import DATABASE
+from storage.opening import DATABASE, LOG_KEPT
 from storage.schema import migrate, migrations, objects
 from tests.rig.databases import harm
 from tests.rig.drafts import draft
@@ -53,7 +53,10 @@ async def test_it_is_as_durable_as_we_say(tmp_path: Path) -> None:
         found = await store.writer.write(
             lambda db: {
                 name: db.execute(f"PRAGMA {name}").fetchone()[0]
-                for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+                for name in (
+                    *("journal_mode", "synchronous", "foreign_keys", "busy_timeout"),
+                    "journal_size_limit",
+                )
             }
         )
     assert found == {
@@ -61,6 +64,7 @@ async def test_it_is_as_durable_as_we_say(tmp_path: Path) -> None:
         "synchronous": 2,  # FULL
         "foreign_keys": 1,
         "busy_timeout": 5000,
+        "journal_size_limit": LOG_KEPT,
     }
 
 

@@ -98,7 +98,7 @@ async def test_a_wrong_argument_is_refused_before_anything_is_written(notes):
 async def test_a_moment_is_never_before_what_the_database_has_seen(store, notes, time, kind):
     time.ticks += 50
     await notes.settled()
-    await store.writer.write(lambda db: db.execute("UPDATE clock SET mark = 1.9e9").rowcount)
+    await store.writer.write(lambda _: store.clock.settle(1.9e9))  # as a write of then did
     at, later = await getattr(notes, kind)(later=3.0)
     assert (at.now, at.defaults, later) == (1.9e9, DEFAULTS, 3.0)
 

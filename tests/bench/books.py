@@ -1,0 +1,86 @@
+"""An order while all of the books are checked, against one while nothing else is done.
+
+`DAILIES_BENCH_JOBS=1000000` tries it with as many finished jobs.
+"""
+
+import asyncio
+import itertools
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from storage import Admitted, Store, open_store
+from tests.bench.admission import ROOMY, asked
+from tests.bench.history import NOW, fill
+from tests.bench.table import Row, text
+
+JOBS = int(os.environ.get("DAILIES_BENCH_JOBS", "100000"))
+BETWEEN = 0.01  #: seconds between two orders
+
+
+async def longest(store: Store, during: asyncio.Task[object]) -> float:
+    """Milliseconds that the slowest order took while *during* ran."""
+    took = []
+    while not during.done():
+        begun = time.perf_counter()
+        assert isinstance(await store.policy.admit(asked(), roles=()), Admitted)
+        took.append(1000 * (time.perf_counter() - begun))
+        await asyncio.sleep(BETWEEN)
+    return max(took)
+
+
+async def measured(directory: Path, *, jobs: int, turns: int) -> list[Row]:
+    """What a check costs an order that comes while it runs, and what a start costs."""
+    async with open_store(directory):
+        pass
+    fill(directory, jobs)
+    ticks = itertools.count()
+    late, whole, new, cpu = [], [], [], []
+    for _ in range(turns):
+        async with open_store(directory, defaults=ROOMY, wall=lambda: NOW + next(ticks)) as store:
+            begun = time.perf_counter()
+            checked = asyncio.create_task(store.check(thorough=True))
+            beside = await longest(store, checked)
+            whole.append(time.perf_counter() - begun)
+            assert await checked == []
+            alone = await longest(store, asyncio.create_task(asyncio.sleep(whole[-1])))
+            late.append(beside - alone)
+            assert await store.check() == []
+        async with open_store(directory, defaults=ROOMY, wall=lambda: NOW + next(ticks)) as store:
+            await store.policy.admit(asked(), roles=())
+            used, begun = time.process_time(), time.perf_counter()
+            assert await store.check() == []
+            cpu.append(time.process_time() - used)
+            new.append((time.perf_counter() - begun) / whole[-1])
+    return [
+        Row(
+            name=f"the slowest order while the books of {jobs:,} jobs are checked",
+            against="the slowest one alone",
+            figures=tuple(late),
+            goal=50,
+            at_least=False,
+            unit=" ms more",
+            digits=0,
+            note=f"the check takes {max(whole):,.1f} s",
+        ),
+        Row(
+            name="the check after a start",
+            against="one of all of history",
+            figures=tuple(new),
+            goal=0.1,
+            at_least=False,
+            note=f"CPU {1000 * max(cpu):,.0f} ms",
+        ),
+    ]
+
+
+def rows(*, jobs: int = JOBS, turns: int = 2) -> list[Row]:
+    """The rows of the table."""
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:  # /tmp may be memory
+        return asyncio.run(measured(Path(directory), jobs=jobs, turns=turns))
+
+
+def main() -> None:
+    """Print the rows."""
+    print(text(rows()), end="")
