@@ -50,6 +50,13 @@ def channel_defaults(
     return found
 
 
+def defaults_at(
+    db: Database, guild_id: int, *, user_id: int, channels: Collection[int]
+) -> tuple[OrderDefaults, dict[int, OrderDefaults]]:
+    """What a person chose for their orders in a server, and what was chosen for *channels*."""
+    return own_defaults(db, guild_id, user_id), channel_defaults(db, guild_id, channels)
+
+
 def channel_threads(db: Database) -> dict[int, bool]:
     """Whether clips have threads, by channel, where a channel says so."""
     rows = db.execute(

@@ -361,6 +361,7 @@ class Choices(Part):
 
     own = read(order_defaults.own_defaults)
     channels = read(order_defaults.channel_defaults)
+    at = read(order_defaults.defaults_at)
     threads = read(order_defaults.channel_threads)
     own_threads = read(order_defaults.own_threads)
     set_own = write(order_defaults.set_own_defaults)

@@ -122,7 +122,11 @@ class Greetings:
 
     def _price(self, guild_id: int) -> str:
         choice = Choice(
-            provider=None, model=None, without=self._studio.rules.off(guild_id), confirm_above=None
+            provider=None,
+            model=None,
+            without=self._studio.rules.off(guild_id),
+            confirm_above=None,
+            here=(),
         )
         quote = self._studio.quotes.outlook(Brief(mode=Mode.TEXT), choice)
         if quote is None:

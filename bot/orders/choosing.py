@@ -39,13 +39,18 @@ class Choosing:
         self._rules = rules
         self._quotes = quotes
 
-    async def layers(self, requester: Requester, server: Server | None = None) -> Layers:
+    async def layers(
+        self, requester: Requester, *, here: Sequence[int], server: Server | None = None
+    ) -> Layers:
         """The defaults that hold where somebody is, the nearest first; the thread's own come
-        before its channel's. What a provider that is off would make is no default."""
+        before its channel's. What a provider that is off would make is no default.
+
+        *here* is that of `Choice`; *server* is what the server has set, where that was read.
+        """
         server = server or await self._rules.of(requester.guild_id)
-        here = await self._rules.here(requester)
-        own = await self._choices.own(requester.guild_id, requester.user_id)
-        channels = await self._choices.channels(requester.guild_id, here)
+        own, channels = await self._choices.at(
+            requester.guild_id, user_id=requester.user_id, channels=here
+        )
         usual = OrderDefaults(provider=server.provider, model=server.model)
         found = [(Layer.PERSON, own)]
         found += [(Layer.CHANNEL, channels[each]) for each in here]
@@ -99,7 +104,7 @@ class Choosing:
         """`settled` for somebody where they are, and the *choice* with who makes it."""
         settled = self.settled(
             brief,
-            await self.layers(requester, server),
+            await self.layers(requester, here=choice.here, server=server),
             provider=choice.provider,
             model=choice.model,
             without=choice.without,
@@ -129,7 +134,8 @@ class Choosing:
     ) -> Callable[[str | None, str | int | None], Quote | None]:
         """What a new order would be with one setting chosen, or with none: asked with its name
         and value. None where nobody makes that."""
-        layers, usual = await self.layers(requester), await self._rules.usual(requester)
+        usual = await self._rules.usual(requester)
+        layers = await self.layers(requester, here=usual.here)
 
         def priced(name: str | None, value: str | int | None) -> Quote | None:
             brief = Brief(mode=mode)
@@ -143,7 +149,7 @@ class Choosing:
     async def show(self, requester: Requester) -> Shown:
         """What a clip from words would be, where each value comes from, and what was chosen."""
         brief, choice = Brief(mode=Mode.TEXT), await self._rules.usual(requester)
-        layers = await self.layers(requester)
+        layers = await self.layers(requester, here=choice.here)
         settled = self.settled(brief, layers, without=choice.without)
         maker = replace(choice, provider=settled.provider, model=settled.model)
         own = await self._choices.own(requester.guild_id, requester.user_id)

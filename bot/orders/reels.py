@@ -105,11 +105,9 @@ class Reels:
         slate: bool = False,
     ) -> Plan:
         """What a reel of this channel would be: all of it, a *scene*, or *first* to *last*."""
-        everything = await self._shots.here(requester)
+        everything, public = await self._shots.here_and_public(requester)
         wanted = _chosen(everything, scene, first, last)
-        open_to_all = {
-            each.shot.id: each for each in await self._shots.here(requester, public=True)
-        }
+        open_to_all = {each.shot.id: each for each in public}
         there = [open_to_all[each.shot.id] for each in wanted if each.shot.id in open_to_all]
         approved = [(each, each.approved) for each in there if each.approved is not None]
         ids = [number for _, number in approved if number is not None]

@@ -43,6 +43,7 @@ class Choice:
     model: str | None
     without: frozenset[str]  #: providers that are off in this server
     confirm_above: int | None  #: credits
+    here: Sequence[int]  #: see `ServerRules.here`
 
 
 class ServerRules:
@@ -103,7 +104,7 @@ class ServerRules:
             raise TurnedOff(f"{provider} is turned off in this server. Choose another provider.")
         rules = terms.prompt_rules if terms is not None else None
         await self._read(requester, prompt, rules)
-        return _chosen(server, provider, model)
+        return _chosen(server, here, provider, model)
 
     async def elsewhere(self, requester: Asking) -> str:
         """Where orders are taken, as "<#1> or <#2>", if that is not where it is asked; else ""."""
@@ -112,7 +113,8 @@ class ServerRules:
 
     async def usual(self, requester: Asking) -> Choice:
         """What holds for an order there of which nobody chose who makes it."""
-        return _chosen(await self.of(requester.guild_id), None, None)
+        here = await self.here(requester)
+        return _chosen(await self.of(requester.guild_id), here, None, None)
 
     async def allows(self, requester: Asking, text: str) -> bool:
         """Whether the word rules of the server allow a text that its requester did not write.
@@ -182,11 +184,12 @@ def _elsewhere(server: Server, here: Sequence[int]) -> str:
     return listed([f"<#{each}>" for each in sorted(server.channels)][:5])
 
 
-def _chosen(server: Server, provider: str | None, model: str | None) -> Choice:
+def _chosen(server: Server, here: Sequence[int], provider: str | None, model: str | None) -> Choice:
     """What was chosen, with what its server says about it."""
     return Choice(
         provider=provider,
         model=model,
         without=server.providers_off,
         confirm_above=server.confirm_above,
+        here=here,
     )

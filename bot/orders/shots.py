@@ -144,22 +144,39 @@ class Shots:
         if wanted and folded(wanted) not in known and len(there) >= MOST:
             raise Refusal(f"This channel has {MOST} shots, which is the limit.")
 
-    async def here(
-        self, requester: Requester, *, public: bool = False, signed: bool = True
-    ) -> list[Standing]:
+    async def here(self, requester: Requester, *, signed: bool = True) -> list[Standing]:
         """The shots of this channel that who asks may know of, in natural order.
 
-        A thread that only its members read is there for them, within it, and for moderators; with
-        *public*, as for what is posted here for everybody, within it alone. Without *signed* it is
-        not looked up which takes are approved.
+        A thread that only its members read is there for them, within it, and for moderators.
+        Without *signed* it is not looked up which takes are approved.
         """
-        home_id = requester.home_id
+        return self._standings(await self._all(requester, signed=signed), requester)
+
+    async def here_and_public(self, requester: Requester) -> tuple[list[Standing], list[Standing]]:
+        """As `here`; and those of them that may stand in what is posted here for everybody, with
+        the clips that may: of a private thread within it alone."""
+        everything = await self._all(requester)
+        mine = self._standings(everything, requester)
+        return mine, self._standings(everything, requester, public=True)
+
+    async def _all(self, requester: Requester, *, signed: bool = True) -> list[Standing]:
         by_shot: dict[int, list[ShotClip]] = {}
-        for clip in await self._shots.clips(home_id, signed=signed):
-            if _seen(clip, requester, public=public):
-                by_shot.setdefault(clip.shot_id, []).append(clip)
-        shots = await self._shots.of_channel(home_id)
-        return [Standing(shot=shot, clips=by_shot[shot.id]) for shot in shots if shot.id in by_shot]
+        for clip in await self._shots.clips(requester.home_id, signed=signed):
+            by_shot.setdefault(clip.shot_id, []).append(clip)
+        shots = await self._shots.of_channel(requester.home_id)
+        return [Standing(shot=shot, clips=by_shot.get(shot.id, [])) for shot in shots]
+
+    @staticmethod
+    def _standings(
+        everything: Sequence[Standing], requester: Requester, *, public: bool = False
+    ) -> list[Standing]:
+        """*everything* without clips that may not be named, and shots that have no others."""
+        found = []
+        for each in everything:
+            clips = [clip for clip in each.clips if _seen(clip, requester, public=public)]
+            if clips:
+                found.append(Standing(shot=each.shot, clips=clips))
+        return found
 
     async def names(self, requester: Requester) -> list[str]:
         """The names of this channel's shots, in natural order."""

@@ -148,7 +148,7 @@ async def priced(
     chosen = {each: _chosen(interaction, each) for each in _PRICED}
     requester = requester_of(interaction)
     usual = await studio.rules.usual(requester)
-    layers = await studio.choosing.layers(requester)
+    layers = await studio.choosing.layers(requester, here=usual.here)
     new = getattr(interaction.command, "name", None) in {*NEW, "set"}  # the others repeat a clip
     preset = await _preset(interaction, requester) if new else None
     for name, value in named[:CHOICES]:

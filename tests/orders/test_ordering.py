@@ -9,7 +9,8 @@ from bot.errors import Busy, Refusal
 from bot.files.fetch import Fetcher
 from bot.orders.inputs import Inputs, Source
 from bot.orders.requester import Requester
-from storage import Brief, By, Defaults, Mode, Period, Relation, State, Whose, open_store
+from bot.orders.shots import Shots
+from storage import Brief, By, Defaults, Mode, Period, Relation, State, Store, Whose, open_store
 from tests.rig.doubles import Clock
 from tests.rig.drafts import advance, draft
 from tests.rig.makers import DEAR, PLAIN, Maker
@@ -433,3 +434,52 @@ async def test_the_same_request_is_the_same_job_whatever_holds_by_then(world):
     world.orders -= 1
     assert await world.order(image=Source(url=world.host.url)) == (job, False)
     assert world.host.asked == 1
+
+
+class Counted:
+    """The transactions of a store, and how many reads there were."""
+
+    def __init__(self, writer):
+        self._writer, self.reads = writer, 0
+
+    async def read(self, fn):
+        self.reads += 1
+        return await self._writer.read(fn)
+
+    def __getattr__(self, name):
+        return getattr(self._writer, name)
+
+
+@pytest.fixture
+def counted(world):
+    """The studio of a world whose reads are counted, and the count."""
+    store = world.store
+    writer = Counted(store.writer)
+    store = Store(writer, clock=store.clock, defaults=store.defaults, schedule=store.schedule)
+    providers = {"plain": Maker("plain", PLAIN, price=DEAR)}
+    return studio_of(store, providers, disk=world.disk, clock=world.clock), writer
+
+
+async def test_an_order_reads_what_holds_for_it_once(world, counted):
+    studio, writer = counted
+    wish = Brief(prompt="a fox", mode=Mode.TEXT)
+    await studio.order(wish, request="interaction:1", requester=world.place(), new=True)
+    # Whether it was made, the terms, the thread's channel, and the defaults.
+    assert writer.reads == 4
+
+
+async def test_a_reel_reads_the_shots_of_its_channel_once(world, counted):
+    studio, writer = counted
+    shots = Shots(studio.store, studio.access)
+    for number, thread_id, private in ((1, 50, True), (2, 51, False)):
+        await studio.store.shots.file_thread(
+            f"sc{number}", thread_id, guild_id=GUILD, channel_id=CHANNEL, private=private
+        )
+        await studio.store.jobs.add(
+            draft(number, guild_id=GUILD, thread_id=thread_id, user_id=USER, due_at=9e12)
+        )
+    writer.reads = 0
+    mine, public = await shots.here_and_public(world.place())
+    assert [each.shot.name for each in mine] == ["sc1", "sc2"]
+    assert [each.shot.name for each in public] == ["sc2"]
+    assert writer.reads == 2  # the clips, and the shots
