@@ -14,7 +14,7 @@ from tests.rig.drafts import advance, draft
 from tests.rig.house import unlinked, until, working
 from tests.rig.makers import DEAR, NATIVE, Maker
 from tests.rig.paid import fetched, pressed, said
-from tests.rig.taking import answered, clip_of, first_clip
+from tests.rig.taking import answered, clip_of, done, first_clip
 
 NONE = "No clip that you can see has all these words. Try fewer."
 requests = itertools.count(1)
@@ -71,8 +71,10 @@ async def test_mine_lists_shows_and_builds_on_a_clip(playground, tmp_path, mira)
     ) as house:
         first = await first_clip(mira, "a red fox in the *snow*")
         await first_clip_again(mira, "a grey wolf")
-        await until(lambda: (tmp_path / "takes" / "1.jpg").exists())
-        (tmp_path / "takes" / "2.jpg").unlink(missing_ok=True)
+        for number in (1, 2):
+            await done(house, number)
+            await until((tmp_path / "takes" / f"{number}.jpg").exists)
+        (tmp_path / "takes" / "2.jpg").unlink()
         page = await said(mira, "/video mine")
         assert numbers(page) == [2, 1]
         line = page.text.splitlines()[2]

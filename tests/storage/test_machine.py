@@ -409,10 +409,10 @@ class Bank(RuleBasedStateMachine):
         expected = self.books.verdict(guild, user, held, price, now)
         if crashes:  # in the middle of it, before the commit
             self.db.execute("BEGIN IMMEDIATE")
-            admission.admit(self.db, self.at(now), asked, roles=held)
+            admission.admit_all(self.db, self.at(now), [asked], roles=held)
             self.restart()
             return
-        answer = self.write(lambda db, at: admission.admit(db, at, asked, roles=held))
+        answer = self.write(lambda db, at: admission.admit_all(db, at, [asked], roles=held))
         if isinstance(answer, Refused):
             assert answer.limit is expected
             assert answer.frees_at is None or answer.frees_at > now
@@ -431,7 +431,7 @@ class Bank(RuleBasedStateMachine):
         if said.rule == fresh.rule:  # after an order another role's may leave more
             assert (said.used, said.left) == (fresh.used, fresh.left)
         if answer.job.id % 4 == 0:
-            again = self.write(lambda db, at: admission.admit(db, at, asked, roles=held))
+            again = self.write(lambda db, at: admission.admit_all(db, at, [asked], roles=held))
             assert (again.job, again.created) == (answer.job, False)
 
     def movable(self) -> list[int]:
