@@ -28,7 +28,7 @@ from .writer import Connection, DiskTrouble, Writer, checkpoint, damage
 DATABASE = "dailies.db"
 LOCK = "dailies.lock"
 
-#: Connections that read at once: a report and the check of the books leave some to orders.
+#: Connections that read at once. What reads much of history leaves one: see `Writer.read_long`.
 READERS = 4
 
 

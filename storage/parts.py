@@ -53,6 +53,7 @@ from .transactions import (
     erase_at,
     read,
     read_at,
+    read_long,
     write,
     write_at,
 )
@@ -76,6 +77,7 @@ class Jobs(Part):
     requested = read(jobs.requested)
 
     of = read(jobs.of)
+    all_of = read_long(jobs.of)
     in_thread = read(jobs.in_thread)
     newest = read(jobs.newest)
     ended = read(jobs.ended)
@@ -204,14 +206,15 @@ class Servers(Part):
     take_down_all = write_at(decisions.take_down_all)
 
     use = read(reports.use)
-    spent = read(reports.spent)
+    report = read_long(reports.use)
+    spent = read_long(reports.spent)
     suspense = read(reports.suspense)
 
 
 class Privacy(Part):
     """A person's rights to their data."""
 
-    export = read(privacy.export)
+    export = read_long(privacy.export)
 
     _forget = erase_at(privacy.forget)
     _merge_stale = write(finding.merge_stale)

@@ -56,9 +56,9 @@ class Store:
         """
         since = Seen() if thorough else self._seen
         # One by one, so that all of history does not hold up an order.
-        found, seen = await self.writer.read(lambda db: accounts(db, since))
+        found, seen = await self.writer.read_long(lambda db: accounts(db, since))
         for rule in rules(since):
-            found = await self.writer.read(rule.broken) + found
+            found = await self.writer.read_long(rule.broken) + found
         if not found:
             self._seen = seen
         return found
