@@ -71,9 +71,9 @@ def _note_all(
 
 async def what_is_new(reads: Transactions, since: Seen) -> tuple[list[str], Seen]:
     """What is broken by what happened *since* a look; and how far this one came."""
-    found, seen = await reads.read(lambda db: accounts(db, since))
+    found, seen = await reads.read_long(lambda db: accounts(db, since))
     for rule in rules(since):
-        found = await reads.read(rule.broken) + found
+        found = await reads.read_long(rule.broken) + found
     return found, seen
 
 
@@ -87,9 +87,9 @@ async def all_of_it(reads: Transactions) -> tuple[list[str], Seen]:
     found += await _walked(reads, _jobs)
     found += await _walked(reads, _days)
     found += await _walked(reads, _quarters)
-    found += await reads.read(balances_hold)
+    found += await reads.read_long(balances_hold)
     # Last, from where the pieces ended: what is on the accounts now, and what was moved to now.
-    of_accounts, seen = await reads.read(lambda db: accounts(db, moved.seen))
+    of_accounts, seen = await reads.read_long(lambda db: accounts(db, moved.seen))
     return found + of_accounts, seen
 
 

@@ -30,7 +30,7 @@ DATABASE = "dailies.db"
 LOCK = "dailies.lock"
 
 LOG_KEPT = 16 * 2**20  #: bytes of the log of writes that stay on the disk once they are written
-#: Connections that read at once: a report and the check of the books leave some to orders.
+#: Connections that read at once. What reads much of history leaves one: see `Writer.read_long`.
 READERS = 4
 
 

@@ -46,7 +46,7 @@ from .privacy import Forgotten
 from .quota import admission, alarms, blocks, budget, grants, standing
 from .quota import rules as quota_rules
 from .quota.admission import Admitted, Changed, Holding, Refused
-from .transactions import Part, erase, erase_at, read, read_at, write, write_at
+from .transactions import Part, erase, erase_at, read, read_at, read_long, write, write_at
 from .writer import DiskTrouble
 
 STEPS = 10  #: of clearing the index of words, each some ten milliseconds: 50,000 clips or so
@@ -67,6 +67,7 @@ class Jobs(Part):
     requested = read(jobs.requested)
 
     of = read(jobs.of)
+    all_of = read_long(jobs.of)
     in_thread = read(jobs.in_thread)
     newest = read(jobs.newest)
     ended = read(jobs.ended)
@@ -182,14 +183,15 @@ class Servers(Part):
     take_down_all = write_at(decisions.take_down_all)
 
     use = read(reports.use)
-    spent = read(reports.spent)
+    report = read_long(reports.use)
+    spent = read_long(reports.spent)
     suspense = read(reports.suspense)
 
 
 class Privacy(Part):
     """A person's rights to their data."""
 
-    export = read(privacy.export)
+    export = read_long(privacy.export)
 
     _forget = erase_at(privacy.forget)
     _merge_stale = write(finding.merge_stale)

@@ -33,6 +33,10 @@ class Transactions(Protocol):
         """What *fn* returns; *fn* sees one state of the database and cannot write."""
         ...
 
+    async def read_long(self, fn: Callable[[Database], T]) -> T:
+        """As `read`, for what may take seconds: it never keeps all others from reading."""
+        ...
+
     async def write(self, fn: Callable[[Database], T], *, turn: Callable[[], object] = ...) -> T:
         """What *fn* returns, once everything that *fn* wrote is kept; all or nothing."""
         ...
@@ -84,6 +88,16 @@ def read(fn: Plain[P, T]) -> Method[P, T]:
     @wraps(fn)
     async def method(self: Part, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.transactions.read(lambda db: fn(db, *args, **kwargs))
+
+    return method
+
+
+def read_long(fn: Plain[P, T]) -> Method[P, T]:
+    """`read` for a function that reads much of history."""
+
+    @wraps(fn)
+    async def method(self: Part, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.transactions.read_long(lambda db: fn(db, *args, **kwargs))
 
     return method
 

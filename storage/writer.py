@@ -91,6 +91,7 @@ class Writer:
         for reader in readers or (db,):
             self._readers.put_nowait(reader)
         self._alone = not readers
+        self._long = asyncio.Semaphore(max(1, len(readers) - 1))
         self._watch = watch
         self._waiting: deque[_Call] = deque()
         self._turns: asyncio.Task[None] | None = None
@@ -131,6 +132,15 @@ class Writer:
         asking.add_done_callback(lambda _: self._readers.put_nowait(reader))
         return await asyncio.shield(asking)
 
+    async def read_long(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+        """As `read`, for what reads much of history: however many of them there are at once, one
+        reader is left to everything else."""
+        await self._long.acquire()
+        asking = asyncio.ensure_future(self.read(fn))
+        # As with the readers: it goes on when its caller has stopped waiting.
+        asking.add_done_callback(lambda _: self._long.release())
+        return await asyncio.shield(asking)
+
     async def _ask(self, db: Connection, fn: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return await db.run(fn)
@@ -164,7 +174,7 @@ class Writer:
     async def damage(self) -> str | None:
         """What is damaged in the database; None if nothing is. Read like everything else."""
         try:
-            return await self.read(damage)
+            return await self.read_long(damage)
         except DiskTrouble as trouble:
             return str(trouble)
 

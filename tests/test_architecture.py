@@ -138,7 +138,7 @@ def test_the_store_binds_functions_and_adds_little():
         for each in part.body:
             if isinstance(each, ast.Assign):
                 kind = ast.unparse(each.value).partition("(")[0].removesuffix("_at")
-                assert kind in {"read", "write", "erase"}, ast.unparse(each)
+                assert kind in {"read", "read_long", "write", "erase"}, ast.unparse(each)
 
 
 #: The one file that says which states there are and which belong together.

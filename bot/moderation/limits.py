@@ -209,7 +209,7 @@ class Limits:
             raise Refusal("The first day can't be after the last day.")
         if (after - begin).days > 3660:
             raise Refusal("A report can cover up to 10 years.")
-        uses = await self._servers.use(requester.guild_id, begin, after)
+        uses = await self._servers.report(requester.guild_id, begin, after)
         return Report(first=begin, last=after - timedelta(1), uses=uses)
 
     async def today(self, guild_id: int) -> date:

@@ -56,7 +56,7 @@ class Own:
 
     async def table(self, requester: Requester) -> bytes:
         """One's own clips in this server as CSV, with what the ledger says each cost."""
-        jobs = await self._store.jobs.of(
+        jobs = await self._store.jobs.all_of(
             guild_id=requester.guild_id, user_id=requester.user_id, limit=None
         )
         spent = await self._store.servers.spent(requester.guild_id, user_id=requester.user_id)

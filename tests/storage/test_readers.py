@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,35 @@ async def test_more_reads_than_readers_wait_for_one(tmp_path: Path) -> None:
         for each in held:
             each.go.set()
         await asyncio.gather(*reads)
+
+
+async def test_however_many_long_reads_there_are_one_reader_is_left(tmp_path: Path) -> None:
+    async with open_store(tmp_path) as store:
+        held = [Held() for _ in range(READERS)]
+        first, *others = [asyncio.create_task(store.writer.read_long(each)) for each in held]
+        for each in held[:-1]:
+            await asyncio.to_thread(each.began.wait, 60)
+        first.cancel()  # its caller is gone, and it still reads
+        today = date(2026, 1, 1)
+        named = [
+            asyncio.create_task(each)
+            for each in (
+                store.privacy.export(30),
+                store.servers.report(10, today, today),
+                store.servers.spent(10, user_id=30),
+                store.jobs.all_of(user_id=30, limit=None),
+                store.check(thorough=True),
+                store.look_for_damage(),
+            )
+        ]
+        for number in range(20):
+            job, _ = await store.jobs.add(draft(number))
+            assert await store.jobs.get(job.id) == job
+        assert not held[-1].began.is_set()
+        assert not [each for each in named if each.done()]
+        for each in held:
+            each.go.set()
+        await asyncio.gather(*others, *named)
 
 
 async def test_a_read_whose_caller_left_gives_its_reader_back(tmp_path: Path) -> None:
