@@ -103,6 +103,12 @@ def is_card(job: Job) -> Wanted:
     return wanted
 
 
+def card_of(message: discord.Message) -> int | None:
+    """The job whose card a message is; of a batch, its first one."""
+    kind, about = _numbers(message)
+    return about if kind == Kind.CARD else None
+
+
 def is_result(job: Job) -> Wanted:
     """Whether a message carries the clip of *job*, or the link that stands for it."""
 

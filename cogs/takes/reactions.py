@@ -13,7 +13,7 @@ from bot.chat import board
 from bot.chat.bot import Dailies
 from bot.chat.explain import missing_permissions
 from bot.chat.favourites import gather
-from bot.chat.recognizing import carried, sheet_of
+from bot.chat.recognizing import card_of, carried, sheet_of
 from bot.chat.requester import needed_in, requester_reacting
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
@@ -315,16 +315,19 @@ class Reactions(commands.Cog):
         return _target(post, given.emoji, heard)
 
     async def _just_posted(self, given: Given) -> Target | None:
-        """The clip of a message of ours that is not written down yet: its file says which."""
+        """The clip of a message of ours that is not written down yet: it says which itself."""
         message = await self._read(given)
         if message is None:
             return None
-        found = sheet_of(message) or carried(message)
+        card = card_of(message)
+        found = card or sheet_of(message) or carried(message)
         if found is None:
             return None
         job = await self._bot.studio.job(found, guild_id=given.requester.guild_id)
         if job is None:
             return None
+        if card is not None:
+            return Target(job_id=job.id, beside=message.id, batch=job.batch)
         await acting.written_down(self._bot, job.id, given.requester)
         post = await self._posts.get(message.id) or Post(  # it may be written down by now
             message_id=message.id,

@@ -9,7 +9,7 @@ from PIL import Image
 from bot.chat.board import SEEDED
 from bot.media.probe import poster, probe
 from playground import PersonCannot
-from storage import By, ChangedBy
+from storage import By, ChangedBy, State
 from tests.rig.house import unlinked, until, working
 from tests.rig.makers import NATIVE, PLAIN, Maker
 from tests.rig.taking import (
@@ -260,6 +260,25 @@ async def test_a_cross_on_a_card_stops_what_is_not_finished(mira, house, plain):
     await until(lambda: len(plain.orders) == 1)
     await mira.react(asked.message, REMOVE)
     await mira.wait_for("Canceled")
+
+
+async def test_a_reaction_is_quicker_than_our_note_of_the_card(mira, house, plain):
+    plain.cancels = plain.holds = True
+    asked = await mira.type("/video text", prompt="a fox")
+    await asked.answered
+
+    async def rendering():
+        job = await house.store.jobs.get(1)
+        return job if job.card_id is not None and job.state is State.RENDERING else None
+
+    job = await until(rendering)
+    await house.bot.studio.placed(job, card_channel_id=1, card_id=1, thread_id=None)  # not this one
+    await mira.react(asked.message, REMOVE)
+
+    async def stopped():
+        return (await house.store.jobs.get(1)).state is State.CANCELLED
+
+    await until(stopped)
 
 
 async def test_a_missing_permission_is_named_before_a_reaction_orders(playground, mira, house):
