@@ -76,3 +76,21 @@ async def test_a_clip_fits_its_container_and_the_rest_opens_from_it(tmp_path, si
         await page.get_by_text("React to a clip").wait_for()
         await page.screenshot(path=tmp_path / "containers.png")
         assert page.complaints == []
+
+
+async def test_an_answer_with_a_menu_is_no_wider_than_its_place(tmp_path):
+    async with (
+        playground_process(log=tmp_path / "log") as url,
+        browser() as chromium,
+        tab(chromium, url, size=PHONE) as page,
+    ):
+        page.set_default_timeout(120_000)
+        await page.wait_for_selector("#composer-input")
+        await run(page, "/help")
+        box = page.locator(".log .container").filter(has_text="What reactions do")
+        await box.wait_for()
+        assert await box.evaluate(
+            "box => box.getBoundingClientRect().right <= document.documentElement.clientWidth - 8"
+        )
+        assert await box.locator(".select").count() == 1, "whose words are longer than the line"
+        assert page.complaints == []
