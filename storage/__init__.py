@@ -1,12 +1,16 @@
 """What is true: one SQLite file, one writer."""
 
 from .accounting import Incident
+from .alerts import Alert, AlertKind, Phase, Telling, WaitingClips
 from .audit import By, Change
 from .batches import Sheet, Undecided, teller
 from .brief import Brief, Input, Lora, Mode, Plan, Relation
+from .copying import Copied, Restored, copy_database, restore_database
 from .defaults import Defaults
 from .digests import Waiting
+from .engine import ServerTrouble
 from .events import Event
+from .figures import Budget, Flow, LiveJobs, Mark, Move
 from .files import Copy, Holder
 from .finding import NEWEST, Found, Hit, Wanted
 from .greetings import Greeting
@@ -39,7 +43,9 @@ from .job import (
 from .jobs import Due
 from .ledger import Bill
 from .looking import NotThere, look_into
-from .opening import Damaged, Locked, open_store
+from .monitoring import Alerts, Figures
+from .moving import move_to_server
+from .opening import SQLITE, Damaged, Locked, open_store, shareable
 from .order_defaults import OrderDefaults
 from .outbox import Backlog, OutboxEvent
 from .parking import Parking
@@ -73,12 +79,14 @@ from .reels import Reel, ReelState
 from .refused_orders import Offer, RefusedOrder
 from .removals import Removal
 from .reports import Suspense, Use
+from .restoration import Restoration
 from .schedule import Schedule
 from .schema import CannotOpen, NewerSchema, WrongSchema
+from .sharing import Alone, Chore, Handover, Sharing, Turns, shard_of
 from .shots import Shot, ShotClip
 from .store import Store
 from .takes import Take, Tally
-from .terms import Terms
+from .terms import Premises, Terms
 from .threads import Thread
 from .writer import DiskTrouble
 
@@ -100,31 +108,42 @@ __all__ = [
     "OWED",
     "PARKED",
     "POSTED",
+    "SQLITE",
     "UNANSWERED",
     "UNMADE",
     "UNRENDERED",
     "Admitted",
+    "Alert",
+    "AlertKind",
+    "Alerts",
+    "Alone",
     "Backlog",
     "Batches",
     "Bill",
     "Block",
     "Brief",
+    "Budget",
     "By",
     "CannotOpen",
     "Change",
     "Changed",
     "ChangedBy",
+    "Chore",
+    "Copied",
     "Copy",
     "Damaged",
     "Defaults",
     "DiskTrouble",
     "Due",
     "Event",
+    "Figures",
     "Files",
+    "Flow",
     "Forgotten",
     "Found",
     "Grant",
     "Greeting",
+    "Handover",
     "Hit",
     "Holder",
     "IllegalMove",
@@ -134,10 +153,13 @@ __all__ = [
     "Jobs",
     "Lane",
     "Limit",
+    "LiveJobs",
     "Locked",
     "Lora",
+    "Mark",
     "Mode",
     "Moderation",
+    "Move",
     "NewerSchema",
     "NotThere",
     "Offer",
@@ -147,10 +169,12 @@ __all__ = [
     "Parking",
     "Parkings",
     "Period",
+    "Phase",
     "Ping",
     "Plan",
     "Policy",
     "Post",
+    "Premises",
     "Preset",
     "Privacy",
     "PromptDraft",
@@ -163,11 +187,15 @@ __all__ = [
     "RefusedOrder",
     "Relation",
     "Removal",
+    "Restoration",
+    "Restored",
     "Rule",
     "Schedule",
     "Sending",
     "Server",
+    "ServerTrouble",
     "Servers",
+    "Sharing",
     "Sheet",
     "Shot",
     "ShotClip",
@@ -179,16 +207,24 @@ __all__ = [
     "Take",
     "Takes",
     "Tally",
+    "Telling",
     "Terms",
     "Thread",
     "Total",
+    "Turns",
     "Undecided",
     "Use",
     "Waiting",
+    "WaitingClips",
     "Wanted",
     "Whose",
     "WrongSchema",
+    "copy_database",
     "look_into",
+    "move_to_server",
     "open_store",
+    "restore_database",
+    "shard_of",
+    "shareable",
     "teller",
 ]

@@ -1,6 +1,7 @@
 """What providers billed, beside what was booked and what lies on the disk."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from . import ledger
 from .database import Database
@@ -54,7 +55,7 @@ def note(db: Database, job: Job, kind: str, text: str, *, at: float) -> None:
     *text* outlives the deletion of personal data and must hold none.
     """
     db.execute(
-        "INSERT OR IGNORE INTO incident (job_id, kind, text, at) VALUES (?, ?, ?, ?)",
+        "INSERT INTO incident (job_id, kind, text, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (job.id, kind, text, at),
     )
 
@@ -88,12 +89,12 @@ def settled(db: Database, *, since: float) -> list[Settled]:
     """List the jobs settled since *since* for which the provider reported a cost."""
     rows = db.execute(
         """
-        SELECT settling.job_id, date(settling.at, 'unixepoch'), (
+        SELECT settling.job_id, settling.at, (
             SELECT coalesce(sum(
-                amount * ((target GLOB 'spent:*' OR target GLOB 'lost:*'
-                           OR target GLOB 'suspense:*')
-                        - (source GLOB 'spent:*' OR source GLOB 'lost:*'
-                           OR source GLOB 'suspense:*'))
+                CASE WHEN target LIKE 'spent:%' OR target LIKE 'lost:%'
+                          OR target LIKE 'suspense:%' THEN amount ELSE 0 END
+                - CASE WHEN source LIKE 'spent:%' OR source LIKE 'lost:%'
+                            OR source LIKE 'suspense:%' THEN amount ELSE 0 END
             ), 0) FROM txn JOIN transfer ON txn_id = txn.id WHERE txn.job_id = settling.job_id
         )
         FROM txn AS settling JOIN job ON job.id = settling.job_id
@@ -102,9 +103,11 @@ def settled(db: Database, *, since: float) -> list[Settled]:
         """,
         (since,),
     ).fetchall()
-    jobs = [(get(db, number), day, booked) for number, day, booked in rows]
+    jobs = [(get(db, number), at, booked) for number, at, booked in rows]
     return [
-        Settled(job=job, booked=booked, day=day) for job, day, booked in jobs if job is not None
+        Settled(job=job, booked=booked, day=datetime.fromtimestamp(at, UTC).date().isoformat())
+        for job, at, booked in jobs
+        if job is not None
     ]
 
 
@@ -120,7 +123,7 @@ def needed_files(db: Database) -> list[tuple[int, str]]:
         AND take.dropped IS NULL
         UNION
         SELECT job.id, needed.file FROM job JOIN needed ON needed.job_id = job.id
-        WHERE state IN {sql_list(LIVE)} AND needed.file GLOB 'inputs/*'
+        WHERE state IN {sql_list(LIVE)} AND needed.file LIKE 'inputs/%'
         ORDER BY 1, 2
         """  # noqa: S608  # fixed texts
     )

@@ -72,7 +72,7 @@ def audit(
         SELECT seq, actor.user_id, what, target.user_id, role_id, before, after, why, at
         FROM audit JOIN person AS actor ON actor.id = actor
         LEFT JOIN person AS target ON target.id = person_id
-        WHERE guild_id = :guild AND (:before IS NULL OR seq < :before)
+        WHERE guild_id = :guild AND (CAST(:before AS BIGINT) IS NULL OR seq < :before)
         ORDER BY seq DESC LIMIT :limit
         """,
         {"guild": guild_id, "before": before, "limit": limit},

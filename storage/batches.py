@@ -45,7 +45,10 @@ def insert_all(db: Database, drafts: Sequence[Job]) -> list[Job]:
 
 def of(db: Database, batch: int) -> list[Job]:
     """List the jobs of a batch, in order."""
-    rows = db.execute("SELECT * FROM job WHERE batch = ? ORDER BY batch_place", (batch,))
+    rows = db.execute(
+        f"SELECT {jobs.ROW} FROM job WHERE batch = ? ORDER BY batch_place",  # noqa: S608
+        (batch,),
+    )
     return [jobs.job_of(row) for row in rows]
 
 

@@ -103,7 +103,11 @@ class Brief:
     plan: Plan | None = None  #: what Dailies does with the clip that the provider makes
 
     def but(self, **changes: Any) -> Self:
-        """This brief with other choices."""
+        """This brief with other choices; itself where they are the same, and of the same type:
+        2 and 2.0 are not written alike."""
+        now = ((getattr(self, name), value) for name, value in changes.items())
+        if all(type(had) is type(value) and had == value for had, value in now):
+            return self
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:

@@ -165,8 +165,8 @@ def _days(db: Database, at: tuple[int, str] | None) -> tuple[list[str], tuple[in
 def _quarters(db: Database, at: int | None) -> tuple[list[str], int | None]:
     first = -1 if at is None else at
     reserved = """
-        SELECT DISTINCT CAST(at / 900 AS INTEGER) FROM txn
-        WHERE kind = 'reserve' AND CAST(at / 900 AS INTEGER) > ? ORDER BY 1 LIMIT ?
+        SELECT DISTINCT quarter FROM txn
+        WHERE kind = 'reserve' AND quarter > ? ORDER BY quarter LIMIT ?
     """
     counted = "SELECT quarter FROM quarter_use WHERE quarter > ? ORDER BY quarter LIMIT ?"
     found = {each for sql in (reserved, counted) for (each,) in db.execute(sql, (first, QUARTERS))}

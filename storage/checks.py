@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from .database import Database
 from .job import (
@@ -52,7 +53,7 @@ _BALANCES = (
         "Account {} is below zero: {} credits.",
         """
         SELECT name, balance FROM account
-        WHERE balance < 0 AND name NOT GLOB 'pool:*' AND name NOT GLOB 'house:*'
+        WHERE balance < 0 AND name NOT LIKE 'pool:%' AND name NOT LIKE 'house:%'
         """,
     ),
     (
@@ -69,9 +70,9 @@ _BALANCES = (
             ) GROUP BY 1
         )
         SELECT name, sum(balance), sum(amount) FROM (
-            SELECT name, balance, 0 AS amount FROM account WHERE name GLOB 'held:*'
+            SELECT name, balance, 0 AS amount FROM account WHERE name LIKE 'held:%'
             UNION ALL SELECT name, 0, amount FROM due
-        ) GROUP BY name HAVING sum(balance) <> sum(amount)
+        ) AS held GROUP BY name HAVING sum(balance) <> sum(amount)
         """,  # noqa: S608  # fixed texts
     ),
     (
@@ -123,7 +124,7 @@ _JOBS = (
         FROM looked CROSS JOIN job USING (id)
         JOIN txn ON job_id = job.id AND kind = 'reserve'
         LEFT JOIN transfer ON txn_id = txn.id
-        GROUP BY job.id HAVING price <> reserved
+        GROUP BY job.id, price HAVING price <> coalesce(sum(amount), 0)
         """,
     ),
     (
@@ -131,16 +132,18 @@ _JOBS = (
         """
         SELECT job.id, sum(amount) AS spent, price FROM looked CROSS JOIN job USING (id)
         JOIN txn ON job_id = job.id AND kind = 'capture'
-        JOIN transfer ON txn_id = txn.id AND target GLOB 'spent:*'
-        GROUP BY job.id HAVING spent > price
+        JOIN transfer ON txn_id = txn.id AND target LIKE 'spent:%'
+        GROUP BY job.id, price HAVING sum(amount) > price
         """,
     ),
     (
         "Job #{} is {}, but its record ends with {}.",
         """
-        SELECT job.id, state, (
-            SELECT to_state FROM event WHERE job_id = job.id ORDER BY rev DESC LIMIT 1
-        ) AS last FROM looked CROSS JOIN job USING (id) WHERE state IS NOT last
+        SELECT id, state, last FROM (
+            SELECT id, state, (
+                SELECT to_state FROM event WHERE job_id = job.id ORDER BY rev DESC LIMIT 1
+            ) AS last FROM looked CROSS JOIN job USING (id)
+        ) AS ending WHERE state IS DISTINCT FROM last
         """,
     ),
     (
@@ -148,7 +151,7 @@ _JOBS = (
         """
         SELECT job.id, job.rev, max(event.rev) AS latest
         FROM looked CROSS JOIN job USING (id) JOIN event ON job_id = job.id
-        GROUP BY job.id HAVING latest > job.rev
+        GROUP BY job.id, job.rev HAVING max(event.rev) > job.rev
         """,
     ),
     (
@@ -158,7 +161,7 @@ _JOBS = (
             SELECT job_id, rev, from_state,
                    lag(to_state) OVER (PARTITION BY job_id ORDER BY rev) AS previous
             FROM looked CROSS JOIN event ON job_id = looked.id
-        ) WHERE from_state IS NOT previous
+        ) AS moved WHERE from_state IS DISTINCT FROM previous
         """,
     ),
     (
@@ -167,7 +170,7 @@ _JOBS = (
         SELECT job_id, rev, previous FROM (
             SELECT job_id, rev, lag(rev) OVER (PARTITION BY job_id ORDER BY seq) AS previous
             FROM looked CROSS JOIN event ON job_id = looked.id
-        ) WHERE rev <= previous
+        ) AS moved WHERE rev <= previous
         """,
     ),
     (
@@ -180,13 +183,14 @@ _JOBS = (
     (
         "Job #{} was taken {} times by providers, and people asked for {} tries.",
         f"""
-        SELECT job_id, sum(taken) AS times, 1 + sum(retried) AS asked FROM (
+        SELECT job_id, times, 1 + retried FROM (
             SELECT job_id,
-                   from_state IN {sql_list(UNANSWERED)}
-                   AND to_state IN {sql_list(TAKEN)} AS taken,
-                   from_state IN {_PARKED} AND to_state = '{State.QUEUED}' AS retried
-            FROM looked CROSS JOIN event ON job_id = looked.id
-        ) GROUP BY job_id HAVING times > asked
+                   count(*) FILTER (WHERE from_state IN {sql_list(UNANSWERED)}
+                                    AND to_state IN {sql_list(TAKEN)}) AS times,
+                   count(*) FILTER (WHERE from_state IN {_PARKED}
+                                    AND to_state = '{State.QUEUED}') AS retried
+            FROM looked CROSS JOIN event ON job_id = looked.id GROUP BY job_id
+        ) AS counted WHERE times > 1 + retried
         """,  # noqa: S608  # fixed texts
     ),
     (
@@ -210,12 +214,13 @@ _DAYS = (
             SELECT guild_id, person_id, day, substr(target, 1, instr(target, ':') - 1), amount
             FROM touched CROSS JOIN txn USING (guild_id, day) JOIN transfer ON txn_id = id
         ), counted (guild_id, person_id, day, quota, total) AS (
-            SELECT guild_id, person_id, day, -sum(iif(kind = 'pool', amount, 0)),
-                   sum(iif(kind IN ('held', 'spent'), amount, 0))
+            SELECT guild_id, person_id, day, -sum(CASE kind WHEN 'pool' THEN amount ELSE 0 END),
+                   sum(CASE WHEN kind IN ('held', 'spent') THEN amount ELSE 0 END)
             FROM moved GROUP BY 1, 2, 3
             UNION ALL
             SELECT guild_id, 0, day, 0,
-                   sum(iif(kind IN ('held', 'spent', 'lost', 'suspense'), amount, 0))
+                   sum(CASE WHEN kind IN ('held', 'spent', 'lost', 'suspense') THEN amount
+                            ELSE 0 END)
             FROM moved GROUP BY 1, 3
         ), days (guild_id, person_id, day) AS (
             SELECT guild_id, person_id, day
@@ -235,19 +240,21 @@ _QUARTERS = (
     "From {} on, for a quarter of an hour, all servers used {} credits; the ledger says {}.",
     """
         , counted (quarter, total) AS (
-            SELECT quarter, sum(
-                amount * ((target GLOB 'held:*' OR target GLOB 'spent:*'
-                           OR target GLOB 'lost:*' OR target GLOB 'suspense:*')
-                        - (source GLOB 'held:*' OR source GLOB 'spent:*'
-                           OR source GLOB 'lost:*' OR source GLOB 'suspense:*'))
+            SELECT touched.quarter, sum(
+                CASE WHEN target LIKE 'held:%' OR target LIKE 'spent:%'
+                          OR target LIKE 'lost:%' OR target LIKE 'suspense:%'
+                     THEN amount ELSE 0 END
+                - CASE WHEN source LIKE 'held:%' OR source LIKE 'spent:%'
+                            OR source LIKE 'lost:%' OR source LIKE 'suspense:%'
+                       THEN amount ELSE 0 END
             )
             FROM touched CROSS JOIN txn AS reserved
-                ON CAST(reserved.at / 900 AS INTEGER) = quarter AND reserved.kind = 'reserve'
+                ON reserved.quarter = touched.quarter AND reserved.kind = 'reserve'
             CROSS JOIN txn ON txn.job_id = reserved.job_id
             JOIN transfer ON txn_id = txn.id
-            GROUP BY quarter
+            GROUP BY touched.quarter
         )
-        SELECT datetime(quarter * 900, 'unixepoch'), coalesce(quarter_use.total, 0),
+        SELECT quarter, coalesce(quarter_use.total, 0),
                coalesce(counted.total, 0)
         FROM touched LEFT JOIN quarter_use USING (quarter) LEFT JOIN counted USING (quarter)
         WHERE coalesce(quarter_use.total, 0) <> coalesce(counted.total, 0)
@@ -264,7 +271,7 @@ _DAYS_SINCE = """
 """
 _QUARTERS_SINCE = """
     touched (quarter) AS (
-        SELECT CAST(reserved.at / 900 AS INTEGER) FROM txn
+        SELECT reserved.quarter FROM txn
         CROSS JOIN txn AS reserved
             ON reserved.job_id = txn.job_id AND reserved.kind = 'reserve'
         WHERE txn.id > :txn
@@ -275,10 +282,11 @@ _QUARTERS_SINCE = """
 #: Those that are named.
 _DAYS_NAMED = """
     touched (guild_id, day) AS (
-        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:named)
+        SELECT CAST(json_extract(value, '$[0]') AS BIGINT), json_extract(value, '$[1]')
+        FROM json_each(:named)
     )
 """
-_QUARTERS_NAMED = "touched (quarter) AS (SELECT value FROM json_each(:named))"
+_QUARTERS_NAMED = "touched (quarter) AS (SELECT CAST(value AS BIGINT) FROM json_each(:named))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,7 +299,15 @@ class Rule:
 
     def broken(self, db: Database) -> list[str]:
         """A sentence for each row that breaks the rule."""
-        return [self.sentence.format(*row) for row in db.execute(self.sql, self.bounds)]
+        rows = [tuple(row) for row in db.execute(self.sql, self.bounds)]
+        if self.sentence == _QUARTERS[0]:
+            rows = [(_began(quarter), *values) for quarter, *values in rows]
+        return [self.sentence.format(*row) for row in rows]
+
+
+def _began(quarter: int) -> str:
+    """When a quarter of an hour began, UTC."""
+    return f"{datetime.fromtimestamp(quarter * 900, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def check(db: Database) -> list[str]:
@@ -372,7 +388,7 @@ def _unmoved(db: Database, since: Seen, balances: Mapping[str, int]) -> Iterator
         SELECT name, sum(amount) FROM (
             SELECT source AS name, -amount AS amount FROM transfer WHERE txn_id > :txn
             UNION ALL SELECT target, amount FROM transfer WHERE txn_id > :txn
-        ) GROUP BY name
+        ) AS moved GROUP BY name
         """,
         {"txn": since.txn},
     ):

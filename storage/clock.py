@@ -26,7 +26,8 @@ class Clock:
     clock that jumps while Dailies runs neither frees nor freezes anyone.
 
     Only the wall clock says how far a start jumps ahead, so deadlines leave the jump out: see
-    `awake`. *gaps* are earlier jumps, each from a moment to a moment.
+    `awake`. *gaps* are earlier jumps, each from a moment to a moment. *beside*: another process
+    runs meanwhile, so this start ends no jump.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Clock:
         wall: Callable[[], float] = time.time,
         ticks: Callable[[], float] = TICKS,
         gaps: Sequence[tuple[float, float]] = (),
+        beside: bool = False,
     ) -> None:
         self._wall = wall
         self._ticks = ticks
@@ -43,7 +45,8 @@ class Clock:
         believed = wall()
         self._start = believed if mark is None else min(max(believed, mark), mark + LEAP)
         #: From when to when Dailies did not run just now, as far as the wall clock tells.
-        self.gap = None if mark is None or mark == self._start else (mark, self._start)
+        still = mark is None or mark == self._start or beside
+        self.gap = None if mark is None or still else (mark, self._start)
         # A gap that began at the mark is that of a start which left no moment behind.
         self._gaps = [each for each in gaps if mark is not None and each[0] < mark]
         if self.gap is not None:
@@ -118,7 +121,8 @@ def advance(db: Database, now: float) -> float:
     [later] = db.execute(
         """
         INSERT INTO clock (id, mark) VALUES (1, ?)
-        ON CONFLICT (id) DO UPDATE SET mark = max(mark, excluded.mark)
+        ON CONFLICT (id) DO UPDATE SET mark =
+            CASE WHEN clock.mark > excluded.mark THEN clock.mark ELSE excluded.mark END
         RETURNING mark
         """,
         (now,),

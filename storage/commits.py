@@ -1,6 +1,8 @@
 """What every commit does once, for all the writes that it holds."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from .clock import Clock
 from .database import Database
@@ -16,6 +18,14 @@ class Committed:
     jobs: list[Change]
 
 
+class News(Protocol):
+    """Tells other processes what a transaction changes."""
+
+    def write(self, db: Database, changes: Iterable[Change]) -> None:
+        """Do so, within the transaction."""
+        ...
+
+
 class Commits:
     """Keeps the time, indexes the words of new jobs, and plans the jobs that changed.
 
@@ -23,15 +33,20 @@ class Commits:
     much work as everything else.
     """
 
-    def __init__(self, *, clock: Clock, schedule: Schedule) -> None:
+    def __init__(self, *, clock: Clock, schedule: Schedule, news: News | None = None) -> None:
+        """*news* tells other processes of the jobs, where there are any."""
         self._clock = clock
         self._schedule = schedule
+        self._news = news
 
     def collect(self, db: Database) -> Committed:
         """Do it, as the last step of a transaction."""
         if waiting(db) >= TOGETHER:
             index_new(db)
-        return Committed(mark=self._clock.keep(db), jobs=self._schedule.collect(db))
+        jobs = self._schedule.collect(db)
+        if self._news is not None:
+            self._news.write(db, jobs)
+        return Committed(mark=self._clock.keep(db), jobs=jobs)
 
     def committed(self, changes: Committed) -> None:
         """Note that the transaction is on the disk."""

@@ -45,7 +45,7 @@ def over(db: Database, at: Moment, guild_id: int, day: str) -> None:
     """Note that the digest of *day* stands there, or is left out; older days are forgotten."""
     db.execute(
         "INSERT INTO digest (guild_id, day, at, over) VALUES (?, ?, ?, 1)"
-        " ON CONFLICT DO UPDATE SET over = 1",
+        " ON CONFLICT (guild_id, day) DO UPDATE SET over = 1",
         (guild_id, day, at.now),
     )
     db.execute("DELETE FROM digest WHERE guild_id = ? AND day < ?", (guild_id, day))

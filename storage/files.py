@@ -8,15 +8,15 @@ from enum import StrEnum
 
 from .database import Database
 from .job import FINISHED, LIVE, MADE, Job, State, sql_list
-from .jobs import job_of
+from .jobs import ROW, job_of
 
 _LIVE, _MADE = sql_list(LIVE), sql_list(MADE)
 #: What the bucket is to have: a take's own clip and its inputs. Another take's clip that it
 #: started from belongs to that other take.
 _WANTED = f"""
     job.state IN {_MADE} AND job.file IS NOT NULL
-    AND (needed.file = job.file OR needed.file GLOB 'inputs/*') AND (
-        :since IS NULL OR job.since >= :since
+    AND (needed.file = job.file OR needed.file LIKE 'inputs/%') AND (
+        CAST(:since AS DOUBLE PRECISION) IS NULL OR job.since >= :since
         OR EXISTS (SELECT 1 FROM favourite WHERE favourite.job_id = job.id)
         OR EXISTS (SELECT 1 FROM sign_off WHERE sign_off.job_id = job.id)
     )
@@ -61,7 +61,7 @@ def holders(db: Database, ids: Iterable[int]) -> dict[int, tuple[Holder, str | N
                 SELECT 1 FROM take WHERE take.job_id = job.id AND dropped IS NOT NULL
             ) THEN 'kept'
             ELSE 'over' END AS holder
-        FROM job WHERE id IN (SELECT value FROM json_each(?))
+        FROM job WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))
         """,  # noqa: S608  # fixed texts
         (json.dumps(list(ids)),),
     )
@@ -93,7 +93,7 @@ def needless(
                 job.state IN {_LIVE}
                 OR (job.state IN {_MADE} AND job.file IS NOT NULL AND take.dropped IS NULL)
                 OR (job.state NOT IN {_MADE} AND job.since >= :ended)
-                OR (job.state IN {_MADE} AND :bucket IS NOT NULL
+                OR (job.state IN {_MADE} AND CAST(:bucket AS TEXT) IS NOT NULL
                     AND EXISTS (SELECT 1 FROM copy WHERE copy.file = job.file
                                 AND at IS NOT NULL AND bucket = :bucket)
                     AND NOT EXISTS (SELECT 1 FROM copy WHERE copy.file = needed.file
@@ -118,7 +118,7 @@ def unnamed(db: Database, names: Collection[str]) -> set[str]:
 def inputs_of(db: Database, job_id: int) -> list[str]:
     """The files that a job's brief starts from, other than clips."""
     rows = db.execute(
-        "SELECT file FROM needed WHERE job_id = ? AND file GLOB 'inputs/*'", (job_id,)
+        "SELECT file FROM needed WHERE job_id = ? AND file LIKE 'inputs/%'", (job_id,)
     )
     return [file for (file,) in rows]
 
@@ -148,13 +148,13 @@ def droppable(
     and are nobody's favourite. *owed* adds clips that have yet to be posted.
     """
     found: list[Job] = []
-    # One after the other, and by no index (the + below), so that SQLite stops at the last that
+    # One after the other, and by no index (the || below), so that SQLite stops at the last that
     # is wanted instead of looking at every take to sort a few.
     for favourites in (f"NOT {_FAVOURED}", _FAVOURED):
         if len(found) < limit:
             rows = db.execute(
                 f"""
-                SELECT job.* FROM job JOIN take ON take.job_id = job.id
+                SELECT {ROW} FROM job JOIN take ON take.job_id = job.id
                 WHERE {favourites} AND {_DROPPABLE} ORDER BY job.id LIMIT :limit
                 """,  # noqa: S608  # fixed texts
                 {
@@ -174,13 +174,13 @@ _FAVOURED = """(
     OR EXISTS (SELECT 1 FROM sign_off WHERE sign_off.job_id = job.id)
 )"""
 _DROPPABLE = f"""
-    +state IN {sql_list(FINISHED)} AND since < :before
-    AND (due_at IS NULL OR (:owed AND state = '{State.UNDELIVERED}'))
+    state || '' IN {sql_list(FINISHED)} AND since < :before
+    AND (due_at IS NULL OR (:owed = 1 AND state = '{State.UNDELIVERED}'))
     AND take.dropped IS NULL AND file IS NOT NULL
     AND NOT EXISTS (
         SELECT 1 FROM job AS child
         WHERE json_extract(child.brief, '$.parent') IS NOT NULL
-        AND json_extract(child.brief, '$.parent') = job.id
+        AND CAST(json_extract(child.brief, '$.parent') AS BIGINT) = job.id
         AND child.state IN {sql_list(LIVE)}
     )
     AND NOT EXISTS (
@@ -189,7 +189,7 @@ _DROPPABLE = f"""
         AND child.state IN {sql_list(LIVE)}
     )
     AND (
-        :bucket IS NULL OR (
+        CAST(:bucket AS TEXT) IS NULL OR (
             since < :copied_after
             AND NOT EXISTS (SELECT 1 FROM favourite WHERE job_id = job.id)
             AND NOT EXISTS (SELECT 1 FROM sign_off WHERE job_id = job.id)
@@ -313,9 +313,9 @@ def expire(
         SELECT file, EXISTS (
             SELECT 1 FROM needed JOIN job ON job.id = needed.job_id
             WHERE needed.file = copy.file AND (job.state IN {_LIVE} OR ({_WANTED}))
-        ) OR (file GLOB 'reels/*' AND (
+        ) OR (file LIKE 'reels/%' AND (
             copy.at >= :lent OR EXISTS (
-                SELECT 1 FROM reel WHERE copy.file GLOB 'reels/' || reel.id || '.*'
+                SELECT 1 FROM reel WHERE copy.file LIKE 'reels/' || reel.id || '.%'
             )
         )) FROM copy WHERE file > :after ORDER BY file LIMIT :limit
         """,  # noqa: S608  # fixed texts
@@ -330,8 +330,8 @@ def forget(db: Database, files: Collection[str]) -> None:
     """Give up the copies of *files*: their keys wait to be deleted in the bucket."""
     for file in files:
         db.execute(
-            "INSERT OR IGNORE INTO unwanted (bucket, key)"
-            " SELECT bucket, key FROM copy WHERE file = ?",
+            "INSERT INTO unwanted (bucket, key)"
+            " SELECT bucket, key FROM copy WHERE file = ? ON CONFLICT DO NOTHING",
             (file,),
         )
         db.execute("DELETE FROM copy WHERE file = ?", (file,))
@@ -343,7 +343,7 @@ def lent_in(db: Database, guilds: Collection[int]) -> list[str]:
         file
         for guild_id in guilds
         for (file,) in db.execute(
-            "SELECT file FROM copy WHERE file GLOB 'reels/*.' || ? || '.mp4'", (guild_id,)
+            "SELECT file FROM copy WHERE file LIKE 'reels/%.' || ? || '.mp4'", (guild_id,)
         )
     ]
 
@@ -369,7 +369,8 @@ def frames_of(db: Database, job_ids: Collection[int]) -> set[str]:
         file
         for job_id in job_ids
         for (file,) in db.execute(
-            "SELECT file FROM needed WHERE file GLOB ?", (f"inputs/frame-{job_id}-*",)
+            "SELECT file FROM needed WHERE file >= ? AND file < ?",
+            (f"inputs/frame-{job_id}-", f"inputs/frame-{job_id}."),  # a dot comes after a dash
         )
     }
 
@@ -379,9 +380,9 @@ def still_named(db: Database, file: str, *, live: bool) -> bool:
     row = db.execute(
         f"""
         SELECT 1 FROM needed JOIN job ON job.id = needed.job_id
-        WHERE needed.file = :file AND (NOT :live OR job.state IN {_LIVE})
+        WHERE needed.file = :file AND (:live = 0 OR job.state IN {_LIVE})
         UNION ALL SELECT 1 FROM refused, json_tree(wanted) AS named
-        WHERE NOT :live AND named.key = 'file' AND named.value = :file LIMIT 1
+        WHERE :live = 0 AND named.key = 'file' AND named.value = :file LIMIT 1
         """,  # noqa: S608  # fixed texts
         {"file": file, "live": live},
     ).fetchone()

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
+from time import thread_time
 
 from .brief import Mode
 from .database import Database
@@ -17,6 +18,8 @@ from .job import State
 from .posts import SHOWS
 
 SPAN = 32_768  #: clips that words are looked for in at once, by the word of the index for these
+COST = 0.01  #: seconds of a core after which words are no longer looked for
+RARE = 200  #: clips that have a word, at most, so that these are looked through and no blocks
 TOGETHER = 256  #: new clips whose words are indexed at the latest: some ten milliseconds
 WORDS = 50  #: words that are looked for; the index takes no more than some hundred
 NEWEST = 2**62  #: above the number of every clip: where the first page begins
@@ -42,6 +45,7 @@ class Found:
 
     hits: list[Hit]
     edge: int | None  #: the clip to look on from, which was looked at; None at the end
+    cost: float = 0.0  #: seconds of a core that the index of words took, with looks before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,52 +59,111 @@ class Wanted:
 
 
 def with_words(
-    db: Database, words: str, *, guild_id: int, edge: int, newer: bool, limit: int
+    db: Database,
+    words: str,
+    *,
+    guild_id: int,
+    edge: int,
+    newer: bool,
+    limit: int,
+    cost: float = 0.0,
+    streams: bool = False,
 ) -> Found:
     """At most *limit* clips of a server that have each of the *words*, from clip *edge* on.
 
-    Looks at `SPAN` clips at most, in milliseconds. *newer* looks from the older to the newer
-    ones. Whatever is typed is a word: nothing in *words* is a command to the index.
+    Looks at `SPAN` clips after the other until some have them, or until that has cost `COST`,
+    with the *cost* of looks before: those that are common and never stand together are not looked
+    for on and on. Where the newest have none and the index *streams* (see `engine.Engine`), a word
+    that is rare is found at once wherever it is. *newer* looks from the older to the newer ones.
+    Whatever is typed is a word: nothing in *words* is a command to the index.
     """
-    query = _query(words)
-    if query is None:
+    phrases = _phrases(words)
+    if not phrases:
         return Found(hits=[], edge=None)
+    query = _all_of(phrases)
     [last] = db.execute("SELECT coalesce(max(id), 0) FROM job").fetchone()
-    begin = edge + 1 if newer else min(edge - 1, last)
-    if not 0 < begin <= last:
-        return Found(hits=[], edge=None)
-    block = begin // SPAN
-    first, below = max(block * SPAN, 1), (block + 1) * SPAN
+    began, reached = thread_time() - cost, edge
+    while True:
+        begin = reached + 1 if newer else min(reached - 1, last)
+        if not 0 < begin <= last:
+            return Found(hits=[], edge=None, cost=thread_time() - began)
+        block = begin // SPAN
+        first, below = block * SPAN, (block + 1) * SPAN
+        rows = db.execute(
+            "SELECT rowid FROM clip_words WHERE clip_words MATCH ? AND rowid >= ? AND rowid < ?"  # noqa: S608
+            f" ORDER BY rowid {'ASC' if newer else 'DESC'} LIMIT ?",
+            (
+                f'guild : "{guild_id}x{block}" AND {query}',
+                begin if newer else first,
+                below if newer else begin + 1,
+                limit,
+            ),
+        )
+        ids = [number for (number,) in rows]
+        reached = below - 1 if newer else first
+        if len(ids) == limit:
+            onward: int | None = ids[-1]
+        else:
+            onward = reached if (reached < last if newer else reached > 1) else None
+        spent = thread_time() - began
+        if ids or onward is None or spent >= COST:
+            return Found(hits=_hits(db, ids), edge=onward, cost=spent)
+        if streams:
+            streams = False  # once is enough
+            if (span := _span_of_rare(db, phrases)) is not None:
+                ids = _within(db, span, query, guild_id=guild_id, edge=edge, newer=newer)
+                onward = ids[limit - 1] if len(ids) > limit else None
+                spent = thread_time() - began
+                return Found(hits=_hits(db, ids[:limit]), edge=onward, cost=spent)
+
+
+def _span_of_rare(db: Database, phrases: Collection[str]) -> tuple[int, int] | None:
+    """The first and the last clip, in any server, that have one of *phrases* which is rare; None
+    if each of them is common. The first and the last are 0 where no clip has it.
+
+    Asks for no more than the first few clips of each, which costs the same however many have it.
+    """
+    for phrase in phrases:
+        rows = db.execute(
+            "SELECT rowid FROM clip_words WHERE clip_words MATCH ? LIMIT ?",
+            (_all_of([phrase]), RARE + 1),
+        )
+        having = [number for (number,) in rows]
+        if len(having) <= RARE:
+            return min(having, default=0), max(having, default=0)
+    return None
+
+
+def _within(
+    db: Database, span: tuple[int, int], query: str, *, guild_id: int, edge: int, newer: bool
+) -> list[int]:
+    """The clips of a server in a *span* of clips, beyond *edge*, that a *query* finds."""
+    first, last = span
     rows = db.execute(
-        "SELECT rowid FROM clip_words WHERE clip_words MATCH ? AND rowid >= ? AND rowid < ?"  # noqa: S608
-        f" ORDER BY rowid {'ASC' if newer else 'DESC'} LIMIT ?",
-        (
-            f'guild : "{guild_id}x{block}" AND {query}',
-            begin if newer else first,
-            below if newer else begin + 1,
-            limit,
-        ),
+        "SELECT rowid FROM clip_words WHERE clip_words MATCH ? AND rowid >= ? AND rowid <= ?",
+        (query, max(first, edge + 1) if newer else first, last if newer else min(last, edge - 1)),
     )
-    ids = [number for (number,) in rows]
-    if len(ids) == limit:
-        reached: int | None = ids[-1]
-    elif newer:
-        reached = below - 1 if below <= last else None
-    else:
-        reached = first if first > 1 else None
-    return Found(hits=_hits(db, ids), edge=reached)
+    found = json.dumps([number for (number,) in rows])
+    ours = db.execute(
+        "SELECT job.id FROM json_each(?) CROSS JOIN job ON job.id = CAST(value AS BIGINT)"
+        " WHERE guild_id = ?",
+        (found, guild_id),
+    )
+    return sorted((number for (number,) in ours), reverse=not newer)
 
 
-def _query(words: str) -> str | None:
-    """*words* as FTS5 is asked for them; None if there is none among them.
+def _phrases(words: str) -> list[str]:
+    """The words of *words* as FTS5 is asked for them.
 
     Each is a phrase in quotation marks, in which nothing but the mark itself means anything.
     """
     text = words.replace('"', " ").replace("\0", " ").encode(errors="replace").decode()
     there = [word for word in text.split() if any(each.isalnum() for each in word)]
-    phrases = [f'"{spaced(word)}"' for word in there[:WORDS]]
-    if not phrases:
-        return None
+    return [f'"{spaced(word)}"' for word in there[:WORDS]]
+
+
+def _all_of(phrases: Collection[str]) -> str:
+    """The question for clips that have each of *phrases*."""
     return f"{{prompt shot}} : ({' AND '.join(phrases)})"
 
 
@@ -164,11 +227,13 @@ def _fitting(
         return list(ids)
     rows = db.execute(
         """
-        SELECT job.id FROM json_each(:ids) AS looked CROSS JOIN job ON job.id = looked.value
+        SELECT job.id FROM json_each(:ids) AS looked
+        CROSS JOIN job ON job.id = CAST(looked.value AS BIGINT)
         WHERE user_id = :user AND guild_id = :guild
         AND state IN (SELECT value FROM json_each(:states))
-        AND (:mode IS NULL OR json_extract(brief, '$.mode') = :mode)
-        AND (:channel IS NULL OR :channel IN (channel_id, thread_id, card_channel_id)
+        AND (CAST(:mode AS TEXT) IS NULL OR json_extract(brief, '$.mode') = :mode)
+        AND (CAST(:channel AS BIGINT) IS NULL
+             OR :channel IN (channel_id, thread_id, card_channel_id)
              OR :channel IN (SELECT parent_id FROM thread
                              WHERE thread.id IN (job.channel_id, job.thread_id)))
         """,
@@ -189,7 +254,7 @@ def _hits(db: Database, ids: Collection[int]) -> list[Hit]:
     """The clips *ids*, in their order."""
     rows = db.execute(
         "SELECT job.id, user_id, channel_id, thread_id, card_channel_id"
-        " FROM json_each(?) CROSS JOIN job ON job.id = value",
+        " FROM json_each(?) CROSS JOIN job ON job.id = CAST(value AS BIGINT)",
         (json.dumps(list(ids)),),
     )
     known = {row["id"]: Hit(**dict(row)) for row in rows}
@@ -199,7 +264,8 @@ def _hits(db: Database, ids: Collection[int]) -> list[Hit]:
 def posted_in(db: Database, ids: Collection[int]) -> dict[int, frozenset[int]]:
     """The channels and threads in which the clips *ids* stand, for those that do."""
     rows = db.execute(
-        "SELECT job.id, post.channel_id FROM json_each(?) CROSS JOIN job ON job.id = value"  # noqa: S608
+        "SELECT job.id, post.channel_id FROM json_each(?)"  # noqa: S608
+        " CROSS JOIN job ON job.id = CAST(value AS BIGINT)"
         f" CROSS JOIN post ON {SHOWS}",
         (json.dumps(list(ids)),),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from .database import Database
 from .defaults import Moment
+from .sharing import shard_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,17 +16,30 @@ class Greeting:
     at: float  #: since when
 
 
-def see(db: Database, at: Moment, guild_ids: Collection[int], *, joined: int | None = None) -> None:
+def see(
+    db: Database,
+    at: Moment,
+    guild_ids: Collection[int],
+    *,
+    joined: int | None = None,
+    shards: int = 1,
+) -> None:
     """Note the servers that we are in; those that are new get a greeting, and so does *joined*.
 
-    The first time, all of them were there before: only *joined* is new.
+    The first time, all of them were there before: only *joined* is new. Of several *shards* each
+    has its first time.
     """
-    known = db.execute("SELECT 1 FROM greeting LIMIT 1").fetchone() is not None
+    rows = db.execute("SELECT DISTINCT (guild_id >> 22) % ? FROM greeting", (shards,))
+    seen = {shard for (shard,) in rows}
     for guild_id in sorted({*guild_ids, *([joined] if joined is not None else [])}):
         if at.defaults.serves(guild_id):
             db.execute(
                 "INSERT INTO greeting (guild_id, at, due) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                (guild_id, at.now, known or guild_id == joined),
+                (
+                    guild_id,
+                    at.now,
+                    shard_of(guild_id, shards) in seen or guild_id == joined,
+                ),
             )
 
 

@@ -50,6 +50,7 @@ class Server:
     digest_hour: int | None = None  #: of the day, when moderators get a digest; None: never
 
 
+LATEST = 500  #: orders whose channels count as in use
 NO_LIMIT = "unlimited"  #: the value of a setting of `FREEABLE` that takes its limit away
 FREEABLE = frozenset({"jobs_per_user", "jobs_per_server", "per_minute"})
 
@@ -70,18 +71,19 @@ _PARSED: dict[str, Callable[[Any], object]] = {
 def server_of(db: Database, guild_id: int, defaults: Defaults) -> Server:
     """The settings of *guild_id*, with *defaults* for what is not set."""
     row = db.execute(
-        "SELECT server.* FROM (SELECT ? AS asked) LEFT JOIN server ON guild_id = asked", (guild_id,)
+        "SELECT server.* FROM (SELECT ? AS asked) AS one LEFT JOIN server ON guild_id = asked",
+        (guild_id,),
     ).fetchone()
     return parsed(row, defaults)
 
 
 def parsed(row: Row, defaults: Defaults) -> Server:
     """The settings that a row with the columns of `server` holds; NULLs are for what is not set."""
-    return _parsed(tuple((name, row[name]) for name in _COLUMNS), defaults)
+    return _parsed(tuple(row.keys()), tuple(row), defaults)
 
 
 @lru_cache(maxsize=1024)  # orders of a server follow each other, and its settings stay as they are
-def _parsed(columns: tuple[tuple[str, Any], ...], defaults: Defaults) -> Server:
+def _parsed(names: tuple[str, ...], row: tuple[Any, ...], defaults: Defaults) -> Server:
     values: dict[str, Any] = {
         "zone": defaults.zone,
         "jobs_per_user": defaults.jobs_per_user,
@@ -91,7 +93,9 @@ def _parsed(columns: tuple[tuple[str, Any], ...], defaults: Defaults) -> Server:
         "paused": None,
         "budget_open": None,
     }
-    for name, value in columns:
+    columns = dict(zip(names, row, strict=True))
+    for name in _COLUMNS:
+        value = columns[name]
         if name == "unlimited":
             values |= dict.fromkeys(json.loads(value or "[]"))
         elif value is not None:
@@ -165,3 +169,20 @@ def _column(value: Any) -> Any:
             return json.dumps({str(key): list(each) for key, each in value.items()})
         case _:
             return value
+
+
+def channels_in_use(db: Database) -> dict[int, set[int]]:
+    """Where each server's latest orders were made, and its moderators' and favorites' channels."""
+    rows = db.execute(
+        f"""
+        SELECT guild_id, channel_id FROM (
+            SELECT guild_id, channel_id FROM job ORDER BY id DESC LIMIT {LATEST}
+        ) AS latest
+        UNION SELECT guild_id, moderators FROM server WHERE moderators IS NOT NULL
+        UNION SELECT guild_id, favourites FROM server WHERE favourites IS NOT NULL
+        """  # noqa: S608  # a number
+    )
+    found: dict[int, set[int]] = {}
+    for guild_id, channel_id in rows:
+        found.setdefault(guild_id, set()).add(channel_id)
+    return found

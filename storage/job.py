@@ -81,6 +81,8 @@ UNRENDERED = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
 IN_SLOT = frozenset({State.SUBMITTING, State.RENDERING})
 #: It was sent, or is being sent, and the provider's answer is not known.
 UNANSWERED = frozenset({State.SUBMITTING, State.UNCLEAR})
+#: In a restored database: it may have been sent after the backup was made.
+UNSETTLED_BY_RESTORING = frozenset({State.QUEUED, State.SUBMITTING})
 #: The provider has accepted it.
 TAKEN = frozenset({State.RENDERING, State.FETCHING})
 #: The provider has accepted it and may yet finish it.

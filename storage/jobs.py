@@ -25,7 +25,12 @@ from .job import (
 
 RECENT = 1000  #: jobs among which one that ended without a card is looked for
 _LIVE = sql_list(LIVE)
+#: A job's link, which stands beside its row; the row has an empty text where there is one.
+_LINK = "(SELECT url FROM link WHERE link.job_id = job.id) AS url"
+ROW = f"job.*, {_LINK}"  #: what `job_of` takes, of `job`
+_SAVED = f"*, {_LINK}"  #: the same of a row that was just written
 WRITTEN_WITHIN = 3600.0  #: seconds from the moment of a move to its row, at the very most
+ALL = 2**62  #: jobs: more than there are
 NEVER = 1e18  #: seconds; later than anything is due
 
 
@@ -70,13 +75,15 @@ def insert_new(db: Database, draft: Job) -> Job:
         columns_of(draft),
     ).fetchone()
     job = replace(draft, id=number)
+    _keep_link(db, job)
     note_move(db, job, before=None, why="ordered")
     return job
 
 
 def requested(db: Database, request: str) -> Job | None:
     """The job that a request became; None if it was never ordered."""
-    return _one(db, "SELECT * FROM job WHERE request = :request", request=request)
+    sql = f"SELECT {ROW} FROM job WHERE request = :request"  # noqa: S608  # fixed texts
+    return _one(db, sql, request=request)
 
 
 def save(db: Database, job: Job, why: str = "", *, credits: int | None = None) -> Job:
@@ -94,7 +101,8 @@ def save(db: Database, job: Job, why: str = "", *, credits: int | None = None) -
         raise Stale(f"job {job.id} is past revision {job.rev}")
     if job.state is not row.state and job.state not in MOVES[row.state]:
         raise IllegalMove(f"job {job.id}: {row.state} -> {job.state}")
-    db.execute(
+    saved = _one(
+        db,
         """
         UPDATE job SET
             state = :state, rev = rev + 1, due_at = :due_at, since = :since, tries = :tries,
@@ -103,15 +111,17 @@ def save(db: Database, job: Job, why: str = "", *, credits: int | None = None) -
             billed = :billed, cancelled_by = :cancelled_by, result_id = :result_id,
             repeats = :repeats, note = :note
         WHERE id = :id AND rev = :rev
+        RETURNING *, NULL AS url
         """,
-        columns_of(job),
+        **columns_of(job),
     )
+    assert saved is not None
+    saved = replace(saved, result_url=job.result_url or None)
+    if job.result_url != row.result_url:
+        _keep_link(db, job)
     if job.state is not row.state:
         note_move(db, job, before=row.state, why=why)
         ledger.settle(db, job, before=row, at=job.since, credits=credits)
-    saved = get(db, job.id)
-    assert saved is not None
-    if job.state is not row.state:
         outbox.note_job(db, saved)
     return saved
 
@@ -128,7 +138,7 @@ def reassign(db: Database, job: Job) -> Job:
         UPDATE job SET provider = :provider, model = :model, brief = :brief, note = :note,
             due_at = :due_at, tries = :tries, rev = rev + 1
         WHERE id = :id AND rev = :rev AND state = '{State.QUEUED}'
-        RETURNING *
+        RETURNING {_SAVED}
         """,  # noqa: S608  # a fixed text
         **columns_of(job),
     )
@@ -153,14 +163,14 @@ def set_places(
     [stood] = db.execute("SELECT max(thread_id) FROM job WHERE id = ?", (id,)).fetchone()
     placed = _many(
         db,
-        """
+        f"""
         UPDATE job SET
             thread_id = coalesce(:thread_id, thread_id),
             card_channel_id = coalesce(:card_channel_id, card_channel_id),
             card_id = coalesce(:card_id, card_id)
         WHERE id = :id OR batch = (SELECT batch FROM job WHERE id = :id)
-        RETURNING *
-        """,
+        RETURNING {_SAVED}
+        """,  # noqa: S608  # fixed texts
         id=id,
         thread_id=thread_id,
         card_channel_id=card_channel_id,
@@ -181,7 +191,8 @@ def get(db: Database, id: int, *, guild_id: int | None = None) -> Job | None:
         return None
     return _one(
         db,
-        "SELECT * FROM job WHERE id = :id AND (:guild IS NULL OR guild_id = :guild)",
+        f"SELECT {ROW} FROM job WHERE id = :id"  # noqa: S608  # fixed texts
+        " AND (CAST(:guild AS BIGINT) IS NULL OR guild_id = :guild)",
         id=id,
         guild=guild_id,
     )
@@ -203,10 +214,10 @@ def of(
     the last number of the previous page. *oldest_first* begins at the oldest.
     """
     # Written out of fixed parts, so that SQLite can use the index of the person or the server.
-    sql = f"SELECT * FROM job {_few(states)} WHERE "  # noqa: S608  # fixed texts
+    sql = f"SELECT {ROW} FROM job {_few(states)} WHERE "  # noqa: S608  # fixed texts
     sql += "guild_id = :guild" if user_id is None else "user_id = :user"
-    sql += " AND (:guild IS NULL OR guild_id = :guild)"
-    sql += " AND (:before IS NULL OR id < :before)"
+    sql += " AND (CAST(:guild AS BIGINT) IS NULL OR guild_id = :guild)"
+    sql += " AND (CAST(:before AS BIGINT) IS NULL OR id < :before)"
     if states:
         sql += " AND state IN (SELECT value FROM json_each(:states))"
     sql += " ORDER BY id LIMIT :limit" if oldest_first else " ORDER BY id DESC LIMIT :limit"
@@ -217,7 +228,7 @@ def of(
         guild=guild_id,
         before=before,
         states=json.dumps(sorted(states)),
-        limit=-1 if limit is None else limit,
+        limit=ALL if limit is None else limit,
     )
 
 
@@ -241,10 +252,10 @@ def by_message(db: Database, message_id: int, *, guild_id: int | None = None) ->
     """The job whose card or result that message is; of a batch, its first one."""
     found = _many(
         db,
-        """
-        SELECT * FROM job WHERE (card_id = :message OR result_id = :message)
-        AND (:guild IS NULL OR guild_id = :guild)
-        """,
+        f"""
+        SELECT {ROW} FROM job WHERE (card_id = :message OR result_id = :message)
+        AND (CAST(:guild AS BIGINT) IS NULL OR guild_id = :guild)
+        """,  # noqa: S608  # fixed texts
         message=message_id,
         guild=guild_id,
     )
@@ -255,7 +266,7 @@ def by_token(db: Database, token: str) -> Job | None:
     """The job whose attempt has this token and may still be called back about."""
     return _one(
         db,
-        f"SELECT * FROM job INDEXED BY job_by_token"  # noqa: S608  # a fixed text
+        f"SELECT {ROW} FROM job INDEXED BY job_by_token"  # noqa: S608  # a fixed text
         f" WHERE token = :token AND state IN {sql_list(TOKEN_KNOWN)}",
         token=token,
     )
@@ -265,10 +276,10 @@ def by_remote(db: Database, provider: str, remote_id: str) -> Job | None:
     """The latest job that *provider* calls *remote_id*."""
     return _one(
         db,
-        """
-        SELECT * FROM job WHERE provider = :provider AND remote_id = :remote
+        f"""
+        SELECT {ROW} FROM job WHERE provider = :provider AND remote_id = :remote
         ORDER BY id DESC LIMIT 1
-        """,
+        """,  # noqa: S608  # fixed texts
         provider=provider,
         remote=remote_id,
     )
@@ -276,12 +287,14 @@ def by_remote(db: Database, provider: str, remote_id: str) -> Job | None:
 
 def in_thread(db: Database, thread_id: int) -> list[Job]:
     """List the jobs of a thread, oldest first."""
-    return _many(db, "SELECT * FROM job WHERE thread_id = :thread ORDER BY id", thread=thread_id)
+    sql = f"SELECT {ROW} FROM job WHERE thread_id = :thread ORDER BY id"  # noqa: S608  # fixed texts
+    return _many(db, sql, thread=thread_id)
 
 
 def newest(db: Database, *, limit: int = 100) -> list[Job]:
     """List the jobs accepted last in all servers, newest first."""
-    return _many(db, "SELECT * FROM job ORDER BY id DESC LIMIT :limit", limit=limit)
+    sql = f"SELECT {ROW} FROM job ORDER BY id DESC LIMIT :limit"  # noqa: S608  # fixed texts
+    return _many(db, sql, limit=limit)
 
 
 def ended(db: Database, *, since: float) -> list[Job]:
@@ -290,7 +303,7 @@ def ended(db: Database, *, since: float) -> list[Job]:
     return _many(
         db,
         f"""
-        SELECT * FROM job WHERE since >= :since AND state IN {sql_list(ENDED)} AND id IN (
+        SELECT {ROW} FROM job WHERE since >= :since AND state IN {sql_list(ENDED)} AND id IN (
             SELECT job_id FROM event WHERE seq > coalesce(
                 (SELECT seq FROM event WHERE at < :before ORDER BY seq DESC LIMIT 1), 0
             )
@@ -305,7 +318,7 @@ def unfinished(db: Database, guild_id: int) -> list[Job]:
     """List the jobs of a server about which something is left to be done, oldest first."""
     return _many(
         db,
-        "SELECT * FROM job INDEXED BY job_due"
+        f"SELECT {ROW} FROM job INDEXED BY job_due"  # noqa: S608  # fixed texts
         " WHERE due_at IS NOT NULL AND guild_id = :guild ORDER BY id",
         guild=guild_id,
     )
@@ -320,13 +333,13 @@ def without_card(db: Database, *, after: float, before: float, limit: int = 50) 
         db,
         f"""
         SELECT * FROM (
-            SELECT * FROM job INDEXED BY job_by_state
+            SELECT {ROW} FROM job INDEXED BY job_by_state
             WHERE state IN {_LIVE} AND card_id IS NULL AND created_at < :before
             UNION ALL
-            SELECT * FROM job
+            SELECT {ROW} FROM job
             WHERE id > (SELECT max(id) FROM job) - :recent AND state NOT IN {_LIVE}
             AND card_id IS NULL AND created_at > :after AND created_at < :before
-        )
+        ) AS found
         ORDER BY state IN {_LIVE} DESC, id LIMIT :limit
         """,  # noqa: S608  # fixed texts
         after=after,
@@ -352,6 +365,18 @@ def due(db: Database, now: float) -> list[Due]:
         Due(id=number, provider=provider, state=State(state), due_at=due_at)
         for number, provider, state, due_at in rows
     ]
+
+
+def of_shards(db: Database, ids: Collection[int], count: int, shards: Collection[int]) -> set[int]:
+    """Which of the jobs *ids* are of servers of these shards, of *count*."""
+    rows = db.execute(
+        """
+        SELECT id FROM job WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))
+        AND (guild_id >> 22) % ? IN (SELECT CAST(value AS BIGINT) FROM json_each(?))
+        """,
+        (json.dumps(sorted(ids)), count, json.dumps(sorted(shards))),
+    )
+    return {int(number) for (number,) in rows}
 
 
 def late(db: Database, since: float) -> list[Due]:
@@ -391,19 +416,32 @@ def _many(db: Database, sql: str, **values: Any) -> list[Job]:
     return [job_of(row) for row in db.execute(sql, values)]
 
 
+def _keep_link(db: Database, job: Job) -> None:
+    """Write down the link of *job*. One that is over goes with what its row says of it."""
+    if job.result_url:
+        db.execute(
+            "INSERT INTO link (job_id, url) VALUES (?, ?)"
+            " ON CONFLICT (job_id) DO UPDATE SET url = excluded.url",
+            (job.id, job.result_url),
+        )
+
+
 _COLUMNS = tuple(field.name for field in fields(Job))
+_encoded = json.JSONEncoder(allow_nan=False).encode
 
 
 def columns_of(job: Job) -> dict[str, Any]:
-    """The row of a job."""
+    """The row of a job. Its link stands beside it."""
     columns = {name: getattr(job, name) for name in _COLUMNS}
-    columns["brief"] = json.dumps(job.brief.to_json(), allow_nan=False)
+    columns["result_url"] = "" if job.result_url else None
+    columns["brief"] = _encoded(job.brief.to_json())
     return columns
 
 
 def job_of(row: Row) -> Job:
-    """The job that a row holds."""
+    """The job that a row holds, which has the columns of `ROW`."""
     columns: dict[str, Any] = {name: row[name] for name in _COLUMNS}
+    columns["result_url"] = row["url"]
     columns["state"] = State(columns["state"])
     columns["lane"] = Lane(columns["lane"])
     columns["brief"] = Brief.from_json(json.loads(columns["brief"]))

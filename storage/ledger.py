@@ -19,7 +19,7 @@ MOVED = f"SELECT source, target, amount FROM transfer WHERE txn_id IN ({_OF_JOB}
 #: What an attempt has in suspense, if that has not ended.
 SUSPENDED = f"""
     SELECT target, amount FROM transfer JOIN txn ON txn.id = txn_id
-    WHERE txn_id IN ({_OF_JOB}) AND target GLOB 'suspense:*' AND (
+    WHERE txn_id IN ({_OF_JOB}) AND target LIKE 'suspense:%' AND (
         (kind = 'suspense' AND attempt = :attempt)
         OR (kind = 'close' AND :attempt = (SELECT attempt FROM job WHERE id = :job))
     ) AND NOT EXISTS (
@@ -222,7 +222,7 @@ def _came_late(db: Database, reserved: Row, job: Job, billed: int, *, at: float)
     [known] = db.execute(
         """
         SELECT coalesce(sum(amount), 0) FROM transfer JOIN txn ON txn.id = txn_id
-        WHERE job_id = ? AND coalesce(attempt, ?) = ? AND target GLOB 'lost:*'
+        WHERE job_id = ? AND coalesce(attempt, ?) = ? AND target LIKE 'lost:%'
         """,
         (job.id, job.attempt, job.attempt),
     ).fetchone()
@@ -241,9 +241,10 @@ def _paid_and_returned(db: Database, reserved: Row, pays: int) -> list[Transfer]
         # The pool first, then the grants that expire soonest: as `policy.admit` took them.
         """
         SELECT source, target, transfer.amount FROM transfer
-        LEFT JOIN allowance ON source GLOB 'grant:*' AND allowance.id = substr(source, 7) + 0
+        LEFT JOIN allowance ON allowance.id =
+            CASE WHEN source LIKE 'grant:%' THEN CAST(substr(source, 7) AS BIGINT) END
         WHERE txn_id = ?
-        ORDER BY source GLOB 'grant:*', expires_at IS NULL, expires_at, allowance.id
+        ORDER BY source LIKE 'grant:%', expires_at IS NULL, expires_at, allowance.id
         """,
         (reserved["id"],),
     ).fetchall()

@@ -7,17 +7,18 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from .clock import Clock, mark
 from .defaults import Defaults
-from .opening import DATABASE, LOCK, Damaged, Locked
+from .opening import DATABASE, LOCK, Damaged, Locked, server_opening
 from .schedule import Schedule
-from .schema import CannotOpen, migrations, recognize
+from .schema import CannotOpen, migrations, recognize, require_sqlite
+from .sqlite import damage
 from .store import Store
-from .writer import Connection, Writer, damage
+from .writer import Connection, Writer
 
 _DAMAGED = "The database {} is damaged ({}) and was not changed; put a backup in its place."
 
@@ -28,28 +29,30 @@ class NotThere(CannotOpen):
 
 @asynccontextmanager
 async def look_into(
-    directory: Path, *, defaults: Defaults | None = None, beside: bool = False
+    directory: Path,
+    *,
+    defaults: Defaults | None = None,
+    beside: bool = False,
+    server: str | None = None,
 ) -> AsyncGenerator[Store]:
-    """Open the store in *directory* for reading. *defaults* are as in `open_store`.
+    """Open the store in *directory* for reading. *defaults* and *server* are as in `open_store`.
 
     With *beside* a running Dailies may be using the directory: then only what it has committed is
     read. Raises `NotThere`, `Locked` if a running Dailies uses the directory, or `CannotOpen`.
     """
-    path = directory / DATABASE
-    try:
-        there = path.is_file()
-    except OSError:  # a directory above it may not be searched
-        there = False
-    if not there:
-        raise NotThere(
-            f"There is no database in {directory}. Set DAILIES_DATA to the directory of your "
-            "Dailies, or start it once with `dailies run`."
-        )
+    if server is not None:
+        async with server_opening().look_at_server(
+            server, defaults=defaults, beside=beside
+        ) as store:
+            yield store
+        return
+    require_sqlite()
+    path = _there(directory)
     with ExitStack() as stack:
         running = beside and _runs(directory)
         if not running:
             stack.enter_context(_held(directory))
-        raw = await asyncio.to_thread(_open, path, stack, running=running)
+        raw = await asyncio.to_thread(_open, path, stack, running=running, look=_look)
         db = Connection(lambda: raw, iter_chunk_size=64)
         async with db:
             writer = Writer(db)
@@ -60,6 +63,36 @@ async def look_into(
                 )
             finally:
                 await writer.close()
+
+
+@contextmanager
+def reading(directory: Path) -> Generator[sqlite3.Connection]:
+    """A connection that reads the database in *directory*, of whichever schema, whoever uses it.
+
+    It may be used on any thread. Raises `NotThere`, or `CannotOpen`.
+    """
+    path = _there(directory)
+    with ExitStack() as stack:
+        running = _runs(directory)
+        if not running:
+            stack.enter_context(_held(directory))
+        db = _open(path, stack, running=running, look=lambda db, _: db.execute("SELECT 1"))
+        stack.callback(db.close)
+        yield db
+
+
+def _there(directory: Path) -> Path:
+    path = directory / DATABASE
+    try:
+        there = path.is_file()
+    except OSError:  # a directory above it may not be searched
+        there = False
+    if not there:
+        raise NotThere(
+            f"There is no database in {directory}. Set DAILIES_DATA to the directory of your "
+            "Dailies, or start it once with `dailies run`."
+        )
+    return path
 
 
 @contextmanager
@@ -91,8 +124,14 @@ def _runs(directory: Path) -> bool:
         return True
 
 
-def _open(path: Path, stack: ExitStack, *, running: bool) -> sqlite3.Connection:
-    """Open a connection that cannot write.
+def _open(
+    path: Path,
+    stack: ExitStack,
+    *,
+    running: bool,
+    look: Callable[[sqlite3.Connection, Path], object],
+) -> sqlite3.Connection:
+    """Open a connection that cannot write, to a database that *look* finds nothing wrong with.
 
     What a killed Dailies left in the log of writes is read in a copy. Beside a *running* Dailies
     the connection is an ordinary reader, which never writes the log back.
@@ -118,7 +157,7 @@ def _open(path: Path, stack: ExitStack, *, running: bool) -> sqlite3.Connection:
             failed.callback(db.close)
             db.row_factory = sqlite3.Row
             db.execute("PRAGMA foreign_keys = ON")
-            _look(db, path)
+            look(db, path)
             failed.pop_all()
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (

@@ -13,29 +13,52 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import (
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from enum import Enum, auto
 from pathlib import Path
+from types import ModuleType
 
 from .clock import TICKS, Clock, gaps, mark, note_gap
 from .commits import Commits
 from .defaults import Defaults
 from .schedule import Schedule
-from .schema import CannotOpen, migrate, migrations, recognize
+from .schema import CannotOpen, migrate, migrations, recognize, require_sqlite
+from .sqlite import checkpoint, damage
 from .store import Store
-from .writer import Connection, DiskTrouble, Writer, checkpoint, damage
+from .writer import Connection, DiskTrouble, Writer
 
 DATABASE = "dailies.db"
 LOCK = "dailies.lock"
+MOVED = "dailies.db.moved"  #: the file once its rows are on a server
 
+SQLITE = sqlite3.sqlite_version
 LOG_KEPT = 16 * 2**20  #: bytes of the log of writes that stay on the disk once they are written
 #: Connections that read at once. What reads much of history leaves one: see `Writer.read_long`.
 READERS = 4
 
 
+def shareable(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> bool:
+    """Whether two programs may write and checkpoint one file with that SQLite: see above."""
+    return (
+        version >= (3, 51, 3)
+        or (3, 50, 7) <= version < (3, 51, 0)
+        or (3, 44, 6) <= version < (3, 45, 0)
+    )
+
+
 class Locked(CannotOpen):
     """Another Dailies is using the data directory."""
+
+
+class NotMoved(CannotOpen):
+    """The rows could not be moved to a server. Both are as they were."""
 
 
 class Damaged(CannotOpen):
@@ -47,13 +70,17 @@ async def open_store(
     directory: Path,
     *,
     defaults: Defaults | None = None,
-    wall: Callable[[], float] = time.time,
+    wall: Callable[[], float] | None = None,
     ticks: Callable[[], float] = TICKS,
+    server: str | None = None,
+    standing_by: Callable[[str], Awaitable[None]] | None = None,
+    shards: int = 1,
 ) -> AsyncGenerator[Store]:
     """Open the store in *directory*, creating it or bringing it up to the newest schema.
 
     *defaults* are the limits of servers that have set none. *wall* and *ticks* are what the
-    store's clock goes by, in seconds: see `Clock`.
+    store's clock goes by, in seconds: see `Clock`. With *server*, `postgresql://…`, the rows are
+    in that database, and *directory* holds files only: see `postgresql.opening.open_server`.
 
     Raises `Locked`, `NewerSchema`, `Damaged`, or `CannotOpen` for a directory that cannot be
     used. Closing finishes the writes that still wait.
@@ -62,8 +89,23 @@ async def open_store(
     Dailies closed it. After a crash, which a WAL database is made for, it is looked over while it
     is used: `Store.unproven` says so, and `Store.look_for_damage` does it.
     """
+    if server is not None:
+        async with server_opening().open_server(
+            directory,
+            server,
+            defaults=defaults,
+            wall=wall,
+            ticks=ticks,
+            standing_by=standing_by,
+            shards=shards,
+        ) as store:
+            yield store
+        return
+    believed = wall or time.time
     path = directory / DATABASE
-    with _lock(directory) as lock:
+    require_sqlite()
+    with holding(directory) as lock:
+        _not_moved_away(directory)
         left = lock.left(path)
         try:
             # Not opened by aiosqlite, whose thread outlives a connection that failed.
@@ -76,12 +118,14 @@ async def open_store(
             schedule = Schedule()
             await db.run(schedule.watch)
             clock = await db.run(
-                lambda raw: Clock(mark(raw), wall=wall, ticks=ticks, gaps=gaps(raw))
+                lambda raw: Clock(mark(raw), wall=believed, ticks=ticks, gaps=gaps(raw))
             )
+            in_place = InPlace(path)
             writer = Writer(
                 db,
                 watch=Commits(clock=clock, schedule=schedule),
                 readers=[await _reader(path, readers) for _ in range(READERS)],
+                in_place=in_place,
             )
             try:
                 with suppress(DiskTrouble):  # this process knows it; a later start can do without
@@ -93,11 +137,59 @@ async def open_store(
                 yield store
                 with suppress(DiskTrouble):  # the mark of a minute ago stays
                     await store.keep_time()
-                proven = not store.unproven
+                proven = not store.unproven and in_place()
             finally:
                 await writer.close()
         if proven:
             lock.closed(path)
+
+
+def server_opening() -> ModuleType:
+    """`postgresql.opening`, loaded only where a server is named. Raises `CannotOpen` where its
+    driver is missing."""
+    try:
+        from .postgresql import opening
+    except ModuleNotFoundError as error:
+        raise CannotOpen(
+            "The driver for PostgreSQL isn't installed. Install it with "
+            "`pip install 'dailies[postgresql]'`."
+        ) from error
+    return opening
+
+
+def opened_alone(directory: Path) -> sqlite3.Connection:
+    """The database in *directory*, whose lock the caller holds, of the newest schema and whole, on
+    the caller's own thread. Raises `CannotOpen`."""
+    require_sqlite()
+    return _open(directory / DATABASE, migrations(), whole=True)
+
+
+def _not_moved_away(directory: Path) -> None:
+    if (directory / MOVED).exists() and not (directory / DATABASE).exists():
+        raise CannotOpen(
+            f"The rows of {directory} were moved to a database server. Set DAILIES_STORE to it, "
+            f"or move {MOVED} away to begin with an empty database."
+        )
+
+
+class InPlace:
+    """Whether a database that is open, and its log of writes, are still found by their names."""
+
+    def __init__(self, path: Path) -> None:
+        self._paths = (path, path.with_name(f"{path.name}-wal"))
+        self._known: dict[Path, tuple[int, int]] = {}  # device and number, as they were first seen
+
+    def __call__(self) -> bool:
+        """Look for both. One that was never seen has yet to be made, or went at the close."""
+        return all(self._is(each) for each in self._paths)
+
+    def _is(self, path: Path) -> bool:
+        try:
+            found = path.stat()
+        except OSError:
+            return path not in self._known
+        here = found.st_dev, found.st_ino
+        return self._known.setdefault(path, here) == here
 
 
 class Left(Enum):
@@ -149,8 +241,11 @@ def _closed(path: Path) -> str:
 
 
 @contextmanager
-def _lock(directory: Path) -> Generator[Lock]:
-    """Lock the data directory. However the process ends, the kernel releases the lock."""
+def holding(directory: Path) -> Generator[Lock]:
+    """Lock the data directory. However the process ends, the kernel releases the lock.
+
+    Raises `Locked`, or `CannotOpen` for a directory that cannot be used.
+    """
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)  # it will hold prompts and clips
         descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
@@ -164,6 +259,11 @@ def _lock(directory: Path) -> Generator[Lock]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             pid = Lock(descriptor).note
+            if pid and not pid.isdigit():  # nobody runs there: something reads it
+                raise Locked(
+                    f"A command such as `dailies backup` is reading the data directory "
+                    f"{directory}. Wait until it ends."
+                ) from error
             raise Locked(
                 f"Another Dailies (pid {pid or 'unknown'}) is using the data directory "
                 f"{directory}. Stop it or set DAILIES_DATA."

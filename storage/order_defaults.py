@@ -57,6 +57,16 @@ def defaults_at(
     return own_defaults(db, guild_id, user_id), channel_defaults(db, guild_id, channels)
 
 
+def threads_at(
+    db: Database, guild_id: int, *, user_id: int, channel_id: int
+) -> tuple[bool | None, bool | None, bool]:
+    """Whether clips have threads as a person, a channel and its server chose; None: not chosen."""
+    own = _row(db, guild_id, "user", user_id).threads
+    channel = _row(db, guild_id, "channel", channel_id).threads
+    row = db.execute("SELECT threads FROM server WHERE guild_id = ?", (guild_id,)).fetchone()
+    return own, channel, row is None or row[0] is None or bool(row[0])
+
+
 def channel_threads(db: Database) -> dict[int, bool]:
     """Whether clips have threads, by channel, where a channel says so."""
     rows = db.execute(

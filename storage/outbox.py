@@ -12,6 +12,7 @@ from .job import FINISHED, FOR_MODERATORS, UNMADE, Job, State
 KEPT = 30 * 86_400.0  #: seconds for which an event that was given up is counted
 DONE, FAILED, PARKED = "job.done", "job.failed", "job.parked"
 BUDGET = "budget.reached"
+ALERT = "alert"
 #: What of a job's body is a person's: gone with "delete mine".
 PERSONAL = ("user_id", "channel_id", "thread_id", "prompt", "message", "card_url", "post_url")
 
@@ -106,6 +107,19 @@ def note_budget(
                 "period_began": began,
             },
         },
+        at=at,
+    )
+
+
+def note_alert(db: Database, *, alert: dict[str, Any], phase: str, at: float) -> None:
+    """Write the event that some trouble of the deployment began, or is over."""
+    _note(
+        db,
+        event=f"{ALERT}-{alert['id']}-{phase}",
+        topic=f"{ALERT}:{alert['id']}",
+        kind=f"{ALERT}.{phase}",
+        user_id=None,
+        body={"alert": alert},
         at=at,
     )
 

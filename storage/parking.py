@@ -62,7 +62,7 @@ def _decided(db: Database, job_id: int, at: float) -> tuple[int | None, str]:
         """
         SELECT user_id, what FROM audit JOIN person ON person.id = actor
         WHERE guild_id = (SELECT guild_id FROM job WHERE job.id = :job) AND at >= :at
-        AND json_extract(after, '$.job') = :job
+        AND CAST(json_extract(after, '$.job') AS BIGINT) = :job
         AND what IN ('check again', 'retry', 'close', 'post')
         ORDER BY seq LIMIT 1
         """,

@@ -1,10 +1,8 @@
-"""All that the store can do, a name a line, by subject.
-
-Each name is bound to the function that does it, in the file of its table: see `transactions`.
-"""
+"""All that the store can do, by subject: each name is bound to a function of its table's file."""
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
 
 from . import (
     accounting,
@@ -35,6 +33,7 @@ from . import (
     refused_orders,
     removals,
     reports,
+    restoration,
     shots,
     takes,
     threads,
@@ -77,11 +76,20 @@ class Jobs(Part):
     live = read(jobs.live)
     due = read(jobs.due)
     late = read(jobs.late)
+    of_shards = read(jobs.of_shards)
 
     count = read(jobs.count)
     counts = read(jobs.counts)
     durations = read(events.durations)
     history = read(events.history)
+
+
+class Restorations(Part):
+    """The backups that the database was restored from."""
+
+    latest = read(restoration.latest)
+    begin = write_at(restoration.begin)
+    note_read_back = write(restoration.note_read_back)
 
 
 class Batches(Part):
@@ -187,6 +195,8 @@ class Servers(Part):
     spent = read_long(reports.spent)
     suspense = read(reports.suspense)
 
+    channels_in_use = read(guilds.channels_in_use)
+
 
 class Privacy(Part):
     """A person's rights to their data."""
@@ -275,6 +285,7 @@ class Takes(Part):
 
     thread = read(threads.thread)
     parent_of = read(threads.parent_of)
+    here_of = read(threads.here_of)
     set_thread = write(threads.set_thread)
     out_of_reach = write(threads.out_of_reach)
     upload_limit = read(threads.upload_limit)
@@ -284,13 +295,14 @@ class Takes(Part):
     drop = write(files.drop)
 
     async def with_words(
-        self, words: str, *, guild_id: int, edge: int, newer: bool, limit: int
+        self, words: str, *, guild_id: int, edge: int, newer: bool, limit: int, cost: float = 0.0
     ) -> Found:
         """`finding.with_words`; indexes what was ordered since that was last done."""
         if await self._unindexed():
             with suppress(DiskTrouble):  # all but the newest clips are found
                 await self._index()
-        return await self._with_words(words, guild_id=guild_id, edge=edge, newer=newer, limit=limit)
+        search = partial(self._with_words, words, streams=self.transactions.streams_words)
+        return await search(guild_id=guild_id, edge=edge, newer=newer, limit=limit, cost=cost)
 
 
 class Removals(Part):
@@ -364,6 +376,7 @@ class Choices(Part):
     own = read(order_defaults.own_defaults)
     channels = read(order_defaults.channel_defaults)
     at = read(order_defaults.defaults_at)
+    threads_at = read(order_defaults.threads_at)
     threads = read(order_defaults.channel_threads)
     own_threads = read(order_defaults.own_threads)
     set_own = write(order_defaults.set_own_defaults)

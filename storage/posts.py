@@ -23,12 +23,12 @@ class Post:
 #: The batch of each take that its contact sheet shows.
 _SHOWN = """
     SELECT job.batch FROM job JOIN sheet ON sheet.batch = job.batch, json_each(sheet.takes) AS shown
-    WHERE shown.value = job.id AND job.id
+    WHERE CAST(shown.value AS BIGINT) = job.id AND job.id
 """
 #: Whether the contact sheet of the batch of a row of `job` shows its take; without, it came later.
 ON_SHEET = """EXISTS (
     SELECT 1 FROM sheet, json_each(sheet.takes) AS shown
-    WHERE sheet.batch = job.batch AND shown.value = job.id
+    WHERE sheet.batch = job.batch AND CAST(shown.value AS BIGINT) = job.id
 )"""
 #: Whether a row of `post` shows the take of a row of `job`, alone or on its contact sheet.
 SHOWS = f"""(
@@ -87,7 +87,7 @@ def condemned(db: Database, job_id: int) -> list[Post]:
     alone = f"job_id = ?1 AND batch IS NULL AND EXISTS ({hidden} ?1)"
     sheets = f"""batch IN ({_SHOWN} = ?1) AND EXISTS (
         SELECT 1 FROM sheet, json_each(sheet.takes) AS other
-        WHERE sheet.batch = post.batch AND EXISTS ({hidden} other.value)
+        WHERE sheet.batch = post.batch AND EXISTS ({hidden} CAST(other.value AS BIGINT))
     )"""  # noqa: S608  # fixed texts
     return posts(db, f"gone = 0 AND ({alone} OR {sheets})", (job_id,))
 
@@ -113,7 +113,7 @@ def gone(db: Database, message_ids: Iterable[int]) -> None:
     """Note messages that were deleted on Discord."""
     db.execute(
         "UPDATE post SET gone = 1"
-        " WHERE message_id IN (SELECT value FROM json_each(?)) AND gone = 0",
+        " WHERE message_id IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) AND gone = 0",
         (json.dumps(list(message_ids)),),
     )
 

@@ -1,5 +1,6 @@
 """What is kept about one person: its export, and its deletion."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,15 +31,15 @@ def export(db: Database, user_id: int) -> dict[str, Any]:
     def rows(sql: str) -> list[dict[str, Any]]:
         return [dict(row) for row in db.execute(sql, {"user": user_id})]
 
+    clips = rows(
+        """
+        SELECT id, guild_id, channel_id, provider, model, brief, price, created_at, state,
+               batch, batch_place, since, error, billed, thread_id, card_id, result_id
+        FROM job WHERE user_id = :user ORDER BY id
+        """
+    )
     return {
-        "clips": rows(
-            """
-            SELECT id, guild_id, channel_id, provider, model, brief, price, created_at, state,
-                   batch, batch_place, since, seed, error, billed, thread_id, card_id, result_id
-            FROM (SELECT *, json_extract(brief, '$.seed') AS seed FROM job)
-            WHERE user_id = :user ORDER BY id
-            """
-        ),
+        "clips": [{**clip, "seed": json.loads(clip["brief"]).get("seed")} for clip in clips],
         "credits": rows(
             """
             SELECT kind, guild_id, job_id, day, source, target, amount, at
@@ -119,8 +120,9 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
     db.execute(
         """
         UPDATE job SET request = 'forgotten:' || id, user_id = 0, channel_id = 0,
-            brief = json_object('mode', json_extract(brief, '$.mode')), token = NULL,
-            result_url = NULL, file = NULL, error = iif(error IS NULL, NULL, 'Forgotten.'),
+            brief = '{"mode": "' || json_extract(brief, '$.mode') || '"}', token = NULL,
+            result_url = NULL, file = NULL,
+            error = CASE WHEN error IS NOT NULL THEN 'Forgotten.' END,
             cancelled_by = NULL, thread_id = NULL, card_channel_id = NULL, card_id = NULL,
             result_id = NULL, due_at = NULL, rev = rev + 1
         WHERE user_id = ?
@@ -138,7 +140,7 @@ def forget(db: Database, at: Moment, user_id: int) -> Forgotten | None:
     until = _until(db, at, {job.guild_id for job in mine})
     db.execute(
         "INSERT INTO leaving (user_id, until) VALUES (?, ?)"
-        " ON CONFLICT DO UPDATE SET until = excluded.until",
+        " ON CONFLICT (user_id) DO UPDATE SET until = excluded.until",
         (user_id, until),
     )
     # An upload may be another person's, too. One's own clip goes though others began with it,

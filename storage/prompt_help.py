@@ -127,7 +127,7 @@ def spend(
         return Sending.SERVER
     db.execute(
         "INSERT INTO prompt_use (day, guild_id, user_id, sent) VALUES (?, ?, ?, 1)"
-        " ON CONFLICT DO UPDATE SET sent = sent + 1",
+        " ON CONFLICT (day, guild_id, user_id) DO UPDATE SET sent = prompt_use.sent + 1",
         (day, guild_id, user_id),
     )
     return Sending.ALLOWED

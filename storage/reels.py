@@ -56,7 +56,7 @@ def ask(
     db.execute("DELETE FROM reel WHERE state = 'asked' AND at < ?", (at - LASTS,))
     row = db.execute(
         "INSERT INTO reel (request, guild_id, channel_id, user_id, cut, slate, state, at)"
-        " VALUES (?, ?, ?, ?, ?, ?, 'asked', ?) ON CONFLICT (request) DO UPDATE SET id = id"
+        " VALUES (?, ?, ?, ?, ?, ?, 'asked', ?) ON CONFLICT (request) DO UPDATE SET id = reel.id"
         " RETURNING *",
         (request, guild_id, channel_id, user_id, json.dumps(list(cut)), slate, at),
     ).fetchone()
@@ -99,8 +99,8 @@ def has_card(db: Database, reel_id: int, message_id: int) -> None:
 def make(db: Database, reel_id: int) -> Reel | None:
     """Note that a reel is being made, and one try more; None where it was dropped."""
     row = db.execute(
-        "UPDATE reel SET state = iif(state = 'posting', state, 'making'), tries = tries + 1"
-        " WHERE id = ? RETURNING *",
+        "UPDATE reel SET state = CASE state WHEN 'posting' THEN state ELSE 'making' END,"
+        " tries = tries + 1 WHERE id = ? RETURNING *",
         (reel_id,),
     ).fetchone()
     return None if row is None else _reel(row)
@@ -113,7 +113,7 @@ def post(db: Database, reel_id: int, jobs: Sequence[int]) -> bool:
     given up.
     """
     [there] = db.execute(
-        "SELECT count(*) FROM json_each(?) CROSS JOIN job ON job.id = value"
+        "SELECT count(*) FROM json_each(?) CROSS JOIN job ON job.id = CAST(value AS BIGINT)"
         " LEFT JOIN take ON take.job_id = job.id"
         " WHERE file IS NOT NULL AND user_id <> 0 AND hidden_by IS NULL",
         (json.dumps(list(jobs)),),
@@ -123,7 +123,7 @@ def post(db: Database, reel_id: int, jobs: Sequence[int]) -> bool:
     )
     if begun.rowcount > 0:
         return True
-    lent = db.execute("SELECT file FROM copy WHERE file GLOB 'reels/' || ? || '.*'", (reel_id,))
+    lent = db.execute("SELECT file FROM copy WHERE file LIKE 'reels/' || ? || '.%'", (reel_id,))
     files.forget(db, [file for (file,) in lent.fetchall()])
     return False
 

@@ -80,7 +80,8 @@ def use(
                coalesce(sum(lost), 0), coalesce(sum(suspense), 0)
         FROM ordered JOIN job ON job.id = job_id JOIN person ON person.id = person_id
         LEFT JOIN moved USING (job_id)  -- a free clip moves nothing
-        GROUP BY day, person_id, provider, model ORDER BY day, person_id, provider, model
+        GROUP BY day, person_id, person.user_id, provider, model
+        ORDER BY day, person_id, provider, model
         """,  # noqa: S608  # fixed texts
         {
             "guild": guild_id,

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from .database import Database
-from .job import OWED, POSTED, State, sql_list
+from .job import OWED, POSTED, Job, State, sql_list
 
 AT_ONCE = 0.0  #: a moment that has always passed
 
@@ -26,6 +26,11 @@ _WATCH = f"""
     -- What a job that waits may wait for, and no step writes.
     CREATE TEMP TRIGGER job_is_placed AFTER UPDATE OF lane, card_id ON main.job
     WHEN new.state = '{State.QUEUED}' BEGIN
+        INSERT INTO job_change VALUES (new.id, NULL, new.due_at);
+    END;
+    -- What is kept of a job that is asked about holds all of its row.
+    CREATE TEMP TRIGGER job_is_kept AFTER UPDATE ON main.job
+    WHEN new.state = '{State.RENDERING}' AND new.rev = old.rev BEGIN
         INSERT INTO job_change VALUES (new.id, NULL, new.due_at);
     END;
     -- Jobs of a batch are posted together: each waits until the others have moved.
@@ -58,6 +63,7 @@ class Schedule:
         self._due: dict[int, float] = {}  # the one entry of the heap that counts for each job
         self._taken: set[int] = set()  # jobs that the worker has
         self._news: dict[int, list[Change]] = {}  # what changed in them meanwhile
+        self._kept: dict[int, Job] = {}  # rows that no commit has changed since they were read
         self._wake = asyncio.Event()
         self._newest = 0  # the highest number of a job that is committed
 
@@ -70,6 +76,10 @@ class Schedule:
     def watch(self, db: sqlite3.Connection) -> None:
         """Make *db* note the jobs that change, and those that are new from now on."""
         db.executescript(_WATCH)
+        self.begin(db)
+
+    def begin(self, db: Database) -> None:
+        """Plan the jobs that are new from now on. PostgreSQL's triggers are part of its schema."""
         [[self._newest]] = db.execute("SELECT coalesce(max(id), 0) FROM job")
 
     def collect(self, db: Database) -> list[Change]:
@@ -85,6 +95,7 @@ class Schedule:
         """Plan jobs whose change is on the disk."""
         for change in changes:
             self._newest = max(self._newest, change.job_id)
+            self._kept.pop(change.job_id, None)
             if change.job_id in self._taken:
                 self._news.setdefault(change.job_id, []).append(change)
             else:  # one that is not due any more has ended, and is looked at for that
@@ -99,7 +110,8 @@ class Schedule:
             return
         self._due[job_id] = at
         heapq.heappush(self._heap, (at, job_id))
-        self._wake.set()
+        if self._heap[0][1] == job_id:  # else there is something to wake up for before
+            self._wake.set()
 
     def sooner(self, job_id: int, at: float) -> None:
         """Plan a job for *at*, unless it is planned for an earlier moment."""
@@ -116,14 +128,28 @@ class Schedule:
                 return job_id
         return None
 
-    def seen(self, job_id: int, rev: int, *, all_of_it: bool = False) -> None:
-        """Drop the news of a taken job up to *rev*; with *all_of_it*, also those without one."""
-        news = self._news.pop(job_id, [])
-        left = [
-            each for each in news if (each.rev is None and not all_of_it) or (each.rev or 0) > rev
-        ]
+    def reading(self, job_id: int) -> None:
+        """Drop the news of a taken job: its row is about to be read, and shows all of them."""
+        self._news.pop(job_id, None)
+
+    def seen(self, job_id: int, rev: int) -> None:
+        """Drop the news of a taken job up to *rev*."""
+        left = [each for each in self._news.pop(job_id, []) if each.rev is None or each.rev > rev]
         if left:
             self._news[job_id] = left
+
+    def keep(self, job: Job) -> None:
+        """Keep the row of a taken job, as it was `seen`, until a commit changes it."""
+        if job.id not in self._news:
+            self._kept[job.id] = job
+
+    def kept(self, job_id: int) -> Job | None:
+        """The row of a job as it is; None where it has to be read."""
+        return self._kept.get(job_id)
+
+    def forget_kept(self) -> None:
+        """Have every row read again: other processes may have changed any of them."""
+        self._kept.clear()
 
     def put_back(self, job_id: int, at: float | None) -> None:
         """Give back a taken job, and plan it for *at*; None plans nothing.
@@ -135,11 +161,16 @@ class Schedule:
             at = AT_ONCE
         if at is not None:
             self.plan(job_id, at)
-        self._wake.set()
 
     def pause(self, now: float, longest: float) -> float:
         """Seconds until something is due, at most *longest*."""
         return min(longest, max(0.0, self._heap[0][0] - now)) if self._heap else longest
+
+    def behind(self, now: float) -> float:
+        """Seconds for which the job that has been due longest is due; 0 where none is."""
+        # What is due at once was planned a moment ago, nobody noted when.
+        first = min((at for at in self._due.values() if at > AT_ONCE), default=now)
+        return max(0.0, now - first)
 
     def wake(self) -> None:
         """End the wait of `woken`."""
@@ -148,5 +179,6 @@ class Schedule:
     async def woken(self, within: float) -> None:
         """Wait until something is planned or put back, at most *within* seconds."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), within)
+            async with asyncio.timeout(within):
+                await self._wake.wait()
         self._wake.clear()

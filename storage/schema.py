@@ -20,6 +20,8 @@ Objects = Mapping[tuple[str, str], str]
 #: The last schema of the time when scripts were still edited after they had landed, and when no
 #: database kept their hashes.
 UNRECORDED = 10
+#: The first version that knows `IS DISTINCT FROM`.
+LEAST_SQLITE = (3, 39, 0)
 
 _RECORD = """
 CREATE TABLE IF NOT EXISTS migration (
@@ -32,6 +34,16 @@ _TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\w+|
 
 class CannotOpen(Exception):
     """The data directory cannot be used. The message is a sentence for the operator."""
+
+
+def require_sqlite(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> None:
+    """Raise `CannotOpen` where this Python's SQLite is too old for our statements."""
+    if version < LEAST_SQLITE:
+        found, least = (".".join(map(str, each)) for each in (version, LEAST_SQLITE))
+        raise CannotOpen(
+            f"Dailies needs SQLite {least} or newer, and this Python has {found}. "
+            "Use a newer Python, or the container image."
+        )
 
 
 class NewerSchema(CannotOpen):

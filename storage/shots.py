@@ -141,8 +141,8 @@ def _made(db: Database, name: str, *, guild_id: int, channel_id: int) -> Shot | 
     if not name:
         return None
     row = db.execute(
-        "INSERT INTO shot (guild_id, channel_id, name, folded, natural, words)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (channel_id, folded) DO UPDATE SET id = id"
+        'INSERT INTO shot (guild_id, channel_id, name, folded, "natural", words)'
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (channel_id, folded) DO UPDATE SET id = shot.id"
         " RETURNING id, name",
         (guild_id, channel_id, name, folded(name), natural(name), spaced(name)),
     ).fetchone()
@@ -160,7 +160,7 @@ def drop_empty(db: Database) -> None:
 def of_channel(db: Database, channel_id: int) -> list[Shot]:
     """List the shots of a channel, in natural order."""
     rows = db.execute(
-        "SELECT id, name FROM shot WHERE channel_id = ? ORDER BY natural, folded", (channel_id,)
+        'SELECT id, name FROM shot WHERE channel_id = ? ORDER BY "natural", folded', (channel_id,)
     )
     return [Shot(**dict(row)) for row in rows]
 

@@ -3,11 +3,14 @@
 from collections.abc import Collection
 from contextlib import suppress
 
-from . import checking, parts
+from . import checking, monitoring, parts
 from .clock import Clock
 from .defaults import Defaults
+from .engine import Lease
+from .processes import Processes
 from .schedule import Schedule
-from .terms import Terms, terms
+from .sharing import Alone, Sharing
+from .terms import Premises, premises
 from .transactions import Transactions
 from .writer import DiskTrouble
 
@@ -19,16 +22,31 @@ class Store:
     """Everything Dailies knows. Its parts share one writer."""
 
     def __init__(
-        self, writer: Transactions, *, clock: Clock, defaults: Defaults, schedule: Schedule
+        self,
+        writer: Transactions,
+        *,
+        clock: Clock,
+        defaults: Defaults,
+        schedule: Schedule,
+        lease: Lease | None = None,
+        processes: Processes | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         self.writer = writer
         self.clock = clock  #: what every part is timed by
         self.defaults = defaults
         self.schedule = schedule  #: when jobs are due: every commit that changes one feeds it
+        #: What lets this process write; None where a lock of the data directory does.
+        self.lease = lease
+        #: What tells who else works with this store; None where nobody can.
+        self.processes = processes
+        #: Which servers this process works for, where several share them.
+        self.sharing: Sharing = sharing or Alone()
         #: The last Dailies crashed, and nobody has looked since whether the file is whole.
         self.unproven = False
         self._scrubbed = clock.now()
         self.jobs = parts.Jobs(writer, clock=clock, defaults=defaults)
+        self.restorations = parts.Restorations(writer, clock=clock, defaults=defaults)
         self.batches = parts.Batches(writer, clock=clock, defaults=defaults)
         self.policy = parts.Policy(writer, clock=clock, defaults=defaults)
         self.moderation = parts.Moderation(writer, clock=clock, defaults=defaults)
@@ -38,6 +56,8 @@ class Store:
         self.removals = parts.Removals(writer, clock=clock, defaults=defaults)
         self.files = parts.Files(writer, clock=clock, defaults=defaults)
         self.accounting = parts.Accounting(writer, clock=clock, defaults=defaults)
+        self.alerts = monitoring.Alerts(writer, clock=clock, defaults=defaults)
+        self.figures = monitoring.Figures(writer, clock=clock, defaults=defaults)
         self.dossiers = parts.Dossiers(writer, clock=clock, defaults=defaults)
         self.parkings = parts.Parkings(writer, clock=clock, defaults=defaults)
         self.pings = parts.Pings(writer, clock=clock, defaults=defaults)
@@ -48,6 +68,11 @@ class Store:
         self.shots = parts.Shots(writer, clock=clock, defaults=defaults)
         self.reels = parts.Reels(writer, clock=clock, defaults=defaults)
         self.prompt_help = parts.PromptHelps(writer, clock=clock, defaults=defaults)
+
+    @property
+    def sure(self) -> bool:
+        """Whether no other process can be the one that works with this store now."""
+        return self.lease is None or self.lease.sure
 
     async def check(self, *, thorough: bool = False) -> list[str]:
         """List every rule of the books that is broken, a sentence each; see `checks.look`.
@@ -79,9 +104,39 @@ class Store:
         self.unproven = False
         return None
 
-    async def terms(self, guild_id: int, *, built_on: Collection[int]) -> Terms:
-        """What holds now for an order in a server that builds on the clips *built_on*."""
-        return await self.writer.read(lambda db: terms(db, guild_id, built_on, self.defaults))
+    async def premises(
+        self,
+        request: str,
+        *,
+        guild_id: int,
+        channel_id: int,
+        parent_id: int | None,
+        user_id: int,
+        built_on: Collection[int],
+    ) -> Premises:
+        """What is known of an order before it is checked, asked in one question."""
+        return await self.writer.read(
+            lambda db: premises(
+                db,
+                request,
+                guild_id=guild_id,
+                channel_id=channel_id,
+                parent_id=parent_id,
+                user_id=user_id,
+                built_on=built_on,
+                defaults=self.defaults,
+            )
+        )
+
+    async def ours(self, job_ids: Collection[int]) -> Collection[int]:
+        """Those of some jobs whose servers this process works for."""
+        return await self.of_shards(job_ids, self.sharing.mine)
+
+    async def of_shards(self, job_ids: Collection[int], shards: Collection[int]) -> Collection[int]:
+        """Those of some jobs that are of servers of these *shards*."""
+        if self.sharing.count == 1 or not job_ids:
+            return job_ids
+        return await self.jobs.of_shards(job_ids, self.sharing.count, shards)
 
     async def keep_time(self) -> None:
         """Note the moment: wherever the wall clock is set, the next start begins no earlier.

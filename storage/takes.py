@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .database import Database
 from .job import LIVE, MADE, STANDING, Job, sql_list
-from .jobs import job_of
+from .jobs import ROW, job_of
 from .posts import ON_SHEET
 
 
@@ -43,8 +43,16 @@ LIKED_BY = (
     " WHERE favourite.job_id = job.id AND favourite.user_id = ?)"
 )
 _MADE_FROM = (
-    "json_extract(job.brief, '$.parent') IS NOT NULL AND json_extract(job.brief, '$.parent') = ?"
+    "json_extract(job.brief, '$.parent') IS NOT NULL"
+    " AND CAST(json_extract(job.brief, '$.parent') AS BIGINT) = ?"
 )
+
+
+#: What a transfer adds to what clips cost.
+_COST = """
+    CASE WHEN target LIKE 'held:%' OR target LIKE 'spent:%' THEN amount ELSE 0 END
+    - CASE WHEN source LIKE 'held:%' OR source LIKE 'spent:%' THEN amount ELSE 0 END
+"""
 
 
 def _takes(
@@ -58,17 +66,18 @@ def _takes(
     """The newest takes that fit, oldest first. *where* is a fixed text with `?` for *values*."""
     rows = db.execute(
         f"""
-        SELECT job.*, take.number, take.hidden_by, take.seconds,
-            iif(EXISTS (SELECT 1 FROM copy WHERE copy.file = job.file AND copy.at IS NOT NULL),
-                NULL, take.dropped) AS dropped,
+        SELECT {ROW}, take.number, take.hidden_by, take.seconds,
+            CASE WHEN NOT EXISTS (
+                SELECT 1 FROM copy WHERE copy.file = job.file AND copy.at IS NOT NULL
+            ) THEN take.dropped END AS dropped,
             (SELECT count(*) FROM favourite WHERE favourite.job_id = job.id) AS favourites,
-            (SELECT json_group_array(user_id) FROM sign_off WHERE sign_off.job_id = job.id)
+            (SELECT group_concat(user_id) FROM sign_off WHERE sign_off.job_id = job.id)
                 AS approved_by,
             coalesce(
-                (SELECT json_array(channel_id, message_id) FROM post
+                (SELECT channel_id || ',' || message_id FROM post
                     WHERE post.job_id = job.id AND post.batch IS NULL AND gone = 0
                     ORDER BY message_id DESC LIMIT 1),
-                (SELECT json_array(channel_id, message_id) FROM post
+                (SELECT channel_id || ',' || message_id FROM post
                     WHERE post.batch = job.batch AND gone = 0 AND {ON_SHEET}
                     ORDER BY message_id DESC LIMIT 1)
             ) AS post
@@ -82,7 +91,7 @@ def _takes(
             job=job_of(row),
             number=row["number"],
             favourites=row["favourites"],
-            approved_by=tuple(json.loads(row["approved_by"])),
+            approved_by=tuple(_numbers(row["approved_by"])),
             seconds=row["seconds"],
             hidden_by=row["hidden_by"],
             dropped=row["dropped"],
@@ -92,10 +101,15 @@ def _takes(
     ]
 
 
+def _numbers(listed: str | None) -> list[int]:
+    """The numbers in a text of SQL's: "10,20"."""
+    return [int(each) for each in listed.split(",")] if listed else []
+
+
 def _pair(post: str | None) -> tuple[int, int] | None:
     if post is None:
         return None
-    channel, message = json.loads(post)
+    channel, message = _numbers(post)
     return channel, message
 
 
@@ -118,7 +132,7 @@ def others_of(db: Database, job: Job, *, upto: int) -> int:
     *upto*."""
     [count] = db.execute(
         "SELECT count(*) FROM (SELECT 1 FROM take JOIN job ON job.id = take.job_id"
-        " WHERE job.user_id = ? AND job.id <> ? LIMIT ?)",
+        " WHERE job.user_id = ? AND job.id <> ? LIMIT ?) AS others",
         (job.user_id, job.id, upto),
     ).fetchone()
     return int(count)
@@ -191,7 +205,7 @@ def several(db: Database, ids: Collection[int], *, guild_id: int) -> list[Take]:
     """The takes *ids* of a server, oldest first."""
     return _takes(
         db,
-        "job.id IN (SELECT value FROM json_each(?)) AND job.guild_id = ?",
+        "job.id IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) AND job.guild_id = ?",
         (json.dumps(sorted(ids)), guild_id),
         limit=len(ids),
     )
@@ -234,7 +248,7 @@ def words_used(db: Database, job_id: int, user_id: int, prompt: str, *, since: f
         f"""
         SELECT 1 FROM job
         WHERE json_extract(brief, '$.parent') IS NOT NULL
-        AND json_extract(brief, '$.parent') = :job AND user_id = :user
+        AND CAST(json_extract(brief, '$.parent') AS BIGINT) = :job AND user_id = :user
         AND json_extract(brief, '$.prompt') = :prompt AND created_at >= :since
         AND state IN {sql_list(STANDING)} LIMIT 1
         """,  # noqa: S608  # a fixed text
@@ -252,15 +266,13 @@ def costs(db: Database, ids: Collection[int]) -> dict[int, int]:
     """What the clips *ids* cost by the ledger: captured, or held for what is under way; without
     those that cost nothing."""
     rows = db.execute(
-        """
-        SELECT txn.job_id, sum(
-            amount * ((target GLOB 'held:*' OR target GLOB 'spent:*')
-                    - (source GLOB 'held:*' OR source GLOB 'spent:*'))) AS credits
-        FROM json_each(?) CROSS JOIN txn ON txn.job_id = value
+        f"""
+        SELECT txn.job_id, sum({_COST})
+        FROM json_each(?) CROSS JOIN txn ON txn.job_id = CAST(value AS BIGINT)
         CROSS JOIN transfer ON transfer.txn_id = txn.id
         WHERE kind IN ('reserve', 'capture', 'release', 'close')
-        GROUP BY txn.job_id HAVING credits <> 0
-        """,
+        GROUP BY txn.job_id HAVING sum({_COST}) <> 0
+        """,  # noqa: S608  # fixed texts
         (json.dumps(list(ids)),),
     )
     return dict(rows.fetchall())
@@ -270,18 +282,16 @@ def tally(db: Database, thread_id: int) -> Tally:
     """Count the takes of a thread, and add up what they cost."""
     counts = db.execute(
         f"""
-        SELECT count(*) AS jobs, coalesce(sum(state IN {sql_list(MADE)}), 0) AS made,
-            coalesce(sum(state IN {sql_list(LIVE - MADE)}), 0) AS running
+        SELECT count(*) AS jobs, count(*) FILTER (WHERE state IN {sql_list(MADE)}) AS made,
+            count(*) FILTER (WHERE state IN {sql_list(LIVE - MADE)}) AS running
         FROM job WHERE thread_id = ?
         """,  # noqa: S608  # fixed texts
         (thread_id,),
     ).fetchone()
     # What was reserved, less what went back: each of the two kinds has an index of its own.
     [cost] = db.execute(
-        """
-        SELECT coalesce(sum(
-            amount * ((target GLOB 'held:*' OR target GLOB 'spent:*')
-                    - (source GLOB 'held:*' OR source GLOB 'spent:*'))), 0)
+        f"""
+        SELECT coalesce(sum({_COST}), 0)
         FROM (
             SELECT txn.id FROM job JOIN txn ON txn.job_id = job.id AND kind = 'reserve'
             WHERE thread_id = :thread
@@ -290,7 +300,7 @@ def tally(db: Database, thread_id: int) -> Tally:
                 AND kind IN ('capture', 'release', 'close')
             WHERE thread_id = :thread
         ) AS booked JOIN transfer ON transfer.txn_id = booked.id
-        """,
+        """,  # noqa: S608  # fixed texts
         {"thread": thread_id},
     ).fetchone()
     return Tally(**dict(counts), credits=cost)

@@ -29,6 +29,17 @@ def parent_of(db: Database, thread_id: int) -> int | None:
     return None if found is None else found.parent_id
 
 
+def here_of(db: Database, channel_id: int, parent_id: int | None) -> tuple[int, ...]:
+    """The thread where something is asked, if it is one, and its channel: what holds for a channel
+    holds in its threads.
+
+    Discord, which *parent_id* is from, forgets to tell of threads that were archived; we noted
+    where ours are.
+    """
+    parent = parent_id if parent_id is not None else parent_of(db, channel_id)
+    return (channel_id,) if parent is None else (channel_id, parent)
+
+
 def set_thread(db: Database, thread: Thread, *, at: float) -> None:
     """Note a thread, and those of its channel and board that are given."""
     db.execute(

@@ -28,6 +28,18 @@ class Transactions(Protocol):
     """Runs functions in transactions: `writer.Writer` for SQLite."""
 
     unscrubbed: bool  #: something that was erased still stands in the log of writes
+    commits: int  #: transactions that were kept, since the start
+    commit_seconds: float  #: that they took together
+
+    @property
+    def waiting(self) -> int:
+        """Writes that wait for the next transaction."""
+        ...
+
+    @property
+    def streams_words(self) -> bool:
+        """Whether the index of words gives its first hits without finding all of them before."""
+        ...
 
     async def read(self, fn: Callable[[Database], T]) -> T:
         """What *fn* returns; *fn* sees one state of the database and cannot write."""

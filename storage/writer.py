@@ -5,6 +5,7 @@ Reads have connections of their own, so that no report holds up an order: see `o
 
 import asyncio
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,28 +13,21 @@ from typing import Any, Protocol, TypeVar
 
 import aiosqlite
 
+from .engine import Connection as AnyConnection
+from .engine import DiskTrouble, Engine
+from .sqlite import Sqlite
+
+__all__ = ["MAX_BATCH", "Connection", "DiskTrouble", "Watch", "Writer"]
+
 T = TypeVar("T")
+SQLITE: Engine = Sqlite()
 
 MAX_BATCH = 512  #: writes in one transaction; more would only make the first of them wait longer
 #: Tries to cut the log of writes while somebody reads, and the seconds between two.
 SCRUBS, SCRUBBED_AGAIN = 40, 0.05
 
-#: What SQLite says when the disk, not the question, is at fault: primary result codes.
-_DISK: dict[int, str] = {
-    sqlite3.SQLITE_FULL: "The disk is full",
-    sqlite3.SQLITE_IOERR: "The disk can't be read or written",
-    sqlite3.SQLITE_READONLY: "The data directory can't be written to",
-    sqlite3.SQLITE_CANTOPEN: "The data directory can't be written to",
-    sqlite3.SQLITE_BUSY: "Another program is holding the database",
-    sqlite3.SQLITE_LOCKED: "Another program is holding the database",
-    sqlite3.SQLITE_NOMEM: "There is not enough memory",
-    sqlite3.SQLITE_CORRUPT: "The database is damaged",
-    sqlite3.SQLITE_NOTADB: "The database is damaged",
-}
-
-
-class DiskTrouble(Exception):
-    """Nothing of this was saved, through no fault of what was asked. The message is a sentence."""
+#: SQLite goes on writing into a file that was deleted: what was answered would be gone at the stop.
+MOVED = "The database was moved, replaced or deleted, so nothing was saved."
 
 
 class Connection(aiosqlite.Connection):
@@ -53,7 +47,7 @@ class Connection(aiosqlite.Connection):
 class Watch(Protocol):
     """An observer of what is committed."""
 
-    def collect(self, db: sqlite3.Connection) -> Any:
+    def collect(self, db: Any) -> Any:
         """What the transaction under way has changed; called as its last step."""
         ...
 
@@ -70,7 +64,7 @@ class _Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
-    fn: Callable[[sqlite3.Connection], Any]
+    fn: Callable[[Any], Any]
     answer: asyncio.Future[Any]
     turn: Callable[[], object]
 
@@ -84,10 +78,19 @@ class Writer:
     """
 
     def __init__(
-        self, db: Connection, *, watch: Watch | None = None, readers: Sequence[Connection] = ()
+        self,
+        db: AnyConnection,
+        *,
+        watch: Watch | None = None,
+        readers: Sequence[AnyConnection] = (),
+        in_place: Callable[[], bool] = lambda: True,
+        engine: Engine = SQLITE,
     ) -> None:
+        """*in_place* says whether the files that are written to are still where they belong."""
         self._db = db
-        self._readers: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
+        self._in_place = in_place
+        self._engine = engine
+        self._readers: asyncio.LifoQueue[AnyConnection] = asyncio.LifoQueue()
         for reader in readers or (db,):
             self._readers.put_nowait(reader)
         self._alone = not readers
@@ -97,9 +100,21 @@ class Writer:
         self._turns: asyncio.Task[None] | None = None
         self._closed = False
         self.unscrubbed = False  #: something that was erased still stands in the log of writes
+        self.commits = 0  #: transactions that were kept, since the start
+        self.commit_seconds = 0.0  #: that they took together
+
+    @property
+    def waiting(self) -> int:
+        """Writes that wait for the next transaction."""
+        return len(self._waiting)
+
+    @property
+    def streams_words(self) -> bool:
+        """As `Engine.streams_words`."""
+        return self._engine.streams_words
 
     async def write(
-        self, fn: Callable[[sqlite3.Connection], T], *, turn: Callable[[], object] = lambda: None
+        self, fn: Callable[[Any], T], *, turn: Callable[[], object] = lambda: None
     ) -> T:
         """What *fn* returns, once everything that *fn* wrote is on the disk.
 
@@ -122,17 +137,17 @@ class Writer:
             self._turns = asyncio.create_task(self._work(), name="storage writer")
         return await answer
 
-    async def read(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+    async def read(self, fn: Callable[[Any], T]) -> T:
         """What *fn* returns. *fn* sees everything committed, in one state, and cannot write."""
         if self._alone:
-            return await self._ask(self._db, lambda db: _forbidden_to_write(db, fn))
+            return await self._ask(self._db, lambda db: self._engine.forbidden_to_write(db, fn))
         reader = await self._readers.get()
-        asking = asyncio.ensure_future(self._ask(reader, lambda db: _snapshot(db, fn)))
+        asking = asyncio.ensure_future(self._ask(reader, lambda db: self._engine.snapshot(db, fn)))
         # A reader whose caller stopped waiting is free when its thread is.
         asking.add_done_callback(lambda _: self._readers.put_nowait(reader))
         return await asyncio.shield(asking)
 
-    async def read_long(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+    async def read_long(self, fn: Callable[[Any], T]) -> T:
         """As `read`, for what reads much of history: however many of them there are at once, one
         reader is left to everything else."""
         await self._long.acquire()
@@ -141,13 +156,16 @@ class Writer:
         asking.add_done_callback(lambda _: self._long.release())
         return await asyncio.shield(asking)
 
-    async def _ask(self, db: Connection, fn: Callable[[sqlite3.Connection], T]) -> T:
+    async def _ask(self, db: AnyConnection, fn: Callable[[Any], T]) -> T:
         try:
             return await db.run(fn)
-        except sqlite3.Error as error:
-            raise _translated(error, "so this could not be read") from error
+        except Exception as error:
+            trouble = self._engine.translated(error, "so nothing was done")
+            if trouble is error:
+                raise
+            raise trouble from error
 
-    async def erase(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+    async def erase(self, fn: Callable[[Any], T]) -> T:
         """As `write`; what *fn* deletes is then nowhere in the files either, unless another
         program is reading them: `unscrubbed` says so, and `scrub` tries again."""
         done = await self.write(fn)
@@ -163,8 +181,8 @@ class Writer:
         """
         for _ in range(SCRUBS):
             try:
-                self.unscrubbed = await self._db.run(checkpoint)
-            except sqlite3.Error:  # the disk, mostly; the next writer will be told
+                self.unscrubbed = await self._db.run(self._engine.scrub)
+            except Exception:  # noqa: BLE001  # the disk, mostly; the next writer will be told
                 self.unscrubbed = True
                 return
             if not self.unscrubbed:
@@ -174,7 +192,7 @@ class Writer:
     async def damage(self) -> str | None:
         """What is damaged in the database; None if nothing is. Read like everything else."""
         try:
-            return await self.read_long(damage)
+            return await self.read_long(self._engine.damage)
         except DiskTrouble as trouble:
             return str(trouble)
 
@@ -183,7 +201,7 @@ class Writer:
 
         Raises `DiskTrouble` if nothing can be written.
         """
-        await self.write(_touch)
+        await self.write(self._engine.touch)
 
     async def close(self) -> None:
         """Finish every write that waits; take no more."""
@@ -194,14 +212,19 @@ class Writer:
     async def _work(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
-            batch = [call for call in batch if _has_its_turn(call)]
+            batch = [call for call in batch if self._has_its_turn(call)]
             if not batch:
                 continue
             fns = [call.fn for call in batch]
+            began = time.perf_counter()
             try:
+                if not self._in_place():
+                    raise DiskTrouble(MOVED)
                 outcomes, changes = await self._db.run(
-                    lambda db, fns=fns: _commit(db, fns, self._watch)  # type: ignore[misc]  # fns is bound early
+                    lambda db, fns=fns: _commit(db, fns, self._watch, self._engine)  # type: ignore[misc]  # fns is bound early
                 )
+                self.commits += 1
+                self.commit_seconds += time.perf_counter() - began
                 if self._watch is not None:
                     self._watch.committed(changes)
             except Exception as error:  # noqa: BLE001  # every caller of the batch gets it
@@ -212,116 +235,67 @@ class Writer:
                 self._waiting.clear()
                 raise
             for call, outcome in zip(batch, outcomes, strict=True):
-                _answer(call.answer, outcome)
+                self._answer(call, outcome)
 
+    def _has_its_turn(self, call: _Call) -> bool:
+        try:
+            call.turn()
+        except Exception as error:  # noqa: BLE001  # its caller gets it
+            self._answer(call, _Outcome(error=error))
+            return False
+        return True
 
-def checkpoint(db: sqlite3.Connection) -> bool:
-    """Cut the log of writes to nothing; True if that must wait, because somebody reads it."""
-    [[patience]] = db.execute("PRAGMA busy_timeout")
-    db.execute("PRAGMA busy_timeout = 0")
-    try:
-        [busy, _, _] = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    finally:
-        db.execute(f"PRAGMA busy_timeout = {patience:d}")
-    return bool(busy)
-
-
-def damage(db: sqlite3.Connection) -> str | None:
-    """What is damaged in the whole file; None if nothing is. Takes seconds in a large one."""
-    [[finding]] = db.execute("PRAGMA quick_check(1)")
-    return None if finding == "ok" else str(finding)
-
-
-def _touch(db: sqlite3.Connection) -> None:
-    [[version]] = db.execute("PRAGMA user_version")
-    db.execute(f"PRAGMA user_version = {version:d}")
-
-
-def _has_its_turn(call: _Call) -> bool:
-    try:
-        call.turn()
-    except Exception as error:  # noqa: BLE001  # its caller gets it
-        _answer(call.answer, _Outcome(error=error))
-        return False
-    return True
-
-
-def _answer(answer: asyncio.Future[Any], outcome: _Outcome) -> None:
-    if answer.done():  # its caller stopped waiting
-        return
-    if outcome.error is None:
-        answer.set_result(outcome.value)
-    elif isinstance(outcome.error, sqlite3.Error):
-        error = _translated(outcome.error, "so nothing was saved")
-        error.__cause__ = outcome.error
-        answer.set_exception(error)
-    else:
-        answer.set_exception(outcome.error)
+    def _answer(self, call: _Call, outcome: _Outcome) -> None:
+        if call.answer.done():  # its caller stopped waiting
+            return
+        if outcome.error is None:
+            call.answer.set_result(outcome.value)
+            return
+        error = self._engine.translated(outcome.error, "so nothing was saved")
+        if error is not outcome.error:
+            error.__cause__ = outcome.error
+        call.answer.set_exception(error)
 
 
 def _commit(
-    db: sqlite3.Connection,
-    fns: Sequence[Callable[[sqlite3.Connection], Any]],
+    db: Any,
+    fns: Sequence[Callable[[Any], Any]],
     watch: Watch | None,
+    engine: Engine = SQLITE,
 ) -> Any:
     """Commit *fns* in one transaction: their outcomes, and what *watch* found to be changed.
 
     Nearly always all of them go well, so each has a savepoint of its own only where one did not.
     Raises if nothing was committed.
     """
-    db.execute("BEGIN IMMEDIATE")
+    engine.begin(db)
     try:
         try:
             outcomes = [_Outcome(value=fn(db)) for fn in fns]
-        except Exception:
-            # A full disk, among others, makes SQLite itself roll back the whole transaction.
-            if not db.in_transaction:
+        except Exception as error:
+            # A full disk, among others, makes the engine itself roll back the whole transaction.
+            if not engine.under_way(db) or engine.ends_group(error):
                 raise
             db.execute("ROLLBACK")
-            db.execute("BEGIN IMMEDIATE")
-            outcomes = [_attempt(db, fn) for fn in fns]
+            engine.begin(db)
+            outcomes = [_attempt(db, fn, engine) for fn in fns]
         changes = watch.collect(db) if watch is not None else None
-        db.execute("COMMIT")
+        engine.commit(db)
     finally:
-        if db.in_transaction:  # something went wrong
+        if engine.under_way(db):  # something went wrong
             db.execute("ROLLBACK")
     return outcomes, changes
 
 
-def _attempt(db: sqlite3.Connection, fn: Callable[[sqlite3.Connection], Any]) -> _Outcome:
+def _attempt(db: Any, fn: Callable[[Any], Any], engine: Engine) -> _Outcome:
     db.execute("SAVEPOINT attempt")
     try:
         value = fn(db)
     except Exception as error:
-        if not db.in_transaction:
+        if not engine.under_way(db) or engine.ends_group(error):
             raise
         db.execute("ROLLBACK TO attempt")
         db.execute("RELEASE attempt")
         return _Outcome(error=error)
     db.execute("RELEASE attempt")
     return _Outcome(value=value)
-
-
-def _snapshot(db: sqlite3.Connection, fn: Callable[[sqlite3.Connection], T]) -> T:
-    """What *fn* finds in one state of the database, on a connection that cannot write."""
-    db.execute("BEGIN")
-    try:
-        return fn(db)
-    finally:
-        db.execute("ROLLBACK")
-
-
-def _forbidden_to_write(db: sqlite3.Connection, fn: Callable[[sqlite3.Connection], T]) -> T:
-    db.execute("PRAGMA query_only = ON")
-    try:
-        return fn(db)
-    finally:
-        db.execute("PRAGMA query_only = OFF")
-
-
-def _translated(error: sqlite3.Error, outcome: str) -> Exception:
-    """`DiskTrouble` for trouble of the disk; any other error (a broken rule, a bug) as it is."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
-    if code in _DISK:
-        return DiskTrouble(f"{_DISK[code]}, {outcome}.")
-    return error

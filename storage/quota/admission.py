@@ -96,7 +96,8 @@ def admit_all(
     if isinstance(found, Refused):
         return _refused(db, at, drafts[0], found)
     lane, stand = found
-    return _taken(db, at, [replace(each, lane=lane) for each in drafts], stand, asked, paced=paced)
+    drafts = [each if each.lane is lane else replace(each, lane=lane) for each in drafts]
+    return _taken(db, at, drafts, stand, asked, paced=paced)
 
 
 def attempt(

@@ -69,8 +69,8 @@ def _note(db: Database, at: Moment, guild_id: int, percent: int, *, told: bool) 
     ).fetchone()
     if new is None:
         db.execute(
-            "UPDATE alarm SET told = max(told, ?) WHERE guild_id = ? AND day = ? AND percent = ?",
-            (told, guild_id, first.isoformat(), percent),
+            "UPDATE alarm SET told = 1 WHERE guild_id = ? AND day = ? AND percent = ? AND ? = 1",
+            (guild_id, first.isoformat(), percent, told),
         )
         return
     note_budget(

@@ -17,7 +17,7 @@ NEVER = 2**62  #: above the number of every quarter
 
 _LIMITS = """
     SELECT whose, target, amount, period, server.*
-    FROM (SELECT :guild AS asked) LEFT JOIN server ON server.guild_id = asked
+    FROM (SELECT :guild AS asked) AS one LEFT JOIN server ON server.guild_id = asked
     LEFT JOIN rule ON rule.guild_id = asked
         AND (whose IN ('role', 'member', 'server') OR (whose = 'user' AND target = :user))
 """

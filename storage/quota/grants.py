@@ -71,8 +71,9 @@ def withdraw(
 def grants(db: Database, at: Moment, guild_id: int, *, user_id: int | None = None) -> list[Grant]:
     """List the grants of a server, or of one person in it, newest first."""
     sql = (
-        "SELECT id, user_id, amount, iif(expires_at <= :now, 0, balance), expires_at, at,"
-        " coalesce(expires_at <= :now, 0), EXISTS (SELECT 1 FROM audit"
+        "SELECT id, user_id, amount, CASE WHEN expires_at <= :now THEN 0 ELSE balance END,"
+        " expires_at, at,"
+        " expires_at IS NOT NULL AND expires_at <= :now, EXISTS (SELECT 1 FROM audit"
         " WHERE audit.guild_id = allowance.guild_id AND what = 'withdraw'"
         " AND audit.at = allowance.expires_at)"
         " FROM allowance JOIN account ON name = 'grant:' || id WHERE guild_id = :guild"

@@ -2,9 +2,10 @@
 
 import pytest
 
-from storage import Admitted, By, Defaults, State, open_store
+from storage import Admitted, By, Defaults, State
 from tests.rig.databases import fresh
 from tests.rig.drafts import NEEDS, advance, draft
+from tests.rig.engines import open_store
 
 MADE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING)
 BY = By(guild_id=10, actor_id=1)

@@ -17,13 +17,13 @@ from storage import (
     State,
     Undecided,
     Whose,
-    open_store,
     posts,
     teller,
 )
 from storage.batches import PARKED_WAIT
-from tests.rig.databases import fresh
+from tests.rig.databases import fresh, terms_of
 from tests.rig.drafts import advance, draft
+from tests.rig.engines import open_store
 from tests.storage.test_finding import plans
 
 BY = By(guild_id=10, actor_id=1, why="because")
@@ -315,16 +315,16 @@ async def test_a_sheet_shows_each_of_its_takes_until_one_stands_alone(store):
 async def test_who_may_read_where_the_sheet_stands_may_see_each_take_of_it(store):
     one, two = await sheeted(store)
     both = [one.id, two.id]
-    at_first = await store.terms(10, built_on=both)
+    at_first = await terms_of(store, 10, both)
     await store.takes.posted(Post(message_id=71, channel_id=501, job_id=two.id, at=2.0))
     found = {one.id: frozenset({500}), two.id: frozenset({500, 501})}
     assert await store.takes.posted_in(both) == found
-    moved = await store.terms(10, built_on=both)
+    moved = await terms_of(store, 10, both)
     assert [each[-1] for each in at_first.clips] == ["500", "500"]
     assert [each[-1] for each in moved.clips] == ["500", "500,501"]
     await store.takes.gone([70])
     assert await store.takes.posted_in(both) == {two.id: frozenset({501})}
-    assert [each[-1] for each in (await store.terms(10, built_on=both)).clips] == [None, "501"]
+    assert [each[-1] for each in (await terms_of(store, 10, both)).clips] == [None, "501"]
 
 
 async def test_a_take_that_came_after_the_sheet_is_not_seen_where_it_stands(store):
@@ -354,6 +354,7 @@ async def test_a_sheet_goes_with_any_take_that_is_taken_down(store):
     assert (await store.takes.get(one.id, guild_id=10)).post is None
 
 
+@pytest.mark.sqlite
 async def test_what_a_deletion_takes_away_is_searched(store):
     for call in (lambda db: posts.condemned(db, 1), posts.to_remove):
         said = await plans(store, call)

@@ -3,10 +3,15 @@
 import sqlite3
 from contextlib import closing
 
-from storage import State, open_store
+import pytest
+
+from storage import State
 from tests.bench import admission, books, disk
 from tests.bench.history import fill
 from tests.bench.table import Row, markdown, text
+from tests.rig.engines import open_store
+
+pytestmark = pytest.mark.sqlite
 
 
 async def test_a_history_is_one_that_the_product_could_have_written(tmp_path):

@@ -7,11 +7,13 @@ from contextlib import closing
 
 import pytest
 
-from storage import Defaults, State, checking, open_store
+from storage import Defaults, State, checking
 from storage.opening import DATABASE, _open, migrations
 from tests.bench.history import APART, NOW, SERVERS, fill
+from tests.rig import engines
 from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
+from tests.rig.engines import open_store
 
 MADE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, State.DONE)
 DAY = 86_400.0
@@ -24,6 +26,12 @@ async def clip(store, number=1):
 
 def harm(path, *statements):
     """Change rows in a way that the database refuses, while no Dailies runs."""
+    if engines.current[0] is not None:
+        with engines.current[0].raw(path) as db:
+            db.execute("SET session_replication_role = replica; SET search_path = dailies")
+            for statement in statements:
+                db.execute(statement)
+        return
     with closing(sqlite3.connect(path / DATABASE, isolation_level=None)) as db:
         kept = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for name, _ in kept:
@@ -119,6 +127,7 @@ HARM = [
 ]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("job", [1, LONG // 2, LONG])
 async def test_each_piece_of_history_is_looked_at(tmp_path, history, job):
     (tmp_path / DATABASE).write_bytes(history)
@@ -132,6 +141,7 @@ async def test_each_piece_of_history_is_looked_at(tmp_path, history, job):
         assert [each for each in found if said.format(**place) in each], (said, found)
 
 
+@pytest.mark.sqlite
 async def test_whoever_is_stopped_while_balances_are_noted_has_noted_nothing(tmp_path, history):
     (tmp_path / DATABASE).write_bytes(history)
     async with open_store(tmp_path) as store:
@@ -153,6 +163,7 @@ async def noted(store) -> int:
     return count
 
 
+@pytest.mark.sqlite
 async def test_orders_are_taken_while_history_is_looked_at(tmp_path, history):
     (tmp_path / DATABASE).write_bytes(history)
     free = Defaults(per_minute=None, jobs_per_user=None, jobs_per_server=None, amount=None)
@@ -164,6 +175,7 @@ async def test_orders_are_taken_while_history_is_looked_at(tmp_path, history):
         assert await store.check() == []
 
 
+@pytest.mark.sqlite
 async def test_a_look_at_a_piece_reads_that_piece_alone(tmp_path):
     async with open_store(fresh(tmp_path)) as store:
         await clip(store)
@@ -188,6 +200,7 @@ async def test_a_look_at_a_piece_reads_that_piece_alone(tmp_path):
     assert not [each for each in steps if re.match(big, each)], steps
 
 
+@pytest.mark.sqlite
 async def test_statistics_that_mislead_sqlite_are_forgotten(tmp_path, history):
     (tmp_path / DATABASE).write_bytes(history)
     async with open_store(tmp_path) as store:

@@ -9,12 +9,13 @@ from bot.errors import Busy
 from bot.jobs.steps import UNHEARD
 from bot.jobs.worker import SOON
 from bot.providers import Report, Stage
-from storage import Defaults, State, open_store
+from storage import Defaults, State
 from storage.clock import LEAP, SURE, Clock, mark
-from tests.jobs.test_worker import House
 from tests.rig.doubles import FakeProvider, Presenter
+from tests.rig.engines import open_store
 from tests.rig.house import until, working
 from tests.rig.paid import ordered, paid_provider
+from tests.rig.worker import House
 
 DAY = 86_400.0
 JUMPS = [-3650 * DAY, -DAY, DAY, 3650 * DAY]

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from storage import Brief, Offer, Preset, RefusedOrder, State, open_store
+from storage import Brief, Offer, Preset, RefusedOrder, State
 from storage.opening import DATABASE
 from storage.refused_orders import LASTS
 from tests.rig.drafts import advance, draft
+from tests.rig.engines import open_store
+
+pytestmark = pytest.mark.sqlite
 
 SECRET = "the minister in the kitchen"
 TO_DONE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, State.DONE)

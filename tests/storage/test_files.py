@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from storage import Brief, Copy, Holder, Input, Offer, RefusedOrder, State, open_store
+from storage import Brief, Copy, Holder, Input, Offer, RefusedOrder, State
 from tests.rig.databases import fresh
 from tests.rig.drafts import NEEDS, advance, draft
+from tests.rig.engines import open_store
 
 MADE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING)
 DONE = (*MADE, State.DONE)

@@ -23,14 +23,15 @@ from storage import (
     Thread,
     Wanted,
     finding,
-    open_store,
 )
-from storage.finding import SPAN
+from storage import open_store as open_file
+from storage.finding import COST, SPAN
 from storage.jobs import insert_new
 from storage.opening import DATABASE
 from storage.schema import migrate, migrations
 from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
+from tests.rig.engines import open_store
 
 TO_DONE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, State.DONE)
 
@@ -156,7 +157,7 @@ async def test_pages_go_on_from_a_clip_in_both_directions(store):
 
 
 async def test_far_apart_clips_are_found_a_piece_at_a_time(store):
-    """The work of a read is bound by `SPAN` clips, however few of them fit."""
+    """The work of a read that cost what it may is bound by `SPAN` clips, however few fit."""
     await clip(store, 1, "a fox")
     far = 3 * SPAN + 5
     await store.writer.write(
@@ -167,11 +168,63 @@ async def test_far_apart_clips_are_found_a_piece_at_a_time(store):
         seen, reads = [], 0
         while edge is not None:
             there = await store.takes.with_words(
-                "fox", guild_id=10, edge=edge, newer=newer, limit=50
+                "fox", guild_id=10, edge=edge, newer=newer, limit=50, cost=COST
             )
             seen += [hit.id for hit in there.hits]
             edge, reads = there.edge, reads + 1
         assert (seen, reads) == ([first, last], 4)
+
+
+async def test_a_rare_word_is_found_at_once_wherever_it_is(tmp_path):
+    async with open_file(tmp_path) as store:
+        far, boats = 900 * SPAN, finding.RARE + 10
+        await clip(store, 1, "a fox")
+        await clip(store, 2, "a fox and a wolf", guild_id=11)
+        await store.writer.write(
+            lambda db: db.execute(
+                "UPDATE sqlite_sequence SET seq = ? WHERE name = 'job'", (far - 1,)
+            )
+        )
+        for number in range(boats):
+            await clip(store, 3 + number, "a boat")
+        newest = (await clip(store, 3 + boats, "a fox", guild_id=11)).id
+        looked = []
+
+        async def asked(words, **more):
+            """The clips, where to look on, and after how many looks into the index."""
+            looked.clear()
+            there = await store.writer.read(
+                lambda db: finding.with_words(
+                    Told(db, looked),
+                    words,
+                    **{"guild_id": 10, "edge": newest, "newer": False, "limit": 50, **more},
+                    streams=store.writer.streams_words,
+                )
+            )
+            return [hit.id for hit in there.hits], there.edge, sum("MATCH" in sql for sql in looked)
+
+        assert await asked("fox") == ([1], None, 3)
+        assert await asked("a fox") == ([1], None, 4), "its second word is the rare one"
+        assert await asked("fox wolf", guild_id=11) == ([2], None, 3)
+        assert await asked("fox", guild_id=11, edge=newest + 1, limit=1) == ([newest], newest, 1)
+        assert await asked("fox", guild_id=11) == ([2], None, 3)
+        assert await asked("dragon") == ([], None, 3)
+        assert await asked("boat dragon") == ([], None, 4)
+        assert await asked("fox", edge=2, newer=True) == ([], None, 3)
+        assert await asked("fox", edge=0, newer=True) == ([1], SPAN - 1, 1)
+        there = await store.takes.with_words("fox", guild_id=10, edge=2, newer=True, limit=5)
+        assert (there.hits, there.edge) == ([], None), "not a block after the other"
+
+
+class Told:
+    """A database that notes what it is asked."""
+
+    def __init__(self, db, looked):
+        self._db, self._looked = db, looked
+
+    def execute(self, sql, *parameters):
+        self._looked.append(sql)
+        return self._db.execute(sql, *parameters)
 
 
 async def test_one_s_own_are_narrowed_down(store):
@@ -225,6 +278,7 @@ async def raw(tmp_path, word):
     return sum(path.read_bytes().count(word.encode()) for path in there if path.exists())
 
 
+@pytest.mark.sqlite
 async def test_delete_mine_leaves_no_word_in_the_index(tmp_path, store):
     for number in range(60):
         mine_too = number % 3 == 0
@@ -260,6 +314,7 @@ class Failing:
         raise DiskTrouble("The disk is full.")
 
 
+@pytest.mark.sqlite
 async def test_trouble_with_the_index_does_not_undo_a_deletion(tmp_path, store):
     job = await clip(store, 1, "zyzzyva")
     await advance(store.jobs, job, *TO_DONE)
@@ -275,6 +330,7 @@ async def test_trouble_with_the_index_does_not_undo_a_deletion(tmp_path, store):
 ALPHABET = "abcXé狐夢คเ여 ß'\"-*():^+/\\1"
 
 
+@pytest.mark.sqlite
 @given(prompt=st.text(ALPHABET, max_size=30), typed=st.text(max_size=64))
 def test_a_prompt_is_found_by_itself_and_nothing_typed_breaks_the_index(prompt, typed):
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
@@ -296,6 +352,7 @@ def empty():
         return db.serialize()
 
 
+@pytest.mark.sqlite
 async def test_what_a_stop_left_in_the_index_goes_later(tmp_path, store):
     job = await clip(store, 1, "zyzzyva")
     await advance(store.jobs, job, *TO_DONE)
@@ -306,6 +363,7 @@ async def test_what_a_stop_left_in_the_index_goes_later(tmp_path, store):
     assert not await raw(tmp_path, "zyzzyv")
 
 
+@pytest.mark.sqlite
 def test_an_older_file_has_its_clips_found_after_the_migration(tmp_path):
     scripts = migrations()
     before = next(at for at, each in enumerate(scripts) if "clip_words" in each)
@@ -343,6 +401,7 @@ async def plans(store, call):
     return seen
 
 
+@pytest.mark.sqlite
 async def test_nothing_looks_at_every_clip(store):
     await clip(store, 1, "a fox")
     await store.takes.favourite(1, 30, at=1.0)

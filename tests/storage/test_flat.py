@@ -5,10 +5,11 @@ from datetime import date
 
 import pytest
 
-from storage import AT_WORK, LIVE, By, Defaults, Period, State, Whose, open_store
+from storage import AT_WORK, LIVE, By, Defaults, Period, State, Whose
 from storage.job import PARKED
 from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
+from tests.rig.engines import open_store
 
 NOON = 1_800_014_400.0  #: Friday 2027-01-15, 12:00 UTC
 FIRST, AFTER = date(2026, 12, 17), date(2027, 1, 16)
@@ -77,6 +78,18 @@ async def _start(store):
     await store.accounting.incidents()
 
 
+async def _figures(store):
+    await store.figures.news(await store.figures.mark())
+    await store.figures.live_jobs()
+    await store.figures.held()
+    await store.figures.budgets([10])
+    await store.policy.total()
+    await store.alerts.open()
+    await store.alerts.moderators()
+    await store.alerts.waiting_clips()
+    await store.alerts.due([(5, "disk")])
+
+
 ASKED = {
     "a callback": lambda store: store.jobs.by_token("secret"),
     "the queue of a server": _queue,
@@ -85,9 +98,11 @@ ASKED = {
     "lists of moderators": _lists,
     "the usage of one person": _usage,
     "a start": _start,
+    "monitoring": _figures,
 }
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("asked", ASKED)
 async def test_no_history_is_read_for(store, asked):
     await store.policy.admit(draft(1), roles=())

@@ -27,11 +27,11 @@ from storage import (
     Stale,
     State,
     Store,
-    open_store,
 )
 from storage.jobs import columns_of, job_of
 from tests.rig.databases import fresh
 from tests.rig.drafts import NEEDS, advance, draft
+from tests.rig.engines import open_store
 
 
 @pytest.fixture
@@ -401,6 +401,7 @@ async def test_durations_are_of_this_models_finished_clips(jobs: Jobs) -> None:
     assert await jobs.durations("elsewhere", "sketch") == []
 
 
+@pytest.mark.sqlite
 async def test_no_search_reads_the_whole_table(store: Store) -> None:
     job, _ = await store.jobs.add(draft())
     searches: list[str] = []
@@ -476,6 +477,7 @@ briefs = st.builds(
 )
 
 
+@pytest.mark.sqlite
 @given(brief=briefs)
 def test_a_brief_survives_the_database(brief: Brief) -> None:
     job = draft(brief=brief)
@@ -483,7 +485,8 @@ def test_a_brief_survives_the_database(brief: Brief) -> None:
     try:
         db.row_factory = sqlite3.Row
         row = db.execute(
-            "SELECT " + ", ".join(f":{name} AS {name}" for name in columns_of(job)), columns_of(job)
+            "SELECT NULL AS url, " + ", ".join(f":{name} AS {name}" for name in columns_of(job)),
+            columns_of(job),
         ).fetchone()
         assert db.execute("SELECT json_valid(?)", (row["brief"],)).fetchone()[0] == 1
         restored: Job = job_of(row)

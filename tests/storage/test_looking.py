@@ -10,9 +10,12 @@ import pytest
 from bot.app.doctor import check
 from bot.app.probes import storage_check
 from bot.settings import Settings
-from storage import CannotOpen, Locked, NotThere, look_into, open_store
+from storage import CannotOpen, Locked, NotThere, look_into
 from storage.opening import DATABASE
 from storage.schema import migrate, migrations
+from tests.rig.engines import open_store
+
+pytestmark = pytest.mark.sqlite
 
 
 def everything(folder):

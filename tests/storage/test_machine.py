@@ -2,6 +2,8 @@
 
 A plain model keeps its own books next to the database's. 3,000 steps are taken, and 20,000 in
 `make prove`; every rule of the books is checked after each of them.
+
+One file: the model and its steps are one state machine, a single class that Hypothesis runs.
 """
 
 import itertools
@@ -54,6 +56,8 @@ from storage.quota import admission, blocks, budget, grants, rules, standing
 from storage.writer import _commit
 from tests.rig.drafts import NEEDS, draft
 from tests.rig.proving import Proof, scaled
+
+pytestmark = pytest.mark.sqlite
 
 STEPS = scaled(3_000, 20_000)
 STEPS_PER_RUN = 100

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from storage import CannotOpen, Damaged, Locked, NewerSchema, open_store
+from storage import CannotOpen, Damaged, Locked, NewerSchema
 from storage.opening import DATABASE, LOG_KEPT
-from storage.schema import migrate, migrations, objects
+from storage.schema import LEAST_SQLITE, migrate, migrations, objects, require_sqlite
 from tests.rig.databases import harm
 from tests.rig.drafts import draft
+from tests.rig.engines import open_store
+
+pytestmark = pytest.mark.sqlite
 
 PROJECT = Path(__file__).parent.parent.parent
 
@@ -181,3 +184,12 @@ def test_a_failing_migration_leaves_the_version_before_it(tmp_path: Path) -> Non
     migrate(db, path, [good, "CREATE TABLE two (a);"])
     assert db.execute("PRAGMA user_version").fetchone() == (2,)
     db.close()
+
+
+def test_a_sqlite_that_lacks_what_we_say_is_named() -> None:
+    require_sqlite()
+    require_sqlite(LEAST_SQLITE)
+    with pytest.raises(
+        CannotOpen, match=re.escape("SQLite 3.39.0 or newer, and this Python has 3.38.5")
+    ):
+        require_sqlite((3, 38, 5))

@@ -5,10 +5,13 @@ from collections import Counter
 
 import pytest
 
-from storage import Admitted, Defaults, Wanted, open_store
+from storage import Admitted, Defaults, Wanted
 from storage.finding import NEWEST, TOGETHER
-from tests.rig.databases import fresh
+from tests.rig.databases import fresh, terms_of
 from tests.rig.drafts import draft
+from tests.rig.engines import open_store
+
+pytestmark = pytest.mark.sqlite
 
 WAITING = 200
 SHARED = 15  #: statements of a commit, however many orders it holds
@@ -37,7 +40,7 @@ async def orders(store, numbers) -> list[str]:
     """
     told: list[str] = []
     # What each was checked by, as the studio does; asked for on a reader.
-    terms = {guild: await store.terms(guild, built_on=()) for guild in range(1, 8)}
+    terms = {guild: await terms_of(store, guild) for guild in range(1, 8)}
     await store.writer._db.run(lambda db: db.set_trace_callback(told.append))
     answers = await asyncio.gather(
         *(

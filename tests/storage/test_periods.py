@@ -14,6 +14,8 @@ from storage.clock import LEAP, Clock, advance, mark
 from storage.opening import _open, migrations
 from storage.periods import day_at, span, starts, zone_named
 
+pytestmark = pytest.mark.sqlite
+
 ZONES = sorted(available_timezones() - {"localtime"})
 zones = st.sampled_from(ZONES).map(ZoneInfo)
 moments = st.floats(0, 4e9)  # 1970 to 2096

@@ -1,4 +1,7 @@
-"""Which limit says no, whose it is, when it frees, and what would fit."""
+"""Which limit says no, whose it is, when it frees, and what would fit.
+
+One file: limits meet in one decision, so each is tried where the others stand beside it.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -21,10 +24,10 @@ from storage import (
     Store,
     Total,
     Whose,
-    open_store,
 )
 from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
+from tests.rig.engines import open_store
 from tests.rig.proving import Proof, scaled
 
 NOON = 1_800_014_400.0  #: Friday 2027-01-15, 12:00 UTC

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from storage import Brief, open_store
+from storage import Brief
 from storage.opening import DATABASE, READERS
 from tests.rig.drafts import draft
+from tests.rig.engines import open_store
+
+pytestmark = pytest.mark.sqlite
 
 
 class Held:

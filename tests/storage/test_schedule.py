@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from storage import By, Lane, State, open_store
+from storage import By, Lane, State
 from tests.rig.doubles import Clock
 from tests.rig.drafts import draft
+from tests.rig.engines import open_store
 
 BY = By(guild_id=10, actor_id=1)
 NOW = 1_700_000_000.0
@@ -25,7 +26,7 @@ def planned(store):
     found = []
     while (job_id := store.schedule.take(NOW + 1e6)) is not None:
         found.append(job_id)
-        store.schedule.seen(job_id, 10**6, all_of_it=True)
+        store.schedule.reading(job_id)
         store.schedule.put_back(job_id, None)
     return found
 
@@ -95,8 +96,8 @@ async def test_a_change_by_others_is_looked_at_and_ones_own_is_not(store):
     for other in (False, True):
         schedule.plan(job.id, 0.0)
         assert schedule.take(NOW) == job.id
+        schedule.reading(job.id)
         job = await store.jobs.get(job.id)
-        schedule.seen(job.id, job.rev, all_of_it=True)
         job = await store.jobs.save(job.again(NOW + 60))
         schedule.seen(job.id, job.rev)
         if other:

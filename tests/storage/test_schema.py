@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from storage import OrderDefaults, State, WrongSchema, open_store
+from storage import OrderDefaults, State, WrongSchema
 from storage.opening import DATABASE
 from storage.schema import differences, digest, fresh, migrate, migrations, objects
+from tests.rig.engines import open_store
 from tools.landed import SCRIPTS, landed, present
+
+pytestmark = pytest.mark.sqlite
 
 SUPERSEDED = Path(__file__).parent.parent / "schemas" / "superseded"
 

@@ -20,10 +20,11 @@ from storage import (
     RefusedOrder,
     State,
     Whose,
-    open_store,
 )
 from tests.rig.databases import fresh
+from tests.rig.doubles import Clock
 from tests.rig.drafts import advance, draft
+from tests.rig.engines import open_store
 
 NOON = 1_800_014_400.0  #: Friday 2027-01-15, 12:00 UTC
 DAY = 86_400.0
@@ -32,16 +33,9 @@ TODAY = date(2027, 1, 15)
 WAY = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, State.DONE)
 
 
-class Time:
-    now = NOON
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def time():
-    return Time()
+    return Clock(NOON)
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from storage import NEWEST, Copy, Reel, ReelState, State, open_store, shots
+from storage import NEWEST, Copy, Reel, ReelState, State, shots
 from storage.reels import TooMany
 from storage.shots import natural
 from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
+from tests.rig.engines import open_store
 from tests.storage.test_finding import plans
 
 TO_DONE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, State.DONE)
@@ -203,6 +204,7 @@ async def test_of_reels_that_are_begun_at_once_no_more_wait_than_may(store):
     assert len(await store.reels.begun()) == 5
 
 
+@pytest.mark.sqlite
 async def test_the_clips_of_a_channels_shots_are_searched_and_approvals_only_where_asked(store):
     jobs = [await kept(store, number, thread_id=100) for number in (1, 2)]
     one, _two = [await advance(store.jobs, job, *TO_DONE) for job in jobs]

@@ -6,9 +6,12 @@ from contextlib import closing
 
 import pytest
 
-from storage import ENDED, MOVES, State, job, open_store
+from storage import ENDED, MOVES, State, job
 from storage.job import sql_list
 from storage.schema import fresh, migrations
+from tests.rig.engines import open_store
+
+pytestmark = pytest.mark.sqlite
 
 #: Every named set, and every state with the sets that it is in. A new state has to be entered.
 SETS = {
@@ -17,8 +20,9 @@ SETS = {
     if name.isupper() and isinstance(value, frozenset)
 }
 IN = {
-    State.QUEUED: "AT_WORK LIVE STANDING UNRENDERED CANCELLABLE",
-    State.SUBMITTING: "AT_WORK LIVE STANDING UNRENDERED IN_SLOT UNANSWERED TOKEN_KNOWN",
+    State.QUEUED: "AT_WORK LIVE STANDING UNRENDERED CANCELLABLE UNSETTLED_BY_RESTORING",
+    State.SUBMITTING: "AT_WORK LIVE STANDING UNRENDERED IN_SLOT UNANSWERED TOKEN_KNOWN"
+    " UNSETTLED_BY_RESTORING",
     State.UNCLEAR: "PARKED LIVE STANDING UNANSWERED TOKEN_KNOWN POSTED OWED FOR_MODERATORS",
     State.RENDERING: "AT_WORK LIVE STANDING UNRENDERED IN_SLOT TAKEN AWAITED TOKEN_KNOWN"
     " CANCELLABLE",

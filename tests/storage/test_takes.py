@@ -16,10 +16,10 @@ from storage import (
     State,
     Tally,
     Thread,
-    open_store,
 )
 from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
+from tests.rig.engines import open_store
 
 CLIP = Input(file="takes/1.mp4", type="video/mp4", size=10, seconds=6.0, fps=24.0, take=1)
 TO_DONE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, State.DONE)
@@ -76,6 +76,7 @@ async def test_a_thread_lists_its_takes_with_what_people_did(store):
     assert [take.job.id for take in found] == [first.id]
 
 
+@pytest.mark.sqlite
 async def test_the_lineage_is_found_by_its_index(store):
     plan = await store.writer.read(
         lambda db: db.execute(
@@ -203,6 +204,7 @@ async def test_a_thread_adds_up_what_the_ledger_says(store):
     assert await store.takes.tally(501) == Tally(made=0, running=0, credits=0, jobs=0)
 
 
+@pytest.mark.sqlite
 async def test_a_thousand_takes_are_listed_without_looking_at_the_others(store):
     """Counted in what SQLite does, which is the same on every machine."""
     jobs = await asyncio.gather(*(job_in(store, number, done=False) for number in range(1000)))

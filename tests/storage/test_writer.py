@@ -15,6 +15,8 @@ import pytest
 from storage import DiskTrouble, open_store
 from storage.writer import MAX_BATCH, Connection, Writer
 
+pytestmark = pytest.mark.sqlite
+
 
 def connect(path: Path) -> Connection:
     def opened() -> sqlite3.Connection:

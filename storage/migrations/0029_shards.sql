@@ -1,0 +1,1 @@
+-- What several processes tell each other is PostgreSQL's alone: the pair of this has it.

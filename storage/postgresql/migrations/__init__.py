@@ -1,0 +1,1 @@
+"""Numbered SQL, the pair of SQLite's of the same number; never edited once released."""

@@ -1,0 +1,163 @@
+"""Which servers this process works for: all of them, or those of its shards.
+
+A bot in very many servers is split into shards, by the number of a server, and several processes
+may hold some of them each: see `postgresql.shards`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Chore(StrEnum):
+    """What one process does for all of them."""
+
+    ALERTS = "alerts"
+    COMMANDS = "commands"
+    TIDYING = "tidying"
+    WEBHOOKS = "webhooks"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """Who of those that wait for a provider is next, as far as this process knows: the jobs that it
+    has waiting there, each with what `fair_queue` sorts by (lane, turn), the next one first."""
+
+    provider: str
+    jobs: Sequence[tuple[int, int, int]]  #: lane, turn, number of the job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """Which shards change hands."""
+
+    gained: frozenset[int] = frozenset()  #: to be taken up now
+    surplus: frozenset[int] = frozenset()  #: to be given up, so that others have some
+
+
+class Sharing(Protocol):
+    """What a part of the bot asks before it acts for a server."""
+
+    @property
+    def count(self) -> int:
+        """How many shards there are."""
+        ...
+
+    @property
+    def mine(self) -> frozenset[int]:
+        """The shards that this process works for."""
+        ...
+
+    @property
+    def living(self) -> int:
+        """How many processes work."""
+        ...
+
+    def has(self, guild_id: int) -> bool:
+        """Whether this process works for that server. A direct message is of server 0."""
+        ...
+
+    def does(self, chore: Chore) -> bool:
+        """Whether this process is the one that does *chore*."""
+        ...
+
+    async def look(self) -> Handover:
+        """Take shards that nobody has, as many as are ours; which change hands."""
+        ...
+
+    async def give_up(self, shards: Iterable[int]) -> None:
+        """Let others have *shards*: nothing of them is under way here."""
+        ...
+
+    async def news(self) -> frozenset[str]:
+        """Plan jobs that other processes changed; which of the settings, kept in memory, did."""
+        ...
+
+    async def nudge(self, job_id: int) -> None:
+        """Have whoever works for its server look at a job."""
+        ...
+
+    async def begin_session(self, shard: int, concurrency: int) -> float:
+        """Take the next turn to begin a session with Discord; the seconds until it."""
+        ...
+
+    async def claim(self, job_id: int, limit: int, turns: Turns) -> bool:
+        """Give a queued job one of the *limit* slots at its provider, the first of *turns*, if one
+        is free and nobody else's job comes first."""
+        ...
+
+    async def stand(self, turns: Turns, released: Iterable[int]) -> None:
+        """Say whose turn comes next, and which jobs did not use the slot that they were given."""
+        ...
+
+    async def at_work(self) -> dict[str, int]:
+        """How many jobs have a slot at each provider."""
+        ...
+
+
+class Alone:
+    """This process works for every server: what `Sharing` says where there is nothing to share."""
+
+    count = living = 1
+    mine = frozenset({0})
+
+    def has(self, guild_id: int) -> bool:
+        """It works for all of them."""
+        del guild_id
+        return True
+
+    def does(self, chore: Chore) -> bool:
+        """It does everything."""
+        del chore
+        return True
+
+    async def look(self) -> Handover:
+        """Nothing changes hands."""
+        return Handover()
+
+    async def give_up(self, shards: Iterable[int]) -> None:
+        """There is nobody else."""
+        del shards
+
+    async def news(self) -> frozenset[str]:
+        """Nobody else changes anything."""
+        return frozenset()
+
+    async def nudge(self, job_id: int) -> None:
+        """Whoever knows of it works for it."""
+        del job_id
+
+    async def begin_session(self, shard: int, concurrency: int) -> float:
+        """There is one session, and nobody is waited for."""
+        del shard, concurrency
+        return 0.0
+
+    async def claim(self, job_id: int, limit: int, turns: Turns) -> bool:
+        """What memory knows is all that there is to know."""
+        del job_id, limit, turns
+        return True
+
+    async def stand(self, turns: Turns, released: Iterable[int]) -> None:
+        """Nobody asks."""
+        del turns, released
+
+    async def at_work(self) -> dict[str, int]:
+        """Memory knows."""
+        return {}
+
+
+def shard_of(guild_id: int, count: int) -> int:
+    """The shard of a server, of *count* (Discord's topics/gateway, "Sharding")."""
+    return (guild_id >> 22) % count
+
+
+def fair_share(me: str, count: int, held: dict[str, int]) -> int:
+    """How many of *count* shards are *me*'s, where each of the processes that live has *held*.
+
+    All have as many, or one less. Whoever has more keeps more, so that few change hands; who has
+    none where there are not enough stands by.
+    """
+    order = sorted(held, key=lambda each: (-held[each], each))
+    least, left = divmod(count, len(order))
+    return least + (order.index(me) < left)
