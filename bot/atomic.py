@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["landing", "scratch", "whole"]
+__all__ = ["landing", "scratch", "to_the_disk", "whole"]
 
 _OURS = secrets.token_hex(4)  #: marks what this process is at work on
 _NUMBERS = itertools.count()
@@ -37,11 +37,16 @@ async def landing(to: Path) -> AsyncIterator[BinaryIO]:
 
 def _land(part: Path, to: Path) -> None:
     part.replace(to)
-    directory = os.open(to.parent, os.O_RDONLY)
+    to_the_disk(to.parent)
+
+
+def to_the_disk(directory: Path) -> None:
+    """Bring the names in *directory* to the disk: a power cut may forget a new one otherwise."""
+    descriptor = os.open(directory, os.O_RDONLY)
     try:
-        os.fsync(directory)  # or a power cut may forget the new name
+        os.fsync(descriptor)
     finally:
-        os.close(directory)
+        os.close(descriptor)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVarTuple, Unpack
 
 from bot.progress import Progress
@@ -43,12 +44,28 @@ class Report(Generic[*Given]):
         return all([await tell(*given) for tell in self._tellers])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """Something that a provider was asked for."""
+
+    provider: str
+    operation: str  #: submit, poll, fetch or cancel
+    outcome: str  #: ok, a word of `Failure`, "trouble" of this machine's, or "error": a bug
+    seconds: float
+
+
 class Events:
     """Everything that one part tells others of."""
 
     def __init__(self) -> None:
         #: A job moved, or more is known of it.
         self.job_changed: Event[Job, Progress] = Event()
+        #: Some trouble of the deployment began, or is over.
+        self.alerts_changed: Event[()] = Event()
+        #: A backup was tried: why there is none, or None where it was made.
+        self.backup_tried: Event[str | None] = Event()
+        #: A provider was asked for something.
+        self.provider_called: Event[Called] = Event()
         #: A job has a card, and perhaps a thread.
         self.card_placed: Event[Job] = Event()
         #: A job's card cannot be posted just now.
@@ -61,6 +78,8 @@ class Events:
         self.take_changed: Event[Job] = Event()
         #: Discord can be reached, perhaps again.
         self.connected: Event[()] = Event()
+        #: We leave Discord, because another process may have taken over.
+        self.left: Event[()] = Event()
         #: An order was taken in a server, which now stands there with its limits.
         self.money_moved: Event[int, Standing] = Event()
         #: The budget of a server refused an order.

@@ -1,7 +1,9 @@
-"""What must never be read in a log: keys, tokens, and the query strings of signed links."""
+"""What must never be read in a log: keys, tokens, the query strings of signed links, prompts."""
 
 import logging
 import re
+
+from bot.log_context import unprompted
 
 __all__ = ["Redaction", "redact"]
 
@@ -57,16 +59,22 @@ def redact(text: str) -> str:
 
 
 class Redaction(logging.Filter):
-    """Redacts every record that passes. Belongs on handlers: they see all loggers' records."""
+    """Redacts every record that passes. Belongs on handlers: they see all loggers' records.
+
+    Above DEBUG, the prompts of what is being worked on are left out, too.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = on_one_line(redact(record.getMessage())), None
+        def left(text: str) -> str:
+            return unprompted(text) if record.levelno > logging.DEBUG else text
+
+        record.msg, record.args = on_one_line(redact(left(record.getMessage()))), None
         if record.exc_info and not record.exc_text:
             # Set in, so that no line of it looks like one of the log's own.
-            lines = logging.Formatter().formatException(record.exc_info).split("\n")
+            lines = left(logging.Formatter().formatException(record.exc_info)).split("\n")
             record.exc_text = "\n".join(f"  {on_one_line(each)}" for each in lines)
         if record.exc_text:
-            record.exc_text = redact(record.exc_text)
+            record.exc_text = redact(left(record.exc_text))
         if record.stack_info:
             record.stack_info = redact(record.stack_info)
         return True

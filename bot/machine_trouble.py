@@ -8,7 +8,7 @@ import errno
 import logging
 
 from bot.errors import Trouble
-from storage import DiskTrouble
+from storage import DiskTrouble, ServerTrouble
 
 __all__ = ["Troubles", "disk_trouble", "trouble_of"]
 
@@ -31,6 +31,8 @@ def trouble_of(error: BaseException) -> Trouble | None:
     """*error* as trouble of ours; None where it is something else."""
     if isinstance(error, Trouble):
         return error
+    if isinstance(error, ServerTrouble):
+        return Trouble(str(error), kind="server", raw=str(error))
     if isinstance(error, DiskTrouble):
         return Trouble(str(error), kind="disk", raw=str(error))
     if isinstance(error, MemoryError):
@@ -79,17 +81,23 @@ class Troubles:
         for kind, jobs in list(self._held.items()):
             if jobs.pop(job_id, None) is not None and not jobs:
                 del self._held[kind]
-                log.warning("The trouble with this machine's %s is over.", _NAMES[kind])
+                log.warning("The trouble with %s is over.", _NAMES[kind])
 
     async def remark(self) -> str | None:
         """What /healthz says: what is wrong, and how many clips wait for it."""
         for kind, jobs in self._held.items():
             clips = "1 clip waits" if len(jobs) == 1 else f"{len(jobs)} clips wait"
-            return f"problem with this machine's {_NAMES[kind]}, {clips}: {[*jobs.values()][-1]}"
+            return f"problem with {_NAMES[kind]}, {clips}: {[*jobs.values()][-1]}"
         return None
 
 
-_NAMES = {"room": "disk space", "disk": "disk", "memory": "memory", "ffmpeg": "ffmpeg"}
+_NAMES = {
+    "room": "this machine's disk space",
+    "disk": "this machine's disk",
+    "memory": "this machine's memory",
+    "ffmpeg": "this machine's ffmpeg",
+    "server": "the database server",
+}
 
 
 async def no_room() -> None:

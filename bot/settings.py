@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -36,7 +37,8 @@ from storage.periods import zone_named
 CONFIG = "dailies.toml"
 DOTENV = ".env"
 URLS_MAX = 5  #: webhooks
-SECRET_MIN = 16  #: characters of the secret that signs events
+S3 = "s3://"  #: how a place for backups begins that is a bucket
+SECRET_MIN = 16  #: characters of the secret that signs events, and of the token for /metrics
 
 
 class BadSetting(Exception):
@@ -132,15 +134,31 @@ def _directory(path: Path) -> Path:
         raise ValueError(f"There is no home directory for {path}") from error
 
 
+def server_address(value: SecretStr) -> SecretStr:
+    """*value* if it is the address of a database server. Raises ValueError with a sentence."""
+    if re.fullmatch(r"postgres(?:ql)?://[^\s/?#]*/[^\s/?#]+[^\s#]*", value.get_secret_value()):
+        return value
+    raise ValueError("Write an address such as postgresql://dailies:password@db.example/dailies")
+
+
+def _server_or_none(value: SecretStr | None) -> SecretStr | None:
+    return None if value is None else server_address(value)
+
+
 def _shaped(pattern: str, sentence: str) -> AfterValidator:
     """Text of that shape; *sentence* says which."""
+    return AfterValidator(partial(_of_shape, pattern, sentence))
 
-    def check(value: str) -> str:
-        if re.fullmatch(pattern, value) is None:
-            raise ValueError(sentence)
-        return value
 
-    return AfterValidator(check)
+def _of_shape(pattern: str, sentence: str, value: str) -> str:
+    if re.fullmatch(pattern, value) is None:
+        raise ValueError(sentence)
+    return value
+
+
+def backup_target(value: str) -> str:
+    """*value* if it names a place for backups. Raises ValueError with a sentence."""
+    return _of_shape(*_BACKUPS, value)
 
 
 def _address(*schemes: str) -> AfterValidator:
@@ -161,6 +179,10 @@ _BUCKET = (
 _PREFIX = (
     r"[A-Za-z0-9._/-]*",
     "Write a folder's name of letters, digits, dots, dashes, underscores and slashes",
+)
+_BACKUPS = (
+    rf"s3://{_BUCKET[0]}(?:/{_PREFIX[0]})?|(?!\w+://)[^\x00-\x1f\x7f]+",
+    "Write a directory, or a bucket such as s3://my-backups/dailies",
 )
 _MODEL = (
     r"\S(?:[^\x00-\x1f\x7f]{0,198}\S)?",
@@ -212,13 +234,24 @@ class Settings(BaseSettings):
     discord_token: SecretStr | None = Field(None, description="The bot's token.")
     discord_api_url: Annotated[str, _address("https", "http")] = Field(
         "https://discord.com/api/v10",
-        description="The address of Discord's REST API. Change it for a proxy or a playground.",
+        description="The address of Discord's REST API. Change it for a proxy, or with "
+        "`DISCORD_GATEWAY_URL` for a playground.",
     )
     discord_gateway_url: Annotated[str, _address("wss", "ws")] | None = Field(
-        None, description="The address of Discord's gateway. By default, Discord's API names it."
+        None, description="The address of Discord's gateway. By default, the public one."
     )
     dailies_data: Annotated[Path, AfterValidator(_directory)] = Field(
         Path("data"), description="The data directory, with the database and every take."
+    )
+    dailies_store: Annotated[SecretStr | None, AfterValidator(_server_or_none)] = Field(
+        None,
+        description="The database server, as `postgresql://user:password@host/database`. By "
+        "default, a file in the data directory.",
+    )
+    dailies_shards: Annotated[int, Field(ge=1, le=1000)] = Field(
+        1,
+        description="Parts into which the bot's servers are split, so that several processes share "
+        "them. More than 1 needs `DAILIES_STORE` and `DAILIES_S3_BUCKET`.",
     )
     dailies_usd_per_credit: Annotated[Decimal, Field(ge=Decimal("0.0001"), le=100)] = Field(
         Decimal("0.01"), description="What 1 credit is worth, in US dollars."
@@ -300,12 +333,41 @@ class Settings(BaseSettings):
     dailies_s3_link_days: Annotated[float, Field(ge=0, le=7)] = Field(
         7, description="Days that a link to an original works. 0: no links."
     )
+    dailies_backup_to: Annotated[str, _shaped(*_BACKUPS)] | None = Field(
+        None,
+        description="A directory, or a bucket such as `s3://my-backups/dailies`, for regular "
+        "backups of the database.",
+    )
+    dailies_backup_hours: Annotated[float, Field(ge=0.25, le=24 * 365)] = Field(
+        24, description="Hours between two backups."
+    )
+    dailies_backup_keep_days: Annotated[int, Field(ge=1, le=36_500)] = Field(
+        14, description="Days that a backup is kept. The newest two stay."
+    )
     dailies_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="How much to log."
     )
-    dailies_web_host: str = Field("127.0.0.1", description="The address for /healthz.")
+    dailies_log_format: Literal["text", "json"] = Field(
+        "text", description="How to log: `text`, or `json` with an object a line."
+    )
+    dailies_web_host: str = Field("127.0.0.1", description="The address for /healthz and /metrics.")
     dailies_web_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8766, description="Its port. 0: the system chooses one."
+    )
+    dailies_alert_channel: Annotated[int, Field(ge=1, lt=2**63)] | None = Field(
+        None,
+        description="The id of the channel where the operator is told of trouble, such as a "
+        "provider that refuses the key.",
+    )
+    dailies_standbys: Annotated[int, Field(ge=0, le=1000)] | None = Field(
+        None,
+        description="How many processes should stand by: with fewer the operator is told. By "
+        "default, one where one was seen before.",
+    )
+    dailies_metrics_token: SecretStr | None = Field(
+        None,
+        description="The token that /metrics asks for: at least 16 characters. Without it, "
+        "/metrics answers only on an address of this machine.",
     )
     dailies_callback_host: str = Field(
         "127.0.0.1", description="The address for callbacks from providers."
@@ -322,7 +384,8 @@ class Settings(BaseSettings):
     webhook_urls: Annotated[tuple[str, ...], BeforeValidator(_urls)] = Field(
         (),
         description="Addresses that get an event when a clip is done, failed or waits for a "
-        "moderator, and when a budget is used up. Up to 5, separated by commas.",
+        "moderator, when a budget is used up, and when something is wrong with the deployment. Up "
+        "to 5, separated by commas.",
     )
     webhook_secret: SecretStr | None = Field(
         None, description="The secret that signs events: at least 16 characters."
@@ -360,9 +423,39 @@ class Settings(BaseSettings):
             )
         if bool(self.webhook_urls) is not (self.webhook_secret is not None):
             raise BadSetting("Set both WEBHOOK_URLS and WEBHOOK_SECRET, or neither.")
+        token = self.dailies_metrics_token
+        if token is not None and len(token.get_secret_value()) < SECRET_MIN:
+            raise BadSetting(f"DAILIES_METRICS_TOKEN must have at least {SECRET_MIN} characters.")
         secret = self.webhook_secret.get_secret_value() if self.webhook_secret else None
         if secret is not None and len(secret) < SECRET_MIN:
             raise BadSetting(f"WEBHOOK_SECRET must have at least {SECRET_MIN} characters.")
+        return self
+
+    @property
+    def server(self) -> str | None:
+        """The address of the database server, with its password; None: a file."""
+        return None if self.dailies_store is None else self.dailies_store.get_secret_value()
+
+    @model_validator(mode="after")
+    def _backups_are_of_a_file(self) -> Self:
+        """Raises `BadSetting`, which pydantic lets through."""
+        if self.dailies_store is not None and self.dailies_backup_to is not None:
+            raise BadSetting(
+                "DAILIES_BACKUP_TO backs up the database file, and DAILIES_STORE names a server. "
+                "Unset DAILIES_BACKUP_TO and back the server up with pg_dump."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _shards_are_of_several(self) -> Self:
+        """Raises `BadSetting`, which pydantic lets through, where processes could share nothing."""
+        if self.dailies_shards > 1 and (
+            self.dailies_store is None or self.dailies_s3_bucket is None
+        ):
+            raise BadSetting(
+                "DAILIES_SHARDS above 1 needs DAILIES_STORE and DAILIES_S3_BUCKET, because several "
+                "processes share the rows and the clips. Set both, or DAILIES_SHARDS=1."
+            )
         return self
 
     @model_validator(mode="after")
@@ -376,11 +469,13 @@ class Settings(BaseSettings):
         _endpoint, access, secret = parts.values()
         if self.dailies_s3_bucket is None:
             lonely = next((name for name, value in parts.items() if value is not None), None)
+            if (self.dailies_backup_to or "").startswith(S3):
+                lonely = None  # the backups' bucket is of that service
             if lonely is not None:
                 raise BadSetting(
                     f"{lonely} is set, but DAILIES_S3_BUCKET is not. Set both or none."
                 )
-        elif (access is None) is not (secret is None):
+        if (access is None) is not (secret is None):
             raise BadSetting(
                 "Set both DAILIES_S3_ACCESS_KEY and DAILIES_S3_SECRET_KEY. Set neither to use the "
                 "keys of the environment or of the machine's role."
@@ -429,6 +524,7 @@ class PlaygroundSettings(Settings):
             "dailies_disk_gb",
             "dailies_spare_gb",
             "dailies_log_level",
+            "dailies_log_format",
             "dailies_web_host",
             "dailies_web_port",
             "dailies_playground_host",

@@ -7,7 +7,8 @@ what sending it off does, and whether it is for moderators alone. No form is hel
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 import discord
 from discord import ui
@@ -22,6 +23,8 @@ from bot.orders.quote import Quote
 
 #: What sending a form off does: the interaction, what the form is about, what its fields hold.
 Act = Callable[[Interaction, re.Match[str], Mapping[str, str]], Awaitable[None]]
+
+E = TypeVar("E", bound=StrEnum)
 
 _NAMED = re.compile(r"form:([a-z-]+)(?::(.*))?", re.DOTALL)
 PROMPT = 4000  #: characters that a form's field takes
@@ -141,6 +144,13 @@ class Forms(commands.Cog):
         if known.moderators:
             require_moderator(requester_of(interaction))
         await known.act(interaction, about, _given(data))
+
+
+def one_of(choices: type[E], said: str) -> E:
+    """The choice of a form's menu that *said* names. Raises `Refusal` for what no menu says."""
+    if said not in {*choices}:
+        raise Refusal(UNKNOWN)
+    return choices(said)
 
 
 def _given(data: Mapping[str, Any]) -> dict[str, str]:

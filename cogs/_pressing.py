@@ -21,13 +21,15 @@ from bot.chat.presenter import ACKNOWLEDGE
 from bot.chat.requester import requester_of
 from bot.chat.trouble import Denied
 from bot.errors import Busy, Refusal
+from bot.log_context import speak_of_server
 from bot.orders.access import require_moderator
 
 log = logging.getLogger(__name__)
 
 #: What is said of a custom id that this Dailies never wrote.
 UNKNOWN = "This button is out of date. Use the command instead."
-_NUMBER = re.compile(r"[0-9]{1,18}(?::|$)")  # what stands first in every id that has a number
+_NUMBER = re.compile(r"[0-9]{1,19}")
+LARGEST = 2**63 - 1  #: that the database takes; ids of Discord's have up to as many digits
 
 Act = Callable[[Interaction, str, Sequence[str]], Coroutine[Any, Any, None]]
 
@@ -65,7 +67,7 @@ def pressed(name: str, *, moderators: bool, waits: Waits = Waits.NOT) -> Callabl
     return register
 
 
-class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-]+)(?::(.*))?"):
+class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"(?s)do:([^:]*)(?::(.*))?"):
     """Whatever carries a verb."""
 
     def __init__(self, item: discord.ui.Item[Any], verb: str, about: str) -> None:
@@ -84,6 +86,7 @@ class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-
         return cls(item, match[1], match[2] or "")
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        speak_of_server(interaction.guild_id)
         # discord.py only logs what a dynamic item raises, so this one apologises by itself.
         try:
             if interaction.guild_id is None:
@@ -96,11 +99,18 @@ class Pressed(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"do:([a-z-
             data: Mapping[str, Any] = interaction.data or {}
             picked = [str(each) for each in data.get("values", ())]
             await acknowledged(interaction, verb.waits, verb.act(interaction, self.about, picked))
-        except (ValueError, OverflowError) as error:
-            unknown = _NUMBER.match(self.about) is None
-            await apologise(interaction, Refusal(UNKNOWN) if unknown else error)
         except Exception as error:  # noqa: BLE001  # a boundary: the apology is right here
             await apologise(interaction, error)
+
+
+def number(said: str) -> int:
+    """The number that stands in a custom id, or in what was picked from a menu of ours.
+
+    Raises `Refusal` for what no button and no menu of ours says.
+    """
+    if _NUMBER.fullmatch(said) is None or int(said) > LARGEST:
+        raise Refusal(UNKNOWN)
+    return int(said)
 
 
 async def acknowledged(

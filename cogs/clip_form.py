@@ -24,8 +24,8 @@ from bot.orders.inputs import Source
 from bot.orders.quote import ConfirmationNeeded, Quote
 from bot.words.text import elide, typed
 from cogs import _forms, prompt_help
-from cogs._forms import Upload, form, price_line, sent, text_field, uploads
-from cogs._pressing import Pressed, pressed
+from cogs._forms import UNKNOWN, Upload, form, price_line, sent, text_field, uploads
+from cogs._pressing import Pressed, number, pressed
 from storage import Brief, Job, Mode
 
 USUAL = "usual"  #: of a size or length: nobody chose one
@@ -172,6 +172,15 @@ def _mode(sources: Mapping[str, Source]) -> Mode:
     return Mode.IMAGE if "image" in sources else Mode.TEXT
 
 
+def _seconds(picked: str) -> int | None:
+    """The length that was picked; None for the usual one. Raises `Refusal` for another word."""
+    if picked in ("", USUAL):
+        return None
+    if re.fullmatch(r"[0-9]{1,4}", picked) is None:
+        raise Refusal(UNKNOWN)
+    return int(picked)
+
+
 async def _send(
     interaction: Interaction,
     given: Mapping[str, str],
@@ -180,11 +189,11 @@ async def _send(
 ) -> None:
     """Order what was filled in, or help with its prompt. What is refused can be filled in again."""
     requester, helps = requester_here(interaction), interaction.client.prompt_help
-    size, length = given.get("resolution"), given.get("duration")
+    size, length = given.get("resolution"), given.get("duration", "")
     brief = Brief(
         prompt=given.get("prompt", ""),
         resolution=None if size in (None, "", USUAL) else size,
-        duration=None if length in (None, "", USUAL) else int(length or 0),
+        duration=_seconds(length),
     )
     link = given.get("link", "").strip()
     long = asyncio.Event()
@@ -226,7 +235,7 @@ async def _send(
 async def _again(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Open the form of a refused order again, filled in; only files must be chosen once more."""
     requester = requester_here(interaction)
-    kept = await interaction.client.prompt_help.draft(int(about), requester)
+    kept = await interaction.client.prompt_help.draft(number(about), requester)
     brief = kept.brief
     names = {mode: name for name, (mode, _given) in _BEGINS.items()}
     name = names.get(brief.mode, "new") if kept.link else "new"

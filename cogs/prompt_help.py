@@ -18,14 +18,14 @@ from bot.chat.requester import requester_here, requester_of
 from bot.errors import Refusal
 from bot.orders.consent import Consent
 from bot.orders.inputs import Source
-from bot.orders.prompt_help import WRITTEN, ConsentNeeded, Help, gap_left, kept_links, ready
+from bot.orders.prompt_help import WRITTEN, ConsentNeeded, Help, kept_links, ready
 from bot.orders.quote import Quote
 from bot.words.limits import in_words
 from bot.words.prompt_check import Aspect, advice, gaps
 from bot.words.text import clean, elide, inert
 from cogs import _forms
 from cogs._forms import PROMPT, form, price_line, sent
-from cogs._pressing import Pressed, Waits, acknowledged, pressed
+from cogs._pressing import UNKNOWN, Pressed, Waits, acknowledged, number, pressed
 from storage import Brief, Mode, PromptDraft
 
 SHOWN = 2800  #: characters of a suggestion that a message shows
@@ -127,10 +127,10 @@ def _about(draft: PromptDraft, quote: Quote | None) -> str:
 
 
 def _parsed(about: str) -> tuple[int, int | None]:
-    """The number of a draft, and the price that was shown. Raises ValueError."""
+    """The number of a draft, and the price that was shown."""
     found = _PARSED.fullmatch(about)
     if found is None:
-        raise ValueError(about)
+        raise Refusal(UNKNOWN)
     return int(found["id"]), int(found["price"]) if found["price"] is not None else None
 
 
@@ -167,15 +167,13 @@ async def _written(
     text = clean(given.get("prompt", ""))
     left = gaps(text)
     if left or asks_for_help(given):
-        # What was typed must not be lost: it is what the next form begins with.
-        note = gap_left(left) if left else ""
         suggesting = prompts.suggest(
             kept.brief.but(prompt=text),
             requester,
             provider=kept.provider,
             model=kept.model,
             links=kept_links(kept),
-            note=note,
+            gap=bool(left),
         )
         await show(interaction, suggesting)
         return
@@ -204,14 +202,15 @@ async def _order(interaction: Interaction, kept: PromptDraft, text: str, price: 
 
 @pressed("help-ask", moderators=False)
 async def _ask(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await _rewrite(interaction, int(about))
+    await _rewrite(interaction, number(about))
 
 
 @pressed("help-agree", moderators=False)
 async def _agree(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     draft_id, _colon, receiver = about.partition(":")
+    draft = number(draft_id)
     await interaction.client.prompt_help.agree(requester_of(interaction), receiver)
-    await _rewrite(interaction, int(draft_id))
+    await _rewrite(interaction, draft)
 
 
 async def _rewrite(interaction: Interaction, draft_id: int) -> None:
@@ -250,7 +249,7 @@ async def _stop(interaction: Interaction, _about: str, _: Sequence[str]) -> None
 async def _kept(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Help with the prompt of an order that asked about its price."""
     requester = requester_here(interaction)
-    kept = await interaction.client.refusals.mine(int(about), requester)
+    kept = await interaction.client.refusals.mine(number(about), requester)
     wanted = kept.wanted
     if wanted.brief.mode not in WRITTEN:
         raise Refusal("There is no help with this prompt.")

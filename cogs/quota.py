@@ -23,7 +23,7 @@ from bot.moderation.typed import DEFAULT, PERIODS, UNLIMITED, dated, limit_of
 from bot.words.limits import in_words
 from bot.words.numbers import days as in_days
 from bot.words.text import elide
-from cogs._pressing import Waits, pressed
+from cogs._pressing import Waits, number, pressed
 from storage import NO_LIMIT, Period, Use, Whose
 from storage.periods import zone_named
 
@@ -386,7 +386,7 @@ async def _resume(interaction: Interaction, about: str, _: Sequence[str]) -> Non
 
 @pressed("audit", moderators=True, waits=Waits.PRIVATE)
 async def _older(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await _audit(interaction, int(about))
+    await _audit(interaction, number(about))
 
 
 async def _audit(interaction: Interaction, before: int | None) -> None:

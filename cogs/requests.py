@@ -25,7 +25,7 @@ from bot.orders.refused import Answered
 from bot.words.limits import in_words
 from bot.words.text import elide
 from cogs import _moderators
-from cogs._pressing import Pressed, Waits, pressed
+from cogs._pressing import Pressed, Waits, number, pressed
 from storage import DiskTrouble, RefusedOrder, Standing
 
 log = logging.getLogger(__name__)
@@ -233,12 +233,12 @@ def request_card(
 async def _order_less(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Order one of the ways that work: its place among them stands on the button."""
     refused_id, _colon, way = about.partition(":")
-    await _order(interaction, int(refused_id), way=int(way or 0))
+    await _order(interaction, number(refused_id), way=number(way) if way else 0)
 
 
 @pressed("all", moderators=False)
 async def _order_all(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await _order(interaction, int(about), way=None)
+    await _order(interaction, number(about), way=None)
 
 
 async def _order(interaction: Interaction, refused_id: int, *, way: int | None) -> None:
@@ -250,7 +250,7 @@ async def _order(interaction: Interaction, refused_id: int, *, way: int | None) 
 
 @pressed("ask", moderators=False, waits=Waits.PRIVATE)
 async def _ask(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    kept = await interaction.client.refusals.mine(int(about), requester_of(interaction))
+    kept = await interaction.client.refusals.mine(number(about), requester_of(interaction))
     if kept.asked_at is not None:
         raise Refusal("The moderators were already asked about this.")
     await answering.tell(interaction, await helping(interaction).ask(interaction, kept))
@@ -260,7 +260,7 @@ async def _ask(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 async def _grant(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     refused_id, _, clips = about.partition(":")
     requester = moderator_of(interaction)
-    answered = await interaction.client.refusals.grant(requester, int(refused_id), int(clips))
+    answered = await interaction.client.refusals.grant(requester, number(refused_id), number(clips))
     given = "let orders go over the budget"
     if answered.grant is not None:
         given = f"granted {in_words(answered.grant.amount)}"
@@ -269,7 +269,7 @@ async def _grant(interaction: Interaction, about: str, _: Sequence[str]) -> None
 
 @pressed("deny", moderators=True, waits=Waits.CHANGE)
 async def _deny(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    answered = await interaction.client.refusals.deny(moderator_of(interaction), int(about))
+    answered = await interaction.client.refusals.deny(moderator_of(interaction), number(about))
     await _settled(interaction, answered, f"🚫 {interaction.user.mention} declined.")
 
 

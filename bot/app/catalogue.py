@@ -20,7 +20,7 @@ from bot.words.modes import MODE_WORDS
 from bot.words.numbers import day, listed
 from storage import Mode
 
-__all__ = ["Company", "companies", "example", "markdown", "state"]
+__all__ = ["Company", "companies", "example", "markdown", "settings_of", "state"]
 
 _PRETENDED = "no-key-at-all"
 _MODES: Mapping[Mode, str] = {
@@ -46,7 +46,7 @@ def companies(data: Path) -> list[Company]:
     """Every provider there is. *data* is a directory that nothing is written to."""
     found = []
     for name, module in modules().items():
-        settings = _settings(name, module)
+        settings = settings_of(name, module)
         environ = example(name, module)
         provider = module.connect(Connection(data=data, environ=environ))
         assert provider is not None, f"{name} does not exist with {', '.join(environ)} set"
@@ -62,7 +62,8 @@ def example(name: str, module: ModuleType) -> Mapping[str, str]:
     return said if said is not None else {f"{name.upper()}_API_KEY": _PRETENDED}
 
 
-def _settings(name: str, module: ModuleType) -> dict[str, FieldInfo]:
+def settings_of(name: str, module: ModuleType) -> dict[str, FieldInfo]:
+    """What a provider of that *name* may be given, by the name in the environment."""
     declared: type[BaseModel] | None = getattr(module, "Settings", None)
     fields = declared.model_fields if declared is not None else {}
     return {f"{name.upper()}_{field.upper()}": info for field, info in fields.items()}
@@ -85,8 +86,10 @@ def state(connection: Callable[[str], Connection]) -> tuple[list[str], bool]:
         if provider is None:
             key_from = getattr(module, "KEY_FROM", "its operator")
             key = next(iter(example(name, module)))
-            what = "no key" if key.endswith("_API_KEY") else "not set up"
-            lines.append(f"· {name}: {what}. Set {key} from {key_from}")
+            if key.endswith("_API_KEY"):
+                lines.append(f"· {name}: no key. Set {key} from {key_from}")
+            else:
+                lines.append(f"· {name}: not set up. Set {key} to {key_from}")
             continue
         limits = provider.limits
         models = listed([model.name for model in provider.models] or ["nothing yet"], last="and")

@@ -1,51 +1,30 @@
-"""`dailies`: what an operator types, and how each command ends."""
+"""`dailies`: what an operator types, and how each command ends.
+
+What only one of the commands needs is loaded by that one.
+"""
 
 import argparse
 import asyncio
-import logging
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import discord
-
 from bot import __version__
-from bot.app.catalogue import companies, markdown, state
+from bot.app import logs
 from bot.app.compose import deploy
 from bot.app.configuration import Configuration, configured, playground_configured
-from bot.app.deployment import stop_signal
-from bot.app.doctor import check, doctor
 from bot.app.health import main as health
-from bot.app.job_report import report
-from bot.app.log_words import Spoken
-from bot.app.workflows import bring_in, look
-from bot.chat.connection import point_at
-from bot.chat.login import check_token
+from bot.app.running import reach, run
 from bot.exits import FAILED, LOCKED, OK, USAGE, Exit
-from bot.log_redaction import Redaction
 from bot.settings import BadSetting, Settings
 from storage import CannotOpen, DiskTrouble, Locked
 
+#: Providers' settings don't matter to these.
+OFFLINE = {"check", "job", "providers", "backup", "restore", "move"}
 PLAYED = ("none", "simulated", "real")
-MISHAPS = (
-    "fail",
-    "stall",
-    "refuse",
-    "lose",
-    "unclear",
-)  #: those of the playground
-
-
-async def run(configuration: Configuration) -> int:
-    """`dailies run`: be the bot, until SIGTERM, SIGHUP or Ctrl-C."""
-    settings = configuration.settings
-    _reach(settings)
-    async with deploy(
-        settings, environ=configuration.environ, sections=configuration.sections
-    ) as deployment:
-        await deployment.run(stop_signal())
-    return OK
+MISHAPS = ("fail", "stall", "refuse", "lose", "unclear")  #: those of the playground
 
 
 async def sync(settings: Settings) -> int:
@@ -54,12 +33,13 @@ async def sync(settings: Settings) -> int:
     The commands need no data, and a running Dailies may be using them: they are put together over
     an empty directory.
     """
-    _reach(settings)
+    reach(settings)
     with tempfile.TemporaryDirectory(prefix="dailies-sync-") as folder:
         nowhere = {
             "dailies_data": Path(folder),
             "dailies_web_port": 0,
             "dailies_s3_bucket": None,
+            "dailies_store": None,
             "public_url": None,
         }
         async with deploy(
@@ -73,17 +53,10 @@ async def sync(settings: Settings) -> int:
     return OK
 
 
-def _reach(settings: Settings) -> None:
-    """Make discord.py speak to the Discord of the settings. Raises `Exit` for a wrong token."""
-    token = settings.discord_token
-    check_token(
-        token.get_secret_value() if token is not None else None, api_url=settings.discord_api_url
-    )
-    point_at(settings.discord_api_url, settings.discord_gateway_url)
-
-
 def providers(configuration: Configuration, *, as_markdown: bool) -> int:
     """`dailies providers`: which are connected here, or all that any of them can make."""
+    from bot.app.catalogue import companies, markdown, state
+
     if as_markdown:
         print(markdown(companies(configuration.settings.dailies_data)))
         return OK
@@ -105,7 +78,12 @@ async def play(options: argparse.Namespace) -> int:
             FAILED,
         ) from None
     configuration = playground_configured(real=options.providers == "real")
-    _log(configuration.settings.dailies_log_level, quiet=bool(options.say))
+    settings = configuration.settings
+    logs.begin(
+        settings.dailies_log_level,
+        log_format=settings.dailies_log_format,
+        quiet=bool(options.say),
+    )
     return await play(
         configuration,
         Options(
@@ -120,6 +98,20 @@ async def play(options: argparse.Namespace) -> int:
     )
 
 
+def _clip_number(text: str) -> int:
+    """The number of a clip, as people see it: 42 or #42."""
+    digits = text.removeprefix("#")
+    if not (digits.isascii() and digits.isdigit() and 0 < int(digits) < 2**63):
+        raise argparse.ArgumentTypeError(f"{text} is no clip's number. Write one such as 42.")
+    return int(digits)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"{text} is no port. Write a number from 0 to 65535.")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """What can be typed behind `dailies`."""
     words = argparse.ArgumentParser(
@@ -131,7 +123,7 @@ def parser() -> argparse.ArgumentParser:
     playground = commands.add_parser(
         "playground", help="run a Discord on this machine (no token needed)"
     )
-    playground.add_argument("--port", type=int, help="the page's port (default: 8765)")
+    playground.add_argument("--port", type=_port, help="the page's port (default: 8765)")
     playground.add_argument(
         "--data", type=Path, metavar="DIR", help="keep everything in this directory"
     )
@@ -158,10 +150,21 @@ def parser() -> argparse.ArgumentParser:
         help="what goes wrong with the first clip of a simulated provider",
     )
     commands.add_parser("sync", help="register the commands with Discord")
-    commands.add_parser("doctor", help="check every part of this deployment")
+    examining = commands.add_parser("doctor", help="check every part of this deployment")
+    examining.add_argument("--json", action="store_true", help="print what was found as JSON")
     commands.add_parser("check", help="check that the accounts add up")
+    _add_backups(commands)
+    moving = commands.add_parser("move", help="move the database to a PostgreSQL server")
+    moving.add_argument(
+        "--to",
+        metavar="URL",
+        help="postgresql://user:password@host/database (default: DAILIES_STORE, which keeps the "
+        "password out of the list of processes)",
+    )
     job = commands.add_parser("job", help="show everything about one clip")
-    job.add_argument("number", type=int, metavar="NUMBER", help="the clip's number, as in #42")
+    job.add_argument(
+        "number", type=_clip_number, metavar="NUMBER", help="the clip's number, as in #42"
+    )
     catalogue = commands.add_parser("providers", help="show which providers are connected")
     catalogue.add_argument(
         "--markdown", action="store_true", help="list all that they can make, as tables"
@@ -175,8 +178,38 @@ def parser() -> argparse.ArgumentParser:
     bring.add_argument("--name", help="what people call it (default: the file's name)")
     bring.add_argument("--force", action="store_true", help="overwrite one with the same name")
     deeds.add_parser("check", help="check what each server lacks for each workflow")
-    commands.add_parser("health", help="check whether the running bot is healthy")
+    well = commands.add_parser("health", help="check whether the running bot is healthy")
+    well.add_argument(
+        "--live",
+        action="store_true",
+        help="only check what a restart can fix",
+    )
     return words
+
+
+def _add_backups(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    copying = commands.add_parser("backup", help="back up the database, beside a running bot")
+    copying.add_argument(
+        "target",
+        nargs="?",
+        metavar="TARGET",
+        help="a directory, or s3://BUCKET/FOLDER (default: DAILIES_BACKUP_TO)",
+    )
+    copying.add_argument(
+        "--verify", action="store_true", help="then restore it elsewhere, and check the accounts"
+    )
+    copying.add_argument("--list", action="store_true", help="list the backups that are there")
+    restoring = commands.add_parser("restore", help="put a backup into the data directory")
+    restoring.add_argument(
+        "source",
+        nargs="?",
+        metavar="SOURCE",
+        help="a backup, or a directory or s3://BUCKET/FOLDER of which the newest is taken "
+        "(default: DAILIES_BACKUP_TO)",
+    )
+    restoring.add_argument(
+        "--replace", action="store_true", help="move a database that is there aside"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -188,6 +221,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(USAGE)
     try:
         code = _done(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `dailies job 42 | head`: who reads has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = OK
     except Exit as error:
         print(error, file=sys.stderr)
         code = error.code
@@ -202,47 +239,61 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = FAILED
     except KeyboardInterrupt:
         code = OK
-    sys.stdout.flush()
     sys.exit(code)
 
 
 def _done(options: argparse.Namespace) -> int:
     """Do what was typed; the exit code."""
     if options.command == "health":
-        return health()
+        return health(live=options.live)
     if options.command == "playground":
         return asyncio.run(play(options))
-    configuration = configured(providers=options.command not in {"check", "job", "providers"})
+    configuration = configured(providers=options.command not in OFFLINE)
     settings = configuration.settings
-    _log(settings.dailies_log_level, quiet=False)
+    logs.begin(settings.dailies_log_level, log_format=settings.dailies_log_format)
     match options.command:
         case "run":
-            return asyncio.run(run(configuration))
+            return asyncio.run(run(configuration, _read_again))
         case "sync":
             return asyncio.run(sync(settings))
-        case "check":
-            return asyncio.run(check(settings))
+        case "backup" | "restore":
+            from bot.app import backup_commands
+
+            if options.command == "restore":
+                return asyncio.run(
+                    backup_commands.restore(settings, options.source, over=options.replace)
+                )
+            return asyncio.run(
+                backup_commands.backup(
+                    settings, options.target, verify=options.verify, list_them=options.list
+                )
+            )
+        case "move":
+            from bot.app.moving import move
+
+            return move(settings, options.to)
         case "job":
+            from bot.app.job_report import report
+
             return asyncio.run(report(settings, options.number))
-        case "doctor":
-            return asyncio.run(doctor(configuration))
-        case "workflows" if options.deed == "check":
-            return asyncio.run(look(configuration))
+        case "check" | "doctor":
+            from bot.app import doctor
+
+            asked = doctor.check(settings) if options.command == "check" else None
+            return asyncio.run(asked or doctor.doctor(configuration, as_json=options.json))
         case "workflows":
+            from bot.app.workflows import bring_in, look
+
+            if options.deed == "check":
+                return asyncio.run(look(configuration))
             return bring_in(configuration, options.file, name=options.name, force=options.force)
         case _:
             return providers(configuration, as_markdown=options.markdown)
 
 
-def _log(level: str, *, quiet: bool) -> None:
-    handler = logging.StreamHandler()
-    handler.addFilter(Spoken())
-    handler.addFilter(Redaction())
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # there is no voice here
-    logging.basicConfig(level="WARNING" if quiet else level, handlers=[handler], force=True)
-    for chatty in ("httpx", "httpcore", "aiohttp.access"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    if level != "DEBUG":
-        for name in ("discord", "discord.gateway", "discord.client"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+def _read_again() -> Configuration:
+    """The settings as they are now, for `dailies run`. Raises `BadSetting`."""
+    configuration = configured()
+    settings = configuration.settings
+    logs.begin(settings.dailies_log_level, log_format=settings.dailies_log_format)
+    return configuration

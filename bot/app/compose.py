@@ -5,19 +5,30 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cogs
+from bot.app.alerting import Alerting
+from bot.app.background import Background
+from bot.app.backups import Backups, place_of
+from bot.app.buckets import bucket_of
 from bot.app.deployment import Deadline, Deployment
-from bot.app.probes import gateway_check, storage_check
-from bot.app.web import Web
+from bot.app.handover import Handover
+from bot.app.metrics import discord_calls
+from bot.app.metrics.scrape import Metrics, Scraper
+from bot.app.monitored import Monitored, web_of
+from bot.app.restored import go_on_from_backup
+from bot.app.standby import Standby
+from bot.app.web import Web, open_port
 from bot.app.webhooks import Webhooks, receiver_of
 from bot.chat.bot import Dailies
 from bot.chat.login import only_json
+from bot.chat.sharded import ShardedDailies
 from bot.events import Events
-from bot.exits import FAILED, Exit
+from bot.exits import Exit
 from bot.files.bucket_sync import BucketSync
 from bot.files.cache import ClipCache
+from bot.files.carried import Carried
 from bot.files.fetch import Fetcher
 from bot.jobs.results import Results
 from bot.jobs.tracker import Tracker
@@ -28,13 +39,10 @@ from bot.orders.inputs import Inputs
 from bot.orders.orders import Studio
 from bot.orders.prompt_endpoint import Endpoint
 from bot.orders.prompt_help import PromptHelp, PromptLimits
-from bot.providers import CallsBack, Connection, Provider, Remarks, connect_all
+from bot.providers import CallsBack, Connection, Provider, connect_all
 from bot.settings import Settings
-from storage import Defaults, DiskTrouble, Store, open_store
+from storage import Chore, Defaults, DiskTrouble, Sharing, Store, open_store
 from storage.clock import TICKS
-
-if TYPE_CHECKING:
-    from bot.files.bucket import Bucket
 
 log = logging.getLogger(__name__)
 
@@ -54,34 +62,55 @@ async def deploy(
     steady: Callable[[], float] = TICKS,
     providers: dict[str, Provider] | None = None,
     opened: Callable[..., AbstractAsyncContextManager[Store]] = open_store,
-    bot_class: type[Dailies] = Dailies,
+    standby: Standby | None = None,
+    bot_class: Callable[..., Dailies] = Dailies,
+    sharded_class: Callable[..., ShardedDailies] = ShardedDailies,
     results: Callable[..., Results] = VERIFIED,
 ) -> AsyncGenerator[Deployment]:
     """Everything a bot needs, opened, and closed again in the right order.
 
     *clock* is the wall's, in seconds since 1970, *steady* is monotonic: the store derives
     application time from both. *providers* are those that *environ* has keys for, changed by
-    their *sections* of dailies.toml, unless given; *opened* opens the store. *results* makes what
-    fetches clips.
+    their *sections* of dailies.toml, unless given; *opened* opens the store, *bot_class* makes
+    the bot, or *sharded_class* where several processes share its servers, *results* what fetches
+    clips. *standby* waits where another process is the bot.
     """
     data = settings.dailies_data
-    async with opened(data, defaults=defaults_of(settings), wall=clock, ticks=steady) as store:
+    how: dict[str, Any] = {"wall": clock, "ticks": steady}
+    if settings.server is not None:
+        how["server"] = settings.server
+        how["standing_by"] = None if standby is None else standby.wait
+        how["shards"] = settings.dailies_shards
+        if clock is time.time:
+            del how["wall"]  # the server's, which all who write to it share
+    async with opened(data, defaults=defaults_of(settings), **how) as store:
+        if standby is not None:
+            await standby.over()  # its port is the bot's from now on
         if providers is None:
             connection = partial(
-                _connection, settings, environ, sections or {}, loopback=loopback, clock=steady
+                _connection,
+                *(settings, environ, sections or {}),
+                loopback=loopback,
+                clock=steady,
+                sharing=store.sharing,
             )
             providers = connect_all(connection, keep_last_resort=settings.dailies_local)
         deployment = _put_together(
             settings,
             store,
             providers,
+            restored=await go_on_from_backup(store, providers),
             clock=clock,
             loopback=loopback,
             ready_timeout=ready_timeout,
-            bot_class=bot_class,
+            bot_class=bot_class
+            if store.sharing.count == 1
+            else partial(sharded_class, sharing=store.sharing),
             results=results,
         )
         await deployment.studio.rules.load()
+        with suppress(DiskTrouble):  # then it begins with the first scrape
+            await deployment.scraper.begin()
         with suppress(DiskTrouble):  # said by /healthz; those of the last start are written for
             await store.outbox.set_receivers(
                 {receiver_of(url) for url in settings.webhook_urls},
@@ -100,6 +129,7 @@ def _connection(
     *,
     loopback: frozenset[str],
     clock: Callable[[], float],
+    sharing: Sharing,
 ) -> Connection:
     """What the provider of that *name* is connected with."""
     return Connection(
@@ -109,6 +139,7 @@ def _connection(
         public_url=settings.public_url,
         loopback=loopback,
         clock=clock,
+        holders=lambda: sharing.living,
     )
 
 
@@ -117,16 +148,19 @@ def _put_together(
     store: Store,
     providers: dict[str, Provider],
     *,
+    restored: int,
     clock: Callable[[], float],
     loopback: frozenset[str],
     ready_timeout: float,
-    bot_class: type[Dailies],
+    bot_class: Callable[..., Dailies],
     results: Callable[..., Results],
 ) -> Deployment:
     """Every part, each given those that it works with."""
     data, now = settings.dailies_data, store.clock.now
     usd_per_credit = settings.dailies_usd_per_credit
-    events = Events()
+    events, metrics, trace = Events(), Metrics(), only_json(settings.discord_api_url)
+    metrics.listen(events)
+    discord_calls.watch(trace, metrics.families, api_url=settings.discord_api_url)
     tracker = Tracker(store, providers, events)
     bucket_sync, cache = _files(settings, store, events)
     studio = Studio(
@@ -148,32 +182,27 @@ def _put_together(
         usd_per_credit=usd_per_credit,
         clock=now,
         prompt_help=_prompt_help(settings, studio),
+        alert_channel=settings.dailies_alert_channel,
         guild_ready_timeout=ready_timeout,
-        http_trace=only_json(settings.discord_api_url),
+        http_trace=trace,
     )
-    worker = Worker(
-        store,
-        providers,
-        bot.presenter,
-        tracker=tracker,
-        events=events,
-        data=data,
-        link=bot.presenter.link,
-        callback=_callbacks(settings.public_url),
-        alternative=studio.quotes.alternative,
-        usd_per_credit=usd_per_credit,
-        make_room=cache.make_room,
-        results=results,
+    files = bucket_sync, cache
+    worker = _worker(settings, studio, bot, tracker, files, results=results, restored=restored)
+    parts = Monitored(
+        settings=settings,
+        store=store,
+        providers=providers,
+        bot=bot,
+        worker=worker,
+        slots=tracker.slots,
+        cache=cache,
+        audit=BooksCheck(studio, events, usd_per_credit=usd_per_credit),
+        background=Background(),
+        bucket_sync=bucket_sync,
+        webhooks=_webhooks(settings, store, events, bucket_sync, wall=clock),
+        backups=backups_of(settings, events, wall=clock),
     )
-    audit = BooksCheck(studio, events, usd_per_credit=usd_per_credit)
-    checks = [gateway_check(bot), storage_check(store, data), audit.trouble]
-    remarks = [audit.remark, worker.trouble]
-    remarks += [each.remark for each in providers.values() if isinstance(each, Remarks)]
-    if bucket_sync is not None:
-        remarks.append(_bucket_remark(bucket_sync))
-    webhooks = _webhooks(settings, store, events, bucket_sync, wall=clock)
-    if webhooks is not None:
-        remarks.append(webhooks.trouble)
+    scraper = Scraper(metrics, parts)
     return Deployment(
         settings=settings,
         store=store,
@@ -181,12 +210,60 @@ def _put_together(
         studio=studio,
         bot=bot,
         worker=worker,
-        web=Web(checks, remarks=remarks, called_back=worker.callbacks.hear, clock=clock),
-        audit=audit,
+        web=web_of(parts, metrics=scraper.text, clock=clock),
+        audit=parts.audit,
         cache=cache,
         bucket_sync=bucket_sync,
-        webhooks=webhooks,
+        webhooks=parts.webhooks,
+        backups=parts.backups,
+        background=parts.background,
+        metrics=metrics,
+        scraper=scraper,
+        alerts=Alerting(parts, events),
         deadline=Deadline(),
+        handover=_handover(bot, studio, worker, tracker),
+    )
+
+
+def _handover(bot: Dailies, studio: Studio, worker: Worker, tracker: Tracker) -> Handover | None:
+    """What follows the shards that are ours, where several processes share them."""
+    if not isinstance(bot, ShardedDailies):
+        return None
+    return Handover(
+        studio.store.sharing, bot=bot, worker=worker, slots=tracker.slots, rules=studio.rules
+    )
+
+
+def _worker(
+    settings: Settings,
+    studio: Studio,
+    bot: Dailies,
+    tracker: Tracker,
+    files: tuple[BucketSync | None, ClipCache],
+    *,
+    results: Callable[..., Results],
+    restored: int,
+) -> Worker:
+    """What moves jobs along, and shows that through *bot*."""
+    bucket_sync, cache = files
+    carry = None
+    if studio.store.sharing.count > 1 and bucket_sync is not None:
+        carry = Carried(cache, bucket_sync, data=settings.dailies_data)
+    return Worker(
+        studio.store,
+        studio.providers,
+        bot.presenter,
+        tracker=tracker,
+        events=bot.events,
+        data=settings.dailies_data,
+        link=bot.presenter.link,
+        callback=_callbacks(settings.public_url),
+        alternative=studio.quotes.alternative,
+        usd_per_credit=settings.dailies_usd_per_credit,
+        make_room=cache.make_room,
+        results=results,
+        restored=restored,
+        carry=carry,
     )
 
 
@@ -217,6 +294,22 @@ def _files(settings: Settings, store: Store, events: Events) -> tuple[BucketSync
     return bucket_sync, cache
 
 
+def backups_of(
+    settings: Settings, events: Events, *, wall: Callable[[], float] = time.time
+) -> Backups | None:
+    """What makes backups by the hour, if the operator named a place for them."""
+    if settings.dailies_backup_to is None:
+        return None
+    return Backups(
+        settings.dailies_data,
+        place_of(settings.dailies_backup_to, settings),
+        hours=settings.dailies_backup_hours,
+        keep_days=settings.dailies_backup_keep_days,
+        wall=wall,
+        tried=events.backup_tried.emit,
+    )
+
+
 def _webhooks(
     settings: Settings,
     store: Store,
@@ -237,9 +330,11 @@ def _webhooks(
         clock=store.clock.now,
         on_the_wall=store.clock.on_the_wall,
         wall=wall,
+        ours=lambda: store.sharing.does(Chore.WEBHOOKS),
     )
     events.job_changed.listen(lambda job, _progress: webhooks.moved(job))
     events.money_moved.listen(lambda _guild_id, _standing: webhooks.wake())
+    events.alerts_changed.listen(webhooks.wake)
     return webhooks
 
 
@@ -260,23 +355,6 @@ def endpoint_of(settings: Settings) -> Endpoint | None:
         model=settings.prompt_help_model,
         key=key.get_secret_value() if key is not None else None,
         seconds=settings.prompt_help_seconds,
-    )
-
-
-def bucket_of(settings: Settings) -> "Bucket | None":
-    """The bucket of the settings. Its library is loaded only where there is one."""
-    if settings.dailies_s3_bucket is None:
-        return None
-    from bot.files.bucket import Bucket
-
-    access, secret = settings.dailies_s3_access_key, settings.dailies_s3_secret_key
-    return Bucket(
-        settings.dailies_s3_bucket,
-        endpoint=settings.dailies_s3_endpoint,
-        region=settings.dailies_s3_region,
-        access_key=access.get_secret_value() if access is not None else None,
-        secret_key=secret.get_secret_value() if secret is not None else None,
-        prefix=settings.dailies_s3_prefix,
     )
 
 
@@ -309,13 +387,6 @@ def _callbacks(public_url: str | None) -> Callable[[Provider, str], str | None]:
     return where
 
 
-def _bucket_remark(bucket_sync: BucketSync) -> Callable[[], Any]:
-    async def remark() -> str | None:
-        return bucket_sync.trouble
-
-    return remark
-
-
 async def _listen(web: Web, settings: Settings) -> None:
     """Open the ports. Raises `Exit` where one is taken."""
     ports = [("WEB", settings.dailies_web_host, settings.dailies_web_port, web.start)]
@@ -324,11 +395,7 @@ async def _listen(web: Web, settings: Settings) -> None:
         ports.append(("CALLBACK", host, port, web.start_callbacks))
     for name, host, port, start in ports:
         try:
-            await start(host, port)
-        except OSError as error:
+            await open_port(start, f"DAILIES_{name}_PORT", host, port)
+        except Exit:
             await web.close()
-            raise Exit(
-                f"DAILIES_{name}_PORT {port} can't be used at {host} "
-                f"({error.strerror or 'there is no such address'}). Choose another one.",
-                FAILED,
-            ) from error
+            raise

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.app.catalogue import companies, example
+from bot.app.catalogue import example, settings_of
 from bot.providers import Connection, modules
 from bot.setting_words import meant
 from bot.settings import (
@@ -95,7 +95,7 @@ def playground_configured(*, real: bool) -> Configuration:
 def _ours() -> set[str]:
     """The name of every setting in the environment."""
     own = {name.upper() for name in Settings.model_fields}
-    theirs = {name for company in companies(Path()) for name in company.settings}
+    theirs = {each for name, module in modules().items() for each in settings_of(name, module)}
     return own | theirs | {SLOW}
 
 

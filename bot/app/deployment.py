@@ -10,6 +10,12 @@ from typing import Any
 
 import discord
 
+from bot.app.alerting import Alerting
+from bot.app.background import Background
+from bot.app.backups import Backups
+from bot.app.handover import Handover
+from bot.app.metrics import loop_lag
+from bot.app.metrics.scrape import Metrics, Scraper
 from bot.app.web import Web
 from bot.app.webhooks import Webhooks
 from bot.chat.bot import Dailies
@@ -28,6 +34,7 @@ log = logging.getLogger(__name__)
 
 STOPPING = 25.0  #: seconds from the signal to the exit
 CLOSING = 2.0  #: of those, what is left for closing when work is cut off
+LOOKED = 0.5  #: seconds between two looks whether this process surely is the bot
 RECONNECT = 5.0  #: seconds between two tries of the first connection to the gateway
 #: How discord.py names the tasks in which somebody waits for an answer of ours.
 _ANSWERING = (
@@ -73,7 +80,13 @@ class Deployment:
     cache: ClipCache
     bucket_sync: BucketSync | None
     webhooks: Webhooks | None
+    backups: Backups | None
+    background: Background
+    metrics: Metrics
+    scraper: Scraper
+    alerts: Alerting
     deadline: Deadline
+    handover: Handover | None  #: None: there is nothing to share
 
     async def run(self, stop: asyncio.Event) -> None:
         """Connect and work until *stop*; then finish what is under way, within `STOPPING`.
@@ -81,6 +94,9 @@ class Deployment:
         Raises `Exit` where Discord does not take the token.
         """
         stopping = asyncio.create_task(stop.wait(), name="stop")
+        lease = self.store.lease
+        gone = asyncio.Event() if lease is None else lease.gone
+        replaced = asyncio.create_task(gone.wait(), name="replaced")
         working: list[asyncio.Task[Any]] = []
         try:
             login = asyncio.create_task(self.login(), name="login")
@@ -91,13 +107,22 @@ class Deployment:
             await login
             working = [
                 asyncio.create_task(self.worker.run(), name="worker"),
-                asyncio.create_task(self._connect(), name="gateway"),
+                asyncio.create_task(self._be_there(), name="gateway"),
             ]
-            done, _ = await asyncio.wait({*working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done - {stopping}:
+            if self.handover is not None:
+                working.append(asyncio.create_task(self.handover.run(), name="handover"))
+            done, _ = await asyncio.wait(
+                {*working, stopping, replaced}, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done - {stopping, replaced}:
                 await self._explain(task)
+            if replaced in done:
+                raise Exit(
+                    "Another Dailies has taken over the database, so this one stops.", FAILED
+                )
         finally:
             stopping.cancel()
+            replaced.cancel()
             await self._stop(*working)
 
     async def login(self) -> None:
@@ -126,6 +151,33 @@ class Deployment:
         """Tell Discord our commands; how many there are. Raises `Exit` where it refuses them."""
         return await patiently(self.bot.register, api_url=self.settings.discord_api_url)
 
+    async def _be_there(self) -> None:
+        """Be connected to the gateway for as long as this process surely is the bot.
+
+        Where it cannot know, because the database has not answered for too long, another one may
+        have taken over: it leaves Discord until it is sure again.
+        """
+        if self.store.lease is None:
+            return await self._connect()
+        while True:
+            connection = asyncio.create_task(self._connect(), name="gateway connection")
+            try:
+                while self.store.sure:
+                    done, _ = await asyncio.wait({connection}, timeout=LOOKED)
+                    if done:
+                        return await connection
+            finally:
+                await _cancelled(connection)
+            log.error(
+                "The lease could not be renewed, so another Dailies may take over: this one leaves "
+                "Discord and sends nothing until it is sure."
+            )
+            self.bot.events.left.emit()
+            await self.bot.end_sessions()
+            while not self.store.sure:  # noqa: ASYNC110  # that time passes is no event
+                await asyncio.sleep(LOOKED)
+            log.warning("The lease was renewed: this process connects to Discord again.")
+
     async def _connect(self) -> None:
         """Be connected to the gateway, whatever becomes of connections, until it is final."""
         while True:
@@ -141,10 +193,9 @@ class Deployment:
         """The gateway first, so that nothing new comes; then what is under way; then the rest."""
         self.deadline.begin()
         if working:
-            worker, gateway = working
-            await _cancelled(gateway)
-            if self.bot.ws is not None:
-                await _within(CLOSING, self.bot.ws.close(code=1000))
+            worker, *others = working
+            await _cancelled(*others)
+            await _within(CLOSING, self.bot.hang_up())
             within = self.deadline.left(but=CLOSING)
             await asyncio.gather(
                 self.worker.stop(within=within), _end_of(_ANSWERING, within=within)
@@ -172,26 +223,24 @@ class Deployment:
     @asynccontextmanager
     async def in_the_background(self) -> AsyncGenerator[None]:
         """Files are kept and the books checked meanwhile; at the end everything is closed."""
-        running = [
-            asyncio.create_task(self.cache.run(), name="clip cache"),
-            asyncio.create_task(self.audit.run(), name="audit"),
-            *(
-                asyncio.create_task(each.watch(), name=f"watch {each.name}")
-                for each in self.providers.values()
-                if isinstance(each, Watches)
-            ),
-        ]
+        self.background.begin(self.cache.run(), name="clip cache")
+        self.background.begin(self.audit.run(), name="books check")
+        self.background.begin(self.alerts.run(), name="alerts")
+        self.background.begin(loop_lag.measure(self.metrics.families.lag), name="event loop lag")
+        for each in self.providers.values():
+            if isinstance(each, Watches):
+                self.background.begin(each.watch(), name=f"watch {each.name}")
         if self.bucket_sync is not None:
-            running.append(asyncio.create_task(self.bucket_sync.run(), name="bucket sync"))
+            self.background.begin(self.bucket_sync.run(), name="bucket sync")
+        if self.backups is not None:
+            self.background.begin(self.backups.run(), name="backups")
         if self.webhooks is not None:
-            running.append(asyncio.create_task(self.webhooks.run(), name="webhooks"))
+            self.background.begin(self.webhooks.run(), name="webhooks")
         try:
             yield
         finally:
-            for task in running:
-                task.cancel()
             self.deadline.begin()
-            await asyncio.wait(running, timeout=self.deadline.left())
+            await self.background.end(within=self.deadline.left())
             parts: list[ClipCache | Web | Provider] = [
                 self.cache,
                 self.web,

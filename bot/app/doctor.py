@@ -1,40 +1,34 @@
 """`dailies doctor` and `dailies check`: look at a deployment, and change nothing of it."""
 
-import shutil
-import sys
+import asyncio
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
-import aiohttp
-import discord
-import imageio_ffmpeg
-
-from bot.app.compose import bucket_of, defaults_of, endpoint_of
+from bot.app.buckets import bucket_of
+from bot.app.compose import endpoint_of
 from bot.app.configuration import Configuration
+from bot.app.doctor_discord import look_at_discord
+from bot.app.doctor_machine import (
+    look_at_backups,
+    look_at_clock,
+    look_at_data,
+    look_at_ports,
+    look_at_programs,
+)
+from bot.app.doctor_server import look_at_server
+from bot.app.findings import Report
 from bot.app.health import main as health
 from bot.app.webhooks import examine, receiver_of, waiting
-from bot.chat.connection import invite_url, point_at
-from bot.chat.login import check_token, explained, only_json
-from bot.errors import Busy, Failure
-from bot.exits import FAILED, OK, Exit
+from bot.errors import Busy, Failure, Refusal
+from bot.exits import FAILED, OK
 from bot.files.operator_url import shown
 from bot.log_redaction import redact
-from bot.providers import Examined, connect_all
+from bot.providers import ChecksKey, Examined, connect_all
 from bot.settings import Settings
 from bot.words.numbers import days
-from storage import Backlog, CannotOpen, Locked, NotThere, look_into
+from storage import Backlog, Locked, look_into
 
-
-class Report:
-    """What is found, a line each. `trouble` counts what has to be mended."""
-
-    def __init__(self) -> None:
-        self.trouble = 0
-
-    def __call__(self, part: str, found: str, mend: str = "") -> None:
-        self.trouble += bool(mend)
-        print(f"{'✗' if mend else '✓'} {part}: {found}{f' → {mend}' if mend else ''}")
+KEY_WITHIN = 20.0  #: seconds for a provider to say whether it takes our key
 
 
 async def check(settings: Settings) -> int:
@@ -44,7 +38,7 @@ async def check(settings: Settings) -> int:
     """
     data = settings.dailies_data
     try:
-        async with look_into(data) as store:
+        async with look_into(data, server=settings.server) as store:
             broken = await store.check(thorough=True)
             files = await store.accounting.needed_files()
     except Locked:
@@ -62,50 +56,65 @@ async def check(settings: Settings) -> int:
     return FAILED if broken or lost else OK
 
 
-async def doctor(configuration: Configuration) -> int:
-    """`dailies doctor`: look at every part, and say how to mend what is not well."""
+async def doctor(configuration: Configuration, *, as_json: bool = False) -> int:
+    """`dailies doctor`: look at every part, and say how to mend what is not well.
+
+    Nothing is changed, and nothing is needed: without a network, what is elsewhere is not well.
+    """
     settings = configuration.settings
-    report = Report()
-    report("Python", sys.version.split()[0])
-    report("ffmpeg", Path(imageio_ffmpeg.get_ffmpeg_exe()).name)
-    used, backlogs = await _look_at_data(settings, report)
-    report("servers", _served(settings, used))
-    names = connect_all(configuration.connection, keep_last_resort=settings.dailies_local)
+    report = Report(as_json=as_json)
+    await look_at_programs(report)
+    await look_at_server(settings, report)
+    data = await look_at_data(settings, report)
+    await look_at_backups(settings, report, now=time.time())
+    await look_at_ports(settings, report, in_use=data.in_use)
+    report("servers", _served(settings, data.used))
+    await _look_at_providers(configuration, report)
+    await _look_at_bucket(settings, report)
+    await _look_at_webhooks(settings, report, data.backlogs)
+    await _look_at_prompt_help(settings, report)
+    theirs = await look_at_discord(settings, report, data.channels)
+    look_at_clock(report, theirs=theirs, now=time.time())
+    return OK if report.end() else FAILED
+
+
+async def _look_at_providers(configuration: Configuration, report: Report) -> None:
+    """Each provider's key, where a free call shows whether it is taken, and each own server."""
+    names = connect_all(
+        configuration.connection, keep_last_resort=configuration.settings.dailies_local
+    )
     report("providers", ", ".join(provider.title for provider in names.values()))
     for provider in names.values():
-        if isinstance(provider, Examined):
-            for finding in await provider.examine():
-                report(finding.part, finding.found, finding.mend)
-        await provider.close()
-    await _look_at_bucket(settings, report)
-    await _look_at_webhooks(settings, report, backlogs)
-    await _look_at_prompt_help(settings, report)
-    await _look_at_discord(settings, report)
-    return FAILED if report.trouble else OK
+        try:
+            if isinstance(provider, Examined):
+                for finding in await provider.examine():
+                    report(finding.part, finding.found, finding.mend)
+            elif isinstance(provider, ChecksKey):
+                await _look_at_key(provider.title, provider, report)
+            elif provider.name != "local":
+                report(provider.title, "its document has no free call that would show the key")
+        finally:
+            await provider.close()
 
 
-async def _look_at_data(
-    settings: Settings, report: Report
-) -> tuple[int | None, Mapping[str, Backlog]]:
-    """The credits that were used of the budget for all servers, and what webhooks did not take;
-    each where that can be known."""
-    data, nothing = settings.dailies_data, dict[str, Backlog]()
+async def _look_at_key(title: str, provider: ChecksKey, report: Report) -> None:
     try:
-        async with look_into(data, defaults=defaults_of(settings)) as store:
-            total = await store.policy.total()
-            backlogs = await store.outbox.backlogs()
-    except NotThere:
-        report("data", f"nothing in {data} yet, the first start makes it")
-        return 0, nothing
-    except Locked:
-        report("data", f"{data}, in use by a running Dailies")
-    except CannotOpen as error:
-        report("data", str(error), "fix or move it")
+        async with asyncio.timeout(KEY_WITHIN):
+            await provider.check_key()
+    except TimeoutError:
+        report(title, f"no answer within {KEY_WITHIN:g} s", "check the network")
+    except (Busy, Refusal) as no:
+        match no.failure:
+            case Failure.LOST | Failure.INPUT | Failure.REFUSED:
+                report(title, "takes the key")
+            case Failure.KEY:
+                report(title, "refuses the key", "copy it again from your account there")
+            case Failure.CREDIT:
+                report(title, "has no credit left", "add some in your account there")
+            case _:
+                report(title, str(no), "look at its status page, and check the network")
     else:
-        free = shutil.disk_usage(data).free / 2**30
-        report("data", f"{data}, {free:.0f} GiB free", "make room" if free < 1 else "")
-        return total.used if total is not None else 0, backlogs
-    return None, nothing
+        report(title, "takes the key")
 
 
 async def _look_at_bucket(settings: Settings, report: Report) -> None:
@@ -157,31 +166,6 @@ async def _look_at_prompt_help(settings: Settings, report: Report) -> None:
     trouble = await endpoint.examine()
     mend = "check PROMPT_HELP_URL, PROMPT_HELP_KEY and PROMPT_HELP_MODEL" if trouble else ""
     report("prompt help", trouble or f"{endpoint.receiver} with {endpoint.model}", mend)
-
-
-async def _look_at_discord(settings: Settings, report: Report) -> None:
-    if settings.discord_token is None:
-        report("Discord", "no token", "set DISCORD_TOKEN, or use `dailies playground`")
-        return
-    token, where = settings.discord_token.get_secret_value(), settings.discord_api_url
-    point_at(where, settings.discord_gateway_url)
-    client = discord.Client(intents=discord.Intents.none(), http_trace=only_json(where))
-    try:
-        check_token(token, api_url=where)
-        async with client:
-            await client.login(token)
-            invitation = invite_url(client.application_id or 0)
-            report("Discord", f"logged in as {client.user}, invite: {invitation}")
-    except Exit as error:
-        _not_well(report, error)
-    except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
-        _not_well(report, explained(error, api_url=where))
-
-
-def _not_well(report: Report, error: Exit) -> None:
-    """What is wrong is the first sentence, what to do the second."""
-    found, _, mend = str(error).rstrip(".").partition(". ")
-    report("Discord", found, mend or "check the network and DISCORD_API_URL")
 
 
 def _served(settings: Settings, used: int | None) -> str:

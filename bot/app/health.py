@@ -1,4 +1,4 @@
-"""`dailies health`: ask the bot of this machine whether it is well.
+"""`dailies health`: ask the bot of this machine whether it is well, or with `--live` alive.
 
 It runs every 30 seconds in a container, so it loads next to nothing: no setting is checked, and
 HTTP is spoken by hand.
@@ -13,12 +13,16 @@ WITHIN = 8.0  #: seconds; one check of the bot's own takes up to 5
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # compared, not bound
 
 
-def main() -> int:
-    """Print how it is. 0 when it is well, 1 when it is not, or nothing answers."""
+def main(*, live: bool = False) -> int:
+    """Print how it is. 0 when it is well, 1 when it is not, or nothing answers.
+
+    With *live*, well is what a restart would not make better: see `bot.app.probes`.
+    """
     host, port = address()
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/healthz"
+    path = "/livez" if live else "/healthz"
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}{path}"
     try:
-        body = json.loads(_get(host, int(port)))
+        body = json.loads(_get(host, int(port), path))
         said = body["trouble"] or ["well"]
         well = bool(body["ok"])
     except OSError:
@@ -61,10 +65,10 @@ def _read(path: str | None) -> str | None:
     return Path(path).read_text(encoding="utf-8-sig") if path else None
 
 
-def _get(host: str, port: int) -> bytes:
-    """The body of the answer to GET /healthz."""
+def _get(host: str, port: int, path: str) -> bytes:
+    """The body of the answer to GET *path*."""
     with socket.create_connection((host, port), timeout=WITHIN) as connection:
-        request = f"GET /healthz HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n"
+        request = f"GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n"
         connection.sendall(request.encode("ascii"))
         answer = bytearray()
         while part := connection.recv(65_536):

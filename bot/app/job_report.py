@@ -17,7 +17,7 @@ _ELSEWHERE = frozenset({"brief", "token"})
 
 async def report(settings: Settings, job_id: int) -> int:
     """Print it, also beside a running Dailies. Raises `CannotOpen` where there is no database."""
-    async with look_into(settings.dailies_data, beside=True) as store:
+    async with look_into(settings.dailies_data, beside=True, server=settings.server) as store:
         found = await store.dossiers.of(job_id)
     if found is None:
         print(f"There is no clip #{job_id} in {settings.dailies_data}.")

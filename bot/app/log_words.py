@@ -2,18 +2,25 @@
 
 import logging
 
+LATE = 10062  #: Discord's "Unknown interaction": it was answered after its 3 s
+
 
 class Spoken(logging.Filter):
-    """Shortens what is written about a connection that was lost and will be tried again."""
+    """Shortens what is written about trouble that is over or will be tried again."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the *record* where it is such a one; keep every record."""
-        retried = record.name == "discord.client" and "reconnect in" in str(record.msg)
-        if retried and record.exc_info and record.exc_info[1] is not None:
-            error = record.exc_info[1]
-            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None:
+            return True
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        if record.name == "discord.client" and "reconnect in" in str(record.msg):
             record.msg = f"Discord's gateway is lost (%s: %s). {record.msg}"
-            arguments = record.args if isinstance(record.args, tuple) else ()
             record.args = (type(error).__name__, error, *arguments)
-            record.exc_info = record.exc_text = None
+        elif "in autocomplete" in str(record.msg) and getattr(error, "code", None) == LATE:
+            record.msg, record.args = "Suggestions came too late", ()
+        else:
+            return True
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.exc_info = record.exc_text = None
         return True

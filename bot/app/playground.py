@@ -83,6 +83,7 @@ async def play(
             "discord_token": SecretStr(place.token),
             "discord_api_url": place.api_url,
             "dailies_data": data / "dailies",
+            "dailies_store": None,  # what is played stands in no rows of the real bot's
             "discord_gateway_url": place.gateway_url,
             "dailies_callback_port": 0,
         }

@@ -64,10 +64,11 @@ class Webhooks:
         on_the_wall: Callable[[float], float],
         wall: Callable[[], float] = time.time,
         pause: float = PAUSE,
+        ours: Callable[[], bool] = lambda: True,
     ) -> None:
         """*link* is None where no link can be given. *clock* is the store's, which *on_the_wall*
         turns into the machine's; *wall* is that of signatures, as receivers compare it with
-        theirs. All in seconds since 1970.
+        theirs. All in seconds since 1970. *ours* says whether this process is the one that sends.
         """
         self._outbox = outbox
         self._urls = {receiver_of(url): url for url in urls}
@@ -77,6 +78,7 @@ class Webhooks:
         self._on_the_wall = on_the_wall
         self._wall = wall
         self._pause = pause
+        self._ours = ours
         self._news = {receiver: asyncio.Event() for receiver in self._urls}
         self._down: dict[str, int] = {}  # failures in a row
         self.sent = self.failed = self.given_up = 0  #: tries and events, since the start
@@ -109,6 +111,9 @@ class Webhooks:
         while True:
             self._news[receiver].clear()
             failures = self._down.get(receiver, 0)
+            if not self._ours():
+                await asyncio.sleep(EVERY)
+                continue
             try:
                 asked = await self.send(receiver, limit=1 if failures else AT_ONCE)
             except DiskTrouble as trouble:

@@ -1,7 +1,7 @@
 """What one model can make, as data: modes, sizes, inputs, prices."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -216,3 +216,9 @@ def size_of(video: Input) -> str:
         if short <= side and long <= pixels(name, "16:9")[0]:
             return name
     return "4K"
+
+
+def model_named(models: Sequence[Model], name: str) -> Model:
+    """The model of that *name*; one that is no longer offered still has a name to ask about."""
+    found = next((model for model in models if model.name == name), None)
+    return found or Model(name=name, title=name, capabilities=())

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from bot.catalog.model import ASPECTS, RESOLUTIONS, Capability, Shape, Unfit, rank
 from bot.words.numbers import listed
@@ -37,21 +38,30 @@ def choose_shape(who: str, capability: Capability, brief: Brief) -> Brief:
                 nearest=brief.but(**{name: None}),
             )
 
-    def fits(choice: _Choice) -> bool:
-        return all(
-            asked[name] is None or value is None or asked[name] == value
-            for name, value in zip(_FIELDS, choice, strict=True)
-        )
-
-    fitting = [choice for choice in choices if fits(choice)]
-    defaults = {name: getattr(capability.default, name) for name in _FIELDS}
-    if fitting:
-        wanted = {
-            name: asked[name] if asked[name] is not None else defaults[name] for name in _FIELDS
-        }
-        return _with(brief, min(fitting, key=lambda choice: _distance(choice, wanted)))
-    best = min(choices, key=lambda choice: (_distance(choice, asked), _distance(choice, defaults)))
+    defaults = tuple(getattr(capability.default, name) for name in _FIELDS)
+    best, fits = _nearest(capability.shapes, tuple(asked.values()), defaults)
+    if fits:
+        return _with(brief, best)
     raise Unfit(_cannot(who, brief.mode, choices, asked, best), nearest=_with(brief, best))
+
+
+@lru_cache(maxsize=4096)  # most orders ask for one of a few things, and there may be 100 shapes
+def _nearest(
+    shapes: tuple[Shape, ...], asked: tuple[object, ...], defaults: tuple[object, ...]
+) -> tuple[_Choice, bool]:
+    """The choice that comes nearest to what is *asked*, then to the *defaults*, in the order of
+    `_FIELDS`; and whether it is all that is asked."""
+    choices = _choices(shapes)
+    fitting = [
+        choice
+        for choice in choices
+        if all(None in (a, b) or a == b for a, b in zip(asked, choice, strict=True))
+    ]
+    if fitting:
+        wanted = [a if a is not None else b for a, b in zip(asked, defaults, strict=True)]
+        return min(fitting, key=lambda choice: _distance(choice, wanted)), True
+    best = min(choices, key=lambda choice: (_distance(choice, asked), _distance(choice, defaults)))
+    return best, False
 
 
 def _cannot(
@@ -132,7 +142,8 @@ def _where(chosen: Mapping[str, object]) -> str:
     return " ".join(parts)
 
 
-def _choices(shapes: Sequence[Shape]) -> list[_Choice]:
+@lru_cache(maxsize=256)  # those of each model
+def _choices(shapes: tuple[Shape, ...]) -> Sequence[_Choice]:
     return [
         choice
         for shape in shapes
@@ -152,11 +163,10 @@ def _with(brief: Brief, choice: _Choice) -> Brief:
     return brief.but(resolution=resolution, aspect=aspect, fps=fps, duration=duration)
 
 
-def _distance(choice: _Choice, wanted: Mapping[str, object]) -> float:
+def _distance(choice: _Choice, wanted: Sequence[object]) -> float:
     """How far *choice* is from what is wanted. Seconds give way first, then size, then aspect."""
     total = 0.0
-    for name, value in zip(_FIELDS, choice, strict=True):
-        goal = wanted[name]
+    for name, value, goal in zip(_FIELDS, choice, wanted, strict=True):
         if goal is None or value is None or goal == value:
             continue
         match name:

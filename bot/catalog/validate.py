@@ -170,12 +170,12 @@ def _check_input(who: str, what: str, given: Input, accepts: Accepts) -> None:
         seconds = measured(what, given.seconds)
         if accepts.min_seconds is not None and seconds < accepts.min_seconds - 0.05:
             raise Unfit(
-                f"Your {what} is {seconds:.1f} s long. "
+                f"Your {what} is {number(round(seconds, 1))} s long. "
                 f"{who} takes {number(accepts.min_seconds)} s or more."
             )
         if accepts.max_seconds is not None and seconds > accepts.max_seconds + 0.05:
             raise Unfit(
-                f"Your {what} is {seconds:.1f} s long. "
+                f"Your {what} is {number(round(seconds, 1))} s long. "
                 f"{who} takes up to {number(accepts.max_seconds)} s."
             )
     if accepts.min_frames is not None or accepts.max_frames:
@@ -209,7 +209,7 @@ def check_part(who: str, capability: Capability, brief: Brief) -> None:
             raise Unfit(f"{who} retakes whole clips, not parts.")
         if start < 0 or start >= video.seconds:
             raise Unfit(
-                f"The clip is {video.seconds:.1f} s long. Start before its end.",
+                f"The clip is {number(round(video.seconds, 1))} s long. Start before its end.",
                 nearest=brief.but(start=0.0),
             )
         if length is not None and length < capability.min_part:
@@ -219,8 +219,8 @@ def check_part(who: str, capability: Capability, brief: Brief) -> None:
             )
         if video.seconds - start < capability.min_part:
             raise Unfit(
-                f"Only {video.seconds - start:.1f} s are left after that start. {who} retakes "
-                f"parts of {number(capability.min_part)} s or more.",
+                f"Only {number(round(video.seconds - start, 1))} s are left after that start. "
+                f"{who} retakes parts of {number(capability.min_part)} s or more.",
                 nearest=brief.but(start=max(0.0, video.seconds - capability.min_part)),
             )
     elif brief.mode is Mode.EXTEND and capability.max_context_and_extension is not None:

@@ -10,7 +10,7 @@ from bot.media.assemble import PIECE
 from bot.words import links, money
 from bot.words.clips import TITLES, made_from
 from bot.words.text import elide, fits, inert
-from storage import MADE, UNMADE, Job, Relation, Take, Tally
+from storage import AT_WORK, MADE, UNMADE, Job, Relation, Take, Tally
 
 RETAKE, EXTEND, REMOVE, FAVOURITE, SEND, APPROVE = "🔁", "⏩", "❌", "⭐", "✉️", "✅"
 #: Put under every clip, to be pressed. The others work as well, for those who know them; each
@@ -82,14 +82,18 @@ def title_of(take: Take) -> str:
 def line(take: Take, parent: Take | None, *, usd_per_credit: Decimal) -> str:
     """One take of a list."""
     job = take.job
-    name, link = f"**{title_of(take)}**", jump(take)
+    made = job.state in MADE
+    # It has its number and stands in its thread a moment before it is done: all is said at once.
+    name = f"**{title_of(take) if made else f'#{job.id}'}**"
+    link = jump(take) if made else ""
     parts = [f"[{name}]({link})" if link and take.hidden_by is None else name]
-    if take.number is not None:
+    if made and take.number is not None:
         parts[0] += f" (#{job.id})"
     if said := lineage(job, parent):
         parts.append(said)
-    if job.state not in MADE:
-        parts.append(TITLES[job.state])
+    if not made:
+        # Its card says how far it is; the board would need a request for each step.
+        parts.append("in progress" if job.state in AT_WORK else TITLES[job.state])
     parts.append(inert(elide(" ".join(job.brief.prompt.split()), 60)))
     if job.price and job.state not in UNMADE:
         parts.append(money.price(job.price, usd_per_credit))

@@ -5,10 +5,10 @@ import hashlib
 import importlib
 import json
 import logging
+import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +23,7 @@ from bot.chat.delivery import Delivery
 from bot.chat.earlier_posts import Lookback
 from bot.chat.ended_buttons import EndedButtons
 from bot.chat.explain import apologise
+from bot.chat.gaps import GAPS, Gaps
 from bot.chat.greeting import Greetings
 from bot.chat.help import Help
 from bot.chat.ladder import Ladder
@@ -31,11 +32,14 @@ from bot.chat.next_steps import NextSteps
 from bot.chat.pings import Pings
 from bot.chat.post import Sender
 from bot.chat.presenter import ChatPresenter
+from bot.chat.sessions import Sessions
 from bot.chat.sheets import Sheets
 from bot.errors import Refusal
 from bot.events import Events
 from bot.files.cache import ClipCache
 from bot.files.posters import Posters
+from bot.log_context import speak_of_server
+from bot.moderation.alerts import DeploymentAlerts
 from bot.moderation.digest import Digests
 from bot.moderation.limits import Limits
 from bot.moderation.parked import Parked
@@ -55,6 +59,7 @@ from bot.orders.reordering import Reorders
 from bot.orders.shots import Shots
 from bot.orders.takes import Takes
 from bot.words.limits import CLOSED
+from storage import Chore, DiskTrouble
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +72,7 @@ class Tree(app_commands.CommandTree["Dailies"]):
     async def interaction_check(self, interaction: "Interaction", /) -> bool:
         """Whether a command may run there: in a server that this deployment serves, whatever the
         client offers elsewhere. Its person is told if not."""
+        speak_of_server(interaction.guild_id, *_prompts(interaction))
         no: Exception
         if interaction.guild_id is None:
             no = app_commands.NoPrivateMessage()
@@ -98,6 +104,8 @@ class Dailies(commands.Bot):
         usd_per_credit: Decimal,
         clock: Callable[[], float] = time.time,
         prompt_help: PromptHelp | None = None,
+        gaps: Gaps = GAPS,
+        alert_channel: int | None = None,
         **options: Any,
     ) -> None:
         super().__init__(
@@ -116,14 +124,16 @@ class Dailies(commands.Bot):
         )
         self.studio, self.events, self.usd_per_credit = studio, events, usd_per_credit
         self._extensions = tuple(extensions)
-        self._data, self.clock = data, clock
+        self._data, self.clock, self.gaps = data, clock, gaps
         self.limits = Limits(studio, clock=clock)
         self.server_queue = ServerQueue(studio)
+        self.alerts = DeploymentAlerts(studio.store, operator_channel=alert_channel)
         self.parked = Parked(studio, clock=clock)
         self.prompt_rules = PromptRules(studio.store)
         self.prompt_help = prompt_help or PromptHelp(studio)
         self.own = Own(studio, cache=cache, clock=clock)
-        self._identified: deque[float] = deque()  # sessions of the last hour, by when they began
+        self._event_at: float | None = None  # when the gateway last told us something
+        self._sessions = Sessions(data / "sessions.json")
         self.pacer = Pacer()
         self.digests = Digests(studio, clock=clock)
         self.command_ids: dict[str, int] = {}  #: by name, as Discord last told us
@@ -143,28 +153,37 @@ class Dailies(commands.Bot):
         sender, lookback = Sender(self, self.pacer), Lookback(self, self.pacer)
         self.posters = Posters(data=data)
         self.pings = Pings(self, studio.store, sender, lookback)
-        self.help = Help(
-            studio,
-            Outlooks(studio, clock=clock),
-            self.own,
-            self.pings,
-            named=self.named,
-            usd_per_credit=usd_per_credit,
-        )
+        self.help = self._helping()
         ended = EndedButtons(self.reorders)
         self.delivery = self._delivering(sender, lookback, ended, cache)
         self.sheets = self._sheets(ended)
-        self.presenter = ChatPresenter(
+        self.presenter = self._presenter(ended)
+
+    def _presenter(self, ended: EndedButtons) -> ChatPresenter:
+        """What shows people their jobs."""
+        return ChatPresenter(
             self,
-            studio,
+            self.studio,
             self.delivery,
             self.sheets,
             self.pacer,
-            events,
+            self.events,
             ended,
-            data=data,
-            usd_per_credit=usd_per_credit,
-            clock=clock,
+            data=self._data,
+            usd_per_credit=self.usd_per_credit,
+            clock=self.clock,
+            gaps=self.gaps,
+        )
+
+    def _helping(self) -> Help:
+        """What /help says."""
+        return Help(
+            self.studio,
+            Outlooks(self.studio, clock=self.clock),
+            self.own,
+            self.pings,
+            named=self.named,
+            usd_per_credit=self.usd_per_credit,
         )
 
     def _sheets(self, ended: EndedButtons) -> Sheets:
@@ -220,12 +239,8 @@ class Dailies(commands.Bot):
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Wait before a new session: Discord takes back the token of who begins too many a day."""
-        now = time.monotonic()
-        while self._identified and now - self._identified[0] > 3600:
-            self._identified.popleft()
-        if not initial:
-            await asyncio.sleep(identify_wait(self._identified, now))
-        self._identified.append(time.monotonic())
+        await asyncio.sleep(self._sessions.wait(initial=initial))
+        self._sessions.begin()
 
     async def on_ready(self) -> None:
         """Connected: what could not be posted is tried again."""
@@ -235,13 +250,46 @@ class Dailies(commands.Bot):
         """Connected again, without anything missed."""
         self.events.connected.emit()
 
+    async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
+        """Something that the gateway told could not be acted on."""
+        error = sys.exc_info()[1]
+        if isinstance(error, DiskTrouble):  # no bug
+            log.warning("An event (%s) could not be acted on: %s", event_method, error)
+        else:
+            await super().on_error(event_method, *args, **kwargs)
+
+    async def on_socket_event_type(self, _: str) -> None:
+        """The gateway told us something."""
+        self._event_at = time.monotonic()
+
+    def last_event_ago(self) -> float | None:
+        """Seconds since the gateway last told us something; None before it did."""
+        return None if self._event_at is None else time.monotonic() - self._event_at
+
+    async def hang_up(self) -> None:
+        """End our sessions: nothing new is to come."""
+        if self.ws is not None:
+            await self.ws.close(code=1000)
+
+    def lost(self) -> list[int]:
+        """The shards, where there are several, that have had no session for a while."""
+        return []
+
+    def sessions_lately(self) -> int:
+        """How many sessions began within the last hour."""
+        return self._sessions.lately()
+
+    def works_for(self, guild_id: int) -> bool:
+        """Whether a server is of ours, where several processes share them."""
+        return self.studio.store.sharing.has(guild_id)
+
     async def close(self) -> None:
         await self.presenter.close()
         await self.delivery.close()
-        await self._end_sessions()
+        await self.end_sessions()
         await super().close()
 
-    async def _end_sessions(self) -> None:
+    async def end_sessions(self) -> None:
         """Close our sessions, and end the threads that keep them alive.
 
         One that was given up while it began is known by nothing but its thread, which would speak
@@ -260,6 +308,9 @@ class Dailies(commands.Bot):
 
     async def register_if_changed(self) -> None:
         """Tell Discord our commands, if they are not those it was told last."""
+        if not self.studio.store.sharing.does(Chore.COMMANDS):
+            self._know(await self.tree.fetch_commands())
+            return
         payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
         told = json.dumps([self.application_id, payload], sort_keys=True, default=str)
         digest = hashlib.sha256(told.encode()).hexdigest()
@@ -293,18 +344,15 @@ class Dailies(commands.Bot):
 Interaction = discord.Interaction[Dailies]
 
 
-def identify_pause(recent: int) -> float:
-    """Seconds before another session, after *recent* ones in an hour.
+def _prompts(interaction: Interaction) -> list[str]:
+    """What somebody typed as a prompt. Read from what Discord sent: `namespace` resolves all of it,
+    and raises where a part is missing."""
 
-    Discord allows one in 5 s and 1,000 a day; this comes to 700 a day at most.
-    """
-    return 5.0 if recent < 10 else 200.0
+    def typed(options: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+        for option in options:
+            yield from typed(option.get("options", ()))
+            if option.get("name") == "prompt" and isinstance(option.get("value"), str):
+                yield option["value"]
 
-
-def identify_wait(began: Sequence[float], now: float) -> float:
-    """Seconds to wait at *now* before another session, where those of the last hour *began*.
-
-    Counted from the last one: discord.py gives a session up that takes a minute to begin, and its
-    next try waits for what is left.
-    """
-    return max(0.0, began[-1] + identify_pause(len(began)) - now) if began else 0.0
+    data: Mapping[str, Any] = interaction.data or {}
+    return list(typed(data.get("options", ())))

@@ -8,16 +8,13 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from bot.chat.gaps import Gaps
 from bot.errors import Busy
 from bot.progress import Progress
-from storage import ENDED, Job, State
+from storage import ENDED, DiskTrouble, Job, State
 
 log = logging.getLogger(__name__)
 
-GAP = 4.0  #: seconds between two edits of a card whose stage is the same: people see 5, at most
-#: Seconds between two edits in a channel, once they cost the bot's own rate limit: Discord takes
-#: five in five seconds there, of all cards together.
-SPACING = 1.25
 RECENT = 60.0  #: seconds after an edit for which a card counts as one of those
 TRIES = 12  #: tries of an edit while Discord is in trouble; most of them five minutes apart
 LONGEST = 300.0
@@ -37,15 +34,20 @@ class Pacer:
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
         self._task: asyncio.Task[None] | None = None
+        self.waits = 0  #: requests that had to wait, since the start
+        self.waited = 0.0  #: seconds that they waited together
 
     async def wait(self, *, urgent: bool, result: bool = False) -> None:
         """Come back when it is our turn. *result*: it is for how a job ended."""
-        turn = asyncio.get_running_loop().create_future()
+        turn, began = asyncio.get_running_loop().create_future(), time.monotonic()
         lane = 0 if result else 1 if urgent else 2
         heapq.heappush(self._waiting, (lane, next(self._order), turn))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._admit())
         await turn
+        if (waited := time.monotonic() - began) > self._gap:
+            self.waits += 1
+            self.waited += waited
 
     async def _admit(self) -> None:
         while self._waiting:
@@ -67,11 +69,13 @@ class Cards:
         *,
         fast: Callable[[Job], bool],
         clock: Callable[[], float],
+        gaps: Gaps,
     ) -> None:
         """*edit* writes a card; *fast* says whether that costs nothing of the bot's own limit."""
         self._edit = edit
         self._fast = fast
         self._clock = clock
+        self._gaps = gaps
         self._wanted: dict[int, tuple[Job, Progress]] = {}
         self._shown: dict[int, tuple[Job, float]] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -111,12 +115,13 @@ class Cards:
                 self._ticks.discard(id)
                 try:
                     await self._edit(job, glimpse)
-                except Busy as busy:
+                except (Busy, DiskTrouble) as busy:
                     if tries < TRIES and not self._settling:
                         tries += 1
                         log.info("The card of job %s cannot be edited yet: %s", id, busy)
                         self._wanted.setdefault(id, (job, glimpse))
-                        await self._pause(id, busy.retry_after or min(LONGEST, 2.0**tries))
+                        told = busy.retry_after if isinstance(busy, Busy) else None
+                        await self._pause(id, told or min(LONGEST, 2.0**tries))
                         continue
                     log.warning("The card of job %s was not edited: %s", id, busy)
                 except (
@@ -153,7 +158,7 @@ class Cards:
         if self._clock() - job.created_at > EDITS_LAST:
             return float("inf")
         if self._fast(job):
-            return GAP
+            return self._gaps.card
         now = self._clock()
         beside = sum(
             other.card_channel_id == job.card_channel_id
@@ -161,7 +166,7 @@ class Cards:
             and not self._fast(other)
             for other, at in self._shown.values()
         )
-        return max(GAP, beside * SPACING)
+        return max(self._gaps.card, beside * self._gaps.cards)
 
     def _moves_on(self, job: Job, glimpse: Progress) -> bool:
         """Whether the same would say something new in a while."""

@@ -72,6 +72,47 @@ class Lookback:
             self._read.popitem(last=False)
 
 
+async def ours(
+    client: discord.Client,
+    place: discord.abc.Messageable,
+    wanted: Callable[[discord.Message], bool],
+    *,
+    after: int,
+    limit: int | None = None,
+) -> discord.Message | None:
+    """The first message of ours in a place, behind the id *after*, that is *wanted*.
+
+    At most *limit* messages are read. Raises `Denied` or `Busy`.
+    """
+    with translated():
+        async for message in place.history(
+            limit=limit, after=discord.Object(after), oldest_first=True
+        ):
+            if message.author == client.user and wanted(message):
+                return message
+    return None
+
+
+def beginning(words: str) -> Callable[[discord.Message], bool]:
+    """Whether a text in a message's container begins with *words*."""
+
+    def begins(message: discord.Message) -> bool:
+        boxes = [each for each in message.components if isinstance(each, discord.Container)]
+        return any(
+            isinstance(part, discord.TextDisplay) and part.content.startswith(words)
+            for box in boxes
+            for part in box.children
+        )
+
+    return begins
+
+
+def id_at(at: float) -> int:
+    """The id behind which everything stands that was posted at *at*, by our clock, or later."""
+    moment = datetime.fromtimestamp(max(0.0, at - APART), UTC)
+    return max(discord.utils.time_snowflake(moment), 0)
+
+
 def begin(job: Job, since: float) -> int:
     """The id from which on a message about *job*, posted at *since* or later, must be.
 
@@ -83,5 +124,4 @@ def begin(job: Job, since: float) -> int:
     kind, _, asked = job.request.partition(":")
     if kind == "interaction" and asked.isdigit():
         return int(asked)
-    at = datetime.fromtimestamp(max(0.0, since - APART), UTC)
-    return max(discord.utils.time_snowflake(at), 0)
+    return id_at(since)

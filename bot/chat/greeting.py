@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import discord
@@ -10,6 +9,7 @@ from discord import ui
 
 from bot.chat.buttons import button, marked
 from bot.chat.cards import Pacer
+from bot.chat.earlier_posts import id_at, ours
 from bot.chat.mentions import SILENT
 from bot.chat.post import nonce
 from bot.chat.trouble import Denied, translated
@@ -21,7 +21,6 @@ from storage import Brief, Greeting, Mode, Standing
 
 log = logging.getLogger(__name__)
 
-APART = 15 * 60.0  #: seconds that our clock and Discord's may differ
 READ = 500  #: messages that are read to see whether a greeting stands there
 
 
@@ -41,6 +40,7 @@ class Greetings:
         self._client = client
         self._studio = studio
         self._greetings = studio.store.greetings
+        self._sharing = studio.store.sharing
         self._policy = studio.store.policy
         self._pacer = pacer
         self._named = named
@@ -48,8 +48,9 @@ class Greetings:
 
     async def see(self, guild_ids: Collection[int], *, joined: int | None = None) -> list[Greeting]:
         """Note which servers we are in; the greetings that are due. See `storage.greetings.see`."""
-        await self._greetings.see(guild_ids, joined=joined)
-        return await self._greetings.due()
+        await self._greetings.see(guild_ids, joined=joined, shards=self._sharing.count)
+        due = await self._greetings.due()
+        return [each for each in due if self._sharing.has(each.guild_id)]
 
     async def greet(self, greeting: Greeting, *, again: bool) -> None:
         """Greet a server where everybody sees it; with *again*, an earlier try may have done so.
@@ -59,6 +60,8 @@ class Greetings:
         guild = self._client.get_guild(greeting.guild_id)
         if guild is not None and guild.unavailable:
             return  # it is due until it is back
+        if guild is None and self._sharing.count > 1:
+            return  # perhaps it is of a shard that is not connected yet
         if guild is not None:
             await self._greet(guild, greeting, again=again)
         await self._greetings.over(greeting.guild_id)
@@ -83,16 +86,13 @@ class Greetings:
 
     async def _stands(self, channel: discord.TextChannel, greeting: Greeting) -> bool:
         """Whether a greeting of ours stands in a channel. Raises `Busy`."""
-        since = datetime.fromtimestamp(max(0.0, greeting.at - APART), UTC)
-        first = discord.Object(max(discord.utils.time_snowflake(since), 0))
+        after = id_at(greeting.at)
         try:
-            with translated():
-                async for message in channel.history(limit=READ, after=first, oldest_first=True):
-                    if message.author == self._client.user and _is_greeting(message):
-                        return True
+            found = await ours(self._client, channel, _is_greeting, after=after, limit=READ)
         except Denied as error:  # we may not read there: Discord's memory of our name has to do
             log.info("Channel %s cannot be read: %s", channel.id, error.raw)
-        return False
+            return False
+        return found is not None
 
     def _view(self, guild_id: int, standing: Standing) -> ui.LayoutView:
         view = ui.LayoutView(timeout=None)
@@ -100,7 +100,7 @@ class Greetings:
         box.add_item(ui.TextDisplay(self._words(guild_id, standing)))
         row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
         row.add_item(button("Set up", "setup", style=discord.ButtonStyle.primary, emoji="⚙️"))
-        row.add_item(button("Help", "help", emoji="❔"))
+        row.add_item(button("Help", "help", emoji="❓"))
         box.add_item(row)
         view.add_item(box)
         view.stop()  # `cogs.studio.panel` and `cogs.help` answer by the custom ids

@@ -48,7 +48,7 @@ FOR_MODERATORS = {
     "Records": ("quota report", "quota audit"),
 }
 _PINGS = {
-    Ping.MENTION: "Mention me when my clip is done",
+    Ping.MENTION: "Mention me for my clips",
     Ping.DM: "Send me a direct message",
     Ping.NONE: "Don't ping me",
 }

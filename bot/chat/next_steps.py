@@ -1,5 +1,6 @@
 """The buttons beside a refusal: what its person can still do about the order."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import discord
@@ -19,9 +20,10 @@ _LEFT_OUT = {
     "camera": "camera motion",
     "loras": "LoRAs",
     "last_image": "last frame",
-    "sound": "sound option",
     "routing": "routing",
 }
+#: What cannot be chosen where it is left out: it is made all the same, as its model makes it.
+_UNASKED = {"aspect": "shape", "fps": "fps", "sound": "sound"}
 #: Modes in which the price depends on an input that may not be fetched yet.
 _BY_INPUT = frozenset({Mode.AUDIO, Mode.EXTEND, Mode.RETAKE, Mode.HDR})
 
@@ -99,17 +101,15 @@ def described(verb: str, offer: Offer, *, wanted: Brief | None = None) -> str:
     if brief.resolution:
         size += f" at {brief.resolution}"
     if wanted is not None:
-        if wanted.aspect not in (None, brief.aspect):
+        if brief.aspect is not None and wanted.aspect not in (None, brief.aspect):
             size += f" {brief.aspect}"
-        if wanted.fps not in (None, brief.fps):
+        if brief.fps is not None and wanted.fps not in (None, brief.fps):
             size += f" {brief.fps} fps"
         if wanted.seed not in (None, brief.seed):
             parts.append("new seed")
-        parts += [
-            f"no {words}"
-            for name, words in _LEFT_OUT.items()
-            if getattr(wanted, name) not in (None, ()) and getattr(brief, name) in (None, ())
-        ]
+        parts += [f"no {words}" for words in _lost(_LEFT_OUT, wanted, brief)]
+        if options := _lost(_UNASKED, wanted, brief):
+            parts.append(f"no {' or '.join(options)} option")
     cost = costing(offer.price)
     if offer.sources and offer.price and brief.mode in _BY_INPUT:
         cost = f"from {cost}"
@@ -117,3 +117,12 @@ def described(verb: str, offer: Offer, *, wanted: Brief | None = None) -> str:
         size = f"{offer.takes} takes, {size}" if brief.duration else f"{offer.takes} takes"
     end = f" · {cost} ({offer.provider})"
     return elide(f"{verb}{' · '.join([size, *parts])}", LABEL - len(end)) + end
+
+
+def _lost(names: Mapping[str, str], wanted: Brief, brief: Brief) -> list[str]:
+    """The words of those settings that are in *wanted* and left out of *brief*."""
+    return [
+        words
+        for name, words in names.items()
+        if getattr(wanted, name) not in (None, ()) and getattr(brief, name) in (None, ())
+    ]

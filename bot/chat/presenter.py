@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -15,10 +15,12 @@ import discord
 
 from bot.chat import answering, board, sheet_message
 from bot.chat import card as card_views
-from bot.chat.cards import GAP, Cards, Pacer
+from bot.chat.answers_first import AnswersFirst
+from bot.chat.cards import Cards, Pacer
 from bot.chat.delivery import Delivery
 from bot.chat.ended_buttons import EndedButtons
 from bot.chat.explain import explain
+from bot.chat.gaps import Gaps
 from bot.chat.ladder import POSTER_WAIT
 from bot.chat.mentions import SILENT
 from bot.chat.post import has_file, nonce
@@ -61,6 +63,7 @@ class ChatPresenter:
         data: Path,
         usd_per_credit: Decimal,
         clock: Callable[[], float],
+        gaps: Gaps,
     ) -> None:
         self._client = client
         self._studio = studio
@@ -74,6 +77,7 @@ class ChatPresenter:
         self._clock = clock
         self._tokens: dict[int, tuple[float, discord.Interaction[Any]]] = {}
         self._late: set[asyncio.Task[None]] = set()  # cards that wait for their posters
+        self._answers = AnswersFirst()
         self._answering: set[asyncio.Task[Any]] = set()  # orders, and the cards that they get
         self._giving: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         #: "thinking…" of jobs whose card is elsewhere
@@ -82,7 +86,10 @@ class ChatPresenter:
         self._writing: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         #: of batches: what their cards show of each job, and since when
         self._batches: dict[int, tuple[dict[int, tuple[State, int | None]], float]] = {}
-        self._cards = Cards(self._edit, fast=lambda job: self._token(job) is not None, clock=clock)
+        self._gaps = gaps
+        self._cards = Cards(
+            self._edit, fast=lambda job: self._token(job) is not None, clock=clock, gaps=gaps
+        )
         events.job_changed.listen(self._job_changed)
 
     async def close(self) -> None:
@@ -102,12 +109,18 @@ class ChatPresenter:
     ) -> None:
         """Take *order* and answer with its card, in a thread of its own where there can be one.
 
-        Discord waits 3 seconds: an order that takes longer than one, or that has set *long*, is
-        answered "thinking…" first. Whatever becomes of that answer, of this call and of the
-        card, an order that has begun is seen to its end.
+        Discord waits 3 seconds: an order that takes longer than one, that has set *long*, or that
+        comes in a crowd, is answered "thinking…" first. Whatever becomes of that answer, of this
+        call and of the card, an order that has begun is seen to its end.
         """
+        if self._answers.crowded:
+            long = asyncio.Event()
+            long.set()
+            order = self._answers.before(order)
+        unanswered = ExitStack()
+        unanswered.enter_context(self._answers.awaited())
         ordering = self._kept(order)
-        await asyncio.shield(self._kept(self._answer(interaction, ordering, long)))
+        await asyncio.shield(self._kept(self._answer(interaction, ordering, long, unanswered)))
 
     def _kept(self, work: Coroutine[None, None, _T]) -> asyncio.Task[_T]:
         """*work* as a task that goes on when nobody waits for it any more."""
@@ -126,24 +139,28 @@ class ChatPresenter:
         interaction: discord.Interaction[Any],
         ordering: asyncio.Task[tuple[Job, bool]],
         long: asyncio.Event | None,
+        unanswered: ExitStack,
     ) -> None:
-        reachable = await self._acknowledge(interaction, ordering, long)
-        try:
-            job, _ = await ordering
-        except Exception as error:
-            if reachable:
-                raise
-            await self._apologise_elsewhere(interaction, error)
-            return
-        async with self._card_of(job):
-            # Somebody else may have seen to it: the same interaction, come twice.
-            current = await self._current(job)
-            if current.card_id is None:
-                await self._present(interaction, current)
-            elif reachable and interaction.response.type is _THINKING:
-                with suppress(Denied, Busy), translated():
-                    await interaction.delete_original_response()
-                    await interaction.followup.send(f"#{job.id} is ordered.", ephemeral=True)
+        with unanswered:
+            reachable = await self._acknowledge(interaction, ordering, long)
+            if interaction.response.is_done():
+                unanswered.close()
+            try:
+                job, _ = await ordering
+            except Exception as error:
+                if reachable:
+                    raise
+                await self._apologise_elsewhere(interaction, error)
+                return
+            async with self._card_of(job):
+                # Somebody else may have seen to it: the same interaction, come twice.
+                current = await self._current(job)
+                if current.card_id is None:
+                    await self._present(interaction, current, answered=unanswered.close)
+                elif reachable and interaction.response.type is _THINKING:
+                    with suppress(Denied, Busy), translated():
+                        await interaction.delete_original_response()
+                        await interaction.followup.send(f"#{job.id} is ordered.", ephemeral=True)
 
     async def _acknowledge(
         self,
@@ -323,8 +340,11 @@ class ChatPresenter:
         threads, _ = await self._studio.choosing.threads(job.guild_id, channel_id, job.user_id)
         return threads
 
-    async def _present(self, interaction: discord.Interaction[Any], job: Job) -> None:
-        """Answer with the card; where that cannot be, post it with the bot's own token."""
+    async def _present(
+        self, interaction: discord.Interaction[Any], job: Job, *, answered: Callable[[], None]
+    ) -> None:
+        """Answer with the card; where that cannot be, post it with the bot's own token. *answered*
+        is called when that was tried."""
         try:
             async with asyncio.timeout(TOO_LATE):
                 card_id = await self._shown(interaction, job)
@@ -332,8 +352,11 @@ class ChatPresenter:
             log.info("An order could not be answered with its card: %s", error)
             if interaction.extras.get(answering.WAITS):
                 self._waiting[job.id] = interaction
+            answered()
             await self._post_card(job, job.channel_id, again=True, ping=True)
             return
+        answered()
+        await self._answers.given()
         self._tokens[job.id] = self._clock(), interaction
         await self._placed(job, interaction.channel, card_id)
 
@@ -431,7 +454,7 @@ class ChatPresenter:
             jobs = await self._studio.batch(job)
             stages = {each.id: (each.state, each.cancelled_by) for each in jobs}
             before, at = self._batches.get(head, ({}, 0.0))
-            if stages == before and self._clock() - at < GAP:
+            if stages == before and self._clock() - at < self._gaps.card:
                 return
             await self._written(jobs[0], self._studio.glimpse(jobs[0]), None)
             self._batches[head] = stages, self._clock()

@@ -15,7 +15,7 @@ from bot.words import batches as words
 from bot.words.clips import quoted
 from bot.words.endings import progress_line
 from bot.words.text import inert, shown
-from storage import MADE, UNMADE, Bill, Job, State
+from storage import MADE, PARKED, UNMADE, Bill, Job, State
 
 UNDER_WAY, LOST = 0x4C7DD9, 0xC94F4F
 SAID, UNDER = 2000, 1500  #: characters above and below the sheet
@@ -37,7 +37,7 @@ def card(
     itself; *cancels*: whether that one can stop a clip; *origin*: what all are made from; *ended*:
     the buttons for those that were not made."""
     first, over = jobs[0], words.over(jobs)
-    lines = [f"### {'✅' if over else '🎬'} {words.title(jobs)} · #{first.id}", quoted(first)]
+    lines = [f"### {_sign(jobs)} {words.title(jobs)} · #{first.id}", quoted(first)]
     lines += [_line(job, glimpses.get(job.id, Progress()), now) for job in jobs]
     if origin:
         lines.append(f"-# {origin}")
@@ -55,6 +55,20 @@ def card(
         row.add_item(button("Cancel what is left", "batch-cancel", first.id, emoji="✖️"))
         box.add_item(row)
     return _standing(box, ended)
+
+
+def _sign(jobs: Sequence[Job]) -> str:
+    """How a batch went, at a glance."""
+    if not words.over(jobs):
+        return "🎬"
+    states = {job.state for job in jobs}
+    if states <= MADE:
+        return "✅"
+    if states & MADE:
+        return "⚠️"
+    if states & PARKED:
+        return "❓"
+    return "🚫" if states == {State.CANCELLED} else "❌"
 
 
 def _line(job: Job, glimpse: Progress, now: float) -> str:

@@ -99,6 +99,14 @@ class Bucket:
             async for piece in found.stream(min_chunk_size=2**20):
                 yield bytes(piece)
 
+    async def sizes(self) -> dict[str, int]:
+        """Bytes of everything there, by its key."""
+        found: dict[str, int] = {}
+        with self._words(else_busy=True):
+            async for each in obstore.list(self._store):
+                found |= {meta["path"]: meta["size"] for meta in each}
+        return found
+
     async def delete(self, key: str) -> None:
         """Delete what is there by that key, if anything is."""
         try:

@@ -216,6 +216,12 @@ class BucketSync:
             return None
         return await self.link(file)
 
+    async def keep(self, file: str) -> None:
+        """Copy a file that a job under way needs, unless it is there. Raises `Busy`."""
+        copy = await self._files.copy_of(file)
+        if copy is None or copy.bucket != self.name:
+            await self._copy(file)
+
     # One at a time.
 
     async def _delete(self) -> Busy | None:

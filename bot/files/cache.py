@@ -78,6 +78,15 @@ class ClipCache:
                 "orders. Tell its operator."
             )
 
+    @property
+    def spare_gib(self) -> float:
+        """GiB of the disk that must stay free."""
+        return self._spare / GIB
+
+    def free_bytes(self) -> int:
+        """Bytes that are free on the disk. Raises OSError."""
+        return self._free(self._data)
+
     async def run(self) -> None:
         """Tidy now and then, for ever."""
         while True:

@@ -24,7 +24,9 @@ class NotYet(Exception):
 class BatchPosts:
     """Between the steps of jobs and their presenter: what is ordered alone passes through."""
 
-    def __init__(self, store: Store, presenter: Presenter) -> None:
+    def __init__(self, store: Store, presenter: Presenter, *, restored: int = 0) -> None:
+        """Batches up to *restored* came out of a backup: their messages may have been posted."""
+        self._restored = restored
         self._batches = store.batches
         self._clock = store.clock.now
         self._presenter = presenter
@@ -74,9 +76,10 @@ class BatchPosts:
     async def _post(self, sheet: Sheet, members: Sequence[Job]) -> int:
         """Post the message about a batch: that it may stand is written before, and that it does
         right after."""
+        again = sheet.tried or sheet.batch <= self._restored
         if not sheet.tried:
             await self._batches.posted(sheet.batch, None)
-        message = await self._presenter.deliver_batch(members, sheet, again=sheet.tried)
+        message = await self._presenter.deliver_batch(members, sheet, again=again)
         await self._batches.posted(sheet.batch, message)
         return message
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.events import Events
+from bot.jobs.calls import counted
 from bot.jobs.steps import Steps
 from bot.jobs.tracker import Tracker
 from bot.progress import Progress
@@ -28,6 +29,7 @@ class Callbacks:
         events: Events,
     ) -> None:
         self._jobs = store.jobs
+        self._sharing = store.sharing
         self._clock = store.clock.now
         self._providers = providers
         self._steps = steps
@@ -50,7 +52,7 @@ class Callbacks:
         if named is None:
             return
         if job.state in AWAITED:
-            self._called(job, named)
+            await self._called(job, named)
             return
         if self._steps.named.get(token) != named and not await self._known(job, provider, named):
             return
@@ -69,7 +71,8 @@ class Callbacks:
         if known is not None and known.id != job.id:
             return False  # that clip is another job's
         try:
-            await provider.poll(self._steps.order(job, provider), named)
+            with counted(self._steps.called, job.provider, "poll"):
+                await provider.poll(self._steps.order(job, provider), named)
         except Refusal as refusal:
             return refusal.failure is not Failure.LOST  # else the callback was forged
         except Unclear as error:
@@ -90,12 +93,14 @@ class Callbacks:
             case State.UNCLEAR:
                 return await self._adopt(job, named)
             case _:
-                self._called(job, named)
+                await self._called(job, named)
         return True
 
-    def _called(self, job: Job, named: str) -> None:
+    async def _called(self, job: Job, named: str) -> None:
         """Ask about *job* now, if that is what its provider calls it."""
-        if job.remote_id == named:
+        if job.remote_id == named and not self._sharing.has(job.guild_id):
+            await self._sharing.nudge(job.id)  # whoever works for its server asks
+        elif job.remote_id == named:
             if job.state is State.EXPIRED:
                 self._steps.results.hurry(job)
             self._wake(job)
@@ -115,6 +120,8 @@ class Callbacks:
             return False
         self._steps.named.pop(job.token or "", None)
         log.info("Job %s was found by a callback", job.id)
+        if not self._sharing.has(job.guild_id):
+            return True  # it was committed, and the one that works for its server hears of that
         self._places.keep(job.provider, job.id)
         self._places.seen(job)
         self._job_changed.emit(saved, Progress())

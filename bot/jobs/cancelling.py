@@ -3,15 +3,19 @@
 import logging
 
 from bot.errors import Busy, Refusal, Trouble, Unclear
+from bot.jobs.calls import Tell, counted
 from bot.providers import Order, Provider
 
 log = logging.getLogger(__name__)
 
 
-async def still_at_work(provider: Provider, order: Order, remote_id: str) -> float | None:
+async def still_at_work(
+    provider: Provider, order: Order, remote_id: str, *, called: Tell
+) -> float | None:
     """Seconds until *provider* is asked again to stop a clip; None once it does no more for it."""
     try:
-        await provider.cancel(order, remote_id)
+        with counted(called, provider.name, "cancel"):
+            await provider.cancel(order, remote_id)
     except Trouble:
         raise
     except Refusal as refusal:

@@ -74,14 +74,22 @@ class FairQueue:
         """As many of those who are next."""
         return [self._jobs[job_id] for _, _, job_id in self._order[: max(0, count)]]
 
-    def position(self, job: Job) -> int:
-        """Where *job* stands, or would if it came now; 1 is next."""
+    def keys(self, count: int) -> list[Key]:
+        """What as many of those who are next are sorted by, in order."""
+        return self._order[: max(0, count)]
+
+    def key(self, job: Job) -> Key:
+        """What *job* is sorted by, or would be if it came now."""
         key = self._keys.get(job.id)
         if key is None:
             mine = [self._jobs[each] for each in self._waiting.get(_person(job), ())]
             earlier = sum(_age(each) < _age(job) for each in mine)
             key = RANK[job.lane], self._working[_person(job)] + earlier, job.id
-        return bisect_left(self._order, key) + 1
+        return key
+
+    def position(self, job: Job) -> int:
+        """Where *job* stands, or would if it came now; 1 is next."""
+        return bisect_left(self._order, self.key(job)) + 1
 
     def reason(self, job: Job) -> str:
         """Why *job* stands where it stands, for its card."""

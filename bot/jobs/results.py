@@ -10,6 +10,7 @@ from typing import Protocol
 from bot.backoff import backoff
 from bot.catalog.bills import understood
 from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
+from bot.jobs.calls import Tell, counted
 from bot.jobs.pace import Pace
 from bot.jobs.verify import Decode, differences
 from bot.machine_trouble import trouble_of
@@ -49,6 +50,7 @@ class Results:
         data: Path,
         order: Callable[[Job, Provider], Order],
         pace: Pace,
+        called: Tell,
         assemble: Assemble = assemble,
         decode: Decode | None = None,
     ) -> None:
@@ -61,6 +63,7 @@ class Results:
         self._data = data
         self._order = order
         self._pace = pace
+        self._called = called
         self._assemble = assemble
         self._decode = decode
         self._refetched: dict[int, int] = {}  # how often what came was not what was ordered
@@ -155,7 +158,8 @@ class Results:
         asked = job.remote_id if may_ask or url is None else None
         to.parent.mkdir(parents=True, exist_ok=True)
         try:
-            await provider.fetch(self._order(job, provider), asked, url, to)
+            with counted(self._called, job.provider, "fetch"):
+                await provider.fetch(self._order(job, provider), asked, url, to)
         except Trouble:
             raise
         except (Busy, Unclear) as error:
@@ -229,7 +233,8 @@ class Results:
         if at is None or at > self._clock() or provider is None or job.remote_id is None:
             return None
         try:
-            report = await provider.poll(self._order(job, provider), job.remote_id)
+            with counted(self._called, job.provider, "poll"):
+                report = await provider.poll(self._order(job, provider), job.remote_id)
         except Trouble:
             raise
         except (Busy, Unclear) as error:

@@ -51,6 +51,14 @@ class Slots:
         self.leave(job)
         return True
 
+    async def granted(self, job: Job, provider: Provider) -> bool:
+        """Whether *job*, which was given a place, may use it: others may have taken it."""
+        del job, provider
+        return True
+
+    async def look(self) -> None:
+        """Hear of places that others have freed: memory knows of all of them."""
+
     def leave(self, job: Job) -> None:
         """It waits no more."""
         if self._queue(job.provider).leave(job.id):
@@ -75,6 +83,10 @@ class Slots:
         room = provider.limits.concurrency - len(taken) if provider is not None else 1
         return all(each.id != due.id for each in queue.first(room))
 
+    def counts(self, provider: str) -> tuple[int, int]:
+        """How many jobs have a place at *provider*, and how many wait for one."""
+        return len(self._taken.get(provider, ())), len(self._waiting.get(provider, ()))
+
     def glimpse(self, job: Job) -> Progress | None:
         """Where *job* stands in the queue; None where it does not wait."""
         if job.id not in self._queue(job.provider):
@@ -92,4 +104,7 @@ class Slots:
         )
 
     def _queue(self, provider: str) -> FairQueue:
-        return self._waiting.setdefault(provider, FairQueue())
+        queue = self._waiting.get(provider)
+        if queue is None:
+            queue = self._waiting[provider] = FairQueue()
+        return queue

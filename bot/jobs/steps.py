@@ -4,18 +4,22 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
 from bot.backoff import backoff
 from bot.catalog.bills import understood
-from bot.catalog.model import Model
+from bot.catalog.model import model_named
 from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
 from bot.events import Events
 from bot.jobs.batches import BatchPosts, NotYet
+from bot.jobs.cadence import Cadence
+from bot.jobs.calls import counted
 from bot.jobs.cancelling import still_at_work
+from bot.jobs.carrying import Carry, Carrying
+from bot.jobs.disk_inputs import input_at
 from bot.jobs.failover import Alternative, Failover, Offer, nobody
 from bot.jobs.pace import Pace
 from bot.jobs.presenter import Presenter, Undeliverable
@@ -23,7 +27,7 @@ from bot.jobs.results import Results, added, piece, refused, take
 from bot.jobs.tracker import Tracker
 from bot.machine_trouble import Troubles, no_room, trouble_of
 from bot.progress import Progress
-from bot.providers import Announces, Order, Provider, Receipt, Report, Stage
+from bot.providers import Announces, Order, Provider, Receipt, Stage
 from storage import (
     DOWNLOADS,
     ENDED,
@@ -52,6 +56,8 @@ CARD_WITHIN = 10.0  #: seconds for its card to stand, before a job goes on witho
 REPEATS = 10  #: times that an order is sent again which its provider answered with “not now”
 HANGS = 8  #: times in a row that a job waits for a program that hangs, before a person must look
 HELD_UP = 300.0  #: seconds, at most, until work that trouble of ours holds up is tried again
+NOT_SURE = "Another Dailies may have taken over."
+GONE = "{} is no longer set up here. Nothing was ordered."
 UNHEARD = 3600.0  #: seconds past its deadline that a provider which does not answer is asked
 
 Save = Callable[[Job], Awaitable[Job]]  #: writes a job down; gives it as the row is then
@@ -75,30 +81,38 @@ class Steps:
         new_token: Callable[[], str] = lambda: secrets.token_urlsafe(24),
         make_room: Callable[[], Awaitable[None]] = no_room,
         results: Callable[..., Results] = Results,
+        restored: int = 0,
+        carry: Carry | None = None,
     ) -> None:
-        """*make_room* is asked for when the disk is full; *results* makes what fetches clips."""
+        """*make_room* is asked for when the disk is full; *results* makes what fetches clips;
+        *carry* is None where no other process may have to go on with a job."""
+        self._store = store
         self._jobs = store.jobs
         self._providers = providers
         self._presenter = presenter
-        self._posts = BatchPosts(store, presenter)
+        self._posts = BatchPosts(store, presenter, restored=restored)
         self._tracker = tracker
         self._places = tracker.slots
-        self._estimates = tracker.estimates
+        self._cadence = Cadence(tracker.estimates.took)
         self._job_changed = events.job_changed
+        self.called = events.provider_called
         self._data = data
         self._link = link
         self._callback = callback
         self._failover = Failover(providers, alternative)
         self._clock = store.clock.now
         self._awake = store.clock.awake
-        self._on_the_wall = store.clock.on_the_wall
         self._new_token = new_token
         self._intended: dict[int, str] = {}  # attempts that this process wrote down and not sent
         self._unposted: set[int] = set()  # jobs of which nobody has tried to post the end
+        self._restored = restored  # jobs up to that are out of a backup: their ends may be posted
         self._make_room = make_room
         self.troubles = Troubles()
         self.pace = Pace(self._clock)
-        self.results = results(store, providers, data=data, order=self.order, pace=self.pace)
+        self.results = results(
+            store, providers, data=data, order=self.order, pace=self.pace, called=self.called
+        )
+        self._carrying = Carrying(carry, fetch=self.results.fetch, later=self._later)
         self._unheard: dict[int, float] = {}  # since when overdue jobs' providers do not answer
         self.named: dict[str, str] = {}  #: what callbacks called attempts without a reply
         self.without_card: set[int] = set()  #: jobs whose card cannot be posted just now
@@ -109,6 +123,19 @@ class Steps:
     def stop(self) -> None:
         """Begin nothing new."""
         self._stopping = True
+
+    def remembered(self) -> set[int]:
+        """The jobs of which something is known that no row says."""
+        return {*self._unposted, *self._intended, *self._posted, *self.rejected}
+
+    def forget(self, job_ids: Collection[int]) -> None:
+        """Know nothing of jobs any more: another process works for their servers, and may have
+        posted what this one has not."""
+        self._unposted.difference_update(job_ids)
+        for job_id in job_ids:
+            self._intended.pop(job_id, None)
+            self._posted.pop(job_id, None)
+            self.rejected.discard(job_id)
 
     def saved(self, before: Job, job: Job) -> None:
         """A step was written down: *job* is what became of *before*."""
@@ -142,7 +169,7 @@ class Steps:
                 case State.RENDERING:
                     return await self._poll(job)
                 case State.FETCHING:
-                    return await self.results.fetch(job)
+                    return await self._carrying.fetch(job)
                 case State.DELIVERING | State.UNDELIVERED:
                     return await self._deliver(job)
                 case State.DONE:
@@ -185,7 +212,7 @@ class Steps:
         """Have it ordered, once there is room at its provider."""
         provider = self._providers.get(job.provider)
         if provider is None:
-            return self._failed(job, _gone(job), failure=Failure.DOWN)
+            return self._failed(job, GONE.format(job.provider), failure=Failure.DOWN)
         if self._stopping:
             return None
         if job.card_id is None and (wait := self._until_without_card(job)) > 0:
@@ -197,7 +224,9 @@ class Steps:
             )
         if (offer := self._failover.offer(job)) is not None:
             return await self._move(job, offer)
-        if not self._places.take(job, provider):
+        if (later := await self._carrying.until(job)) is not None:
+            return later
+        if not self._places.take(job, provider) or not await self._places.granted(job, provider):
             return None
         job = replace(job, token=self._new_token())
         if isinstance(provider, Announces):
@@ -241,16 +270,19 @@ class Steps:
         provider = self._providers.get(job.provider)
         if provider is None:
             if intended:
-                return self._failed(job, _gone(job), failure=Failure.DOWN)
+                return self._failed(job, GONE.format(job.provider), failure=Failure.DOWN)
             return self._unclear(job, f"{job.provider} is no longer set up here.")
         if not intended and not provider.idempotent:
             # Another process wrote this intention: it may have sent it, and it may cost money.
             return self._unclear(job, "Dailies stopped while it was being sent.")
+        if not self._store.sure:  # another process may have parked it by now
+            return self._clock() + 1.0
         self._intended.pop(job.id, None)
         self._job_changed.emit(job, Progress())
         try:
             order = replace(self.order(job, provider), again=not intended)
-            receipt = await provider.submit(order)
+            with counted(self.called, job.provider, "submit"):
+                receipt = await provider.submit(order)
         except (Busy, Refusal, Unclear) as error:
             return await self._not_taken(job, provider, error)
         return self._taken(job, provider, receipt)
@@ -270,10 +302,13 @@ class Steps:
             if saving is None:
                 saving = asyncio.ensure_future(save(self._intention(job)))
             await asyncio.shield(saving)
+            if not self._store.sure:
+                raise Trouble(NOT_SURE, kind="server", raw=NOT_SURE)
 
         answer: Receipt | Exception
         try:
-            answer = await provider.submit(replace(self.order(job, provider), sending=sending))
+            with counted(self.called, job.provider, "submit"):
+                answer = await provider.submit(replace(self.order(job, provider), sending=sending))
         except Exception as error:  # noqa: BLE001  # each kind is told apart below
             answer = error
         if saving is not None:
@@ -318,7 +353,7 @@ class Steps:
                 log.warning("Job %s was refused: %s %s", job.id, refusal, refusal.raw)
                 if self._failover.refused(job, refusal):
                     return self._queued_again(job, self._clock())
-                return self._refused(job, refusal)
+                return refused(job, refusal, now=self._clock())
             case unclear:
                 named = self.named.get(job.token or "")
                 if named is None and provider.idempotent and not self._overdue(job, provider):
@@ -353,7 +388,7 @@ class Steps:
         return job.to(
             State.RENDERING,
             now=now,
-            due_at=now if called else now + provider.limits.first_poll,
+            due_at=now if called else now + self._cadence.first(job, provider),
             remote_id=receipt.remote_id,
             cost=understood(receipt.cost, of=f"job {job.id}"),
         )
@@ -365,21 +400,22 @@ class Steps:
             return now + 60  # its key may come back; what it renders is not lost until it expires
         order = self.order(job, provider)
         if job.cancelled_by is not None and provider.cancels:
-            wait = await still_at_work(provider, order, job.remote_id)
+            wait = await still_at_work(provider, order, job.remote_id, called=self.called)
             if wait is not None and not self._overdue(job, provider):
                 return self._clock() + wait
             return job.to(State.CANCELLED, now=self._clock(), due_at=None)
         if (soonest := self.pace.soonest(job, provider)) > now:
             return soonest
         try:
-            report = await provider.poll(order, job.remote_id)
+            with counted(self.called, job.provider, "poll"):
+                report = await provider.poll(order, job.remote_id)
         except Refusal as refusal:
             log.warning("Job %s failed there: %s %s", job.id, refusal, refusal.raw)
             now = self._clock()
             if refusal.failure is Failure.BAD_RESULT and not refusal.final:
                 # It is finished, and the answer did not say where: the next one may.
                 return job.to(State.FETCHING, now=now, due_at=now + provider.limits.poll_every)
-            return self._refused(job, refusal)
+            return refused(job, refusal, now=self._clock())
         except Trouble:
             raise
         except (Busy, Unclear) as error:
@@ -406,10 +442,8 @@ class Steps:
             return job.to(State.FETCHING, now=now, due_at=now, result_url=report.url, cost=cost)
         if self._overdue(job, provider):
             return self._expired(job, provider)
-        await self._look_at_progress(job, report)
-        # Spread the questions, so that jobs that began together are not asked about together; and
-        # never sooner than the document says, counted from the answer.
-        return self._clock() + provider.limits.poll_every * random.uniform(1.0, 1.2)  # noqa: S311
+        self._tracker.look_at(job, report)
+        return self._clock() + self._cadence.next(job, provider, report, self._awake(job.since))
 
     async def _given_up(self, job: Job) -> Job | float | None:
         """Ask whether a job that was given up has come after all; else tell that it was."""
@@ -456,10 +490,9 @@ class Steps:
 
     async def _tell(self, job: Job) -> Job:
         """Tell its requester how a job ended without a clip, or that it is parked."""
-        again = self._tried(job)
         over = self._awake(job.since) > NOTICE_LASTS
         try:
-            message = await self._posts.tell(job, again=again)
+            message = await self._posts.tell(job, again=self._tried(job))
         except Trouble:
             raise
         except Busy as busy:
@@ -486,9 +519,6 @@ class Steps:
         return job.again(self._clock() + pause * random.uniform(0.75, 1.0))  # noqa: S311
 
     # Ends.
-
-    def _refused(self, job: Job, refusal: Refusal) -> Job:
-        return refused(job, refusal, now=self._clock())
 
     def _failed(self, job: Job, sentence: str, *, failure: Failure, billed: str = "no") -> Job:
         now = self._clock()
@@ -539,27 +569,24 @@ class Steps:
                 log.info("No room could be made: %s", error)
         return backoff(times, first=5.0, most=HELD_UP)
 
-    # Small things.
-
     def order(self, job: Job, provider: Provider) -> Order:
         """What a provider is told of *job*, whatever it is asked."""
         token = job.token or ""
         return Order(
             job=job.id,
             attempt=token,
-            model=_model(provider, job.model),
+            model=model_named(provider.models, job.model),
             brief=job.brief,
-            path=lambda given: self._data / given.file,
+            path=lambda given: input_at(self._data, given),
             link=lambda given: self._link(job, given),
             callback=self._callback(provider, token),
         )
 
     def _tried(self, job: Job) -> bool:
         """Whether somebody, perhaps a process that died, may have posted the end of *job*."""
-        if job.id in self._unposted:
-            self._unposted.discard(job.id)
-            return False
-        return True
+        tried = job.id not in self._unposted or job.id <= self._restored
+        self._unposted.discard(job.id)
+        return tried
 
     def _later(self, job: Job, busy: Busy | None) -> float:
         """When to try again: when we were told to, else after a growing, random while."""
@@ -567,34 +594,3 @@ class Steps:
             return self._clock() + busy.retry_after
         pause = backoff(job.tries, most=300.0)
         return self._clock() + pause * random.uniform(0.5, 1.0)  # noqa: S311
-
-    async def _look_at_progress(self, job: Job, report: Report) -> None:
-        """Keep what the provider says, and what our own history makes likely."""
-        now = self._clock()
-        begun = replace(job, since=now - self._awake(job.since))
-        ready_at, slow = self._estimates.of(begun, report.fraction, now=now)
-        if report.left is not None:
-            ready_at, slow = now + report.left, False
-        ready_at = None if ready_at is None else self._on_the_wall(ready_at)
-        waits = report.stage is Stage.WAITING
-        glimpse = Progress(
-            waits_there=waits,
-            says=report.says,
-            fraction=report.fraction,
-            began_at=round(self._on_the_wall(begun.since)),
-            ready_at=ready_at,
-            slow=slow,
-        )
-        if glimpse != self._tracker.reported.get(job.id):
-            self._tracker.reported[job.id] = glimpse
-            self._job_changed.emit(job, glimpse)
-
-
-def _model(provider: Provider, name: str) -> Model:
-    """The model of a job; one that is no longer offered still has a name to ask about."""
-    found = next((model for model in provider.models if model.name == name), None)
-    return found or Model(name=name, title=name, capabilities=())
-
-
-def _gone(job: Job) -> str:
-    return f"{job.provider} is no longer set up here. Nothing was ordered."

@@ -2,13 +2,14 @@
 
 Due times live in the store's `Schedule`: every commit feeds it, and the rows are read again now
 and then, so that nothing depends on memory alone. A step is one look at the row, one action
-(`Steps`), one save; a poll that changes nothing writes nothing.
+(`Steps`), one save; a poll that changes nothing writes nothing, and reads nothing unless the row
+was changed since the last one.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -16,11 +17,15 @@ from pathlib import Path
 from bot.events import Events
 from bot.jobs.billing import billed
 from bot.jobs.callbacks import Callbacks
+from bot.jobs.carrying import Carry
 from bot.jobs.failover import Alternative, nobody
 from bot.jobs.presenter import Presenter
+from bot.jobs.questions import Questions
 from bot.jobs.results import Results
+from bot.jobs.shared_slots import SharedSlots
 from bot.jobs.steps import CARD_WITHIN, Save, Steps
 from bot.jobs.tracker import Tracker
+from bot.log_context import speak_of, speaking
 from bot.machine_trouble import no_room
 from bot.progress import Progress
 from bot.providers import Provider
@@ -30,20 +35,24 @@ from storage import (
     OWED,
     UNRENDERED,
     DiskTrouble,
+    Due,
     IllegalMove,
     Input,
     Job,
     Stale,
     State,
     Store,
+    shard_of,
 )
 
 log = logging.getLogger(__name__)
 
-#: Orders and questions under way at once; each provider bounds its own work besides.
+#: Orders, and rows that are read, at once; each provider bounds its own work besides.
 AT_ONCE = 64
+AT_A_TIME = 8  #: steps that begin before anything else of the loop has its turn: a millisecond
 #: Clips that are downloaded, encoded or posted at once: minutes each, beside all of the others.
 LENGTHY = 64
+IN_TURN = 60.0  #: seconds, at the latest, until a job is looked at that waits to be asked about
 LOOK_AGAIN = 1.0  #: seconds; a machine that slept is up to date within this time
 SAVES = 5  #: times that a save which the row makes impossible is tried, before a person must look
 STOPPING = 25.0  #: seconds that steps under way are given to finish at a stop
@@ -73,8 +82,12 @@ class Worker:
         usd_per_credit: Decimal = Decimal("0.01"),
         make_room: Callable[[], Awaitable[None]] = no_room,
         results: Callable[..., Results] = Results,
+        restored: int = 0,
+        carry: Carry | None = None,
     ) -> None:
+        self._store = store
         self._jobs = store.jobs
+        self._sharing = store.sharing
         self._schedule = store.schedule
         self._providers = providers
         self._presenter = presenter
@@ -96,6 +109,8 @@ class Worker:
             alternative=alternative,
             make_room=make_room,
             results=results,
+            restored=restored,
+            carry=carry,
         )
         self.trouble = self._steps.troubles.remark  #: what holds jobs up here, for /healthz
         self.callbacks = Callbacks(
@@ -109,13 +124,18 @@ class Worker:
         self._unsavable: dict[int, int] = {}  # how often that was refused, and not by the disk
         self._set_aside: set[int] = set()  # jobs that nothing can be written down of
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lengthy = 0  # of them, those of clips that are made, or wait for their turn
+        self._stepped_for: dict[asyncio.Task[None] | None, Job] = {}  # the jobs of steps under way
+        self._beside = 0  # of them, those that hold up no other: questions, and made clips
+        self._questions = Questions(
+            providers, call=lambda job_id: self._schedule.sooner(job_id, self._clock())
+        )
         self._turns = asyncio.Semaphore(LENGTHY)
         self._waiting: set[asyncio.Task[None]] = set()  # of those, the ones that wait
         self._reading = asyncio.Lock()
         self._stopping = False
         self._reread_at = 0.0
         self._rereading: asyncio.Task[None] | None = None
+        self._turned_at: float | None = None  # by the loop's clock
 
     # What others may ask.
 
@@ -128,36 +148,94 @@ class Worker:
         """Try again what could not be posted: we are connected anew."""
         self._post_owed(RECONNECTED)
 
+    def idle(self) -> float | None:
+        """Seconds since its loop last went round; None where it does not run (yet)."""
+        if self._turned_at is None or self._stopping:
+            return None
+        return asyncio.get_running_loop().time() - self._turned_at
+
+    def behind(self) -> float:
+        """Seconds for which the job that has been due longest waits to be looked at."""
+        return self._schedule.behind(self._clock())
+
     # Running.
 
     async def load(self) -> None:
-        """Take up every job that the rows say is not finished."""
+        """Take up every job of ours that the rows say is not finished."""
         for provider in self._providers.values():
             for model in provider.models:
                 await self._estimates.learn(provider.name, model.name)
+        await self.take_up(self._sharing.mine)
+
+    async def take_up(self, shards: Collection[int]) -> None:
+        """Take up the jobs of these shards, as a start does: whoever had them may have died."""
+        self._schedule.forget_kept()
         latest = self._clock() + SOON  # a row that a wrong clock wrote may be due in years
-        for job in await self._jobs.live():
+        for job in await self._of(shards, await self._jobs.live()):
             if job.state in IN_SLOT:
                 self._places.keep(job.provider, job.id)
             if job.state in OWED:
                 self._owed[job.id] = self._clock()
             self._schedule.plan(job.id, min(job.due_at, latest))
-        for late in await self._jobs.late(self._clock() - self._kept_longest()):
+        for late in await self._of(
+            shards, await self._jobs.late(self._clock() - self._kept_longest())
+        ):
             if late.id not in self._schedule:  # those whose person was not told are due before
                 self._schedule.plan(late.id, latest)
         for ended in await self._jobs.ended(since=self._clock() - FRESH):
             # Whoever ran before may have died between an ending and its card.
-            self._job_changed.emit(ended, Progress())
+            if shard_of(ended.guild_id, self._sharing.count) in shards:
+                self._job_changed.emit(ended, Progress())
+
+    async def give_up(self, shards: Collection[int], *, within: float = STOPPING) -> bool:
+        """Finish the steps of these shards that are under way, and know nothing of their jobs any
+        more; none is begun meanwhile, because they are not ours. What takes more than *within*
+        seconds is cut off, as at a stop. False where something could not be written down yet."""
+        until = asyncio.get_running_loop().time() + within
+        while under_way := self._under_way(shards):
+            left = until - asyncio.get_running_loop().time()
+            if left <= 0:
+                for task in under_way:
+                    log.warning("%s was cut off: another process goes on", task.get_name())
+                    task.cancel()
+            await asyncio.wait(under_way, timeout=max(left, 1.0))
+        if await self._store.of_shards(self._unsaved, shards):
+            return False
+        if isinstance(self._places, SharedSlots):
+            self._places.forget(await self._store.of_shards(self._places.known(), shards))
+        gone = await self._store.of_shards({*self._owed, *self._steps.remembered()}, shards)
+        self._steps.forget(gone)
+        for job_id in gone:
+            self._owed.pop(job_id, None)
+        self._schedule.forget_kept()
+        return True
+
+    async def _of(self, shards: Collection[int], found: list[Due]) -> list[Due]:
+        """Those of *found* that are of servers of these shards."""
+        ids = await self._store.of_shards({each.id for each in found}, shards)
+        return [each for each in found if each.id in ids]
+
+    def _under_way(self, shards: Collection[int]) -> set[asyncio.Task[None]]:
+        return {
+            task
+            for task, job in self._stepped_for.items()
+            if task is not None and shard_of(job.guild_id, self._sharing.count) in shards
+        }
 
     async def run(self) -> None:
         """Work until `stop`. A step that fails unexpectedly hurts only its own job."""
         await self.load()
         self._reread_at = self._clock() + REREAD
         while not self._stopping:
+            self._turned_at = asyncio.get_running_loop().time()
+            begun = 0
             while not self._full() and (due := self._next()) is not None:
                 task = asyncio.create_task(self._step(due), name=f"job {due}")
                 self._tasks.add(task)
                 task.add_done_callback(self._finished)
+                begun += 1
+                if begun % AT_A_TIME == 0:
+                    await asyncio.sleep(0)
             self._look_around()
             await self._schedule.woken(self._pause())
 
@@ -177,18 +255,20 @@ class Worker:
     async def reread(self) -> None:
         """Take up what is due by the rows and not planned, and see that every job has a card."""
         now = self._clock()
-        for due in await self._jobs.due(now):
+        mine = self._sharing.mine
+        for due in await self._of(mine, await self._jobs.due(now)):
             known = due.id in self._schedule or due.id in self._set_aside
             if not known and not self._places.waits(due):
                 log.warning("Job %s was due and nobody had it", due.id)
                 self._schedule.plan(due.id, due.due_at)
-        for late in await self._jobs.late(now - self._kept_longest()):
+        for late in await self._of(mine, await self._jobs.late(now - self._kept_longest())):
             if late.id not in self._schedule and late.id not in self._set_aside:
                 self._schedule.plan(late.id, now)
         for job in await self._jobs.without_card(
             after=now - CARDS_MISSED, before=now - CARD_WITHIN
         ):
-            self._presenter.ensure_card(job)
+            if self._sharing.has(job.guild_id):
+                self._presenter.ensure_card(job)
 
     async def stop(self, *, within: float = STOPPING) -> None:
         """Begin nothing more; let what is under way finish, above all a POST that costs money.
@@ -220,28 +300,44 @@ class Worker:
         return True
 
     def _full(self) -> bool:
-        """Whether as many orders and questions are under way as may be."""
-        return len(self._tasks) - self._lengthy >= AT_ONCE
+        """Whether as many steps are under way as may be that others wait for."""
+        return len(self._tasks) - self._beside >= AT_ONCE
+
+    @contextmanager
+    def _beside_others(self) -> Generator[None]:
+        """Hold up no other step meanwhile."""
+        if self._full():
+            self._schedule.wake()  # there is room for another one
+        self._beside += 1
+        try:
+            yield
+        finally:
+            self._beside -= 1
 
     def _finished(self, task: asyncio.Task[None]) -> None:
+        if self._full():
+            self._schedule.wake()
         self._tasks.discard(task)
-        self._schedule.wake()
 
     def _kept_longest(self) -> float:
         """Seconds that some provider keeps what it made."""
         return max((each.limits.keeps_for for each in self._providers.values()), default=0.0)
 
     def _next(self) -> int | None:
-        """The job that has been due longest, if one is."""
-        return self._schedule.take(self._clock())
+        """The job that has been due longest, if one is; none while another process may have it."""
+        return self._schedule.take(self._clock()) if self._store.sure else None
 
     def _pause(self) -> float:
         """Seconds until something is due; never so many that a machine's sleep goes unnoticed."""
-        if self._full():
+        if self._full() or not self._store.sure:
             return LOOK_AGAIN
         return self._schedule.pause(self._clock(), LOOK_AGAIN)
 
     async def _step(self, id: int) -> None:
+        with speaking():
+            await self._stepped(id)
+
+    async def _stepped(self, id: int) -> None:
         again: float | None = self._clock()  # after a failure of ours, unless told otherwise
         try:
             again = await self._look(id)
@@ -259,21 +355,47 @@ class Worker:
         What is lengthy waits for its turn among its like, and holds up nothing else.
         """
         self._set_aside.discard(id)  # it changed, or somebody asked for it
-        job = await self._row(id)
+        job = self._schedule.kept(id)
+        if job is None:
+            job = await self._row(id)
+        else:
+            self._schedule.reading(id)
+            speak_of(job)
+        if job is not None and not self._sharing.has(job.guild_id):
+            return None  # another process steps it
+        task = asyncio.current_task()
+        if job is not None:
+            self._stepped_for[task] = job
+        try:
+            return await self._looked_at(id, job)
+        finally:
+            self._stepped_for.pop(task, None)
+
+    async def _looked_at(self, id: int, job: Job | None) -> float | None:
+        """`_look` at what was read."""
+        if job is not None and job.state is State.RENDERING:
+            return await self._ask(job)
         if job is None or job.state in UNRENDERED:
             return await self._advance(id, job)
-        self._lengthy += 1
-        self._schedule.wake()  # there is room for another one
-        try:
+        with self._beside_others():
             async with AsyncExitStack() as turn:
                 if self._turns.locked():
                     await self._wait_for(turn)
                     job = await self._row(id)
                 else:
                     await turn.enter_async_context(self._turns)
+                if self._stopping or not self._store.sure:  # whoever goes on does it
+                    return self._clock()
+                if job is not None and not self._sharing.has(job.guild_id):
+                    return None  # it was given up while this waited
                 return await self._advance(id, job)
-        finally:
-            self._lengthy -= 1
+
+    async def _ask(self, job: Job) -> float | None:
+        """Ask about *job*, once its provider is not being asked enough already."""
+        if self._questions.full(job):
+            return self._clock() + IN_TURN
+        with self._beside_others(), self._questions.about(job):
+            return await self._advance(job.id, job)
 
     async def _wait_for(self, turn: AsyncExitStack) -> None:
         task = asyncio.current_task()
@@ -286,10 +408,18 @@ class Worker:
 
     async def _row(self, id: int) -> Job | None:
         async with self._reading:  # who was due first is first to ask for a slot
+            self._schedule.reading(id)
             job = await self._jobs.get(id)
         if job is not None:
-            self._schedule.seen(id, job.rev, all_of_it=True)
+            self._seen(job)
+            speak_of(job)
         return job
+
+    def _seen(self, job: Job) -> None:
+        """*job* is its row as it is now, or was just now."""
+        self._schedule.seen(job.id, job.rev)
+        if job.state is State.RENDERING:  # it is looked at again and again
+            self._schedule.keep(job)
 
     async def _advance(self, id: int, job: Job | None) -> float | None:
         if job is None or self._steps.next_look(job) is None:
@@ -305,7 +435,8 @@ class Worker:
         async def save(change: Job) -> Job:
             nonlocal row
             before, row = row, await self._jobs.save(change, credits=self._billed(change))
-            self._schedule.seen(id, row.rev)
+            self._seen(row)
+            speak_of(row)
             self._after(before, row)
             return row
 

@@ -1,8 +1,7 @@
 """Charts of what was spent, as PNG: the same card reads on Discord's dark and light pages.
 
-They are drawn in a thread, on a canvas of their own: matplotlib's `pyplot` keeps global state
-and is not used. matplotlib itself is loaded with the first chart, so that a bot starts without
-the half second and the memory that it takes.
+They are drawn in a thread, with Pillow and the faces that are installed anyway: two charts need no
+library of plots. Pillow is loaded with the first of them.
 """
 
 import asyncio
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from storage import Use
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from PIL.ImageDraw import ImageDraw
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +32,9 @@ COLOURS = ("#6f9bff", "#ffb454", "#63d0a4", "#f07f9c", "#b89cf5", "#d8dde6", "#8
 MAKERS = 6  #: models with a colour of their own; the rest are "other"
 PEOPLE = 8  #: bars of a report
 LEGEND = 2  #: names beside each other
-LONGEST = 18  #: characters of a name
-MAKER = 27  #: characters of a model's name
 DATES = 6  #: dates below the columns
+LINES = 4  #: lines behind the columns, at most
+MARGIN = 0.25  #: inches: where titles and the legend begin
 BARS = 62  #: columns that are told apart: longer spans are shown by week
 
 
@@ -80,101 +79,112 @@ async def _drawing(
 
 
 def _picture(columns: _Columns, bars: Sequence[tuple[Sequence[str], int]]) -> bytes:
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from PIL import Image, ImageDraw
 
-    mpl.rcParams["text.parse_math"] = False  # a name like $$ is a name
-    legend = ROW * -(-len(columns.stacks) // LEGEND)
+    above = TITLE + ROW * -(-len(columns.stacks) // LEGEND)
     people = len(bars) * BAR + 1.4 * TITLE if bars else 0.0
-    height = TITLE + legend + COLUMNS + FOOT + people
-    figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor=CARD)
-    FigureCanvasAgg(figure)
-
-    def axes(left: float, bottom: float, tall: float) -> "Axes":
-        width = WIDTH - left - EDGE
-        return figure.add_axes((left / WIDTH, bottom / height, width / WIDTH, tall / height))
-
-    _draw_columns(axes(LEFT, people + FOOT, COLUMNS), columns, above=legend)
+    height = above + COLUMNS + FOOT + people
+    picture = Image.new("RGBA", (_px(WIDTH), _px(height)), CARD)
+    draw = ImageDraw.Draw(picture)
+    _draw_columns(draw, columns, top=_px(above))
     if bars:
-        named = [(_drawn(each), amount) for each, amount in bars]
-        _draw_bars(axes(NAMES, 0.4 * TITLE, len(bars) * BAR), named)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", facecolor=CARD)
-    return picture.getvalue()
+        _draw_bars(draw, bars, top=_px(above + COLUMNS + FOOT))
+    written = io.BytesIO()
+    picture.save(written, "PNG")
+    return written.getvalue()
 
 
-def _draw_columns(axes: "Axes", columns: _Columns, *, above: float) -> None:
-    from matplotlib.ticker import MaxNLocator
+def _px(inches: float) -> int:
+    return round(inches * DPI)
 
-    places = range(len(columns.days))
-    floor = [0] * len(columns.days)
-    for colour, (maker, heights) in zip(COLOURS, columns.stacks.items(), strict=False):
-        axes.bar(places, heights, bottom=floor, color=colour, width=0.82, label=_labelled(maker))
-        floor = [below + height for below, height in zip(floor, heights, strict=True)]
+
+def _draw_columns(draw: "ImageDraw", columns: _Columns, *, top: int) -> None:
     each = "a day" if columns.width == 1 else f"each {columns.width} days"
-    _dress(axes, f"Credits {each}", pad=9 + 72 * above)
-    step = max(1, -(-len(columns.days) // DATES))
-    axes.tick_params(axis="x", pad=10)
-    # A date right at the end would be cut off by the edge.
-    dates = [at for at in places[::step] if at < 0.95 * len(places)]
-    axes.set_xticks(dates)
-    axes.set_xticklabels([f"{columns.days[at].day} {columns.days[at]:%b}" for at in dates])
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.grid(axis="y", color=RULE, linewidth=0.8)
-    axes.set_ylim(0, max([*floor, 1]) * 1.08)
-    axes.set_xlim(-0.6, len(columns.days) - 0.4)
-    if columns.stacks:
-        axes.legend(
-            loc="lower left",
-            bbox_to_anchor=((0.25 - LEFT) / (WIDTH - LEFT - EDGE), 1.0),
-            ncols=LEGEND,
-            frameon=False,
-            labelcolor=INK,
-            fontsize=SMALL,
-            handlelength=1.0,
-            handletextpad=0.5,
-            columnspacing=1.2,
-            borderpad=0.2,
-            labelspacing=0.35,
-        )
-    else:
-        axes.text(
-            *(0.5, 0.5, "Nothing was spent"),
-            color=FAINT,
-            ha="center",
-            fontsize=SMALL,
-            transform=axes.transAxes,
-        )
+    _write(draw, f"Credits {each}", x=_px(MARGIN), middle=_px(0.6 * TITLE), size=HEAD, bold=True)
+    _draw_legend(draw, list(columns.stacks), top=_px(TITLE))
+    left, right, bottom = _px(LEFT), _px(WIDTH - EDGE), top + _px(COLUMNS)
+    heights = list(zip(*columns.stacks.values(), strict=True)) or [()] * len(columns.days)
+    most = 1.08 * max(1, *map(sum, heights))
+    scale, slot = (bottom - top) / most, (right - left) / (len(columns.days) + 0.2)
+    for line in _lines(most):
+        level = round(bottom - line * scale)
+        draw.line((left, level, right, level), fill=RULE)
+        _write(draw, f"{line:,}", x=left - _px(0.1), middle=level, fill=FAINT, align=1.0)
+    for day, amounts in enumerate(heights):
+        centre, floor = left + (day + 0.6) * slot, 0
+        for colour, amount in zip(COLOURS, amounts, strict=False):
+            if amount:
+                high, half = bottom - (floor + amount) * scale, max(0.5, 0.41 * slot)
+                low = max(high, bottom - floor * scale - 1)  # a pixel at least
+                draw.rectangle((centre - half, high, centre + half - 1, low), fill=colour)
+            floor += amount
+    for day in range(0, len(columns.days), max(1, -(-len(columns.days) // DATES))):
+        if day < 0.95 * len(columns.days):  # one right at the end would be cut off by the edge
+            date_, where = columns.days[day], left + (day + 0.6) * slot
+            words = f"{date_:%b} {date_.day}"
+            _write(draw, words, x=where, middle=bottom + _px(0.27), fill=FAINT, align=0.5)
+    if not columns.stacks:
+        words, middle = "Nothing was spent", (top + bottom) // 2
+        _write(draw, words, x=(left + right) / 2, middle=middle, fill=FAINT, align=0.5)
 
 
-def _draw_bars(axes: "Axes", bars: Sequence[tuple[str, int]]) -> None:
-    places = range(len(bars), 0, -1)
-    amounts = [amount for _, amount in bars]
-    axes.barh(list(places), amounts, color=COLOURS[0], height=0.62)
-    _dress(axes, "Credits by person")
-    axes.set_yticks(list(places))
-    axes.set_yticklabels([name for name, _ in bars], color=INK)
-    axes.set_xticks([])
-    most = max([*amounts, 1])
-    axes.set_xlim(0, most * 1.35)
-    for place, amount in zip(places, amounts, strict=True):
-        axes.text(
-            *(amount + most * 0.02, place, f"{amount:,}"), color=INK, va="center", fontsize=SMALL
-        )
+def _draw_legend(draw: "ImageDraw", makers: Sequence[str], *, top: int) -> None:
+    """Name the *makers*, `LEGEND` beside each other, each behind its colour."""
+    wide, box = _px((WIDTH - 2 * MARGIN) / LEGEND), _px(0.2)
+    for place, (colour, maker) in enumerate(zip(COLOURS, makers, strict=False)):
+        left = _px(MARGIN) + place % LEGEND * wide
+        middle = top + _px(ROW * (place // LEGEND + 0.5))
+        draw.rectangle((left, middle - box // 2, left + box, middle + box // 2), fill=colour)
+        begins = left + box + _px(0.1)
+        _write(draw, _labelled(maker), x=begins, middle=middle, room=left + wide - begins)
 
 
-def _dress(axes: "Axes", title: str, *, pad: float = 8.0) -> None:
-    axes.set_facecolor(CARD)
-    axes.set_axisbelow(True)
-    # At the picture's own left edge, wherever the axes begin.
-    left = axes.get_position().x0 * WIDTH
-    edge = (0.25 - left) / (WIDTH - left - EDGE)
-    axes.set_title(title, x=edge, color=INK, loc="left", fontsize=HEAD, fontweight="bold", pad=pad)
-    axes.tick_params(colors=FAINT, length=0, labelsize=SMALL)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+def _draw_bars(draw: "ImageDraw", bars: Sequence[tuple[Sequence[str], int]], *, top: int) -> None:
+    middle = top + _px(0.6 * TITLE)
+    _write(draw, "Credits by person", x=_px(MARGIN), middle=middle, size=HEAD, bold=True)
+    left, right = _px(NAMES), _px(WIDTH - EDGE)
+    most = 1.35 * max(1, *(amount for _, amount in bars))
+    for place, (names, amount) in enumerate(bars):
+        middle = top + _px(TITLE + (place + 0.5) * BAR)
+        end, half = left + (right - left) * amount / most, _px(0.31 * BAR)
+        draw.rectangle((left, middle - half, end, middle + half), fill=COLOURS[0])
+        ends = left - _px(0.1)
+        room = ends - _px(MARGIN)
+        _write(draw, _drawn(names), x=ends, middle=middle, align=1.0, room=room)
+        _write(draw, f"{amount:,}", x=end + _px(0.1), middle=middle)
+
+
+def _write(
+    draw: "ImageDraw",
+    words: str,
+    *,
+    x: float,
+    middle: int,
+    size: float = SMALL,
+    bold: bool = False,
+    fill: str = INK,
+    align: float = 0.0,
+    room: float | None = None,
+) -> None:
+    """Write *words* in one line about *middle*; what has no *room* gives way to an ellipsis."""
+    from bot.media.typeset import draw_line, line_width
+
+    pixels, weight = round(size * DPI / 72), 700 if bold else 400
+    line = words
+    while room is not None and line.strip("…") and line_width(line, pixels, weight) > room:
+        line = f"{line.rstrip('…')[:-1].rstrip()}…"
+    baseline = middle + round(0.36 * pixels)  # half of a capital letter
+    draw_line(
+        draw, line, x=x, baseline=baseline, size=pixels, weight=weight, fill=fill, align=align
+    )
+
+
+def _lines(most: float) -> list[int]:
+    """Whole and round numbers from 0 to *most*, not more than `LINES` above 0."""
+    step = 1
+    while most / step > LINES:
+        step = step * 5 // 2 if str(step)[0] == "2" else step * 2
+    return list(range(0, int(most) + 1, step))
 
 
 def _columns(uses: Sequence[Use], first: date, last: date) -> _Columns:
@@ -195,27 +205,16 @@ def _columns(uses: Sequence[Use], first: date, last: date) -> _Columns:
     return _Columns(days=starts, stacks=stacks, width=width)
 
 
-def _shapes() -> Mapping[int, int]:
-    from matplotlib.font_manager import findfont, get_font
-
-    shapes: Mapping[int, int] = get_font(findfont("DejaVu Sans")).get_charmap()
-    return shapes
-
-
 def _labelled(name: str) -> str:
-    """A name for the legend, with a question mark for each letter that the font has no shape of."""
-    shapes = _shapes()
-    drawn = "".join(each if ord(each) in shapes else "?" for each in name)
-    # matplotlib leaves out of a legend what begins with an underscore.
-    return _cut(f" {drawn}" if drawn.startswith("_") else drawn, MAKER)
+    """A name for the legend, with a question mark for each letter that no face has a shape of."""
+    from bot.media.typeset import cleaned, drawable
+
+    return "".join(each if drawable(each) else "?" for each in cleaned(name).replace("\n", " "))
 
 
 def _drawn(names: Sequence[str]) -> str:
-    """The first name that the font has all shapes of, not longer than fits."""
-    shapes = _shapes()
-    known = (name for name in names if name.strip() and all(ord(each) in shapes for each in name))
-    return _cut(next(known, "somebody").strip(), LONGEST)
+    """The first name that all shapes are there for."""
+    from bot.media.typeset import cleaned, drawable
 
-
-def _cut(name: str, most: int) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    lines = (cleaned(name).replace("\n", " ").strip() for name in names)
+    return next((line for line in lines if line and all(map(drawable, line))), "somebody")

@@ -4,11 +4,12 @@ import asyncio
 import io
 from collections.abc import Sequence
 from pathlib import Path
-
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from typing import TYPE_CHECKING
 
 from bot.media.ffmpeg import MediaError
-from bot.media.pictures import read
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 TILE = (320, 180)  #: pixels of each picture; other shapes are shown whole within it
 ACROSS = 5  #: pictures in a row
@@ -26,6 +27,8 @@ async def contact_sheet(pictures: Sequence[Path | None]) -> bytes:
 
 
 def _drawn(pictures: Sequence[Path | None]) -> bytes:
+    from PIL import Image, ImageDraw, ImageFont
+
     across = min(ACROSS, max(1, len(pictures)))
     down = -(-len(pictures) // ACROSS) or 1
     wide, high = TILE[0] + GAP, TILE[1] + GAP
@@ -46,7 +49,11 @@ def _drawn(pictures: Sequence[Path | None]) -> bytes:
     return written.getvalue()
 
 
-def _tile(picture: Path | None) -> Image.Image:
+def _tile(picture: Path | None) -> "Image.Image":
+    from PIL import Image, ImageOps
+
+    from bot.media.pictures import read
+
     tile = Image.new("RGB", TILE, PLAIN)
     if picture is not None:
         try:

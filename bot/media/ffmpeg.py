@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import json
 import os
 import signal
 import sys
@@ -48,20 +47,23 @@ _CONFINED = {
 
 # What runs before ffmpeg, in the child: ask the kernel to kill it when this process dies (only
 # Linux can), give way to everything else, take less where it is confined, become ffmpeg. A Python
-# of its own and not a `preexec_fn`, which may deadlock in a process that has threads.
+# of its own and not a `preexec_fn`, which may deadlock in a process that has threads. It imports
+# as little as it can: each clip is looked at more than once.
 _BECOME = """
-import json, os, sys
+import os, sys
 parent, limits, *command = sys.argv[1:]
 if sys.platform == "linux":
-    import ctypes, signal
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    import ctypes
+    PR_SET_PDEATHSIG, SIGKILL = 1, 9
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
     if os.getppid() != int(parent):
         sys.exit(1)
 os.nice(19)
-if limits != "{}":
+if limits:
     import resource
-    for name, most in json.loads(limits).items():
+    for each in limits.split(","):
+        name, _, most = each.partition("=")
+        most = int(most)
         _, hard = resource.getrlimit(getattr(resource, name))
         low = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(getattr(resource, name), (low, low))
@@ -188,7 +190,7 @@ async def ffmpeg(
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-I", "-S", "-c", _BECOME, str(os.getpid())),
-        json.dumps(_CONFINED if confined else {}),
+        ",".join(f"{name}={most}" for name, most in _CONFINED.items()) if confined else "",
         *command,
         cwd=cwd,
         stdin=asyncio.subprocess.DEVNULL,

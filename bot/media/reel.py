@@ -7,15 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw
-
 from bot.atomic import whole
 from bot.media.color import TAGGED
 from bot.media.encode import Canvas, OnProgress, patience, turn
 from bot.media.ffmpeg import H264_AAC, QUALITY, Graph, rate
 from bot.media.join import sound_of
 from bot.media.probe import Clip, MediaError, demuxer, run
-from bot.media.typeset import cleaned, layout, paint
 
 __all__ = ["MOST_SECONDS", "Piece", "Placed", "canvas_of", "make_reel", "placed"]
 
@@ -198,6 +195,10 @@ def _slate(words: str, canvas: Canvas, to: Path) -> None:
 
     Words that are long are smaller, in two lines, and cut.
     """
+    from PIL import Image, ImageDraw
+
+    from bot.media.typeset import cleaned, layout, paint
+
     picture = Image.new("RGBA", (canvas.width, canvas.height))
     size = max(10, min(canvas.width, canvas.height) // 10)
     block = layout(

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
-
 from bot.atomic import scratch, whole
 from bot.media.color import TAGGED
 from bot.media.encode import Canvas, patience, turn
@@ -121,6 +119,8 @@ def _labels(cells: Sequence[Cell], canvas: Canvas, rows: int, to: Path) -> None:
 
     The face is part of Pillow: none has to be installed.
     """
+    from PIL import Image, ImageDraw, ImageFont
+
     width, height = canvas.width, canvas.height
     picture = Image.new("RGBA", (COLUMNS * width, rows * height))
     draw = ImageDraw.Draw(picture)

@@ -14,7 +14,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, features
 
-__all__ = ["Block", "cleaned", "layout", "paint", "write_face"]
+__all__ = [
+    *("Block", "cleaned", "layout", "paint", "write_face"),
+    *("draw_line", "drawable", "line_width"),
+]
 
 #: Packages that are nothing but fonts (Noto, OFL-1.1). Without them: Pillow's own Latin face.
 _FONT_PACKAGES = ("manimgx_fonts", "manimgx_fonts_cjk")
@@ -138,6 +141,37 @@ def paint(
     picture.alpha_composite(
         _filled((255, 255, 255), mask.point([round(v * opacity) for v in range(256)]))
     )
+
+
+def draw_line(
+    draw: ImageDraw.ImageDraw,
+    line: str,
+    *,
+    x: float,
+    baseline: float,
+    size: int,
+    weight: int,
+    fill: str,
+    align: float = 0.0,
+) -> None:
+    """Draw one *line* (already `cleaned`). *align* is 0 to begin at *x*, 0.5 to be centred on it,
+    1 to end there."""
+    left = x - align * line_width(line, size, weight)
+    for face, run in _runs(line):
+        font = _font(face, size, weight)
+        way = _way(run, line)
+        draw.text((left, baseline), run, font=font, fill=fill, anchor="ls", direction=way)
+        left += font.getlength(run, direction=way)
+
+
+def line_width(line: str, size: int, weight: int) -> float:
+    """How wide a *line* is, in pixels."""
+    return _width(line, size, weight)
+
+
+def drawable(char: str) -> bool:
+    """Whether some face has a shape for *char*."""
+    return char.isspace() or _has(_face_of(char), char)
 
 
 def write_face(to: Path) -> None:

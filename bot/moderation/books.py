@@ -8,7 +8,7 @@ from decimal import Decimal
 from bot.events import Events
 from bot.jobs.billing import billed
 from bot.orders.orders import Studio
-from storage import DiskTrouble, State
+from storage import Chore, DiskTrouble, State
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class BooksCheck:
         self._store = studio.store
         self._usd_per_credit = usd_per_credit
         self._logged: set[int] = set()  # overruns
+        self.looked = False  #: whether the books were looked at since the start
         self.broken: list[str] = []  #: what did not hold at the last look, a sentence each
         self.differences: list[str] = []  #: days on which bills and books differ, likewise
 
@@ -54,7 +55,7 @@ class BooksCheck:
             found = await self._store.check(thorough=True)
         if self.broken and not found:
             log.warning("The books add up again; orders are taken.")
-        self.broken = found
+        self.broken, self.looked = found, True
         self._studio.halt(on=bool(found))
         if thorough:
             await self.compare()
@@ -91,12 +92,17 @@ class BooksCheck:
         return self.differences
 
     async def run(self) -> None:
-        """Look now and every minute; forget those whose time has come. Until cancelled."""
+        """Look now and every minute; forget those whose time has come. Until cancelled.
+
+        Where several processes share the servers each looks, because each has to stop taking
+        orders; they share what was found to be right, so that little is looked at twice.
+        """
         while True:
             with suppress(DiskTrouble):  # the storage's own check tells of it
                 await self._store.keep_time()
                 await self.look()
-                await self._store.privacy.tidy()
+                if self._store.sharing.does(Chore.TIDYING):
+                    await self._store.privacy.tidy()
             await asyncio.sleep(EVERY)
 
     async def trouble(self) -> str | None:
@@ -113,6 +119,8 @@ class BooksCheck:
         """A clip that cost more than its price is told of once: the price here is wrong."""
         for overrun in await self._store.accounting.overruns():
             job = overrun.job
+            if not self._store.sharing.has(job.guild_id):
+                continue  # whoever works for its server tells them
             if job.id not in self._logged:
                 self._logged.add(job.id)
                 log.warning(
@@ -125,6 +133,8 @@ class BooksCheck:
 
     async def _tell_of_incidents(self) -> None:
         for incident in await self._store.accounting.incidents():
+            if not self._store.sharing.has(incident.job.guild_id):
+                continue
             log.warning("Job %s: %s", incident.job.id, incident.text)
             if await self._events.incident.made(incident):
                 await self._store.accounting.told_of(incident)

@@ -47,6 +47,7 @@ class Digests:
 
     def __init__(self, studio: Studio, *, clock: Callable[[], float]) -> None:
         self._digests = studio.store.digests
+        self._sharing = studio.store.sharing
         self._moderation = studio.store.moderation
         self._policy = studio.store.policy
         self._servers = studio.store.servers
@@ -71,7 +72,8 @@ class Digests:
             if server.digest_hour is None or server.moderators is None:
                 continue
             today, passed = self._now(server.zone, server.digest_hour)
-            if not passed or not self._policy.serves(guild_id):
+            ours = self._sharing.has(guild_id)
+            if not passed or not ours or not self._policy.serves(guild_id):
                 continue
             tried_at = await self._digests.begin(guild_id, today.isoformat())
             if tried_at is not None:
@@ -146,7 +148,7 @@ def _models(uses: list[Use]) -> list[str]:
     clips: Counter[str] = Counter()
     for each in uses:
         clips[each.model] += each.clips
-    named = [f"{inert(model)} {count:,}" for model, count in clips.most_common(MODELS)]
+    named = [f"{inert(model)} ({count:,})" for model, count in clips.most_common(MODELS)]
     return [f"**Models**: {' · '.join(named)}"] if named else []
 
 

@@ -74,6 +74,7 @@ class Limits:
         self._studio = studio
         self._policy = studio.store.policy
         self._moderation = studio.store.moderation
+        self._sharing = studio.store.sharing
         self._servers = studio.store.servers
         self._clock = clock
 
@@ -233,4 +234,4 @@ class Limits:
 
     async def untold(self) -> list[int]:
         """The servers whose moderators could not be told of an alarm yet."""
-        return await self._moderation.untold()
+        return [each for each in await self._moderation.untold() if self._sharing.has(each)]

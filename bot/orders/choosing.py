@@ -14,7 +14,7 @@ from bot.orders.requester import Requester
 from bot.orders.server_rules import Choice, ServerRules
 from bot.words.numbers import listed
 from bot.words.text import typed
-from storage import Brief, Mode, OrderDefaults, Server, Store
+from storage import Brief, Mode, OrderDefaults, Premises, Store
 
 Layers = Sequence[tuple[Layer, OrderDefaults]]
 
@@ -40,17 +40,20 @@ class Choosing:
         self._quotes = quotes
 
     async def layers(
-        self, requester: Requester, *, here: Sequence[int], server: Server | None = None
+        self, requester: Requester, *, here: Sequence[int], premises: Premises | None = None
     ) -> Layers:
         """The defaults that hold where somebody is, the nearest first; the thread's own come
         before its channel's. What a provider that is off would make is no default.
 
-        *here* is that of `Choice`; *server* is what the server has set, where that was read.
+        *here* is that of `Choice`; *premises* are what holds there, where that was read.
         """
-        server = server or await self._rules.of(requester.guild_id)
-        own, channels = await self._choices.at(
-            requester.guild_id, user_id=requester.user_id, channels=here
-        )
+        if premises is not None:
+            server, own, channels = premises.terms.server, premises.own, premises.channels
+        else:
+            server = await self._rules.of(requester.guild_id)
+            own, channels = await self._choices.at(
+                requester.guild_id, user_id=requester.user_id, channels=here
+            )
         usual = OrderDefaults(provider=server.provider, model=server.model)
         found = [(Layer.PERSON, own)]
         found += [(Layer.CHANNEL, channels[each]) for each in here]
@@ -99,12 +102,12 @@ class Choosing:
         *,
         given: Collection[str] = (),
         new: bool = True,
-        server: Server | None = None,
+        premises: Premises | None = None,
     ) -> tuple[Settled, Choice]:
         """`settled` for somebody where they are, and the *choice* with who makes it."""
         settled = self.settled(
             brief,
-            await self.layers(requester, here=choice.here, server=server),
+            await self.layers(requester, here=choice.here, premises=premises),
             provider=choice.provider,
             model=choice.model,
             without=choice.without,
@@ -167,10 +170,10 @@ class Choosing:
 
     async def threads(self, guild_id: int, channel_id: int, user_id: int) -> tuple[bool, Layer]:
         """Whether a clip that somebody orders in a channel gets a thread now, and who says so."""
-        own = await self._choices.own(guild_id, user_id)
-        channel = (await self._choices.channels(guild_id, [channel_id]))[channel_id]
-        server = await self._rules.of(guild_id)
-        return threaded(own.threads, channel.threads, server=server.threads)
+        own, channel, server = await self._choices.threads_at(
+            guild_id, user_id=user_id, channel_id=channel_id
+        )
+        return threaded(own, channel, server=server)
 
     async def set(
         self, requester: Requester, changes: dict[str, Any], *, channel: bool

@@ -490,9 +490,11 @@ def _range(job: Job, part: Part, seconds: float) -> tuple[float, float]:
     start = part.start or 0.0
     end = seconds if part.end is None else part.end
     if not 0 <= start < seconds:
-        raise Refusal(f"#{job.id} is {seconds:.1f} s long. Start before its end.")
+        raise Refusal(f"#{job.id} is {number(round(seconds, 1))} s long. Start before its end.")
     if end > seconds + 0.1:
-        raise Refusal(f"#{job.id} is {seconds:.1f} s long. The part can't end after that.")
+        raise Refusal(
+            f"#{job.id} is {number(round(seconds, 1))} s long. The part can't end after that."
+        )
     if end - start < SHORTEST:
         raise Refusal(f"A part must be at least {SHORTEST:g} s long, and end after it starts.")
     return start, min(end, seconds)

@@ -8,11 +8,12 @@ from bot.orders.access import Access
 from bot.orders.requester import Requester
 from bot.words.text import clean
 from storage import LIVE, MADE, NEWEST, UNMADE, Found, State, Store, Take, Wanted
+from storage.finding import COST
 
 PAGE = 10  #: clips on a page
 AT_ONCE = 200  #: clips that are looked at in one read
 #: Clips that fit and that one may not see, and reads, after which a page says that there may be
-#: more: a page costs no more than this, whatever there is.
+#: more: a page costs no more than this, whatever there is. Words cost `storage.finding.COST`.
 LOOKED, READS = 2000, 30
 
 #: What a list of one's own clips can be narrowed down to.
@@ -22,7 +23,7 @@ STATES: Mapping[str, frozenset[State]] = {
     "not made": UNMADE,
 }
 
-Look = Callable[[int, bool, int], Awaitable[Found]]
+Look = Callable[[int, bool, int, float], Awaitable[Found]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class Finding:
         """
         narrow = wanted.favourites or wanted.channel_id is not None
 
-        async def look(edge: int, newer: bool, limit: int) -> Found:
+        async def look(edge: int, newer: bool, limit: int, cost: float) -> Found:
             return await self._takes.of_one(
                 wanted,
                 guild_id=requester.guild_id,
@@ -85,9 +86,9 @@ class Finding:
         if not any(each.isalnum() for each in words):
             raise Refusal("Type a word of the prompt, or the name of a shot.")
 
-        async def look(edge: int, newer: bool, limit: int) -> Found:
+        async def look(edge: int, newer: bool, limit: int, cost: float) -> Found:
             return await self._takes.with_words(
-                words, guild_id=requester.guild_id, edge=edge, newer=newer, limit=AT_ONCE
+                words, guild_id=requester.guild_id, edge=edge, newer=newer, limit=AT_ONCE, cost=cost
             )
 
         none = "No clip that you can see has all these words. Try fewer."
@@ -116,9 +117,9 @@ class Finding:
     ) -> tuple[list[int], int | None]:
         """A page of clips that who asks may know of, and the clip to look on from, if any."""
         ids: list[int] = []
-        looked, at = 0, edge
+        looked, cost, at = 0, 0.0, edge
         for _ in range(READS):
-            found = await look(at, newer, PAGE + 1)
+            found = await look(at, newer, PAGE + 1, cost)
             seen = await self._access.seen(found.hits, requester)
             ids += [hit.id for hit in found.hits if hit.id in seen]
             if len(ids) > PAGE:
@@ -127,7 +128,8 @@ class Finding:
                 return ids, None
             at = found.edge
             looked += len(found.hits)
-            if looked >= LOOKED:
+            cost = found.cost
+            if looked >= LOOKED or cost >= COST:
                 break
         return ids, at
 

@@ -21,7 +21,6 @@ from bot.catalog.formats import FORMATS, type_word, types, wanted
 from bot.errors import Busy, Refusal
 from bot.files.fetch import Fetcher
 from bot.media.decode import Clip, decode
-from bot.media.pictures import stand_upright
 from bot.media.probe import MediaError, last_frame, picture_size, sniff, soundtrack, with_picture
 from storage import DiskTrouble, Input, Job
 
@@ -228,6 +227,8 @@ class Inputs:
             raise Refusal(f"This file can't be read. Use {_a(wanted(kind))}.")
         if pixels[0] * pixels[1] > PIXELS:
             raise Refusal(f"Your image is over {PIXELS // 1_000_000} megapixels.")
+        from bot.media.pictures import stand_upright  # Pillow: not before there is a picture
+
         await asyncio.to_thread(stand_upright, part)
         found = await asyncio.to_thread(sniff, part)
         assert found is not None, "it was one of them before it was turned"

@@ -11,6 +11,7 @@ from typing import Protocol, assert_never
 from bot.errors import Busy, Refusal
 from bot.events import Events
 from bot.files.fetch import TooLargeFile
+from bot.log_context import hide
 from bot.orders.access import Access
 from bot.orders.choosing import Choosing
 from bot.orders.consent import TYPED, Consent
@@ -39,6 +40,7 @@ from storage import (
     Job,
     Limit,
     Mode,
+    Premises,
     Refused,
     Relation,
     Stale,
@@ -154,13 +156,14 @@ class Studio:
         *before_long* is called when all that says no at once has not, and what follows may take
         long. Raises `ConfirmationNeeded` for a price that has yet to be said yes to.
         """
-        known = await self.store.takes.asked(request)
-        if known is not None:
-            return known, False
+        hide(brief.prompt)
+        sources, built_on = sources or {}, built_on_by(brief, sources or {})
+        premises = await self._premises(request, requester, built_on)
+        if premises.known is not None:
+            return premises.known, False
         if takes > 1 and brief.mode is Mode.HDR:
             raise Refusal("An HDR version has no seed, so several would all be the same.")
         self._open()
-        sources, built_on = sources or {}, built_on_by(brief, sources or {})
         chosen = self.quotes.spelled(provider, model)
         paced = False
         try:
@@ -168,7 +171,7 @@ class Studio:
                 if sources:
                     # What is cheap and can say no comes before anything is fetched.
                     checked = await self._check(
-                        brief, requester, chosen, built_on, sources, new=new
+                        brief, requester, chosen, premises, sources, new=new
                     )
                     paced, most = await self._attempt(
                         checked.settled.brief, requester, request, checked.choice, sources, takes
@@ -195,6 +198,7 @@ class Studio:
                     draft,
                     requester,
                     chosen,
+                    premises=premises if not sources else None,
                     built_on=built_on,
                     consent=consent,
                     paced=paced,
@@ -222,12 +226,25 @@ class Studio:
             raise Refusal(HALTED)
         self._disk.check()
 
+    async def _premises(
+        self, request: str, requester: Requester, built_on: Sequence[int]
+    ) -> Premises:
+        """What the order is checked by, as it is now."""
+        return await self.store.premises(
+            request,
+            guild_id=requester.guild_id,
+            channel_id=requester.channel_id,
+            parent_id=requester.parent_id,
+            user_id=requester.user_id,
+            built_on=built_on,
+        )
+
     async def _check(
         self,
         brief: Brief,
         requester: Requester,
         chosen: tuple[str | None, str | None],
-        built_on: Sequence[int],
+        premises: Premises,
         sources: Mapping[str, Source] | None = None,
         *,
         new: bool,
@@ -239,20 +256,20 @@ class Studio:
             sights[channel_id] = seen = requester.sees(channel_id)
             return seen
 
-        terms = await self.store.terms(requester.guild_id, built_on=built_on)
+        terms = premises.terms
         looking = replace(requester, sees=sees)
         provider, model = chosen
         try:
             choice = await self.rules.check(
-                looking, brief.prompt, provider=provider, model=model, terms=terms
+                looking, brief.prompt, provider=provider, model=model, premises=premises
             )
         except TurnedOff as off:
             asked = Asked(brief=brief, provider=provider, model=model, sources=sources or {})
             raise Unmakeable(off, asked) from off
-        for take in built_on:
+        for take in terms.built_on:
             await self.access.may_build(take, looking)
         settled, choice = await self.choosing.settle(
-            requester, brief, choice, given=sources or (), new=new, server=terms.server
+            requester, brief, choice, given=sources or (), new=new, premises=premises
         )
         return _Checked(choice=choice, settled=settled, terms=terms, sights=sights)
 
@@ -292,6 +309,7 @@ class Studio:
         requester: Requester,
         chosen: tuple[str | None, str | None],
         *,
+        premises: Premises | None,
         built_on: Sequence[int],
         consent: Consent,
         paced: bool,
@@ -302,11 +320,13 @@ class Studio:
         """Take the order if every rule and limit allows it in the very transaction.
 
         Rules are asked before it, and that they still hold is asked in it; where they do not,
-        they are asked again.
+        they are asked again. *premises* are what holds, where that was read a moment ago.
         """
         for _ in range(CHANGES):
             began = time.monotonic()
-            checked = await self._check(draft.brief, requester, chosen, built_on, new=new)
+            premises = premises or await self._premises(draft.request, requester, built_on)
+            checked = await self._check(draft.brief, requester, chosen, premises, new=new)
+            premises = None
             choice = checked.choice
             drafts = drafts_of(draft, takes)
             quotes = self.quotes.takes(

@@ -9,6 +9,7 @@ class Posts:
     """The messages of clips: a post carries one, a card shows what becomes of one."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._takes = store.takes
         self._jobs = store.jobs
 
@@ -41,16 +42,21 @@ class Posts:
 
     async def to_remove(self) -> list[Post]:
         """The posts that stand although their clip was taken down, newest first."""
-        return await self._takes.to_remove()
+        return await self._of_ours(await self._takes.to_remove())
 
     async def recent(self, *, since: float) -> list[Post]:
-        """All posts that stand, newest first."""
-        return await self._takes.recent_posts(since=since)
+        """All posts that stand in servers of ours, newest first."""
+        return await self._of_ours(await self._takes.recent_posts(since=since))
 
     async def cards(self) -> list[Job]:
         """The jobs under way that have a card."""
-        found = [await self._jobs.get(due.id) for due in await self._jobs.live()]
+        ours = await self._store.ours({due.id for due in await self._jobs.live()})
+        found = [await self._jobs.get(number) for number in ours]
         return [job for job in found if job and job.card_id and job.card_channel_id]
+
+    async def _of_ours(self, posts: list[Post]) -> list[Post]:
+        ours = await self._store.ours({each.job_id for each in posts})
+        return [each for each in posts if each.job_id in ours]
 
     async def gone(self, message_ids: Iterable[int]) -> None:
         """Note messages that were deleted on Discord."""

@@ -17,11 +17,12 @@ from bot.orders.prompt_endpoint import Endpoint, Unhelpful
 from bot.orders.quote import Quote
 from bot.orders.requester import Requester
 from bot.words.prompt_check import Checked, check, gaps, proposal, without_gaps
-from bot.words.text import clean, one_line, typed
+from bot.words.text import clean, elide, one_line, typed
 from storage import Brief, Job, Mode, PromptDraft, Sending
 
 GONE = "This suggestion is no longer kept. Use `/video enhance` again."
 WRITTEN = frozenset({Mode.TEXT, Mode.IMAGE, Mode.AUDIO})  #: what a prompt is written for
+GAP = 60  #: characters of a gap that are named
 PROMPT_MAX = 5000  #: characters, where nobody can make the clip now
 
 
@@ -41,7 +42,7 @@ class Help:
     checked: Checked  #: of their own prompt
     quote: Quote | None  #: what the suggestion would cost; None where it is not known
     rewritten_by: str | None = None  #: who wrote the suggestion, if Dailies did not
-    note: str = ""  #: why it is not what was asked for
+    note: str = ""  #: why it is not what was asked for, as plain text
     receiver: str | None = None  #: who could rewrite it
     agreed: bool = False  #: to that receiver
 
@@ -87,10 +88,12 @@ class PromptHelp:
         provider: str | None = None,
         model: str | None = None,
         links: Mapping[str, str] | None = None,
-        note: str = "",
+        gap: bool = False,
     ) -> Help:
         """Check the prompt of *brief*, and suggest a paragraph with gaps. Nothing is sent.
 
+        With *gap* the prompt was to be ordered and has a gap yet: that is said, and the suggestion
+        is the prompt as it was typed, of which nothing may be lost.
         *links* are to the picture and the sound that the clip starts from, by the brief's field.
         Raises `Refusal` for a prompt that may not be used there.
         """
@@ -103,11 +106,13 @@ class PromptHelp:
         kept = await self._kept(
             brief,
             requester,
-            text=proposal(brief.prompt),
+            text=brief.prompt if gap else proposal(brief.prompt),
             provider=provider,
             model=model,
             link=link,
         )
+        left = gaps(brief.prompt) if gap else []
+        note = _gap_left(f"“{elide(one_line(left[0]), GAP)}”") if left else ""
         return await self._shown(kept, requester, note=note)
 
     async def keep(self, brief: Brief, requester: Requester, *, link: str = "") -> PromptDraft:
@@ -222,7 +227,7 @@ class PromptHelp:
         """Order the clip of a draft with the prompt *text*. Raises `Refusal`, also for a gap."""
         left = gaps(text)
         if left:
-            raise Refusal(gap_left(left))
+            raise Refusal(_gap_left(typed(left[0], GAP)))
         brief = kept.brief.but(prompt=clean(text))
         return await self._studio.order(
             brief,
@@ -295,11 +300,9 @@ def mark_of(receiver: str) -> str:
     return hashlib.sha256(receiver.encode()).hexdigest()[:12]
 
 
-def gap_left(left: list[str]) -> str:
-    """The sentence about gaps that are still there."""
-    return (
-        f"Your prompt still has a gap: {typed(left[0], 60)}. Write something there, or delete it."
-    )
+def _gap_left(gap: str) -> str:
+    """The sentence about a gap that is still there."""
+    return f"Your prompt still has a gap: {gap}. Write something there, or delete it."
 
 
 def _most(quote: Quote | None) -> int:

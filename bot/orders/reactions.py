@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.words.text import clean
-from storage import ENDED, Job, Reaction, Store
+from storage import ENDED, Job, Reaction, Restoration, Store
 
 Key = tuple[int, int, str]  #: the message, who reacted to it, and the emoji
 
@@ -28,6 +28,8 @@ class ReactionRecord:
 
     def __init__(self, store: Store, *, clock: Callable[[], float]) -> None:
         self._takes = store.takes
+        self._restorations = store.restorations
+        self._sharing = store.sharing
         self._clock = clock
 
     async def begin(self, key: Key) -> Turn | None:
@@ -51,6 +53,27 @@ class ReactionRecord:
         and the refused order, if it may still be made."""
         told = replace(turn.reaction, explained=line, answer=answer, refused_id=refused_id)
         await self._takes.set_reaction(*turn.key, told)
+
+    async def known(self, key: Key) -> None:
+        """Note that a reaction stands, without acting on it: that may have been done already."""
+        if await self._takes.reaction(*key) is None:
+            await self.done(
+                Turn(
+                    key=key,
+                    reaction=Reaction(n=1, stands=True, at=self._clock()),
+                    explained=None,
+                )
+            )
+
+    async def backup(self) -> Restoration | None:
+        """The backup that all of this was restored from; what was done after it is not known."""
+        return await self._restorations.latest()
+
+    async def read_back(self) -> None:
+        """Note that what stood under clips after a backup was restored is known now: all of it,
+        so where several processes share the servers none of them can say so."""
+        if len(self._sharing.mine) == self._sharing.count:
+            await self._restorations.note_read_back()
 
     async def get(self, key: Key) -> Reaction | None:
         """What was done about a reaction last."""

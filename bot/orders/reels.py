@@ -85,6 +85,7 @@ class Reels:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._reels = store.reels
+        self._sharing = store.sharing
         self._takes = store.takes
         self._costs = store.shots.costs
         self._shots = shots
@@ -163,7 +164,7 @@ class Reels:
 
     async def begun(self) -> list[Reel]:
         """The reels that somebody waits for, those that asked first before the others."""
-        return await self._reels.begun()
+        return [each for each in await self._reels.begun() if self._sharing.has(each.guild_id)]
 
     async def carded(self, reel: Reel, message_id: int) -> Reel:
         """Note the message that says how far a reel is."""

@@ -15,6 +15,7 @@ class Removals:
     """What can still be undone of deletions. What it says no to is a `Refusal`."""
 
     def __init__(self, store: Store, takes: Takes) -> None:
+        self._store = store
         self._removals = store.removals
         self._posts = store.takes
         self._takes = takes
@@ -62,7 +63,9 @@ class Removals:
 
     async def settled(self) -> list[Removal]:
         """The deletions that are final by now, and those that were undone and not posted yet."""
-        return await self._removals.settled()
+        found = await self._removals.settled()
+        ours = await self._store.ours({each.job_id for each in found})
+        return [each for each in found if each.job_id in ours]
 
     async def any(self) -> bool:
         """Whether there is a deletion that can be undone, or is being undone."""

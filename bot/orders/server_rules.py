@@ -9,7 +9,7 @@ from bot.errors import Private, Refusal
 from bot.orders.defaults import threaded
 from bot.orders.prompt_rules import PromptRules, TooSlow, Unusable
 from bot.words.numbers import listed
-from storage import PromptRule, Server, Store, Terms
+from storage import Premises, PromptRule, Server, Store
 
 log = logging.getLogger(__name__)
 
@@ -89,20 +89,22 @@ class ServerRules:
         *,
         provider: str | None,
         model: str | None,
-        terms: Terms | None = None,
+        premises: Premises | None = None,
     ) -> Choice:
         """Refuse an order that may not be made there, or with these words, or by them; else
         what was chosen, in which no default is filled in yet: see `Choosing`.
 
-        *terms* are what holds in the server, where that was read already.
+        *premises* are what holds there, where that was read already.
         """
-        server = terms.server if terms is not None else await self.of(requester.guild_id)
-        here = await self.here(requester)
+        if premises is not None:
+            server, here = premises.terms.server, premises.here
+        else:
+            server, here = await self.of(requester.guild_id), await self.here(requester)
         if where := _elsewhere(server, here):
             raise Refusal(f"You can't order clips in this channel. Use {where}.")
         if provider in server.providers_off:
             raise TurnedOff(f"{provider} is turned off in this server. Choose another provider.")
-        rules = terms.prompt_rules if terms is not None else None
+        rules = premises.terms.prompt_rules if premises is not None else None
         await self._read(requester, prompt, rules)
         return _chosen(server, here, provider, model)
 
@@ -124,14 +126,9 @@ class ServerRules:
         rules = await self._servers.prompt_rules(requester.guild_id)
         return await self._met(requester, text, rules) is None
 
-    async def here(self, requester: Asking) -> list[int]:
-        """The thread where it is asked, if it is one, and its channel: what holds for a channel
-        holds in its threads. Discord forgets to tell of threads that were archived; we noted
-        where ours are."""
-        parent = requester.parent_id
-        if parent is None:
-            parent = await self._takes.parent_of(requester.channel_id)
-        return [each for each in (requester.channel_id, parent) if each is not None]
+    async def here(self, requester: Asking) -> tuple[int, ...]:
+        """The thread where it is asked, if it is one, and its channel."""
+        return await self._takes.here_of(requester.channel_id, requester.parent_id)
 
     async def _read(
         self, requester: Asking, prompt: str, rules: Sequence[PromptRule] | None = None

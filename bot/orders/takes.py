@@ -126,7 +126,10 @@ class Takes:
         if job.state not in MADE or job.file is None:
             raise Refusal(f"#{id} has no clip yet. Try again once it does.")
         if take.hidden_by is not None and not self._may_revive(take, requester):
-            raise Refusal(f"A moderator deleted #{id}.")
+            if take.hidden_by != job.user_id:
+                raise Refusal(f"A moderator deleted #{id}.")
+            if verb is not Verb.FAVOURITE:  # one's own list is one's own
+                raise Refusal(f"The person who ordered #{id} deleted it.")
         if need is Need.FILE and not await self._cache.has(job.file):
             sentence = f"The file of #{id} is no longer kept. 🎲 makes it again."
             raise Instead(sentence, self._made_again(job))
@@ -310,8 +313,9 @@ class Takes:
 
     @staticmethod
     def _may_revive(take: Take, requester: Requester) -> bool:
-        """What a moderator took down, only moderators bring back."""
-        return requester.moderator or take.hidden_by == take.job.user_id
+        """Whether a deleted clip is still there for *requester*: for moderators each one is, for
+        everybody else only their own that they deleted themselves."""
+        return requester.moderator or take.hidden_by == take.job.user_id == requester.user_id
 
     def _file(self, job: Job) -> Path:
         return self._data / (job.file or "")

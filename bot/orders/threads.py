@@ -48,6 +48,10 @@ class Threads:
             liked=liked,
         )
 
+    async def tally(self, thread_id: int) -> Tally:
+        """How many takes a thread has."""
+        return await self._takes.tally(thread_id)
+
     async def board_of(self, thread_id: int) -> int | None:
         """The message that is a thread's board: None before it is posted, `UNWANTED` where
         somebody deleted it."""

@@ -5,11 +5,13 @@ or None when this deployment has no key for it. Nothing else has to change.
 """
 
 import importlib
+import math
 import pkgutil
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -19,17 +21,22 @@ from bot.catalog.model import Model
 from storage import Brief, Input
 
 __all__ = [
+    "NOBODYS",
     "Announces",
+    "Breaks",
     "CallsBack",
+    "ChecksKey",
     "Connection",
     "Examined",
     "Finding",
+    "HasServers",
     "Limits",
     "Order",
     "Provider",
     "Receipt",
     "Remarks",
     "Report",
+    "ServerState",
     "Stage",
     "Watches",
     "connect_all",
@@ -37,6 +44,11 @@ __all__ = [
 ]
 
 
+SLOW = 0.2  #: seconds that an answer to a question may take, so that the next ones are on time
+#: Questions that one provider is asked at once, at least and at most: each is a connection, and
+#: a process usually may have 1,024 files open.
+FEWEST, MOST = 64, 400
+NOBODYS = "00000000-0000-0000-0000-000000000000"  #: a clip that no company ever named so
 GROUP = "dailies.providers"  #: the entry points of providers that other packages bring
 
 
@@ -51,6 +63,12 @@ class Limits:
     max_runtime: float  #: a job that takes longer is given up
     keeps_for: float  #: how long a result can be fetched
     source: str  #: which document says so
+
+    @property
+    def asked_at_once(self) -> int:
+        """How many questions may be open at once: as many as come due while one is answered."""
+        due = self.concurrency / self.poll_every * SLOW if self.poll_every else MOST
+        return min(MOST, max(FEWEST, math.ceil(due)))
 
 
 async def _unannounced() -> None:
@@ -68,7 +86,8 @@ class Order:
     path: Callable[[Input], Path]  #: where an input's bytes are
     link: Callable[[Input], Awaitable[str]]  #: a public https link to them; may raise Refusal
     callback: str | None = None  #: where the provider may call back about this attempt
-    #: An earlier submit of this attempt may have arrived: only ever where it is `idempotent`.
+    #: An earlier submit of this attempt may have arrived: only ever where it is `idempotent`. Then
+    #: `Busy` and `Refusal` speak of that one, too: who cannot tell what became of it is `Unclear`.
     again: bool = False
     #: Awaited by whoever `Announces`, when the next byte that leaves may cost money.
     sending: Callable[[], Awaitable[None]] = _unannounced
@@ -185,6 +204,17 @@ class Watches(Protocol):
         ...
 
 
+@runtime_checkable
+class ChecksKey(Protocol):
+    """What a provider has besides, if a call of its document shows for free whether it takes our
+    key: one about a clip that does not exist, or about the account."""
+
+    async def check_key(self) -> None:
+        """Show it the key. Raises `Busy` or `Refusal`, whose failure says why it was not taken;
+        `LOST` is what a provider says that takes the key and does not know the clip."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """What an operator reads of one part of a provider. *mend* is what to do, if anything."""
@@ -212,6 +242,36 @@ class Remarks(Protocol):
         ...
 
 
+@runtime_checkable
+class Breaks(Protocol):
+    """What a provider has besides, if it is left alone after it failed several times in a row."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is left alone now: not as it asked us to, but as it does not work."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerState:
+    """One of the servers of a provider, as it was last seen."""
+
+    name: str
+    up: bool
+    ours: int  #: jobs of ours that it has
+    queue: int | None  #: jobs that it has, whoever's they are; None while nobody knows
+    trouble: str = ""  #: what is the matter with it
+
+
+@runtime_checkable
+class HasServers(Protocol):
+    """What a provider has besides, if it is several servers of the operator's own."""
+
+    def servers(self) -> Sequence[ServerState]:
+        """Each of them, from what is known: nothing is asked for it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """What a provider's `connect` is given."""
@@ -222,6 +282,7 @@ class Connection:
     public_url: str | None = None  #: where the internet reaches this deployment
     loopback: frozenset[str] = frozenset()  #: hosts that may be plain http: tests, playground
     clock: Callable[[], float] = time.monotonic  #: seconds that never go backwards
+    holders: Callable[[], int] = lambda: 1  #: how many processes share the rate of requests
 
 
 def connect_all(
@@ -243,7 +304,8 @@ def connect_all(
     return connected if keep_last_resort or not paid else paid
 
 
-def modules() -> dict[str, ModuleType]:
+@cache
+def modules() -> Mapping[str, ModuleType]:
     """The module of every provider there is, connected or not, by its name.
 
     Those of this package come first; others come from installed packages, by entry points in the

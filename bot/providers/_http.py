@@ -32,6 +32,9 @@ free, so whatever else went wrong is Busy, its `failure` saying what (KEY, CREDI
 Some APIs put errors into a 200: `words.error(reply, word, message)` is the exception for those,
 and `words.failed(word, message, raw=…)` the Refusal for a job that failed over there.
 
+Orders go through httpx, whose trace is the proof. Questions go through aiohttp, which answers
+several times as many of them a second and lies below discord.py anyway.
+
 Nothing here sleeps or retries; Busy.retry_after is the seconds to wait. Keys appear in no
 exception, log, repr or raw: whatever equals a value of *headers* is blanked.
 """
@@ -46,11 +49,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
+from yarl import URL
 
 from bot.atomic import landing
 from bot.errors import Busy, Refusal, Unclear
@@ -66,9 +69,7 @@ MAX_DEPTH = 32  #: nesting of a JSON reply; a real one has three
 CONNECT = 10.0  #: seconds to connect, TLS included
 ASK_DEADLINE = 30.0  #: seconds for a whole question
 ORDER_DEADLINE = 60.0  #: seconds for a whole order whose answer is an id
-#: Connections for questions. As many are open as answers are awaited, so that a provider which
-#: takes 200 ms to answer is asked 320 times a second; one that answers at once needs two or three.
-AT_ONCE = 64
+AT_ONCE = 64  #: connections for questions, at most; they are opened as answers are awaited
 
 # httpx names every URL at INFO, and httpcore every header at DEBUG: both hold secrets.
 for _name in ("httpx", "httpcore", "hpack"):
@@ -86,12 +87,14 @@ class Edge:
         headers: Mapping[str, str],
         pressure: Pressure,
         retry_submit: bool = True,
+        at_once: int = AT_ONCE,
         wall: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         """*base_url* must have passed `base_url`. Without *retry_submit*, no answer to an order is
-        taken for a proof that it may be sent again. *wall* is the Unix time, for Retry-After;
-        *ticks* are seconds that measure how long an answer took.
+        taken for a proof that it may be sent again. *at_once* is how many questions may be open.
+        *wall* is the Unix time, for Retry-After; *ticks* are seconds that measure how long an
+        answer took.
         """
         self.vocabulary = vocabulary
         self.pressure = pressure
@@ -101,8 +104,8 @@ class Edge:
         self._retry_submit = retry_submit
         self._wall = wall
         self._ticks = ticks
-        self._turn = asyncio.Semaphore(AT_ONCE)
-        self._client: httpx.AsyncClient | None = None
+        self._at_once = at_once
+        self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
         return f"<Edge {self._base}>"
@@ -111,6 +114,11 @@ class Edge:
     def healthy(self) -> bool:
         """Whether it is worth asking now."""
         return self.pressure.healthy
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is left alone, as it does not work."""
+        return self.pressure.broken
 
     async def ask(
         self,
@@ -128,15 +136,20 @@ class Edge:
         *keyless* leaves the secret headers out. Raises Busy, or Refusal (LOST).
         """
         self.pressure.admit()
-        request = self._request(method, path, params=params, json=json, keyless=keyless)
+        url = URL(self._url(path, params), encoded=True)
+        headers, content = self._sent(json, keyless=keyless)
         try:
-            async with asyncio.timeout(deadline), self._turn:
-                response = await self._pool().send(request, stream=True)
-                try:
-                    reply = await self._read(response, None)
-                finally:
-                    await response.aclose()
-        except (httpx.HTTPError, aiohttp.ClientError, OSError, ValueError) as error:
+            async with self._connections().request(
+                method,
+                url,
+                headers=headers,
+                data=content,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=deadline, sock_connect=CONNECT),
+            ) as answer:
+                chunks = answer.content.iter_any()
+                reply = await self._read(answer.status, answer.headers, chunks)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._unreachable(type(error).__name__) from None
         if 200 <= reply.status < 300:
             if reply.data is None:
@@ -172,8 +185,9 @@ class Edge:
         a 2xx with `data` or `file`. Raises Busy, Refusal or Unclear.
         """
         self.pressure.admit()
-        request = self._request("POST", path, json=json)
-        request.headers.update({"Connection": "close", **(headers or {})})
+        sent_headers, content = self._sent(json)
+        sent_headers |= {"Connection": "close", **(headers or {})}
+        request = httpx.Request("POST", self._url(path), headers=sent_headers, content=content)
         sent, began = False, self._ticks()
 
         async def watch(event: str, _: Mapping[str, Any]) -> None:
@@ -197,7 +211,10 @@ class Edge:
                 response = await transport.handle_async_request(request)
                 response.request = request
                 try:
-                    reply = await self._read(response, into, max_bytes)
+                    chunks = response.aiter_raw()
+                    reply = await self._read(
+                        response.status_code, response.headers, chunks, into, max_bytes
+                    )
                     reply = replace(reply, took=self._ticks() - began)
                 finally:
                     await response.aclose()
@@ -230,9 +247,9 @@ class Edge:
 
     async def close(self) -> None:
         """Let go of the connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     def clean(self, raw: str) -> str:
         """*raw* without our key, its start only."""
@@ -240,17 +257,15 @@ class Edge:
             raw = raw.replace(secret, "…")
         return raw[:MAX_RAW]
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        json: Mapping[str, Any] | None = None,
-        keyless: bool = False,
-    ) -> httpx.Request:
+    def _url(self, path: str, params: Mapping[str, str] | None = None) -> str:
         if not path.startswith("/") or path.startswith("//"):
             raise ValueError("a path begins with one slash")
+        return f"{self._base}{path}?{urlencode(params)}" if params else self._base + path
+
+    def _sent(
+        self, json: Mapping[str, Any] | None, *, keyless: bool = False
+    ) -> tuple[dict[str, str], bytes | None]:
+        """The headers and the body of a request."""
         headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # what is not packed cannot be a bomb, nor half lost
@@ -258,41 +273,32 @@ class Edge:
         }
         if not keyless:
             headers.update(self._headers)
-        content = None
-        if json is not None:
-            content = _dumped(json)
-            headers["Content-Type"] = "application/json"
-        return httpx.Request(
-            method,
-            self._base + path,
-            params=params,
-            headers=headers,
-            content=content,
-            extensions={"timeout": httpx.Timeout(ASK_DEADLINE, connect=CONNECT).as_dict()},
-        )
+        if json is None:
+            return headers, None
+        headers["Content-Type"] = "application/json"
+        return headers, _dumped(json)
 
-    def _pool(self) -> httpx.AsyncClient:
+    def _connections(self) -> aiohttp.ClientSession:
         """The connections for questions, made when there is a loop to make them in."""
-        if self._client is None:
-
-            def session() -> aiohttp.ClientSession:
-                connector = aiohttp.TCPConnector(limit=AT_ONCE, ssl=tls())
-                return aiohttp.ClientSession(
-                    connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
-                )
-
-            self._client = httpx.AsyncClient(
-                transport=AiohttpTransport(verify=tls(), trust_env=False, client=session),
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._at_once, ssl=tls()),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
                 trust_env=False,
-                follow_redirects=False,
             )
-        return self._client
+        return self._session
 
-    async def _read(self, response: httpx.Response, into: Path | None, max_bytes: int = 0) -> Reply:
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        status = response.status_code
+    async def _read(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        chunks: AsyncIterator[bytes],
+        into: Path | None = None,
+        max_bytes: int = 0,
+    ) -> Reply:
+        headers = {name.lower(): value for name, value in headers.items()}
         start = b""
-        chunks = response.aiter_raw()
         if headers.get("content-encoding", "identity").lower() != "identity":
             # Nobody asked for it, and unpacking is how a small body becomes a large one.
             return Reply(status=status, headers=headers, raw="(a compressed body, not read)")
@@ -367,35 +373,35 @@ class _Odd(ValueError):
     """JSON that parsers disagree about."""
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Odd
+    return found
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise _Odd
+    return value
+
+
+def _refuse(_: str) -> None:
+    raise _Odd
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_constant=_refuse)
+
+
 def _parsed(body: bytes) -> Mapping[str, Any] | None:
     """The JSON object that *body* is; None where it is anything else, or odd.
 
     Odd are duplicate names, NaN and infinities, lone surrogates and deep nesting: parsers
     disagree about them, so they prove nothing.
     """
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise _Odd
-        return found
-
-    def finite(digits: str) -> float:
-        value = float(digits)
-        if not math.isfinite(value):
-            raise _Odd
-        return value
-
-    def refuse(_: str) -> None:
-        raise _Odd
-
     try:
-        data = json.loads(
-            body.decode("utf-8-sig"),
-            object_pairs_hook=once,
-            parse_float=finite,
-            parse_constant=refuse,
-        )
+        data = _DECODER.decode(body.decode("utf-8-sig"))
         _check(data)
     except (ValueError, RecursionError):
         return None

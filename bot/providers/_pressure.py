@@ -11,17 +11,19 @@ How many *jobs* may be under way at once is `Limits.concurrency`: only the worke
 import random
 import time
 from collections.abc import Callable
+from typing import Self
 
 from bot.backoff import backoff
 from bot.errors import Busy, Failure
 from bot.files.retry_after import SHORTEST, retry_after
+from bot.providers import Connection
 
 __all__ = ["Pressure", "retry_after"]
 
 BACKOFF = 300.0  #: seconds that our own backoff never exceeds
 STREAK = 5  #: troubles in a row that open the breaker
 PROBE_EVERY = 30.0  #: seconds between probes while it is open
-BURST = 10  #: requests that may come at once after a quiet time
+BURST = 10  #: requests that may come at once after a quiet time; or those of a second
 
 
 class Pressure:
@@ -34,10 +36,13 @@ class Pressure:
         per_minute: float,
         clock: Callable[[], float] = time.monotonic,
         uniform: Callable[[float, float], float] = random.uniform,
+        holders: Callable[[], int] = lambda: 1,
     ) -> None:
+        """*holders*: how many processes share the rate, each of which keeps to its part of it."""
         self._title = title
+        self._holders = holders
         self._every = 60.0 / per_minute
-        self._slack = self._every * (max(1.0, min(BURST, per_minute / 6)) - 1)
+        self._slack = self._every * (max(1.0, min(BURST, per_minute / 6), per_minute / 60) - 1)
         self._clock = clock
         self._uniform = uniform
         self._full_at = 0.0  # GCRA: when all that was admitted has been worked off
@@ -45,10 +50,25 @@ class Pressure:
         self._streak = 0
         self._probe_at: float | None = None  # set while the breaker is open
 
+    @classmethod
+    def of(cls, connection: Connection, *, title: str, per_minute: float) -> Self:
+        """That of a provider which is connected so."""
+        return cls(
+            title=title,
+            per_minute=per_minute,
+            clock=connection.clock,
+            holders=connection.holders,
+        )
+
     @property
     def healthy(self) -> bool:
         """Whether it is worth choosing: not out of order, nor resting as it asked us to."""
         return self._probe_at is None and self._clock() >= self._paused_until
+
+    @property
+    def broken(self) -> bool:
+        """Whether the breaker is open: it failed several times in a row."""
+        return self._probe_at is not None
 
     def admit(self) -> None:
         """Count one request in; raises `Busy` where it must not be made now."""
@@ -62,7 +82,7 @@ class Pressure:
         ahead = max(self._full_at - now, 0.0)
         if ahead > self._slack:
             raise self._later(ahead - self._slack, Failure.RATE, "has reached its request limit")
-        self._full_at = now + ahead + self._every
+        self._full_at = now + ahead + self._every * self._holders()
 
     def answered(self) -> None:
         """It gave an orderly answer, be it a yes or a no: it works."""

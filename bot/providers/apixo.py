@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, SecretStr
 from bot.catalog.model import Accepts, Capability, Model, Price, Shape
 from bot.errors import Failure, Refusal, Unclear
 from bot.files.fetch import Fetcher
-from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
+from bot.providers import NOBODYS, Connection, Limits, Order, Receipt, Report, Stage
 from bot.words.numbers import listed
 from bot.words.text import typed
 from storage import Brief, Lora, Mode
@@ -145,8 +145,9 @@ class Apixo:
                 settings.base_url, setting="APIXO_BASE_URL", loopback=connection.loopback
             ),
             headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
-            pressure=Pressure(title=TITLE, per_minute=settings.per_minute, clock=connection.clock),
+            pressure=Pressure.of(connection, title=TITLE, per_minute=settings.per_minute),
             retry_submit=settings.retry_submit,
+            at_once=self.limits.asked_at_once,
         )
         self._patience = Patience()
         self._fetcher = Fetcher(loopback=connection.loopback)
@@ -155,6 +156,11 @@ class Apixo:
     def healthy(self) -> bool:
         """Whether it is worth choosing now."""
         return self._edge.healthy
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is left alone, as it failed several times in a row."""
+        return self._edge.broken
 
     async def submit(self, order: Order) -> Receipt:
         """POST /api/v1/generateTask/ltx-2-19b."""
@@ -168,6 +174,14 @@ class Apixo:
         if task is None:
             raise Unclear(f"{TITLE} took the order but gave it no usable id.", raw=reply.raw)
         return Receipt(remote_id=task, raw=reply.raw)
+
+    async def check_key(self) -> None:
+        """GET /api/v1/statusTask/ltx-2-19b of a clip that nobody ordered."""
+        params = {"taskId": NOBODYS}
+        answered(
+            self._edge,
+            await self._edge.ask("GET", f"/api/v1/statusTask/{MODEL}", params=params),
+        )
 
     async def poll(self, order: Order, remote_id: str) -> Report:
         """GET /api/v1/statusTask/ltx-2-19b."""

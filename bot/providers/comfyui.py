@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from bot.catalog.model import Model
 from bot.errors import Busy, Failure, Refusal, Unclear
-from bot.providers import Connection, Finding, Limits, Order, Receipt, Report
+from bot.providers import Connection, Finding, Limits, Order, Receipt, Report, ServerState
 from bot.providers._comfyui.addresses import Address, addresses
 from bot.providers._comfyui.examine import examined
 from bot.providers._comfyui.following import Following
@@ -36,7 +36,7 @@ __all__ = ["EXAMPLE", "KEY_FROM", "ComfyUI", "Settings", "connect", "folder_of"]
 
 log = logging.getLogger(__name__)
 
-KEY_FROM = "nobody: it is your own server, such as http://gpu1:8188"
+KEY_FROM = "your own server, such as http://gpu1:8188"
 #: Settings with which it exists, for the documents; the first of them makes it exist.
 EXAMPLE: Mapping[str, str] = MappingProxyType(
     {"COMFYUI_URLS": "http://127.0.0.1:8188", "COMFYUI_WORKFLOWS": "/nowhere"}
@@ -230,6 +230,7 @@ class ComfyUI:
                 try:
                     await server.loras()
                     await server.stats()
+                    await server.load()
                     await self._following.tidy(server)
                 except Busy as busy:
                     log.debug("%s: %s %s", server.name, busy, busy.raw)
@@ -248,6 +249,19 @@ class ComfyUI:
             return None
         why = "; ".join(f"{name}: {trouble.rstrip('.')}" for name, trouble in away.items())
         return f"{len(away)} of {len(self._servers)} ComfyUI servers left alone ({why})"
+
+    def servers(self) -> Sequence[ServerState]:
+        """Each server, as it was last seen."""
+        return [
+            ServerState(
+                name=each.name,
+                up=not each.trouble,
+                ours=len(each.ours),
+                queue=None if each.trouble else each.queue,
+                trouble=each.trouble,
+            )
+            for each in self._servers.values()
+        ]
 
     async def close(self) -> None:
         """Let go of all connections."""

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -25,9 +25,7 @@ from bot.machine_trouble import trouble_of
 from bot.media.ffmpeg import FfmpegError
 from bot.media.probe import MediaError
 from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
-from bot.providers._preview.look import CAMERA
-from bot.providers._preview.render import Work
-from bot.providers._preview.render import render as scene
+from bot.providers._preview.moves import CAMERA
 from bot.settings import BadSetting
 from storage import Brief, Mode
 
@@ -187,7 +185,7 @@ class Local:
     """
 
     name = "local"
-    title = "Dailies local preview"
+    title = "Local"
     models = (MODEL,)
     limits = Limits(
         concurrency=2,
@@ -301,8 +299,7 @@ class Local:
             async with self._turns:
                 render.began = self._steady()
                 await asyncio.to_thread(_prepare, room, order)
-                work = Work(order=order, room=room, progress=render.tell)
-                shot = await scene(work)
+                shot = await (await asyncio.to_thread(_renderer))(order, room, render.tell)
                 await asyncio.sleep(render.began + self._pace - self._steady())
                 shot.replace(clip)
         except (Refusal, Busy) as no:
@@ -338,6 +335,13 @@ def _broken(reason: str) -> Refusal:
         failure=Failure.DOWN,
         raw=reason,
     )
+
+
+def _renderer() -> Callable[[Order, Path, Callable[[float], None]], Awaitable[Path]]:
+    """What renders a clip. Pillow is loaded with the first of them, beside the loop."""
+    from bot.providers._preview.render import Work, render
+
+    return lambda order, room, progress: render(Work(order=order, room=room, progress=progress))
 
 
 def _prepare(room: Path, order: Order) -> None:

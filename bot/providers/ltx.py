@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, SecretStr
 from bot.catalog.model import Model, pixels
 from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
 from bot.files.fetch import Fetcher
-from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
+from bot.providers import NOBODYS, Connection, Limits, Order, Receipt, Report, Stage
 from storage import Brief, Input, Mode
 
 from ._http import ORDER_DEADLINE, Edge, base_url
@@ -117,10 +117,10 @@ class Settings(BaseModel):
         description="The API version for orders: v1 or v2. If v1 is gone, v2 is used.",
     )
     concurrency: int = Field(  # two at a time is what an account has
-        2, ge=1, le=1000, description="Clips that it makes at once."
+        2, ge=1, le=20_000, description="Clips that it makes at once."
     )
     per_minute: float = Field(  # LTX publishes no number
-        120, ge=0.1, le=100_000, description="Requests a minute, of any kind."
+        120, ge=0.1, le=1_000_000, description="Requests a minute, of any kind."
     )
     retry_submit: bool = RETRY_SUBMIT
 
@@ -151,8 +151,9 @@ class Ltx:
                 settings.base_url, setting="LTX_BASE_URL", loopback=connection.loopback
             ),
             headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
-            pressure=Pressure(title=TITLE, per_minute=settings.per_minute, clock=connection.clock),
+            pressure=Pressure.of(connection, title=TITLE, per_minute=settings.per_minute),
             retry_submit=settings.retry_submit,
+            at_once=self.limits.asked_at_once,
         )
         self._fetcher = Fetcher(loopback=connection.loopback)
         self._folder = connection.data / self.name
@@ -165,6 +166,11 @@ class Ltx:
     def healthy(self) -> bool:
         """Whether it is worth choosing now."""
         return self._edge.healthy
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is left alone, as it failed several times in a row."""
+        return self._edge.broken
 
     async def submit(self, order: Order) -> Receipt:
         """Upload what the order starts from, then order. Two of the three calls are free."""
@@ -183,6 +189,10 @@ class Ltx:
         if known_as is None:
             raise Unclear(f"{TITLE} took the order but gave it no usable id.", raw=reply.raw)
         return Receipt(remote_id=known_as, raw=reply.raw)
+
+    async def check_key(self) -> None:
+        """GET /v2/text-to-video/{id} of a clip that nobody ordered."""
+        await self._edge.ask("GET", f"/v2/text-to-video/{NOBODYS}")
 
     async def poll(self, order: Order, remote_id: str) -> Report:
         """GET /v2/{endpoint}/{id}, the endpoint being the one that it was ordered from."""

@@ -59,9 +59,11 @@ class Settings(BaseModel):
     api_key: SecretStr = Field(description="The key. Without it, this provider is off.")
     base_url: str = Field("https://ltx-2api.com", description="The address of its API.")
     concurrency: int = Field(  # the document has no limit
-        2, ge=1, le=1000, description="Clips that it makes at once."
+        2, ge=1, le=20_000, description="Clips that it makes at once."
     )
-    per_minute: float = Field(60, ge=0.1, le=10_000, description="Requests a minute, of any kind.")
+    per_minute: float = Field(
+        60, ge=0.1, le=1_000_000, description="Requests a minute, of any kind."
+    )
     retry_submit: bool = RETRY_SUBMIT
     usd_per_credit: Decimal | None = Field(
         None,
@@ -106,8 +108,9 @@ class Ltx2Api:
                 settings.base_url, setting="LTX2API_BASE_URL", loopback=connection.loopback
             ),
             headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
-            pressure=Pressure(title=TITLE, per_minute=settings.per_minute, clock=connection.clock),
+            pressure=Pressure.of(connection, title=TITLE, per_minute=settings.per_minute),
             retry_submit=settings.retry_submit,
+            at_once=self.limits.asked_at_once,
         )
         self._patience = Patience()
         self._fetcher = Fetcher(loopback=connection.loopback)
@@ -116,6 +119,11 @@ class Ltx2Api:
     def healthy(self) -> bool:
         """Whether it is worth choosing now."""
         return self._edge.healthy
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is left alone, as it failed several times in a row."""
+        return self._edge.broken
 
     async def submit(self, order: Order) -> Receipt:
         """POST /api/generate."""

@@ -21,7 +21,7 @@ from bot.atomic import whole
 from bot.catalog.model import Accepts, Capability, Model, Price, Shape
 from bot.errors import Failure, Refusal, Unclear
 from bot.files.fetch import Fetcher
-from bot.providers import Connection, Limits, Order, Receipt, Report, Stage
+from bot.providers import NOBODYS, Connection, Limits, Order, Receipt, Report, Stage
 from storage import Brief, Mode
 
 from ._http import Edge, base_url
@@ -86,9 +86,11 @@ class Settings(BaseModel):
     )
     base_url: str = Field("https://gateway.pixazo.ai", description="The address of its API.")
     concurrency: int = Field(  # the document has no limit
-        2, ge=1, le=1000, description="Clips that it makes at once."
+        2, ge=1, le=20_000, description="Clips that it makes at once."
     )
-    per_minute: float = Field(60, ge=0.1, le=10_000, description="Requests a minute, of any kind.")
+    per_minute: float = Field(
+        60, ge=0.1, le=1_000_000, description="Requests a minute, of any kind."
+    )
     retry_submit: bool = RETRY_SUBMIT
     usd_per_clip: Decimal = Field(
         Decimal("0.60"), gt=0, le=1000, description="What a clip costs you."
@@ -131,8 +133,9 @@ class Pixazo:
                 "Ocp-Apim-Subscription-Key": settings.api_key.get_secret_value(),
                 "Cache-Control": "no-cache",
             },
-            pressure=Pressure(title=TITLE, per_minute=settings.per_minute, clock=connection.clock),
+            pressure=Pressure.of(connection, title=TITLE, per_minute=settings.per_minute),
             retry_submit=settings.retry_submit,
+            at_once=self.limits.asked_at_once,
         )
         self._patience = Patience()
         self._fetcher = Fetcher(loopback=connection.loopback)
@@ -142,6 +145,11 @@ class Pixazo:
     def healthy(self) -> bool:
         """Whether it is worth choosing now."""
         return self._edge.healthy
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is left alone, as it failed several times in a row."""
+        return self._edge.broken
 
     async def submit(self, order: Order) -> Receipt:
         """POST …/ltx-2-video-api-request."""
@@ -157,6 +165,10 @@ class Pixazo:
         if path is not None:
             self._newer.keep(task, path)
         return Receipt(remote_id=task, raw=reply.raw)
+
+    async def check_key(self) -> None:
+        """Ask for the result of a clip that nobody ordered."""
+        await self._edge.ask("POST", f"{ROUTE}-result", json={"request_id": NOBODYS})
 
     async def poll(self, order: Order, remote_id: str) -> Report:
         """POST …/ltx-2-video-api-request-result, or the newer queue's status link."""

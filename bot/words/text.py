@@ -20,6 +20,8 @@ def clean(text: str) -> str:
 
     Line breaks stay. A text of only invisible characters is an empty one.
     """
+    if text.isascii() and text.isprintable():  # nearly every text, and nothing can be wrong with it
+        return text.strip()
     text = re.sub("\r\n|[\r\u2028\u2029]", "\n", text)
     kept: list[str] = []
     marks = 0

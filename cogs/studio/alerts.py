@@ -87,7 +87,7 @@ class Alerts(commands.Cog):
         well = True
         for parking in parkings:
             job = await self._bot.studio.job(parking.job_id)
-            if job is None:
+            if job is None or not self._bot.works_for(job.guild_id):
                 continue
             try:
                 await self._bring_up_to_date(parking, job)

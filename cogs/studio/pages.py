@@ -18,7 +18,7 @@ from storage import ChangedBy, Server
 CHEAPEST = "-"  #: the value of "nobody in particular" in a menu of models
 OFF = "off"  #: the value of no digest at all
 CHANGED_BY = {
-    ChangedBy.ANYONE: "Everybody can retake and extend every clip",
+    ChangedBy.ANYONE: "Everybody",
     ChangedBy.REQUESTER: "Only the requester and moderators",
     ChangedBy.MODERATORS: "Only moderators",
 }
@@ -75,7 +75,7 @@ def _where(_interaction: Interaction, server: Server) -> Parts:
         default_values=[_channel(each) for each in sorted(server.channels)[:25]],
     )
     asked = _one_channel("moderators", "None yet", server.moderators)
-    gather = _one_channel("favourites", "They stay where they were made", server.favourites)
+    gather = _one_channel("favourites", "None", server.favourites)
     menus: list[Menu] = [
         ("Channels for orders", channels),
         ("Moderator channel: requests, budget alerts, clips on hold", asked),

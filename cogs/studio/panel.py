@@ -16,8 +16,8 @@ from bot.errors import Refusal
 from bot.moderation import tables
 from bot.moderation.setup_words import Page
 from bot.moderation.typed import UNLIMITED, credits_of
-from cogs._forms import form, sent
-from cogs._pressing import Waits, pressed
+from cogs._forms import form, one_of, sent
+from cogs._pressing import UNKNOWN, Waits, number, pressed
 from cogs.requests import helping
 from cogs.studio import pages
 from cogs.studio.digests import looking
@@ -55,9 +55,9 @@ async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> N
     changes: dict[str, Any]
     match about:
         case "channels":
-            changes = {"channels": {int(each) for each in picked}}
+            changes = {"channels": {number(each) for each in picked}}
         case "moderators":
-            channel = int(picked[0]) if picked else None
+            channel = number(picked[0]) if picked else None
             if channel is not None:
                 await _greet(interaction, channel)
             changes = {"moderators": channel}
@@ -73,13 +73,15 @@ async def _set(interaction: Interaction, about: str, picked: Sequence[str]) -> N
         case "providers":
             changes = {"providers_off": set(interaction.client.studio.providers) - set(picked)}
         case "changed-by":
+            if not set(picked[:1]) <= {*ChangedBy} or not picked:
+                raise Refusal(UNKNOWN)
             changes = {"changed_by": ChangedBy(picked[0])}
         case "priority":
-            changes = {"priority_roles": {int(each) for each in picked}}
+            changes = {"priority_roles": {number(each) for each in picked}}
         case "favourites" | "reviewers":
-            changes = {about: int(picked[0]) if picked else None}
+            changes = {about: number(picked[0]) if picked else None}
         case "digest":
-            hour = int(picked[0]) if picked and picked[0] != pages.OFF else None
+            hour = number(picked[0]) if picked and picked[0] != pages.OFF else None
             await interaction.client.digests.choose(requester, hour)
             await _renew(interaction, Page.MONEY)
             looking(interaction.client)
@@ -147,9 +149,9 @@ async def _budget(interaction: Interaction, _about: str, _: Sequence[str]) -> No
 async def _budget_sent(
     interaction: Interaction, _about: re.Match[str], given: Mapping[str, str]
 ) -> None:
-    requester, period = moderator_of(interaction), Period(given.get("period") or Period.DAY)
+    period = one_of(Period, given.get("period") or Period.DAY)
     await interaction.client.limits.set_quota(
-        requester, Whose.SERVER, given.get("amount", ""), period
+        moderator_of(interaction), Whose.SERVER, given.get("amount", ""), period
     )
     await _renew(interaction, Page.MONEY)
 

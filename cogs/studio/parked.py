@@ -15,10 +15,11 @@ from bot.chat import answering
 from bot.chat.bot import Interaction
 from bot.chat.buttons import button
 from bot.chat.requester import moderator_of
+from bot.errors import Refusal
 from bot.moderation import tables
 from bot.words.limits import in_words
 from cogs._forms import form, sent
-from cogs._pressing import Waits, pressed
+from cogs._pressing import UNKNOWN, Waits, number, pressed
 from cogs.studio.alerts import Alerts
 from cogs.studio.views import Part, renew, show
 
@@ -84,9 +85,10 @@ async def _trouble(interaction: Interaction) -> tuple[list[Part], int]:
 
 @pressed("post", moderators=True, waits=Waits.CHANGE)
 async def _post(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    job_id, where, *told = about.split(":")
+    job_id, _colon, rest = about.partition(":")
+    where, *told = rest.split(":")
     requester = moderator_of(interaction)
-    await interaction.client.parked.post(requester, int(job_id), here=where == "here")
+    await interaction.client.parked.post(requester, number(job_id), here=where == "here")
     _decided(interaction)
     if not told:
         parts, beyond = await _undelivered(interaction)
@@ -96,7 +98,7 @@ async def _post(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 @pressed("check", moderators=True, waits=Waits.CHANGE)
 async def _check(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     job_id, *told = about.split(":")
-    await interaction.client.parked.look_again(moderator_of(interaction), int(job_id))
+    await interaction.client.parked.look_again(moderator_of(interaction), number(job_id))
     _decided(interaction)
     if not told:
         await _renew_trouble(interaction)
@@ -104,7 +106,9 @@ async def _check(interaction: Interaction, about: str, _: Sequence[str]) -> None
 
 @pressed("retry", moderators=True)
 async def _retry(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    asking = form("Order it again?", "retry", about)
+    job_id, _colon, message_id = about.partition(":")
+    shown = f"{number(job_id)}:{number(message_id)}" if message_id else number(job_id)
+    asking = form("Order it again?", "retry", shown)
     why: ui.TextInput[Any] = ui.TextInput(custom_id="why", max_length=200)
     asking.add_item(ui.TextDisplay(TWICE))
     asking.add_item(ui.Label(text="Why", component=why))
@@ -127,7 +131,7 @@ async def _retry_sent(
 @pressed("close", moderators=True, waits=Waits.CHANGE)
 async def _close(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     job_id, *told = about.split(":")
-    await interaction.client.parked.close(moderator_of(interaction), int(job_id))
+    await interaction.client.parked.close(moderator_of(interaction), number(job_id))
     _decided(interaction)
     if not told:
         await _renew_trouble(interaction)
@@ -135,10 +139,13 @@ async def _close(interaction: Interaction, about: str, _: Sequence[str]) -> None
 
 @pressed("billed", moderators=True, waits=Waits.CHANGE)
 async def _billed(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    job_id, attempt, answer = about.split(":")
+    job_id, _colon, rest = about.partition(":")
+    attempt, _colon, answer = rest.partition(":")
+    if answer not in ("yes", "no"):
+        raise Refusal(UNKNOWN)
     requester = moderator_of(interaction)
     await interaction.client.parked.clear(
-        requester, int(job_id), int(attempt), billed=answer == "yes"
+        requester, number(job_id), number(attempt), billed=answer == "yes"
     )
     await _renew_trouble(interaction)
 

@@ -16,14 +16,13 @@ from bot.chat.trouble import translated
 from bot.errors import Busy, Refusal
 from bot.moderation import tables
 from bot.words.endings import headline
-from cogs._pressing import Waits, pressed
+from cogs._pressing import Waits, number, pressed
 from cogs.studio.views import Part, page
 from storage import CANCELLABLE, Job, State
 
 log = logging.getLogger(__name__)
 
 SHOWN = 9  #: jobs on a page: each takes four of a message's forty components
-GAP = 2.0  #: seconds between two looks, however much happens
 
 
 class Live:
@@ -55,7 +54,8 @@ class Live:
             task.cancel()
 
     async def _renew(self, guild_id: int) -> None:
-        await asyncio.sleep(GAP)  # what happens meanwhile is shown by the same look
+        # What happens meanwhile is shown by the same look.
+        await asyncio.sleep(self._bot.gaps.queue)
         now = self._bot.clock()
         alive = []
         for at, interaction in self._open.get(guild_id, []):
@@ -94,13 +94,13 @@ async def queue_page(interaction: Interaction) -> ui.LayoutView:
 
 @pressed("drop", moderators=True, waits=Waits.CHANGE)
 async def _drop(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await interaction.client.server_queue.cancel(moderator_of(interaction), int(about))
+    await interaction.client.server_queue.cancel(moderator_of(interaction), number(about))
     await _again(interaction)
 
 
 @pressed("front", moderators=True, waits=Waits.CHANGE)
 async def _front(interaction: Interaction, about: str, _: Sequence[str]) -> None:
-    await interaction.client.server_queue.front(moderator_of(interaction), int(about))
+    await interaction.client.server_queue.front(moderator_of(interaction), number(about))
     await _again(interaction)
 
 

@@ -15,7 +15,7 @@ from bot.moderation import tables
 from bot.orders.prompt_rules import PATTERN_MAX, WORD_MAX
 from bot.words.text import elide
 from cogs._forms import form, sent
-from cogs._pressing import Waits, pressed
+from cogs._pressing import Waits, number, pressed
 from cogs.studio.views import Part, page, renew
 from storage import PromptRule
 
@@ -78,5 +78,6 @@ async def _forbid_sent(
 
 @pressed("allow", moderators=True, waits=Waits.CHANGE)
 async def _allow(interaction: Interaction, _about: str, picked: Sequence[str]) -> None:
-    await interaction.client.prompt_rules.allow(moderator_of(interaction), int(picked[0]))
+    rule = number(picked[0] if picked else "")
+    await interaction.client.prompt_rules.allow(moderator_of(interaction), rule)
     await renew(interaction, await _parts(interaction))

@@ -10,7 +10,7 @@ from bot.errors import Refusal
 from bot.orders.consent import Consent
 from bot.orders.requester import Requester
 from bot.orders.takes import RemovedBatch, Verb
-from cogs._pressing import Waits, pressed
+from cogs._pressing import Waits, number, pressed
 from cogs.takes import acting, removing, undo
 from cogs.takes.removing import Stays
 from storage import Job
@@ -31,7 +31,7 @@ async def more(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 
 
 async def _vary(interaction: Interaction, about: str, *, takes: int) -> None:
-    requester, job = await acting.pressed(interaction, int(about), Verb.VARIATION)
+    requester, job = await acting.pressed(interaction, number(about), Verb.VARIATION)
     edits, request = interaction.client.edits, f"interaction:{interaction.id}"
     await edits.may_change(job, requester)
     quoting = edits.variation(job, request=request)
@@ -42,7 +42,7 @@ async def _vary(interaction: Interaction, about: str, *, takes: int) -> None:
 async def show(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Post a take of a sheet in full, or say where it stands."""
     requester = requester_here(interaction)
-    job = await interaction.client.takes.revive(int(about), requester=requester)
+    job = await interaction.client.takes.revive(number(about), requester=requester)
     link = await interaction.client.sheets.show(job)
     await answering.tell(interaction, f"[Number {job.batch_place} (#{job.id}) is here]({link}).")
 
@@ -52,8 +52,8 @@ async def cancel(interaction: Interaction, about: str, _: Sequence[str]) -> None
     """Stop what is left of a batch; its card shows it."""
     requester = requester_here(interaction)
     studio = interaction.client.studio
-    await studio.access.show(int(about), requester=requester)
-    await studio.cancel_batch(int(about), requester=requester)
+    await studio.access.show(number(about), requester=requester)
+    await studio.cancel_batch(number(about), requester=requester)
 
 
 async def retake_all(

@@ -1,6 +1,7 @@
 """The board at the top of a thread: its takes, their cost, favourites, what is running."""
 
 import asyncio
+import hashlib
 import logging
 from collections import OrderedDict
 
@@ -9,6 +10,7 @@ from discord.ext import commands
 
 from bot.chat import board
 from bot.chat.bot import Dailies
+from bot.chat.earlier_posts import ours
 from bot.chat.mentions import SILENT
 from bot.chat.post import nonce
 from bot.chat.recognizing import is_board
@@ -19,11 +21,10 @@ from storage import Job, State
 
 log = logging.getLogger(__name__)
 
-GAP = 5.0  #: seconds between two edits of a board
-OLD_GAP = 600.0  #: the same, once its message is over an hour old: Discord then takes fewer
 OLD = 3600.0
 NEW = 60.0  #: seconds that a thread is so new that it can have no board yet
-TRIES = 12  #: tries of a board while Discord is in trouble
+TRIES = 12  #: tries of a board while Discord is in trouble, most of them ten minutes apart
+LONGEST = 600.0
 #: Takes, made or running, from which on a thread has a board: one take needs no list of takes.
 WORTH_A_BOARD = 2
 KNOWN = 5000  #: jobs whose last state is remembered, to tell news from repetition
@@ -39,6 +40,7 @@ class Boards(commands.Cog):
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._again: set[int] = set()
         self._lost: set[int] = set()  # threads whose board may stand there
+        self._said: OrderedDict[int, bytes] = OrderedDict()  # what boards say, by their thread
         bot.events.job_changed.listen(lambda job, _progress: self.touch(job))
         bot.events.card_placed.listen(self.touch)
         bot.events.clip_posted.listen(self.touch)
@@ -87,7 +89,7 @@ class Boards(commands.Cog):
                 tries += 1
                 if tries > TRIES:
                     return
-                await asyncio.sleep(busy.retry_after or min(OLD_GAP, 2.0**tries))
+                await asyncio.sleep(busy.retry_after or min(LONGEST, 2.0**tries))
                 continue
             tries = 0
             await asyncio.sleep(gap)
@@ -104,9 +106,11 @@ class Boards(commands.Cog):
         known = await self._threads.board_of(thread_id)
         if known == UNWANTED:
             return 0.0
+        if known is None:
+            tally = await self._threads.tally(thread_id)
+            if tally.made + tally.running < WORTH_A_BOARD:
+                return 0.0
         there = await self._threads.overview(thread_id, guild_id=guild_id, limit=board.LISTED)
-        if known is None and there.tally.made + there.tally.running < WORTH_A_BOARD:
-            return 0.0
         view = board.board(
             there.takes,
             there.parents,
@@ -116,47 +120,59 @@ class Boards(commands.Cog):
             usd_per_credit=self._bot.usd_per_credit,
         )
         place = self._bot.get_partial_messageable(thread_id, guild_id=guild_id)
+        says = _digest(view)
+        if known is not None and self._said.get(thread_id) == says:
+            return 0.0
         await self._bot.pacer.wait(urgent=False)
         if known is None:
-            message = await self._post(place, thread_id, view)
+            message, is_new = await self._post(place, thread_id, view)
             channel = self._bot.get_channel(thread_id)
             parent_id = channel.parent_id if isinstance(channel, discord.Thread) else None
             await self._threads.set_board(
                 thread_id, message.id, guild_id=guild_id, parent_id=parent_id
             )
             self._lost.discard(thread_id)
+            if is_new:  # one that stood there may say something else
+                self._remember(thread_id, says)
             await self._pin(channel, message)
-            return GAP
+            return self._bot.gaps.board
         try:
             with translated():
                 await place.get_partial_message(known).edit(view=view, allowed_mentions=SILENT)
+            self._remember(thread_id, says)
         except Gone:  # somebody does not want it
             await self._threads.set_board(thread_id, UNWANTED, guild_id=guild_id)
         age = self._bot.clock() - discord.utils.snowflake_time(known).timestamp()
-        return OLD_GAP if age > OLD else GAP
+        return self._bot.gaps.old_board if age > OLD else self._bot.gaps.board
+
+    def _remember(self, thread_id: int, says: bytes) -> None:
+        """Note what a board says, so that it is not written once more."""
+        self._said[thread_id] = says
+        self._said.move_to_end(thread_id)
+        if len(self._said) > KNOWN:
+            self._said.popitem(last=False)
 
     async def _post(
         self, place: discord.PartialMessageable, thread_id: int, view: discord.ui.LayoutView
-    ) -> discord.Message:
-        """Post the board, unless that was done and nobody had written it down."""
+    ) -> tuple[discord.Message, bool]:
+        """Post the board, unless that was done and nobody had written it down; and whether it is
+        the one that was posted now."""
         age = self._bot.clock() - discord.utils.snowflake_time(thread_id).timestamp()
         if age > NEW or thread_id in self._lost:
             begun = await self._threads.begun_with(thread_id) or thread_id
-            with translated():
-                async for message in place.history(
-                    limit=None, after=discord.Object(begun - 1), oldest_first=True
-                ):
-                    if message.author == self._bot.user and is_board(message):
-                        self._again.add(thread_id)  # it may say what was true then
-                        return message
+            standing = await ours(self._bot, place, is_board, after=begun - 1)
+            if standing is not None:
+                self._again.add(thread_id)  # it may say what was true then
+                return standing, False
         try:
             with translated():
-                return await place.send(
+                posted = await place.send(
                     view=view,
                     nonce=nonce(thread_id, "board"),
                     silent=True,
                     allowed_mentions=SILENT,
                 )
+                return posted, True
         except Lost:
             self._lost.add(thread_id)
             raise
@@ -170,3 +186,7 @@ class Boards(commands.Cog):
                     await message.pin()
             except (Denied, Busy) as error:
                 log.info("The board of thread %s is not pinned: %s", channel.id, error.raw)
+
+
+def _digest(view: discord.ui.LayoutView) -> bytes:
+    return hashlib.sha256(repr(view.to_components()).encode()).digest()  # type: ignore[no-untyped-call]  # discord.py left it so

@@ -12,7 +12,7 @@ from bot.errors import Refusal
 from bot.orders.requester import Requester
 from bot.orders.takes import Verb
 from bot.words.text import shown
-from cogs._pressing import Waits, pressed
+from cogs._pressing import Waits, number, pressed
 from cogs.takes import acting, comparing, forms, undo
 from storage import Job
 
@@ -50,7 +50,7 @@ async def hdr(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 @pressed("take-more", moderators=False, waits=Waits.PRIVATE)
 async def more(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Show what else can be done with a clip, to whoever pressed."""
-    _place, job = await acting.pressed(interaction, int(about), Verb.DETAILS)
+    _place, job = await acting.pressed(interaction, number(about), Verb.DETAILS)
     take = await interaction.client.takes.find(job.id, guild_id=job.guild_id)
     name = f" · {board.title_of(take)}" if take.number is not None else ""
     await answering.tell(interaction, view=clip_message.more(job, f"**#{job.id}**{name}"))
@@ -59,7 +59,7 @@ async def more(interaction: Interaction, about: str, _: Sequence[str]) -> None:
 @pressed("take-help", moderators=False, waits=Waits.PRIVATE)
 async def explain(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Say what can be done with a clip, and for how much, to whoever pressed."""
-    _place, job = await acting.pressed(interaction, int(about), Verb.DETAILS)
+    _place, job = await acting.pressed(interaction, number(about), Verb.DETAILS)
     retake, extend = await interaction.client.edits.defaults(job)
     await answering.tell(interaction, clip_message.guide(retake, extend))
 
@@ -67,14 +67,14 @@ async def explain(interaction: Interaction, about: str, _: Sequence[str]) -> Non
 @pressed("take-favourite", moderators=False, waits=Waits.FIRST)
 async def favourite(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Mark a clip, or no longer."""
-    _place, job = await acting.pressed(interaction, int(about), Verb.FAVOURITE)
+    _place, job = await acting.pressed(interaction, number(about), Verb.FAVOURITE)
     await _favourite(interaction, job)
 
 
 @pressed("take-send", moderators=False, waits=Waits.FIRST)
 async def send(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Send a clip to the direct messages of whoever pressed."""
-    _place, job = await acting.pressed(interaction, int(about), Verb.SEND)
+    _place, job = await acting.pressed(interaction, number(about), Verb.SEND)
     sent = await interaction.client.delivery.send_to(job, interaction.user.id)
     await answering.tell(interaction, f"[#{job.id} is in your direct messages]({sent.jump_url}).")
 
@@ -85,7 +85,7 @@ async def compare(interaction: Interaction, about: str, _: Sequence[str]) -> Non
 
     async def pair() -> tuple[Job, Job]:
         """With what it was made from, else with the take before it."""
-        requester, job = await acting.pressed(interaction, int(about), Verb.COMPARE)
+        requester, job = await acting.pressed(interaction, number(about), Verb.COMPARE)
         takes = interaction.client.takes
         other = await takes.to_compare(job)
         return await takes.ready(other, Verb.COMPARE, requester=requester), job
@@ -96,20 +96,20 @@ async def compare(interaction: Interaction, about: str, _: Sequence[str]) -> Non
 @pressed("take-details", moderators=False, waits=Waits.PRIVATE)
 async def tell(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Say everything about a clip."""
-    _place, job = await acting.pressed(interaction, int(about), Verb.DETAILS)
+    _place, job = await acting.pressed(interaction, number(about), Verb.DETAILS)
     await details(interaction, job)
 
 
 @pressed("take-remove", moderators=False, waits=Waits.FIRST)
 async def remove(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Take a clip down."""
-    requester, job = await acting.pressed(interaction, int(about), Verb.REMOVE)
+    requester, job = await acting.pressed(interaction, number(about), Verb.REMOVE)
     await _remove(interaction, job, requester)
 
 
 async def _changed(interaction: Interaction, about: str, verb: Verb) -> tuple[Requester, Job]:
     """The clip that somebody wants to build on, who may."""
-    requester, job = await acting.pressed(interaction, int(about), verb)
+    requester, job = await acting.pressed(interaction, number(about), verb)
     await interaction.client.edits.may_change(job, requester)
     return requester, job
 

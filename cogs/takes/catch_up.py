@@ -3,6 +3,9 @@
 A session that resumes needs none of this: Discord replays what it missed. After any other, what
 stands under the clips is read whole before it is believed: nothing counts as taken back because
 a list ended early, and where Discord does not answer, the place is read again later.
+
+After a backup was restored, nobody knows which of the reactions that stand there were acted on
+after it was made. Those that order or send something are noted then, and not done once more.
 """
 
 import asyncio
@@ -26,6 +29,8 @@ from storage import Job, Post
 log = logging.getLogger(__name__)
 
 RECENT = 30 * 24 * 3600.0  #: seconds that a post may be old to be read back
+#: Done twice, these cost money or send something twice; all others change nothing the second time.
+ONLY_ONCE = frozenset({board.RETAKE, board.EXTEND, board.SEND})
 AGAIN = (15.0, 60.0, 300.0, 900.0, 3600.0)  #: seconds until what could not be read is read again
 
 
@@ -48,6 +53,7 @@ class ReadBack(commands.Cog):
         self._asked = asyncio.Event()  #: a session began that has not been read back
         self._reading: asyncio.Task[None] | None = None
         self._found: set[asyncio.Task[None]] = set()
+        self._restored = False  #: what was done after a backup is not known, and read now
         bot.events.post_recovered.listen(self.read_found)
         self._watched: dict[int, list[_Moved]] = {}
 
@@ -80,16 +86,23 @@ class ReadBack(commands.Cog):
             log.info("Post %s cannot be read: %s", post.message_id, error.raw)
             return
         if message is not None and message.reactions:
-            await self._read_message(message, guild_id)
+            backup = await self._bot.reactions.backup()
+            before = message.created_at.timestamp()
+            older = backup is not None and before < (backup.began_at or before)
+            await self._read_message(message, guild_id, restored=older)
 
     async def _keep_reading(self) -> None:
         while self._asked.is_set():
             self._asked.clear()
+            backup = await self._bot.reactions.backup()
+            self._restored = backup is not None and not backup.read_back
             left = await self._read_channels(await self._wanted())
             for pause in self._again:
                 if not left or await self._begins_within(pause):
                     break
                 left = await self._read_channels(left)
+            if self._restored and not left:
+                await self._bot.reactions.read_back()
 
     async def _begins_within(self, seconds: float) -> bool:
         """Wait; whether another session began meanwhile."""
@@ -170,11 +183,17 @@ class ReadBack(commands.Cog):
     # What is done about it.
 
     async def _read_message(
-        self, message: discord.Message, guild_id: int, *, only: int | None = None
+        self,
+        message: discord.Message,
+        guild_id: int,
+        *,
+        only: int | None = None,
+        restored: bool = False,
     ) -> None:
         """Act on what stands under a message and was not acted on; take back what does not.
 
-        *only* is the one person whose reactions count. What people change while the lists are
+        *only* is the one person whose reactions count. *restored*: it may have been acted on
+        before a backup was restored. What people change while the lists are
         read is left to the events that tell of it: the lists may be older.
         """
         with self._watching(message.id) as moved:
@@ -190,7 +209,11 @@ class ReadBack(commands.Cog):
                 if user_id not in members:
                     members[user_id] = await self._lists.member(guild_id, user_id)
                 member = members[user_id]
-                if member is not None and (user_id, emoji) not in moved:
+                if member is None or (user_id, emoji) in moved:
+                    continue
+                if (restored or self._restored) and emoji in ONLY_ONCE:
+                    await self._bot.reactions.known((message.id, user_id, emoji))
+                else:
                     await self._missed(message, member, emoji)
 
     async def _there(

@@ -14,7 +14,7 @@ from bot.errors import Refusal
 from bot.words import money
 from bot.words.text import elide, inert
 from cogs._forms import UNPRICED, form, sent, text_field
-from cogs._pressing import pressed
+from cogs._pressing import number, pressed
 from cogs.takes import forms
 from storage import Job, Mode
 
@@ -25,11 +25,11 @@ _CHOICES = (("resolution", "Size"), ("aspect", "Shape"))
 @pressed("try", moderators=False)
 async def try_again(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Order the same once more, at no more than the price on the button."""
-    number, _colon, price = about.partition(":")
+    job_id, _colon, price = about.partition(":")
     await _answer(
         interaction,
         interaction.client.reorders.again(
-            int(number), requester_here(interaction), seen=int(price) if price else None
+            number(job_id), requester_here(interaction), seen=number(price) if price else None
         ),
     )
 
@@ -37,11 +37,11 @@ async def try_again(interaction: Interaction, about: str, _: Sequence[str]) -> N
 @pressed("try-takes", moderators=False)
 async def try_takes_again(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Order those takes of a batch once more that were not made, at no more than that price."""
-    number, _colon, price = about.partition(":")
+    job_id, _colon, price = about.partition(":")
     await _answer(
         interaction,
         interaction.client.reorders.takes_again(
-            int(number), requester_here(interaction), seen=int(price) if price else None
+            number(job_id), requester_here(interaction), seen=number(price) if price else None
         ),
     )
 
@@ -49,12 +49,12 @@ async def try_takes_again(interaction: Interaction, about: str, _: Sequence[str]
 @pressed("try-elsewhere", moderators=False)
 async def try_elsewhere(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Order what comes nearest to it by the provider on the button."""
-    number, _colon, offer = about.partition(":")
+    job_id, _colon, offer = about.partition(":")
     provider, _colon, price = offer.rpartition(":")
     await _answer(
         interaction,
         interaction.client.reorders.by_another(
-            int(number), requester_here(interaction), provider=provider, seen=int(price)
+            number(job_id), requester_here(interaction), provider=provider, seen=number(price)
         ),
     )
 
@@ -69,7 +69,7 @@ async def _answer(interaction: Interaction, order: Coroutine[Any, Any, tuple[Job
 async def edit(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Open the form in which the order is filled in as it was."""
     bot, requester = interaction.client, requester_here(interaction)
-    job = await bot.reorders.ended(int(about), requester)
+    job = await bot.reorders.ended(number(about), requester)
     brief, quote = job.brief, bot.reorders.same(job)
     asking = form(f"Edit #{job.id} and try again", "try-edited", forms.about(job, quote))
     asking.add_item(text_field("Prompt", "prompt", brief.prompt, long=True))

@@ -51,8 +51,8 @@ async def retake(interaction: Interaction, job: Job, requester: Requester) -> No
     if quote is not None:
         said = f"{what}: {money.price(quote.price, interaction.client.usd_per_credit)}"
     asking = form(f"Retake #{job.id}", "retake", about(job, quote))
-    asking.add_item(text_field("Start (seconds)", "from", f"{start:.1f}" if start else "0"))
-    asking.add_item(text_field("End (seconds)", "to", f"{end:.1f}" if end else ""))
+    asking.add_item(text_field("Start (seconds)", "from", f"{round(start or 0, 1):g}"))
+    asking.add_item(text_field("End (seconds)", "to", f"{round(end, 1):g}" if end else ""))
     asking.add_item(text_field("Prompt", "prompt", job.brief.prompt, long=True))
     asking.add_item(_choice("What to retake", "replace", ("both", "picture", "sound"), "both"))
     asking.add_item(ui.TextDisplay(said + cut_note(job)))

@@ -168,7 +168,13 @@ class Reactions(commands.Cog):
         """Act on a reaction, unless that was done."""
         lock = self._turns.setdefault(given.key, asyncio.Lock())
         async with lock:
-            turn = await self._record.begin(given.key)
+            try:
+                turn = await self._record.begin(given.key)
+            except DiskTrouble as trouble:
+                if not given.ours:  # nobody may have asked anything of us
+                    raise
+                await self._refuse(given, trouble, None)
+                return
             if turn is None:
                 return  # the same once more
             try:
@@ -361,18 +367,22 @@ class Reactions(commands.Cog):
             await asyncio.sleep(2.0**tries)
         return None
 
-    async def _refuse(self, given: Given, no: Exception, turn: Turn) -> None:
-        """Take the reaction away, and say why, unless that was said before."""
+    async def _refuse(self, given: Given, no: Exception, turn: Turn | None) -> None:
+        """Take the reaction away, and say why, unless that was said before.
+
+        Without a *turn* nothing of it can be written down.
+        """
         bot = self._bot
         said = await refused.said_of(bot, no, given.requester)
         refused_id = said.kept.id if said.kept is not None else None
-        with suppress(DiskTrouble):  # it is said all the same
-            await self._record.refused(
-                turn, line=said.line, answer=said.answer, refused_id=refused_id
-            )
+        if turn is not None:
+            with suppress(DiskTrouble):  # it is said all the same
+                await self._record.refused(
+                    turn, line=said.line, answer=said.answer, refused_id=refused_id
+                )
         place = bot.get_partial_messageable(given.channel_id)
         # A question is asked each time: the one before may have been answered. So is trouble.
-        told = said.line == turn.explained and isinstance(no, Refusal)
+        told = turn and said.line == turn.explained and isinstance(no, Refusal)
         if not told or isinstance(no, ConfirmationNeeded):
             self._lines.tell(
                 refused.Line(

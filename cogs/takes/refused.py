@@ -27,13 +27,12 @@ from bot.orders.quote import Instead, Limited, QuotedRefusal, Unmakeable
 from bot.orders.requester import Requester
 from bot.words.links import jump
 from bot.words.text import elide
-from cogs._pressing import Waits, pressed
+from cogs._pressing import Waits, number, pressed
 from storage import DiskTrouble, Limit, RefusedOrder
 
 log = logging.getLogger(__name__)
 
 MINUTE = 60.0  #: seconds for which one message holds all refusals of a place
-GATHERED = 2.0  #: seconds between two edits of it
 REASONS = 5  #: different ones that it lists
 NAMED = 5  #: people who are named for each
 BUTTONS = 5
@@ -148,7 +147,7 @@ class Lines:
                     break
                 message.news.clear()
                 sent = await self._written(channel_id, message, sent)
-                await asyncio.sleep(GATHERED)
+                await asyncio.sleep(self._bot.gaps.refusal)
         finally:
             del self._open[channel_id]
         if message.news.is_set():
@@ -263,7 +262,7 @@ async def why(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Tell the person whose reaction was refused why, and offer what can be done about it."""
     bot = interaction.client
     message_id, _colon, emoji = about.partition(":")
-    known = await bot.reactions.get((int(message_id), interaction.user.id, emoji))
+    known = await bot.reactions.get((number(message_id), interaction.user.id, emoji))
     if known is None or known.explained is None:
         raise Refusal("This is about somebody else's reaction.")
     if known.answer is None:

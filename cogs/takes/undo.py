@@ -19,7 +19,7 @@ from bot.chat.requester import requester_of
 from bot.chat.trouble import Denied, translated
 from bot.errors import Busy, Refusal
 from bot.words.links import jump
-from cogs._pressing import Waits, pressed
+from cogs._pressing import Waits, number, pressed
 from storage import DiskTrouble, Job, Removal
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ async def offer(bot: Dailies, job: Job, channel_id: int) -> None:
 @pressed("undo", moderators=False, waits=Waits.FIRST)
 async def undo(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Bring a deleted clip back to where it stood."""
-    bot, job_id = interaction.client, int(about)
+    bot, job_id = interaction.client, number(about)
     try:
         removal = await bot.removals.undo(job_id, requester_of(interaction))
     except Refusal:

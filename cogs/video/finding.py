@@ -1,5 +1,6 @@
 """What finds clips: /video mine and /video search, their pages, and the clip that is picked."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -17,7 +18,7 @@ from bot.media.contact_sheet import contact_sheet
 from bot.orders.finding import STATES, Listing, words_of
 from bot.words.modes import MODE_WORDS
 from bot.words.text import inert, typed
-from cogs._pressing import Waits, pressed
+from cogs._pressing import UNKNOWN, Waits, number, pressed
 from cogs.takes import acting
 from storage import NEWEST, Mode, State, Wanted
 
@@ -104,8 +105,7 @@ async def _turn_search(interaction: Interaction, about: str, _: Sequence[str]) -
 async def _picked(interaction: Interaction, _about: str, picked: Sequence[str]) -> None:
     """Say what is known of the clip that was picked from a page, and what can be done with it."""
     bot, requester = interaction.client, requester_of(interaction)
-    number = int(picked[0]) if picked else 0
-    job = await bot.studio.access.show(number, requester=requester)
+    job = await bot.studio.access.show(number(picked[0] if picked else ""), requester=requester)
     text = await acting.said_of(job, bot)
     await answering.tell(interaction, view=clip_list.choice(text, job))
 
@@ -114,7 +114,7 @@ async def _picked(interaction: Interaction, _about: str, picked: Sequence[str]) 
 async def _show(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Show a clip to one person, as `/video show` does."""
     requester = requester_of(interaction)
-    job = await interaction.client.studio.access.show(int(about), requester=requester)
+    job = await interaction.client.studio.access.show(number(about), requester=requester)
     await acting.show(interaction, job, requester)
 
 
@@ -171,14 +171,11 @@ async def _answer(
 
 
 def _turned(about: str) -> tuple[int, bool, str]:
-    """The clip to begin from, whether the newer ones are wanted, and the rest.
-
-    Raises `ValueError` for what no button of ours says.
-    """
+    """The clip to begin from, whether the newer ones are wanted, and the rest."""
     place, _, rest = about.partition(":")
     if place[:1] not in ("n", "o"):
-        raise ValueError(about)
-    return int(place[1:]), place[0] == "n", rest
+        raise Refusal(UNKNOWN)
+    return number(place[1:]), place[0] == "n", rest
 
 
 def _about(wanted: Wanted) -> str:
@@ -188,16 +185,23 @@ def _about(wanted: Wanted) -> str:
     return ".".join([state, mode, "f" * wanted.favourites, str(wanted.channel_id or "")])
 
 
+#: A state, a kind, whether favorites alone, a channel: each may be left out.
+_NARROWED = re.compile(
+    rf"({'|'.join(STATES)}|)\.({'|'.join(Mode)}|)\.(f?)\.([0-9]{{1,19}}|)", re.ASCII
+)
+
+
 def _wanted(about: str) -> Wanted:
-    """What `_about` made of it. Raises `ValueError` for anything else."""
-    state, mode, favourites, channel = about.split(".")
-    if state and state not in STATES:
-        raise ValueError(about)
+    """What `_about` made of it."""
+    found = _NARROWED.fullmatch(about)
+    if found is None:
+        raise Refusal(UNKNOWN)
+    state, mode, favourites, channel = found.groups()
     return Wanted(
         states=STATES[state] if state else frozenset(State),
         mode=Mode(mode) if mode else None,
         favourites=favourites == "f",
-        channel_id=int(channel) if channel else None,
+        channel_id=number(channel) if channel else None,
     )
 
 

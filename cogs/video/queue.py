@@ -14,7 +14,7 @@ from bot.chat.mentions import SILENT
 from bot.chat.requester import requester_here, requester_of
 from bot.orders.orders import Studio
 from bot.words.text import elide
-from cogs._pressing import Waits, pressed
+from cogs._pressing import Waits, number, pressed
 from cogs.video import parameters
 from cogs.video.parameters import choices, say, suggested
 from storage import Job, Take
@@ -109,7 +109,7 @@ def _models(interaction: Interaction, picked: str = "") -> discord.ui.LayoutView
 @pressed("cancel", moderators=False, waits=Waits.CHANGE)
 async def _pressed(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """The Cancel button of a card; its number stands on it."""
-    await _cancel(interaction.client.studio, interaction, int(about))
+    await _cancel(interaction.client.studio, interaction, number(about))
 
 
 async def _cancel(studio: Studio, interaction: Interaction, job_id: int) -> Job:

@@ -4,7 +4,6 @@ import asyncio
 import io
 import logging
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 
 import discord
@@ -12,6 +11,7 @@ from discord.ext import commands
 
 from bot.chat import reel_message
 from bot.chat.bot import Dailies
+from bot.chat.earlier_posts import id_at, ours
 from bot.chat.ladder import Posted, Way
 from bot.chat.mentions import SILENT
 from bot.chat.post import nonce
@@ -29,7 +29,6 @@ EVERY = 30.0  #: seconds between two looks at what waits
 CLOSING = 2.0  #: seconds that what is cut off is given to note where it was
 AT_ONCE = 2  #: reels that are made at the same time, of different servers
 EDITS = 5.0  #: seconds between two edits of a card
-APART = 15 * 60.0  #: seconds that our clock and Discord's may differ
 AGAIN = 60.0  #: seconds before a reel is tried again that met trouble of ours or of Discord's
 PATIENCE = 24 * 3600.0  #: seconds after which it is not tried again
 TRIES = 3  #: times that a reel is begun: what ends the process each time is not begun a fourth time
@@ -133,7 +132,7 @@ class ReelRuns(commands.Cog):
         if reel.tries > TRIES:
             await self._give_up(reel, INTERRUPTED)
             return
-        after = reel.card_id or _around(reel.at)
+        after = reel.card_id or id_at(reel.at)
         reel = await self._show(reel, bar(0.0))
         try:
             await self._made_and_posted(reel, after=after)
@@ -244,12 +243,8 @@ class ReelRuns(commands.Cog):
         self, place: discord.PartialMessageable, reel: Reel, after: int
     ) -> discord.Message | None:
         """The message that an earlier try posted. Raises `Busy` where that cannot be told."""
-        wanted, begin = is_reel(reel.id), discord.Object(after)
         try:
-            with translated():
-                async for message in place.history(limit=None, after=begin, oldest_first=True):
-                    if message.author == self._bot.user and wanted(message):
-                        return message
+            return await ours(self._bot, place, is_reel(reel.id), after=after)
         except Denied as error:
             log.info("Messages near reel %s cannot be read: %s", reel.id, error.raw)
         return None
@@ -285,12 +280,6 @@ class ReelRuns(commands.Cog):
             log.info("The card of reel %s cannot be written: %s", reel.id, error.raw)
             return reel
         return await bot.reels.carded(reel, sent.id)
-
-
-def _around(at: float) -> int:
-    """The id that a message had some minutes before a time: clocks differ."""
-    moment = datetime.fromtimestamp(max(0.0, at - APART), UTC)
-    return max(discord.utils.time_snowflake(moment), 0)
 
 
 def look(bot: Dailies) -> None:

@@ -9,7 +9,7 @@ from discord.ext import commands
 from bot.chat import answering, reel_message
 from bot.chat.bot import Interaction
 from bot.chat.requester import requester_here, requester_of
-from cogs._pressing import Waits, pressed
+from cogs._pressing import Waits, number, pressed
 from cogs.takes import acting
 from cogs.video import reel_runs
 from cogs.video.parameters import choices
@@ -73,6 +73,6 @@ class Reeling(commands.Cog):
 @pressed(reel_message.VERB, moderators=False, waits=Waits.CHANGE)
 async def _begin(interaction: Interaction, about: str, _: Sequence[str]) -> None:
     """Begin a reel whose length was said; only for the one who asked for it."""
-    await interaction.client.reels.begin(int(about), requester=requester_here(interaction))
+    await interaction.client.reels.begin(number(about), requester=requester_here(interaction))
     reel_runs.look(interaction.client)
     await answering.change(interaction, reel_message.plain(ON_ITS_WAY))

@@ -18,7 +18,7 @@ from bot.media.contact_sheet import contact_sheet
 from bot.orders.requester import Requester
 from bot.orders.shots import NAME, Filed, ShotBoard
 from bot.words.text import inert
-from cogs._pressing import Waits, pressed
+from cogs._pressing import Waits, number, pressed
 from cogs.takes import acting
 from cogs.video import parameters
 from cogs.video.parameters import choices
@@ -83,7 +83,7 @@ class Filing(commands.Cog):
 @pressed(shot_board.VERB, moderators=False, waits=Waits.CHANGE)
 async def _turn(interaction: Interaction, about: str, _: object) -> None:
     """Another page of the shots of the channel where the board was asked for."""
-    view, files = await _page(interaction, min(int(about), MOST_PAGES))
+    view, files = await _page(interaction, min(number(about), MOST_PAGES))
     await answering.change(interaction, view, files=files)
 
 

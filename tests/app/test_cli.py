@@ -106,7 +106,9 @@ async def test_say_leaves_the_clip_as_it_was_asked_for(tmp_path):
     ],
 )
 def test_say_ends_with_the_reason_when_there_is_no_clip(tmp_path, line, reason):
-    done = dailies("playground", "--say", line, cwd=tmp_path)
+    # Nor does it touch the rows of a real bot, whose settings may be there.
+    server = "postgresql://dailies@127.0.0.1:9/dailies"
+    done = dailies("playground", "--say", line, cwd=tmp_path, DAILIES_STORE=server)
     assert done.returncode == 1
     assert reason in done.stdout.splitlines()[-1]
 
@@ -136,7 +138,7 @@ def test_doctor_says_what_is_there_and_what_is_missing(tmp_path):
     done = dailies("doctor", cwd=tmp_path)
     assert done.returncode == 1
     assert "✗ Discord: no token → set DISCORD_TOKEN" in done.stdout
-    assert "✓ providers: Dailies local preview" in done.stdout
+    assert "✓ providers: Local" in done.stdout
 
 
 def test_health_says_that_nothing_answers(tmp_path):

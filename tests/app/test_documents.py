@@ -10,7 +10,7 @@ from bot.app.catalogue import companies
 from bot.providers import Connection, modules
 from bot.words.numbers import day
 from tests.app.test_cli import dailies
-from tools.documents import PROVIDERS, rewritten
+from tools.documents import MONITORING, PROVIDERS, rewritten, with_metrics
 
 ROOT = PROVIDERS.parent.parent
 COMPANIES = companies(Path("data"))
@@ -20,6 +20,11 @@ SETTINGS = [name for company in COMPANIES for name in company.settings]
 def test_the_section_about_providers_is_current():
     text = PROVIDERS.read_text()
     assert rewritten(text) == text, "run `make documents`"
+
+
+def test_the_table_of_metrics_is_current():
+    text = MONITORING.read_text()
+    assert with_metrics(text) == text, "run `make documents`"
 
 
 def section():

@@ -1,5 +1,10 @@
 """`dailies job 42` shows all that is known of a clip, beside a running bot, and changes nothing."""
 
+import asyncio
+import os
+import subprocess
+import sys
+
 import pytest
 
 from bot.app.job_report import lines
@@ -9,6 +14,7 @@ from tests.app.test_cli import dailies
 from tests.rig.drafts import draft
 from tests.rig.house import until
 from tests.rig.paid import ordered
+from tests.rig.processes import ROOT
 
 
 async def test_it_shows_row_events_money_posts_and_files_beside_a_running_bot(
@@ -44,6 +50,36 @@ async def test_what_is_committed_later_is_read_later(paid_house):
         async with look_into(data, beside=True) as store:
             assert await store.dossiers.of(number) is not None
             assert await store.dossiers.of(number + 1) is None
+
+
+async def test_a_reader_that_has_read_enough_is_no_error(tmp_path):
+    async with open_store(tmp_path / "data") as store:
+        await store.jobs.add(draft(1))
+    read, write = os.pipe()
+    os.close(read)  # `dailies job 1 | head`, once head is gone
+    command = [sys.executable, "-m", "bot", "job", "#1"]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "DAILIES_DATA": str(tmp_path / "data")}
+    with os.fdopen(write, "wb") as stdout:
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=tmp_path, env=environ, stdout=stdout, stderr=subprocess.PIPE
+        )
+        _, said = await process.communicate()
+    assert (process.returncode, said) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        (("job", "x"), "x is no clip's number. Write one such as 42."),
+        (("job", "0"), "0 is no clip's number."),
+        (("playground", "--port", "x"), "x is no port. Write a number from 0 to 65535."),
+        (("playground", "--port", "70000"), "70000 is no port."),
+    ],
+)
+def test_what_is_no_number_is_said_in_a_sentence(tmp_path, typed, sentence):
+    done = dailies(*typed, cwd=tmp_path)
+    assert done.returncode == 2
+    assert sentence in done.stderr
 
 
 @pytest.mark.parametrize("number", ["7", "0", "-1", "99999999999999999999999999"])

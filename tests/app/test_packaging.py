@@ -41,7 +41,7 @@ def test_the_container_obeys():
     assert re.search(r"^USER dailies$", text, re.MULTILINE)
     assert re.search(r"^VOLUME /data$", text, re.MULTILINE)
     assert re.search(r'^ENTRYPOINT \["', text, re.MULTILINE), "process 1 must be the bot itself"
-    assert 'CMD ["python", "-m", "bot", "health"]' in text
+    assert 'CMD ["python", "-m", "bot", "health", "--live"]' in text
     assert re.search(r'^CMD \["run"\]$', text, re.MULTILINE), "no token, no playground"
     assert "--require-hashes" in text
     for source in re.findall(r"^COPY (?!--from)([^\n]+) \S+$", text, re.MULTILINE):
@@ -60,7 +60,7 @@ def test_what_others_wrote_is_named_with_its_license():
     for word in ("ffmpeg", "GPL-3.0-or-later", "Open Font License", "Mozilla"):
         assert word in notice
     label = re.search(r'licenses="([^"]+)"', (ROOT / "Dockerfile").read_text())[1]
-    assert label == "MIT AND GPL-3.0-or-later AND OFL-1.1"
+    assert label == "MIT AND GPL-3.0-or-later AND OFL-1.1 AND LGPL-3.0-only"
 
 
 def test_ci_calls_the_test_command_of_the_readme():

@@ -1,14 +1,15 @@
 """What `make prove` writes is what its tests said, the failures first of all."""
 
-import ast
 import re
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.rig.proving import Proof, Tried
-from tools.prove import Case, bound, cases, report
+from tools import proofs as page_of
+from tools.proofs import PAGE, Report, bound, merged, proofs
+from tools.prove import Case, cases, line, repeating
 
 RESULTS = """<testsuites><testsuite>
 <testcase file="tests/test_a.py" name="test_held[x|y]" time="12.4"><properties>
@@ -22,16 +23,6 @@ RESULTS = """<testsuites><testsuite>
 ROOT = Path(__file__).parent.parent.parent
 
 
-def proofs():
-    """Every test that is marked `prove`, as file::name."""
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                marks = {ast.unparse(each) for each in node.decorator_list}
-                if "pytest.mark.prove" in marks:
-                    yield f"{path.relative_to(ROOT)}::{node.name}"
-
-
 def test_what_is_scaled_is_a_proof():
     uses = re.compile(r"^from tests\.rig\.proving import .*(scaled|PROVING)", re.MULTILINE)
     files = (ROOT / "tests").rglob("test_*.py")
@@ -40,22 +31,95 @@ def test_what_is_scaled_is_a_proof():
     assert scaled <= {each.partition("::")[0] for each in proofs()}
 
 
-def page(found):
-    at = datetime(2026, 11, 28, 6, 0, tzinfo=UTC)
-    return report(found, seed=7, command="make prove SEED=7", commit="abc+", at=at, took=600)
+def rows(text):
+    """What the page says of each test, its parameters aside: of several the worst."""
+    said = {}
+    for name, verdict in re.findall(r"^\| (tests/\S+?::\w+).*\| ([^|]+) \|$", text, re.MULTILINE):
+        said[name] = verdict if said.get(name, "held") == "held" else said[name]
+    return said
+
+
+def unproven(text):
+    """The proofs of which the page does not say that they held."""
+    held = {name for name, verdict in rows(text).items() if verdict == "held"}
+    return sorted(set(proofs()) - held)
+
+
+def test_the_page_says_of_each_proof_whether_it_held():
+    """Whoever adds a proof, or breaks one, runs `make prove` (ONLY=… runs that one)."""
+    text = PAGE.read_text()
+    assert set(rows(text).values()) <= {"held", "not run yet"}
+    assert proofs() <= rows(text).keys()
+    assert page_of.page(page_of.read()) == PAGE.read_text(), "the page is what is kept"
+    assert merged(page_of.read(), []) == page_of.read(), "no report of a test that is gone"
+
+
+TRIED = Tried(count=9, unit="x", usual=1, independent=True)
+
+
+def said(name, *, passed=True, tried=TRIED):
+    return Report(
+        name=name,
+        seconds=12.4,
+        passed=passed,
+        tried=tried if passed else None,
+        command="make prove SEED=7",
+        commit="abc+",
+        day="2026-11-28",
+    )
+
+
+def test_a_page_without_a_proof_or_with_one_that_failed_is_noticed():
+    names = sorted(set(proofs()))
+    page = page_of.page
+    whole = [said(f"{name}[a|b]") for name in names] + [said(name) for name in names]
+    assert unproven(page(whole)) == []
+    assert unproven(page(whole[1 : -len(names)] + whole[-len(names) + 1 :])) == names[:1]
+    assert unproven(page([*whole, said(f"{names[3]}[c]", passed=False)])) == [names[3]]
+    assert unproven(page([said(f"{names[3]}[c]", passed=False), *whole])) == [names[3]]
 
 
 def test_a_report_says_what_was_tried_and_what_did_not_hold(tmp_path):
     (tmp_path / "results.xml").write_text(RESULTS)
-    found = list(cases(tmp_path / "results.xml"))
-    assert [case.passed for case in found] == [True, False]
-    text = page(found)
-    assert "2 proofs in 10 minutes: **1 did not hold**" in text
-    assert r"| tests/test_a.py::test_held[x\|y] | 100 kills | 4 | < 0.03 | 12 | held |" in text
-    assert "| tests/test_b.py::test_broken | – | – | – | 3 | **failed** |" in text
-    assert "Seed of everything that rolls dice: `7`" in text
-    assert "commit `abc+`" in text
-    assert "all held" in page(found[:1])
+    held, broken = cases(tmp_path / "results.xml")
+    assert (held.passed, broken.passed) == (True, False)
+    assert line(held) == (
+        "held    tests/test_a.py::test_held[x|y]: n = 100 kills, fails less often than 0.03"
+    )
+    assert line(broken) == "FAILED  tests/test_b.py::test_broken"
+    again = repeating(held, "fire", seed=7, share=0.5)
+    assert again == "make fire ONLY=tests/test_a.py SEED=7 SHARE=0.5"
+    assert repeating(broken, "prove", seed=7, share=0.5) == "make prove ONLY=tests/test_b.py SEED=7"
+    text = page_of.page(
+        [said(held.name, tried=held.tried), said(broken.name, passed=False), said("tests/c.py::d")]
+    )
+    assert "3 proofs: **1 did not hold**" in text
+    waiting = min(proofs())
+    assert f"| {waiting} | – | – | – | – | – | not run yet |" in text
+    assert f"{len(proofs())} more were not run yet." in text
+    ran = "2026-11-28, `abc+`, `make prove SEED=7`"
+    row = rf"| tests/test_a.py::test_held[x\|y] | 100 kills | 4 | < 0.03 | 12 | {ran} | held |"
+    assert row in text
+    assert f"| tests/test_b.py::test_broken | – | – | – | 12 | {ran} | **failed** |" in text
+    assert "not run yet" not in page_of.page([said(name) for name in proofs()])
+
+
+def test_of_each_proof_the_last_report_is_kept(tmp_path):
+    name, other = sorted(set(proofs()))[:2]
+    more, less = replace(TRIED, count=90), replace(TRIED, count=3)
+    kept = [said(name), said(other), said("tests/test_gone.py::test_it"), said(f"{name}_gone")]
+    after = merged(kept, [said(name, tried=more)])
+    assert sorted(after, key=lambda each: each.name) == [said(name, tried=more), said(other)]
+    assert merged([said(name)], [said(name, tried=less)]) == [said(name)], "that is no news"
+    failed = said(name, passed=False)
+    assert merged([said(name)], [failed]) == [failed]
+    assert merged([failed], [said(name, tried=less)]) == [said(name, tried=less)]
+    assert merged([said(name)], [said(f"{name}[x]")]) == [said(name), said(f"{name}[x]")]
+
+    page_of.write(after, tmp_path / "kept.json", tmp_path / "page.md")
+    assert page_of.read(tmp_path / "kept.json") == sorted(after, key=lambda each: each.name)
+    assert (tmp_path / "page.md").read_text() == page_of.page(after)
+    assert page_of.read(tmp_path / "none.json") == []
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from tests.app.test_cli import dailies
 
 WRONG = {
     "DAILIES_TIME_ZONE": ["Nowhere/Land", "../../etc/passwd", "Europe", "utc+1", "\0"],
+    "DAILIES_SHARDS": ["0", "-1", "1.5", "many", "1001"],
     "DAILIES_USD_PER_CREDIT": ["0", "-1", "nan", "inf", "1e-30", "1e30"],
     "DAILIES_QUOTA": ["-1", "1.5", "nan", "1e400", "9" * 30],
     "DAILIES_BUDGET": ["-1", "9" * 30],
@@ -34,6 +35,8 @@ WRONG = {
     "DAILIES_S3_LINK_DAYS": ["-1", "8", "nan"],
     "DAILIES_WEB_PORT": ["-1", "65536", "http"],
     "DAILIES_LOG_LEVEL": ["LOUD"],
+    "DAILIES_LOG_FORMAT": ["xml", "JSON"],
+    "DAILIES_ALERT_CHANNEL": ["0", "-1", "#ops", "1.5", "9" * 30],
     "DAILIES_LOCAL": ["perhaps"],
     "PUBLIC_URL": [
         "bot.example.org",
@@ -66,6 +69,8 @@ RIGHT = {
     "dailies_budget_all": ["0", "1000000000"],
     "dailies_budget_all_period": ["day", "week", "month"],
     "dailies_orders_per_minute": ["0.5", "1000000"],
+    "dailies_log_format": ["text", "json"],
+    "dailies_alert_channel": ["81384788765712384"],
     "public_url": ["https://bot.example.org", "https://example.org/bot/", "http://127.0.0.1:8766"],
     "discord_gateway_url": ["wss://gateway.discord.gg", "ws://127.0.0.1:1/gateway"],
 }
@@ -247,3 +252,32 @@ def test_the_data_directory_is_named_from_the_root(tmp_path, monkeypatch, value)
     monkeypatch.chdir(tmp_path)
     assert Settings.load(dailies_data=value).dailies_data.is_absolute()
     assert Settings.load().dailies_data == tmp_path / "data", "the default, too"
+
+
+def test_a_token_that_is_easily_guessed_is_refused():
+    with pytest.raises(BadSetting, match="DAILIES_METRICS_TOKEN must have at least 16 characters"):
+        Settings.load(dailies_metrics_token="short")
+    assert Settings.load(dailies_metrics_token="x" * 16).dailies_metrics_token is not None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"dailies_store": "postgresql://a@b/c"},
+        {"dailies_s3_bucket": "clips"},
+    ],
+)
+def test_shards_are_refused_where_processes_could_not_share_rows_and_clips(given):
+    with pytest.raises(BadSetting) as refused:
+        Settings.load(dailies_shards=4, **given)
+    assert str(refused.value) == (
+        "DAILIES_SHARDS above 1 needs DAILIES_STORE and DAILIES_S3_BUCKET, because several "
+        "processes share the rows and the clips. Set both, or DAILIES_SHARDS=1."
+    )
+    assert Settings.load(dailies_shards=1, **given).dailies_shards == 1
+
+
+def test_shards_are_taken_with_a_server_and_a_bucket():
+    both = {"dailies_store": "postgresql://a@b/c", "dailies_s3_bucket": "clips"}
+    assert Settings.load(dailies_shards=4, **both).dailies_shards == 4

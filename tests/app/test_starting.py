@@ -13,9 +13,9 @@ from bot.app.cli import sync
 from bot.app.compose import deploy
 from bot.app.configuration import Configuration
 from bot.app.doctor import doctor
-from bot.chat.bot import identify_pause, identify_wait
 from bot.chat.connection import point_at
 from bot.chat.login import FIRST_PAUSE, LONGEST_PAUSE, patiently
+from bot.chat.sessions import FAR_APART, OFTEN, Sessions, identify_pause, identify_wait
 from bot.exits import Exit
 from tests.rig.front import PAGE, front
 from tests.rig.house import settings_for, until
@@ -213,6 +213,84 @@ def test_no_day_has_more_sessions_than_discord_allows():
         now += identify_pause(len(recent))
         began.append(now)
     assert len(began) < 1000
+
+
+class Machine:
+    """A machine's two clocks."""
+
+    def __init__(self):
+        self.wall, self.ticks = 1_796_000_000.0, 50.0
+
+    def passes(self, seconds):
+        self.wall += seconds
+        self.ticks += seconds
+
+    def boots(self):
+        self.ticks = 3.0
+
+
+def test_a_bot_that_dies_again_and_again_stays_below_what_discord_allows(tmp_path, caplog):
+    machine, note, began = Machine(), tmp_path / "sessions.json", 0
+    end = machine.wall + 86_400
+    while machine.wall < end:
+        process = Sessions(note, wall=lambda: machine.wall, ticks=lambda: machine.ticks)
+        machine.passes(process.wait(initial=True))
+        process.begin()
+        began += 1
+        machine.passes(2)  # then it dies, and is started again
+        if began == 20:
+            machine.boots()
+    assert OFTEN < began < 1000
+    assert "Look above why it ended so often" in caplog.text
+    assert note.stat().st_size < 2000
+
+
+def test_some_restarts_in_an_hour_need_not_wait_and_a_strange_note_is_none(tmp_path):
+    machine, note = Machine(), tmp_path / "sessions.json"
+
+    def start():
+        return Sessions(note, wall=lambda: machine.wall, ticks=lambda: machine.ticks)
+
+    for _ in range(OFTEN):
+        process = start()
+        assert process.wait(initial=True) == 0
+        process.begin()
+        machine.passes(1)
+    assert process.wait(initial=False) == start().wait(initial=True) == FAR_APART - 1
+    machine.wall -= 86_400  # somebody set the clock
+    assert start().wait(initial=True) == 0
+    for strange in ("", "nonsense", "{}", "[null]", '["x"]'):
+        note.write_text(strange)
+        assert start().wait(initial=True) == 0
+    note.unlink()
+    note.mkdir()
+    process = start()
+    process.begin()
+    assert process.wait(initial=False) == 5
+
+
+def test_shards_need_not_wait_and_processes_together_stay_below_what_discord_allows(tmp_path):
+    machine, began, shards, processes = Machine(), 0, 4, 3
+    sessions = [
+        Sessions(tmp_path / str(each), wall=lambda: machine.wall, ticks=lambda: machine.ticks)
+        for each in range(processes)
+    ]
+    free = [machine.wall] * processes  # when each of them may begin another one
+    for _ in range(OFTEN + shards - 1):
+        assert sessions[0].wait(initial=True, shards=shards, processes=processes) == 0
+        sessions[0].begin()
+        machine.passes(1)
+    assert sessions[0].wait(initial=True, shards=shards, processes=processes) > FAR_APART
+    end = machine.wall + 86_400
+    while machine.wall < end:
+        for number, each in enumerate(sessions):
+            if free[number] <= machine.wall:
+                each.begin()
+                began += 1
+                wait = each.wait(initial=True, shards=shards, processes=processes)
+                free[number] = machine.wall + max(2.0, wait)
+        machine.passes(1)
+    assert began < 1000
 
 
 def test_a_pause_that_is_cut_off_goes_on_where_it_was():

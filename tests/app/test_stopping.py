@@ -39,7 +39,10 @@ async def test_a_stop_in_a_burst_answers_everybody_whom_it_heard(playground, tmp
     assert answered
     async with working(playground, tmp_path, providers={"held": paid_provider()}) as house:
         jobs = await house.store.jobs.live()
-        assert len(jobs) == len([each for each in answered if "will cost" in each.message.text])
+        # Where 25 s are too few for a stop, some are left with "thinking": their card comes now.
+        shown = [each.message for each in answered]
+        taken = [each for each in shown if each.loading or "will cost" in each.text]
+        assert len(jobs) == len(taken)
         rows = [await house.store.jobs.get(job.id) for job in jobs]
         assert all(row.card_id is not None for row in rows)
 
@@ -93,7 +96,7 @@ async def test_whoever_does_not_end_is_cut_off_before_the_storage_closes(
     assert crashes(caplog) == []
 
 
-@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
 async def test_each_signal_stops_alike_and_loses_nothing(playground, tmp_path, by):
     mira, log = playground.person("mira"), tmp_path / "log"
     async with run(playground, tmp_path / "data", log, LOCAL_SECONDS="60") as bot:

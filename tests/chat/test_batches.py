@@ -1,13 +1,16 @@
 """Several takes of one order, as people see them: one price, one card, one contact sheet."""
 
 import re
+from decimal import Decimal
 
+import discord
 import pytest
 
+from bot.chat import sheet_message
 from bot.errors import Failure, Refusal
 from bot.media.probe import probe
 from playground.discord.trouble import CUT, LOST_502
-from storage import Relation, State
+from storage import Brief, Job, Relation, State
 from tests.rig.house import until, working
 from tests.rig.makers import PLAIN, Maker
 from tests.rig.paid import PRICED
@@ -52,7 +55,7 @@ def plain(message):
 
 
 def cards(person):
-    return [each for each in person.everything() if re.match(r"#+ . \d takes: ", each.text)]
+    return [each for each in person.everything() if re.match(r"#+ \S+ \d takes: ", each.text)]
 
 
 async def all_ended(house, count=4):
@@ -413,3 +416,41 @@ async def test_several_takes_start_from_one_input(mira, shop, cheap):
     assert [job.state for job in jobs] == [State.DONE] * 2
     assert len({job.brief.image.file for job in jobs}) == 1
     assert len({job.brief.seed for job in jobs}) == 2
+
+
+@pytest.mark.parametrize(
+    ("states", "sign"),
+    [
+        ((State.DONE, State.RENDERING), "🎬"),
+        ((State.DONE, State.DELIVERING), "✅"),
+        ((State.DONE, State.FAILED), "⚠️"),
+        ((State.FAILED, State.EXPIRED), "❌"),
+        ((State.FAILED, State.UNCLEAR), "❓"),
+        ((State.CANCELLED, State.CANCELLED), "🚫"),
+    ],
+)
+def test_the_sign_of_a_card_says_how_the_takes_went(states, sign):
+    jobs = [
+        Job(
+            id=number,
+            request=f"interaction:1:{number}",
+            guild_id=1,
+            channel_id=2,
+            user_id=3,
+            provider="fake",
+            model="one",
+            brief=Brief(prompt="a fox"),
+            price=0,
+            created_at=1.0,
+            since=1.0,
+            state=state,
+            batch=1,
+            batch_place=number,
+        )
+        for number, state in enumerate(states, 1)
+    ]
+    view = sheet_message.card(
+        jobs, {}, {}, title="Fake", usd_per_credit=Decimal("0.01"), now=2.0, cancels=False
+    )
+    [text] = [each for each in view.walk_children() if isinstance(each, discord.ui.TextDisplay)]
+    assert text.content.startswith(f"### {sign} 2 takes: ")

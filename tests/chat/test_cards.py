@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.chat.cards import GAP, SPACING, Cards, Pacer
+from bot.chat.cards import Cards, Pacer
+from bot.chat.gaps import GAPS
 from bot.progress import Progress
 from storage import Brief, Job, State
 from tests.rig.doubles import Clock
@@ -37,7 +38,7 @@ class PacedCards:
         self.edits, self.shares = [], []
         self.go = asyncio.Event()
         self.go.set()
-        self.cards = Cards(self.edit, fast=lambda _: fast, clock=self.clock)
+        self.cards = Cards(self.edit, fast=lambda _: fast, clock=self.clock, gaps=GAPS)
 
     async def edit(self, job, glimpse):
         await self.go.wait()
@@ -62,7 +63,7 @@ async def test_the_same_stage_is_written_again_after_a_while_and_then_as_it_is(f
     paced.at(0.3)
     await settled()
     assert paced.edits == [(State.RENDERING, 0.1)]
-    paced.clock.advance(GAP)
+    paced.clock.advance(GAPS.card)
     await until(lambda: len(paced.edits) == 2)
     assert paced.edits[1] == (State.RENDERING, 0.3)
 
@@ -98,7 +99,7 @@ async def test_many_cards_of_a_channel_are_written_as_often_as_discord_takes():
         paced.cards.show(job, Progress(began_at=paced.clock(), ready_at=paced.clock() + 900))
     await until(lambda: len(paced.edits) == 10)
     for _ in range(5):
-        paced.clock.advance(10 * SPACING / 5)
+        paced.clock.advance(10 * GAPS.cards / 5)
         await asyncio.sleep(1.1)
     assert len(paced.edits) <= 20, "ten at once, and each once more in 12.5 seconds"
     paced.clock.advance(1)
@@ -153,7 +154,7 @@ async def test_after_an_hour_the_same_stage_is_left_alone():
 
 async def test_a_card_that_cannot_be_edited_does_not_stop_the_next():
     paced = PacedCards()
-    broken = Cards(lambda *_: 1 / 0, fast=lambda _: True, clock=paced.clock)
+    broken = Cards(lambda *_: 1 / 0, fast=lambda _: True, clock=paced.clock, gaps=GAPS)
     broken.show(JOB, Progress())
     await settled()
     await broken.settle()

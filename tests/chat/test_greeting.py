@@ -61,7 +61,7 @@ async def test_a_server_is_greeted_with_a_price_and_a_button(playground, paid_ho
     assert (
         "each member can spend 500 credits a day, and the whole server 2,000 credits" in hello.text
     )
-    assert [each.label for each in hello.buttons] == ["⚙️ Set up", "❔ Help"]
+    assert [each.label for each in hello.buttons] == ["⚙️ Set up", "❓ Help"]
     refused = await pressed(boss, hello, "do:setup")
     assert refused.message.text.startswith("Only moderators can do this.")
     assert refused.ephemeral

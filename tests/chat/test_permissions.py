@@ -177,7 +177,7 @@ WITHOUT_IDS |= {"new-again", "help-edit", "help-use", "help-ask", "help-agree", 
 @pytest.fixture
 async def playground():
     """Without Discord's rate limits: each press needs a message of its own."""
-    async with open_playground(rate_limits=False) as running:
+    async with open_playground(rate_limits=False, patient=True) as running:
         yield running
 
 

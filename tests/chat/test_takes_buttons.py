@@ -24,7 +24,7 @@ async def test_a_part_is_made_again_by_a_form_and_put_in_its_place(mira, house, 
     opened = await answered(await mira.click(clip, "Retake…"))
     fields = {field.custom_id: field for field in opened.modal.fields}
     assert fields["from"].component["value"] == "0"
-    assert fields["to"].component["value"] == "3.0"
+    assert fields["to"].component["value"] == "3"
     assert fields["prompt"].component["value"] == "a red fox"
     assert "free" in opened.modal.text
     await answered(
@@ -46,8 +46,8 @@ async def test_a_part_is_made_again_by_a_form_and_put_in_its_place(mira, house, 
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"from": "5"}, "#1 is 2.0 s long. Start before its end."),
-        ({"to": "9"}, "#1 is 2.0 s long. The part can't end after that."),
+        ({"from": "5"}, "#1 is 2 s long. Start before its end."),
+        ({"to": "9"}, "#1 is 2 s long. The part can't end after that."),
         (
             {"from": "1", "to": "1.2"},
             "A part must be at least 0.5 s long, and end after it starts.",

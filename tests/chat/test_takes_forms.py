@@ -62,7 +62,7 @@ async def test_a_joined_clip_says_how_long_it_is_and_what_is_retaken(playground,
 
         # The form begins with what this take added, and the whole is more than that.
         opened = await answered(await mira.click(longer, "Retake…"))
-        assert (field(opened, "from"), field(opened, "to")) == ("1.0", "3.0")
+        assert (field(opened, "from"), field(opened, "to")) == ("1", "3")
         assert "That part: 200 credits" in opened.modal.text
         asked = await answered(await mira.fill(opened, **{"from": "0"}))
         assert "to 300 credits" in asked.message.text

@@ -1,5 +1,7 @@
 """Each verb on a clip asks for what it needs, and for nothing more: verbs by states of a clip."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.errors import Refusal
@@ -103,6 +105,23 @@ async def test_a_verb_works_wherever_what_it_needs_is_there(tmp_path, state):
             else:
                 with pytest.raises(Refusal, match=why):
                     await takes.ready(1, verb, requester=MINE)
+
+
+async def test_what_its_person_deleted_is_there_for_them_and_for_moderators_alone(tmp_path):
+    async with open_store(tmp_path) as store:
+        await made(store, tmp_path, "taken down by its person")
+        cache = ClipCache(store, data=tmp_path, days=0, room=0, spare=0)
+        takes = Takes(studio_of(store, {}), data=tmp_path, cache=cache)
+        somebody = replace(MINE, user_id=31)
+        assert (await takes.ready(1, Verb.FAVOURITE, requester=somebody)).id == 1
+        for verb in ALL - ROW - {Verb.FAVOURITE}:
+            with pytest.raises(Refusal, match="The person who ordered #1 deleted it"):
+                await takes.ready(1, verb, requester=somebody)
+        with pytest.raises(Refusal, match="The person who ordered #1 deleted it"):
+            await takes.revive(1, requester=somebody)
+        assert (await store.takes.get(1, guild_id=10)).hidden_by == 30
+        await takes.revive(1, requester=replace(somebody, moderator=True))
+        assert (await store.takes.get(1, guild_id=10)).hidden_by is None
 
 
 async def test_what_one_may_not_know_of_is_there_for_no_verb(tmp_path):

@@ -258,3 +258,11 @@ def test_the_price_on_a_button_is_never_cut(verb):
     assert label.startswith(f"{verb}4 takes, 10 s at 1080p")
     assert label.endswith(" · 1,200 credits (ltx2api)")
     assert len(label) <= 80
+
+
+def test_what_a_way_does_not_let_one_choose_is_named_on_its_button():
+    wanted = Brief(resolution="1080p", aspect="16:9", fps=24, duration=6, sound=True)
+    brief = wanted.but(fps=None, sound=None)
+    offer = Offer(provider="ltx2api", model="ltx-2", brief=brief, price=32)
+    label = described("Order ", offer, wanted=wanted)
+    assert label == "Order 6 s at 1080p · no fps or sound option · 32 credits (ltx2api)"

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from playground import open_playground
-from tests.rig.house import until
+from tests.rig.house import PACE, until
 from tests.rig.processes import process
 from tests.rig.proving import SEED, scaled
 from tests.rig.taking import is_clip
@@ -20,6 +20,8 @@ INSTANTS = [
     ),
     "posted",
 ]
+#: The others are killed at by `make long`, and any instant by `tests/fire/test_kills.py`.
+USUAL = ("before:submitting", "after:submitting", "before:delivering", "posted")
 
 
 def run(playground, data, log, **more):
@@ -59,7 +61,13 @@ SMALL = {"duration": 2, "resolution": "480p"}
 CLIPS, KILLS = scaled(1, 25), 4  #: while each is made
 
 
-@pytest.mark.parametrize("instant", INSTANTS)
+@pytest.mark.parametrize(
+    "instant",
+    [
+        instant if instant in USUAL else pytest.param(instant, marks=pytest.mark.long)
+        for instant in INSTANTS
+    ],
+)
 async def test_killed_at_a_named_instant(playground, tmp_path, instant):
     mira, log = playground.person("mira"), tmp_path / "log"
     arguments = [playground.api_url, playground.gateway_url, playground.token]
@@ -77,7 +85,7 @@ async def test_killed_at_a_named_instant(playground, tmp_path, instant):
 async def test_killed_again_and_again_at_any_time(tmp_path, proof):
     dice = random.Random(SEED)
     for number in range(CLIPS):
-        async with open_playground() as playground:
+        async with open_playground(rate_windows=PACE, patient=True) as playground:
             await _killed_while_it_makes_one(playground, tmp_path / str(number), dice)
     proof.tried(CLIPS * KILLS, "kills at a random moment", usual=KILLS, independent=True)
 

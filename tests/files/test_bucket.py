@@ -114,6 +114,7 @@ async def test_a_link_opens_one_object_and_dies(s3, tmp_path):
     assert await read(link) == (200, b"original")
     status, body = await read(link.replace("/a?", "/b?"))
     assert (status, b"SignatureDoesNotMatch" in body) == (403, True)
+    assert "X-Amz-Expires=60&" in link
     status, body = await read(link.replace("Expires=60", "Expires=6000"))
     assert status == 403
     assert "X-Amz-Expires=604800" in await bucket(s3).link("a", 60 * DAY), "S3 allows seven days"

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.app.cli import doctor
 from bot.app.cli import health as health_command
 from bot.app.configuration import Configuration
+from bot.app.doctor import doctor
 from bot.files.cache import DAY, FRESH, GIB
 from bot.settings import Settings
 from storage import State

@@ -19,10 +19,10 @@ from bot.orders.takes import Takes
 from bot.providers import Report, Stage
 from storage import Brief, By, Defaults, Period, Post, State, Whose, open_store
 from storage.batches import PARKED_WAIT
-from tests.jobs.test_worker import House
 from tests.rig.databases import fresh
 from tests.rig.doubles import Clock, FakeProvider, Presenter, model
 from tests.rig.paid import PRICED
+from tests.rig.worker import House
 
 REQUESTER = Requester(guild_id=1, channel_id=2, user_id=7)
 YES = Consent.to(1000)
@@ -485,3 +485,15 @@ async def test_a_stop_between_the_post_and_its_note_posts_no_second(
     else:
         [(_, _, again)] = after.screen.batches
         assert again, "it is looked for first"
+
+
+@pytest.mark.parametrize("restored", [0, 4])
+async def test_the_sheet_of_a_batch_out_of_a_backup_is_looked_for(
+    store, provider, clock, tmp_path, restored
+):
+    house = House(store, {"fake": provider}, Presenter(), clock, tmp_path, restored=restored)
+    batch = await order(house)
+    await house.run()
+    assert await states(house, batch) == [State.DONE] * 4
+    [(_, _, again)] = house.screen.batches
+    assert again is (restored > 0)

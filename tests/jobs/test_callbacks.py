@@ -232,6 +232,15 @@ async def test_a_lost_order_is_never_given_the_clip_of_another(place, oven):
     assert (await place.job(job.id)).state is State.UNCLEAR
 
 
+async def test_a_lost_order_is_never_given_a_task_that_its_provider_does_not_know(place, oven):
+    job = await unclear(place)
+    asked, data = questions(place), {"taskId": "task_of_nobody", "state": "success"}
+    await place.apixo.call_back(callback_url(place), data)
+    assert questions(place) == asked + 1, "its provider was asked whether it knows it"
+    job = await place.job(job.id)
+    assert (job.state, job.remote_id) == (State.UNCLEAR, None)
+
+
 async def test_a_callback_of_a_job_that_failed_there_brings_the_sentence_at_once(place):
     place.apixo.fail_next.append(("CONTENT_VIOLATION", "Not this"))
     job = await place.order("text", prompt="a red fox")

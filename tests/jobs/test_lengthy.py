@@ -7,10 +7,10 @@ import pytest
 
 from bot.jobs.worker import LENGTHY
 from storage import Defaults, State, open_store
-from tests.jobs.test_worker import House, clock
 from tests.rig.databases import fresh
 from tests.rig.doubles import FakeProvider, Presenter
 from tests.rig.house import until
+from tests.rig.worker import House, clock
 
 __all__ = ["clock"]
 

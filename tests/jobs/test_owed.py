@@ -7,8 +7,8 @@ from bot.files.cache import GIB, ClipCache
 from bot.jobs.presenter import Undeliverable
 from bot.jobs.steps import NOTICE_LASTS, PATIENCE
 from storage import State, open_store
-from tests.jobs.test_worker import House
 from tests.rig.doubles import Clock, FakeProvider, Presenter
+from tests.rig.worker import House
 
 HOUR, DAY = 3600.0, 86_400.0
 

@@ -8,9 +8,9 @@ from bot.jobs.results import REFETCHED, Results
 from bot.jobs.verify import CUT, differences
 from bot.media.decode import decode
 from storage import Brief, State
-from tests.jobs.test_worker import House, clock, store, until_over
 from tests.rig.doubles import FakeProvider, Presenter
 from tests.rig.footage import _ffmpeg
+from tests.rig.worker import House, clock, store, until_over
 
 __all__ = ["clock", "store"]
 

@@ -154,10 +154,18 @@ async def test_an_empty_chart_says_so_and_a_long_time_is_shown_in_weeks():
 
 @pytest.mark.parametrize("name", ["$$", r"$\frac{$", "_nolegend_", "\U0001f98a\u0378", "a\nb", " "])
 async def test_a_name_is_a_name_whatever_it_looks_like(name):
-    """What matplotlib would take for a formula, leave out, or has no shape for."""
+    """What has no shape, breaks a line, or is nothing but a space."""
     uses = [use(0, 1, (name, name), 10)]
     drawn = await charts.report(uses, FIRST, LAST, names={1: (name, "plain")})
     assert picture(drawn).size[0] == 1000
+
+
+async def test_what_costs_next_to_nothing_beside_the_others_is_drawn_all_the_same():
+    uses = [use(0, 1, MAKERS[0], 10**9), use(0, 2, MAKERS[1], 1), use(1, 1, MAKERS[2], 1)]
+    drawn = picture(await charts.report(uses, FIRST, LAST, names=NAMES))
+    shown = colours(drawn)
+    for colour in charts.COLOURS[:3]:
+        assert shown[tuple(int(colour[each : each + 2], 16) for each in (1, 3, 5))] > 100
 
 
 async def test_a_chart_that_cannot_be_drawn_is_missing_and_nothing_else(caplog):

@@ -1,5 +1,8 @@
 """A page of clips costs no more where most of what fits may not be seen, and says so."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import pytest
 
 from bot.errors import Refusal
@@ -7,6 +10,7 @@ from bot.orders.access import Access
 from bot.orders.finding import LOOKED, PAGE, Finding
 from bot.orders.requester import Requester
 from storage import NEWEST, Post, Wanted, open_store
+from storage.finding import COST, SPAN
 from storage.jobs import columns_of
 from tests.rig.databases import fresh
 from tests.rig.drafts import draft
@@ -30,7 +34,7 @@ def asking(**more):
 async def filled(store, count, **changes):
     """So many clips at once."""
     row = columns_of(draft(0, **changes))
-    names = [each for each in row if each != "id"]
+    names = [each for each in row if each != "id" or "id" in changes]
     sql = f"INSERT INTO job ({', '.join(names)}) VALUES ({', '.join(f':{each}' for each in names)})"
 
     def write(db):
@@ -62,6 +66,44 @@ async def test_a_page_gives_up_in_time_and_goes_on_where_it_stopped(store):
     assert (found(again), again.newer, again.older) == ([], None, first.older)
     everything = await finding.with_words("fox", requester=asking(moderator=True))
     assert found(everything) == [*range(hidden + 3, hidden + 3 - PAGE, -1)]
+
+
+async def test_words_that_never_stand_together_cost_a_page_no_more_at_any_size(store):
+    await filled(store, 1, id=1, user_id=31, channel_id=OPEN)
+    await filled(store, 1, id=100 * SPAN, user_id=31, channel_id=OPEN)
+    search = partial(store.takes.with_words, guild_id=10, edge=NEWEST, newer=False, limit=9)
+    assert (await search("dragon", cost=COST)).edge == 100 * SPAN, "the newest begins a block"
+    await filled(store, 1, id=100 * SPAN + 1, user_id=31, channel_id=OPEN)
+    whole = await search("dragon")
+    assert (whole.hits, whole.edge) == ([], None)
+    assert 0 < whole.cost < 100, "what it took is measured"
+    # Where as much was spent before, it looks at one block, and says where to look on.
+    spent = await search("dragon", cost=COST)
+    assert (spent.hits, spent.edge) == ([], 100 * SPAN)
+    assert spent.cost > COST
+    up = await search("dragon", edge=1, newer=True, cost=COST)
+    assert up.edge == SPAN - 1
+
+    # A page stops with the first look that spent it, and may be looked on from there.
+    finding = Finding(SimpleNamespace(takes=Dear(store.takes)), Access(store))
+    first = await finding.with_words("dragon", requester=asking())
+    assert (found(first), first.whole, first.older) == ([], False, 100 * SPAN)
+    # What is rare is found wherever it is.
+    rare = await Finding(store, Access(store)).with_words("fox", requester=asking())
+    assert found(rare) == [100 * SPAN + 1, 100 * SPAN, 1]
+
+
+class Dear:
+    """Looks for words in *takes*, each time as if that cost as much as it may."""
+
+    def __init__(self, takes):
+        self._takes = takes
+
+    async def with_words(self, words, *, cost, **more):
+        return await self._takes.with_words(words, cost=cost + COST, **more)
+
+    async def several(self, ids, **more):
+        return await self._takes.several(ids, **more)
 
 
 async def test_hidden_clips_between_leave_no_gap(store):

@@ -1,6 +1,7 @@
 """Files as strangers have them: each is taken for what it is, or refused by its name."""
 
 import io
+import os
 import struct
 from pathlib import Path
 
@@ -91,6 +92,28 @@ async def test_the_sound_comes_out_of_whatever_box_it_is_in(tmp_path, name, opti
 async def test_a_clip_without_sound_is_no_sound(tmp_path):
     path = await made(tmp_path / "a.mp4", *_PICTURE, *_H264)
     assert await refused("audio", path) == "This file has no sound."
+
+
+@pytest.mark.parametrize(("field", "name"), [("video", "a.mp4"), ("audio", "a.wav")])
+async def test_what_is_cut_off_is_no_input(tmp_path, field, name):
+    options = (*_PICTURE, *_H264, "-movflags", "+faststart") if field == "video" else _SOUND
+    path = await made(tmp_path / name, *options)
+    os.truncate(path, path.stat().st_size * 6 // 10)
+    assert await refused(field, path) == "This file is damaged or cut off."
+
+
+@pytest.mark.parametrize(("field", "options"), [("video", _PICTURE), ("audio", _SOUND)])
+async def test_a_length_that_a_header_claims_is_nobodys_price(tmp_path, field, options):
+    codec = _H264 if field == "video" else ("-c:a", "aac")
+    path = await made(tmp_path / "a.mp4", *options, *codec)
+    content = bytearray(path.read_bytes())
+    for box, place in ((b"mvhd", 16), (b"mdhd", 16)):  # behind them: units a second, and units
+        at = content.index(box) + place
+        units, length = struct.unpack_from(">II", content, at)
+        struct.pack_into(">I", content, at + 4, length * 100)
+        assert length / units == pytest.approx(2, abs=0.1)
+    path.write_bytes(content)
+    assert (await given(field, path)).seconds == pytest.approx(2, abs=0.1)
 
 
 async def test_the_first_quicktime_files_have_no_label_and_are_clips(tmp_path):

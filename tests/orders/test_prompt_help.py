@@ -20,7 +20,7 @@ from storage import Brief, By, Mode, open_store
 from storage.prompt_help import KEPT, LASTS
 from tests.rig.completions import REWRITTEN, completions
 from tests.rig.databases import fresh
-from tests.rig.doubles import FakeProvider
+from tests.rig.doubles import Clock, FakeProvider
 from tests.rig.house import settings_for
 from tests.rig.studios import studio_of
 from tests.storage.test_erasing import found
@@ -30,19 +30,11 @@ MIRA = Requester(guild_id=10, channel_id=20, user_id=30)
 FOX = Brief(prompt="a red fox")
 
 
-class Time:
-    def __init__(self):
-        self.now = 1_800_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
 @asynccontextmanager
 async def helping(directory, url=None, *, seconds=30.0, per_person=20, per_server=200, time=None):
     """Help for people of a studio; *url* is the operator's endpoint."""
     endpoint = None if url is None else Endpoint(url=url, model="m-1", key=KEY, seconds=seconds)
-    time = time or Time()
+    time = time or Clock(1_800_000_000.0)
     async with open_store(fresh(directory), wall=time, ticks=time) as store:
         studio = studio_of(store, {"fake": FakeProvider("fake")})
         limits = PromptLimits(per_person=per_person, per_server=per_server)
@@ -169,7 +161,7 @@ async def test_what_models_put_around_a_paragraph_is_taken_off(tmp_path, text, s
 async def test_the_days_limits_hold_at_once_and_end_with_the_day(tmp_path):
     jonas = Requester(guild_id=10, channel_id=20, user_id=31)
     elsewhere = Requester(guild_id=11, channel_id=21, user_id=30)
-    time = Time()
+    time = Clock(1_800_000_000.0)
     async with (
         completions() as there,
         helping(tmp_path, there.url, per_person=3, per_server=5, time=time) as desk,
@@ -227,7 +219,7 @@ async def test_word_rules_hold_for_what_is_asked_and_for_what_comes_back(tmp_pat
 
 
 async def test_a_suggestion_is_its_persons_alone_and_lasts_a_day(tmp_path):
-    time = Time()
+    time = Clock(1_800_000_000.0)
     async with helping(tmp_path, time=time) as desk:
         kept = await desk.suggest(FOX, MIRA)
         for who in (

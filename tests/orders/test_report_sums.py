@@ -19,6 +19,7 @@ from bot.moderation.limits import Report
 from storage import MADE, UNMADE, By, Defaults, State, Whose, open_store
 from storage.periods import Period
 from tests.rig.databases import fresh
+from tests.rig.doubles import Clock
 from tests.rig.drafts import NEEDS, draft
 from tests.rig.proving import scaled
 
@@ -51,13 +52,6 @@ ORDERS = st.lists(
     ),
     max_size=12,
 )
-
-
-class Time:
-    now = NOON
-
-    def __call__(self):
-        return self.now
 
 
 async def _moved(store, number, order, time):
@@ -96,7 +90,7 @@ async def test_whatever_was_ordered_the_figures_agree(proof):
 async def figures_agree(orders):
     limits = Defaults(amount=None, budget=None, jobs_per_user=None, jobs_per_server=None)
     limits = replace(limits, per_minute=None)
-    time = Time()
+    time = Clock(NOON)
     with tempfile.TemporaryDirectory() as folder:
         async with open_store(fresh(Path(folder)), defaults=limits, wall=time, ticks=time) as store:
             by = By(guild_id=10, actor_id=1)

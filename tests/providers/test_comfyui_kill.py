@@ -9,6 +9,7 @@ import pytest
 from playground import open_playground
 from tests.e2e.test_kill import INSTANTS, exactly_one_clip, order, run
 from tests.rig.gpus import environ_of, gpus, small_workflows
+from tests.rig.house import PACE
 from tests.rig.processes import process
 from tests.rig.proving import PROVING
 
@@ -20,7 +21,7 @@ TOGETHER = ("before:fetching",)  #: the server has finished it, and will know on
 async def test_a_bot_that_is_killed_renders_nothing_twice(media, tmp_path, proof):
     tried = INSTANTS if PROVING else USUAL
     for number, instant in enumerate(tried):
-        async with open_playground() as playground:
+        async with open_playground(rate_windows=PACE, patient=True) as playground:
             runs = await _killed(playground, media, tmp_path / str(number), instant)
         assert len(runs) == 1, instant
     proof.tried(len(tried), "kills of a bot whose clip a GPU makes", usual=len(USUAL))
@@ -31,7 +32,7 @@ async def test_a_bot_and_its_gpus_that_are_killed_together_lose_no_clip(media, t
     """As when the power fails: the servers keep their files and forget the rest."""
     tried = INSTANTS if PROVING else TOGETHER
     for number, instant in enumerate(tried):
-        async with open_playground() as playground:
+        async with open_playground(rate_windows=PACE, patient=True) as playground:
             folder = tmp_path / str(number)
             runs = await _killed(playground, media, folder, instant, gpus_too=True)
         finished = [each for each in runs if each.status == "completed"]

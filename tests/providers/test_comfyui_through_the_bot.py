@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from playground.providers.comfyui import MODELS, Vices
 from storage import State
+from tests.app.test_metrics import scraped
 from tests.rig.gpus import own_gpus
 from tests.rig.house import until
 
@@ -273,30 +274,36 @@ async def test_healthz_names_the_server_that_is_left_alone_until_it_answers(plac
             assert answer.status == 200, "the other makes clips"
             return [each for each in (await answer.json())["remarks"] if "ComfyUI" in each]
 
+    async def up():
+        found = await scraped(place.deployment.web.port)
+        return [found["dailies_comfyui_up", ("server", name)] for name in ("gpu1", "gpu2")]
+
     assert await remarks() == []
+    assert await up() == [1, 1]
     server = place.servers["gpu1"]
     await server.kill()
     await place.settled([(await ordered(place, "alone")).id])
     said = "1 of 2 ComfyUI servers left alone (gpu1: it can't be reached)"
     assert await remarks() == [said]
+    assert await up() == [0, 1]
     await server.revive()
     place.playground.clock.advance(400)
     await place.settled([(await ordered(place, "back")).id])
     assert await remarks() == []
 
 
-async def test_percentages_move_on_the_card(place):
+async def test_the_steps_of_the_server_move_on_the_card(place):
     await place.settled([(await ordered(place, "first")).id])
     for server in place.servers.values():
-        server.world.pace = 60.0  # long enough for several edits of the card
+        server.world.pace = 8.0  # long enough for several edits of the card
     job = await ordered(place, "moves")
-    seen = set()
+    seen, percents = set(), []
 
     def look():
-        place.playground.clock.advance(0.1)
-        if found := re.search(r"(\d+)%", place.card(job)):
-            seen.add(int(found[1]))
-        return len(seen) >= 3
+        if found := re.search(r"(\d+)% · gpu\d: sampling (\d) of \d", place.card(job)):
+            seen.add(found[2])
+            percents.append(int(found[1]))
+        return len(seen) >= 2
 
     await until(look)
     _, prompt = at(place, "moves")
@@ -305,7 +312,8 @@ async def test_percentages_move_on_the_card(place):
         server.world.pace = 0.8
     # On a machine that is busy enough it is done before it is interrupted.
     assert (await place.settled([job.id]))[job.id].state in {State.FAILED, State.DONE}
-    assert all(0 <= each <= 100 for each in seen)
+    assert percents == sorted(percents)
+    assert all(0 <= each <= 100 for each in percents)
 
 
 async def test_an_extension_that_no_workflow_makes_is_done_here(place):

@@ -56,6 +56,24 @@ def test_no_window_has_more_requests_than_the_rate_and_its_burst(
             assert last - first + 1 <= allowed
 
 
+def test_processes_that_share_a_rate_have_their_part_of_it() -> None:
+    clock, holders = Clock(), 1
+    shared = Pressure(title="Acme", per_minute=60, clock=clock, holders=lambda: holders)
+
+    def in_an_hour() -> int:
+        count = 0
+        for _ in range(3600):
+            clock.now += 1
+            count += admitted(shared)
+        return count
+
+    assert in_an_hour() == pytest.approx(3600, abs=BURST)
+    holders = 3
+    assert in_an_hour() == pytest.approx(1200, abs=BURST), "a third"
+    holders = 1
+    assert in_an_hour() == pytest.approx(3600, abs=2 * BURST), "the others are gone"
+
+
 def test_a_steady_pace_at_the_rate_is_never_refused() -> None:
     clock = Clock()
     pressure = pressed(clock, 120)

@@ -2,9 +2,12 @@
 
 import functools
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
+from storage import Store, Terms
 from storage.opening import DATABASE, _open, migrations
+from storage.terms import terms
 
 
 @functools.cache
@@ -23,6 +26,11 @@ def fresh(directory: Path) -> Path:
         path.touch(mode=0o600)
         path.write_bytes(_migrated())
     return directory
+
+
+async def terms_of(store: Store, guild_id: int, built_on: Collection[int] = ()) -> Terms:
+    """What holds now for an order in a server that builds on the clips *built_on*."""
+    return await store.writer.read(lambda db: terms(db, guild_id, built_on, store.defaults))
 
 
 def harm(path: Path) -> None:

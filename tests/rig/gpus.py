@@ -221,7 +221,9 @@ async def own_gpus(
         servers = await stack.enter_async_context(
             gpus(media, folder / "gpus", names=names, pace=pace)
         )
-        playground = await stack.enter_async_context(open_playground(rate_limits=False))
+        playground = await stack.enter_async_context(
+            open_playground(rate_limits=False, patient=True)
+        )
         deployment = await stack.enter_async_context(
             working(
                 playground,

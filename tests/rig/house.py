@@ -4,18 +4,27 @@ import asyncio
 import os
 import re
 from contextlib import asynccontextmanager
+from dataclasses import asdict
+from functools import partial
 
 import discord
 from pydantic import SecretStr
 
 from bot.app.cli import deploy
+from bot.chat.bot import Dailies
 from bot.chat.connection import point_at
+from bot.chat.gaps import GAPS, Gaps
 from bot.jobs.results import Results
 from bot.settings import Settings
 from tests.rig.databases import fresh
 
 #: Seconds after which something will never come. No test waits so long unless it fails.
 HANGS = 120.0
+
+#: How long Discord's rate windows last in tests that are not about pace, against the real ones;
+#: and with them the bot's own gaps between two edits.
+PACE = 0.1
+HURRIED = Gaps(**{name: gap * PACE for name, gap in asdict(GAPS).items()})
 
 #: A share of Discord's answers that are lost after their work was done, and which ones: any test
 #: of the whole bot can be run under it, as `DAILIES_TEST_LOST=0.2 DAILIES_TEST_SEED=7 pytest …`.
@@ -44,13 +53,14 @@ async def working(
     loopback=frozenset(),
     wall=None,
     results=Results,
+    gaps=HURRIED,
     **more,
 ):
     """The whole bot, connected and ready; it is stopped cleanly at the end.
 
     Its clocks are the playground's, which go on when that is turned, as if time passed. *wall* is
-    a clock that somebody sets. Clips are not compared with their orders unless *results* does that:
-    most tests make do with tiny ones.
+    a clock that somebody sets, *gaps* is how often a message is written anew. Clips are not
+    compared with their orders unless *results* does that: most tests make do with tiny ones.
     """
     before = discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY
     point_at(playground.api_url, playground.gateway_url)
@@ -67,6 +77,7 @@ async def working(
             ready_timeout=0.1,
             providers=providers,
             results=results,
+            bot_class=partial(Dailies, gaps=gaps),
         ) as deployment:
             task = asyncio.create_task(deployment.run(stop))
             try:

@@ -122,7 +122,9 @@ async def imitated(
         settings |= {"dailies_callback_port": port, "public_url": f"http://127.0.0.1:{port}"}
     async with contextlib.AsyncExitStack() as stack:
         paid = await stack.enter_async_context(simulated(render or media.render))
-        playground = await stack.enter_async_context(open_playground(rate_limits=False))
+        playground = await stack.enter_async_context(
+            open_playground(rate_limits=False, patient=True)
+        )
         servers = {name: paid.servers[PREFIXES[name]] for name in only}
         prefixes = tuple(f"{PREFIXES[name]}_" for name in only)
         wanted = {name: value for name, value in paid.environ.items() if name.startswith(prefixes)}

@@ -9,7 +9,7 @@ from bot.catalog.model import Price
 from tests.rig.doubles import Held, model
 from tests.rig.house import until
 
-CHART = 60  #: seconds that the first chart may take on a busy machine, which loads matplotlib
+CHART = 60  #: seconds that the first chart may take on a busy machine, which loads fonts
 PRICED = Price(per_second={"*": Decimal("0.01")}, dated=date(2026, 1, 1), source="the tests")
 
 

@@ -10,7 +10,14 @@ from dataclasses import asdict, dataclass
 
 import pytest
 
+#: What of the environment is the tests' own, and no setting of Dailies'.
+SWITCHES = (
+    *("DAILIES_PROVE", "DAILIES_PROVE_SHARE", "DAILIES_PROVE_WORKERS"),
+    *("DAILIES_SEED", "DAILIES_FIRE", "DAILIES_PROVE_ONLY"),
+)
 PROVING = os.environ.get("DAILIES_PROVE") == "1"
+#: `make fire`: hours of what `make prove` does minutes of.
+FIRE = os.environ.get("DAILIES_FIRE") == "1"
 SHARE = float(os.environ.get("DAILIES_PROVE_SHARE") or "1")
 SEED = int(os.environ.get("DAILIES_SEED", "5"))
 
@@ -18,9 +25,11 @@ SEED = int(os.environ.get("DAILIES_SEED", "5"))
 PROPERTY = "tried"
 
 
-def scaled(usual: int, proof: int) -> int:
-    """How often something is done: *usual* in `make test`, *proof* in `make prove`."""
-    return max(usual, round(proof * SHARE)) if PROVING else usual
+def scaled(usual: int, proof: int, fire: int | None = None) -> int:
+    """How often something is done: *usual* in `make test`, *proof* in `make prove`, and in `make
+    fire` as often as there, or *fire* times."""
+    full = fire if FIRE and fire is not None else proof
+    return max(usual, round(full * SHARE)) if PROVING else usual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

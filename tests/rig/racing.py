@@ -23,7 +23,7 @@ ORDERS = 200
 async def race(folder, proof, command, options, too_late):
     """Let *command*, with *options*, set the limit; who is refused hears *too_late*."""
     async with (
-        open_playground(rate_limits=False) as playground,
+        open_playground(rate_limits=False, patient=True) as playground,
         working(
             playground,
             folder,

@@ -1,7 +1,8 @@
 """An S3 on loopback that believes nobody: every signature and every hash is checked.
 
 Written from Amazon's reference (Signature Version 4, PutObject, GetObject, HeadObject,
-DeleteObject, CreateMultipartUpload, UploadPart, CompleteMultipartUpload); path-style addresses.
+ListObjectsV2, DeleteObject, CreateMultipartUpload, UploadPart, CompleteMultipartUpload);
+path-style addresses.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from xml.etree import ElementTree as ET
 from aiohttp import web
 
 BUCKET, KEY, SECRET, REGION = "originals", "AKIALOOPBACK", "a secret of the tests", "nowhere-1"
+PAGE = 2  #: objects of one answer to a question for a list
 PART = 5 * 2**20  #: bytes that every part but the last must have
 FORMAT = "%Y%m%dT%H%M%SZ"
 
@@ -69,6 +71,8 @@ class S3:
             case "DELETE":
                 self.objects.pop(key, None)
                 return web.Response(status=204)
+            case "GET" if not key:
+                return self._list(request.query)
             case "GET":
                 await self._wait()
                 return self._get(request, key)
@@ -76,6 +80,24 @@ class S3:
                 return self._get(request, key)
             case _:
                 return web.Response(status=405, text=_error("MethodNotAllowed"))
+
+    def _list(self, query):
+        """ListObjectsV2: in the order of the names, `PAGE` at a time."""
+        after = query.get("continuation-token", "")
+        found = [key for key in self.named(query.get("prefix", "")) if key > after]
+        page, more = found[:PAGE], len(found) > PAGE
+        entries = "".join(
+            f"<Contents><Key>{key}</Key><LastModified>2026-11-21T12:00:00.000Z</LastModified>"
+            f"<ETag>{_etag(self.objects[key])}</ETag><Size>{len(self.objects[key])}</Size>"
+            "<StorageClass>STANDARD</StorageClass></Contents>"
+            for key in page
+        )
+        token = f"<NextContinuationToken>{page[-1]}</NextContinuationToken>" if more else ""
+        return web.Response(
+            content_type="application/xml",
+            text=f"<ListBucketResult><Name>{BUCKET}</Name><KeyCount>{len(page)}</KeyCount>"
+            f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{entries}</ListBucketResult>",
+        )
 
     async def _wait(self):
         if self.held is not None:

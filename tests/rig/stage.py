@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from playground import Playground
-from tests.rig.browsing import CALM, CHROMIUM, WIDE
+from tests.rig.browsing import CALM, CHROMIUM, PATIENCE, WIDE
 from tests.rig.pagebot import PageBot
 
 #: For a module of such tests; one browser serves all of them.
@@ -93,7 +93,7 @@ def expect(what):
     """Playwright's assertions about *what*."""
     from playwright import async_api
 
-    async_api.expect.set_options(timeout=60_000)  # other tests run beside these
+    async_api.expect.set_options(timeout=PATIENCE)
     return async_api.expect(what)
 
 
@@ -111,7 +111,7 @@ class Stage:
         asked = {"viewport": size or WIDE, "reduced_motion": CALM, **context}
         held = await self.browser.new_context(**asked)
         page = await held.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE)
         tab = Tab(page)
         page.on("console", lambda line: tab.complaints.append(f"{line.type}: {line.text}"))
         page.on("pageerror", lambda error: tab.complaints.append(f"error: {error}"))
@@ -130,3 +130,5 @@ async def make_a_clip(tab: Tab) -> None:
     await tab.run(COMMAND)
     await tab.page.locator(".thread-chip").click()
     await expect(tab.button("Retake…")).to_be_visible()
+    # The bot's reactions come one after the other, behind the clip.
+    await expect(tab.page.locator('.reaction[data-key="reaction ⏩"]')).to_be_visible()

@@ -8,6 +8,7 @@ id, and once it has ended what it ended with.
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -22,8 +23,11 @@ REQUEST = 1 << 20  #: bytes; a request is one environment and one command
 
 def serve(path: str) -> tuple[list[str], str] | None:
     """Fork for each request. In the fork, returns what it is to do; else None, at the end."""
+    import cogs
     import tests.rig.makers  # noqa: F401  # all that a process of a test needs
 
+    for each in cogs.EXTENSIONS:  # what the bot itself loads as it starts
+        importlib.import_module(each)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(64)

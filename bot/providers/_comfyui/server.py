@@ -59,6 +59,7 @@ class Server:
         self.socket = Socket(self.client, client_id, clock=clock)
         self.ours: set[str] = set()  #: jobs of ours that it may be at work on, or about to get
         self.memory_failures = 0  #: in a row
+        self.queue: int | None = None  #: jobs that it had when it was last asked
         self.abandoned: set[str] = set()  #: jobs that are made elsewhere, or by nobody, by now
         self._clock = clock
         self._rests_until = 0.0
@@ -115,7 +116,8 @@ class Server:
         remaining = info.get("queue_remaining") if isinstance(info, Mapping) else None
         if not isinstance(remaining, int) or reply.status != 200:
             raise Unreachable(self.name, f"/prompt answers {reply.raw[:200]}", sent=True)
-        return max(remaining, 0)
+        self.queue = max(remaining, 0)
+        return self.queue
 
     async def ahead_of(self, job: Mapping[str, Any]) -> int | None:
         """How many jobs come before a waiting *job*, others' too; None where it does not say."""

@@ -6,6 +6,7 @@ of our jobs runs is taken for deafness.
 """
 
 import asyncio
+import contextvars
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -54,7 +55,11 @@ class Socket:
             self._running.add(prompt_id)
         found = self._watches.setdefault(prompt_id, Watch())
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._listen(), name=f"listen to {self._client.name}")
+            # It listens for all jobs: what it logs is not about the one that it began with.
+            name = f"listen to {self._client.name}"
+            self._task = asyncio.create_task(
+                self._listen(), name=name, context=contextvars.Context()
+            )
         return found
 
     async def listening(self, prompt_id: str) -> None:

@@ -1,0 +1,168 @@
+"""The bot where several processes share its servers: a session for each shard that is ours."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import discord
+from discord.ext import commands
+
+from bot.chat.bot import Dailies
+from bot.chat.trouble import Denied, translated
+from bot.errors import Busy
+from storage import DiskTrouble, Sharing
+
+log = logging.getLogger(__name__)
+
+LOST = 60.0  #: seconds without a session from which on a shard counts as lost
+_EVENTS = "_AutoShardedClient__queue"  #: what discord.py is to do about sessions that ended
+LOOK = 1.0  #: seconds between two looks which shards are ours
+
+
+class ShardedDailies(Dailies, commands.AutoShardedBot):
+    """Begins a session when a shard becomes ours, and ends it before it is another's."""
+
+    def __init__(self, *arguments: Any, sharing: Sharing, **options: Any) -> None:
+        # The shards change while it is connected, so discord.py is told of those that it begins
+        # with, and launches the others when we ask for them.
+        super().__init__(
+            *arguments, **options, shard_count=sharing.count, shard_ids=sorted(sharing.mine)
+        )
+        self._sharing = sharing
+        self._left: set[int] = set()  # shards whose sessions we ended
+        self._lost: dict[int, float] = {}  # shards without a session, and since when
+        self._concurrency = 1
+
+    async def connect(self, *, reconnect: bool = True) -> None:
+        """Be connected with each shard that is ours, whichever they are."""
+        following = asyncio.create_task(self._follow(), name="shards")
+        try:
+            await super().connect(reconnect=reconnect)
+        finally:
+            following.cancel()
+
+    async def launch_shards(self) -> None:
+        """Begin the first session: with it the bot is ready. The others follow."""
+        with suppress(Busy, Denied), translated():  # else one begins at a time
+            self._concurrency = (await self.fetch_session_start_limits()).max_concurrency
+        first = min(self._sharing.mine)
+        state = self._connection
+        state.shard_count, state.shard_ids = self._sharing.count, [first]
+        # What an earlier connection was to do about its sessions: it was ended, and they with it.
+        events: asyncio.PriorityQueue[Any] = getattr(self, _EVENTS)
+        while not events.empty():
+            events.get_nowait()
+        await self._reach(first)
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Wait for our turn among all processes: Discord takes one session in five seconds."""
+        del initial
+        shard = shard_id or 0
+        if shard not in self._sharing.mine:
+            # discord.py means to begin anew what was lost, and leaves it when it is cancelled.
+            raise asyncio.CancelledError
+        often = self._sessions.wait(
+            initial=True, shards=self._sharing.count, processes=self._sharing.living
+        )
+        await asyncio.sleep(often)
+        await asyncio.sleep(await self._turn(shard))
+        self._sessions.begin()
+
+    async def _turn(self, shard: int) -> float:
+        while True:
+            try:
+                return await self._sharing.begin_session(shard, self._concurrency)
+            except DiskTrouble as trouble:
+                log.warning("Shard %d waits: %s", shard, trouble)
+                await asyncio.sleep(LOOK)
+
+    async def on_shard_ready(self, _: int) -> None:
+        """A shard that was gained is here: what a new session is followed by is done for it."""
+        if self.is_ready():  # else `on_ready` follows
+            self.dispatch("ready")
+
+    def lost(self) -> list[int]:
+        """The shards that are ours and have had no session for a while."""
+        now = time.monotonic()
+        return sorted(shard for shard, since in self._lost.items() if now - since > LOST)
+
+    def _open(self, shard: int) -> bool:
+        info = self.get_shard(shard)
+        return info is not None and not info.is_closed()
+
+    async def end_shards(self, shards: frozenset[int]) -> None:
+        """End the sessions of shards that are given up, and forget their servers."""
+        for shard in shards:
+            info = self.get_shard(shard)
+            if info is not None and not (shard in self._left and info.is_closed()):
+                self._left.add(shard)
+                await info.disconnect()
+                log.info("Shard %d is given up", shard)
+        state = self._connection
+        for guild in [each for each in self.guilds if each.shard_id in shards]:
+            state._remove_guild(guild)  # noqa: SLF001  # nothing public forgets one
+
+    async def hang_up(self) -> None:
+        """End every session: nothing new is to come. `connect` begins them again."""
+        for shard, info in self.shards.items():
+            self._left.add(shard)
+            await info.disconnect()
+
+    async def end_sessions(self) -> None:
+        """End every session, and the threads that keep them alive."""
+        await self.hang_up()
+        await super().end_sessions()
+
+    async def _follow(self) -> None:
+        # A session that begins meanwhile would keep discord.py from saying that it is ready.
+        await self.wait_until_ready()
+        # From here on it is not to say so once more: `on_shard_ready` does, for each.
+        self._connection.shard_ids = range(self._sharing.count + 1)
+        while True:
+            mine = self._sharing.mine
+            # One may have begun just as it was given up.
+            await self.end_shards(frozenset(self.shards) - mine)
+            now = time.monotonic()
+            lost = {shard for shard in mine if not self._open(shard)}
+            self._lost = {shard: self._lost.get(shard, now) for shard in lost}
+            for shard in sorted(mine):
+                try:
+                    await self._reach(shard)
+                except Exception:  # a boundary: the other shards are reached all the same
+                    log.exception("Shard %d could not be reached", shard)
+            await asyncio.sleep(LOOK)
+
+    async def _reach(self, shard: int) -> None:
+        """Begin the session of a shard that has none."""
+        info = self.get_shard(shard)
+        begin: Callable[[], Awaitable[None]]
+        if info is None:
+            begin = self._launched(shard)
+        elif shard in self._left:
+            begin = info.connect
+        else:
+            return
+        task = asyncio.ensure_future(begin())
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=LOOK)
+                if shard not in self._sharing.mine:  # it was given up meanwhile
+                    task.cancel()
+        finally:
+            task.cancel()
+        if not task.cancelled():
+            task.result()
+            self._left.discard(shard)
+            log.info("Shard %d is ours", shard)
+
+    def _launched(self, shard: int) -> Callable[[], Awaitable[None]]:
+        async def launch() -> None:
+            await self.launch_shard(self._gateway(), shard)
+
+        return launch
+
+    def _gateway(self) -> Any:
+        return discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY

@@ -1,0 +1,82 @@
+"""While the database server is away, whatever people do is answered by one sentence, and undone."""
+
+import asyncio
+import logging
+
+import pytest
+
+from tests.app.test_processes import turn
+from tests.e2e.test_server_store import _ended, settings
+from tests.rig.house import until, working
+from tests.rig.makers import PLAIN, Maker
+from tests.rig.taking import EXTEND, FAVOURITE, RETAKE, answered, done, first_clip, own_reactions
+
+AWAY = "The database server can't be reached, so nothing was "
+
+
+def said(person):
+    """How often it was said that the server is away."""
+    return sum(AWAY in each.text for each in person.everything())
+
+
+@pytest.fixture
+async def place(playground, mira, ada, tmp_path, own_server):
+    """A house with a clip, a form and a panel open, and a server that can be stopped."""
+    url = own_server.create("bot", template="dailies_template")
+    plain = Maker("plain", PLAIN)
+    async with working(playground, tmp_path, providers={"plain": plain}, **settings(url)) as house:
+        clip = await first_clip(mira)
+        await done(house, 1)
+        form = await answered(await mira.click(clip, "Retake…"))
+        panel = (await answered(await ada.type("/studio setup"))).message
+        yield house, clip, form, panel
+
+
+async def test_each_way_to_ask_is_told_and_nothing_is_done(
+    place, playground, mira, ada, own_server, caplog
+):
+    house, clip, form, panel = place
+    before = await house.store.jobs.history(1)
+    others = await ada.say("What do you think?")
+    await asyncio.to_thread(own_server.stop, "immediate")
+    asks = [
+        lambda: mira.type("/video text", prompt="another"),  # an order
+        lambda: mira.type("/video usage"),  # a question
+        lambda: mira.click(clip, "More…"),  # a button
+        lambda: mira.fill(form),
+        lambda: mira.menu(clip, "Details"),  # the Apps menu of a message
+    ]
+    with caplog.at_level(logging.WARNING):
+        for ask in asks:
+            turn(house, playground, 0)  # however slow the machine: it stays in Discord
+            told = said(mira)
+            await answered(await ask())
+            await until(lambda told=told: said(mira) > told, 30)
+        turn(house, playground, 0)
+        await mira.react(others, RETAKE)
+        await until(lambda: "(on_raw_reaction_add) could not be acted on" in caplog.text)
+        assert own_reactions(mira, others) == {RETAKE}, "nobody asked anything of us"
+        told = said(mira)
+        for emoji in (RETAKE, EXTEND, FAVOURITE):
+            turn(house, playground, 0)
+            await mira.react(clip, emoji)
+            await until(lambda emoji=emoji: emoji not in own_reactions(mira, clip), 30)
+        await until(lambda: said(mira) > told, 30)
+        turn(house, playground, 0)
+        told = said(ada)
+        await answered(await ada.choose(panel, "do:set:moderators", "moderators"))
+        await until(lambda: said(ada) > told, 30)
+    assert "Traceback" not in caplog.text, "it is no bug"
+    await asyncio.to_thread(own_server.start)
+
+    async def back():
+        return await house.store.jobs.history(1) == before
+
+    await until(back)
+    assert len(await house.store.jobs.newest()) == 1, "nothing was ordered"
+    assert await house.store.check(thorough=True) == []
+    await until(lambda: playground.online and house.store.sure)  # it may have left Discord
+    told = said(mira)
+    await mira.react(clip, RETAKE)
+    await until(lambda: _ended(house, 2))  # whose number may be any: a crash leaves a gap
+    assert said(mira) == told
