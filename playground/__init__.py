@@ -67,6 +67,8 @@ class Playground:
         doors: Doors,
         privileged_intents: Iterable[str],
         rate_limits: bool,
+        rate_windows: float,
+        patient: bool,
         mishaps: Mishaps | None,
     ) -> None:
         self.doors = doors
@@ -78,7 +80,7 @@ class Playground:
         newest = max((made_at(int(key.split("/")[-1])) for key in _ids(remembered)), default=0.0)
         self.clock = Clock(not_before=newest + 0.001)
         self.cdn = Cdn(folder / "attachments", self.clock)
-        self.world = World(self.clock, self.cdn, self._journal)
+        self.world = World(self.clock, self.cdn, self._journal, patient=patient)
         if remembered:
             self.world.restore(remembered)
             self.cdn.secret = bytes.fromhex(self.world.extras["secret"])
@@ -91,7 +93,7 @@ class Playground:
             self.world, self.token, lambda: self.gateway_url, granted=privileged_intents
         )
         self.gateway.on_online.append(self._tell_online)
-        self._buckets = Buckets(self.clock, enforced=rate_limits)
+        self._buckets = Buckets(self.clock, enforced=rate_limits, scale=rate_windows)
         self._rest = Rest(
             self.world,
             self.cdn,
@@ -276,6 +278,8 @@ async def open_playground(
     names: Iterable[str] = (),
     privileged_intents: Iterable[str] = (),
     rate_limits: bool = True,
+    rate_windows: float = 1.0,
+    patient: bool = False,
     mishaps: Mishaps | None = None,
 ) -> AsyncIterator[Playground]:
     """Run a playground on this machine. *host* is where it listens, inside a container 0.0.0.0.
@@ -285,8 +289,11 @@ async def open_playground(
     *port* 0 takes any free one. With *data*, a directory, the world is still there next time.
     *privileged_intents* are those switched on in the developer portal ("members", "presences",
     "message_content"); a bot that asks for another is closed with 4014. *rate_limits* False is
-    for measuring how fast the wire itself is. *mishaps* are those of companies that are imitated
-    besides; people may ask for one on the page.
+    for measuring how fast the wire itself is. *rate_windows* 0.1 gives ten times as many calls in
+    a time, each counted and announced as ever, to tests that are not about pace. *patient* leaves
+    what the machine keeps the event loop waiting out of the 3 s for an answer, for tests beside
+    other work. *mishaps* are those of companies that are imitated besides; people may ask for one
+    on the page.
     """
     with tempfile.TemporaryDirectory(prefix="playground-") as scratch:
         if data is not None:
@@ -297,6 +304,8 @@ async def open_playground(
             doors=Doors(host, names),
             privileged_intents=privileged_intents,
             rate_limits=rate_limits,
+            rate_windows=rate_windows,
+            patient=patient,
             mishaps=mishaps,
         )
         try:

@@ -5,7 +5,7 @@ what bots measure. A bot that reads the headers, as discord.py does, never meets
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from playground.discord.clock import Clock
 from playground.discord.trouble import VIA, limit_headers
@@ -73,14 +73,17 @@ class Verdict:
 class Buckets:
     """The windows of every bucket, by the playground's clock."""
 
-    def __init__(self, clock: Clock, *, enforced: bool = True) -> None:
+    def __init__(self, clock: Clock, *, enforced: bool = True, scale: float = 1.0) -> None:
+        """*scale* makes the windows of the routes that much longer."""
         self._clock = clock
         self._windows: dict[str, _Window] = {}
         self.enforced = enforced
+        self.scale = scale
 
     def take(self, method: str, template: str, major: str, *, counts_globally: bool) -> Verdict:
         """One call of a route. *major* is the channel, server or token that has its own bucket."""
-        limit = LIMITS.get((method, template), DEFAULT)
+        route = LIMITS.get((method, template), DEFAULT)
+        limit = replace(route, seconds=route.seconds * self.scale)
         bucket = hashlib.sha256(f"{method} {template}".encode()).hexdigest()[:16]
         if counts_globally:
             wait = self.spend("global", Limit(GLOBAL_PER_SECOND, 1.0))

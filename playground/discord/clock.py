@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+STEP = 0.1  #: seconds between two looks of a countdown
+
 
 @dataclass(slots=True)
 class Alarm:
@@ -56,6 +58,30 @@ class Clock:
         heapq.heappush(self._alarms, (when, next(self._order), alarm))
         self._arm()
         return alarm
+
+    def count_down(
+        self, seconds: float, do: Callable[[], None], *, unless: Callable[[], bool]
+    ) -> None:
+        """Do something in *seconds*, *unless* that is no longer wanted.
+
+        What the machine kept the event loop waiting does not count: a time that was turned does.
+        """
+        loop = asyncio.get_running_loop()
+
+        def wait(due: float, left: float) -> None:
+            expected = loop.time() + max(0.0, due - self.now())
+            self.call_at(due, lambda: look(due, left, loop.time() - expected))
+
+        def look(due: float, left: float, late: float) -> None:
+            if unless():
+                return
+            if left <= 0:
+                do()
+            else:
+                step = min(STEP, left)
+                wait(due + max(0.0, late) + step, left - step)
+
+        wait(self.now(), seconds)
 
     def stop(self) -> None:
         """Forget every alarm."""

@@ -13,11 +13,11 @@ HEARTBEAT = 41.25  #: seconds between heartbeats, what Discord asks for
 GRACE = 1.5  #: heartbeat intervals that pass in silence before a session has timed out
 FRAME = 4096  #: bytes of one payload
 FRAMES, MINUTE = 120, 60.0  #: payloads in so many seconds
-IDENTIFY_EVERY = 5.0  #: seconds between two identifies, where max_concurrency is 1
+IDENTIFY_EVERY = 5.0  #: seconds between two identifies of one bucket
 STARTS, DAY = 1000, 24 * 3600.0  #: identifies in so many seconds
 
 DECODE, UNAUTHENTICATED, BAD_TOKEN, AUTHENTICATED = 4002, 4003, 4004, 4005
-BAD_SEQUENCE, TOO_FAST, TIMED_OUT, BAD_SHARD = 4007, 4008, 4009, 4010
+BAD_SEQUENCE, TOO_FAST, TIMED_OUT, BAD_SHARD, NEEDS_SHARDS = 4007, 4008, 4009, 4010, 4011
 BAD_VERSION, BAD_INTENTS, NO_INTENTS, BAD_OPCODE = 4012, 4013, 4014, 4001
 
 #: What stands beside a close code.
@@ -31,6 +31,7 @@ WORDS = {
     TOO_FAST: "Rate limited.",
     TIMED_OUT: "Session timed out.",
     BAD_SHARD: "Invalid shard.",
+    NEEDS_SHARDS: "Sharding required.",
     BAD_VERSION: "Invalid API version.",
     BAD_INTENTS: "Invalid intent(s).",
     NO_INTENTS: "Disallowed intent(s).",
@@ -88,19 +89,24 @@ class Pulse:
 
 
 class Starts:
-    """When bots identified: one in five seconds, a thousand a day."""
+    """When bots identified: one in five seconds and bucket, a thousand a day.
+
+    A shard's bucket is its number modulo `concurrency` (topics/gateway, "Sharding").
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._begun: deque[float] = deque()
+        self._newest: dict[int, float] = {}  #: when the newest of each bucket was
+        self.concurrency = 1
 
-    def take(self) -> bool:
-        """Count an identify, unless it comes too soon after another one."""
-        if self._begun and self._now() - self._begun[-1] < IDENTIFY_EVERY:
+    def take(self, shard: int = 0) -> bool:
+        """Count an identify, unless it comes too soon after another one of its bucket."""
+        now, bucket = self._now(), shard % self.concurrency
+        if now - self._newest.get(bucket, -IDENTIFY_EVERY) < IDENTIFY_EVERY or self.left() == 0:
             return False
-        if self.left() == 0:
-            return False
-        self._begun.append(self._now())
+        self._begun.append(now)
+        self._newest[bucket] = now
         return True
 
     def left(self) -> int:
@@ -115,5 +121,4 @@ class Starts:
 
     def rest(self) -> None:
         """As if five seconds had passed since the last one."""
-        if self._begun:
-            self._begun[-1] = min(self._begun[-1], self._now() - IDENTIFY_EVERY)
+        self._newest.clear()

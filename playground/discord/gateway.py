@@ -27,6 +27,7 @@ from playground.discord.conduct import (
     BAD_VERSION,
     DECODE,
     HEARTBEAT,
+    NEEDS_SHARDS,
     NO_INTENTS,
     TIMED_OUT,
     UNAUTHENTICATED,
@@ -42,7 +43,8 @@ from playground.discord.world import World
 log = logging.getLogger(__name__)
 
 REMEMBERED = 10_000  #: events kept for a resume; Discord keeps a few minutes' worth
-SESSIONS = 8  #: sessions remembered, the oldest is forgotten first
+SESSIONS = 64  #: sessions remembered, the oldest is forgotten first
+LARGEST = 2500  #: servers of one shard (topics/gateway, "Sharding")
 
 #: The bit of each intent, by discord.py's name for it (events/gateway, "List of Intents").
 INTENTS = {
@@ -75,11 +77,15 @@ _IN_A_CHANNEL = ("MESSAGE_", "TYPING_", "THREAD_", "CHANNEL_PINS_")
 
 
 class Session:
-    """One identified bot: what it wants to hear, and all it has been told so far."""
+    """One identified bot: what it wants to hear, and all it has been told so far.
 
-    def __init__(self, intents: int) -> None:
+    *shard* is which part of the servers it hears of, and how many parts there are.
+    """
+
+    def __init__(self, intents: int, shard: tuple[int, int]) -> None:
         self.id = secrets.token_hex(16)
         self.intents = intents
+        self.shard = shard
         self.seq = 0
         self.socket: web.WebSocketResponse | None = None
         self.guilds: set[str] = set()  #: the servers it has been told of
@@ -89,6 +95,10 @@ class Session:
 
     def wants(self, intent: str) -> bool:
         return bool(self.intents >> INTENTS[intent] & 1)
+
+    def holds(self, guild_id: int) -> bool:
+        """Whether a server is of its shard; 0, a direct message, is of the first one."""
+        return _of(guild_id, self.shard)
 
     def tell(self, event: str, data: Mapping[str, Any]) -> None:
         """Number an event, remember it, and send it if the bot is there."""
@@ -136,6 +146,7 @@ class Gateway:
         self.refused_starts = 0  #: how often one identified too soon
         self.heartbeat = HEARTBEAT  #: seconds between heartbeats, of connections from now on
         self.acknowledges = True  #: whether heartbeats are answered
+        self.largest = LARGEST  #: servers that one shard may have
         self.starts = Starts(world.time.now)
         world.subscribers.append(self._hear)
 
@@ -145,6 +156,11 @@ class Gateway:
         return any(session.socket is not None for session in self._sessions.values())
 
     # ------------------------------------------------------------------ for tests
+
+    @property
+    def shards(self) -> list[tuple[int, int]]:
+        """The shards that bots are connected with now, each with their count."""
+        return sorted(each.shard for each in self._sessions.values() if each.socket is not None)
 
     async def drop(self, code: int = 4000) -> None:
         """Cut every bot off. With most codes discord.py resumes, and gets what it missed."""
@@ -256,12 +272,14 @@ class Gateway:
             raise Misconduct(BAD_INTENTS)
         if any(intents >> INTENTS[name] & 1 for name in PRIVILEGED - self.granted):
             raise Misconduct(NO_INTENTS)
-        _check_shard(data.get("shard"))
-        if not self.starts.take():
+        shard = _shard(data.get("shard"))
+        if sum(_of(each, shard) for each in self._world.guilds) > self.largest:
+            raise Misconduct(NEEDS_SHARDS)
+        if not self.starts.take(shard[0]):
             self.refused_starts += 1
             await socket.send_json({"op": 9, "d": False})
             return None
-        session = Session(intents)
+        session = Session(intents, shard)
         session.socket = socket
         self.identified += 1
         self._sessions[session.id] = session
@@ -273,22 +291,23 @@ class Gateway:
 
     def _greet(self, session: Session) -> None:
         world = self._world
+        guilds = [guild for guild in world.guilds.values() if session.holds(guild.id)]
         session.tell(
             "READY",
             {
                 "v": 10,
                 "user": serializers.user_payload(world.bot_user),
-                "guilds": [{"id": str(guild), "unavailable": True} for guild in world.guilds],
+                "guilds": [{"id": str(guild.id), "unavailable": True} for guild in guilds],
                 "session_id": session.id,
                 "session_type": "normal",
                 "resume_gateway_url": self._url(),
-                "shard": [0, 1],
+                "shard": list(session.shard),
                 "application": {"id": str(world.application_id), "flags": 0},
                 "private_channels": [],
             },
         )
-        session.guilds = {str(guild) for guild in world.guilds}
-        for guild in world.guilds.values():
+        session.guilds = {str(guild.id) for guild in guilds}
+        for guild in guilds:
             wire = world.dress(serializers.guild_create_payload(world, guild))
             self._offer(session, "GUILD_CREATE", wire)
 
@@ -317,7 +336,13 @@ class Gateway:
     def _hear(self, event: str, data: Mapping[str, Any]) -> None:
         if event == "COMMANDS":  # for people's clients; a bot knows its own
             return
-        for session in self._sessions.values():
+        guild_id = _guild_of(event, data)
+        held = [each for each in self._sessions.values() if each.holds(guild_id)]
+        if event == "INTERACTION_CREATE":
+            # One bot answers: the newest that is there, or the newest that may come back.
+            here = [each for each in held if each.socket is not None]
+            held = (here or held)[-1:]
+        for session in held:
             self._offer(session, event, dict(data))
 
     def _offer(self, session: Session, event: str, data: dict[str, Any]) -> None:
@@ -366,7 +391,7 @@ class Gateway:
         guilds = data["guild_id"] if isinstance(data["guild_id"], list) else [data["guild_id"]]
         for guild_id in map(int, guilds):
             guild = world.guilds.get(guild_id)
-            if guild is None:
+            if guild is None or not session.holds(guild_id):
                 continue
             wanted = data.get("user_ids") or []
             wanted = {str(item) for item in (wanted if isinstance(wanted, list) else [wanted])}
@@ -408,12 +433,28 @@ class Line:
         self._closing = asyncio.create_task(self.socket.close(code=TIMED_OUT, message=words))
 
 
-def _check_shard(shard: Any) -> None:
-    """One of one: nobody needs more below 2,500 servers."""
+def _shard(shard: Any) -> tuple[int, int]:
+    """Number and count of a shard; whoever names none has the only one."""
     if shard is None:
-        return
-    if not (isinstance(shard, list) and len(shard) == 2 and 0 <= shard[0] < shard[1]):
+        return 0, 1
+    if not (isinstance(shard, list) and [type(each) for each in shard] == [int, int]):
         raise Misconduct(BAD_SHARD)
+    number, count = shard
+    if not 0 <= number < count:
+        raise Misconduct(BAD_SHARD)
+    return number, count
+
+
+def _of(guild_id: int, shard: tuple[int, int]) -> bool:
+    return (guild_id >> 22) % shard[1] == shard[0]
+
+
+def _guild_of(event: str, data: Mapping[str, Any]) -> int:
+    """The server that an event is about; 0 for one about a direct message, or about nobody's."""
+    about = data.get("guild_id")
+    if about is None and event in ("GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE"):
+        about = data["id"]
+    return int(about or 0)
 
 
 class _Wanted:

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -18,12 +19,13 @@ from playground.discord.cdn import Cdn
 from playground.discord.conduct import STARTS, Starts
 from playground.discord.doors import same
 from playground.discord.limits import Refused, bad_form, request_limit, too_large
-from playground.discord.trouble import EDGE_429, Troubles, hang_up, said
+from playground.discord.trouble import EDGE_429, Troubles, hang_up, said, slowly
 from playground.discord.world import MIB, World
 
 log = logging.getLogger(__name__)
 
 PREFIX = "/api/v10"
+GUILDS_A_SHARD = 1000  #: what Discord's advice on how many shards to take comes to
 CALLS = 20_000  #: requests remembered, the newest
 
 
@@ -96,7 +98,9 @@ class Rest:
             await request.read()
             answer = way.answer(web.Response())
             self._note(request.method, path, answer.status if answer is not None else 0)
-        return hang_up(request) if answer is None else answer
+        if answer is None:
+            return hang_up(request)
+        return await slowly(request, answer, way) if way.lasts or way.until else answer
 
     async def _serve(self, request: web.Request, path: str) -> web.Response:
         headers: dict[str, str] = {}
@@ -156,9 +160,10 @@ class Rest:
                 "total": STARTS,
                 "remaining": self._starts.left(),
                 "reset_after": int(1000 * self._starts.again_in()),
-                "max_concurrency": 1,
+                "max_concurrency": self._starts.concurrency,
             }
-            return 200, {"url": self._gateway_url(), "shards": 1, "session_start_limit": limit}
+            shards = max(1, math.ceil(len(self._world.guilds) / GUILDS_A_SHARD))
+            return 200, {"url": self._gateway_url(), "shards": shards, "session_start_limit": limit}
         if (method, template) == ("GET", "/gateway"):
             return 200, {"url": self._gateway_url()}
         body = await self._read(request, routes.upload_limit(self._world, args))

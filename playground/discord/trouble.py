@@ -6,6 +6,7 @@ playground.trouble("*", r"", limited(2.5, "global"), times=3)
 playground.lose(0.2, seed=7)                                       # every fifth answer
 """
 
+import asyncio
 import json
 import math
 import random
@@ -23,6 +24,7 @@ PAGE = (
     b"<body><h1>%s</h1><p>Ray ID: 8f3a1c5e9d2b</p><p>Cloudflare</p></body></html>"
 )
 EDGE = {"Server": "cloudflare", "CF-RAY": "8f3a1c5e9d2b-FRA"}
+DRIPS = 20  #: bits in which an answer drips
 VIA = {"Via": "1.1 google"}  #: what Discord itself answers comes through this
 
 
@@ -33,6 +35,9 @@ class Way:
     name: str
     carried_out: bool  #: the work is done first, so that only its answer is lost
     answer: Callable[[web.Response], web.StreamResponse | None]
+    lasts: float = 0.0  #: seconds until the answer is there
+    drips: bool = False  #: it comes bit by bit all that time, and not at once at its end
+    until: asyncio.Event | None = None  #: it is not there before this is set
 
 
 def page(status: int, words: str, **headers: str) -> web.Response:
@@ -95,6 +100,8 @@ RESET = Way(name="reset", carried_out=True, answer=lambda _: None)
 LOST_502 = Way(name="lost 502", carried_out=True, answer=lambda _: page(502, "Bad gateway"))
 EMPTY = Way(name="empty 502", carried_out=True, answer=lambda _: web.Response(status=502))
 CUT = Way(name="cut", carried_out=True, answer=_cut)
+LATE = Way(name="late", carried_out=True, answer=lambda told: told, lasts=1.0)
+DRIPPING = Way(name="dripping", carried_out=True, answer=lambda told: told, lasts=1.0, drips=True)
 #: The work is not done.
 UNREACHED = Way(name="unreached", carried_out=False, answer=lambda _: None)
 EDGE_503 = Way(name="edge 503", carried_out=False, answer=lambda _: page(503, "Unavailable"))
@@ -152,6 +159,24 @@ class Troubles:
         if self._share and self._random.random() < self._share:
             return self._random.choice((RESET, LOST_502, EMPTY, CUT))
         return None
+
+
+async def slowly(request: web.Request, answer: web.StreamResponse, way: Way) -> web.StreamResponse:
+    """Give *answer* in as long as *way* lasts."""
+    if way.until is not None:
+        await way.until.wait()
+    body = answer.body if isinstance(answer, web.Response) else None
+    if not way.drips or not isinstance(body, bytes) or not body:
+        await asyncio.sleep(way.lasts)
+        return answer
+    bits = web.StreamResponse(status=answer.status, headers=answer.headers)
+    bits.content_length = len(body)
+    await bits.prepare(request)
+    size = max(1, len(body) // DRIPS)
+    for first in range(0, len(body), size):
+        await bits.write(body[first : first + size])
+        await asyncio.sleep(way.lasts * size / len(body))
+    return bits
 
 
 def hang_up(request: web.Request) -> web.Response:

@@ -10,6 +10,9 @@ from playground.discord.doors import Doors
 from playground.discord.gateway import Gateway
 from playground.discord.rest import PREFIX, Rest
 
+#: Connections that may wait to be taken, where thousands of people do something at once.
+BACKLOG = 4096
+
 
 class Wire:
     """The server. It listens between `start` and `stop`."""
@@ -32,7 +35,8 @@ class Wire:
         await self._runner.setup()
         self.port = port
         for address in self._doors.addresses:
-            await web.TCPSite(self._runner, address, self.port).start()
+            site = web.TCPSite(self._runner, address, self.port, backlog=BACKLOG)
+            await site.start()
             self.port = int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:

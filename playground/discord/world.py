@@ -109,7 +109,8 @@ class _Hands(SimcordClock):
 class World(Memory):
     """Everything the playground holds. Changes go to `subscribers` (all) and `whispers` (one)."""
 
-    def __init__(self, clock: Clock, cdn: Cdn, journal: Journal) -> None:
+    def __init__(self, clock: Clock, cdn: Cdn, journal: Journal, *, patient: bool = False) -> None:
+        self._patient = patient  #: with a machine that keeps the bot waiting
         self.whispers: list[Whisper] = []  #: called with (user id, event, data) for one person
         self.outcomes: dict[int, Callable[[str], None]] = {}  #: by interaction: who waits for it
         self.blocked_words: set[str] = set()  #: AutoMod refuses a message of the bot with one
@@ -345,14 +346,20 @@ class World(Memory):
         del self.interaction_tokens[record.token]
         random = secrets.token_urlsafe(48)
         record.token = b64encode(f"interaction:{record.id}:{random}".encode()).decode().rstrip("=")
-        record.initial_response_deadline = self.iso_after(ACK_WITHIN)
+        record.initial_response_deadline = self.iso_after(3600 if self._patient else ACK_WITHIN)
         self.interaction_tokens[record.token] = record.id
         self.touch("interaction", record.id)
-        self.time.call_at(self.time.now() + ACK_WITHIN, lambda: self._too_late(record))
+        if self._patient:
+            self.time.count_down(
+                ACK_WITHIN, lambda: self._too_late(record), unless=lambda: record.responded
+            )
+        else:
+            self.time.call_at(self.time.now() + ACK_WITHIN, lambda: self._too_late(record))
         return record
 
     def _too_late(self, record: Interaction) -> None:
         if not record.responded:
+            record.initial_response_deadline = self.now_iso()
             self.settle(record, "failed")
 
     def settle(self, record: Interaction, outcome: str) -> None:

@@ -17,6 +17,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from simcord.backend import serializers
 from simcord.enums import AppCommandType, ChannelType
 
+from playground.people.feed import Feed
 from playground.people.person import Interaction, Person, PersonCannot
 from playground.providers.mishaps import Mishap
 
@@ -34,6 +35,7 @@ KINDS = {
     ".ttf": "font/ttf",
 }
 HISTORY = 100  #: messages of one page of history at most, as on Discord
+REPLY = "REPLY"  #: in a feed: an answer to the page, in its place among the events
 TICK = 10.0  #: seconds between two words to the page: the time, and that the line is alive
 FRAME = 1024 * 1024  #: bytes of one request of the page; files go another way
 UPLOADS = 50  #: files that one page may have sent and not used yet
@@ -208,7 +210,7 @@ class Seat:
             self._begin(self._tick())
             async for frame in self._line:
                 if frame.type == WSMsgType.TEXT:
-                    self._begin(self._answer(frame.data))
+                    self._begin(self._answer(frame.data, feed))
         for task in self._busy:
             task.cancel()
 
@@ -229,8 +231,11 @@ class Seat:
     async def _tell(self, event: str, data: Any) -> None:
         await self._send({"event": event, "data": data})
 
-    async def _pass_on(self, feed: Any) -> None:
+    async def _pass_on(self, feed: Feed) -> None:
         async for event, data in feed:
+            if event == REPLY:
+                await self._send(data)
+                continue
             # The feed names every command there is; a person is shown those they may use.
             await self._tell(event, self._commands() if event == "COMMANDS" else data)
 
@@ -298,7 +303,7 @@ class Seat:
 
     # ------------------------------------------------------------------ doing
 
-    async def _answer(self, text: str) -> None:
+    async def _answer(self, text: str, feed: Feed) -> None:
         number: Any = None
         try:
             asked = json.loads(text)
@@ -318,7 +323,8 @@ class Seat:
             log.exception("The playground failed while it did what the page asked")
             sentence = "The playground failed at that. Its log says why."
             frame = {"reply": number, "ok": False, "error": sentence}
-        await self._send(frame)
+        # Behind the events that came before it: a page of history must not overtake what it holds.
+        feed.put(REPLY, frame)
 
     async def _history(self, asked: Mapping[str, Any]) -> Any:
         """A page of messages before an id (None: the newest), oldest first."""
@@ -450,13 +456,12 @@ def _safety(request: web.Request) -> dict[str, str]:
 
 @cache
 def _fonts() -> dict[str, Path]:
-    """Fonts of letters, for a machine without one: matplotlib, which is installed, brings them."""
-    found = importlib.util.find_spec("matplotlib")
+    """A font of letters, for a machine without one: Noto Sans in all weights, which is installed
+    for the words of previews."""
+    found = importlib.util.find_spec("manimgx_fonts")
     if found is None or not found.submodule_search_locations:
         return {}
-    folder = Path(found.submodule_search_locations[0]) / "mpl-data" / "fonts" / "ttf"
-    names = {"text": "DejaVuSans", "text-bold": "DejaVuSans-Bold", "mono": "DejaVuSansMono"}
-    return {f"{name}.ttf": folder / f"{file}.ttf" for name, file in names.items()}
+    return {"text.ttf": Path(found.submodule_search_locations[0]) / "NotoSans[wght].ttf"}
 
 
 async def _no_icon(_: web.Request) -> web.Response:

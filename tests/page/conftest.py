@@ -37,7 +37,7 @@ async def browser() -> AsyncIterator[object]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def stage(clip, browser) -> AsyncIterator[Stage]:
-    async with open_playground() as playground:
+    async with open_playground(patient=True) as playground:
         bot = PageBot(clip=clip, picture=png(64, 40))
         async with connected(playground, bot):
             yield Stage(playground, bot, browser)

@@ -77,3 +77,9 @@ test("a text made of nothing but marks is read to its end", () => {
 test("the plain text of a message hides its spoilers", () => {
   assert.equal(plainText("**a** ||secret|| [b](https://example.org)"), "a ▒▒▒ b");
 });
+
+test("the plain text of a message says what people read of those it names", () => {
+  const named = (part) => ({ user: "@Mira", channel: "#videos" })[part.type] ?? `/${part.name}`;
+  const text = "<@1>: **orders** in <#2>\n- </video text:3>";
+  assert.equal(plainText(text, named), "@Mira: orders in #videos /video text");
+});

@@ -161,12 +161,21 @@ test("a place that goes takes its messages with it", () => {
   assert.equal(heard("placeGone").length, 1);
 });
 
-test("who types is forgotten when their message comes", () => {
+test("who types is forgotten when their message comes, and after a while", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_800_000_000_000 });
   state.receive("TYPING_START", { channel_id: "10", user_id: "9" });
   state.receive("TYPING_START", { channel_id: "10", user_id: "1" });
   assert.deepEqual(state.typing("10"), ["9"], "not oneself");
   state.receive("MESSAGE_CREATE", message("50", "10"));
   assert.deepEqual(state.typing("10"), []);
+  state.receive("TYPING_START", { channel_id: "10", user_id: "9" });
+  const told = [];
+  state.addEventListener("typing", () => told.push(state.typing("10")));
+  t.mock.timers.tick(9_000);
+  assert.deepEqual(told, []);
+  assert.deepEqual(state.typing("10"), ["9"]);
+  t.mock.timers.tick(2_000);
+  assert.deepEqual(told.at(-1), []);
 });
 
 test("people are called by the name they chose, and an event without a meaning is let be", () => {

@@ -8,45 +8,17 @@ from PIL import Image
 
 from playground import open_playground
 from storage import Brief, State
-from tests.rig.browsing import PHONE, WIDE
-from tests.rig.house import working
+from tests.rig.house import PACE, working
 from tests.rig.kept import ended
+from tests.rig.looking import look
 from tests.rig.makers import PLAIN, Maker
 from tests.rig.paid import PRICED
-from tests.rig.stage import IN_A_BROWSER, Stage, Tab, expect
+from tests.rig.stage import IN_A_BROWSER, Stage, expect
 
 pytestmark = IN_A_BROWSER
 
 STILL = {"reduced_motion": "reduce"}  #: nothing slides when the page becomes narrow
 LONG = "a red fox crosses a snowy street at dusk while lanterns sway and snow crunches underfoot"
-#: What of a message sticks out of it, or hides a part of its own words, and what can be scrolled.
-ASTRAY = """message => {
-  const shown = [...message.querySelectorAll("*")].filter((each) => each.getClientRects().length);
-  const edge = message.getBoundingClientRect();
-  const out = shown.filter((each) => {
-    const box = each.getBoundingClientRect();
-    return box.width > 0 && (box.left < edge.left - 1 || box.right > edge.right + 1);
-  });
-  const cut = shown.filter((each) => {
-    const style = getComputedStyle(each);
-    const named = each.matches(".thread-name");  // as in Discord, a long name ends in dots
-    return !named && style.overflowX !== "visible" && each.scrollWidth > each.clientWidth + 1;
-  });
-  const over = shown.filter((each) => each.matches(".button, .select")).flatMap((each) => {
-    const a = each.getBoundingClientRect();
-    const others = message.querySelectorAll(".button, .select, .text, .gallery-one");
-    return [...others].filter((other) => {
-      const b = other.getBoundingClientRect();
-      return other !== each && a.left < b.right - 1 && b.left < a.right - 1
-        && a.top < b.bottom - 1 && b.top < a.bottom - 1;
-    });
-  });
-  const scrolls = ["#log", "body"].filter((each) => {
-    const box = document.querySelector(each);
-    return box.scrollWidth > Math.min(box.clientWidth, innerWidth);
-  });
-  return [...out, ...cut, ...over].map((each) => each.outerHTML.slice(0, 120)).concat(scrolls);
-}"""
 
 
 @dataclass
@@ -85,26 +57,11 @@ class Studio:
 async def studio(browser, clip, tmp_path) -> AsyncIterator[Studio]:
     cheap = Maker("cheap", PLAIN, price=PRICED)
     async with (
-        open_playground() as playground,
+        open_playground(rate_windows=PACE, patient=True) as playground,
         working(playground, tmp_path / "data", providers={"cheap": cheap}) as house,
     ):
         playground.person("mira").go("videos")
         yield Studio(Stage(playground, house.bot, browser), house, clip)
-
-
-async def look(tab: Tab, message, picture) -> None:
-    """Hold that *message* fits, wide and on a phone; *picture* is where one that does not is shown.
-
-    A screenshot takes a fifth of a second of a core, so none is taken of what fits.
-    """
-    for name, size in (("wide", WIDE), ("phone", PHONE)):
-        await tab.page.set_viewport_size(size)
-        await message.scroll_into_view_if_needed()
-        await tab.page.evaluate("() => new Promise(requestAnimationFrame)")
-        astray = await message.evaluate(ASTRAY)
-        if astray:
-            await tab.page.screenshot(path=f"{picture}-{name}.png")
-        assert astray == [], name
 
 
 async def test_a_batch_has_one_card_and_a_sheet_whose_buttons_work(studio, tmp_path):

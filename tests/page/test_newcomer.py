@@ -23,22 +23,18 @@ async () => {
 """
 
 
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
-async def test_a_newcomer_types_one_line_and_watches_the_clip(tmp_path, size):
-    async with (
-        playground_process(log=tmp_path / "log") as url,
-        browser() as chromium,
-        tab(chromium, url, size=size) as page,
-    ):
-        await page.wait_for_selector("#composer-input")
-        await run(page, f"{COMMAND} duration:2 resolution:480p")
-        card = page.locator(".log .message").filter(has_text="Dailies").last
-        await card.wait_for(timeout=60_000)
-        await page.locator(".log").get_by_text("Open", exact=True).last.click(timeout=60_000)
-        video = page.locator(".log video")
-        await video.wait_for(timeout=60_000)
-        seconds, width, height, ended = await page.evaluate(PLAYED)
-        assert seconds == pytest.approx(2, abs=0.1)
-        assert (width, height) == (854, 480)
-        assert ended
-        assert page.complaints == []
+async def test_a_newcomer_types_one_line_and_watches_the_clip(tmp_path):
+    """At a desk, and then on a phone."""
+    async with playground_process(log=tmp_path / "log") as url, browser() as chromium:
+        for number, size in enumerate((WIDE, PHONE), start=1):
+            async with tab(chromium, url, size=size) as page:
+                await page.wait_for_selector("#composer-input")
+                await run(page, f"{COMMAND} duration:2 resolution:480p")
+                cards = page.locator(".log .message").filter(has=page.locator(".thread-chip"))
+                await cards.nth(number - 1).get_by_text("Open", exact=True).click()
+                await page.locator(".log video").wait_for()
+                seconds, width, height, ended = await page.evaluate(PLAYED)
+                assert seconds == pytest.approx(2, abs=0.1)
+                assert (width, height) == (854, 480)
+                assert ended
+                assert page.complaints == []

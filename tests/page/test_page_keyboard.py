@@ -305,6 +305,7 @@ async def test_whoever_jumps_to_the_end_does_not_lose_the_keyboard(stage):
         await expect(tab.message("line 59")).to_be_in_viewport()
         await tab.page.locator("#log").evaluate("log => { log.scrollTop = 300; }")
         present = tab.page.locator("#to-present")
+        await expect(present).to_be_visible()  # what is hidden takes no focus
         await present.focus()
         await tab.page.keyboard.press("Enter")
         await expect(tab.message("line 59")).to_be_in_viewport()

@@ -9,7 +9,7 @@ import discord
 import pytest
 
 from playground import Playground
-from tests.playground.test_limits import V2, Raw, raw, text
+from tests.rig.raw_calls import V2, Raw, raw, text
 from tests.rig.toybot import connected
 
 __all__ = ["raw"]

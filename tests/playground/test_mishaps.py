@@ -180,7 +180,7 @@ async def test_the_switches_stand_on_the_page_of_whoever_imitates(tmp_path):
         await page.get_by_label("The next clip").select_option("refuse")
         await until(lambda: _is(other, "The next clip", "refuse"))
         await run(page, "/video text prompt:a red fox")
-        await page.locator(".message", has_text="Failed").first.wait_for(timeout=60_000)
+        await page.locator(".message", has_text="Failed").first.wait_for()
         await until(lambda: _is(page, "The next clip", ""))
         await until(lambda: _is(other, "The next clip", ""))
 
@@ -195,7 +195,7 @@ async def test_the_switches_stand_on_the_page_of_whoever_imitates(tmp_path):
         await until(lambda: _is(other, "gpu1", "fail"))
         await run(page, "/video text prompt:a blue fox")
         failed = page.locator(".message", has_text="a blue fox").filter(has_text="Failed")
-        await failed.first.wait_for(timeout=60_000)
+        await failed.first.wait_for()
         await other.get_by_label("gpu1", exact=True).select_option("")
         await until(lambda: _is(page, "gpu1", ""))
         await page.get_by_text("5 providers don't work").wait_for()

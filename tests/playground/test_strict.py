@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from playground import PersonCannot, Playground
-from tests.playground.test_limits import V2, Keeper, Raw, button, command, option, raw, text
+from tests.rig.raw_calls import V2, Keeper, Raw, button, command, option, raw, text
 from tests.rig.toybot import connected
 
 __all__ = ["raw"]

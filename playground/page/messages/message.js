@@ -13,7 +13,7 @@ import { openMessageMenu, openReactionPicker, replyTo } from "./messagemenu.js";
 import { failures, forgive } from "../net/outcome.js";
 import { deleteMessage, toggleReaction } from "../net/actions.js";
 import { displayName, isEphemeral, isThread, state } from "../app/state.js";
-import { openPlace, richText } from "../text/text.js";
+import { named, openPlace, richText } from "../text/text.js";
 import { fromNow, messageTime, shortTime } from "../text/times.js";
 
 const TYPE = {
@@ -229,7 +229,7 @@ function above(message) {
 /** A message in a few words. */
 export function preview(message) {
   const words =
-    plainText(message.content ?? "") ||
+    plainText(message.content ?? "", named) ||
     firstText(message.components ?? []) ||
     message.embeds?.[0]?.title;
   return words || (message.attachments?.length ? "A file" : "A message");
@@ -238,7 +238,7 @@ export function preview(message) {
 function firstText(components) {
   for (const component of components) {
     const words = component.content
-      ? plainText(component.content)
+      ? plainText(component.content, named)
       : firstText(component.components ?? []);
     if (words) {
       return words;

@@ -281,30 +281,29 @@ function trimCode(code) {
   return code.length > 2 && code.startsWith(" ") && code.endsWith(" ") ? code.slice(1, -1) : code;
 }
 
-/** A message's words without any marks, for previews and notices. */
-export function plainText(text) {
-  return flatten(parse(text)).replace(/\s+/g, " ").trim();
+/**
+ * A message's words without any marks, for previews and notices. `named(node)` gives what somebody
+ * reads of a person, a role, a channel or a command.
+ */
+export function plainText(text, named = (node) => node.name) {
+  return flatten(parse(text), named, " ").replace(/\s+/g, " ").trim();
 }
 
-function flatten(nodes) {
-  return nodes
-    .map((node) => {
-      if (typeof node === "string") {
-        return node;
-      }
-      if (node.type === "spoiler") {
-        return "▒▒▒";
-      }
-      if (node.type === "list") {
-        return node.items.map((item) => flatten(item.parts)).join(" ");
-      }
-      return (
-        (node.parts
-          ? flatten(node.parts)
-          : node.blocks
-            ? flatten(node.blocks)
-            : (node.text ?? node.name ?? "")) + " "
-      );
-    })
-    .join("");
+function flatten(nodes, named, between = "") {
+  const words = (node) => {
+    if (typeof node === "string") {
+      return node;
+    }
+    if (node.type === "spoiler") {
+      return "▒▒▒";
+    }
+    if (node.type === "list") {
+      return node.items.map((item) => flatten(item.parts, named)).join(" ");
+    }
+    if (node.blocks) {
+      return flatten(node.blocks, named, " ");
+    }
+    return node.parts ? flatten(node.parts, named) : (node.text ?? named(node) ?? "");
+  };
+  return nodes.map(words).join(between);
 }

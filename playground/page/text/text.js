@@ -82,13 +82,13 @@ function inlinePart(part) {
         part.parts.length === 1 && part.parts[0] === part.url,
       );
     case "user":
-      return userPill(part.id);
+      return userPill(part);
     case "role":
-      return rolePill(part.id);
+      return el("span", { class: "pill" }, named(part));
     case "channel":
-      return placePill(part.id);
+      return placePill(part);
     case "command":
-      return commandPill(part.name);
+      return commandPill(part);
     case "everyone":
       return el("span", { class: "pill pill-me" }, part.text);
     case "time":
@@ -147,11 +147,14 @@ export function link(url, words, bare = false) {
 
 function messageLinkLabel(target) {
   const place = state.channels.get(target.place);
-  return [
-    icon(isThread(place) ? "thread" : "hash"),
-    place.name,
-    target.message && " › message",
-  ].filter(Boolean);
+  return [...marked(place), target.message && " › message"].filter(Boolean);
+}
+
+/** A place's sign and its name. No line ends after the sign, unless the first word fills one. */
+function marked(place) {
+  const sign = icon(isThread(place) ? "thread" : "hash");
+  const [first] = /^\S{0,24}(?=\s|$)|/.exec(place.name);
+  return [el("span", { class: "pill-sign" }, sign, first), place.name.slice(first.length)];
 }
 
 function follow(event, target) {
@@ -166,39 +169,52 @@ export function openPlace(id, message = null) {
   }
 }
 
-function userPill(id) {
-  const me = id === state.you?.id;
+/** What somebody reads of a person, a role, a channel or a command that a text names. */
+export function named(part) {
+  switch (part.type) {
+    case "user":
+      return `@${state.userName(part.id)}`;
+    case "role": {
+      const role = state.guild.roles.find((each) => each.id === part.id);
+      return `@${role?.name.replace(/^@/, "") ?? "unknown role"}`;
+    }
+    case "channel":
+      return `#${state.channels.get(part.id)?.name ?? "no-access"}`;
+    case "command":
+      return `/${part.name}`;
+    default:
+      return part.name;
+  }
+}
+
+function userPill(part) {
+  const me = part.id === state.you?.id;
   return el(
     "span",
-    { class: me ? "pill pill-me" : "pill", data: { user: id } },
-    `@${state.userName(id)}`,
+    { class: me ? "pill pill-me" : "pill", data: { user: part.id } },
+    named(part),
   );
 }
 
-function rolePill(id) {
-  const role = state.guild.roles.find((each) => each.id === id);
-  return el("span", { class: "pill" }, `@${role?.name.replace(/^@/, "") ?? "unknown role"}`);
-}
-
-function placePill(id) {
-  const place = state.channels.get(id);
+function placePill(part) {
+  const place = state.channels.get(part.id);
   if (!place) {
-    return el("span", { class: "pill" }, "#no-access");
+    return el("span", { class: "pill" }, named(part));
   }
   return el(
     "button",
-    { type: "button", class: "pill pill-link", on: { click: () => openPlace(id) } },
-    icon(isThread(place) ? "thread" : "hash"),
-    place.name,
+    { type: "button", class: "pill pill-link", on: { click: () => openPlace(part.id) } },
+    ...marked(place),
   );
 }
 
-function commandPill(name) {
+function commandPill(part) {
+  const text = named(part);
   const useIt = () =>
-    state.dispatchEvent(new CustomEvent("tryText", { detail: { text: `/${name}`, choose: true } }));
+    state.dispatchEvent(new CustomEvent("tryText", { detail: { text, choose: true } }));
   return el(
     "button",
-    { type: "button", class: "pill pill-link", title: `Use /${name}`, on: { click: useIt } },
-    `/${name}`,
+    { type: "button", class: "pill pill-link", title: `Use ${text}`, on: { click: useIt } },
+    text,
   );
 }
