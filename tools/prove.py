@@ -1,37 +1,43 @@
-"""Runs every proof in full and writes what was found to `docs/proofs.md`: `make prove`."""
+"""Runs proofs and keeps what was found in `docs/proofs.md`: `make prove`, and in full `make fire`.
+
+`make prove` takes an hour, and `make fire` many: 20,000 kills, a million simulated jobs. Both do
+less with SHARE=0.3, the same once more with SEED=7, and some alone with ONLY=tests/fire.
+"""
 
 import json
 import os
 import platform
 import random
-import re
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from tests.rig.proving import PROPERTY, SHARE, Tried
+from tools.proofs import KEPT, PAGE, Report, bound, merged, read, write
 
 ROOT = Path(__file__).parent.parent
-REPORT = ROOT / "docs" / "proofs.md"
+#: What `make prove` does less of; tests read it.
+FULL = "DAILIES_FIRE"
+#: The files to run, all of them unless it says which.
+ONLY = "DAILIES_PROVE_ONLY"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """How one proof went."""
+    """What pytest says of one proof."""
 
     name: str  #: file and test, as pytest takes them
     seconds: float
     passed: bool
-    tried: Tried | None  #: None where it failed before it could say
+    tried: Tried | None
 
 
-def run(seed: int, results: Path, extra: list[str]) -> int:
+def run(seed: int, results: Path, extra: list[str], environ: Mapping[str, str]) -> int:
     """Run the proofs with *seed*; what pytest exits with."""
     command = [
         *(sys.executable, "-m", "pytest", "-m", "prove or long", "-p", "no:cacheprovider"),
@@ -39,7 +45,7 @@ def run(seed: int, results: Path, extra: list[str]) -> int:
         *(f"--hypothesis-seed={seed}", f"--junitxml={results}", "-o", "junit_family=xunit1"),
         *extra,
     ]
-    environ = {**os.environ, "DAILIES_PROVE": "1", "DAILIES_SEED": str(seed)}
+    environ = {**environ, "DAILIES_PROVE": "1", "DAILIES_SEED": str(seed)}
     return subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode
 
 
@@ -59,45 +65,20 @@ def cases(results: Path) -> Iterator[Case]:
         )
 
 
-def bound(tried: Tried) -> str:
-    """The rule of three: after n good tries a bad one comes less often than 3/n (95 %)."""
-    if not tried.independent:
-        return "–"
-    return f"< {3 / tried.count:.2g}"
+def repeating(case: Case, verb: str, *, seed: int, share: float) -> str:
+    """The command that does once more what *case* did."""
+    less = f" SHARE={share:g}" if share != 1 and case.tried is not None else ""
+    return f"make {verb} ONLY={case.name.partition('::')[0]} SEED={seed}{less}"
 
 
-def report(
-    found: list[Case], *, seed: int, command: str, commit: str, at: datetime, took: float
-) -> str:
-    """The page, from what was found."""
-    failed = [case for case in found if not case.passed]
-    verdict = "all held" if not failed else f"**{len(failed)} did not hold**"
-    lines = [
-        "# Proofs",
-        "",
-        "Written by `make prove`, which repeats in full what `make test` tries a little of. Do",
-        "not edit this page. Each line is a test; its file says what it believes.",
-        "",
-        f"* {at:%Y-%m-%d %H:%M} UTC, commit `{commit}`",
-        f"* {machine()}",
-        f"* command: `{command}`",
-        f"* {len(found)} proofs in {took / 60:.0f} minutes: {verdict}",
-        "",
-        "“Fails less often than” is the rule of three: after *n* good tries that stand alone, a",
-        "bad one is rarer than 3/*n* with 95 % confidence. Where tries build on each other, no",
-        "such bound is given.",
-        "",
-        "| proof | tried | in `make test` | fails less often than | seconds | |",
-        "|---|---:|---:|---:|---:|---|",
-    ]
-    for case in sorted(found, key=lambda case: case.name):
-        tried = f"{case.tried.count:,} {case.tried.unit}" if case.tried else "–"
-        usual = f"{case.tried.usual:,}" if case.tried else "–"
-        rare = bound(case.tried) if case.tried and case.passed else "–"
-        held = "held" if case.passed else "**failed**"
-        name = re.sub(r"([|`])", r"\\\1", case.name)
-        lines.append(f"| {name} | {tried} | {usual} | {rare} | {case.seconds:.0f} | {held} |")
-    return "\n".join([*lines, "", f"Seed of everything that rolls dice: `{seed}`.", ""])
+def line(case: Case) -> str:
+    """What one proof did."""
+    if not case.passed:
+        return f"FAILED  {case.name}"
+    if case.tried is None:
+        return f"held    {case.name}"
+    rare = f", fails less often than {bound(case.tried)[2:]}" if case.tried.independent else ""
+    return f"held    {case.name}: n = {case.tried.count:,} {case.tried.unit}{rare}"
 
 
 def machine() -> str:
@@ -107,36 +88,44 @@ def machine() -> str:
 
 
 def head() -> str:
-    """The commit that is tried, with a + where the files differ from it."""
-    git = ["git", "-C", str(ROOT)]
-    said = subprocess.run(
-        [*git, "describe", "--always", "--abbrev=10", "--exclude", "*", "--dirty=+"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return said.stdout.strip() or "unknown"
+    """The commit that is tried, with a + where the files differ from it, reports aside."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(ROOT), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    commit = git("rev-parse", "--short=10", "HEAD")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
+    return f"{commit}{'+' if changed else ''}" or "unknown"
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m tools.prove [seed]`: what pytest exits with."""
-    seed = int(arguments[0]) if arguments else random.SystemRandom().randrange(10**6)
-    commit, at, began = head(), datetime.now(UTC), time.monotonic()
+    """`python -m tools.prove prove|fire [seed]`: what pytest exits with."""
+    verb, *seeds = arguments
+    seed = int(seeds[0]) if seeds else random.SystemRandom().randrange(10**6)
+    commit, day = head(), f"{datetime.now(UTC):%Y-%m-%d}"
+    environ = {**os.environ, **({FULL: "1"} if verb == "fire" else {})}
+    only = (os.environ.get(ONLY) or ("tests/fire" if verb == "fire" else "")).split()
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.xml"
-        code = run(seed, results, arguments[1:])
+        code = run(seed, results, only, environ)
         found = list(cases(results)) if results.exists() else []
     if code not in {0, 1} or not found:  # 1: a test failed. Else nothing was proven or refuted.
         return code or 1
-    text = report(
-        found,
-        seed=seed,
-        command=f"make prove SEED={seed}" + (f" SHARE={SHARE:g}" if SHARE != 1 else ""),
-        commit=commit,
-        at=at,
-        took=time.monotonic() - began,
-    )
-    REPORT.write_text(text)
+    new = [
+        Report(
+            name=case.name,
+            seconds=case.seconds,
+            passed=case.passed,
+            tried=case.tried,
+            command=repeating(case, verb, seed=seed, share=SHARE),
+            commit=commit,
+            day=day,
+        )
+        for case in found
+    ]
+    write(merged(read(KEPT), new), KEPT, PAGE)
+    sys.stdout.write("\n".join([*map(line, found), f"seed {seed}", ""]))
     return code
 
 

@@ -1,0 +1,1 @@
+"""The promises under fire: seeded bugs, kills, power cuts, floods and hostile input."""

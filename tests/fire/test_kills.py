@@ -1,0 +1,228 @@
+"""kill -9 before and after every commit, every request to Discord and every one to the provider.
+
+One life of a clip is recorded, which numbers the instants: nobody keeps a list of them. Then the
+bot is killed at an instant, another process takes up its data, and the promises are looked at: the
+clip is made once and posted once, or a moderator is asked; the books add up; nothing is stuck.
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+import sqlite3
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+import pytest
+from aiohttp import web
+
+from playground import open_playground
+from playground.people.person import PersonCannot
+from playground.providers.ltx import LtxServer
+from storage import State
+from storage.checks import check
+from storage.opening import DATABASE, _open, migrations
+from tests.rig.house import PACE, until
+from tests.rig.losing import Losing
+from tests.rig.processes import process
+from tests.rig.proving import FIRE, SEED, scaled
+from tests.rig.taking import is_clip
+
+KILLS = scaled(3, 200, fire=20_000)
+PARTS = min(KILLS, 8) if FIRE else 1  #: that are done beside each other
+KEY = "a-key-for-tests"
+
+
+class Deadly(Losing):
+    """A proxy that counts requests, and kills whoever sends the one that it is told of."""
+
+    def __init__(self, behind):
+        super().__init__(behind)
+        self.count = 0
+        self.kill = None  #: such as ("before", 7)
+        self.victim = None
+
+    async def serve(self, request):
+        self.count += 1
+        instant = self.count
+        await request.read()
+        if self.kill == ("before", instant):
+            self.victim.kill()
+            request.transport.abort()
+            return web.Response()
+        answer = await super().serve(request)
+        if self.kill == ("after", instant):  # its work is done, and nobody hears of it
+            self.victim.kill()
+            request.transport.abort()
+        return answer
+
+
+class Place:
+    """A Discord, a company, and one bot after another on the same data."""
+
+    def __init__(self, playground, server, discord, company, folder):
+        self.playground, self.server = playground, server
+        self.discord, self.company, self.folder = discord, company, folder
+        self.mira = playground.person("mira")
+        self.log = folder / "log"
+
+    @asynccontextmanager
+    async def bot(self, kill=None):
+        url = self.company.api_url.partition("/api/")[0]
+        given = {
+            "api": self.discord.api_url,
+            "gateway": self.playground.gateway_url,
+            "token": self.playground.token,
+            "data": str(self.folder / "data"),
+            "tally": str(self.folder / "tally"),
+            "key": KEY,
+            "company": url,
+            "loopback": [each.removeprefix("http://") for each in (url, self.server.url)],
+            "kill": kill,
+        }
+        self.playground.gateway.starts.rest()
+        arguments = ("-m", "tests.fire.numbered_bot", json.dumps(given))
+        async with process(*arguments, log=self.log) as bot:
+            self.discord.victim = self.company.victim = bot
+            yield bot
+
+    async def ordered(self, bot):
+        """Order a clip, unless the bot dies over it."""
+        online = self.playground
+        await until(lambda: bot.returncode is not None or (online.online and self.mira.commands()))
+        if bot.returncode is not None:
+            return
+        with contextlib.suppress(PersonCannot):
+            asked = await self.mira.type("/video text", prompt="a red fox")
+            answered = asyncio.ensure_future(asked.answered)
+            dead = asyncio.ensure_future(bot.wait())
+            await asyncio.wait({answered, dead}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (answered, dead):
+                task.cancel()
+            await asyncio.wait({answered, dead})
+            if not answered.cancelled():
+                answered.exception()
+
+    def jobs(self):
+        """State and due time of each job, as the file has them."""
+        path = self.folder / "data" / DATABASE
+        if not path.exists():
+            return []
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+            try:
+                return db.execute("SELECT state, due_at, result_id FROM job").fetchall()
+            except sqlite3.OperationalError:  # not migrated yet
+                return []
+
+    def settled(self):
+        jobs = self.jobs()
+        return bool(jobs) and all(due is None for _, due, _ in jobs)
+
+
+@asynccontextmanager
+async def place_in(folder, media):
+    folder.mkdir(parents=True)
+    async with (
+        open_playground(rate_windows=PACE, patient=True) as playground,
+        LtxServer(media.render, key=KEY) as server,
+        Deadly(playground).running() as discord,
+        Deadly(SimpleNamespace(api_url=f"{server.url}/api/")).running() as company,
+    ):
+        yield Place(playground, server, discord, company, folder)
+
+
+async def recorded(folder, media):
+    """The instants of a clip's life, from a bot that nobody kills."""
+    async with place_in(folder, media) as place, place.bot() as bot:
+        await place.ordered(bot)
+        await until(place.settled)
+        assert [state for state, *_ in place.jobs()] == [State.DONE]
+        counts = {
+            "commit": (folder / "tally").stat().st_size,
+            "discord": place.discord.count,
+            "company": place.company.count,
+        }
+    return [
+        (what, side, number)
+        for what, count in counts.items()
+        for number in range(1, count + 1)
+        for side in ("before", "after")
+    ]
+
+
+async def killed(folder, media, instant):
+    """One life with a death at *instant*; whether it died."""
+    what, side, number = instant
+    async with place_in(folder, media) as place:
+        if what != "commit":
+            getattr(place, what).kill = side, number
+        async with place.bot(kill=[side, number] if what == "commit" else None) as bot:
+            await place.ordered(bot)
+            await until(lambda: bot.returncode is not None or place.settled())
+            died = bot.returncode is not None
+        place.discord.kill = place.company.kill = None
+        async with place.bot() as bot:
+            await until(lambda: place.playground.online)
+            if not place.jobs():  # it died before it promised anything
+                await place.ordered(bot)
+            await until(place.settled)
+        promises_held(place)
+    return died
+
+
+def promises_held(place):
+    """Look at what people see, what the company was ordered, and what the books say."""
+    [(state, _, result_id)] = place.jobs()
+    tasks = len(place.server.jobs)
+    clips = [each for each in place.mira.everything() if is_clip(each)]
+    assert tasks <= 1, "one click, at most one paid task"
+    assert result_id is not None, "its person was told"
+    match State(state):
+        case State.DONE:
+            assert (tasks, len(clips)) == (1, 1)
+        case State.UNCLEAR:  # the order may have been on its way: nobody but a person repeats it
+            assert clips == []
+            assert "may have" in place.mira.message(result_id).text
+        case other:
+            raise AssertionError(f"{other} is no end of this: {place.log.read_text()[-2000:]}")
+    db = _open(place.folder / "data" / DATABASE, migrations(), whole=True)
+    try:
+        assert check(db) == []
+    finally:
+        db.close()
+
+
+async def test_killed_while_its_order_is_answered(tmp_path, media):
+    """The company has the order and the bot never hears of it: a person decides, nobody repeats."""
+    async with place_in(tmp_path / "one", media) as place:
+        place.company.kill = "after", 1
+        async with place.bot() as bot:
+            await place.ordered(bot)
+            await until(lambda: bot.returncode is not None)
+        async with place.bot():
+            await until(place.settled)
+        assert [state for state, *_ in place.jobs()] == [State.UNCLEAR]
+        assert len(place.server.jobs) == 1
+        promises_held(place)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("part", range(PARTS))
+async def test_killed_at_instants_that_a_recording_numbered(tmp_path, media, proof, part):
+    instants = await recorded(tmp_path / "recorded", media)
+    assert {what for what, *_ in instants} == {"commit", "discord", "company"}
+    assert len(instants) > 40
+    dice = random.Random(SEED + part)
+    kills, chosen = -(-KILLS // PARTS), []
+    while len(chosen) < kills:  # each instant as often as any other, in any order
+        chosen += dice.sample(instants, min(len(instants), kills - len(chosen)))
+    died = 0
+    for number, instant in enumerate(chosen):
+        folder = tmp_path / str(number)
+        try:
+            died += await killed(folder, media, instant)
+        except BaseException:
+            print(f"killed {instant}, seed {SEED}, part {part}")  # noqa: T201  # pytest shows it
+            raise
+    assert died > kills / 2, "most of the instants come in each life"
+    proof.tried(died, f"kills at {len(instants)} instants", usual=3, independent=True)

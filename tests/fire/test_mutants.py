@@ -1,0 +1,74 @@
+"""The table of bugs fits the code: each has its place and its tests. `make mutants` tries them."""
+
+import ast
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from tests.fire.mutants import MUTANTS, Mutant
+from tools.mutants import Found, report, tried
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@cache
+def names(file: str) -> frozenset[str]:
+    tree = ast.parse((ROOT / file).read_text())
+    return frozenset(node.name for node in ast.walk(tree) if hasattr(node, "name") and node.name)
+
+
+def test_each_bug_has_one_place_in_the_product() -> None:
+    gone = [each.bug for each in MUTANTS if (ROOT / each.file).read_text().count(each.old) != 1]
+    assert gone == []
+    assert all(each.file.startswith(("bot/", "cogs/", "storage/")) for each in MUTANTS)
+    assert all(each.old != each.new and each.tests for each in MUTANTS)
+
+
+def test_what_is_written_is_python() -> None:
+    for each in MUTANTS:
+        if each.file.endswith(".py"):
+            ast.parse((ROOT / each.file).read_text().replace(each.old, each.new), each.bug)
+
+
+def test_each_test_that_is_named_is_there() -> None:
+    for each in MUTANTS:
+        for test in each.tests:
+            file, _, name = test.partition("::")
+            assert any(known.startswith("test_") for known in names(file)), test
+            assert not name or name in names(file), test
+
+
+def test_there_are_enough_of_them_and_none_twice() -> None:
+    assert len({each.bug for each in MUTANTS}) == len(MUTANTS) >= 50
+    assert len({(each.file, each.old, each.new) for each in MUTANTS}) == len(MUTANTS)
+
+
+def test_a_bug_is_caught_survives_breaks_or_has_no_place(tmp_path: Path) -> None:
+    (tmp_path / "product.py").write_text("def paid():\n    return 5\n")
+    for name in ("tests/__init__.py", "tests/conftest.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "tests/test_paid.py").write_text(
+        "from product import paid\n\ndef test_it():\n    assert paid() < 6\n"
+    )
+
+    def verdict(old: str, new: str) -> str:
+        mutant = Mutant("bug", "product.py", old, new, ("tests/test_paid.py",))
+        found = tried(mutant, tmp_path)
+        assert (tmp_path / "product.py").read_text() == "def paid():\n    return 5\n"
+        return found.verdict
+
+    assert verdict("return 5", "return 7") == "caught"
+    assert verdict("return 5", "return 4") == "**survived**"
+    assert verdict("return 5", "return (") == "**broke** (2)"
+    assert verdict("return 6", "return 7") == "its place is there 0 times"
+
+
+def test_the_report_says_how_many_were_caught() -> None:
+    mutant = MUTANTS[0]
+    found = [Found(mutant, "caught", by="tests/a.py::test_a"), Found(mutant, "**survived**")]
+    text = report(
+        found, commit="abc", at=datetime(2026, 1, 1, tzinfo=UTC), command="make mutants", took=60
+    )
+    assert "1 of 2 caught, in 1 minutes" in text
+    assert "**survived** | – |" in text
