@@ -20,7 +20,7 @@ from statistics import median
 
 from bot.orders.requester import Requester
 from storage import Admitted, Brief, Defaults, Job, open_store
-from tests.bench.history import NOW, PEOPLE, SERVERS, fill
+from tests.bench.history import NOW, PEOPLE, SERVERS, filled
 from tests.bench.table import Row, text
 from tests.rig.doubles import FakeProvider
 from tests.rig.drafts import draft
@@ -209,10 +209,7 @@ async def compared_alone(name: str, bare: Bare, order: Order, *, turns: int, sec
 
 async def measured(directory: Path, *, jobs: int, turns: int, seconds: float = SLICE) -> list[Row]:
     """Everything in a file with so many finished *jobs*; with none, one order at a time as well."""
-    async with open_store(directory / "ours"):
-        pass
-    if jobs:
-        fill(directory / "ours", jobs)
+    await filled(directory / "ours", jobs)
     bare = Bare(directory / "bare.db", jobs)
     after = f", {jobs:,} finished jobs" if jobs else ""
     rows = []
@@ -244,12 +241,14 @@ async def measured(directory: Path, *, jobs: int, turns: int, seconds: float = S
     return rows
 
 
-def rows(*, jobs: int = JOBS, turns: int = 9) -> list[Row]:
+def rows(*, jobs: int = JOBS, turns: int = 5, seconds: float = SLICE) -> list[Row]:
     """The rows of the table, in a new file and in one with so many finished *jobs*."""
     found = []
     for count in (0, jobs):
         with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:  # /tmp may be memory
-            found += asyncio.run(measured(Path(directory), jobs=count, turns=turns))
+            found += asyncio.run(
+                measured(Path(directory), jobs=count, turns=turns, seconds=seconds)
+            )
     return found
 
 

@@ -13,11 +13,12 @@ from statistics import median
 
 from storage import Admitted, Store, open_store
 from tests.bench.admission import ROOMY, asked
-from tests.bench.history import NOW, fill
+from tests.bench.history import NOW, filled
 from tests.bench.table import Row, text
 
 JOBS = int(os.environ.get("DAILIES_BENCH_JOBS", "100000"))
 BETWEEN = 0.01  #: seconds between two orders
+ALONE = 4.0  #: seconds at most in which orders are timed with nothing beside them
 
 
 async def ordered(store: Store, during: asyncio.Task[object]) -> list[float]:
@@ -33,9 +34,7 @@ async def ordered(store: Store, during: asyncio.Task[object]) -> list[float]:
 
 async def measured(directory: Path, *, jobs: int, turns: int) -> list[Row]:
     """What a check costs an order that comes while it runs, and what a start costs."""
-    async with open_store(directory):
-        pass
-    fill(directory, jobs)
+    await filled(directory, jobs)
     ticks = itertools.count()
     late, later, whole, new, cpu = [], [], [], [], []
     for _ in range(turns):
@@ -45,7 +44,7 @@ async def measured(directory: Path, *, jobs: int, turns: int) -> list[Row]:
             beside = await ordered(store, checked)
             whole.append(time.perf_counter() - begun)
             assert await checked == []
-            alone = await ordered(store, asyncio.create_task(asyncio.sleep(whole[-1])))
+            alone = await ordered(store, asyncio.create_task(asyncio.sleep(min(ALONE, whole[-1]))))
             late.append(_slow(beside) - _slow(alone))
             later.append(beside[-1] - alone[-1])
             assert await store.check() == []
@@ -81,7 +80,7 @@ def _slow(took: list[float]) -> float:
     return took[int(0.99 * len(took))]
 
 
-def rows(*, jobs: int = JOBS, turns: int = 2) -> list[Row]:
+def rows(*, jobs: int = JOBS, turns: int = 1) -> list[Row]:
     """The rows of the table."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:  # /tmp may be memory
         return asyncio.run(measured(Path(directory), jobs=jobs, turns=turns))

@@ -4,9 +4,16 @@ Each went its whole way: ordered, paid for, made, posted, settled. They are of `
 `PEOPLE` people, half a minute apart; the last one ended a minute before `NOW`.
 """
 
+import asyncio
+import os
+import shutil
 import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from storage import open_store
 from storage.opening import DATABASE
 
 SERVERS, PEOPLE = 20, 5_000
@@ -42,9 +49,10 @@ INSERT INTO job (id, request, guild_id, channel_id, user_id, provider, model, br
     'ltx', 'ltx-2-pro', json_object('mode', 'text', 'prompt', {_PROMPT}, 'resolution', '1080p',
         'aspect', '16:9', 'duration', 6, 'fps', 24, 'seed', n * 7919, 'sound', json('true')),
     {PRICE}, {_AT}, 'done', 5, NULL, {_AT} + 60, 0, 1, hex(randomblob(16)), hex(randomblob(16)),
-    0.36, 'https://results.example.com/' || hex(randomblob(16)) || '/clip.mp4?signature='
-        || hex(randomblob(32)), 'takes/' || n || '.mp4', 'yes', {SNOWFLAKE} + n / 4,
+    0.36, '', 'takes/' || n || '.mp4', 'yes', {SNOWFLAKE} + n / 4,
     {SNOWFLAKE} + n % 100, {SNOWFLAKE} + n, {SNOWFLAKE} + {10**9} + n FROM each;
+INSERT INTO link (job_id, url) SELECT id, 'https://results.example.com/' || hex(randomblob(16))
+    || '/clip.mp4?signature=' || hex(randomblob(32)) FROM job;
 INSERT INTO event (job_id, rev, from_state, to_state, why, at)
 {_NUMBERS}, move (rev, before, after, later) AS (VALUES (0, NULL, 'queued', 0),
     (1, 'queued', 'submitting', 1), (2, 'submitting', 'rendering', 2),
@@ -87,6 +95,47 @@ UPDATE words_upto SET job_id = :count;
 INSERT INTO clock (id, mark) VALUES (1, {NOW})
     ON CONFLICT (id) DO UPDATE SET mark = excluded.mark;
 """  # fixed texts
+
+
+_kept: list[Path] = []  #: where files with a history are kept while benchmarks run, if they are
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Make each file with a history once, and give copies of it."""
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        _kept.append(Path(folder))
+        try:
+            yield
+        finally:
+            _kept.pop()
+
+
+async def filled(directory: Path, count: int) -> None:
+    """Bring a database with *count* finished jobs, which was looked over, to *directory*."""
+    if not _kept:
+        await _made(directory, count)
+        return
+    source = _kept[-1] / str(count)
+    if not source.exists():
+        await _made(source, count)
+    await asyncio.to_thread(_copied, source, directory)
+
+
+async def _made(directory: Path, count: int) -> None:
+    async with open_store(directory):
+        pass
+    if count:
+        await asyncio.to_thread(fill, directory, count)
+        async with open_store(directory):
+            pass  # another program wrote: the file is looked over once
+
+
+def _copied(source: Path, to: Path) -> None:
+    # With its times, by which it is known to be as it was closed.
+    shutil.copytree(source, to, dirs_exist_ok=True)
+    with (to / DATABASE).open("rb+") as copy:  # else it is written while something is measured
+        os.fsync(copy.fileno())
 
 
 def fill(directory: Path, count: int) -> Path:

@@ -16,6 +16,7 @@ class Row:
     at_least: bool = True  #: whether the goal is the least that is wanted; else the most
     unit: str = "×"
     digits: int = 2
+    must: bool = False  #: a missed goal is a fault, and fails `make bench`
     note: str = ""  #: what else was measured, such as CPU time beside wall time
 
     @property
