@@ -11,9 +11,9 @@ FROM python:3.12-slim
 # Dailies is MIT; the ffmpeg beside it is GPL, and the fonts are under the OFL: see NOTICE.
 LABEL org.opencontainers.image.title="Dailies" \
       org.opencontainers.image.description="A Discord bot for teams that make video with LTX-2" \
-      org.opencontainers.image.licenses="MIT AND GPL-3.0-or-later AND OFL-1.1"
+      org.opencontainers.image.licenses="MIT AND GPL-3.0-or-later AND OFL-1.1 AND LGPL-3.0-only"
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin dailies \
-    && install -d -o dailies -g dailies -m 0700 /data
+    && install -d -o dailies -g dailies -m 0700 /data /backups
 COPY --from=build /opt/dailies /opt/dailies
 WORKDIR /app
 COPY LICENSE NOTICE README.md ./
@@ -30,12 +30,14 @@ ENV PATH=/opt/dailies/bin:$PATH \
     DAILIES_PLAYGROUND_HOST=0.0.0.0
 USER dailies
 VOLUME /data
+# /backups is for `python -m bot backup /backups`; what is mounted there must be of the user 10001.
 # 8765: the page of `playground`. 8767: providers' callbacks, where PUBLIC_URL is set.
-# /healthz, on port 8766, is for this container alone.
+# /healthz, /readyz, /livez and /metrics, on port 8766, are for this container alone.
 EXPOSE 8765 8767
 STOPSIGNAL SIGTERM
+# Liveness: whoever restarts unhealthy containers must not do so because Discord is down.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
-    CMD ["python", "-m", "bot", "health"]
+    CMD ["python", "-m", "bot", "health", "--live"]
 # Exec form: the bot itself is process 1 and gets the SIGTERM of `docker stop`.
 ENTRYPOINT ["python", "-m", "bot"]
 CMD ["run"]

@@ -6,9 +6,10 @@ WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 SEED ?=
 SHARE ?= 1
+ONLY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install playground test long check page doors fmt lint types prove bench requirements documents screenshots migration clean
+.PHONY: help install playground test long check looks page doors fmt lint types prove mutants fire bench requirements documents screenshots migration sbom clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,14 +26,18 @@ install: .venv/installed ## make .venv, with everything pinned
 playground: install ## open a Discord on this machine with the bot in it
 	$(BIN)/dailies playground
 
-test: install lint types page ## lint, types and every test
+test: looks ## lint, types and every test
 	$(PYTEST)
 
 long: install ## the tests that `make test` leaves to `make prove` because they take long
 	$(PYTEST) -m long
 
-check: install lint types page ## lint, types and the fast tests: what to run after each change
+check: looks ## lint, types and the fast tests: what to run after each change
 	$(PYTEST) -m "not slow and not browser and not prove and not doors and not long"
+
+# What reads the code and does not run it, side by side.
+looks: install
+	@$(MAKE) --no-print-directory -j 3 lint types page
 
 fmt: install ## format the code, and mend what ruff can mend
 	$(BIN)/ruff check --fix-only .
@@ -59,14 +64,21 @@ page: ## lint, type-check and test the page's JavaScript
 doors: install ## go through each way in as a stranger would
 	$(BIN)/python -m pytest -m doors tests/doors
 
-prove: install ## repeat the proofs in full, and write docs/proofs.md (SEED=1 repeats a run, SHARE=0.3 does less)
-	DAILIES_PROVE_SHARE=$(SHARE) $(BIN)/python -m tools.prove $(SEED)
+prove: install ## repeat the proofs, and write docs/proofs.md (SEED=1 repeats, SHARE=0.3 does less, ONLY=file)
+	DAILIES_PROVE_SHARE=$(SHARE) DAILIES_PROVE_ONLY="$(ONLY)" $(BIN)/python -m tools.prove prove $(SEED)
 
-bench: install ## measure what the design counts on
+fire: install ## try to break every promise in full: 20,000 kills and more; as `make prove` otherwise
+	DAILIES_PROVE_SHARE=$(SHARE) DAILIES_PROVE_ONLY="$(ONLY)" $(BIN)/python -m tools.prove fire $(SEED)
+
+# Without this the zeros of the proofs mean nothing. Some twenty minutes on two cores.
+mutants: install ## write each seeded bug into a copy, run its tests, and write docs/mutants.md
+	$(BIN)/python -m tools.mutants
+
+bench: install ## measure what the design counts on, and write docs/performance.md
 	$(BIN)/python -m tests.bench
 
 requirements: install ## rewrite the pinned files: every version and hash, and no index's address
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal --output-file requirements.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal --extra postgresql --output-file requirements.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal --extra dev --output-file requirements-dev.txt pyproject.toml
 
 screenshots: install ## take the pictures of the README, which are never taken by hand
@@ -79,5 +91,8 @@ documents: install ## rewrite docs/providers.md and docs/sentences.md from the c
 migration: install ## write down the hashes of new migrations; what has landed is never edited
 	$(BIN)/python -m tools.landed
 
+sbom: install ## write what an image holds of others: a bill of materials and the notices
+	$(BIN)/python -m tools.bill sbom
+
 clean: ## delete what the targets made
-	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build sbom *.egg-info .mypy_cache .pytest_cache .ruff_cache
