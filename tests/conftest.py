@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import logging
 import os
 import shutil
 import sys
@@ -89,6 +90,19 @@ def pytest_collection_finish() -> None:
     """Keep what was loaded out of the collections to come, which are a tenth of the time else."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Undo what a command said about logs: it speaks for its process, which here has more tests."""
+    root, hook = logging.getLogger(), sys.excepthook
+    loggers = [each for each in root.manager.loggerDict.values() if type(each) is logging.Logger]
+    levels = [(each, each.level) for each in (root, *loggers)]
+    handlers = root.handlers[:]
+    yield
+    sys.excepthook, root.handlers[:] = hook, handlers
+    for each, level in levels:
+        each.setLevel(level)
 
 
 @pytest.fixture

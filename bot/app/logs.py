@@ -62,9 +62,8 @@ def begin(level: str, *, log_format: str = "text", quiet: bool = False) -> None:
     )
     for chatty in ("httpx", "httpcore", "aiohttp.access", "aiosqlite", "PIL"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    if level != "DEBUG":
-        for name in ("discord", "discord.gateway", "discord.client"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("discord", "discord.gateway", "discord.client"):
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.WARNING)
     sys.excepthook = _crashed
 
 

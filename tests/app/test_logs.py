@@ -49,6 +49,13 @@ def test_a_line_is_an_object_and_says_what_it_is_about(written):
     assert set(second) == {"time", "level", "logger", "message"}, "what is not known is left out"
 
 
+def test_a_level_holds_whichever_was_begun_with_before():
+    for level, gateway in (("INFO", logging.WARNING), ("DEBUG", logging.DEBUG)):
+        logs.begin(level)
+        assert logging.getLogger("discord.gateway").getEffectiveLevel() == gateway
+        assert logging.getLogger("httpx").getEffectiveLevel() == logging.WARNING
+
+
 def test_suggestions_that_came_too_late_are_a_line_and_other_trouble_keeps_its_traceback(written):
     late = {"code": 10062, "message": "Unknown interaction"}
     answer = SimpleNamespace(status=404, reason="Not Found")

@@ -11,8 +11,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from bot.app.log_words import Spoken
-from bot.log_redaction import Redaction
+from bot.app import logs
 from bot.settings import Settings
 from storage import State, copy_database
 from tests.rig.completions import completions
@@ -58,20 +57,12 @@ def hits(secrets: dict[str, str], content: bytes) -> list[str]:
 
 @contextmanager
 def logged():
-    """All that is logged at DEBUG, as `dailies run` would write it."""
+    """All that is logged at DEBUG, as `dailies run` writes it."""
     text = io.StringIO()
-    handler = logging.StreamHandler(text)
-    handler.addFilter(Spoken())
-    handler.addFilter(Redaction())
-    root = logging.getLogger()
-    before = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    try:
-        yield text
-    finally:
-        root.setLevel(before)
-        root.removeHandler(handler)
+    logs.begin("DEBUG")
+    (handler,) = logging.getLogger().handlers
+    handler.setStream(text)
+    yield text
 
 
 def test_each_secret_setting_has_a_canary() -> None:
