@@ -6,17 +6,21 @@ does. A request is JSON with the standard streams beside it. Two lines come back
 id, and once it has ended what it ended with.
 """
 
+import asyncio
 import contextlib
 import gc
 import importlib
 import json
 import os
+import pathlib
 import runpy
 import select
 import signal
 import socket
 import sys
+import tempfile
 import types
+from typing import Any
 
 REQUEST = 1 << 20  #: bytes; a request is one environment and one command
 
@@ -28,37 +32,75 @@ def serve(path: str) -> tuple[list[str], str] | None:
 
     for each in cogs.EXTENSIONS:  # what the bot itself loads as it starts
         importlib.import_module(each)
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    listener.listen(64)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those who wait for a process reap themselves
+    asyncio.run(_lived())
+    gc.collect()
     gc.freeze()
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
-        connection, _ = listener.accept()
-        if os.fork():
-            connection.close()
-            continue
-        listener.close()
-        return _begin(connection)
-    return None
+    running: dict[int, socket.socket] = {}
+    ended, ends = socket.socketpair()
+    ends.setblocking(False)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(64)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(ends.fileno(), warn_on_full_buffer=False)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        while True:
+            readable = select.select([listener, ended, sys.stdin], [], [])[0]
+            if sys.stdin in readable:
+                return None
+            if ended in readable:
+                ended.recv(REQUEST)
+                _say_ends(running)
+            if listener in readable:
+                connection, _ = listener.accept()
+                message, streams, _, _ = socket.recv_fds(connection, REQUEST, 3)
+                if process := os.fork():
+                    running[process] = connection
+                    for stream in streams:
+                        os.close(stream)
+                    _say(connection, process)
+                    continue
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for each in (ended, ends, connection, *running.values()):
+                    each.close()
+                return _begun(json.loads(message), streams)
 
 
-def _begin(connection: socket.socket) -> tuple[list[str], str]:
-    """In a fork of its own: start the process and say how it ends. Returns in the process alone."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    message, streams, _, _ = socket.recv_fds(connection, REQUEST, 3)
-    wanted = json.loads(message)
-    if process := os.fork():
-        for stream in (*streams, *range(3)):
-            os.close(stream)
-        with contextlib.suppress(BrokenPipeError):
-            connection.sendall(f"{process}\n".encode())
-            code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-            connection.sendall(f"{code}\n".encode())
-        os._exit(0)
-    connection.close()
+def _say_ends(running: dict[int, socket.socket]) -> None:
+    """Tell those who asked for them which of the *running* processes ended, and with what."""
+    for process in list(running):
+        found, status = os.waitpid(process, os.WNOHANG)
+        if found:
+            with running.pop(process) as connection:
+                _say(connection, os.waitstatus_to_exitcode(status))
+
+
+def _say(connection: socket.socket, number: int) -> None:
+    with contextlib.suppress(BrokenPipeError):  # who asked is gone
+        connection.sendall(f"{number}\n".encode())
+
+
+async def _lived() -> None:
+    """Make a clip, which loads and caches what a bot's first one does."""
+    from playground import open_playground
+    from tests.rig.house import PACE, until, working
+    from tests.rig.makers import PLAIN, Maker
+    from tests.rig.taking import is_clip
+
+    with tempfile.TemporaryDirectory(prefix="warm-") as data:
+        async with (
+            open_playground(rate_windows=PACE, patient=True) as playground,
+            working(playground, pathlib.Path(data), providers={"plain": Maker("plain", PLAIN)}),
+        ):
+            mira = playground.person("mira")
+            await mira.type("/video text", prompt="a red fox")
+            await until(lambda: any(is_clip(each) for each in mira.everything()))
+
+
+def _begun(wanted: dict[str, Any], streams: list[int]) -> tuple[list[str], str]:
+    """Make this fork the process that is *wanted*; what it runs, and where."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
