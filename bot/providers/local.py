@@ -247,15 +247,21 @@ class Local:
         return Report(stage=Stage.RUNNING, fraction=max(0.0, min(render.share, waited, 1.0)))
 
     async def fetch(self, order: Order, remote_id: str | None, url: str | None, to: Path) -> None:
-        """Copy the finished clip to *to*."""
+        """Copy the finished clip to *to*. One that is gone is rendered again.
+
+        It is gone where somebody emptied the directory, or where another process, on a disk of its
+        own, takes over for the one that made it.
+        """
+        attempt = remote_id or order.attempt
         part = to.with_name(f"{to.name}.{os.getpid()}-{next(self._numbers)}.part")
         try:
-            await asyncio.to_thread(shutil.copyfile, self._clip(remote_id or order.attempt), part)
+            await asyncio.to_thread(shutil.copyfile, self._clip(attempt), part)
             part.replace(to)
         except FileNotFoundError as error:
-            raise Refusal(
-                "The local preview of this clip is gone. Order it again.",
-                failure=Failure.LOST,
+            await self.poll(order, attempt)
+            raise Busy(
+                "The local preview is being rendered again.",
+                retry_after=self.limits.poll_every,
                 raw=str(error),
             ) from error
         finally:
