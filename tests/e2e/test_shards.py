@@ -121,15 +121,16 @@ class Cluster:
         return jobs
 
     async def pass_the_time_of(self, name):
-        """Let the leases of a bot that is dead end now instead of in 20 seconds."""
+        """Let what a dead bot had end now instead of in 20 seconds."""
         import psycopg
 
         db = await psycopg.AsyncConnection.connect(self.url)
         async with db:
-            await db.execute(
-                "UPDATE dailies.lease SET until = clock_timestamp() WHERE holder = %s",
-                (self.holder(name),),
-            )
+            for table in ("lease", "process"):
+                await db.execute(
+                    f"UPDATE dailies.{table} SET until = clock_timestamp() WHERE holder = %s",
+                    (self.holder(name),),
+                )
 
     async def at_work(self, prompt):
         """Three bots that share the servers, and an order in one of each shard."""
