@@ -102,7 +102,8 @@ def logging_as_it_was() -> Iterator[None]:
     yield
     sys.excepthook, root.handlers[:] = hook, handlers
     for each, level in levels:
-        each.setLevel(level)
+        if each.level != level:  # to set one makes all others forget what they worked out
+            each.setLevel(level)
 
 
 @pytest.fixture
