@@ -20,6 +20,7 @@ COUNT = 4
 NAMES = "abc"
 USUAL = 10
 KILLS = scaled(USUAL, 100)
+IN_A_ROW = 5  #: after more, a bot is careful with new sessions: it has begun a dozen within minutes
 TAKEN_OVER = 30.0  #: seconds from a kill until somebody has each shard again
 
 
@@ -132,6 +133,18 @@ class Cluster:
                     (self.holder(name),),
                 )
 
+    async def lose_one(self, dice, *, at_once):
+        """Kill the bot of some shard, and wait until the others have what it had."""
+        victim = await self.bot_of(dice.randrange(COUNT))
+        self.bots[victim].kill()
+        await self.bots.pop(victim).wait()
+        killed = time.monotonic()
+        if at_once:
+            await self.pass_the_time_of(victim)
+        await self.shared(2, 2)
+        if PROVING:  # a busy machine is late with everything
+            assert time.monotonic() - killed < TAKEN_OVER
+
     async def at_work(self, prompt):
         """Three bots that share the servers, and an order in one of each shard."""
         for name in NAMES:
@@ -212,24 +225,20 @@ async def test_one_that_was_frozen_ends_and_what_it_had_goes_on_with_the_others(
 async def test_what_a_killed_one_had_ends_once_with_the_others(tmp_path, databases, proof):
     """The first one's leases run out by themselves; the others' time is made to have passed."""
     dice = random.Random(SEED)
-    url = databases.of(tmp_path)
-    try:
-        async with cluster(tmp_path, url) as place:
-            for number in range(KILLS):
-                await place.at_work(f"fox {number}")
-                await asyncio.sleep(dice.uniform(0.0, 3.0))
-                victim = await place.bot_of(dice.randrange(COUNT))
-                place.bots[victim].kill()
-                await place.bots.pop(victim).wait()
-                killed = time.monotonic()
-                if number:
-                    await place.pass_the_time_of(victim)
-                await place.shared(2, 2)
-                if PROVING:  # a busy machine is late with everything
-                    assert time.monotonic() - killed < TAKEN_OVER
-                await until(place.over)
-                await asyncio.sleep(0.5)
-                assert len(await place.promises_held()) == COUNT * (number + 1)
-    finally:
-        databases.empty()
-    proof.tried(KILLS, "kills of one of three bots with four shards", usual=USUAL, independent=True)
+    for begun in range(0, KILLS, IN_A_ROW):
+        folder = tmp_path / str(begun)
+        folder.mkdir()
+        url = databases.of(folder)
+        try:
+            async with cluster(folder, url) as place:
+                for number in range(IN_A_ROW):
+                    await place.at_work(f"fox {number}")
+                    await asyncio.sleep(dice.uniform(0.0, 3.0))
+                    await place.lose_one(dice, at_once=begun + number > 0)
+                    await until(place.over)
+                    await asyncio.sleep(0.5)
+                    assert len(await place.promises_held()) == COUNT * (number + 1)
+        finally:
+            databases.empty()
+    tried = -(-KILLS // IN_A_ROW) * IN_A_ROW
+    proof.tried(tried, "kills of one of three bots with four shards", usual=USUAL, independent=True)
