@@ -4,7 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from tests.rig.proving import Tried
 ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "docs" / "proofs.json"
 PAGE = ROOT / "docs" / "proofs.md"
+PART = re.compile(r"\[part \d+\]$")  #: what `tests.rig.proving.parts` adds to a name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,39 @@ def _tests(path: Path) -> frozenset[str]:
     )
 
 
+def together(reports: Iterable[Report]) -> list[Report]:
+    """The *reports* as the page has them: the parts of one proof are one, as old as the oldest.
+
+    What was tried is the sum, unless a part did not hold.
+    """
+    found: dict[str, list[Report]] = {}
+    for report in reports:
+        found.setdefault(PART.sub("", report.name), []).append(report)
+    return [_one(name, each) for name, each in sorted(found.items())]
+
+
+def _one(name: str, reports: list[Report]) -> Report:
+    oldest = min(reports, key=lambda report: report.day)
+    tried = [report.tried for report in reports if report.tried is not None]
+    whole = tried[0] if len(tried) == len(reports) else None
+    if whole is not None:
+        sums = {what: sum(each.of[what] for each in tried) for what in whole.of}
+        whole = replace(whole, count=sum(each.count for each in tried), of=sums)
+    return replace(
+        oldest,
+        name=name,
+        seconds=sum(report.seconds for report in reports),
+        passed=all(report.passed for report in reports),
+        tried=whole,
+    )
+
+
+def in_words(tried: Tried) -> str:
+    """What was tried, as in "55 histories (602 jobs, 52 deaths)"."""
+    of = ", ".join(f"{count:,} {what}" for what, count in tried.of.items())
+    return f"{tried.count:,} {tried.unit}{f' ({of})' if of else ''}"
+
+
 def bound(tried: Tried) -> str:
     """The rule of three: after n good tries a bad one comes less often than 3/n (95 %)."""
     if not tried.independent:
@@ -105,7 +139,7 @@ def bound(tried: Tried) -> str:
 
 def page(reports: Iterable[Report]) -> str:
     """`docs/proofs.md`."""
-    found = list(reports)
+    found = together(reports)
     failed = [each for each in found if not each.passed]
     waiting = sorted(proofs() - {each.name.partition("[")[0] for each in found})
     verdict = "all held" if not failed else f"**{len(failed)} did not hold**"
@@ -128,8 +162,8 @@ def page(reports: Iterable[Report]) -> str:
         "| proof | tried | in `make test` | fails less often than | seconds | run | |",
         "|---|---:|---:|---:|---:|---|---|",
     ]
-    for report in sorted(found, key=lambda report: report.name):
-        tried = f"{report.tried.count:,} {report.tried.unit}" if report.tried else "–"
+    for report in found:
+        tried = in_words(report.tried) if report.tried else "–"
         usual = f"{report.tried.usual:,}" if report.tried else "–"
         rare = bound(report.tried) if report.tried and report.passed else "–"
         held = "held" if report.passed else "**failed**"

@@ -18,7 +18,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from tests.rig.proving import PROPERTY, SHARE, Tried
-from tools.proofs import KEPT, PAGE, Report, bound, merged, read, write
+from tools.proofs import KEPT, PAGE, Report, bound, in_words, merged, read, write
 
 ROOT = Path(__file__).parent.parent
 #: What `make prove` does less of; tests read it.
@@ -78,7 +78,7 @@ def line(case: Case) -> str:
     if case.tried is None:
         return f"held    {case.name}"
     rare = f", fails less often than {bound(case.tried)[2:]}" if case.tried.independent else ""
-    return f"held    {case.name}: n = {case.tried.count:,} {case.tried.unit}{rare}"
+    return f"held    {case.name}: n = {in_words(case.tried)}{rare}"
 
 
 def machine() -> str:

@@ -122,6 +122,20 @@ def test_of_each_proof_the_last_report_is_kept(tmp_path):
     assert page_of.read(tmp_path / "none.json") == []
 
 
+def test_the_parts_of_a_proof_are_told_as_one_of_the_oldest_day():
+    some = replace(TRIED, of={"jobs": 602, "deaths": 52})
+    parts = [said(f"tests/test_a.py::test_it[part {number}]", tried=some) for number in range(8)]
+    parts[5] = replace(parts[5], day="2026-11-01", commit="old")
+    text = page_of.page(parts)
+    assert "1 proofs: all held." in text
+    row = "| tests/test_a.py::test_it | 72 x (4,816 jobs, 416 deaths) | 1 | < 0.042 | 99 |"
+    assert f"{row} 2026-11-01, `old`, `make prove SEED=7` | held |" in text
+    parts[5] = said(parts[5].name, passed=False)
+    text = page_of.page(parts)
+    assert "1 proofs: **1 did not hold**." in text
+    assert "| tests/test_a.py::test_it | – |" in text
+
+
 @pytest.mark.parametrize(
     ("count", "independent", "said"), [(3, True, "< 1"), (300, True, "< 0.01"), (300, False, "–")]
 )

@@ -27,11 +27,11 @@ from storage.opening import DATABASE, _open, migrations
 from tests.rig.house import PACE, until
 from tests.rig.losing import Losing
 from tests.rig.processes import process
-from tests.rig.proving import FIRE, SEED, scaled
+from tests.rig.proving import SEED, parts, scaled
 from tests.rig.taking import is_clip
 
-KILLS = scaled(3, 200, fire=20_000)
-PARTS = min(KILLS, 8) if FIRE else 1  #: that are done beside each other
+KILLS = scaled(8, 400, fire=20_000)
+PARTS = 8 if KILLS >= 400 else 1  #: that are done beside each other
 #: Which bots die before the one that may end its work: the first at an instant of a whole life,
 #: up to AGAIN more while they take up what was left, at their first effects of a kind.
 AGAIN = 4
@@ -219,7 +219,7 @@ async def test_killed_while_its_order_is_answered(tmp_path, media):
 
 
 @pytest.mark.prove
-@pytest.mark.parametrize("part", range(PARTS))
+@parts(PARTS)
 async def test_killed_at_instants_that_a_recording_numbered(tmp_path, media, proof, part):
     instants = await recorded(tmp_path / "recorded", media)
     assert {what for what, *_ in instants} == {"commit", "discord", "company"}
@@ -240,4 +240,4 @@ async def test_killed_at_instants_that_a_recording_numbered(tmp_path, media, pro
             raise
         shutil.rmtree(tmp_path / str(number))
         assert died > number / 2, "most of the instants come in each life"
-    proof.tried(died, f"kills at {len(instants)} instants", usual=3, independent=True)
+    proof.tried(died, f"kills at {len(instants)} instants", usual=8, independent=True)

@@ -6,7 +6,8 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 import pytest
 
@@ -41,6 +42,13 @@ class Tried:
     usual: int  #: how many of them `make test` tries
     #: Each try may fail on its own, so 3/count bounds how often one does, with 95 % confidence.
     independent: bool
+    #: What they were made of, as in {"jobs": 602, "deaths": 52}.
+    of: Mapping[str, int] = field(default_factory=dict)
+
+
+def parts(count: int) -> pytest.MarkDecorator:
+    """Parametrize a proof by `part`: so many are done beside each other, and told as one."""
+    return pytest.mark.parametrize("part", range(count), ids="part {}".format)
 
 
 class Proof:
@@ -49,11 +57,13 @@ class Proof:
     def __init__(self, item: pytest.Item) -> None:
         self._item = item
 
-    def tried(self, count: int, unit: str, *, usual: int, independent: bool = False) -> None:
+    def tried(
+        self, count: int, unit: str, *, usual: int, independent: bool = False, **of: int
+    ) -> None:
         """Note *count* tries of *unit* that went well, at the end of the test.
 
-        *usual* is how many `make test` does.
+        *usual* is how many `make test` does, *of* what they were made of.
         """
         assert count > 0, "a proof that tried nothing proves nothing"
-        tried = Tried(count=count, unit=unit, usual=usual, independent=independent)
+        tried = Tried(count=count, unit=unit, usual=usual, independent=independent, of=of)
         self._item.user_properties.append((PROPERTY, json.dumps(asdict(tried))))
