@@ -21,12 +21,14 @@ class ServerFacts:
     replicas: int
     synchronous: bool  #: a commit waits for a replica
     connections: int  #: that our user can still open
+    needed: int  #: connections that each process of Dailies keeps
     ahead: float  #: seconds by which its clock is ahead of this machine's
     present: Present = field(default_factory=Present)
     epoch: int | None = None  #: of the lease of the bot; None: nobody ever had it
 
 
-async def examine_server(url: str) -> ServerFacts:
-    """What the server of *url* says. Raises `CannotOpen` where it can't be asked."""
-    facts: ServerFacts = await server_opening().examine(url)
+async def examine_server(url: str, *, shards: int = 1) -> ServerFacts:
+    """What the server of *url* says, to processes that share so many *shards*. Raises `CannotOpen`
+    where it can't be asked."""
+    facts: ServerFacts = await server_opening().examine(url, shards=shards)
     return facts

@@ -6,7 +6,6 @@ from bot.words.numbers import listed
 from storage import CannotOpen
 from storage.server_facts import ServerFacts, examine_server
 
-CONNECTIONS = 6  #: that each process keeps
 ASKEW = 5.0  #: seconds between two clocks that are told
 WHERE = "database server"
 
@@ -16,7 +15,7 @@ async def look_at_server(settings: Settings, report: Report) -> None:
     if settings.server is None:
         return
     try:
-        facts = await examine_server(settings.server)
+        facts = await examine_server(settings.server, shards=settings.dailies_shards)
     except CannotOpen as error:
         fix = "check DAILIES_STORE, and whether the server runs and lets this machine in"
         report(WHERE, str(error).rstrip("."), fix)
@@ -47,12 +46,12 @@ def _look_at_kind(facts: ServerFacts, report: Report) -> None:
     lacking += [] if facts.icu else ["it was built without ICU"]
     fix = "create a database with ENCODING 'UTF8', on a server with ICU" if lacking else ""
     report("database text", " and ".join(lacking) or "UTF-8, with ICU", fix)
-    if facts.connections < CONNECTIONS:
+    if facts.connections < facts.needed:
         tell = report.warn if facts.present.holders else report  # then it is the next one's trouble
         tell(
             "database connections",
             f"{max(0, facts.connections)} more can be opened",
-            f"raise max_connections: each process needs {CONNECTIONS}",
+            f"raise max_connections: each process needs {facts.needed}",
         )
     if abs(facts.ahead) >= ASKEW:
         fix = "let both machines set their clocks (NTP)"

@@ -28,8 +28,8 @@ _ASKED = f"""
 _CAREFUL = ("fsync", "full_page_writes")
 
 
-def facts(db: Session, place: str) -> ServerFacts:
-    """What the server of *db* says."""
+def facts(db: Session, place: str, *, needed: int) -> ServerFacts:
+    """What the server of *db* says, to a process that keeps *needed* connections."""
     before = time.time()
     row = db.script(_ASKED).fetchone()
     assert row is not None
@@ -52,6 +52,7 @@ def facts(db: Session, place: str) -> ServerFacts:
         replicas=int(replicas),
         synchronous=bool(synchronous),
         connections=int(connections),
+        needed=needed,
         ahead=float(clock) - (before + time.time()) / 2,
         present=there,
         epoch=epoch,

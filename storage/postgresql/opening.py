@@ -50,12 +50,19 @@ READERS = 4  #: connections that read at once, as with SQLite
 WAITS = 30.0  #: seconds without a share after which a process counts as standing by
 SETTLED = 1.0  #: seconds that a process which shares waits for others that are just being started
 HOLDER = "dailies.holder"  #: the file that names this installation among those that share a server
+#: How the connections are called that a process keeps, beside the one that writes.
+KEEPS, READS, SHARES = "dailies lease", "dailies reader", "dailies shards"
 
 _CHANGES = """
     CREATE TEMP TABLE IF NOT EXISTS job_change (
         job_id BIGINT NOT NULL, rev BIGINT, due_at DOUBLE PRECISION
     ) ON COMMIT DELETE ROWS
 """
+
+
+def kept(shards: int, *, readers: int = READERS) -> list[str]:
+    """The names of the connections that a process keeps: `open_server` opens these alone."""
+    return [WORKS, KEEPS, *[READS] * readers, *([SHARES] if shards > 1 else [])]
 
 
 @asynccontextmanager
@@ -84,9 +91,10 @@ async def open_server(
                 Lease(BOT, ticks=ticks) if shards == 1 else ShardLeases(shards, holder, ticks=ticks)
             )
             engine = Postgres(lambda: lease.held)
-            db = await opened(url, WORKS, stack, note_changes)
+            works, keeps, *others = kept(shards, readers=readers)
+            db = await opened(url, works, stack, note_changes)
             await _made(db)
-            keeper = await opened(url, "dailies lease", stack)
+            keeper = await opened(url, keeps, stack)
             stack.push_async_callback(lease.release, keeper)
             if isinstance(lease, ShardLeases):
                 beside = await _take_share(db, lease, ticks, standing_by)
@@ -104,22 +112,20 @@ async def open_server(
                     mark(raw), wall=believed, ticks=ticks, gaps=gaps(raw), beside=beside
                 )
             )
-            reading = [await opened(url, "dailies reader", stack) for _ in range(readers)]
-            taker = await opened(url, "dailies shards", stack) if shards > 1 else None
-            hanging = [db, *reading, *([taker] if taker is not None else [])]
-            giving_up = asyncio.create_task(_give_up(lease, hanging), name="hanging server")
+            more = [await opened(url, each, stack) for each in others]
+            giving_up = asyncio.create_task(_give_up(lease, [db, *more]), name="hanging server")
             stack.push_async_callback(_ended, giving_up)
             told = JobNews(holder) if shards > 1 else None
             writer = Writer(
                 db,
                 watch=Commits(clock=clock, schedule=schedule, news=told),
-                readers=reading,
+                readers=more[:readers],
                 engine=engine,
             )
             sharing = None
-            if isinstance(lease, ShardLeases) and taker is not None:
+            if isinstance(lease, ShardLeases):
                 seen = await db.run(newest)
-                sharing = Shards(lease, taker, keeper, writer, schedule, seen=seen)
+                sharing = Shards(lease, more[readers], keeper, writer, schedule, seen=seen)
                 await _begin_afresh(writer, lease)
             try:
                 if not beside:
@@ -191,11 +197,12 @@ async def look_at_server(
             await writer.close()
 
 
-async def examine(url: str) -> ServerFacts:
-    """What the server of *url* says of itself. Raises `CannotOpen`."""
+async def examine(url: str, *, shards: int = 1) -> ServerFacts:
+    """What the server of *url* says of itself, to processes that share so many *shards*. Raises
+    `CannotOpen`."""
     async with AsyncExitStack() as stack:
         db = await opened(url, "dailies doctor", stack)
-        return await run(db, lambda raw: facts(raw, place(url)))
+        return await run(db, lambda raw: facts(raw, place(url), needed=len(kept(shards))))
 
 
 def note_changes(db: Session) -> None:

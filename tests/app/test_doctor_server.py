@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -10,8 +11,9 @@ from pydantic import SecretStr
 from bot.app.doctor_server import tell_of
 from bot.app.findings import Level, Report
 from bot.settings import Settings
+from storage.postgresql.opening import open_server
 from storage.processes import Present
-from storage.server_facts import ServerFacts
+from storage.server_facts import ServerFacts, examine_server
 from tests.app.test_cli import dailies
 from tests.app.test_doctor import said
 from tests.app.test_processes import standing_by
@@ -19,6 +21,7 @@ from tests.e2e.test_server_store import settings as server
 from tests.rig.house import settings_for, working
 from tests.rig.paid import paid_provider
 
+ROOT = Path(__file__).parent.parent.parent
 WELL = ServerFacts(
     place=" (db.example, database dailies)",
     version="17.2",
@@ -31,6 +34,7 @@ WELL = ServerFacts(
     replicas=0,
     synchronous=False,
     connections=90,
+    needed=6,
     ahead=0.2,
     present=Present(holders={0: "studio-1234"}, standing_by=1),
     epoch=7,
@@ -76,6 +80,10 @@ def test_a_server_that_is_well_is_told_in_full():
             {"connections": -1, "present": Present()},
             *("database connections", "error", "0 more", "needs 6"),
         ),
+        (
+            {"connections": 6, "needed": 7},
+            *("database connections", "warning", "6 more", "needs 7"),
+        ),
         ({"ahead": -42.0}, "database clock", "warning", "-42 s from", "NTP"),
         ({"careless": ("fsync",)}, "database durability", "error", "fsync off", "turn fsync on"),
         ({"replicas": 2}, "database durability", "warning", "2 replicas", "synchronous_standby"),
@@ -90,6 +98,25 @@ def test_what_is_not_well_is_told_with_its_fix(change, part, level, words, fix):
     assert words in found.found
     assert fix in found.fix
     assert bool(found.fix) == (level != "ok")
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+async def test_as_many_connections_are_asked_for_as_a_process_keeps(tmp_path, databases, shards):
+    url = databases.of(tmp_path)
+    try:
+        async with open_server(tmp_path / "a", url, shards=shards):
+            needed = (await examine_server(url, shards=shards)).needed
+            with databases.raw(tmp_path) as db:
+                [kept] = db.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND application_name LIKE 'dailies%' AND application_name <> 'dailies doctor'"
+                ).fetchone()
+        page = (ROOT / "docs" / "several-machines.md").read_text("utf-8")
+        said = {6: "Each process keeps six connections", 7: "seven with shards"}[kept]
+        assert needed == kept
+        assert said in page
+    finally:
+        databases.empty()
 
 
 def test_too_few_that_stand_by_and_a_bucket_that_is_missing_are_told():
