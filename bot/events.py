@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVarTuple, Unpack
 
 from bot.progress import Progress
-from storage import Incident, Job, Post, Standing
+from storage import Incident, Job, Post, Standing, TakenOver
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +80,8 @@ class Events:
         self.connected: Event[()] = Event()
         #: We leave Discord, because another process may have taken over.
         self.left: Event[()] = Event()
+        #: Shards are ours, or of others, whose process neither renewed nor let them go.
+        self.taken_over: Event[TakenOver] = Event()
         #: An order was taken in a server, which now stands there with its limits.
         self.money_moved: Event[int, Standing] = Event()
         #: The budget of a server refused an order.

@@ -29,11 +29,23 @@ class Turns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOver:
+    """A process that froze, died or lost the server, and what became of its shards. Of each, one
+    process hears, once: the first that takes some of them."""
+
+    lost_by: str
+    by: str  #: whoever took some of them first
+    shards: int  #: that it had
+    taken: int  #: of them, those that *by* took
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Handover:
     """Which shards change hands."""
 
     gained: frozenset[int] = frozenset()  #: to be taken up now
     surplus: frozenset[int] = frozenset()  #: to be given up, so that others have some
+    taken_over: Sequence[TakenOver] = ()  #: from whom some of those that are ours now are
 
 
 class Sharing(Protocol):

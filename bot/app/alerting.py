@@ -17,7 +17,7 @@ from bot.jobs import calls
 from bot.providers import Breaks, HasServers
 from bot.words import alerts as words
 from bot.words.text import one_line
-from storage import Alert, AlertKind, Chore, DiskTrouble, State
+from storage import Alert, AlertKind, Chore, DiskTrouble, State, TakenOver
 from storage.engine import Lease
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ class Alerting:
         events.provider_called.listen(self._called)
         events.backup_tried.listen(self._backed_up)
         events.left.listen(self._cut_off)
+        events.taken_over.listen(self._took_over)
         if parts.backups is None:  # whoever wants none has no trouble with them
             self.over(AlertKind.BACKUP)
 
@@ -119,6 +120,10 @@ class Alerting:
 
     def _cut_off(self) -> None:
         self._cut_off_at = self._clock()
+
+    def _took_over(self, found: TakenOver) -> None:
+        sentence = words.took_shards_over(found, count=self._parts.store.sharing.count)
+        self.began(AlertKind.TAKEOVER, sentence, about=found.lost_by)
 
     def _called(self, called: Called) -> None:
         title = self._title(called.provider)
@@ -188,6 +193,8 @@ class Alerting:
                 return False  # whoever makes backups says so
             case AlertKind.BOOKS:
                 return self._parts.audit.looked
+            case AlertKind.TAKEOVER:  # whoever raised it may be any process, or end
+                return self._clock() - alert.at >= TAKEN_OVER
             case _:
                 return True
 

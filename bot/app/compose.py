@@ -230,7 +230,12 @@ def _handover(bot: Dailies, studio: Studio, worker: Worker, tracker: Tracker) ->
     if not isinstance(bot, ShardedDailies):
         return None
     return Handover(
-        studio.store.sharing, bot=bot, worker=worker, slots=tracker.slots, rules=studio.rules
+        studio.store.sharing,
+        bot=bot,
+        worker=worker,
+        slots=tracker.slots,
+        rules=studio.rules,
+        taken_over=bot.events.taken_over,
     )
 
 

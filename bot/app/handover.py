@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 import discord
 
 from bot.chat.sharded import ShardedDailies
+from bot.events import Event
 from bot.jobs.slots import Slots
 from bot.jobs.worker import Worker
 from bot.orders.server_rules import ServerRules
-from storage import Chore, DiskTrouble, Sharing
+from storage import Chore, DiskTrouble, Sharing, TakenOver
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +31,16 @@ class Handover:
         worker: Worker,
         slots: Slots,
         rules: ServerRules,
+        taken_over: Event[TakenOver],
         every: float = EVERY,
     ) -> None:
+        """*taken_over* is to be told of each process that lost some."""
         self._sharing = sharing
         self._bot = bot
         self._worker = worker
         self._slots = slots
         self._rules = rules
+        self._taken_over = taken_over
         self._every = every
         self._gained: frozenset[int] = frozenset()  # shards that have yet to be taken up
         self._stale = False  # the settings that are kept in memory are to be read again
@@ -59,6 +63,8 @@ class Handover:
     async def shards(self) -> None:
         """Take up and give up shards. Raises `DiskTrouble`."""
         found = await self._sharing.look()
+        for each in found.taken_over:
+            self._taken_over.emit(each)
         if found.gained:
             log.info("Shards %s are ours now", _listed(found.gained))
         self._gained |= found.gained

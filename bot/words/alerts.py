@@ -1,7 +1,7 @@
 """What an operator and moderators are told of trouble of the whole deployment, and of its end."""
 
 from bot.words.text import inert
-from storage import Alert
+from storage import Alert, TakenOver
 
 DAYS, HOURS, MINUTES = 86_400, 3600, 60
 
@@ -94,6 +94,17 @@ def took_over(other: str, holder: str) -> str:
     return (
         f"{other} froze, died or lost the database server, so {holder} has taken over. The "
         f"operator needs to look at {other}."
+    )
+
+
+def took_shards_over(found: TakenOver, *, count: int) -> str:
+    """Processes took over from one that shared the servers with them, in *count* shards."""
+    by = found.by if found.taken == found.shards else "the other processes"
+    verb = "has" if by == found.by else "have"
+    return (
+        f"{found.lost_by} froze, died or lost the database server, so {by} {verb} taken over its "
+        f"servers ({found.shards} of {count} shards). The operator needs to look at "
+        f"{found.lost_by}."
     )
 
 

@@ -22,6 +22,7 @@ from storage.restoration import mark as restored_to
 from storage.schedule import Schedule
 from storage.schema import CannotOpen
 from storage.server_facts import ServerFacts
+from storage.sharing import TakenOver
 from storage.store import Store
 from storage.writer import Writer
 
@@ -289,15 +290,12 @@ async def _take_share(
             take(raw, 0, me)  # nobody else begins meanwhile
         return ""
 
-    def take_them(raw: Session) -> tuple[dict[int, int], list[str], str | None]:
+    def take_them(raw: Session) -> tuple[dict[int, int], list[TakenOver], list[str]]:
         agree(raw, count, me)
         lives(raw, me)
-        ran_out = [lost_by(raw, part, me) for part in range(count)]
-        epochs, _ = take_share(raw, count, me, ())
-        lost = [ran_out[part] for part in epochs if part >= 0]
-        return epochs, workers(raw, me), next(filter(None, lost), None)
+        return *take_share(raw, count, me, ()), workers(raw, me)
 
-    def ask(raw: Session) -> tuple[dict[int, int], list[str], str | None]:
+    def ask(raw: Session) -> tuple[dict[int, int], list[TakenOver], list[str]]:
         found = alone(raw, engine, take_them)
         # Whoever waits a moment for its share is none that stands by.
         raw.rename(STANDS_BY if not found[0] and ticks() - began > WAITS else WORKS)
@@ -325,10 +323,9 @@ async def _take_share(
         found = await _asked(db, leases, ask, standing_by, other)
         if found is None:
             continue
-        epochs, others, lost = found
+        epochs, taken_over, others = found
         if epochs:
-            leases.lost_by = lost
-            leases.taken(epochs, asked_at=asked_at)
+            leases.taken(epochs, asked_at=asked_at, taken_over=taken_over)
             return bool(others)
         other = ", ".join(others) or "another process"
         await _wait(leases, standing_by, other)

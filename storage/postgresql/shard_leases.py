@@ -8,13 +8,13 @@ nothing of a shard is under way any more once its lease is given up.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from storage.database import Database
 from storage.schema import CannotOpen
-from storage.sharing import Chore, Handover, fair_share
+from storage.sharing import Chore, Handover, TakenOver, fair_share
 
 from .engine import Postgres, alone
 from .errors import Failed
@@ -96,14 +96,28 @@ def forget_earlier(db: Database, me: str) -> None:
     db.execute("UPDATE lease SET until = '-infinity' WHERE holder = ?", (me,))
 
 
+def lost(db: Database, count: int, me: str) -> dict[str, set[int]]:
+    """The shards whose leases ran out, by who had them: neither let go nor *me*'s own."""
+    rows = db.execute(
+        "SELECT part, holder FROM lease WHERE part >= 0 AND part < ? AND holder <> ?"
+        " AND until > '-infinity' AND until < clock_timestamp() ORDER BY part",
+        (count, me),
+    )
+    found: dict[str, set[int]] = {}
+    for part, holder in rows:
+        found.setdefault(str(holder), set()).add(int(part))
+    return found
+
+
 def take_share(
     db: Database, count: int, me: str, mine: Iterable[int]
-) -> tuple[dict[int, int], Standing]:
+) -> tuple[dict[int, int], list[TakenOver]]:
     """Take what is free of *me*'s share, beside *mine*: the epoch of each lease that was taken,
-    and how all stood before. Whoever has a shard also takes what one process does for all.
+    and who lost some of them. Whoever has a shard also takes what one process does for all.
 
     It is to be called in a transaction that writes.
     """
+    ran_out = lost(db, count, me)
     found, held = standing(db, count, me), set(mine)
     wanted = fair_share(me, count, found.held) - len(held)
     taken = sorted(part for part in found.free if part >= 0)[: max(0, wanted)]
@@ -114,7 +128,17 @@ def take_share(
         epoch, _ = take(db, part, me)
         assert epoch is not None, "it was free, and nobody else writes"
         epochs[part] = epoch
-    return epochs, found
+    taken_over = [
+        TakenOver(lost_by=other, by=me, shards=len(parts), taken=len(parts & epochs.keys()))
+        for other, parts in ran_out.items()
+        if parts & epochs.keys()
+    ]
+    for each in taken_over:  # whoever takes the rest finds nothing that ran out
+        db.execute(
+            "UPDATE lease SET until = '-infinity' WHERE holder = ? AND until < clock_timestamp()",
+            (each.lost_by,),
+        )
+    return epochs, taken_over
 
 
 class ShardLeases(Held):
@@ -131,6 +155,7 @@ class ShardLeases(Held):
         self._leaving: frozenset[int] = frozenset()
         self._changing = asyncio.Lock()  # held while leases are renewed, or given up
         self.living = 1  #: how many processes hold some of them
+        self._taken_over: Sequence[TakenOver] = ()  # of what was taken first
 
     @property
     def held(self) -> Mapping[int, int]:
@@ -146,9 +171,17 @@ class ShardLeases(Held):
         """Whether this process is the one that does *chore*."""
         return self.sure and any(CHORES.get(part) is chore for part in self._epochs)
 
-    def taken(self, epochs: Mapping[int, int], *, asked_at: float) -> None:
-        """Note the first ones that were taken; *asked_at*: the tick before that was asked for."""
+    def taken(
+        self,
+        epochs: Mapping[int, int],
+        *,
+        asked_at: float,
+        taken_over: Sequence[TakenOver] = (),
+    ) -> None:
+        """Note the first ones that were taken, and from whom; *asked_at*: the tick before that was
+        asked for."""
         self._epochs = {**self._epochs, **epochs}
+        self._taken_over = taken_over
         self._prolonged(asked_at)
 
     async def look(self, thread: SessionThread) -> Handover:
@@ -164,17 +197,20 @@ class ShardLeases(Held):
         if len(mine) > share:
             self._leaving |= frozenset(sorted(mine)[share:])
         gained: frozenset[int] = frozenset()
+        taken_over = list(self._taken_over)
         shards_free = any(part >= 0 for part in found.free)
         if (shards_free and len(mine) < share) or any(part < 0 for part in found.free):
             engine = Postgres(lambda: self.held)
 
-            def take_them(db: Session) -> dict[int, int]:
-                return take_share(db, self.count, self.holder, self.held)[0]
+            def take_them(db: Session) -> tuple[dict[int, int], list[TakenOver]]:
+                return take_share(db, self.count, self.holder, self.held)
 
-            epochs = await thread.run(lambda db: alone(db, engine, take_them))
+            epochs, others = await thread.run(lambda db: alone(db, engine, take_them))
+            taken_over += others
             self._epochs = {**self._epochs, **epochs}
             gained = frozenset(part for part in epochs if part >= 0)
-        return Handover(gained=gained, surplus=self._leaving)
+        self._taken_over = ()
+        return Handover(gained=gained, surplus=self._leaving, taken_over=taken_over)
 
     async def give_up(self, shards: Iterable[int], thread: SessionThread) -> None:
         """Let others take *shards* at once. Raises `Failed`: then they can in a while."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from storage.database import Database
 from storage.engine import ServerTrouble
 from storage.schedule import Change, Schedule
-from storage.sharing import Chore, Handover, Turns, shard_of
+from storage.sharing import Chore, Handover, TakenOver, Turns, shard_of
 from storage.transactions import Transactions
 
 from . import provider_slots
@@ -63,6 +63,7 @@ class Shards:
         self._schedule = schedule
         self._seen = seen
         self._gained: frozenset[int] = frozenset()  # shards of which nobody has been told yet
+        self._taken_over: list[TakenOver] = []  # the same
         self._tidied = time.monotonic()
         self._versions: dict[str, int] | None = None
 
@@ -99,13 +100,15 @@ class Shards:
         except Failed as trouble:
             raise ServerTrouble(f"{trouble}, so shards stay as they are.") from trouble
         self._gained |= found.gained
+        self._taken_over += found.taken_over
         if self.does(Chore.TIDYING) and time.monotonic() - self._tidied > TIDIED:
             await self._writer.write(_tidy)
             self._tidied = time.monotonic()
         if gained := self._gained:
             await self._writer.write(lambda db: provider_slots.abandon(db, self.count, gained))
             self._gained = frozenset()  # last: whoever is told of them takes them up
-        return Handover(gained=gained, surplus=found.surplus)
+        taken_over, self._taken_over = self._taken_over, []
+        return Handover(gained=gained, surplus=found.surplus, taken_over=taken_over)
 
     async def give_up(self, shards: Iterable[int]) -> None:
         """Let others have *shards*."""

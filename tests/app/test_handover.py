@@ -4,7 +4,8 @@ import discord
 import pytest
 
 from bot.app.handover import Handover
-from storage import Alone, Chore, DiskTrouble
+from bot.events import Event
+from storage import Alone, Chore, DiskTrouble, TakenOver
 from storage import Handover as Shards
 
 
@@ -78,9 +79,17 @@ def others(told):
     return Others(told)
 
 
+def following(sharing, others):
+    taken_over = Event()
+    taken_over.listen(others.told.append)
+    return Handover(
+        sharing, bot=others, worker=others, slots=others, rules=others, taken_over=taken_over
+    )
+
+
 @pytest.fixture
 def handover(sharing, others):
-    return Handover(sharing, bot=others, worker=others, slots=others, rules=others)
+    return following(sharing, others)
 
 
 async def test_nothing_comes_any_more_then_nothing_is_done_then_others_begin(
@@ -113,6 +122,17 @@ async def test_a_shard_is_taken_up_also_where_the_database_was_away_just_then(
     assert told == [("takes up", {1, 2})]
 
 
+async def test_who_lost_shards_is_told_though_they_can_not_be_taken_up_yet(
+    handover, sharing, others, told
+):
+    dead = TakenOver(lost_by="studio-1", by="studio-2", shards=2, taken=1)
+    sharing.hands = Shards(gained=frozenset({1}), taken_over=[dead])
+    others.trouble = DiskTrouble("The database server can't be reached.")
+    with pytest.raises(DiskTrouble):
+        await handover.shards()
+    assert told == [dead]
+
+
 async def test_settings_that_another_changed_are_read_until_they_were(
     handover, sharing, others, told
 ):
@@ -138,7 +158,7 @@ async def test_commands_are_told_once_that_is_ours_to_do(handover, sharing, othe
     others.refuses = None
     await handover.commands()
     assert told == [], "it is tried again in a minute"
-    again = Handover(sharing, bot=others, worker=others, slots=others, rules=others)
+    again = following(sharing, others)
     await again.commands()
     assert told == [], "the start did it"
     sharing.chores = set()

@@ -2,11 +2,13 @@
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
 from bot.app.standby import Standby, StoodDown
-from storage import AlertKind
+from bot.words import alerts as words
+from storage import AlertKind, TakenOver
 from storage.postgresql.leases import MARGIN, VALID
 from storage.postgresql.opening import open_server
 from tests.app.test_alerting import kinds
@@ -128,6 +130,35 @@ async def test_a_takeover_is_told_until_the_new_one_has_worked_for_a_while(
         turn(house, playground, FIRST)
         await house.alerts.look()
         assert AlertKind.TAKEOVER not in await kinds(house)
+
+
+async def test_shards_of_a_dead_one_are_told_by_whoever_takes_them_and_for_a_while(
+    playground, tmp_path, url
+):
+    async with house_of(playground, tmp_path, url) as house:
+        dead = TakenOver(lost_by="studio-1234", by="studio-5678", shards=2, taken=2)
+        for _ in range(2):  # as two might, where one of them was not written down
+            house.bot.events.taken_over.emit(dead)
+            await house.alerts.look()
+        [alert] = [each for each in await house.store.alerts.open() if each.kind == "takeover"]
+        assert alert.about == "studio-1234"
+    async with house_of(playground, tmp_path, url) as house:  # another one looks from now on
+        turn(house, playground, 300)
+        await house.alerts.look()
+        assert AlertKind.TAKEOVER in await kinds(house)
+        turn(house, playground, FIRST)
+        await house.alerts.look()
+        assert AlertKind.TAKEOVER not in await kinds(house)
+
+
+def test_a_takeover_of_shards_says_whose_servers_they_were_and_where_they_are():
+    dead = TakenOver(lost_by="studio-1234", by="studio-5678", shards=2, taken=2)
+    assert words.took_shards_over(dead, count=6) == (
+        "studio-1234 froze, died or lost the database server, so studio-5678 has taken over its "
+        "servers (2 of 6 shards). The operator needs to look at studio-1234."
+    )
+    several = words.took_shards_over(replace(dead, taken=1), count=6)
+    assert "so the other processes have taken over its servers (2 of 6 shards)." in several
 
 
 async def test_one_that_was_stopped_or_is_our_own_is_no_takeover(

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from bot.app import alerting
 from playground import open_playground
 from storage import ENDED, look_into
 from tests.e2e.test_kill import SMALL, run
@@ -145,6 +146,15 @@ class Cluster:
         if PROVING:  # a busy machine is late with everything
             assert time.monotonic() - killed < TAKEN_OVER
 
+    async def takeovers(self):
+        """What the operator was told of processes that others took over from."""
+        import psycopg
+
+        db = await psycopg.AsyncConnection.connect(self.url)
+        async with db:
+            rows = await db.execute("SELECT text FROM dailies.alert WHERE kind = 'takeover'")
+            return [text for (text,) in await rows.fetchall()]
+
     async def at_work(self, prompt):
         """Three bots that share the servers, and an order in one of each shard."""
         for name in NAMES:
@@ -217,6 +227,35 @@ async def test_one_that_was_frozen_ends_and_what_it_had_goes_on_with_the_others(
             await asyncio.sleep(1)
             await place.promises_held()
             await place.shared(2, 2)
+    finally:
+        databases.empty()
+
+
+@pytest.mark.long
+async def test_the_operator_hears_once_of_a_killed_one_and_never_of_those_that_join_or_leave(
+    tmp_path, databases
+):
+    url = databases.of(tmp_path)
+    try:
+        async with cluster(tmp_path, url) as place:
+            await place.start("a")
+            await place.shared(4)
+            for name in "bc":
+                await place.start(name)
+            await place.shared(1, 1, 2)
+            shards = len((await place.held())[place.holder("a")])
+            place.bots["a"].kill()
+            await place.bots.pop("a").wait()
+            await place.pass_the_time_of("a")
+            await place.shared(2, 2)
+            [text] = await until(place.takeovers)
+            assert text.startswith(f"{place.holder('a')} froze, died or lost the database server,")
+            assert f"its servers ({shards} of {COUNT} shards). " in text
+            place.bots["b"].send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(place.bots["b"].wait(), HANGS) == 0
+            await place.shared(4)
+            await asyncio.sleep(alerting.EVERY + 5)  # the others had looked by then
+            assert await place.takeovers() == [text]
     finally:
         databases.empty()
 

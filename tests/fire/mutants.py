@@ -833,6 +833,20 @@ SHARDS = (
         SHARED_SLOTS,
     ),
     Mutant(
+        "each of those that take a dead one's shards tells the operator of it",
+        "storage/postgresql/shard_leases.py",
+        "    for each in taken_over:  # whoever takes the rest finds nothing that ran out\n",
+        "    for each in ():\n",
+        STORED_SHARDS,
+    ),
+    Mutant(
+        "a process that was stopped counts as one that died",
+        "storage/postgresql/shard_leases.py",
+        "        \" AND until > '-infinity' AND until < clock_timestamp() ORDER BY part\",\n",
+        '        " AND until < clock_timestamp() ORDER BY part",\n',
+        STORED_SHARDS,
+    ),
+    Mutant(
         "a process with another number of shards works beside the others",
         "storage/postgresql/shard_leases.py",
         "    if known != count and others(db, me):\n",

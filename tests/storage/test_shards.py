@@ -10,7 +10,7 @@ import pytest
 from storage import By, CannotOpen, ServerTrouble, State, Store
 from storage.postgresql.leases import VALID
 from storage.postgresql.opening import open_server
-from storage.sharing import Chore, Turns, fair_share, shard_of
+from storage.sharing import Chore, TakenOver, Turns, fair_share, shard_of
 from tests.rig import engines
 from tests.rig.drafts import draft
 from tests.rig.house import until
@@ -89,6 +89,7 @@ async def test_one_takes_all_and_gives_up_what_is_anothers_share(tmp_path: Path)
             assert second.sharing.mine == {2, 3}
             found = await second.sharing.look()
             assert (found.gained, found.surplus) == (frozenset(), frozenset())
+            assert found.taken_over == [], "they were given up"
             assert second.sharing.living == 2
             assert all(first.sharing.does(chore) for chore in Chore)
             assert not any(second.sharing.does(chore) for chore in Chore), "one does them for all"
@@ -98,6 +99,7 @@ async def test_one_takes_all_and_gives_up_what_is_anothers_share(tmp_path: Path)
             await opening.__aexit__(None, None, None)
         found = await first.sharing.look()
         assert found.gained == {2, 3}, "it was stopped, so they are free at once"
+        assert found.taken_over == [], "nobody has to look at it"
         assert first.sharing.mine == frozenset(range(COUNT))
         assert await first.check(thorough=True) == []
 
@@ -144,7 +146,11 @@ async def test_a_killed_ones_shards_are_anothers_once_their_time_is_over(tmp_pat
                     f"UPDATE dailies.{table} SET until = until - interval '{VALID} seconds'"
                     " WHERE holder = 'dead'"
                 )
-        assert (await store.sharing.look()).gained == {2, 3}
+        found = await store.sharing.look()
+        assert found.gained == {2, 3}
+        me = store.lease.holder
+        assert found.taken_over == [TakenOver(lost_by="dead", by=me, shards=2, taken=2)]
+        assert (await store.sharing.look()).taken_over == [], "it is told once"
         assert store.sharing.living == 1
         await store.jobs.add(draft(1, guild_id=guild_of(3)))
 
@@ -157,6 +163,35 @@ async def both(tmp_path: Path, stack: AsyncExitStack):
         await first.sharing.give_up(found.surplus)
         await asyncio.sleep(0.02)
     return first, await entering
+
+
+async def test_of_two_that_take_a_dead_ones_shards_the_first_tells(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        first, second = await both(tmp_path, stack)
+        for each in (first, second):
+            await each.sharing.look()
+            each.lease._epochs.pop(max(each.sharing.mine))  # as if it had never had it
+        with databases().raw(tmp_path) as db:
+            db.execute(
+                "UPDATE dailies.lease SET holder = 'dead', until = clock_timestamp()"
+                " WHERE part IN (1, 3)"
+            )
+        found = [await each.sharing.look() for each in (first, second)]
+        assert [each.gained for each in found] == [{1}, {3}]
+        dead = TakenOver(lost_by="dead", by=first.lease.holder, shards=2, taken=1)
+        assert [each.taken_over for each in found] == [[dead], []]
+
+
+async def test_whoever_stood_by_for_a_dead_one_tells_of_it_and_of_no_other(tmp_path: Path) -> None:
+    async with opened(tmp_path, "a"):
+        pass
+    async with opened(tmp_path, "b") as store:
+        assert (await store.sharing.look()).taken_over == [], "it was stopped"
+    with databases().raw(tmp_path) as db:
+        db.execute("UPDATE dailies.lease SET until = clock_timestamp(), holder = 'dead'")
+    async with opened(tmp_path, "c") as store:
+        [dead] = (await store.sharing.look()).taken_over
+        assert (dead.lost_by, dead.shards, dead.taken) == ("dead", COUNT, COUNT)
 
 
 async def test_what_one_changes_the_other_hears_of(tmp_path: Path) -> None:
