@@ -82,7 +82,7 @@ from .reports import Suspense, Use
 from .restoration import Restoration
 from .schedule import Schedule
 from .schema import CannotOpen, NewerSchema, WrongSchema
-from .sharing import Alone, Chore, Handover, Sharing, TakenOver, Turns, shard_of
+from .sharing import Alone, Chore, Handover, Key, Line, Sharing, TakenOver, Turns, shard_of
 from .shots import Shot, ShotClip
 from .store import Store
 from .takes import Take, Tally
@@ -151,8 +151,10 @@ __all__ = [
     "Input",
     "Job",
     "Jobs",
+    "Key",
     "Lane",
     "Limit",
+    "Line",
     "LiveJobs",
     "Locked",
     "Lora",

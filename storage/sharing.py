@@ -19,13 +19,26 @@ class Chore(StrEnum):
     WEBHOOKS = "webhooks"
 
 
+#: What `fair_queue` sorts a job by that waits: lane, turn, number of the job. The least is next.
+Key = tuple[int, int, int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turns:
-    """Who of those that wait for a provider is next, as far as this process knows: the jobs that it
-    has waiting there, each with what `fair_queue` sorts by (lane, turn), the next one first."""
+    """Which jobs a process has waiting for a provider, or what changed of that since it said so."""
 
     provider: str
-    jobs: Sequence[tuple[int, int, int]]  #: lane, turn, number of the job
+    jobs: Sequence[Key]  #: all of them; or those that came, or moved
+    gone: Sequence[int] = ()  #: the numbers of those that do not wait any more
+    whole: bool = True  #: *jobs* are all of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """How it stands at a provider, with all processes together."""
+
+    busy: int = 0  #: jobs that have a slot there
+    others: Sequence[Key] = ()  #: the jobs that wait with the other processes, in order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,16 +108,16 @@ class Sharing(Protocol):
         ...
 
     async def claim(self, job_id: int, limit: int, turns: Turns) -> bool:
-        """Give a queued job one of the *limit* slots at its provider, the first of *turns*, if one
-        is free and nobody else's job comes first."""
+        """Give a queued job one of the *limit* slots at its provider, if one is free and no job
+        that comes first waits for it, here or elsewhere. It is among *turns*."""
         ...
 
     async def stand(self, turns: Turns, released: Iterable[int]) -> None:
-        """Say whose turn comes next, and which jobs did not use the slot that they were given."""
+        """Say who waits here, and which jobs did not use the slot that they were given."""
         ...
 
-    async def at_work(self) -> dict[str, int]:
-        """How many jobs have a slot at each provider."""
+    async def lines(self) -> dict[str, Line]:
+        """How it stands at each provider that has jobs, or for which others wait."""
         ...
 
 
@@ -154,7 +167,7 @@ class Alone:
         """Nobody asks."""
         del turns, released
 
-    async def at_work(self) -> dict[str, int]:
+    async def lines(self) -> dict[str, Line]:
         """Memory knows."""
         return {}
 

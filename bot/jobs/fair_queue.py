@@ -3,12 +3,11 @@
 from bisect import bisect_left, insort
 from collections import Counter
 
-from storage import Job, Lane
+from storage import Job, Key, Lane
 
 RANK = {Lane.FRONT: 0, Lane.PRIORITY: 1, Lane.FAIR: 2, Lane.SLOW: 3}
 
 Person = tuple[int, int]  #: server and user
-Key = tuple[int, int, int]  #: rank of the lane, turn, number of the job
 
 
 class FairQueue:
@@ -74,9 +73,9 @@ class FairQueue:
         """As many of those who are next."""
         return [self._jobs[job_id] for _, _, job_id in self._order[: max(0, count)]]
 
-    def keys(self, count: int) -> list[Key]:
-        """What as many of those who are next are sorted by, in order."""
-        return self._order[: max(0, count)]
+    def keys(self) -> dict[int, Key]:
+        """What each job that waits is sorted by."""
+        return dict(self._keys)
 
     def key(self, job: Job) -> Key:
         """What *job* is sorted by, or would be if it came now."""
@@ -91,8 +90,9 @@ class FairQueue:
         """Where *job* stands, or would if it came now; 1 is next."""
         return bisect_left(self._order, self.key(job)) + 1
 
-    def reason(self, job: Job) -> str:
-        """Why *job* stands where it stands, for its card."""
+    def reason(self, job: Job, *, elsewhere: bool = False) -> str:
+        """Why *job* stands where it stands, for its card. *elsewhere*: others wait with it there,
+        in other servers."""
         match self._jobs.get(job.id, job).lane:
             case Lane.FRONT:
                 return "a moderator moved it to the front"
@@ -100,6 +100,8 @@ class FairQueue:
                 return "this role goes first"
             case Lane.SLOW:
                 return "slow lane: the quota is used up, so this is free and others go first"
+            case _ if elsewhere:
+                return "people in several servers are taking turns"
             case _ if len(self._waiting) > 1:
                 return f"{len(self._waiting)} people are taking turns"
             case _:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from storage.database import Database
 from storage.engine import ServerTrouble
 from storage.schedule import Change, Schedule
-from storage.sharing import Chore, Handover, TakenOver, Turns, shard_of
+from storage.sharing import Chore, Handover, Line, TakenOver, Turns, shard_of
 from storage.transactions import Transactions
 
 from . import provider_slots
@@ -148,13 +148,14 @@ class Shards:
         )
 
     async def stand(self, turns: Turns, released: Iterable[int]) -> None:
-        """Say whose turn comes next, and which jobs did not use their slots."""
+        """Say who waits here, and which jobs did not use their slots."""
         holder, given = self._leases.holder, tuple(released)
         await self._writer.write(lambda db: provider_slots.stand(db, turns, given, holder))
 
-    async def at_work(self) -> dict[str, int]:
-        """How many jobs have a slot at each provider."""
-        return await self._writer.read(provider_slots.at_work)
+    async def lines(self) -> dict[str, Line]:
+        """How it stands at each provider that has jobs, or for which others wait."""
+        holder = self._leases.holder
+        return await self._writer.read(lambda db: provider_slots.lines(db, holder))
 
 
 def _news(

@@ -814,8 +814,8 @@ SHARDS = (
     Mutant(
         "two processes give one slot of a provider to two orders",
         "storage/postgresql/provider_slots.py",
-        "    if limit - busy <= ahead:\n",
-        "    if limit - busy < ahead:\n",
+        "        if limit - busy <= ahead:\n",
+        "        if limit - busy < ahead:\n",
         SHARED_SLOTS,
     ),
     Mutant(
@@ -830,6 +830,27 @@ SHARDS = (
         "bot/jobs/shared_slots.py",
         "        self._unused.get(provider.name, set()).discard(job.id)\n",
         "",
+        SHARED_SLOTS,
+    ),
+    Mutant(
+        "the place on a card is that among the servers of one process",
+        "bot/jobs/shared_slots.py",
+        "            position=queue.position(job) + bisect_left(others, queue.key(job)),\n",
+        "            position=queue.position(job),\n",
+        SHARED_SLOTS,
+    ),
+    Mutant(
+        "a job that was refused a slot stays in the others' line for good",
+        "bot/jobs/shared_slots.py",
+        "            told[job.id] = key  # it stands there, with the others\n",
+        "            pass\n",
+        SHARED_SLOTS,
+    ),
+    Mutant(
+        "a job that has a slot stands in the others' line as well",
+        "storage/postgresql/provider_slots.py",
+        '    db.execute("DELETE FROM turn WHERE job_id = ?", (job_id,))\n',
+        '    if not mine:\n        db.execute("DELETE FROM turn WHERE job_id = ?", (job_id,))\n',
         SHARED_SLOTS,
     ),
     Mutant(

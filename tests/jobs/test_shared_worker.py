@@ -33,7 +33,7 @@ class Shared(Alone):
     async def nudge(self, job_id):
         self.nudged.append(job_id)
 
-    async def at_work(self):
+    async def lines(self):
         return {}
 
 
