@@ -192,6 +192,7 @@ class Deployment:
     async def _stop(self, *working: asyncio.Task[Any]) -> None:
         """The gateway first, so that nothing new comes; then what is under way; then the rest."""
         self.deadline.begin()
+        self.bot.presenter.stop()
         if working:
             worker, *others = working
             await _cancelled(*others)

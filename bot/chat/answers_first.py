@@ -9,6 +9,8 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
+from bot.errors import Busy
+
 T = TypeVar("T")
 
 FEW = 8  #: people that wait for an answer and are no crowd: Discord takes its time with each
@@ -25,6 +27,7 @@ class AnswersFirst:
         self._crowd = crowd
         self._at_most = at_most
         self._awaited = 0
+        self._stopping = False
         self._given = asyncio.Event()
         self._given.set()
 
@@ -37,7 +40,7 @@ class AnswersFirst:
     def awaited(self) -> Iterator[None]:
         """Somebody waits for an answer meanwhile."""
         self._awaited += 1
-        if self._awaited > self._few:
+        if self._awaited > self._few and not self._stopping:
             self._given.clear()
         try:
             yield
@@ -54,10 +57,21 @@ class AnswersFirst:
             async with asyncio.timeout(self._at_most):
                 await self._given.wait()
 
+    def stop(self) -> None:
+        """Begin nothing more of what waits: the bot stops, and says so while there is time."""
+        self._stopping = True
+        self._given.set()
+
     async def before(self, work: Coroutine[None, None, T]) -> T:
-        """What *work* gives, which begins once few wait for an answer."""
+        """What *work* gives, which begins once few wait for an answer. Raises `Busy` where the bot
+        stops before that."""
         try:
             await self.given()
+            if self._stopping:
+                raise Busy(
+                    "Dailies is restarting, so this was not ordered and nothing was charged. "
+                    "Please send it again in a minute."
+                )
             return await work
         finally:
             work.close()

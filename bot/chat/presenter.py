@@ -92,6 +92,10 @@ class ChatPresenter:
         )
         events.job_changed.listen(self._job_changed)
 
+    def stop(self) -> None:
+        """Begin no order that was only told "thinking…" so far: its person is told so."""
+        self._answers.stop()
+
     async def close(self) -> None:
         """Write what is known by now. Rows that have no card get it at the next start."""
         for task in (*self._late, *self._answering):

@@ -4,14 +4,16 @@ import asyncio
 import logging
 import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from discord.gateway import KeepAliveHandler
 
 from bot.app import deployment as deploying
+from bot.chat.answers_first import CROWD
 from tests.e2e.test_kill import SMALL, order, run
-from tests.rig.house import until, working
+from tests.rig.house import HANGS, until, working
 from tests.rig.paid import paid_provider
 
 MANY = 30
@@ -45,6 +47,31 @@ async def test_a_stop_in_a_burst_answers_everybody_whom_it_heard(playground, tmp
         assert len(jobs) == len(taken)
         rows = [await house.store.jobs.get(job.id) for job in jobs]
         assert all(row.card_id is not None for row in rows)
+
+
+async def test_whoever_was_told_thinking_in_a_crowd_is_told_at_a_stop(playground, tmp_path, caplog):
+    people = [playground.person(name) for name in ("mira", "jonas", "ada")] * 2
+    with ExitStack() as crowd:
+        async with working(playground, tmp_path, providers={"held": paid_provider()}) as house:
+            await until(lambda: people[0].commands())
+            answers = house.bot.presenter._answers
+            answers._at_most = HANGS  # however slow the machine: no order has begun
+            for _ in range(CROWD):
+                crowd.enter_context(answers.awaited())
+            asked = [await each.type("/video text", prompt="a red fox") for each in people]
+            for each in asked:
+                await each.answered
+            assert all(each.message.loading for each in asked)
+        told = [each for person in people[:3] for each in person.everything()]
+        assert [each.text for each in told if each.loading] == []
+        again = [each for each in told if each.text.startswith("Dailies is restarting, so this")]
+        assert len(again) == len(people)
+        assert all(each.ephemeral for each in again), "the channel is spared of it"
+    assert crashes(caplog) == []
+    async with working(playground, tmp_path, providers={"held": paid_provider()}) as house:
+        assert await house.store.jobs.newest() == [], "nothing was ordered"
+        await (await people[0].type("/video text", prompt="a red fox")).answered
+        await until(house.store.jobs.newest)
 
 
 def heartbeats():

@@ -3,10 +3,13 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from bot.chat.answers_first import CROWD, FEW, AnswersFirst
+from bot.errors import Busy
 from playground import open_playground
 from playground.discord.trouble import LATE
-from tests.rig.house import until, working
+from tests.rig.house import HANGS, until, working
 
 
 async def test_what_follows_waits_until_few_wait_for_an_answer():
@@ -27,6 +30,27 @@ async def test_it_does_not_wait_for_long():
     answers = AnswersFirst(few=0, at_most=0.01)
     with answers.awaited():
         await answers.given()
+
+
+async def test_nothing_that_waited_begins_at_a_stop_nor_what_comes_after_it():
+    answers, begun = AnswersFirst(few=0, at_most=HANGS), []
+
+    async def work(number):
+        begun.append(number)
+
+    async def refused(number):
+        with pytest.raises(Busy, match="nothing was charged"):
+            await answers.before(work(number))
+
+    with answers.awaited():
+        first = asyncio.create_task(refused(1))
+        await asyncio.sleep(0.01)
+        assert not first.done()
+        answers.stop()
+        await first
+        with answers.awaited():
+            await asyncio.wait_for(refused(2), HANGS / 2)
+    assert begun == []
 
 
 async def test_so_many_are_a_crowd_until_one_is_answered():

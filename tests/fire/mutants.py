@@ -737,6 +737,15 @@ CUT_OFF = (
         "                while self.store:\n",
         ("tests/e2e/test_cut_off.py::test_cut_off_until_another_took_over_it_never_comes_back",),
     ),
+    Mutant(
+        "whoever was told to wait in a crowd is told nothing at a stop",
+        "bot/app/deployment.py",
+        "        self.bot.presenter.stop()\n",
+        "",
+        (
+            "tests/app/test_stopping.py::test_whoever_was_told_thinking_in_a_crowd_is_told_at_a_stop",
+        ),
+    ),
 )
 
 #: Of what else is caught elsewhere, what the simulation has to find by itself.
