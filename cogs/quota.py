@@ -14,6 +14,7 @@ from bot.chat.bot import Dailies, Interaction
 from bot.chat.buttons import button
 from bot.chat.mentions import SILENT
 from bot.chat.requester import moderator_of, requester_of
+from bot.chat.suggesting import suggests
 from bot.chat.trouble import Gone, translated
 from bot.errors import Refusal
 from bot.media import charts
@@ -338,6 +339,7 @@ class Quota(
 
     @set_quota.autocomplete("amount")
     @budget.autocomplete("amount")
+    @suggests
     async def _amounts(self, _: Interaction, typed: str) -> list[Choice[str]]:
         known = [UNLIMITED, DEFAULT, "100", "500", "1000", "5000"]
         known = [typed, *known] if typed.strip() else known
@@ -346,12 +348,14 @@ class Quota(
     @limits.autocomplete("clips_per_person")
     @limits.autocomplete("clips_in_server")
     @limits.autocomplete("orders_per_minute")
+    @suggests
     async def _counts(self, _: Interaction, typed: str) -> list[Choice[str]]:
         known = [typed.strip()] if typed.strip() else []
         known += [UNLIMITED, DEFAULT, "1", "3", "10", "30"]
         return [Choice(name=each[:100], value=each[:100]) for each in dict.fromkeys(known)]
 
     @withdraw.autocomplete("grant")
+    @suggests
     async def _grants(self, interaction: Interaction, _: str) -> list[Choice[int]]:
         person, requester = (
             getattr(interaction.namespace, "person", None),
@@ -367,6 +371,7 @@ class Quota(
         ][:25]
 
     @limits.autocomplete("time_zone")
+    @suggests
     async def _zones(self, _: Interaction, typed: str) -> list[Choice[str]]:
         found = [each for each in ZONES if typed.casefold() in each.casefold()]
         if not found:

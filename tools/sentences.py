@@ -52,7 +52,7 @@ HIDDEN = frozenset(
 SILENT = re.compile(
     r"(^|\.)(log|logger|logging|_log|warnings)\.|^re2?\.|\.(execute\w*|fetch\w*|compile)$"
     r"|create_task$|^(nonce|prepare|TypeError|KeyError|RuntimeError|AssertionError|LookupError"
-    r"|NotImplementedError|IndexError|ConnectionError|TypeVar|NewType|getattr|hasattr|Path)$"
+    r"|NotImplementedError|IndexError|ConnectionError|TypeVar|NewType|cast|getattr|hasattr|Path)$"
 )
 #: Files whose texts nobody reads: formats of machines, and what imitates Discord and companies.
 UNREAD = re.compile(

@@ -34,6 +34,7 @@ from bot.chat.post import Sender
 from bot.chat.presenter import ChatPresenter
 from bot.chat.sessions import Sessions
 from bot.chat.sheets import Sheets
+from bot.chat.suggesting import Outages, chose_nothing
 from bot.errors import Refusal
 from bot.events import Events
 from bot.files.cache import ClipCache
@@ -76,10 +77,14 @@ class Tree(app_commands.CommandTree["Dailies"]):
         no: Exception
         if interaction.guild_id is None:
             no = app_commands.NoPrivateMessage()
-        elif interaction.client.studio.store.policy.serves(interaction.guild_id):
-            return True
-        else:
+        elif not interaction.client.studio.store.policy.serves(interaction.guild_id):
             no = Refusal(CLOSED)
+        elif chose_nothing(interaction):
+            no = Refusal(
+                "There were no suggestions to choose from, so nothing was done. Try again."
+            )
+        else:
+            return True
         if interaction.type is discord.InteractionType.application_command:
             await apologise(interaction, no)
         return False
@@ -135,6 +140,7 @@ class Dailies(commands.Bot):
         self._event_at: float | None = None  # when the gateway last told us something
         self._sessions = Sessions(data / "sessions.json")
         self.pacer = Pacer()
+        self.suggestions = Outages(lambda: studio.store.writer.commits)
         self.digests = Digests(studio, clock=clock)
         self.command_ids: dict[str, int] = {}  #: by name, as Discord last told us
         self.greetings = Greetings(

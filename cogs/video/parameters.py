@@ -15,6 +15,7 @@ from bot.chat.bot import Interaction
 from bot.chat.mentions import SILENT
 from bot.chat.prices import costs
 from bot.chat.requester import requester_of
+from bot.chat.suggesting import suggests
 from bot.errors import Refusal
 from bot.orders.clip_names import looks_like_one
 from bot.orders.defaults import NEW
@@ -133,7 +134,7 @@ def _suggest(mode: Mode, option: str) -> Suggest:
         "clip": clips,
         "loras": loras,
     }
-    return named.get(option, values)
+    return suggests(named.get(option, values))
 
 
 async def priced(

@@ -12,6 +12,7 @@ from bot.chat.bot import Interaction
 from bot.chat.buttons import marked
 from bot.chat.mentions import SILENT
 from bot.chat.requester import requester_here, requester_of
+from bot.chat.suggesting import suggests
 from bot.orders.orders import Studio
 from bot.words.text import elide
 from cogs._pressing import Waits, number, pressed
@@ -59,6 +60,7 @@ class Looking(commands.Cog):
         )
 
     @cancel.autocomplete("clip")
+    @suggests
     async def _stoppable(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
         mine = await self.studio.stoppable(requester_of(interaction), limit=25)
         found = [suggested(Take(job=job), place_id=0) for job in mine]

@@ -9,6 +9,7 @@ from discord.ext import commands
 from bot.chat import answering, reel_message
 from bot.chat.bot import Interaction
 from bot.chat.requester import requester_here, requester_of
+from bot.chat.suggesting import suggests
 from cogs._pressing import Waits, number, pressed
 from cogs.takes import acting
 from cogs.video import reel_runs
@@ -59,12 +60,14 @@ class Reeling(commands.Cog):
         await answering.tell(interaction, view=reel_message.plan(planned))
 
     @reel.autocomplete("scene")
+    @suggests
     async def _scenes(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
         scenes = await interaction.client.shots.scenes(requester_of(interaction))
         return choices([(each, each) for each in scenes], typed)
 
     @reel.autocomplete("first")
     @reel.autocomplete("last")
+    @suggests
     async def _reel_shots(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
         names = await interaction.client.shots.names(requester_of(interaction))
         return choices([(each, each) for each in names], typed)

@@ -12,6 +12,7 @@ from bot.chat import answering, shot_board
 from bot.chat.bot import Dailies, Interaction
 from bot.chat.mentions import SILENT
 from bot.chat.requester import requester_of
+from bot.chat.suggesting import suggests
 from bot.chat.trouble import Denied, translated
 from bot.errors import Refusal
 from bot.media.contact_sheet import contact_sheet
@@ -71,11 +72,13 @@ class Filing(commands.Cog):
         )
 
     @shot.autocomplete("name")
+    @suggests
     async def _shots(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
         names = await interaction.client.shots.names(requester_of(interaction))
         return choices([(each, each) for each in names], typed)
 
     @shot.autocomplete("clip")
+    @suggests
     async def _shot_clips(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
         return await parameters.clips(interaction, typed)
 

@@ -11,6 +11,7 @@ from bot.chat import answering, board
 from bot.chat.bot import Interaction
 from bot.chat.prices import costs
 from bot.chat.requester import requester_here, requester_of
+from bot.chat.suggesting import suggests
 from bot.errors import Refusal
 from bot.orders.orders import Studio
 from bot.orders.quote import Quote
@@ -261,10 +262,12 @@ class Taking(commands.Cog):
     @compare.autocomplete("a")
     @compare.autocomplete("b")
     @presets.autocomplete("clip")
+    @suggests
     async def _clips(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
         return await parameters.clips(interaction, typed)
 
     @again.autocomplete("takes")
+    @suggests
     async def _several(self, interaction: Interaction, typed: str | int) -> list[Choice[int]]:
         """How many, with what so many of that clip cost, as far as the options are chosen."""
         quote = None
@@ -299,6 +302,7 @@ class Taking(commands.Cog):
 
     @presets.autocomplete("use")
     @presets.autocomplete("delete")
+    @suggests
     async def _names(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
         there = await interaction.client.edits.presets.of(requester_of(interaction))
         return choices([(each.name, each.name) for each in there], typed)

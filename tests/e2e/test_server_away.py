@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from bot.chat.suggesting import NOTHING, PICKED
 from tests.app.test_processes import turn
 from tests.e2e.test_server_store import _ended, settings
 from tests.rig.house import until, working
@@ -52,6 +53,15 @@ async def test_each_way_to_ask_is_told_and_nothing_is_done(
             told = said(mira)
             await answered(await ask())
             await until(lambda told=told: said(mira) > told, 30)
+        for command, option, given in (
+            ("/video cancel", "clip", {}),
+            ("/video text", "preset", {"prompt": "a fox"}),
+            ("/video again", "takes", {}),  # a number: no value of it could say that
+        ):
+            turn(house, playground, 0)
+            found = await mira.suggestions(command, option, **given)
+            assert found == ([] if option == "takes" else [(NOTHING, PICKED)])
+        assert caplog.text.count("Suggestions of options can't be loaded") == 1
         turn(house, playground, 0)
         await mira.react(others, RETAKE)
         await until(lambda: "(on_raw_reaction_add) could not be acted on" in caplog.text)
@@ -76,6 +86,10 @@ async def test_each_way_to_ask_is_told_and_nothing_is_done(
     assert len(await house.store.jobs.newest()) == 1, "nothing was ordered"
     assert await house.store.check(thorough=True) == []
     await until(lambda: playground.online and house.store.sure)  # it may have left Discord
+    # What was shown in place of suggestions is a value like any other until somebody sends it.
+    await (await mira.type("/video cancel", clip=PICKED)).answered
+    await mira.wait_for("There were no suggestions to choose from, so nothing was done.")
+    assert [each.value for each in await mira.suggestions("/video show", "clip")] == ["#1"]
     told = said(mira)
     await mira.react(clip, RETAKE)
     await until(lambda: _ended(house, 2))  # whose number may be any: a crash leaves a gap

@@ -738,6 +738,13 @@ CUT_OFF = (
         ("tests/e2e/test_cut_off.py::test_cut_off_until_another_took_over_it_never_comes_back",),
     ),
     Mutant(
+        "suggestions fail while the database server is away",
+        "bot/chat/suggesting.py",
+        "        except DiskTrouble as trouble:\n",
+        "        except ZeroDivisionError as trouble:\n",
+        ("tests/chat/test_suggesting.py",),
+    ),
+    Mutant(
         "whoever was told to wait in a crowd is told nothing at a stop",
         "bot/app/deployment.py",
         "        self.bot.presenter.stop()\n",
