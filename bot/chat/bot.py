@@ -34,7 +34,7 @@ from bot.chat.post import Sender
 from bot.chat.presenter import ChatPresenter
 from bot.chat.sessions import Sessions
 from bot.chat.sheets import Sheets
-from bot.chat.suggesting import Outages, chose_nothing
+from bot.chat.suggesting import CHOSE_NOTHING, Outages, chose_nothing
 from bot.errors import Refusal
 from bot.events import Events
 from bot.files.cache import ClipCache
@@ -80,9 +80,7 @@ class Tree(app_commands.CommandTree["Dailies"]):
         elif not interaction.client.studio.store.policy.serves(interaction.guild_id):
             no = Refusal(CLOSED)
         elif chose_nothing(interaction):
-            no = Refusal(
-                "There were no suggestions to choose from, so nothing was done. Try again."
-            )
+            no = Refusal(CHOSE_NOTHING)
         else:
             return True
         if interaction.type is discord.InteractionType.application_command:
