@@ -56,8 +56,8 @@ LONG = (
     *("test_comfyui_placing", "test_comfyui_only_ours", "test_comfyui_matrix"),
     *("test_races_counted", "test_races"),
 )
-#: What makes a test slow: a Discord with a bot in it, ffmpeg, a process of ours.
-SLOW_FIXTURES = frozenset({"playground", "media", "place", "stage"})
+#: What makes a test slow: a Discord with a bot in it, ffmpeg, a process of ours, PostgreSQL.
+SLOW_FIXTURES = frozenset({"playground", "media", "place", "stage", "databases", "own_server"})
 SLOW_FILES = frozenset(
     {
         *("test_kill", "test_kill_joined", "test_cli", "test_settings", "test_documents"),
@@ -72,6 +72,7 @@ SLOW_FILES = frozenset(
         *("test_clock_jumps", "test_checking", "test_owed"),
         *("test_power", "test_addresses", "test_mutants", "test_secrets"),
         *("test_kills", "test_replies", "test_simulation", "test_toxics", "test_ids"),
+        *("test_cadence", "test_answers_first", "test_loading", "test_forms", "test_comparing"),
     }
 )
 
@@ -82,7 +83,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
     for item in items:
         uses = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
-        if uses or item.path.stem in SLOW_FILES:
+        if uses or item.path.stem in SLOW_FILES or "[postgresql" in item.name:
             item.add_marker(pytest.mark.slow)
 
 

@@ -1,5 +1,6 @@
 """The dashboard, the alert rules and the docs speak of what is exported, and of nothing else."""
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -57,6 +58,7 @@ def exported():
 EXPORTED = exported()
 
 
+@functools.cache
 def rules():
     """Each alert rule."""
     [group] = yaml.safe_load(RULES.read_text())["groups"]
