@@ -68,6 +68,16 @@ async def show(interaction: discord.Interaction[Any], view: discord.ui.LayoutVie
     raise AssertionError("unreachable")
 
 
+async def privately(interaction: discord.Interaction[Any], text: str) -> None:
+    """Answer with *text*, for who asked alone, also in place of a "thinking…"."""
+    with suppress(Denied, Busy), translated():
+        if not interaction.response.is_done():
+            await interaction.response.send_message(text, ephemeral=True)
+            return
+        await interaction.delete_original_response()
+        await interaction.followup.send(text, ephemeral=True)
+
+
 async def clear(interaction: discord.Interaction[Any], *, but: int | None) -> None:
     """Take a "thinking…" away that nothing follows, unless message *but* is what stands there."""
     with suppress(Denied, Busy), translated():

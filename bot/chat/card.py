@@ -1,6 +1,7 @@
 """The messages that show a job: its card, its result, its details, the queue."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -215,3 +216,8 @@ def queue(jobs: Sequence[Job], glimpses: Mapping[int, Progress]) -> str:
     while not fits("\n".join(lines), 4000):
         lines.pop()
     return "\n".join(lines)
+
+
+def wordless(job: Job) -> Job:
+    """*job* without any words but ours, where Discord does not take those that others wrote."""
+    return replace(job, brief=job.brief.but(prompt=""), error=None, note=None)

@@ -4,8 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import replace
+from contextlib import ExitStack, asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,6 +39,7 @@ log = logging.getLogger(__name__)
 ACKNOWLEDGE = 1.0  #: seconds to have the card ready, before "thinking…" is shown; Discord allows 3
 TOO_LATE = 5.0  #: seconds after which there is no sense in trying to give a first answer
 CARD_AGAIN = 60.0  #: seconds before a card that could not be posted is tried again, then doubled
+UNSAVED_AGAIN = 5.0  #: seconds until that where only the database kept it from one
 TOKEN_LASTS = 14 * 60.0  #: seconds that an interaction's token is used; Discord ends it at 15 min
 
 _THINKING = discord.InteractionResponseType.deferred_channel_message
@@ -162,9 +162,10 @@ class ChatPresenter:
                 if current.card_id is None:
                     await self._present(interaction, current, answered=unanswered.close)
                 elif reachable and interaction.response.type is _THINKING:
-                    with suppress(Denied, Busy), translated():
-                        await interaction.delete_original_response()
-                        await interaction.followup.send(f"#{job.id} is ordered.", ephemeral=True)
+                    await answering.privately(interaction, f"#{job.id} is ordered.")
+                return
+            if reachable and not interaction.response.is_done():  # the card comes later
+                await answering.privately(interaction, f"#{job.id} is ordered.")
 
     async def _acknowledge(
         self,
@@ -264,6 +265,7 @@ class ChatPresenter:
                 yield
             except (Denied, Busy, DiskTrouble) as error:
                 _, wait = self._no_card.get(_head(job), (0.0, CARD_AGAIN / 2))
+                wait = UNSAVED_AGAIN / 2 if isinstance(error, DiskTrouble) else wait
                 self._no_card[_head(job)] = self._clock() + 2 * wait, min(2 * wait, 1800.0)
                 log.warning("No card for job %s: %s", job.id, error)
                 self._events.card_failed.emit(job)
@@ -551,7 +553,7 @@ class ChatPresenter:
         if job.batch is not None:
             return await self._batch_view(job, wordless=wordless)
         if wordless:
-            job = _wordless(job)
+            job = card_views.wordless(job)
         provider = self._studio.providers.get(job.provider)
         return card_views.card(
             job,
@@ -570,7 +572,7 @@ class ChatPresenter:
         """The card of a batch. *job* is its first one."""
         jobs = await self._studio.batch(job)
         if wordless:
-            jobs = [_wordless(each) for each in jobs]
+            jobs = [card_views.wordless(each) for each in jobs]
         provider = self._studio.providers.get(job.provider)
         return sheet_message.card(
             jobs,
@@ -593,8 +595,3 @@ class ChatPresenter:
 def _head(job: Job) -> int:
     """The number by which the card of *job* goes: of a batch, that of its first job."""
     return job.batch or job.id
-
-
-def _wordless(job: Job) -> Job:
-    """*job* without any words but ours, where Discord does not take those that others wrote."""
-    return replace(job, brief=job.brief.but(prompt=""), error=None, note=None)

@@ -115,7 +115,7 @@ class Steps:
         self._carrying = Carrying(carry, fetch=self.results.fetch, later=self._later)
         self._unheard: dict[int, float] = {}  # since when overdue jobs' providers do not answer
         self.named: dict[str, str] = {}  #: what callbacks called attempts without a reply
-        self.without_card: set[int] = set()  #: jobs whose card cannot be posted just now
+        self.without_card: set[int] = set()  #: jobs whose card could not be posted
         self._stopping = False
         self._posted: dict[int, int] = {}  # messages of clips that were owed, until it is noted
         self.rejected: set[int] = set()  #: owed posts of which Discord does not take what they say
@@ -148,6 +148,7 @@ class Steps:
             self.named.pop(before.token or "", None)
         if job.due_at is None:
             self.rejected.discard(job.id)
+            self.without_card.discard(job.id)
         if job.state in ENDED:
             self._tracker.reported.pop(job.id, None)
             self.pace.forget(job)
@@ -243,7 +244,6 @@ class Steps:
         wait = CARD_WITHIN - self._awake(job.created_at)
         if wait > 0 and job.id not in self.without_card:
             return wait
-        self.without_card.discard(job.id)
         self._presenter.ensure_card(job)
         return 0.0
 
@@ -463,6 +463,8 @@ class Steps:
         now = self._clock()
         owed = job.state is State.UNDELIVERED
         if not owed and job.card_id is None and self._awake(job.created_at) < 60:
+            if job.id in self.without_card:
+                self._presenter.ensure_card(job)
             return job.again(now + 1, tries=job.tries)  # the card is on its way; it says where
         message = self._posted.pop(job.id, None)
         if message is None:

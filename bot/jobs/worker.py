@@ -39,6 +39,7 @@ from storage import (
     IllegalMove,
     Input,
     Job,
+    ServerTrouble,
     Stale,
     State,
     Store,
@@ -54,6 +55,7 @@ AT_A_TIME = 8  #: steps that begin before anything else of the loop has its turn
 LENGTHY = 64
 IN_TURN = 60.0  #: seconds, at the latest, until a job is looked at that waits to be asked about
 LOOK_AGAIN = 1.0  #: seconds; a machine that slept is up to date within this time
+SERVER_AGAIN = 2.0  #: seconds until a job is looked at again that its server kept from being read
 SAVES = 5  #: times that a save which the row makes impossible is tried, before a person must look
 STOPPING = 25.0  #: seconds that steps under way are given to finish at a stop
 REREAD = 60.0  #: seconds after which the rows are asked again what is due
@@ -343,6 +345,9 @@ class Worker:
             again = await self._look(id)
         except Stale:
             log.info("Job %s moved while it was being worked on", id)
+        except ServerTrouble as trouble:
+            log.warning("Job %s waits: %s", id, trouble)
+            again = self._clock() + SERVER_AGAIN
         except Exception:  # a boundary: one job's bug must not stop the others
             log.exception("Job %s could not be advanced", id)
             again = self._clock() + 30

@@ -5,12 +5,23 @@ import logging
 
 import pytest
 
+from bot.chat.presenter import CARD_AGAIN
 from bot.chat.suggesting import NOTHING, PICKED
 from tests.app.test_processes import turn
 from tests.e2e.test_server_store import _ended, settings
 from tests.rig.house import until, working
 from tests.rig.makers import PLAIN, Maker
-from tests.rig.taking import EXTEND, FAVOURITE, RETAKE, answered, done, first_clip, own_reactions
+from tests.rig.paid import PRICED
+from tests.rig.taking import (
+    EXTEND,
+    FAVOURITE,
+    RETAKE,
+    answered,
+    done,
+    first_clip,
+    is_clip,
+    own_reactions,
+)
 
 AWAY = "The database server can't be reached, so nothing was "
 
@@ -94,3 +105,31 @@ async def test_each_way_to_ask_is_told_and_nothing_is_done(
     await mira.react(clip, RETAKE)
     await until(lambda: _ended(house, 2))  # whose number may be any: a crash leaves a gap
     assert said(mira) == told
+
+
+async def test_an_order_that_was_taken_just_before_is_answered_and_gets_its_card_soon(
+    playground, mira, tmp_path, own_server, caplog
+):
+    url = own_server.create("bot", template="dailies_template")
+    plain = Maker("plain", PLAIN, price=PRICED)
+    async with working(playground, tmp_path, providers={"plain": plain}, **settings(url)) as house:
+        taken = []
+
+        def die(*_):
+            """As it is written down, and before it has a card."""
+            if not taken:
+                taken.append(True)
+                own_server.stop("immediate")
+
+        house.bot.events.money_moved.listen(die)
+        asked = (await answered(await mira.type("/video text", prompt="just before"))).message
+        assert "is ordered." in asked.text
+        assert taken
+        began = playground.clock.now()
+        await asyncio.to_thread(own_server.start)
+        await mira.wait_for(lambda each: is_clip(each) and "just before" in each.text)
+        assert playground.clock.now() - began < CARD_AGAIN, "it need not wait for its card"
+        await until(lambda: _ended(house, 1))
+        assert [brief.prompt for brief in plain.orders] == ["just before"]
+        assert await house.store.check(thorough=True) == []
+    assert "Traceback" not in caplog.text, "it is no bug"
