@@ -245,8 +245,8 @@ class Settings(BaseSettings):
     )
     dailies_store: Annotated[SecretStr | None, AfterValidator(_server_or_none)] = Field(
         None,
-        description="The database server, as `postgresql://user:password@host/database`. By "
-        "default, a file in the data directory.",
+        description="The database server, as `postgresql://user:password@host/database`, or with "
+        "replicas `…@host,host/database`. By default, a file in the data directory.",
     )
     dailies_shards: Annotated[int, Field(ge=1, le=1000)] = Field(
         1,

@@ -77,7 +77,8 @@ class Engine(Protocol):
 class Lease(Protocol):
     """What lets this process write, where several might."""
 
-    gone: asyncio.Event  #: another process has taken over
+    gone: asyncio.Event  #: this process must end, as when another has taken over
+    why: str  #: the reason for that, a sentence
     waited: bool  #: this process stood by before it took it
     lost_by: str | None  #: who held it before, and neither renewed it nor let it go
 

@@ -24,6 +24,7 @@ class ServerFacts:
     needed: int  #: connections that each process of Dailies keeps
     ahead: float  #: seconds by which its clock is ahead of this machine's
     present: Present = field(default_factory=Present)
+    outdated: tuple[str, ...] = ()  #: where servers take writes though this one replaced them
     epoch: int | None = None  #: of the lease of the bot; None: nobody ever had it
 
 

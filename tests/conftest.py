@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 
 from playground import Person, Playground, open_playground
+from tests.rig import pooler
 from tests.rig.footage import Media
 from tests.rig.house import PACE, working
 from tests.rig.makers import PLAIN, Maker
@@ -27,6 +28,7 @@ from tests.rig.postgres import (
     shared_cluster,
 )
 from tests.rig.proving import Proof
+from tests.rig.replica import Pair, pair, seed
 
 # Many tests start processes: compiling everything anew would be most of what each of them does.
 sys.dont_write_bytecode = False
@@ -73,6 +75,7 @@ SLOW_FILES = frozenset(
         *("test_power", "test_addresses", "test_mutants", "test_secrets"),
         *("test_kills", "test_replies", "test_simulation", "test_toxics", "test_ids"),
         *("test_cadence", "test_answers_first", "test_loading", "test_forms", "test_comparing"),
+        *("test_replica", "test_pooler"),
     }
 )
 
@@ -181,6 +184,30 @@ def databases(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Itera
     shared = root if worker_id == "master" else root.parent
     with shared_cluster(shared) as cluster:
         yield Databases(cluster, worker_id)
+
+
+@pytest.fixture(scope="session")
+def stopped_server(databases: Databases) -> Iterator[Path]:
+    """The files of a PostgreSQL, to make servers of."""
+    del databases  # says where PostgreSQL is missing
+    with seed() as folder:
+        yield folder
+
+
+@pytest.fixture
+def servers(stopped_server: Path) -> Iterator[Pair]:
+    """A PostgreSQL and the replica that its commits wait for."""
+    with pair(stopped_server) as found:
+        yield found
+
+
+@pytest.fixture
+def pooled() -> None:
+    """What needs PgBouncer is skipped where it is not installed, and fails in CI."""
+    if pooler.program() is None:
+        if os.environ.get("CI"):
+            pytest.fail(pooler.MISSING)
+        pytest.skip(pooler.MISSING)
 
 
 @pytest.fixture

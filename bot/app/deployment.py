@@ -116,10 +116,8 @@ class Deployment:
             )
             for task in done - {stopping, replaced}:
                 await self._explain(task)
-            if replaced in done:
-                raise Exit(
-                    "Another Dailies has taken over the database, so this one stops.", FAILED
-                )
+            if replaced in done and lease is not None:
+                raise Exit(lease.why, FAILED)
         finally:
             stopping.cancel()
             replaced.cancel()

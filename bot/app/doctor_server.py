@@ -42,6 +42,9 @@ def _look_at_kind(facts: ServerFacts, report: Report) -> None:
         report(WHERE, f"{said} doesn't let its user make tables", fix)
     else:
         report(WHERE, said)
+    for place in facts.outdated:
+        fix = "stop it, and make it a replica of the newer one (pg_rewind, pg_basebackup)"
+        report("replaced server", f"another that was replaced takes writes{place}", fix)
     lacking = [] if facts.encoding == "UTF8" else [f"it is encoded in {facts.encoding}"]
     lacking += [] if facts.icu else ["it was built without ICU"]
     fix = "create a database with ENCODING 'UTF8', on a server with ICU" if lacking else ""
@@ -64,6 +67,9 @@ def _look_at_safety(facts: ServerFacts, report: Report) -> None:
     if facts.careless:
         names = " and ".join(facts.careless)
         report(part, f"{names} off: a crash loses what was answered", f"turn {names} on")
+    elif facts.synchronous and not facts.replicas:
+        fix = "start the replica, or empty synchronous_standby_names if it is gone"
+        report(part, "commits wait for a replica, and none is connected: nothing is saved", fix)
     elif facts.synchronous:
         report(part, f"{commits} and for a replica ({_replicas(facts.replicas)} connected)")
     elif facts.replicas:

@@ -10,7 +10,10 @@ import psycopg
 
 from storage.engine import ServerTrouble
 
-from .errors import AWAY, Failed, LeaseLost, LostServer, meant
+from .errors import AWAY, Failed, LeaseLost, LostServer, Shared, meant
+from .identity import Identity
+from .kept import Kept
+from .rows import Answer, PostgresRow
 from .session import Session
 
 log = logging.getLogger(__name__)
@@ -29,9 +32,12 @@ class Postgres:
 
     streams_words = False  #: a GIN index reads a word's list of clips to its end
 
-    def __init__(self, leases: Leases = dict) -> None:
+    def __init__(self, leases: Leases = dict, kept: Kept | None = None) -> None:
+        """*kept* counts what the server has to have."""
         self._leases = leases
+        self._kept = kept
         self._transaction = ""  #: the name of the one under way
+        self._server: Identity | None = None  #: where it is
         self.reconnects = 0
 
     def begin(self, db: Session) -> None:
@@ -39,37 +45,46 @@ class Postgres:
         are ours. A connection that was lost since the last one is made anew."""
         held = self._leases()
         try:
-            row = self._begun(db, held)
+            self._begin(db, held)
         except LeaseLost:
             now = self._leases()
             if now == held:
                 raise
-            row = self._begun(db, now)  # one was given up while this waited for its turn
-        assert row is not None
-        self._transaction = str(row[0])
+            self._begin(db, now)  # one was given up while this waited for its turn
 
-    def _begun(self, db: Session, held: Mapping[int, int]) -> Any:
+    def _begin(self, db: Session, held: Mapping[int, int]) -> None:
         parts = ",".join(f"{part:d}" for part in held)
         epochs = ",".join(f"{epoch:d}" for epoch in held.values())
         # The lock comes in a statement of its own: what is looked at after it was all committed.
-        begin = f"BEGIN; SELECT begin_group('{{{parts}}}', '{{{epochs}}}')"
+        number = "CAST(NULL AS BIGINT)" if self._kept is None else self._kept.asked
+        begin = (
+            f"BEGIN; SELECT begin_group('{{{parts}}}', '{{{epochs}}}');"
+            f" SELECT CAST(pg_current_xact_id() AS text), pg_backend_pid(), {number}"
+        )
         try:
-            return self._on_new(db, lambda: db.script(begin).fetchone())
+            transaction, backend, kept = self._on_new(db, lambda: _only(db.script(begin)))
+            if backend != db.backend:
+                raise Shared
+            if self._kept is not None:
+                self._kept.look(db, kept)
         except Exception:
             self._end(db)
             raise
+        self._transaction, self._server = str(transaction), db.identity
 
     def commit(self, db: Session) -> None:
         """Keep the transaction. If the answer is lost, the server is asked for what became of it.
 
         Raises `Failed` where it was not kept, or the server stays away.
         """
-        name = self._transaction
+        counted = "" if self._kept is None else f"{self._kept.next}; "
         try:
-            db.script("COMMIT")
+            db.script(f"{counted}COMMIT")
         except LostServer:
-            if not self._came_through(db, name):
+            if not self._came_through(db, self._transaction):
                 raise
+        if self._kept is not None:
+            self._kept.committed(db)
 
     def under_way(self, db: Session) -> bool:
         """Whether a transaction is under way, be it one that can only be rolled back."""
@@ -142,10 +157,7 @@ class Postgres:
             with suppress(Failed):
                 if db.lost:
                     self._reconnect(db)
-                row = db.execute(
-                    "SELECT pg_xact_status(CAST(? AS xid8))", (transaction,)
-                ).fetchone()
-                status = row[0] if row is not None else None
+                status = self._status(db, transaction)
                 if status != "in progress":
                     log.warning(
                         "The connection to the database was lost in a commit, which %s.",
@@ -157,11 +169,24 @@ class Postgres:
                 return False
             time.sleep(ASKED_AGAIN)
 
+    def _status(self, db: Session, transaction: str) -> Any:
+        """What became of a transaction: 'committed', 'aborted' or 'in progress'."""
+        if db.identity != self._server:  # which may have given its number to another one
+            return "committed" if self._kept is not None and self._kept.has_next(db) else "aborted"
+        row = db.execute("SELECT pg_xact_status(CAST(? AS xid8))", (transaction,)).fetchone()
+        return row[0] if row is not None else None
+
     def _end(self, db: Session) -> None:
         """Roll back what is under way; on a lost connection the server does."""
         if db.in_transaction:
             with suppress(Failed):
                 db.execute("ROLLBACK")
+
+
+def _only(answer: Answer) -> PostgresRow:
+    row = answer.fetchone()
+    assert row is not None
+    return row
 
 
 def alone(raw: Session, engine: Postgres, fn: Callable[[Session], T]) -> T:

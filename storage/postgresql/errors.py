@@ -27,6 +27,13 @@ class LeaseLost(Failed):
         super().__init__("Another Dailies has taken over")
 
 
+class Shared(Failed):
+    """A pooler gives our session's connection to others between two transactions."""
+
+    def __init__(self) -> None:
+        super().__init__("A pooler in transaction mode stands before the database server")
+
+
 #: By the beginning of the SQLSTATE: trouble of the server that is nobody's question's fault.
 _TROUBLE = {
     "53100": "The disk of the database server is full",

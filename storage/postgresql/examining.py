@@ -28,8 +28,9 @@ _ASKED = f"""
 _CAREFUL = ("fsync", "full_page_writes")
 
 
-def facts(db: Session, place: str, *, needed: int) -> ServerFacts:
-    """What the server of *db* says, to a process that keeps *needed* connections."""
+def facts(db: Session, outdated: tuple[str, ...], *, needed: int) -> ServerFacts:
+    """What the server of *db* says, to a process that keeps *needed* connections. *outdated* are
+    hosts beside it that it has replaced."""
     before = time.time()
     row = db.script(_ASKED).fetchone()
     assert row is not None
@@ -41,7 +42,8 @@ def facts(db: Session, place: str, *, needed: int) -> ServerFacts:
     ]
     there, epoch = _used(db)
     return ServerFacts(
-        place=place,
+        place=db.place,
+        outdated=outdated,
         version=str(version).split()[0],
         old=db.version < LEAST,
         encoding=str(encoding),

@@ -14,7 +14,7 @@ from contextlib import suppress
 from storage.database import Database
 from storage.processes import Holding
 
-from .errors import Failed, LeaseLost
+from .errors import Failed
 from .session import Session
 from .thread import SessionThread
 
@@ -25,7 +25,19 @@ RENEWED = 5.0  #: seconds between two renewals
 ANSWERED = 5.0  #: seconds that the server is given to renew it, before another connection is tried
 AGAIN = 1.0  #: seconds until that
 MARGIN = 5.0  #: seconds before the end from which the holder begins nothing more
+TAKEN_OVER = "Another Dailies has taken over the database, so this one stops."
 BOT = 0  #: the part that is the whole bot
+
+
+def bound_ends(db: Database, *tables: str) -> None:
+    """Move ends that are further away than ours are ever set to where ours would be: the clock of
+    another server has set them, which a replica took over from."""
+    for table in tables:
+        db.execute(
+            f"UPDATE {table} SET until = clock_timestamp() + make_interval(secs => :valid)"  # noqa: S608
+            " WHERE until > clock_timestamp() + make_interval(secs => :valid + 1)",
+            {"valid": VALID},
+        )
 
 
 def take(db: Database, part: int, holder: str) -> tuple[int | None, str]:
@@ -33,6 +45,7 @@ def take(db: Database, part: int, holder: str) -> tuple[int | None, str]:
 
     It is to be called in a transaction that writes.
     """
+    bound_ends(db, "lease")
     row = db.execute(
         """
         INSERT INTO lease (part, holder, epoch, until)
@@ -92,7 +105,8 @@ class Held(ABC):
         self._every = every
         self._sure_until = float("-inf")
         self._renewed_at = float("-inf")  # when the last renewal was asked for
-        self.gone = asyncio.Event()  #: another process has taken over
+        self.gone = asyncio.Event()  #: this process must end, as when another has taken over
+        self.why = TAKEN_OVER  #: the reason for that, a sentence
         self.waited = False  #: this process stood by before it took one
         self.lost_by: str | None = None  #: who held one before, and neither renewed nor let it go
         self.renewals = 0
@@ -122,6 +136,13 @@ class Held(ABC):
             for part, epoch in sorted(self.held.items())
         ]
 
+    def end(self, why: str) -> None:
+        """Have this process end, for a reason that is a sentence."""
+        if not self.gone.is_set():
+            log.error("%s", why)
+            self.why = why
+            self.gone.set()
+
     async def keep(self, thread: SessionThread) -> None:
         """Renew them again and again, until one is lost or the task is cancelled."""
         pause = self._every
@@ -144,8 +165,7 @@ class Held(ABC):
             self.renewals += 1
             self._prolonged(asked_at)
         else:
-            log.error("%s.", LeaseLost())
-            self.gone.set()
+            self.end(TAKEN_OVER)
 
     def _prolonged(self, asked_at: float) -> None:
         self._renewed_at = asked_at

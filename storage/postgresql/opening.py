@@ -18,7 +18,6 @@ from storage.defaults import Defaults
 from storage.engine import DiskTrouble
 from storage.looking import NotThere
 from storage.opening import Locked, holding
-from storage.restoration import mark as restored_to
 from storage.schedule import Schedule
 from storage.schema import CannotOpen
 from storage.server_facts import ServerFacts
@@ -26,10 +25,12 @@ from storage.sharing import TakenOver
 from storage.store import Store
 from storage.writer import Writer
 
-from .connecting import may_not, opened, place, run
-from .engine import Postgres, alone
+from .connecting import LOOKS, look_at_hosts, may_not, opened, opened_first, run
+from .engine import Leases, Postgres, alone
 from .errors import Failed
 from .examining import facts
+from .identity import NEWEST, Newest, place
+from .kept import Kept, as_noted, note_restored
 from .leases import BOT, Held, Lease, lost_by, take
 from .processes import STANDS_BY, WORKS, ServerProcesses
 from .provider_slots import abandon
@@ -88,21 +89,21 @@ async def open_server(
     with holding(directory):
         async with AsyncExitStack() as stack:
             holder, beside = _holder(directory), False
-            lease = (
-                Lease(BOT, ticks=ticks) if shards == 1 else ShardLeases(shards, holder, ticks=ticks)
-            )
-            engine = Postgres(lambda: lease.held)
+            lease = _lease(shards, holder, ticks)
+            servers = Newest(directory / NEWEST)
+            commits = Kept(holder, _ending(lease), alone=shards == 1)
+            engine = Postgres(lambda: lease.held, commits)
             works, keeps, *others = kept(shards, readers=readers)
-            db = await opened(url, works, stack, note_changes)
+            db = await opened_first(url, works, stack, note_changes, servers)
             await _made(db)
-            keeper = await opened(url, keeps, stack)
+            keeper = await opened(url, keeps, stack, newest=servers)
             stack.push_async_callback(lease.release, keeper)
             if isinstance(lease, ShardLeases):
                 beside = await _take_share(db, lease, ticks, standing_by)
             else:
                 await _take(db, lease, holder, ticks, standing_by)
                 await run(db, lambda raw: migrate(raw, migrations()))
-            await run(db, lambda raw: _note_restored(raw, engine))
+            await run(db, lambda raw: _note_restored(raw, lambda: lease.held, commits))
             renewing = asyncio.create_task(lease.keep(keeper), name="lease")
             stack.push_async_callback(_ended, renewing)
             schedule = Schedule()
@@ -113,16 +114,12 @@ async def open_server(
                     mark(raw), wall=believed, ticks=ticks, gaps=gaps(raw), beside=beside
                 )
             )
-            more = [await opened(url, each, stack) for each in others]
+            more = [await opened(url, each, stack, newest=servers) for each in others]
             giving_up = asyncio.create_task(_give_up(lease, [db, *more]), name="hanging server")
             stack.push_async_callback(_ended, giving_up)
             told = JobNews(holder) if shards > 1 else None
-            writer = Writer(
-                db,
-                watch=Commits(clock=clock, schedule=schedule, news=told),
-                readers=more[:readers],
-                engine=engine,
-            )
+            watch = Commits(clock=clock, schedule=schedule, news=told)
+            writer = Writer(db, watch=watch, readers=more[:readers], engine=engine)
             sharing = None
             if isinstance(lease, ShardLeases):
                 seen = await db.run(newest)
@@ -146,6 +143,12 @@ async def open_server(
                     await store.keep_time()
             finally:
                 await writer.close()
+
+
+def _lease(shards: int, holder: str, ticks: Callable[[], float]) -> Lease | ShardLeases:
+    if shards == 1:
+        return Lease(BOT, ticks=ticks)
+    return ShardLeases(shards, holder, ticks=ticks)
 
 
 async def _begin_afresh(writer: Writer, lease: ShardLeases) -> None:
@@ -175,7 +178,7 @@ async def look_at_server(
     Raises `NotThere`, `Locked` or `CannotOpen`.
     """
     async with AsyncExitStack() as stack:
-        db = await opened(url, "dailies look", stack)
+        db = await opened_first(url, LOOKS, stack)
         seen = await run(db, lambda raw: recognize(raw, migrations()))
         if seen < max(migrations()):
             if seen == 0:
@@ -202,8 +205,9 @@ async def examine(url: str, *, shards: int = 1) -> ServerFacts:
     """What the server of *url* says of itself, to processes that share so many *shards*. Raises
     `CannotOpen`."""
     async with AsyncExitStack() as stack:
-        db = await opened(url, "dailies doctor", stack)
-        return await run(db, lambda raw: facts(raw, place(url), needed=len(kept(shards))))
+        outdated = await asyncio.to_thread(look_at_hosts, url, Newest())
+        db = await opened_first(url, "dailies doctor", stack)
+        return await run(db, lambda raw: facts(raw, outdated, needed=len(kept(shards))))
 
 
 def note_changes(db: Session) -> None:
@@ -222,19 +226,21 @@ async def _made(db: SessionThread) -> None:
     await run(db, make)
 
 
-def _note_restored(raw: Session, engine: Postgres) -> None:
+def _note_restored(raw: Session, leases: Leases, commits: Kept) -> None:
     """Note where the rows are those of an earlier time: of a dump, or of a server put back."""
-    known = "SELECT 1 FROM origin WHERE tables = present_origin()"
-    if raw.execute(known).fetchone():
-        return
+    if not as_noted(raw):
+        alone(raw, Postgres(leases), lambda raw: None if as_noted(raw) else note_restored(raw))
+    commits.known_on(raw.identity)
 
-    def note(raw: Session) -> None:
-        if raw.execute(known).fetchone():
-            return  # another process noted it meanwhile
-        restored_to(raw, mark(raw) or time.time())
-        raw.execute("UPDATE origin SET tables = present_origin()")
 
-    alone(raw, engine, note)
+def _ending(lease: Held) -> Callable[[str], None]:
+    """What has the process end for a reason, on any thread."""
+    loop = asyncio.get_running_loop()
+
+    def end(why: str) -> None:
+        loop.call_soon_threadsafe(lease.end, why)
+
+    return end
 
 
 async def _take(

@@ -6,6 +6,7 @@ from importlib import resources
 
 from storage.schema import CannotOpen, NewerSchema, WrongSchema, digest
 
+from .kept import note_origin
 from .session import SCHEMA, Session
 
 LEAST = 140_000  #: the first version whose functions are bound when they are made
@@ -101,6 +102,8 @@ def migrate(db: Session, scripts: Mapping[int, str]) -> None:
                     "INSERT INTO migration (version, sha256) VALUES (?, ?)",
                     (version, digest(script)),
                 )
+        if seen == 0:  # the schema's own function may be late: see identity.py
+            note_origin(db)
         db.script("COMMIT")
     finally:
         if db.in_transaction:  # something went wrong

@@ -8,11 +8,13 @@ from typing import Any
 
 import psycopg
 from psycopg.adapt import Buffer, Dumper, Loader
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import StrDumper
 
 from .dialect import translated
 from .errors import AWAY, LostServer, meant
+from .identity import SYSTEM, TIMELINE, Identity, Newest, Replaced, hosts, place
 from .rows import Answer, rows_of
 
 SCHEMA = "dailies"  #: all that is ours stands in it
@@ -30,7 +32,8 @@ _SETTINGS = f"""
     SET synchronous_commit = on;
     SET standard_conforming_strings = on;
     SET TIME ZONE 'UTC';
-    SET jit = off
+    SET jit = off;
+    SELECT pg_backend_pid(), {SYSTEM}, {TIMELINE}
 """
 _INT8, _BOOL, _NUMERIC = 20, 16, 1700  #: the server's numbers of these types
 
@@ -73,18 +76,46 @@ class _Sum(Loader):
 class Session:
     """A connection, used on one thread. *prepare* is run on each new one."""
 
-    def __init__(self, url: str, *, name: str, prepare: Callable[["Session"], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        prepare: Callable[["Session"], None],
+        newest: Newest | None = None,
+    ) -> None:
+        """*newest* says which servers were replaced, and are not used any more."""
+        self._hosts = hosts(url)
+        if self._hosts and "target_session_attrs" not in conninfo_to_dict(url):
+            url = make_conninfo(url, target_session_attrs="read-write")  # a replica answers, too
         self._url = url
         self._name = name
         self._prepare = prepare
+        self._newest = newest or Newest()
         self._db: psycopg.Connection[Any] | None = None
+        self.identity: Identity | None = None  #: the server that it was connected to last
+        self.backend = 0  #: the number of that server's process
 
     def connect(self) -> None:
         """Connect anew. Raises `LostServer` where the server cannot be reached, or a
         psycopg.OperationalError that says why it refuses us."""
+        try:
+            self._open(self._url)
+        except Replaced as old:
+            self._open_newer(old)
+        self._prepare(self)
+
+    def _open_newer(self, old: Replaced) -> None:
+        """Connect to the first host that is none of those replaced. Raises *old*."""
+        for each in self._hosts:
+            with suppress(psycopg.OperationalError, LostServer):
+                return self._open(each)
+        raise old
+
+    def _open(self, url: str) -> None:
         self.close()
         self._db = psycopg.connect(
-            self._url,
+            url,
             autocommit=True,
             connect_timeout=CONNECT_WITHIN,
             application_name=self._name,
@@ -101,11 +132,15 @@ class Session:
             adapters.register_dumper(kind, _Whole)
         adapters.register_loader(_BOOL, _Truth)
         adapters.register_loader(_NUMERIC, _Sum)
+        row = self.script(_SETTINGS).fetchone()
+        assert row is not None
+        self.backend, system, timeline = row
+        self.identity = Identity(str(system), int(timeline))
         try:
-            self._db.execute(_SETTINGS)
-        except psycopg.Error as error:
-            raise meant(error, lost=self.lost) from error
-        self._prepare(self)
+            self._newest.admit(self.identity)
+        except Replaced:
+            self.close()
+            raise
 
     def rename(self, name: str) -> None:
         """Have the server know this connection, and those that follow it, by another name."""
@@ -119,6 +154,14 @@ class Session:
             self.connect()
         except psycopg.OperationalError as error:
             raise meant(error, lost=True) from error
+
+    @property
+    def place(self) -> str:
+        """Where it is connected: ' (db.example, database bot)'."""
+        if self._db is None or not self._hosts:
+            return place(self._url)
+        info = self._db.info
+        return f" ({info.host}:{info.port}, database {info.dbname})"
 
     @property
     def lost(self) -> bool:

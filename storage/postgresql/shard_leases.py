@@ -18,10 +18,12 @@ from storage.sharing import Chore, Handover, TakenOver, fair_share
 
 from .engine import Postgres, alone
 from .errors import Failed
-from .leases import ANSWERED, RENEWED, VALID, Held, release, renew, take
+from .kept import SET_BACK, as_noted, note_restored
+from .leases import ANSWERED, RENEWED, VALID, Held, bound_ends, release, renew, take
 from .session import Session
 from .thread import SessionThread
 
+PROVEN_WITHIN = 90.0  #: seconds within which every process writes something, if it lives
 #: The leases of what one process does for all of them: below those of the shards.
 CHORES = {-1 - number: chore for number, chore in enumerate(Chore)}
 
@@ -156,6 +158,7 @@ class ShardLeases(Held):
         self._changing = asyncio.Lock()  # held while leases are renewed, or given up
         self.living = 1  #: how many processes hold some of them
         self._taken_over: Sequence[TakenOver] = ()  # of what was taken first
+        self._unproven_since: float | None = None
 
     @property
     def held(self) -> Mapping[int, int]:
@@ -202,15 +205,30 @@ class ShardLeases(Held):
         if (shards_free and len(mine) < share) or any(part < 0 for part in found.free):
             engine = Postgres(lambda: self.held)
 
-            def take_them(db: Session) -> tuple[dict[int, int], list[TakenOver]]:
-                return take_share(db, self.count, self.holder, self.held)
-
-            epochs, others = await thread.run(lambda db: alone(db, engine, take_them))
+            taken = await thread.run(lambda db: alone(db, engine, self._take))
+            if taken is None:
+                self.end(SET_BACK)
+            epochs, others = taken or ({}, [])
             taken_over += others
             self._epochs = {**self._epochs, **epochs}
             gained = frozenset(part for part in epochs if part >= 0)
         self._taken_over = ()
         return Handover(gained=gained, surplus=self._leaving, taken_over=taken_over)
+
+    def _take(self, db: Session) -> tuple[dict[int, int], list[TakenOver]] | None:
+        """Take what is free of our share. After a replica was promoted, not before all who held
+        leases have said that it lacks nothing of theirs; None where one never did, so that what
+        was its may be of an earlier time."""
+        now = self._ticks()
+        if as_noted(db):
+            self._unproven_since = None
+            return take_share(db, self.count, self.holder, self.held)
+        if self._unproven_since is None:
+            self._unproven_since = now
+        if now - self._unproven_since < PROVEN_WITHIN:
+            return {}, []
+        note_restored(db)
+        return None
 
     async def give_up(self, shards: Iterable[int], thread: SessionThread) -> None:
         """Let others take *shards* at once. Raises `Failed`: then they can in a while."""
@@ -241,8 +259,9 @@ def _standing(db: Session, count: int, me: str) -> Standing:
 
 
 def _renewed(db: Session, epochs: Mapping[int, int], me: str) -> set[int]:
-    """`renew`, and move the end of *me* on."""
+    """`renew`, and move the end of *me* on, and those of others to where they can be."""
     kept = renew(db, epochs)
+    bound_ends(db, "lease", "process")
     lives(db, me)
     return kept
 

@@ -138,7 +138,7 @@ class Shards:
     async def begin_session(self, shard: int, concurrency: int) -> float:
         """Take the next turn of a shard to begin a session with Discord; the seconds until it."""
         bucket = shard % max(1, concurrency)
-        return await self._writer.write(lambda db: _turn(db, bucket))
+        return await self._writer.write(lambda db: _turn(db, bucket, self.count))
 
     async def claim(self, job_id: int, limit: int, turns: Turns) -> bool:
         """Give a queued job one of the *limit* slots at its provider, if it is its turn."""
@@ -176,7 +176,10 @@ def _news(
         )
         changes = [Change(*row) for row in rows]
     versions = {
-        str(what): int(version) for what, version in db.execute("SELECT what, version FROM changed")
+        str(what): int(version)
+        for what, version in db.execute(
+            "SELECT what, version FROM changed WHERE what NOT LIKE '% of %'"  # see kept.py
+        )
     }
     return upto, changes, versions
 
@@ -186,17 +189,25 @@ def _tidy(db: Database) -> None:
         "DELETE FROM job_news WHERE at < clock_timestamp() - make_interval(secs => ?)", (KEPT,)
     )
     db.execute("DELETE FROM process WHERE until < clock_timestamp() - interval '1 day'")
+    db.execute(
+        "DELETE FROM changed WHERE what LIKE '% of %'"
+        " AND substr(what, instr(what, ' of ') + 4) NOT IN (SELECT holder FROM process)"
+    )
     db.execute("DELETE FROM turn WHERE holder NOT IN (SELECT holder FROM process)")
 
 
-def _turn(db: Database, bucket: int) -> float:
+def _turn(db: Database, bucket: int, count: int) -> float:
     [[wait]] = db.execute(
         """
         INSERT INTO session_turn (bucket, at) VALUES (:bucket, clock_timestamp())
         ON CONFLICT (bucket) DO UPDATE
-        SET at = greatest(session_turn.at + make_interval(secs => :every), clock_timestamp())
+        SET at = least(
+            greatest(session_turn.at + make_interval(secs => :every), clock_timestamp()),
+            clock_timestamp() + make_interval(secs => :every * :count)
+        )
         RETURNING extract(epoch FROM at - clock_timestamp())
         """,
-        {"bucket": bucket, "every": IDENTIFY_EVERY},
+        # No more than all shards can be before it: else another server's clock has set it.
+        {"bucket": bucket, "every": IDENTIFY_EVERY, "count": count},
     )
     return max(0.0, float(wait))

@@ -87,6 +87,14 @@ def test_a_server_that_is_well_is_told_in_full():
         ({"ahead": -42.0}, "database clock", "warning", "-42 s from", "NTP"),
         ({"careless": ("fsync",)}, "database durability", "error", "fsync off", "turn fsync on"),
         ({"replicas": 2}, "database durability", "warning", "2 replicas", "synchronous_standby"),
+        (
+            {"synchronous": True},
+            *("database durability", "error", "none is connected", "synchronous_standby_names"),
+        ),
+        (
+            {"outdated": (" (db1:5432, database x)",)},
+            *("replaced server", "error", "takes writes (db1:5432, database x)", "pg_rewind"),
+        ),
         ({"replicas": 1, "synchronous": True}, "database durability", "ok", "a replica (1", ""),
         ({"present": Present()}, "lease", "ok", "nobody is the bot now, epoch 7", ""),
         ({"present": Present(), "epoch": None}, "lease", "ok", "nobody is the bot now", ""),

@@ -673,6 +673,7 @@ LOST = (
 
 SERVER_SCHEMA = "storage/postgresql/migrations/0028_schema.sql"
 RACES = "tests/storage/test_server_races.py"
+REPLICA = "tests/storage/test_replica.py"
 
 #: On a database server. They need PostgreSQL here: without it their tests are skipped.
 SERVER = (
@@ -696,6 +697,41 @@ SERVER = (
         'return bool(status == "committed")',
         "return False",
         ("tests/storage/test_postgresql.py",),
+    ),
+    Mutant(
+        "a commit that died with the primary is taken for another one of its number",
+        "storage/postgresql/engine.py",
+        "        if db.identity != self._server:",
+        "        if False:",
+        (f"{REPLICA}::test_a_commit_that_was_lost_with_the_primary_is_never_taken_for_kept",),
+    ),
+    Mutant(
+        "a replica that lacks what was answered is gone on with",
+        "storage/postgresql/kept.py",
+        "        elif self._number != (number or 0):",
+        "        elif False:",
+        ("tests/storage/test_postgresql.py",),
+    ),
+    Mutant(
+        "an old primary that comes back is written to",
+        "storage/postgresql/identity.py",
+        "            if known is not None and found.replaced_by(known):",
+        "            if False:",
+        (f"{REPLICA}::test_an_old_primary_that_comes_back_is_not_written_to",),
+    ),
+    Mutant(
+        "a dead process's shards are taken though what it said may be lost",
+        "storage/postgresql/shard_leases.py",
+        "        if as_noted(db):",
+        "        if db is not None:",
+        ("tests/storage/test_shards.py",),
+    ),
+    Mutant(
+        "what another process of the server answers is believed",
+        "storage/postgresql/engine.py",
+        "            if backend != db.backend:",
+        "            if False:",
+        ("tests/storage/test_pooler.py",),
     ),
     Mutant(
         "a move does not compare what arrived",

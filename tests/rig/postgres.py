@@ -50,13 +50,13 @@ class Cluster:
         self.port = port
 
     @classmethod
-    def made(cls, folder: Path) -> "Cluster":
-        """Make a cluster in *folder* and start it."""
+    def made(cls, folder: Path, *more: str) -> "Cluster":
+        """Make a cluster in *folder*, with *more* for initdb, and start it."""
         programs = binaries()
         assert programs is not None, MISSING
         folder.mkdir(parents=True)
         if os.getuid() == 0:  # the server refuses to run as root
-            os.chown(folder, *_other())
+            os.chown(folder, *other_user())
         _run(
             [
                 programs / "initdb",
@@ -67,13 +67,52 @@ class Cluster:
                 "--auth=trust",
                 "--no-sync",
             ],
-            *("-E", "UTF8", "--locale=C"),
+            *("-E", "UTF8", "--locale=C", *more),
         )
         with (folder / "data" / "postgresql.conf").open("a") as settings:
-            settings.write(f"{_SETTINGS}unix_socket_directories = '{folder}'\n")
-        cluster = cls(folder, _free_port())
+            settings.write(_SETTINGS)
+        cluster = cls(folder, free_port())
         cluster.start()
         return cluster
+
+    @classmethod
+    def copied(cls, seed: Path, folder: Path) -> "Cluster":
+        """Start a server on a copy of the files of a stopped one."""
+        subprocess.run(["cp", "-a", seed, folder], check=True)
+        cluster = cls(folder, free_port())
+        cluster.start()
+        return cluster
+
+    def replica(self, folder: Path) -> "Cluster":
+        """Make a replica of this server in *folder* and start it; returns once it follows."""
+        programs = binaries()
+        assert programs is not None
+        folder.mkdir(parents=True)
+        if os.getuid() == 0:
+            os.chown(folder, *other_user())
+        _run(
+            [programs / "pg_basebackup", "--pgdata", folder / "data", "--write-recovery-conf"],
+            *("--checkpoint=fast", "--no-sync", "--no-manifest", "--username=tester"),
+            *("--host=127.0.0.1", f"--port={self.port}"),
+        )
+        found = Cluster(folder, free_port())
+        found.start()
+        with psycopg.connect(self.url("postgres", "tester"), autocommit=True) as db:
+            wait_for(lambda: db.execute("SELECT 1 FROM pg_stat_replication").fetchone())
+        return found
+
+    def promote(self) -> None:
+        """Make a primary of this replica; returns once it takes writes."""
+        programs = binaries()
+        assert programs is not None
+        _run([programs / "pg_ctl", "-D", self.folder / "data", "-w", "-t", "60", "-s", "promote"])
+
+    def configure(self, **settings: str) -> None:
+        """Change settings that a reload is enough for."""
+        with psycopg.connect(self.url("postgres", "tester"), autocommit=True) as db:
+            for name, value in settings.items():
+                db.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+            db.execute("SELECT pg_reload_conf()")
 
     def start(self) -> None:
         """Start the server; returns once it answers."""
@@ -81,7 +120,7 @@ class Cluster:
         assert programs is not None
         _run(
             [programs / "pg_ctl", "-D", self.folder / "data", "-w", "-t", "60", "-s"],
-            *("-l", self.folder / "log", "-o", f"-p {self.port}", "start"),
+            *("-l", self.folder / "log", "-o", f"-p {self.port} -k {self.folder}", "start"),
         )
 
     def stop(self, how: str = "fast") -> None:
@@ -109,9 +148,9 @@ class Cluster:
 _TEMPLATE = "dailies_template"
 
 
-def make_template(cluster: Cluster) -> None:
-    """Make the database that all others are copied from."""
-    db = Session(cluster.create(_TEMPLATE), name="template", prepare=lambda _: None)
+def make_template(cluster: Cluster, name: str = _TEMPLATE) -> None:
+    """Make the database that all others are copied from, or another that is as empty."""
+    db = Session(cluster.create(name), name="template", prepare=lambda _: None)
     db.connect()
     migrate(db, migrations())
     db.close()
@@ -252,7 +291,7 @@ _EMPTY = """
 
 def _run(command: list, *more: object) -> None:
     """Run one of the server's programs, as somebody who is not root."""
-    who = _other() if os.getuid() == 0 else None
+    who = other_user() if os.getuid() == 0 else None
     as_other = {"user": who[0], "group": who[1], "extra_groups": []} if who else {}
     done = subprocess.run(
         [*map(str, command), *map(str, more)],
@@ -265,7 +304,8 @@ def _run(command: list, *more: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _other() -> tuple[int, int]:
+def other_user() -> tuple[int, int]:
+    """Somebody who is not root, for programs that refuse to run as root."""
     for name in ("postgres", "nobody"):
         try:
             found = pwd.getpwnam(name)
@@ -275,7 +315,8 @@ def _other() -> tuple[int, int]:
     raise AssertionError("there is no user to run the server as")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     import socket
 
     with socket.socket() as found:

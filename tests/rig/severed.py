@@ -2,7 +2,7 @@
 that stands still: no connection ends, and nothing gets through."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,6 +15,7 @@ class Way:
         self.broken = 0
         self._word: bytes | None = None
         self._delivered = True
+        self._then: Callable[[], Awaitable[object]] | None = None
         self._moves = asyncio.Event()
         self._moves.set()
 
@@ -26,16 +27,27 @@ class Way:
         """Pass on what has gathered, and what comes."""
         self._moves.set()
 
-    def break_at(self, word: bytes, *, delivered: bool) -> None:
-        """Break at *word*, which the server still gets if *delivered*; its answer nobody does."""
-        self._word, self._delivered = word, delivered
+    def break_at(
+        self,
+        word: bytes,
+        *,
+        delivered: bool,
+        then: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        """Break at *word*, which the server still gets if *delivered*; its answer nobody does.
+        *then* is awaited before anybody notices."""
+        self._word, self._delivered, self._then = word, delivered, then
 
     async def pass_on(
         self, host: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Pass on one connection until an end closes it, or it breaks."""
         await self._moves.wait()
-        there, away = await asyncio.open_connection(host, port)
+        try:
+            there, away = await asyncio.open_connection(host, port)
+        except ConnectionError:
+            writer.close()
+            return
         back = asyncio.ensure_future(self._copied(there, writer))
         try:
             while data := await reader.read(65536):
@@ -52,6 +64,8 @@ class Way:
                 if breaks:
                     if self._delivered:
                         await there.read(1)  # it has been done
+                    if self._then is not None:
+                        await self._then()
                     return
         except ConnectionError:
             return

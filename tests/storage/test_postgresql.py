@@ -14,6 +14,7 @@ from storage import CannotOpen, Locked, NewerSchema, NotThere, ServerTrouble, Wr
 from storage.opening import server_opening
 from storage.postgresql.connecting import connected
 from storage.postgresql.dialect import translated
+from storage.postgresql.kept import CAME_LATE, SET_BACK
 from storage.postgresql.leases import MARGIN, VALID, Lease, take
 from storage.postgresql.opening import open_server
 from storage.postgresql.thread import SessionThread
@@ -533,6 +534,28 @@ async def test_a_restored_dump_is_gone_on_from_as_from_a_backup(tmp_path: Path) 
     finally:
         with databases().raw(tmp_path) as db:
             db.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.mark.parametrize(
+    ("change", "why", "restored"), [(-1, SET_BACK, True), (1, CAME_LATE, False)]
+)
+async def test_a_process_ends_where_the_server_has_other_commits_than_it_said(
+    tmp_path: Path, change: int, why: str, restored: bool
+) -> None:
+    async with open_store(tmp_path) as store:
+        await store.jobs.add(draft(1))
+        with databases().raw(tmp_path) as db:  # as a snapshot of its disk that was put back would
+            db.execute(
+                "UPDATE dailies.changed SET version = version + %s WHERE what LIKE 'commits of %%'",
+                [change],
+            )
+        with pytest.raises(ServerTrouble, match="has other rows than before"):
+            await store.jobs.add(draft(2))
+        await until(store.lease.gone.is_set)
+        assert store.lease.why == why
+    async with open_store(tmp_path) as store:
+        assert (await store.restorations.latest() is not None) is restored
+        await store.jobs.add(draft(3))
 
 
 async def test_a_lease_is_renewed_again_once_the_server_is_back(tmp_path: Path, own_server) -> None:

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from storage import By, CannotOpen, ServerTrouble, State, Store
+from storage.postgresql.kept import SET_BACK
 from storage.postgresql.leases import VALID
 from storage.postgresql.opening import open_server
+from storage.postgresql.shard_leases import PROVEN_WITHIN
+from storage.postgresql.shards import IDENTIFY_EVERY
 from storage.sharing import Chore, TakenOver, Turns, fair_share, shard_of
 from tests.rig import engines
 from tests.rig.drafts import draft
@@ -153,6 +156,58 @@ async def test_a_killed_ones_shards_are_anothers_once_their_time_is_over(tmp_pat
         assert (await store.sharing.look()).taken_over == [], "it is told once"
         assert store.sharing.living == 1
         await store.jobs.add(draft(1, guild_id=guild_of(3)))
+
+
+async def test_a_dead_ones_shards_are_of_an_earlier_time_until_all_say_that_nothing_is_lost(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path, "a") as store:
+        await store.sharing.look()
+        with databases().raw(tmp_path) as db:
+            # As after a promotion: what the dead one had said last may not be there.
+            db.execute("UPDATE dailies.origin SET tables = 'an old primary'")
+            db.execute(
+                "UPDATE dailies.lease SET holder = 'dead', until = clock_timestamp()"
+                " WHERE part IN (2, 3)"
+            )
+        store.lease._epochs.pop(2), store.lease._epochs.pop(3)
+        assert (await store.sharing.look()).gained == frozenset(), "it may say so yet"
+        assert not store.lease.gone.is_set()
+        store.lease._unproven_since -= PROVEN_WITHIN
+        assert (await store.sharing.look()).gained == frozenset()
+        assert store.lease.gone.is_set()
+        assert store.lease.why == SET_BACK
+        restored = await store.restorations.latest()
+        assert restored is not None
+        assert restored.began_at is None, "the next start acts on it"
+
+
+async def test_ends_that_another_servers_clock_has_set_are_no_further_away_than_ours(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path, "a") as store:
+        await store.sharing.look()
+        assert await store.sharing.begin_session(0, 1) == 0
+        with databases().raw(tmp_path) as db:
+            db.execute(
+                "UPDATE dailies.lease SET holder = 'dead', epoch = 7,"
+                " until = clock_timestamp() + interval '1 hour' WHERE part IN (2, 3)"
+            )
+            db.execute(
+                "INSERT INTO dailies.process VALUES ('dead', clock_timestamp() + interval '1 hour')"
+            )
+            db.execute("UPDATE dailies.session_turn SET at = at + interval '1 hour'")
+            store.lease._epochs.pop(2), store.lease._epochs.pop(3)
+
+            def bounded() -> bool:
+                [[furthest]] = db.execute(
+                    "SELECT extract(epoch FROM max(until) - clock_timestamp()) FROM ("
+                    "SELECT until FROM dailies.lease UNION SELECT until FROM dailies.process) AS u"
+                ).fetchall()
+                return furthest <= VALID
+
+            await until(bounded)
+        assert await store.sharing.begin_session(0, 1) <= IDENTIFY_EVERY * COUNT
 
 
 async def both(tmp_path: Path, stack: AsyncExitStack):
