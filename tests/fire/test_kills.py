@@ -239,5 +239,5 @@ async def test_killed_at_instants_that_a_recording_numbered(tmp_path, media, pro
             print(f"killed {at}, seed {SEED}, part {part}")  # noqa: T201  # pytest shows it
             raise
         shutil.rmtree(tmp_path / str(number))
-        assert died > number / 2, "most of the instants come in each life"
+    assert died > number / 2, "most of the instants come in each life"
     proof.tried(died, f"kills at {len(instants)} instants", usual=8, independent=True)

@@ -6,6 +6,7 @@ in all else they are processes of their own.
 
 import asyncio
 import atexit
+import contextlib
 import json
 import os
 import signal
@@ -13,7 +14,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.rig.house import HANGS
@@ -89,7 +89,8 @@ class Process:
 
     def send_signal(self, number):
         if self.returncode is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and we are yet to hear it
+                os.kill(self.pid, number)
 
     def kill(self):
         self.send_signal(signal.SIGKILL)
@@ -103,7 +104,7 @@ def _plain():
     return {name: value for name, value in os.environ.items() if not name.startswith("DAILIES_")}
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def process(*arguments, log, environ=None, stop=signal.SIGKILL):
     """A process that is ended with the test whatever happens. It writes into *log*."""
     with log.open("ab") as out:
