@@ -75,11 +75,13 @@ mutants: install ## write each seeded bug into a copy, run its tests, and write 
 	$(BIN)/python -m tools.mutants
 
 bench: install ## measure what the design counts on, and write docs/performance.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/bench/requirements.txt
 	$(BIN)/python -m tests.bench
 
 requirements: install ## rewrite the pinned files: every version and hash, and no index's address
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal --extra postgresql --output-file requirements.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal --extra dev --output-file requirements-dev.txt pyproject.toml
+	printf 'dbos\nhuey\n' | $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal --constraint requirements-dev.txt --output-file tests/bench/requirements.txt -
 
 screenshots: install ## take the pictures of the README, which are never taken by hand
 	$(BIN)/python -m tools.screenshots docs

@@ -2,6 +2,7 @@
 
 import math
 import pkgutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,15 @@ from tests.bench.document import HEAD, UNKNOWN, WHY, document, machine
 from tests.bench.table import Row
 
 
+@contextmanager
 def bare(directory):
-    """In place of huey, which need not be installed."""
-    return admission.Bare(directory / "bare.db", 0).turn
+    """In place of huey and DBOS, which need not be installed."""
+    loop = admission.Bare(directory / "bare.db", 0)
+    yield loop.admit
+    loop.close()
 
 
+BARE = peers.Peer(name="bare", does="a bare loop", goal=1, begin=bare)
 #: Each of them, with as little as it can do.
 LITTLE = {
     "admission": lambda: admission.rows(jobs=50, turns=1, seconds=0.02),
@@ -46,7 +51,7 @@ LITTLE = {
     "disk": lambda: disk.rows(jobs=40),
     "finding": lambda: finding.rows(few=20, many=40),
     "growth": lambda: growth.rows(sizes=(20, 40)),
-    "peers": lambda: peers.rows(turns=1, seconds=0.02, peer=bare),
+    "peers": lambda: peers.rows(turns=1, seconds=0.02, peers=[BARE]),
     "polling": lambda: polling.rows(turns=1, seconds=0.1, jobs=(10, 20), every=0.2),
     "posting": lambda: posting.rows(turns=1, renders=0.5),
     "shrinking": lambda: shrinking.rows(size="320x180", plain=2, noisy=2),
