@@ -41,13 +41,13 @@ WHY = {
         "bot 7 MB, and most of them draw no chart."
     ),
     "10,000 in flight": (
-        "2,000 questions a second of 0.35 ms and 50 orders of 1.2 ms want 0.76 of a core. Where "
-        "other programs want it too, questions come later, one after the other, and none is lost. "
-        "A second process that asks would help."
+        "2,000 questions and 50 orders a second leave 0.45 ms of a core for a question. It takes "
+        "0.35 ms where nobody else wants the core, and 0.5 on slower ones: then questions come "
+        "later, one after the other, and none is lost. A second process that asks would help."
     ),
     "1,000 in flight": (
-        "A seventh of a core is enough where nobody else wants it. What is missing are moments "
-        "in which other programs had it: this depends on how busy the machine is."
+        "A fifth of a core is enough where nobody else wants it. What is missing are moments in "
+        "which other programs had it: this depends on how busy the machine is."
     ),
     "admission, one": (
         "One by itself takes 1.2 ms of CPU: 15 statements with those of triggers, two changes of "

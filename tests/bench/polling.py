@@ -34,6 +34,7 @@ from tests.rig.doubles import Presenter
 from tests.rig.drafts import draft
 
 MODEL = "ltx-2-3-fast"
+ROUNDS = 2  #: of questions about each job
 EVERY, SPREAD = 5.0, 1.025  #: seconds between two questions, and how much longer the mean is
 AT_ONCE = 50  #: questions under way in a saturated run
 ARRIVALS = 50  #: orders a second beside
@@ -225,11 +226,13 @@ async def saturated(*, turns: int, seconds: float) -> list[Row]:
     ]
 
 
-async def in_flight(
-    *, jobs: int, delay: float, arrivals: int, seconds: float, every: float = EVERY
-) -> list[Row]:
-    """What *jobs* under way cost, and whether they are asked about on time."""
+async def in_flight(*, jobs: int, delay: float, arrivals: int, every: float = EVERY) -> list[Row]:
+    """What *jobs* under way cost, and whether they are asked about on time.
+
+    They are asked about in waves, as they began together, so whole rounds are looked at.
+    """
     gc.collect()
+    cycle = every * SPREAD + delay
     idle = _resident()
     async with (
         answering(delay) as host,
@@ -238,12 +241,12 @@ async def in_flight(
         with collecting_what_is_new():  # as the bot does
             ordering = asyncio.create_task(_orders(store, arrivals))
             await asyncio.sleep(every * 1.5)  # each was asked about once
-            found = await turn(provider, seconds)
+            found = await turn(provider, ROUNDS * cycle)
             ordering.cancel()
         more = (_resident() - idle) / 2**20
     name = f"{jobs:,} in flight, {1000 * delay:.0f} ms an answer"
     beside = f", {arrivals} orders a second" if arrivals else ""
-    wanted = jobs / (every * SPREAD + delay)
+    wanted = jobs / cycle
     slow = 1000 * found.lags[int(0.99 * len(found.lags))]
     return [
         Row(
@@ -310,10 +313,8 @@ def rows(
     few, many = jobs
     return [
         *asyncio.run(saturated(turns=turns, seconds=seconds)),
-        *asyncio.run(in_flight(jobs=few, delay=0.2, arrivals=0, seconds=5 * seconds, every=every)),
-        *asyncio.run(
-            in_flight(jobs=many, delay=0.0, arrivals=ARRIVALS, seconds=5 * seconds, every=every)
-        ),
+        *asyncio.run(in_flight(jobs=few, delay=0.2, arrivals=0, every=every)),
+        *asyncio.run(in_flight(jobs=many, delay=0.0, arrivals=ARRIVALS, every=every)),
     ]
 
 
