@@ -85,7 +85,7 @@ from .schema import CannotOpen, NewerSchema, WrongSchema
 from .sharing import Alone, Chore, Handover, Key, Line, Sharing, TakenOver, Turns, shard_of
 from .shots import Shot, ShotClip
 from .store import Store
-from .takes import Take, Tally
+from .takes import Take, Tally, ThreadOverview
 from .terms import Premises, Terms
 from .threads import Thread
 from .writer import DiskTrouble
@@ -213,6 +213,7 @@ __all__ = [
     "Telling",
     "Terms",
     "Thread",
+    "ThreadOverview",
     "Total",
     "Turns",
     "Undecided",

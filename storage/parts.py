@@ -244,7 +244,7 @@ class Takes(Part):
     latest = read(takes.latest)
     asked = read(jobs.requested)
     tally = read(takes.tally)
-    marked = read(takes.marked)
+    overview = read(takes.overview)
     several = read(takes.several)
     parents = read(takes.parents)
     children = read(takes.children)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from .database import Database
-from .job import LIVE, MADE, STANDING, Job, sql_list
+from .job import FINISHED, LIVE, STANDING, Job, sql_list
 from .jobs import ROW, job_of
 from .posts import ON_SHEET
 
@@ -33,6 +33,17 @@ class Tally:
     running: int
     credits: int
     jobs: int  #: all of them, also those that came to nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadOverview:
+    """What the board of a thread shows, all of one moment."""
+
+    takes: list[Take]  #: the newest that came to something, oldest first
+    parents: dict[int, Take]  #: what they were made from, by number
+    tally: Tally
+    approved: list[Take]
+    liked: list[Take]
 
 
 IN_THREAD = "job.thread_id = ?"
@@ -177,11 +188,21 @@ def latest(db: Database, *, guild_id: int, user_id: int) -> Job | None:
     return found[0].job if found else None
 
 
-def marked(db: Database, thread_id: int, *, limit: int = 10) -> tuple[list[Take], list[Take]]:
-    """List the newest takes of a thread that are approved, and those that somebody likes."""
-    return (
-        _takes(db, f"{IN_THREAD} AND {APPROVED}", (thread_id,), limit=limit),
-        _takes(db, f"{IN_THREAD} AND {LIKED}", (thread_id,), limit=limit),
+def overview(
+    db: Database, thread_id: int, *, guild_id: int, limit: int, most_marked: int = 10
+) -> ThreadOverview:
+    """What there is of a thread, with its newest *limit* takes, and the newest *most_marked* that
+    are approved and that somebody likes.
+
+    One reading, so that its lines and its figures are of the same moment.
+    """
+    found = of_thread(db, thread_id, limit=limit, standing=True)
+    return ThreadOverview(
+        takes=found,
+        parents=parents(db, found, guild_id=guild_id),
+        tally=tally(db, thread_id),
+        approved=_takes(db, f"{IN_THREAD} AND {APPROVED}", (thread_id,), limit=most_marked),
+        liked=_takes(db, f"{IN_THREAD} AND {LIKED}", (thread_id,), limit=most_marked),
     )
 
 
@@ -282,8 +303,8 @@ def tally(db: Database, thread_id: int) -> Tally:
     """Count the takes of a thread, and add up what they cost."""
     counts = db.execute(
         f"""
-        SELECT count(*) AS jobs, count(*) FILTER (WHERE state IN {sql_list(MADE)}) AS made,
-            count(*) FILTER (WHERE state IN {sql_list(LIVE - MADE)}) AS running
+        SELECT count(*) AS jobs, count(*) FILTER (WHERE state IN {sql_list(FINISHED)}) AS made,
+            count(*) FILTER (WHERE state IN {sql_list(LIVE)}) AS running
         FROM job WHERE thread_id = ?
         """,  # noqa: S608  # fixed texts
         (thread_id,),

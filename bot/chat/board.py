@@ -10,7 +10,7 @@ from bot.media.assemble import PIECE
 from bot.words import links, money
 from bot.words.clips import TITLES, made_from
 from bot.words.text import elide, fits, inert
-from storage import AT_WORK, MADE, UNMADE, Job, Relation, Take, Tally
+from storage import AT_WORK, FINISHED, UNMADE, Job, Relation, Take, Tally
 
 RETAKE, EXTEND, REMOVE, FAVOURITE, SEND, APPROVE = "🔁", "⏩", "❌", "⭐", "✉️", "✅"
 #: Put under every clip, to be pressed. The others work as well, for those who know them; each
@@ -82,8 +82,9 @@ def title_of(take: Take) -> str:
 def line(take: Take, parent: Take | None, *, usd_per_credit: Decimal) -> str:
     """One take of a list."""
     job = take.job
-    made = job.state in MADE
-    # It has its number and stands in its thread a moment before it is done: all is said at once.
+    # It has its number and stands in its thread a moment before it is done: all is said at once,
+    # as the tally counts it.
+    made = job.state in FINISHED
     name = f"**{title_of(take) if made else f'#{job.id}'}**"
     link = jump(take) if made else ""
     parts = [f"[{name}]({link})" if link and take.hidden_by is None else name]
@@ -134,7 +135,7 @@ def board(
 ) -> ui.LayoutView:
     """The message at the top of a thread: its takes, their cost, what is running.
 
-    *takes* are the newest that were made or are under way, *parents* what they were made from;
+    *takes* are the newest that were made or are in progress, *parents* what they were made from;
     *approved* and *liked* the newest that are.
     """
     head = [f"{tally.made} {'take' if tally.made == 1 else 'takes'}"]

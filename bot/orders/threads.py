@@ -1,22 +1,10 @@
 """The threads where clips are made: which channel each belongs to, and its board."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from storage import Store, Take, Tally, Thread
+from storage import Store, Tally, Thread, ThreadOverview
 
 UNWANTED = 0  #: in place of the message of a board that somebody deleted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
-    """What the board of a thread shows."""
-
-    takes: list[Take]  #: the newest that came to something, oldest first
-    parents: dict[int, Take]  #: what they were made from, by number
-    tally: Tally
-    approved: list[Take]
-    liked: list[Take]
 
 
 class Threads:
@@ -36,17 +24,9 @@ class Threads:
         jobs = await self._jobs.in_thread(thread_id)
         return min((job.card_id for job in jobs if job.card_id), default=None)
 
-    async def overview(self, thread_id: int, *, guild_id: int, limit: int) -> Overview:
+    async def overview(self, thread_id: int, *, guild_id: int, limit: int) -> ThreadOverview:
         """What there is of a thread, with its newest *limit* takes."""
-        takes = await self._takes.of_thread(thread_id, limit=limit, standing=True)
-        approved, liked = await self._takes.marked(thread_id)
-        return Overview(
-            takes=takes,
-            parents=await self._takes.parents(takes, guild_id=guild_id),
-            tally=await self._takes.tally(thread_id),
-            approved=approved,
-            liked=liked,
-        )
+        return await self._takes.overview(thread_id, guild_id=guild_id, limit=limit)
 
     async def tally(self, thread_id: int) -> Tally:
         """How many takes a thread has."""

@@ -1,8 +1,9 @@
 """Jobs for the tests of storage, and the shortest legal way to each state."""
 
+from collections import deque
 from typing import Any
 
-from storage import Brief, Job, Jobs, State
+from storage import ENDED, MOVES, Brief, Job, Jobs, State
 
 
 def draft(number: int = 1, **changes: Any) -> Job:
@@ -40,6 +41,19 @@ NEEDS: dict[State, dict[str, Any]] = {
     State.EXPIRED: {"error": "It took too long."},
     State.CLOSED: {"error": "Nobody will ever know."},
 }
+
+
+def ways() -> dict[State, list[State]]:
+    """The shortest way from QUEUED to every state, without a job that ended and came back."""
+    found: dict[State, list[State]] = {State.QUEUED: []}
+    todo = deque([State.QUEUED])
+    while todo:
+        state = todo.popleft()
+        for after in sorted(MOVES[state] if state not in ENDED else ()):
+            if after not in found:
+                found[after] = [*found[state], after]
+                todo.append(after)
+    return found
 
 
 async def advance(jobs: Jobs, job: Job, *states: State, start: float = 1001.0) -> Job:

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import sqlite3
-from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +29,7 @@ from storage import (
 )
 from storage.jobs import columns_of, job_of
 from tests.rig.databases import fresh
-from tests.rig.drafts import NEEDS, advance, draft
+from tests.rig.drafts import NEEDS, advance, draft, ways
 from tests.rig.engines import open_store
 
 
@@ -43,19 +42,6 @@ async def store(tmp_path: Path) -> AsyncGenerator[Store]:
 @pytest.fixture
 def jobs(store: Store) -> Jobs:
     return store.jobs
-
-
-def ways() -> dict[State, list[State]]:
-    """The shortest way from QUEUED to every state, without a job that ended and came back."""
-    found: dict[State, list[State]] = {State.QUEUED: []}
-    todo = deque([State.QUEUED])
-    while todo:
-        state = todo.popleft()
-        for after in sorted(MOVES[state] if state not in ENDED else ()):
-            if after not in found:
-                found[after] = [*found[state], after]
-                todo.append(after)
-    return found
 
 
 # Adding.

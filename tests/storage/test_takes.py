@@ -5,6 +5,9 @@ import asyncio
 import pytest
 
 from storage import (
+    FINISHED,
+    LIVE,
+    MADE,
     Brief,
     By,
     Input,
@@ -18,7 +21,7 @@ from storage import (
     Thread,
 )
 from tests.rig.databases import fresh
-from tests.rig.drafts import advance, draft
+from tests.rig.drafts import advance, draft, ways
 from tests.rig.engines import open_store
 
 CLIP = Input(file="takes/1.mp4", type="video/mp4", size=10, seconds=6.0, fps=24.0, take=1)
@@ -245,6 +248,21 @@ async def test_who_is_forgotten_leaves_no_mark_on_takes(store):
     assert await store.takes.post(70) is None
 
 
+@pytest.mark.parametrize("state", State)
+async def test_a_take_is_in_progress_until_it_stands_in_its_thread(store, state):
+    """And counted as what its line says: the board is written once as it begins and once as it
+    ends, so a state between the two changes neither."""
+    first = await job_in(store, 1)
+    second = await job_in(store, 2, done=False, brief=Brief(prompt="y", parent=first.id))
+    job = await advance(store.jobs, second, *ways()[state])
+    if state in MADE:
+        await store.takes.number(job, 500)
+    found = await store.takes.overview(500, guild_id=10, limit=40)
+    assert found.tally == await store.takes.tally(500)
+    assert (found.tally.made - 1, found.tally.running) == (state in FINISHED, state in LIVE)
+    assert list(found.parents) == ([first.id] if state in LIVE | FINISHED else [])
+
+
 # Lists.
 
 
@@ -308,9 +326,13 @@ async def test_marked_takes_are_the_approved_ones_and_those_that_somebody_likes(
         await store.takes.sign_off(job.id, 32, at=1.0)
     assert await store.takes.favourite(both.id, 31, at=1.0) == 1
     assert await store.takes.favourite(both.id, 31, at=2.0) == 1, "once a person"
-    found = await store.takes.marked(500)
-    assert [ids(each) for each in found] == [[approved.id, both.id], [liked.id, both.id]]
-    assert [ids(each) for each in await store.takes.marked(500, limit=1)] == [[both.id], [both.id]]
+
+    async def marked(**limits):
+        found = await store.takes.overview(500, guild_id=10, limit=40, **limits)
+        return [ids(found.approved), ids(found.liked)]
+
+    assert await marked() == [[approved.id, both.id], [liked.id, both.id]]
+    assert await marked(most_marked=1) == [[both.id], [both.id]]
     assert await store.takes.is_favourite(liked.id, 31)
     assert not await store.takes.is_favourite(liked.id, 32)
     assert not await store.takes.is_favourite(approved.id, 32)
