@@ -56,6 +56,7 @@ async def test_reactions_retake_extend_and_number_the_takes(playground, tmp_path
         form = await pressed(mira, clip, "Retake…")
         await (await mira.fill(form, prompt="at night")).answered
         assert (await clip_of(mira, 5)).channel_id == videos
+        await done(house, 5)
         takes = await said(mira, "/video takes")
         assert "take 5" in takes.text
         await mira.react(clip, FAVOURITE)
