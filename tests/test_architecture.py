@@ -311,6 +311,13 @@ def test_files_and_functions_stay_small():
                 assert node.end_lineno - node.lineno < 80, f"{file}: {node.name} is too long"
 
 
+def test_the_pages_files_stay_small_too():
+    page = ROOT / "playground" / "page"
+    found = [*page.rglob("*.js"), *page.rglob("*.css"), *page.rglob("*.html")]
+    assert len(found) > 40
+    assert [file for file in found if len(file.read_text().splitlines()) > 600] == []
+
+
 @for_every(WRITTEN)
 def test_a_file_of_more_than_600_lines_says_why_it_is_one(file):
     """Its docstring holds a line that begins with "One file:" and goes on with the reason."""
