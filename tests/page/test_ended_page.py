@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from playground import open_playground
-from playground.providers.mishaps import Mishaps
+from playground.providers.mishaps import Mishap, Mishaps
 from playground.providers.simulated import simulated
 from tests.rig.house import until, working
 from tests.rig.imitated import UNLIMITED
@@ -132,6 +132,8 @@ async def test_a_clip_that_failed_is_tried_again_edited_or_made_elsewhere(studio
         await card.locator(".thread-chip").click()
         notice = tab.message("failed")
         await look(tab, notice, tmp_path / "notice")
+        # It stays as it is for as long as this machine takes to look at it.
+        studio.playground.mishaps.ask(Mishap.STALL)
         await notice.get_by_role("button", name="Try again · 36 credits").click()
         again = tab.messages.filter(has_text=words).filter(has_text="will cost 36 credits")
         await expect(again).to_be_visible()
