@@ -27,7 +27,7 @@ from tests.rig.postgres import (
     make_template,
     shared_cluster,
 )
-from tests.rig.proving import Proof
+from tests.rig.proving import LEFT_OUT, Proof
 from tests.rig.replica import Pair, pair, seed
 
 # Many tests start processes: compiling everything anew would be most of what each of them does.
@@ -88,6 +88,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         uses = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
         if uses or item.path.stem in SLOW_FILES or "[postgresql" in item.name:
             item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("long") and not item.get_closest_marker("prove"):
+            item.user_properties.append((LEFT_OUT, "yes"))
 
 
 def pytest_collection_finish() -> None:

@@ -11,13 +11,14 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tests.rig.proving import PROPERTY, SHARE, Tried
+from tests.rig.proving import LEFT_OUT, PROPERTY, SHARE, Tried
 from tools.proofs import KEPT, PAGE, Report, bound, in_words, merged, read, write
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +36,7 @@ class Case:
     seconds: float
     passed: bool
     tried: Tried | None
+    long: bool = False  #: it is a test that takes too long for `make test`, and counts nothing
 
 
 def run(seed: int, results: Path, extra: list[str], environ: Mapping[str, str]) -> int:
@@ -54,15 +56,34 @@ def cases(results: Path) -> Iterator[Case]:
     for case in ET.parse(results).iter("testcase"):
         if case.find("skipped") is not None:
             continue
-        said = [
-            each.get("value", "") for each in case.iter("property") if each.get("name") == PROPERTY
-        ]
+        properties = {each.get("name"): each.get("value", "") for each in case.iter("property")}
+        said = properties.get(PROPERTY)
         yield Case(
             name=f"{case.get('file')}::{case.get('name')}",
             seconds=float(case.get("time", "0")),
             passed=case.find("failure") is None and case.find("error") is None,
-            tried=Tried(**json.loads(said[-1])) if said else None,
+            tried=Tried(**json.loads(said)) if said else None,
+            long=LEFT_OUT in properties,
         )
+
+
+def by_file(found: Iterable[Case]) -> list[Case]:
+    """The cases, of which those of a file that are only long are one, and count themselves."""
+    alone, long = [], defaultdict[str, list[Case]](list)
+    for case in found:
+        if case.long:
+            long[case.name.partition("::")[0]].append(case)
+        else:
+            alone.append(case)
+    return [*alone, *(_together(file, each) for file, each in long.items())]
+
+
+def _together(file: str, found: list[Case]) -> Case:
+    passed = all(case.passed for case in found)
+    unit = "test that takes long" if len(found) == 1 else "tests that take long"
+    tried = Tried(count=len(found), unit=unit, usual=0, independent=False)
+    seconds = sum(case.seconds for case in found)
+    return Case(name=file, seconds=seconds, passed=passed, tried=tried if passed else None)
 
 
 def repeating(case: Case, verb: str, *, seed: int, share: float) -> str:
@@ -109,7 +130,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.xml"
         code = run(seed, results, only, environ)
-        found = list(cases(results)) if results.exists() else []
+        found = by_file(cases(results)) if results.exists() else []
     if code not in {0, 1} or not found:  # 1: a test failed. Else nothing was proven or refuted.
         return code or 1
     new = [

@@ -66,7 +66,14 @@ def here(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(DOCUMENT.parent.parent))
 
 
-@pytest.mark.parametrize("name", LITTLE)
+#: Those that take seconds of a core, however little they do: they begin bots or make clips.
+LONG = {"beside", "calls", "crowd", "polling", "posting", "shrinking", "starting"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.long] if name in LONG else []) for name in LITTLE],
+)
 def test_each_benchmark_runs(name):
     check(LITTLE[name]())
 

@@ -9,7 +9,7 @@ import pytest
 from tests.rig.proving import Proof, Tried
 from tools import proofs as page_of
 from tools.proofs import PAGE, Report, bound, merged, proofs
-from tools.prove import Case, cases, line, repeating
+from tools.prove import Case, by_file, cases, line, repeating
 
 RESULTS = """<testsuites><testsuite>
 <testcase file="tests/test_a.py" name="test_held[x|y]" time="12.4"><properties>
@@ -17,6 +17,10 @@ RESULTS = """<testsuites><testsuite>
 </properties></testcase>
 <testcase file="tests/test_b.py" name="test_broken" time="3"><failure message="no"/></testcase>
 <testcase file="tests/test_c.py" name="test_left_out" time="0"><skipped/></testcase>
+<testcase file="tests/test_d.py" name="test_long" time="2"><properties>
+<property name="long" value="yes"/></properties></testcase>
+<testcase file="tests/test_d.py" name="test_longer" time="3"><properties>
+<property name="long" value="yes"/></properties></testcase>
 </testsuite></testsuites>"""
 
 
@@ -81,7 +85,8 @@ def test_a_page_without_a_proof_or_with_one_that_failed_is_noticed():
 
 def test_a_report_says_what_was_tried_and_what_did_not_hold(tmp_path):
     (tmp_path / "results.xml").write_text(RESULTS)
-    held, broken = cases(tmp_path / "results.xml")
+    held, broken, long, _ = cases(tmp_path / "results.xml")
+    assert (held.long, long.long) == (False, True)
     assert (held.passed, broken.passed) == (True, False)
     assert line(held) == (
         "held    tests/test_a.py::test_held[x|y]: n = 100 kills, fails less often than 0.03"
@@ -102,6 +107,23 @@ def test_a_report_says_what_was_tried_and_what_did_not_hold(tmp_path):
     assert row in text
     assert f"| tests/test_b.py::test_broken | – | – | – | 12 | {ran} | **failed** |" in text
     assert "not run yet" not in page_of.page([said(name) for name in proofs()])
+
+
+def test_the_long_tests_of_a_file_are_one_line_and_one_that_fails_is_told(tmp_path):
+    (tmp_path / "results.xml").write_text(RESULTS)
+    held, broken, *long = cases(tmp_path / "results.xml")
+    told = by_file([held, broken, *long])
+    assert told[:2] == [held, broken]
+    assert line(told[2]) == "held    tests/test_d.py: n = 2 tests that take long"
+    [failed] = by_file([long[0], replace(long[1], passed=False)])
+    assert line(failed) == "FAILED  tests/test_d.py"
+    [alone] = by_file(long[:1])
+    assert line(alone) == "held    tests/test_d.py: n = 1 test that takes long"
+
+
+def test_a_file_is_told_while_it_has_long_tests():
+    kept = [said("tests/chat/test_batches.py"), said("tests/app/test_proving.py")]
+    assert merged([*kept, said("tests/test_gone.py")], []) == kept[:1]
 
 
 def test_of_each_proof_the_last_report_is_kept(tmp_path):

@@ -96,6 +96,7 @@ async def test_four_takes_are_one_price_one_card_and_one_sheet(mira, shop, cheap
     assert await shop.store.check(thorough=True) == []
 
 
+@pytest.mark.long
 async def test_a_number_posts_its_take_once_and_it_can_be_acted_on(mira, jonas, shop):
     await batch(mira, takes=2)
     sheet = await sheet_of(mira)
@@ -118,6 +119,7 @@ async def test_a_number_posts_its_take_once_and_it_can_be_acted_on(mira, jonas, 
     assert (await done(shop, 3)).brief.parent == 2
 
 
+@pytest.mark.long
 async def test_more_like_one_is_a_variation_at_a_price_that_is_asked(mira, shop):
     await batch(mira, takes=2)
     sheet = await sheet_of(mira)
@@ -130,6 +132,7 @@ async def test_more_like_one_is_a_variation_at_a_price_that_is_asked(mira, shop)
     assert (job.brief.parent, job.brief.relation) == (2, Relation.VARIATION)
 
 
+@pytest.mark.long
 async def test_four_beside_variation_asks_for_the_sum(mira, shop):
     clip = await first_clip(mira, duration=1)
     await done(shop, 1)
@@ -262,6 +265,7 @@ async def test_retake_on_a_sheet_orders_all_of_it_again_at_the_price_it_shows(mi
     assert len({job.brief.seed for job in jobs}) == 4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("emoji", ["⏩", "⭐", "✉️"])
 async def test_what_needs_one_take_says_to_pick_one(mira, shop, emoji):
     await batch(mira, takes=2)
@@ -276,6 +280,7 @@ def offers(person):
     return [each for each in person.everything() if "deleted #" in each.text]
 
 
+@pytest.mark.long
 async def test_a_sheet_is_deleted_with_what_stands_nowhere_else(mira, shop):
     await batch(mira, takes=3)
     sheet = await sheet_of(mira)
@@ -295,6 +300,7 @@ async def test_a_sheet_is_deleted_with_what_stands_nowhere_else(mira, shop):
     assert (await shop.store.takes.get(3, guild_id=guild)).hidden_by is None
 
 
+@pytest.mark.long
 async def test_a_sheet_goes_with_a_take_of_it_that_is_deleted(mira, shop):
     await batch(mira, takes=2)
     sheet = await sheet_of(mira)
@@ -321,6 +327,7 @@ async def test_a_sheet_whose_confirmation_was_lost_stands_once(playground, mira,
     assert len([each for each in mira.everything() if SHEET.search(each.text)]) == 1
 
 
+@pytest.mark.long
 async def test_a_sheet_that_was_posted_before_a_stop_is_found_again(
     playground, mira, tmp_path, cheap
 ):
@@ -382,6 +389,7 @@ async def test_only_who_ordered_a_batch_or_a_moderator_stops_or_deletes_it(
     assert mira.message(sheet.id) is not None
 
 
+@pytest.mark.long
 async def test_a_retake_of_a_sheet_given_while_the_bot_was_away_is_made(
     playground, mira, tmp_path, cheap
 ):
@@ -396,6 +404,7 @@ async def test_a_retake_of_a_sheet_given_while_the_bot_was_away_is_made(
         assert [job.batch for job in jobs] == [1, 1, 3, 3]
 
 
+@pytest.mark.long
 async def test_a_menu_on_a_sheet_asks_for_one_take(mira, shop):
     await batch(mira, takes=2)
     sheet = await sheet_of(mira)
@@ -405,6 +414,7 @@ async def test_a_menu_on_a_sheet_asks_for_one_take(mira, shop):
     assert "Press a number on the sheet" in asked.message.text
 
 
+@pytest.mark.long
 async def test_several_takes_start_from_one_input(mira, shop, cheap):
     await first_clip(mira, duration=1)
     await done(shop, 1)

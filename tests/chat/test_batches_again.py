@@ -78,6 +78,7 @@ async def test_only_those_that_failed_are_ordered_again_as_one_order(
         assert [bill.spent for bill in bills] == [1, 0, 1, 0, 1, 1]
 
 
+@pytest.mark.long
 async def test_where_all_failed_all_are_ordered_again_with_their_seeds(
     playground, tmp_path, mira, jonas
 ):
@@ -94,6 +95,7 @@ async def test_where_all_failed_all_are_ordered_again_with_their_seeds(
         ]
 
 
+@pytest.mark.long
 async def test_one_that_failed_is_one_clip_and_a_canceled_one_counts(playground, tmp_path, mira):
     maker = Picky(2)
     async with working(playground, tmp_path, providers={"cheap": maker}) as house:
@@ -112,6 +114,7 @@ async def test_one_that_failed_is_one_clip_and_a_canceled_one_counts(playground,
         await until(lambda: [each.label for each in mira.message(card.id).buttons] == [LABEL])
 
 
+@pytest.mark.long
 async def test_a_month_and_a_restart_later_it_asks_where_the_price_went_up(
     playground, tmp_path, mira
 ):
@@ -133,6 +136,7 @@ async def test_a_month_and_a_restart_later_it_asks_where_the_price_went_up(
         ]
 
 
+@pytest.mark.long
 async def test_where_none_failed_there_is_no_button_and_an_old_one_says_so(
     playground, tmp_path, mira
 ):

@@ -232,6 +232,7 @@ async def test_a_session_that_resumes_reads_nothing_back(playground, mira, jonas
     assert reads(playground, HISTORY) == before
 
 
+@pytest.mark.long
 async def test_a_clip_below_hundreds_of_others_and_an_old_reply_are_read_back(
     playground, tmp_path, mira, jonas
 ):
@@ -267,6 +268,7 @@ async def test_a_clip_below_hundreds_of_others_and_an_old_reply_are_read_back(
         await until(known_to_be_gone)
 
 
+@pytest.mark.long
 async def test_a_deleted_message_takes_no_other_with_it(playground, tmp_path, mira):
     plain = Maker("plain", PLAIN)
     async with working(playground, tmp_path, providers={"plain": plain}) as house:
@@ -286,6 +288,7 @@ async def test_a_deleted_message_takes_no_other_with_it(playground, tmp_path, mi
         assert await house.store.takes.posts_of(2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [1, 101])
 async def test_a_take_that_stands_in_many_places_is_taken_down_in_all(house, mira, count):
     await first_clip(mira)

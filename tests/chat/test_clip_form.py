@@ -150,6 +150,7 @@ async def test_a_wrong_file_is_a_sentence_and_the_form_opens_again_filled_in(
         assert labels(asked)[0] == "Order it · 12 credits"
 
 
+@pytest.mark.long
 async def test_the_menus_form_is_the_same_with_its_price_agreed_to(mira, house, media):
     picture = await mira.say("look", files=[File("a.png", png())])
     opened = await answered(await mira.menu(picture, "Animate this image"))
@@ -176,6 +177,7 @@ async def test_the_menus_form_is_the_same_with_its_price_agreed_to(mira, house, 
     assert labels(asked)[0].startswith("Order it · ")
 
 
+@pytest.mark.long
 async def test_help_with_a_prompt_keeps_the_picture_and_the_sound(mira, house, plain, media):
     opened = await opened_by(mira)
     files = [File("a.png", png()), File("b.m4a", media.sound.read_bytes())]

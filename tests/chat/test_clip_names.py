@@ -72,6 +72,7 @@ async def test_a_take_is_called_by_both_names_in_its_thread(store):
 # In the playground.
 
 
+@pytest.mark.long
 async def test_every_command_reads_and_says_the_number_that_was_seen(playground, tmp_path, mira):
     """Thread one holds #1 and #3, thread two #2: take 2 of the first is #3."""
     able = Maker("able", NATIVE)

@@ -5,6 +5,8 @@ import asyncio
 import importlib
 from pathlib import Path
 
+import pytest
+
 from bot.chat import clip_message
 from cogs import EXTENSIONS
 from cogs._pressing import VERBS, Waits
@@ -59,6 +61,7 @@ async def two_takes(mira, house):
     return second
 
 
+@pytest.mark.long
 async def test_people_who_compare_the_same_are_shown_the_same(playground, mira, house):
     second = await two_takes(mira, house)
     people = [playground.add_person(f"p{number}") for number in range(PEOPLE)]
@@ -75,6 +78,7 @@ async def test_people_who_compare_the_same_are_shown_the_same(playground, mira, 
     assert len([each for each in mira.everything() if len(each.attachments) == 3]) == 1
 
 
+@pytest.mark.long
 async def test_a_comparison_that_fails_is_told_to_everybody_and_may_be_tried_again(
     playground, mira, jonas, house
 ):

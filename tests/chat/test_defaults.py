@@ -127,6 +127,7 @@ def png():
     return body.getvalue()
 
 
+@pytest.mark.long
 async def test_a_default_that_cannot_be_made_is_passed_over_and_said(ada, mira, house):
     await defaults(mira, "set", resolution="720p")
     text = await defaults(ada, "set", model="small", for_channel=True)
@@ -163,6 +164,7 @@ async def test_what_repeats_a_clip_takes_no_defaults(mira, house):
     assert (job.brief.duration, job.brief.resolution) == (1, "480p")
 
 
+@pytest.mark.long
 async def test_a_preset_goes_before_the_defaults_and_an_option_before_both(mira, house):
     await first_clip(mira, duration=3, model="small")
     await answered(await mira.type("/video presets", save="short"))
@@ -213,6 +215,7 @@ async def test_a_channels_are_for_moderators_and_on_record(playground, ada, mira
     assert f"**changed the defaults**: in <#{videos}>, length 3 s → nothing" in audit
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

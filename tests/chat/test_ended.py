@@ -254,6 +254,7 @@ async def test_a_lost_reply_orders_it_once(playground, mira, paid, house):
     assert len(await jobs(house)) == 2
 
 
+@pytest.mark.long
 async def test_an_input_that_is_gone_is_said_in_one_sentence(playground, tmp_path, mira, media):
     plain = refusing(Maker("plain", PLAIN))
     hosts = frozenset({playground.api_url.split("/")[2]})
@@ -298,6 +299,7 @@ async def test_a_clip_that_came_after_all_is_not_ordered_again(playground, tmp_p
         assert len(await jobs(house)) == 1
 
 
+@pytest.mark.long
 async def test_a_failed_extension_made_here_begins_with_the_same_frame(playground, tmp_path, mira):
     plain = Maker("plain", PLAIN)
     async with working(playground, tmp_path, providers={"plain": plain}) as house:

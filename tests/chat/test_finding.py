@@ -205,6 +205,7 @@ async def _forgotten(house, person):
     return await house.store.privacy.forget(person.id) is not None
 
 
+@pytest.mark.long
 async def test_pages_turn_both_ways_and_after_a_restart(playground, tmp_path, mira, jonas, plain):
     words = "a fox runs through the deep fresh snow of the far north at dawn"
     assert len(words) <= 64

@@ -131,6 +131,7 @@ async def test_each_form_that_was_opened_before_a_restart_does_what_it_says(
     )
 
 
+@pytest.mark.long
 async def test_a_form_for_moderators_is_refused_to_who_is_none_any_more(playground, ada, stage):
     house, opened, _ = stage
     for role in list(playground.world.get_member(playground.guild.id, ada.id).role_ids):

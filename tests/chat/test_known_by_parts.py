@@ -5,6 +5,7 @@ import sqlite3
 from dataclasses import replace
 
 import discord
+import pytest
 from simcord.components import walk_components
 
 from bot.chat.recognizing import FIRST, NOTICES, Kind, is_board, is_card, is_notice, is_result
@@ -49,6 +50,7 @@ async def test_a_clip_whose_every_word_was_changed_is_found_and_not_posted_again
     assert len([each for each in mira.everything() if is_clip(each)]) == 1
 
 
+@pytest.mark.long
 async def test_what_carries_only_a_link_is_found_so_as_well(
     playground, mira, house, plain, media, tmp_path
 ):

@@ -110,6 +110,7 @@ async def test_words_that_a_server_forbids_get_no_help(playground, mira, ada, ho
     assert labels(shown.message) == []
 
 
+@pytest.mark.long
 async def test_a_form_that_begins_with_a_picture_offers_help(playground, tmp_path, mira, media):
     here = frozenset({playground.api_url.split("/")[2]})
     plain = dear()
@@ -243,6 +244,7 @@ async def test_an_endpoint_that_is_down_leaves_the_local_suggestion(playground, 
         assert EDIT in labels(found.message)
 
 
+@pytest.mark.long
 async def test_a_prompt_too_long_for_a_form_is_not_cut_by_one(mira, house, plain):
     prompt = "A red fox runs. " * 260
     shown = await helped(mira, prompt)

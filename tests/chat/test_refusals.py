@@ -199,6 +199,7 @@ async def test_an_alarm_waits_for_a_channel(ada, mira, paid_house):
     await until(lambda: _no_alarm_is_due(paid_house))
 
 
+@pytest.mark.long
 async def test_an_alarm_that_could_not_be_posted_is_posted_later(
     playground, ada, mira, paid_house, asked_in
 ):

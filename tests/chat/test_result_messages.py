@@ -4,6 +4,7 @@ import zipfile
 from decimal import Decimal
 
 import discord
+import pytest
 
 from bot.catalog.model import Price
 from storage import Mode
@@ -51,6 +52,7 @@ async def test_a_clip_is_one_layout_that_says_what_it_is(mira, house):
     assert (await done(house, 1)).result_id == clip.id
 
 
+@pytest.mark.long
 async def test_a_clip_that_nobody_extends_leaves_no_frame_on_the_disk(mira, house):
     """What ⏩ costs stands on it: that is said from the clip, and the frame made when ordered."""
     clip = await first_clip(mira)
@@ -78,6 +80,7 @@ async def test_frames_stand_below_the_clip_to_look_at(playground, mira, tmp_path
         assert zipfile.is_zipfile(media.frames)
 
 
+@pytest.mark.long
 async def test_an_hdr_version_quotes_no_prompt_anywhere(playground, mira, tmp_path):
     able = Maker("able", (*NATIVE, Mode.HDR))
     async with working(playground, tmp_path, providers={"able": able}) as house:
@@ -140,6 +143,7 @@ async def test_each_clip_shows_its_prices_and_the_first_three_what_reactions_do(
         assert house is not None
 
 
+@pytest.mark.long
 async def test_the_rest_is_behind_more_a_month_later_and_after_a_restart(
     playground, mira, jonas, plain, tmp_path
 ):
@@ -202,6 +206,7 @@ async def posted_before(house, clip):
     return made
 
 
+@pytest.mark.long
 async def test_a_post_of_an_earlier_version_goes_on_working(
     playground, mira, jonas, plain, tmp_path
 ):

@@ -60,6 +60,7 @@ async def orders(playground, mira, house):
     assert await house.store.check(thorough=True) == []
 
 
+@pytest.mark.long
 async def test_each_shard_has_one_session_and_each_server_is_answered(
     playground, mira, tmp_path, databases
 ):

@@ -148,6 +148,7 @@ async def _unsigned(house, playground, number):
     return not await _signed(house, playground, number)
 
 
+@pytest.mark.long
 async def test_a_shot_s_name_is_only_a_name(studio, mira):
     clip = await take(mira, 1, duration=1)
     for name, wanted in (
@@ -195,6 +196,7 @@ async def test_who_may_not_build_on_a_clip_may_not_file_it(playground, studio, a
     assert nowhere.text == "Use this in a thread, or say which clip: `clip:#42`."
 
 
+@pytest.mark.long
 async def test_a_private_thread_is_for_its_members_alone(playground, studio, ada, mira, jonas):
     private = playground.world.create_thread(
         playground.channel("videos").id, "secret", mira.id, type=12
@@ -331,6 +333,7 @@ async def test_long_reels_are_asked_about_and_too_long_ones_refused(
     assert await house.store.reels.begun() == []
 
 
+@pytest.mark.long
 async def test_a_reel_holds_as_many_takes_and_minutes_as_it_may_and_not_one_more(
     playground, house, mira, tmp_path
 ):
@@ -469,6 +472,7 @@ async def test_one_reel_of_a_server_at_a_time_and_the_others_wait(playground, st
     await until(lambda: len(cards(mira, "[Ready](")) == 5)
 
 
+@pytest.mark.long
 async def test_a_clip_that_is_deleted_while_a_reel_is_made_is_not_in_it(
     playground, studio, ada, mira, tmp_path
 ):
@@ -507,6 +511,7 @@ async def _begun(house, count):
     return len(await house.store.reels.begun()) == count
 
 
+@pytest.mark.long
 async def test_without_threads_a_clip_is_filed_alone(playground, tmp_path, ada, mira):
     async with working(playground, tmp_path, providers={"able": Maker("able", NATIVE)}) as house:
         by = By(guild_id=playground.guild.id, actor_id=ada.id)
@@ -523,6 +528,7 @@ async def test_without_threads_a_clip_is_filed_alone(playground, tmp_path, ada, 
         assert "· 1 take ·" in (await reel_of(mira)).text
 
 
+@pytest.mark.long
 async def test_without_threads_what_is_made_of_a_filed_clip_is_filed_with_it(
     playground, tmp_path, ada, mira
 ):
@@ -570,6 +576,7 @@ def numbers_of(message):
     return [int(each.split("#")[1].split()[0]) for each in rows(message)]
 
 
+@pytest.mark.long
 async def test_hdr_is_shown_by_its_preview_and_named_as_what_it_is(
     playground, tmp_path, ada, mira, media
 ):

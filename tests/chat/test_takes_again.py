@@ -35,6 +35,7 @@ async def test_an_extension_made_here_is_repeated_with_other_words(mira, house, 
     assert "· 4 s ·" in again.text
 
 
+@pytest.mark.long
 async def test_a_native_extension_keeps_its_lineage_and_can_move_to_who_has_none(
     mira, house, makers
 ):
@@ -71,6 +72,7 @@ async def test_a_part_made_again_keeps_its_place_and_length(mira, house, makers)
     assert two.seed != one.seed
 
 
+@pytest.mark.long
 async def test_another_provider_model_camera_and_loras_can_be_asked_for(mira, house, makers):
     clip = await first_clip(mira, provider="plain", duration=1)
     mira.go(clip.channel_id)
@@ -91,6 +93,7 @@ async def test_another_provider_model_camera_and_loras_can_be_asked_for(mira, ho
     assert await house.store.jobs.get(4) is None
 
 
+@pytest.mark.long
 async def test_a_preset_fills_what_was_not_chosen(playground, ada, mira, house, makers):
     await first_clip(mira, provider="able", duration=3, sound=False)
     await answered(await mira.type("/video presets", save="quiet"))

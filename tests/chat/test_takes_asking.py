@@ -147,6 +147,7 @@ async def test_a_refused_reaction_keeps_figures_private_and_offers_what_fits(
     await nothing_ordered(house, 2)
 
 
+@pytest.mark.long
 async def test_a_smaller_variant_is_offered_to_a_reaction_too(
     playground, ada, mira, jonas, house, dear
 ):
@@ -163,6 +164,7 @@ async def test_a_smaller_variant_is_offered_to_a_reaction_too(
     assert settled.ephemeral
 
 
+@pytest.mark.long
 async def test_a_reply_outlives_a_refusal_and_a_star(playground, ada, mira, jonas, house, dear):
     clip = await first_clip(mira, duration=1)
     await said(ada, "/quota set", amount="0", who="jonas")
@@ -183,6 +185,7 @@ async def test_a_reply_outlives_a_refusal_and_a_star(playground, ada, mira, jona
     assert dear.orders[-1].prompt == "a red fox"
 
 
+@pytest.mark.long
 async def test_words_that_called_off_a_clip_are_still_there(playground, tmp_path, mira):
     plain = Maker("plain", PLAIN, concurrency=1)
     async with working(playground, tmp_path, providers={"plain": plain}) as house:
@@ -203,6 +206,7 @@ async def test_words_that_called_off_a_clip_are_still_there(playground, tmp_path
         assert plain.orders[-1].prompt == "make it snow"
 
 
+@pytest.mark.long
 async def test_a_reply_is_found_in_a_busy_thread(mira, jonas, house, dear):
     clip = await first_clip(mira, duration=1)
     for person in (mira, jonas):

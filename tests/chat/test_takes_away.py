@@ -44,6 +44,7 @@ async def test_the_newest_clip_of_a_busy_thread_is_read_back_first(playground, t
         await clip_of(mira, 4)
 
 
+@pytest.mark.long
 async def test_a_thread_deleted_while_the_bot_was_down_is_known_to_be_gone(
     playground, tmp_path, mira
 ):
@@ -125,6 +126,7 @@ async def test_a_reaction_that_is_cleared_while_it_is_acted_on_is_taken_back(
     await until(forgotten)
 
 
+@pytest.mark.long
 async def test_a_favourite_stays_one_where_it_cannot_be_gathered(playground, ada, mira, house):
     boards = playground.channel("storyboards")
     panel = await said(ada, "/studio setup")
@@ -145,6 +147,7 @@ async def test_a_favourite_stays_one_where_it_cannot_be_gathered(playground, ada
     assert await house.store.takes.is_favourite(1, mira.id)
 
 
+@pytest.mark.long
 async def test_a_clip_posted_again_says_what_its_reactions_do(mira, house):
     clip = await first_clip(mira)
     mira.go(clip.channel_id)

@@ -43,6 +43,7 @@ async def test_a_part_is_made_again_by_a_form_and_put_in_its_place(mira, house, 
     assert order.plan.replace == "picture"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
@@ -66,6 +67,7 @@ async def test_a_part_that_is_not_there_is_refused_with_what_is(
     assert len(plain.orders) == 1
 
 
+@pytest.mark.long
 async def test_an_extension_by_form_shows_its_price_and_the_whole_length(
     playground, tmp_path, mira
 ):
@@ -84,6 +86,7 @@ async def test_an_extension_by_form_shows_its_price_and_the_whole_length(
         assert (await house.store.jobs.get(2)).price == 100
 
 
+@pytest.mark.long
 async def test_a_form_that_was_opened_before_a_restart_is_taken_after_it(
     playground, tmp_path, mira, plain
 ):
@@ -200,6 +203,7 @@ async def test_retake_extend_and_details_work_from_the_menu(mira, house, plain):
         assert asked.message.text == f"This message has no {what}."
 
 
+@pytest.mark.long
 async def test_any_picture_in_a_message_becomes_the_first_frame(
     playground, mira, plain, tmp_path, media
 ):
@@ -341,6 +345,7 @@ async def test_twelve_hundred_takes_are_counted_listed_and_added_up(playground, 
         assert await board_made() < 10_000, "calls, not seconds: as many on every machine"
 
 
+@pytest.mark.long
 async def test_settings_are_kept_under_a_name_and_used_again(playground, mira, jonas, house, plain):
     await first_clip(mira, duration=3, sound=False)
     await answered(await mira.type("/video presets", save="quiet"))

@@ -80,6 +80,7 @@ async def test_the_original_of_a_compressed_clip_is_a_link_for_as_long_as_it_lie
     assert shown.attachments[0].filename == "dailies-1.jpg", "a poster stands for it"
 
 
+@pytest.mark.long
 async def test_what_a_server_takes_is_learnt_and_outlives_a_restart(
     playground, mira, plain, large, tmp_path
 ):
@@ -160,6 +161,7 @@ async def test_no_direct_message_is_opened_while_there_is_a_channel(playground, 
     assert not [call for call in playground.requests if call.path == "/users/@me/channels"]
 
 
+@pytest.mark.long
 async def test_a_clip_whose_thread_was_archived_opens_it_again(playground, mira, house, plain):
     clip = await first_clip(mira)
     plain.holds = True
@@ -201,6 +203,7 @@ async def test_without_any_channel_it_comes_by_direct_message_and_else_waits(
     await mira.wait_for(lambda each: "**#2**" in each.text and bool(each.attachments))
 
 
+@pytest.mark.long
 async def test_a_clip_that_cannot_be_joined_is_posted_as_the_part_it_is(
     mira, house, plain, tmp_path
 ):
@@ -230,6 +233,7 @@ async def test_a_post_is_found_by_history_when_the_nonce_is_forgotten(
     assert len(posts) == 1
 
 
+@pytest.mark.long
 async def test_what_two_people_want_smaller_at_once_is_made_once(house, tmp_path, media):
     clip = tmp_path / "1.mp4"
     clip.write_bytes(media.clip.read_bytes())

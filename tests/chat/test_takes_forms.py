@@ -29,6 +29,7 @@ async def test_a_prompt_longer_than_a_field_is_kept_whole(mira, house, plain, ty
     assert [order.prompt for order in plain.orders] == [prompt, prompt]
 
 
+@pytest.mark.long
 async def test_a_new_prompt_replaces_a_long_one(mira, house, plain):
     clip = await first_clip(mira, prompt="x " * 2400)
     opened = await answered(await mira.click(clip, "Extend…"))
@@ -37,6 +38,7 @@ async def test_a_new_prompt_replaces_a_long_one(mira, house, plain):
     assert plain.orders[-1].prompt == "it rains"
 
 
+@pytest.mark.long
 async def test_a_joined_clip_says_how_long_it_is_and_what_is_retaken(playground, tmp_path, mira):
     plain = Maker("plain", PLAIN, price=DEAR)
     async with working(

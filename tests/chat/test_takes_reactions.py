@@ -137,6 +137,7 @@ async def test_taking_a_reaction_back_cancels_what_was_not_sent(playground, tmp_
         assert len(plain.orders) == 2
 
 
+@pytest.mark.long
 async def test_who_may_build_on_whose_clip_is_the_servers_word(playground, mira, jonas, house):
     by = By(guild_id=playground.guild.id, actor_id=1)
     await house.store.moderation.set_server(by, changed_by=ChangedBy.REQUESTER)
@@ -153,6 +154,7 @@ async def test_who_may_build_on_whose_clip_is_the_servers_word(playground, mira,
     await clip_of(mira, 2)
 
 
+@pytest.mark.long
 async def test_favourites_gather_where_moderators_say_and_reviewers_approve(
     playground, mira, jonas, house
 ):
@@ -179,6 +181,7 @@ async def test_favourites_gather_where_moderators_say_and_reviewers_approve(
         await mira.type("/studio takes")
 
 
+@pytest.mark.long
 async def test_a_favourite_of_a_closed_channel_is_not_shown_to_everybody(playground, ada, house):
     boards = playground.channel("storyboards")
     await (await ada.type("/studio takes", favorites=boards.id)).answered
@@ -191,6 +194,7 @@ async def test_a_favourite_of_a_closed_channel_is_not_shown_to_everybody(playgro
     assert (await house.store.takes.get(1, guild_id=playground.guild.id)).favourites == 1
 
 
+@pytest.mark.long
 async def test_a_reaction_is_quicker_than_our_note_of_the_post(mira, house, plain):
     clip = await first_clip(mira)
     await done(house, 1)
@@ -295,6 +299,7 @@ async def test_a_missing_permission_is_named_before_a_reaction_orders(playground
     assert await house.store.jobs.get(2) is None
 
 
+@pytest.mark.long
 async def test_a_reviewer_signs_a_take_off(playground, mira, house):
     ada = playground.person("ada")
     clip = await first_clip(mira)
@@ -341,6 +346,7 @@ async def test_what_happened_while_the_bot_was_down_is_done_once_it_is_back(
     assert prompts == {"as a drawing": False, "a red fox": True}
 
 
+@pytest.mark.long
 async def test_what_was_deleted_while_the_bot_was_down_is_known_to_be_gone(
     playground, tmp_path, mira
 ):

@@ -80,6 +80,7 @@ async def test_an_answer_that_is_lost_ends_no_order(playground, lossy, mira, bot
     await told_once(mira, bot)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("done", [False, True], ids=["on its way", "on its way back"])
 async def test_so_it_is_when_the_first_answer_is_the_card(playground, lossy, mira, bot, done):
     lossy.drop("POST", ANSWER, done=done, times=20)

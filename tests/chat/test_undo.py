@@ -191,6 +191,7 @@ async def test_pressed_twice_it_comes_back_once(mira, house):
     assert "#1 is back: " in said[1] or said[1] == "#1 is not deleted."
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("restarted", ["before it is undone", "before it is posted"])
 async def test_a_restart_within_the_minute_changes_nothing(
     playground, tmp_path, mira, plain, restarted

@@ -202,6 +202,7 @@ async def made_here(playground, tmp_path):
         yield house
 
 
+@pytest.mark.long
 async def test_an_extension_of_a_length_that_nobody_makes_has_ways_too(mira, made_here):
     clip = await first_clip(mira, duration=1)
     mira.go(clip.channel_id)

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from storage import By
 from tests.rig.house import until, working
 from tests.rig.makers import NATIVE, Maker
@@ -70,6 +72,7 @@ async def test_reactions_retake_extend_and_number_the_takes(playground, tmp_path
         await until(lambda: compared.message and compared.message.attachments)
 
 
+@pytest.mark.long
 async def test_a_channel_gets_no_board(playground, tmp_path, ada, mira):
     async with able(tmp_path, playground) as house:
         await off(ada)
@@ -89,6 +92,7 @@ async def test_a_channel_gets_no_board(playground, tmp_path, ada, mira):
         assert not [each for each in mira.everything() if "### Takes" in each.text]
 
 
+@pytest.mark.long
 async def test_what_was_done_while_the_bot_was_away_is_done_there(
     playground, tmp_path, ada, mira, jonas
 ):
@@ -107,6 +111,7 @@ async def test_what_was_done_while_the_bot_was_away_is_done_there(
         await until(lambda: second.id not in {each.id for each in mira.everything()})
 
 
+@pytest.mark.long
 async def test_it_needs_no_permission_for_threads(playground, tmp_path, ada, mira):
     bot = playground.world.bot_role(playground.guild.id).id
     deny = ["create_public_threads", "send_messages_in_threads"]
@@ -122,6 +127,7 @@ async def test_it_needs_no_permission_for_threads(playground, tmp_path, ada, mir
         assert "missing" not in (await said(mira, "/help")).text
 
 
+@pytest.mark.long
 async def test_clips_in_a_thread_stay_there_and_threads_come_back(playground, tmp_path, ada, mira):
     async with able(tmp_path, playground):
         clip = await first_clip(mira)
@@ -138,6 +144,7 @@ async def test_clips_in_a_thread_stay_there_and_threads_come_back(playground, tm
         assert third.channel_id not in {thread, playground.channel("videos").id}
 
 
+@pytest.mark.long
 async def test_takes_of_two_channels_are_not_taken_for_each_other(playground, tmp_path, ada, mira):
     """A retake of a clip from elsewhere names it by its number in the server."""
     async with able(tmp_path, playground) as house:

@@ -104,6 +104,7 @@ async def test_a_clip_that_made_room_is_shown_sent_compared_and_built_on(
     await clip_of(mira, 4)
 
 
+@pytest.mark.long
 async def test_the_link_to_an_original_is_ours_and_opens(
     playground, mira, able, tmp_path, s3, media
 ):
@@ -122,6 +123,7 @@ async def test_the_link_to_an_original_is_ours_and_opens(
         assert await read(link[1]) == (200, able.made.read_bytes())
 
 
+@pytest.mark.long
 async def test_what_only_a_link_can_deliver_waits_for_the_bucket(
     playground, mira, able, tmp_path, s3, media
 ):
@@ -224,6 +226,7 @@ async def test_killed_between_the_copy_and_its_note_nothing_is_sent_twice(
 # What the operator types.
 
 
+@pytest.mark.long
 def test_doctor_looks_at_the_bucket(tmp_path):
     script = "import asyncio; from tests.files.test_bucket_played import look; asyncio.run(look())"
     done = subprocess.run(

@@ -94,6 +94,7 @@ async def test_a_clip_that_is_dark_throughout_has_a_poster_all_the_same(tmp_path
     assert (tmp_path / "1.jpg").stat().st_size > 200
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("size", "wanted"), [("1280x720", (640, 360)), ("608x1080", (360, 640)), ("64x36", (64, 36))]
 )
@@ -174,6 +175,7 @@ async def test_after_a_restart_a_card_with_a_poster_is_still_known_as_the_card(m
     assert not is_card(draft(id=11))(message)
 
 
+@pytest.mark.long
 async def test_a_poster_that_takes_long_keeps_neither_clip_nor_card_back(
     mira, house, plain, tmp_path
 ):
@@ -195,6 +197,7 @@ async def test_a_poster_that_takes_long_keeps_neither_clip_nor_card_back(
     await card_of(mira, 1)
 
 
+@pytest.mark.long
 async def test_a_clip_that_has_no_poster_has_a_card_without_one(mira, house, plain, media):
     plain.made = media.frames.with_name("odd.mp4")
     plain.made.write_bytes(media.clip.read_bytes()[:40] + os.urandom(5000))

@@ -62,6 +62,7 @@ async def test_a_clip_that_left_the_disk_comes_back_for_a_reel(
     assert (await probe(shown)).frames == 24
 
 
+@pytest.mark.long
 async def test_what_no_message_can_carry_is_lent_by_the_bucket_until_its_link_dies(
     playground, house, mira, ada, tmp_path, s3
 ):
@@ -89,6 +90,7 @@ async def test_what_no_message_can_carry_is_lent_by_the_bucket_until_its_link_di
     assert not [key for key in s3.objects if "/reels/" in key]
 
 
+@pytest.mark.long
 async def test_delete_mine_takes_the_lent_reels_of_one_s_servers_back(
     playground, house, mira, ada, tmp_path, s3
 ):

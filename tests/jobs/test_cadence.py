@@ -42,6 +42,7 @@ def figures(schedules, clips):
     return questions, delay
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("typical", [30.0, 90.0, 240.0])
 def test_learnt_pauses_save_a_quarter_of_the_questions_at_equal_delay(typical):
     chosen = random.Random(11)

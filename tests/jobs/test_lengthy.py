@@ -80,6 +80,7 @@ async def test_an_order_is_sent_and_asked_about_while_clips_are_posted(posting, 
     assert len(screen.delivered) == len(jobs) + 1, "each once"
 
 
+@pytest.mark.long
 async def test_what_waited_for_its_turn_is_read_anew(posting, clock, store):
     house, jobs, screen = posting
 
@@ -100,6 +101,7 @@ async def test_what_waited_for_its_turn_is_read_anew(posting, clock, store):
     assert job.id not in {posted for posted, *_ in screen.delivered}
 
 
+@pytest.mark.long
 async def test_at_a_stop_nothing_is_begun_that_waited(posting, caplog):
     house, jobs, screen = posting
     stopping = asyncio.create_task(house.worker.stop())

@@ -177,6 +177,7 @@ async def test_as_many_questions_may_be_open_as_come_due_while_one_is_answered(
     await provider.close()
 
 
+@pytest.mark.long
 async def test_jobs_due_together_are_asked_about_on_that_many_connections_and_each_once(
     store, company, clock, tmp_path
 ):

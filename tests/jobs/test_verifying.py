@@ -45,6 +45,7 @@ EXACT = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("brief", EXACT)
 async def test_where_it_is_known_what_comes_out_the_clip_is_that(brief, tmp_path):
     (clip := tmp_path / "clip.mp4").write_bytes(film(tmp_path))
@@ -88,6 +89,7 @@ async def test_what_is_not_what_was_ordered_is_said(tmp_path, made, words):
     assert words in await differences(Brief(prompt="a fox", **ORDER), file, decode=decode)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "more",
     [{}, {"seconds": 5.875}, {"seconds": 6.3}, {"size": "1280x736"}, {"rate": "24000/1001"}],

@@ -122,6 +122,7 @@ async def test_letters_are_large_enough_on_a_telephone(report):
     assert smallest >= 11
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("days", [1, 7, 30, 31])
 async def test_nothing_touches_the_edges_of_an_empty_chart(days):
     """The dates below it are the widest."""

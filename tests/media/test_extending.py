@@ -77,6 +77,7 @@ async def test_details_say_that_it_is_played_backwards(mira, house):
     assert "by 1 s at the start" in shown.text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("provider", [None, "plain"])
 async def test_the_command_has_a_direction_too(mira, house, plain, provider):
     clip = await first_clip(mira)
@@ -89,6 +90,7 @@ async def test_the_command_has_a_direction_too(mira, house, plain, provider):
     assert BACKWARDS in longer.text
 
 
+@pytest.mark.long
 async def test_whoever_can_comes_before_what_is_played_backwards(playground, tmp_path, mira):
     """At the end what its own provider makes is joined here; at the start somebody else can."""
     providers = {"plain": Maker("plain", PLAIN), "able": Maker("able", NATIVE)}

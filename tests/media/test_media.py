@@ -239,6 +239,7 @@ async def test_the_last_frame_is_the_very_last_one(tmp_path):
         assert close(image.convert("RGB").getpixel((9, 9)), BLUE)
 
 
+@pytest.mark.long
 async def test_joined_clips_have_one_size_one_rate_and_no_gap(tmp_path):
     """The second is larger, of another shape and rate, and silent."""
     first = await make(tmp_path / "first.mp4", "red", seconds=1.0, fps="24")
@@ -269,6 +270,7 @@ async def test_clips_without_sound_are_joined_without_sound(tmp_path):
     assert (clip.audio_codec, clip.frames) == (None, 24)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("size", "matrix", "told"),
     [
@@ -341,6 +343,7 @@ async def test_a_replaced_part_leaves_the_rest_and_the_length_alone(
     assert await loudness(to, 2.1, 0.8) > -30
 
 
+@pytest.mark.long
 async def test_a_part_at_the_very_start_or_end_can_be_replaced(tmp_path):
     clip = await make(tmp_path / "clip.mp4", "red", seconds=1)
     part = await make(tmp_path / "part.mp4", "blue", seconds=0.5)
@@ -362,6 +365,7 @@ async def busy(to: Path, seconds: int) -> Path:
     return to
 
 
+@pytest.mark.long
 async def test_two_takes_stand_side_by_side(tmp_path):
     left = await make(tmp_path / "left.mp4", "red", seconds=1)
     right = await make(tmp_path / "right.mp4", "blue", size="180x320", seconds=2, hertz=None)

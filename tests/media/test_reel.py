@@ -138,6 +138,7 @@ async def test_what_stops_it_leaves_nothing_and_is_told(tmp_path):
     assert sorted(each.name for each in tmp_path.iterdir()) == ["0.mp4", "1.mp4", "2.mp4"]
 
 
+@pytest.mark.long
 async def test_a_reel_of_thirty_takes_plays_through(tmp_path):
     colours = [*COLOURS] * 5
     sizes = ("192x108", "192x108", "192x108", "108x192", "256x144")

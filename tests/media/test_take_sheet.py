@@ -71,6 +71,7 @@ async def test_clips_that_differ_stand_beside_each_other_to_the_end_of_the_longe
         assert near(shown.getpixel((960, 420)), (35, 38, 46)), "nothing was made there"
 
 
+@pytest.mark.long
 async def test_the_sound_is_the_first_ones(clips, tmp_path):
     to = tmp_path / "sheet.mp4"
     await take_sheet([Cell(number=1, clip=clips[0]), Cell(number=2, clip=clips[2])], to)

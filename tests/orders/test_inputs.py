@@ -53,6 +53,7 @@ async def test_a_sound_is_a_sound_whatever_its_recorder_calls_it(tmp_path, brand
     assert kept.seconds == pytest.approx(2, abs=0.05)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("brand", ["isom", "M4A "])
 async def test_a_sound_is_never_taken_as_a_clip(tmp_path, brand):
     path = await made(tmp_path / "a.mp4", *_SOUND, "-c:a", "aac", "-brand", brand)

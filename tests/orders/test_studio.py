@@ -156,6 +156,7 @@ async def test_people_take_turns_and_the_card_says_so(playground, mira, paid, pa
     assert "2 people are taking turns" in card.text
 
 
+@pytest.mark.long
 async def test_with_the_slow_lane_a_spent_quota_waits_and_costs_nothing(
     playground, ada, mira, paid, paid_house
 ):
@@ -324,6 +325,7 @@ def test_no_pattern_can_hang_the_bot():
     assert time.thread_time() - begun < 10
 
 
+@pytest.mark.long
 async def test_what_holds_in_a_channel_holds_in_its_threads(playground, tmp_path, ada, mira):
     plain = Maker("plain", PLAIN)
     async with working(playground, tmp_path, providers={"plain": plain}) as house:

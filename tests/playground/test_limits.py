@@ -179,6 +179,7 @@ async def test_nobody_elses_message_can_be_edited(raw: Raw) -> None:
 # ---------------------------------------------------------------------- files
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("tier", "sizes", "refusal"),
     [

@@ -127,6 +127,7 @@ async def test_every_company_has_a_switch_under_the_name_that_the_bot_shows(stag
         stage.mishaps.fail("nobody", Mishap.FAIL)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mishap", "states"),
     [
@@ -146,6 +147,7 @@ async def test_companies_go_on_failing_until_they_are_well_again(stage, mishap, 
     await stage.becomes(await stage.order(), State.DONE)
 
 
+@pytest.mark.long
 async def test_one_company_fails_and_the_others_work(stage):
     job = await stage.becomes(await stage.order(), State.DONE)
     broken = stage.house.providers[job.provider].title

@@ -178,6 +178,7 @@ def test_it_stands_beside_the_others(deployment):
     assert found["resolutions"] == ["480p", "720p", "1080p", "1440p", "4K"]
 
 
+@pytest.mark.long
 def test_an_installed_package_may_bring_one(deployment, tmp_path):
     (tmp_path / "toys.py").write_text(
         TOY.replace("from ._settings", "from bot.providers._settings")

@@ -316,6 +316,7 @@ async def test_the_steps_of_the_server_move_on_the_card(place):
     assert all(0 <= each <= 100 for each in percents)
 
 
+@pytest.mark.long
 async def test_an_extension_that_no_workflow_makes_is_done_here(place):
     job = await ordered(place, "base")
     await place.settled([job.id])
@@ -327,6 +328,7 @@ async def test_an_extension_that_no_workflow_makes_is_done_here(place):
     await posted_once(place, done)
 
 
+@pytest.mark.long
 async def test_a_part_that_no_workflow_retakes_is_done_here(place):
     job = await ordered(place, "whole")
     await place.settled([job.id])

@@ -70,6 +70,7 @@ async def test_a_clip_is_what_every_player_plays(plain):
     assert re.search(r"Audio: aac \(LC\).*48000 Hz, stereo", said)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2, 3, 2**31 - 1])
 async def test_the_sound_is_neither_silent_nor_shouting(tmp_path, seed):
     graph = Graph()
@@ -94,6 +95,7 @@ async def test_the_same_seed_gives_the_same_clip_and_another_one_another(local, 
     assert difference(await picture(again, 1), await picture(other, 1)) > 8
 
 
+@pytest.mark.long
 async def test_the_timecode_runs(plain):
     corner = (350, 430, 480, 480)
     frames = [(await picture(plain, n / 24)).crop(corner) for n in (10, 11, 12)]
@@ -165,6 +167,7 @@ async def test_a_clip_from_pictures_begins_with_the_first_and_ends_with_the_last
             assert difference((await picture(clip, at)).crop(upper), image.crop(upper)) < 3
 
 
+@pytest.mark.long
 async def test_a_picture_of_another_shape_is_shown_whole(local, tmp_path):
     tall = photo(tmp_path / "tall.png", (300, 900), ("white", "red"))
     clip = await clip_of(
@@ -175,6 +178,7 @@ async def test_a_picture_of_another_shape_is_shown_whole(local, tmp_path):
     assert shown.getpixel((20, 100))[0] < 200
 
 
+@pytest.mark.long
 async def test_a_picture_may_lie_on_its_side(local, tmp_path):
     image = Image.new("RGB", (90, 160), "white")
     exif = Image.Exif()
@@ -274,6 +278,7 @@ async def test_a_retake_may_be_the_whole_clip_or_reach_past_its_end(local, tmp_p
     assert (await probe.probe(tmp_path / "past.mp4")).frames == 45
 
 
+@pytest.mark.long
 async def test_hdr_is_a_visible_grade_of_the_same_clip(local, tmp_path):
     given = await source(tmp_path / "in.mp4", fps="30000/1001")
     clip = await clip_of(local, Brief(mode=Mode.HDR, video=given), tmp_path)
@@ -318,6 +323,7 @@ PROMPTS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS.keys())
 @pytest.mark.parametrize("box", [(800, 300), (300, 500)])
 def test_any_words_are_set_inside_their_box(prompt, box):
@@ -349,6 +355,7 @@ def test_short_words_are_large_and_lines_are_even():
     assert block.lines == ("one two", "three four")
 
 
+@pytest.mark.long
 async def test_words_reach_the_clip_whatever_they_say(local, tmp_path, plain):
     words = "".join(PROMPTS.values())[:6000]
     loras = tuple(Lora(path=f"https://x.example/{n}'%{{x}}/löra:{n}", scale=0.5) for n in range(3))

@@ -101,6 +101,7 @@ async def test_a_cancelled_render_leaves_no_process_and_no_file(local, tmp_path)
     assert not list((tmp_path / "local").iterdir())
 
 
+@pytest.mark.long
 async def test_a_render_that_waits_can_be_cancelled_and_others_go_on(local):
     first, second, third = (order(LONG, f"attempt-{n}") for n in range(3))
     for each in (first, second, third):
@@ -139,6 +140,7 @@ async def test_after_a_restart_an_unfinished_clip_is_made_again(tmp_path):
     await after.close()
 
 
+@pytest.mark.long
 async def test_after_a_restart_a_finished_clip_is_still_there(tmp_path):
     wanted = order()
     before = Local(tmp_path / "local")
@@ -287,6 +289,7 @@ async def test_a_slowed_render_shows_its_time_as_progress(tmp_path):
     await local.close()
 
 
+@pytest.mark.long
 async def test_the_environment_can_slow_renders_down(tmp_path):
     local = connect(Connection(data=tmp_path, environ={"LOCAL_SECONDS": "2.5"}))
     wanted = order()
@@ -333,6 +336,7 @@ async def test_a_clip_that_is_gone_is_rendered_again(local, tmp_path):
     assert (await probe.probe(to)).frames == 48
 
 
+@pytest.mark.long
 async def test_fetching_twice_gives_the_clip_twice(local, tmp_path):
     wanted = order()
     await finished(local, wanted)

@@ -24,6 +24,8 @@ SEED = int(os.environ.get("DAILIES_SEED", "5"))
 
 #: The name under which a test's report holds what was tried.
 PROPERTY = "tried"
+#: The name under which it says that `make test` leaves it out, and no count of it is larger.
+LEFT_OUT = "long"
 
 
 def scaled(usual: int, proof: int, fire: int | None = None) -> int:

@@ -61,6 +61,7 @@ async def test_a_commit_that_was_lost_with_the_primary_is_never_taken_for_kept(
         assert await store.jobs.get(job.id) == job
 
 
+@pytest.mark.long
 async def test_a_commit_that_the_replica_has_is_kept_though_the_primary_never_answered(
     tmp_path: Path, servers: Pair
 ) -> None:
@@ -99,6 +100,7 @@ def _alone(servers: Pair) -> bool:
         return db.execute("SELECT 1 FROM pg_stat_replication").fetchone() is None
 
 
+@pytest.mark.long
 async def test_an_old_primary_that_comes_back_is_not_written_to(
     tmp_path: Path, servers: Pair
 ) -> None:
@@ -176,6 +178,7 @@ def position(url: str) -> tuple[object, ...]:
     return tuple(rows[0])
 
 
+@pytest.mark.long
 async def test_the_lease_and_its_epoch_outlive_a_clock_that_is_another_machines(
     tmp_path: Path, servers: Pair
 ) -> None:
@@ -203,6 +206,7 @@ async def test_the_lease_and_its_epoch_outlive_a_clock_that_is_another_machines(
                 assert len(await other.jobs.newest()) == 3
 
 
+@pytest.mark.long
 async def test_where_the_holder_died_too_the_next_one_need_not_wait_for_the_other_clock(
     tmp_path: Path, servers: Pair
 ) -> None:
@@ -227,6 +231,7 @@ def left(db: psycopg.Connection) -> tuple[float, int]:
     return row
 
 
+@pytest.mark.long
 async def test_of_several_processes_each_says_that_nothing_of_its_own_is_lost(
     tmp_path: Path, servers: Pair
 ) -> None:
