@@ -75,6 +75,7 @@ async def open_server(
     defaults: Defaults | None = None,
     wall: Callable[[], float] | None = None,
     ticks: Callable[[], float] = TICKS,
+    lease_ticks: Callable[[], float] | None = None,
     readers: int = READERS,
     standing_by: Callable[[str], Awaitable[None]] | None = None,
     shards: int = 1,
@@ -84,12 +85,14 @@ async def open_server(
 
     Only one process uses it at a time, or as many as share its *shards*. With *standing_by* another
     one is waited for: that is called with its name, and waits, before each look whether it is gone.
-    Without *wall* the time is the server's. Raises `Locked`, or `CannotOpen` with a sentence.
+    Without *wall* the time is the server's. *ticks* count the time of jobs and limits, and that of
+    the lease unless *lease_ticks* do. Raises `Locked`, or `CannotOpen` with a sentence.
     """
     with holding(directory):
         async with AsyncExitStack() as stack:
             holder, beside = _holder(directory), False
-            lease = _lease(shards, holder, ticks)
+            counted = lease_ticks or ticks
+            lease = _lease(shards, holder, counted)
             servers = Newest(directory / NEWEST)
             commits = Kept(holder, _ending(lease), alone=shards == 1)
             engine = Postgres(lambda: lease.held, commits)
@@ -99,9 +102,9 @@ async def open_server(
             keeper = await opened(url, keeps, stack, newest=servers)
             stack.push_async_callback(lease.release, keeper)
             if isinstance(lease, ShardLeases):
-                beside = await _take_share(db, lease, ticks, standing_by)
+                beside = await _take_share(db, lease, counted, standing_by)
             else:
-                await _take(db, lease, holder, ticks, standing_by)
+                await _take(db, lease, holder, counted, standing_by)
                 await run(db, lambda raw: migrate(raw, migrations()))
             await run(db, lambda raw: _note_restored(raw, lambda: lease.held, commits))
             renewing = asyncio.create_task(lease.keep(keeper), name="lease")

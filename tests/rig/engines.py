@@ -6,6 +6,7 @@ from typing import Any
 
 import storage
 from storage import Store
+from storage.clock import TICKS
 from storage.postgresql.opening import open_server
 from tests.rig.postgres import Databases
 
@@ -32,4 +33,6 @@ def open_store(directory: Path, **how: Any) -> AbstractAsyncContextManager[Store
     databases = current[0]
     if databases is None:
         return storage.open_store(directory, **how)
-    return open_server(directory, databases.of(directory), readers=how.pop("readers", 2), **how)
+    # Time that a test turns does not pass for the server, which has its lease renewed.
+    own = {"readers": how.pop("readers", 2), "lease_ticks": TICKS}
+    return open_server(directory, databases.of(directory), **own, **how)
