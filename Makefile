@@ -29,7 +29,7 @@ playground: install ## open a Discord on this machine with the bot in it
 test: looks ## lint, types and every test
 	$(PYTEST)
 
-long: install ## the tests that `make test` leaves to `make prove` because they take long
+long: install ## the tests that `make test` leaves out because they take long; CI runs them
 	$(PYTEST) -m long
 
 check: looks ## lint, types and the fast tests: what to run after each change

@@ -5,10 +5,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import discord
 from discord.ext import commands
+from discord.shard import EventType
 
 from bot.chat.bot import Dailies
 from bot.chat.trouble import Denied, translated
@@ -18,7 +20,7 @@ from storage import DiskTrouble, Sharing
 log = logging.getLogger(__name__)
 
 LOST = 60.0  #: seconds without a session from which on a shard counts as lost
-_EVENTS = "_AutoShardedClient__queue"  #: what discord.py is to do about sessions that ended
+_EVENTS = "_AutoShardedClient__queue"  #: what became of sessions, by discord.py
 LOOK = 1.0  #: seconds between two looks which shards are ours
 
 
@@ -33,16 +35,55 @@ class ShardedDailies(Dailies, commands.AutoShardedBot):
         )
         self._sharing = sharing
         self._left: set[int] = set()  # shards whose sessions we ended
+        # How a session that ended by itself is to go on, and the connection that it had.
+        self._broken: dict[int, tuple[Any, Any]] = {}
+        self._heard = asyncio.Event()  # one of them is new
         self._lost: dict[int, float] = {}  # shards without a session, and since when
         self._concurrency = 1
 
     async def connect(self, *, reconnect: bool = True) -> None:
-        """Be connected with each shard that is ours, whichever they are."""
-        following = asyncio.create_task(self._follow(), name="shards")
+        """Be connected with each shard that is ours, whichever they are.
+
+        Everything that begins a session goes through `_follow`. discord.py's own loop would begin
+        one beside it, and goes on where it is cancelled.
+        """
+        self._reconnect = reconnect
+        self._broken.clear()
+        self._left.update(shard for shard, info in self.shards.items() if info.is_closed())
+        await self.launch_shards()
+        both = {
+            asyncio.create_task(self._hear(), name="sessions"),
+            asyncio.create_task(self._follow(), name="shards"),
+        }
         try:
-            await super().connect(reconnect=reconnect)
+            done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            following.cancel()
+            for task in both:
+                task.cancel()
+            await asyncio.wait(both)
+
+    async def _hear(self) -> None:
+        """Note which sessions ended by themselves, until the end of one is final."""
+        events: asyncio.PriorityQueue[Any] = getattr(self, _EVENTS)
+        while not self.is_closed():
+            event = await events.get()
+            match event.type:
+                case EventType.clean_close:
+                    return
+                case EventType.close:
+                    await self.close()
+                    error = event.error
+                    if not isinstance(error, discord.ConnectionClosed) or error.code == 1000:
+                        return
+                    raise error
+                case EventType.terminate:
+                    await self.close()
+                    raise event.error
+                case _:
+                    self._broken[event.shard.id] = event, event.shard.ws
+                    self._heard.set()
 
     async def launch_shards(self) -> None:
         """Begin the first session: with it the bot is ready. The others follow."""
@@ -117,33 +158,47 @@ class ShardedDailies(Dailies, commands.AutoShardedBot):
         await super().end_sessions()
 
     async def _follow(self) -> None:
-        # A session that begins meanwhile would keep discord.py from saying that it is ready.
-        await self.wait_until_ready()
-        # From here on it is not to say so once more: `on_shard_ready` does, for each.
-        self._connection.shard_ids = range(self._sharing.count + 1)
         while True:
+            self._heard.clear()
             mine = self._sharing.mine
-            # One may have begun just as it was given up.
-            await self.end_shards(frozenset(self.shards) - mine)
-            now = time.monotonic()
-            lost = {shard for shard in mine if not self._open(shard)}
-            self._lost = {shard: self._lost.get(shard, now) for shard in lost}
+            if self.is_ready():
+                # From here on it is not to say so once more: `on_shard_ready` does, for each.
+                self._connection.shard_ids = range(self._sharing.count + 1)
+                # One may have begun just as it was given up.
+                await self.end_shards(frozenset(self.shards) - mine)
+                now = time.monotonic()
+                lost = {shard for shard in mine if not self._open(shard)}
+                self._lost = {shard: self._lost.get(shard, now) for shard in lost}
+            else:  # One more session would keep discord.py from saying that it is ready.
+                mine &= self.shards.keys()
             for shard in sorted(mine):
                 try:
                     await self._reach(shard)
                 except Exception:  # a boundary: the other shards are reached all the same
                     log.exception("Shard %d could not be reached", shard)
-            await asyncio.sleep(LOOK)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK):
+                    await self._heard.wait()
+
+    def _way_to(self, shard: int) -> Callable[[], Awaitable[None]] | None:
+        """How to begin the session of a shard; None where it has one, as far as we know."""
+        info = self.get_shard(shard)
+        if info is None:
+            return self._launched(shard)
+        event, connection = self._broken.pop(shard, (None, None))
+        if shard in self._left:
+            return info.connect
+        if event is None or event.shard.ws is not connection:  # it was begun anew since
+            return None
+        if event.type == EventType.reconnect:
+            begin: Callable[[], Awaitable[None]] = event.shard.reconnect
+            return begin
+        return partial(event.shard.reidentify, event.error)
 
     async def _reach(self, shard: int) -> None:
-        """Begin the session of a shard that has none."""
-        info = self.get_shard(shard)
-        begin: Callable[[], Awaitable[None]]
-        if info is None:
-            begin = self._launched(shard)
-        elif shard in self._left:
-            begin = info.connect
-        else:
+        """Begin the session of a shard that has none, or go on with it."""
+        begin = self._way_to(shard)
+        if begin is None:
             return
         task = asyncio.ensure_future(begin())
         try:
@@ -153,6 +208,7 @@ class ShardedDailies(Dailies, commands.AutoShardedBot):
                     task.cancel()
         finally:
             task.cancel()
+            await asyncio.wait({task})
         if not task.cancelled():
             task.result()
             self._left.discard(shard)

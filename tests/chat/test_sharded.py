@@ -74,8 +74,8 @@ async def test_each_shard_has_one_session_and_each_server_is_answered(
 @pytest.mark.parametrize(
     "how",
     [
-        "ended",
-        *(pytest.param(e, marks=pytest.mark.long) for e in ("dropped", "invalid", "given up")),
+        *("ended", "invalid"),
+        *(pytest.param(e, marks=pytest.mark.long) for e in ("dropped", "given up")),
     ],
 )
 async def test_sessions_that_end_begin_again_once_each(playground, tmp_path, databases, how):
