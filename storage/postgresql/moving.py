@@ -115,6 +115,7 @@ def _copied(
         target.script(f"ALTER TABLE {name} DISABLE TRIGGER USER")
         count = target.copy_in(name, named, _rows(source, name, named))
         target.script(f"ALTER TABLE {name} ENABLE TRIGGER USER")
+        target.script(f"ANALYZE {name}")  # without statistics the first plans read all of it
         copied += count
         told(f"{name}: {count:,} rows")
     last = dict(source.execute("SELECT name, seq FROM sqlite_sequence").fetchall())

@@ -60,6 +60,11 @@ async def test_all_of_it_is_there_and_goes_on(tmp_path: Path) -> None:
     assert moved.rows > 60
     assert moved.kept_as == tmp_path / MOVED
     assert not (tmp_path / DATABASE).exists()
+    with closing(connected(url, "test")) as server:
+        [counted] = server.execute(
+            "SELECT reltuples FROM pg_class WHERE oid = 'dailies.job'::regclass"
+        ).fetchone()
+    assert counted == 12, "the server plans by what is there"
     async with open_server(tmp_path, url) as store:
         assert await store.jobs.newest(limit=50) == before
         assert [await store.jobs.history(job.id) for job in before] == history
