@@ -28,11 +28,15 @@ def hard(folder):
     return asyncio.run(grainy(folder / "hard.mp4", size="640x360", seconds=4))
 
 
+#: Its colors and its ends are given: it makes them up otherwise, whatever its seed.
+_GRADIENT = "gradients=r=24:speed=0.005:c0=0x203040:c1=0xd0a060:x0=0:y0=0:x1=1280:y1=720"
+
+
 async def plain(to: Path, *, size="1280x720", seconds=2, sound=True) -> Path:
     """Nothing but a slow gradient, in far more bits than it needs."""
     noise = ("-f", "lavfi", "-i", f"sine=d={seconds}") if sound else ()
     await ffmpeg(
-        *("-f", "lavfi", "-i", f"gradients=s={size}:r=24:d={seconds}:speed=0.005:seed=3", *noise),
+        *("-f", "lavfi", "-i", f"{_GRADIENT}:s={size}:d={seconds}", *noise),
         *(*H264_AAC, "-preset", "ultrafast", "-qp", "1", to),
         timeout=120,
     )

@@ -360,7 +360,8 @@ async def test_what_waits_is_deleted_and_what_runs_is_interrupted(line):
         await line.order(graph(100, color=color, seconds=0.05), prompt_id=name)
     await asyncio.sleep(0.2)
     _, listed = await line.ask("GET", "/api/jobs?status=pending,in_progress&sort_order=asc")
-    assert [each["status"] for each in listed["jobs"]] == ["in_progress", "pending", "pending"]
+    found = {each["id"]: each["status"] for each in listed["jobs"]}
+    assert [found[name] for name in ids] == ["in_progress", "pending", "pending"]
     assert [list(each) for each in listed["jobs"]] == [WAITING] * 3
     assert listed["pagination"] == {"offset": 0, "limit": None, "total": 3, "has_more": False}
 
