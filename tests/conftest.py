@@ -58,7 +58,7 @@ LONG = (
     *("test_comfyui_placing", "test_comfyui_only_ours", "test_comfyui_matrix"),
     *("test_races_counted", "test_races"),
 )
-#: What makes a test slow: a Discord with a bot in it, ffmpeg, a process of ours, PostgreSQL.
+#: What makes a test slow: a Discord with a bot in it, ffmpeg, a process, PostgreSQL, a wait.
 SLOW_FIXTURES = frozenset({"playground", "media", "place", "stage", "databases", "own_server"})
 SLOW_FILES = frozenset(
     {
@@ -75,7 +75,8 @@ SLOW_FILES = frozenset(
         *("test_power", "test_addresses", "test_mutants", "test_secrets"),
         *("test_kills", "test_replies", "test_simulation", "test_toxics", "test_ids"),
         *("test_cadence", "test_answers_first", "test_loading", "test_forms", "test_comparing"),
-        *("test_replica", "test_pooler"),
+        *("test_replica", "test_pooler", "test_cards", "test_looking", "test_backups"),
+        *("test_erasing", "test_open"),
     }
 )
 
