@@ -68,11 +68,9 @@ def _less(report: Report, before: Report) -> bool:
 
 
 def exists(name: str) -> bool:
-    """Whether there is a test of this name, its parameters aside, or a file with long tests."""
+    """Whether there is a test of this name, its parameters aside, or such a file."""
     file, _, test = name.partition("::")
-    if test:
-        return test.partition("[")[0] in _tests(ROOT / file)
-    return (ROOT / file).exists() and "pytest.mark.long" in (ROOT / file).read_text()
+    return test.partition("[")[0] in _tests(ROOT / file) if test else (ROOT / file).exists()
 
 
 @cache

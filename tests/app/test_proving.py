@@ -121,9 +121,9 @@ def test_the_long_tests_of_a_file_are_one_line_and_one_that_fails_is_told(tmp_pa
     assert line(alone) == "held    tests/test_d.py: n = 1 test that takes long"
 
 
-def test_a_file_is_told_while_it_has_long_tests():
-    kept = [said("tests/chat/test_batches.py"), said("tests/app/test_proving.py")]
-    assert merged([*kept, said("tests/test_gone.py")], []) == kept[:1]
+def test_a_file_is_told_while_it_is_there():
+    kept = said("tests/app/test_proving.py")
+    assert merged([kept, said("tests/test_gone.py")], []) == [kept]
 
 
 def test_of_each_proof_the_last_report_is_kept(tmp_path):
