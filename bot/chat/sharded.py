@@ -38,14 +38,15 @@ class ShardedDailies(Dailies, commands.AutoShardedBot):
         # How a session that ended by itself is to go on, and the connection that it had.
         self._broken: dict[int, tuple[Any, Any]] = {}
         self._heard = asyncio.Event()  # one of them is new
+        self._resuming: dict[int, asyncio.Task[None]] = {}
         self._lost: dict[int, float] = {}  # shards without a session, and since when
         self._concurrency = 1
 
     async def connect(self, *, reconnect: bool = True) -> None:
         """Be connected with each shard that is ours, whichever they are.
 
-        Everything that begins a session goes through `_follow`. discord.py's own loop would begin
-        one beside it, and goes on where it is cancelled.
+        Every session is begun by `_follow`, and gone on with by `_resume`. discord.py's own loop
+        would begin one beside them, and goes on where it is cancelled.
         """
         self._reconnect = reconnect
         self._broken.clear()
@@ -60,6 +61,7 @@ class ShardedDailies(Dailies, commands.AutoShardedBot):
             for task in done:
                 task.result()
         finally:
+            both.update(self._resuming.values())
             for task in both:
                 task.cancel()
             await asyncio.wait(both)
@@ -81,9 +83,17 @@ class ShardedDailies(Dailies, commands.AutoShardedBot):
                 case EventType.terminate:
                     await self.close()
                     raise event.error
+                case EventType.resume if event.shard.id not in self._left:
+                    self._resume(event.shard, event.error)
                 case _:
                     self._broken[event.shard.id] = event, event.shard.ws
                     self._heard.set()
+
+    def _resume(self, shard: Any, error: Exception) -> None:
+        """Go on with a session at once: that takes no turn, so it waits for no other shard."""
+        task = asyncio.create_task(shard.reidentify(error), name=f"resume of shard {shard.id}")
+        self._resuming[shard.id] = task
+        task.add_done_callback(lambda _: self._resuming.pop(shard.id, None))
 
     async def launch_shards(self) -> None:
         """Begin the first session: with it the bot is ready. The others follow."""
@@ -185,6 +195,8 @@ class ShardedDailies(Dailies, commands.AutoShardedBot):
         info = self.get_shard(shard)
         if info is None:
             return self._launched(shard)
+        if shard in self._resuming:
+            return None
         event, connection = self._broken.pop(shard, (None, None))
         if shard in self._left:
             return info.connect
