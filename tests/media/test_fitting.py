@@ -29,7 +29,7 @@ def hard(folder):
 
 
 #: Its colors and its ends are given: it makes them up otherwise, whatever its seed.
-_GRADIENT = "gradients=r=24:speed=0.005:c0=0x203040:c1=0xd0a060:x0=0:y0=0:x1=1280:y1=720"
+_GRADIENT = "gradients=seed=3:speed=0.005:r=24:c0=0x203040:c1=0xd0a060:x0=0:y0=0:x1=1280:y1=720"
 
 
 async def plain(to: Path, *, size="1280x720", seconds=2, sound=True) -> Path:

@@ -374,8 +374,15 @@ async def test_models_that_are_chosen_for_two_channels_at_once_both_stand(
         for channel in ("videos", "storyboards"):
             ada.go(channel)
             panels.append(await turned(ada, await said(ada, "/studio setup"), "Who"))
-        writing = asyncio.create_task(house.store.writer.write(lambda _: held.wait(60)))
+        begun = threading.Event()
+
+        def hold(_):
+            begun.set()
+            return held.wait(60)
+
+        writing = asyncio.create_task(house.store.writer.write(hold))
         try:
+            await until(begun.is_set)  # else they may be written together with it
             for (name, channel), panel in zip(
                 (("one", "videos"), ("two", "storyboards")), panels, strict=True
             ):
