@@ -497,18 +497,14 @@ INDEXED = {
 async def test_a_question_can_be_answered_by_its_index(tmp_path: Path, index: str) -> None:
     """By that alone: on an empty table several cost the same, and any of them may be taken."""
 
-    class Planned(Exception):
-        """Undoes what was done for the plan."""
+    class Planned(Exception): ...
 
     def plan(db) -> None:
         db.script("SET LOCAL enable_seqscan = off")
         others = db.execute(
-            """
-            SELECT other.indexrelid::regclass::text FROM pg_index AS it
-            JOIN pg_index AS other ON other.indrelid = it.indrelid
-            WHERE it.indexrelid = CAST(? AS regclass) AND other.indexrelid <> it.indexrelid
-            AND NOT other.indisunique
-            """,
+            "SELECT other.indexrelid::regclass::text FROM pg_index AS it JOIN pg_index AS other"
+            " USING (indrelid) WHERE it.indexrelid = CAST(? AS regclass)"
+            " AND other.indexrelid <> it.indexrelid AND NOT other.indisunique",
             (f"dailies.{index}",),
         ).fetchall()
         for (other,) in others:
