@@ -35,8 +35,7 @@ class ShardedDailies(Dailies, commands.AutoShardedBot):
         )
         self._sharing = sharing
         self._left: set[int] = set()  # shards whose sessions we ended
-        # How a session that ended by itself is to go on, and the connection that it had.
-        self._broken: dict[int, tuple[Any, Any]] = {}
+        self._broken: dict[int, Any] = {}  # how a session that ended by itself is to go on
         self._heard = asyncio.Event()  # one of them is new
         self._resuming: dict[int, asyncio.Task[None]] = {}
         self._lost: dict[int, float] = {}  # shards without a session, and since when
@@ -52,19 +51,19 @@ class ShardedDailies(Dailies, commands.AutoShardedBot):
         self._broken.clear()
         self._left.update(shard for shard, info in self.shards.items() if info.is_closed())
         await self.launch_shards()
-        both = {
+        tasks = {
             asyncio.create_task(self._hear(), name="sessions"),
             asyncio.create_task(self._follow(), name="shards"),
         }
         try:
-            done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            both.update(self._resuming.values())
-            for task in both:
+            tasks.update(self._resuming.values())
+            for task in tasks:
                 task.cancel()
-            await asyncio.wait(both)
+            await asyncio.wait(tasks)
 
     async def _hear(self) -> None:
         """Note which sessions ended by themselves, until the end of one is final."""
@@ -86,7 +85,7 @@ class ShardedDailies(Dailies, commands.AutoShardedBot):
                 case EventType.resume if event.shard.id not in self._left:
                     self._resume(event.shard, event.error)
                 case _:
-                    self._broken[event.shard.id] = event, event.shard.ws
+                    self._broken[event.shard.id] = event
                     self._heard.set()
 
     def _resume(self, shard: Any, error: Exception) -> None:
@@ -197,10 +196,10 @@ class ShardedDailies(Dailies, commands.AutoShardedBot):
             return self._launched(shard)
         if shard in self._resuming:
             return None
-        event, connection = self._broken.pop(shard, (None, None))
+        event = self._broken.pop(shard, None)
         if shard in self._left:
             return info.connect
-        if event is None or event.shard.ws is not connection:  # it was begun anew since
+        if event is None:
             return None
         if event.type == EventType.reconnect:
             begin: Callable[[], Awaitable[None]] = event.shard.reconnect
