@@ -8,6 +8,7 @@ are failures. First the tests are run without any bug, since what is always red 
 import itertools
 import os
 import queue
+import re
 import shutil
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def copied(to: Path) -> Path:
 
 
 def tested(copy: Path, tests: Sequence[str], *extra: str) -> tuple[int | None, str]:
-    """What pytest exits with (None: it did not end), and the end of what it said."""
+    """What pytest exits with (None: it did not end), and what it said."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", QUICK]
     environ = {name: each for name, each in os.environ.items() if not name.startswith("DAILIES_")}
     environ["PYTHONPATH"] = str(copy)
@@ -75,8 +76,8 @@ def tested(copy: Path, tests: Sequence[str], *extra: str) -> tuple[int | None, s
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, 9)
         said, _ = process.communicate()
-        return None, said[-4000:]
-    return process.returncode, said[-4000:]
+        return None, said
+    return process.returncode, said
 
 
 def tried(mutant: Mutant, copy: Path) -> Found:
@@ -95,7 +96,7 @@ def tried(mutant: Mutant, copy: Path) -> Found:
     if code == FAILED:
         return Found(mutant, "caught", by=_first_red(said), seconds=took)
     verdict = {PASSED: "**survived**", None: "**hung**"}.get(code, f"**broke** ({code})")
-    sys.stderr.write(f"{said}\n")
+    sys.stderr.write(f"{said[-4000:]}\n")
     return Found(mutant, verdict, seconds=took)
 
 
@@ -107,11 +108,9 @@ def _write(file: Path, text: str) -> None:
 
 
 def _first_red(said: str) -> str:
-    """The test that pytest's summary names first."""
-    for line in said.splitlines():
-        if line.startswith(("FAILED ", "ERROR ")):
-            return line.split(" - ")[0].split(" ", 1)[1].split("[")[0]
-    return ""
+    """The test that pytest's summary names first. Logs have lines that begin with ERROR, too."""
+    found = re.search(r"^(?:FAILED|ERROR) (\w\S*\.py(?:::\w+)*)", said, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def report(found: Sequence[Found], *, commit: str, at: datetime, command: str, took: float) -> str:
@@ -148,7 +147,7 @@ def run(mutants: Sequence[Mutant]) -> list[Found] | None:
         wanted = [test for test in tests if test in files or test.split("::")[0] not in files]
         code, said = tested_in_parts(first, wanted)
         if code != PASSED:
-            sys.stderr.write(f"{said}\nThese tests fail without any bug.\n")
+            sys.stderr.write(f"{said[-4000:]}\nThese tests fail without any bug.\n")
             return None
         copies.put(first)
         for number in range(1, COPIES):

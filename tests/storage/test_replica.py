@@ -100,7 +100,6 @@ def _alone(servers: Pair) -> bool:
         return db.execute("SELECT 1 FROM pg_stat_replication").fetchone() is None
 
 
-@pytest.mark.long
 async def test_an_old_primary_that_comes_back_is_not_written_to(
     tmp_path: Path, servers: Pair
 ) -> None:
