@@ -358,10 +358,11 @@ async def test_what_waits_is_deleted_and_what_runs_is_interrupted(line):
     ids = [str(uuid.uuid4()) for _ in range(3)]
     for color, name in enumerate(ids):
         await line.order(graph(100, color=color, seconds=0.05), prompt_id=name)
+        await asyncio.sleep(0.002)  # they are listed by the millisecond in which they came
     await asyncio.sleep(0.2)
     _, listed = await line.ask("GET", "/api/jobs?status=pending,in_progress&sort_order=asc")
-    found = {each["id"]: each["status"] for each in listed["jobs"]}
-    assert [found[name] for name in ids] == ["in_progress", "pending", "pending"]
+    assert [each["status"] for each in listed["jobs"]] == ["in_progress", "pending", "pending"]
+    assert [each["id"] for each in listed["jobs"]] == ids
     assert [list(each) for each in listed["jobs"]] == [WAITING] * 3
     assert listed["pagination"] == {"offset": 0, "limit": None, "total": 3, "has_more": False}
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from bot.orders.threads import Threads
 from storage import (
     FINISHED,
     LIVE,
@@ -261,6 +262,24 @@ async def test_a_take_is_in_progress_until_it_stands_in_its_thread(store, state)
     assert found.tally == await store.takes.tally(500)
     assert (found.tally.made - 1, found.tally.running) == (state in FINISHED, state in LIVE)
     assert list(found.parents) == ([first.id] if state in LIVE | FINISHED else [])
+
+
+async def test_the_lines_and_the_figures_of_a_thread_are_of_one_moment(store):
+    """Its board is read while others order: it never counts what it does not list."""
+    await job_in(store)
+
+    async def orders():
+        for number in range(2, 42):
+            await job_in(store, number, done=False)
+
+    ordering = asyncio.create_task(orders())
+    threads, seen = Threads(store, clock=lambda: 1.0), set()
+    while not ordering.done():
+        found = await threads.overview(500, guild_id=10, limit=100)
+        assert found.tally.made + found.tally.running == len(found.takes)
+        seen.add(len(found.takes))
+    await ordering
+    assert len(seen) > 1, "it was read in between"
 
 
 # Lists.
