@@ -5,9 +5,11 @@ from contextlib import asynccontextmanager
 
 import discord
 import pytest
+from discord.shard import EventItem, EventType
 from pydantic import SecretStr
 
 from bot.chat.heartbeat import heartbeat
+from bot.chat.sharded import _EVENTS
 from storage import ENDED
 from tests.e2e.test_kill import SMALL
 from tests.rig.house import until, working
@@ -98,6 +100,19 @@ async def test_sessions_that_end_begin_again_once_each(playground, tmp_path, dat
         await until(lambda: playground.gateway.shards == ALL and house.store.sure)
         await asyncio.sleep(1.5)  # the next look finds nothing to do
         assert playground.gateway.shards == ALL
+
+
+async def test_what_discord_py_would_begin_too_is_begun_once(playground, tmp_path, databases):
+    """It means to connect a shard that we left meanwhile, and begin again ourselves."""
+    async with sharded(playground, tmp_path, databases) as house:
+        begun, events = playground.gateway.identified, getattr(house.bot, _EVENTS)
+        shard = house.bot.get_shard(3)._parent
+        await house.bot.end_shards(frozenset({3}))
+        events.put_nowait(EventItem(EventType.reconnect, shard, None))
+        await until(lambda: playground.gateway.identified > begun)
+        await until(lambda: playground.gateway.shards == ALL)
+        await asyncio.sleep(8)  # the next turn is five seconds later
+        assert (playground.gateway.identified, playground.gateway.shards) == (begun + 1, ALL)
 
 
 async def test_a_shard_that_is_not_ours_begins_no_session(playground, tmp_path, databases):

@@ -947,10 +947,37 @@ SHARDS = (
         "            await self._worker.give_up(found.surplus)\n            if True:\n",
         ("tests/app/test_handover.py",),
     ),
+    Mutant(
+        "a session that was lost is begun beside the one place that begins them",
+        "bot/chat/sharded.py",
+        "                    self._broken[event.shard.id] = event\n",
+        "                    asyncio.ensure_future(event.shard.reconnect())\n",
+        ("tests/chat/test_sharded.py::test_what_discord_py_would_begin_too_is_begun_once",),
+    ),
+)
+
+#: What a board says: it is written once as a take begins, and once as it ends.
+BOARDS = (
+    Mutant(
+        "a take counts as made before it stands in its thread",
+        "storage/takes.py",
+        "count(*) FILTER (WHERE state IN {sql_list(LIVE)}) AS running",
+        "count(*) FILTER (WHERE state IN {sql_list(LIVE)} AND state <> 'delivering') AS running",
+        ("tests/storage/test_takes.py",),
+    ),
+    Mutant(
+        "the figures of a board are read after its lines",
+        "bot/orders/threads.py",
+        "        return await self._takes.overview(thread_id, guild_id=guild_id, limit=limit)\n",
+        "        from dataclasses import replace\n\n"
+        "        found = await self._takes.overview(thread_id, guild_id=guild_id, limit=limit)\n"
+        "        return replace(found, tally=await self._takes.tally(thread_id))\n",
+        ("tests/storage/test_takes.py",),
+    ),
 )
 
 MUTANTS = (
     *(*MONEY, *SUBMITS, *POSTS, *DISK, *REACH, *TOXICS, *PRESSED, *LOST, *SERVER, *CUT_OFF),
     *SIMULATED,
-    *SHARDS,
+    *(*SHARDS, *BOARDS),
 )
