@@ -107,11 +107,12 @@ async def test_what_discord_py_would_begin_too_is_begun_once(playground, tmp_pat
     async with sharded(playground, tmp_path, databases) as house:
         begun, events = playground.gateway.identified, getattr(house.bot, _EVENTS)
         shard = house.bot.get_shard(3)._parent
+        await house.bot._sharing.begin_session(3, COUNT)  # so that both would wait for a turn
         await house.bot.end_shards(frozenset({3}))
         events.put_nowait(EventItem(EventType.reconnect, shard, None))
         await until(lambda: playground.gateway.identified > begun)
         await until(lambda: playground.gateway.shards == ALL)
-        await asyncio.sleep(8)  # the next turn is five seconds later
+        await asyncio.sleep(8)  # the turn after it is five seconds later
         assert (playground.gateway.identified, playground.gateway.shards) == (begun + 1, ALL)
 
 
