@@ -27,6 +27,8 @@ class Report:
     command: str  #: what repeats it
     commit: str
     day: str  #: as 2026-11-29
+    code: str = ""  #: names the code of the product that was tried; empty where it is not known
+    seeds: tuple[int, ...] = ()  #: those of the runs that add up to it, the last one first
 
 
 def read(path: Path = KEPT) -> list[Report]:
@@ -35,7 +37,13 @@ def read(path: Path = KEPT) -> list[Report]:
         return []
     found = json.loads(path.read_text())
     return [
-        Report(**{**each, "tried": Tried(**each["tried"]) if each["tried"] else None})
+        Report(
+            **{
+                **each,
+                "tried": Tried(**each["tried"]) if each["tried"] else None,
+                "seeds": tuple(each.get("seeds", ())),
+            }
+        )
         for each in found
     ]
 
@@ -51,15 +59,50 @@ def write(reports: Iterable[Report], path: Path = KEPT, page_path: Path = PAGE) 
 def merged(kept: Iterable[Report], new: Iterable[Report]) -> list[Report]:
     """What is to be kept: the *new* report of each proof, else the one before.
 
-    A run that tried less than the one before leaves that one, unless one of both failed: trying a
-    little is no news. Reports of tests that are gone go, too.
+    Runs with other dice on the same code of the product add up, so that hours of tries can be
+    spread over nights. Else a run that tried less than the one before leaves that one, unless one
+    of both failed: trying a little is no news. Reports of tests that are gone go, too.
     """
     reports = {report.name: report for report in kept}
     for report in new:
         before = reports.get(report.name)
-        if before is None or not (before.passed and report.passed and _less(report, before)):
+        if before is not None and _adds_up(before, report):
+            reports[report.name] = _sum(before, report)
+        elif before is None or not (before.passed and report.passed and _less(report, before)):
             reports[report.name] = report
     return [report for report in reports.values() if exists(report.name)]
+
+
+def _adds_up(before: Report, report: Report) -> bool:
+    """Whether both tried the same code with other dice, and each try stands alone."""
+    old, new = before.tried, report.tried
+    return (
+        before.passed
+        and report.passed
+        and old is not None
+        and new is not None
+        and new.independent
+        and (old.unit, old.of.keys()) == (new.unit, new.of.keys())
+        and bool(report.code)
+        and before.code == report.code
+        and not set(before.seeds) & set(report.seeds)
+    )
+
+
+def _sum(before: Report, report: Report) -> Report:
+    """The newer *report* with what the one *before* it tried."""
+    tried = [each.tried for each in (report, before) if each.tried is not None]
+    return replace(
+        report,
+        seconds=before.seconds + report.seconds,
+        tried=_sum_of(tried),
+        seeds=(*report.seeds, *before.seeds),
+    )
+
+
+def _sum_of(tried: list[Tried]) -> Tried:
+    sums = {what: sum(each.of[what] for each in tried) for what in tried[0].of}
+    return replace(tried[0], count=sum(each.count for each in tried), of=sums)
 
 
 def _less(report: Report, before: Report) -> bool:
@@ -111,10 +154,7 @@ def together(reports: Iterable[Report]) -> list[Report]:
 def _one(name: str, reports: list[Report]) -> Report:
     oldest = min(reports, key=lambda report: report.day)
     tried = [report.tried for report in reports if report.tried is not None]
-    whole = tried[0] if len(tried) == len(reports) else None
-    if whole is not None:
-        sums = {what: sum(each.of[what] for each in tried) for what in whole.of}
-        whole = replace(whole, count=sum(each.count for each in tried), of=sums)
+    whole = _sum_of(tried) if len(tried) == len(reports) else None
     return replace(
         oldest,
         name=name,
@@ -150,7 +190,8 @@ def page(reports: Iterable[Report]) -> str:
         "",
         "Written by `make prove` and `make fire`, which repeat in full what `make test` tries a",
         "little of. Do not edit this page. Each line is the last report of a test; its file says",
-        "what it believes, and the command repeats it, dice included.",
+        "what it believes, and the command repeats it, dice included. Runs with other seeds on the",
+        "same code of the product add up.",
         "",
         f"{len(found)} proofs: {verdict}.",
         "",
@@ -167,7 +208,9 @@ def page(reports: Iterable[Report]) -> str:
         usual = f"{report.tried.usual:,}" if report.tried else "–"
         rare = bound(report.tried) if report.tried and report.passed else "–"
         held = "held" if report.passed else "**failed**"
+        more = ", ".join(f"SEED={seed}" for seed in report.seeds[1:])
         ran = f"{report.day}, `{report.commit}`, `{report.command}`"
+        ran += f" and before it, on the same code, {more}" if more else ""
         cells = (_plain(report.name), tried, usual, rare, f"{report.seconds:.0f}", ran, held)
         lines.append(f"| {' | '.join(cells)} |")
     lines += [f"| {_plain(name)} | – | – | – | – | – | not run yet |" for name in waiting]

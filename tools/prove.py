@@ -1,7 +1,8 @@
 """Runs proofs and keeps what was found in `docs/proofs.md`: `make prove`, and in full `make fire`.
 
 `make prove` takes an hour, and `make fire` many: 20,000 kills, a million simulated jobs. Both do
-less with SHARE=0.3, the same once more with SEED=7, and some alone with ONLY=tests/fire.
+less with SHARE=0.3, the same once more with SEED=7, and some alone with ONLY=tests/fire. What is
+run in shares, each with another seed, adds up.
 """
 
 import json
@@ -22,6 +23,8 @@ from tests.rig.proving import LEFT_OUT, PROPERTY, SHARE, Tried
 from tools.proofs import KEPT, PAGE, Report, bound, in_words, merged, read, write
 
 ROOT = Path(__file__).parent.parent
+#: Where the code of the product is.
+PRODUCT = ("bot", "cogs", "storage")
 #: What `make prove` does less of; tests read it.
 FULL = "DAILIES_FIRE"
 #: The files to run, all of them unless it says which.
@@ -108,23 +111,31 @@ def machine() -> str:
     return f"{python} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
 
 
+def _git(*arguments: str, root: Path = ROOT) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def head() -> str:
     """The commit that is tried, with a + where the files differ from it, reports aside."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(ROOT), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-
-    commit = git("rev-parse", "--short=10", "HEAD")
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
+    commit = _git("rev-parse", "--short=10", "HEAD")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
     return f"{commit}{'+' if changed else ''}" or "unknown"
+
+
+def code_of_product(root: Path = ROOT) -> str:
+    """What names the code of the product, whichever the commit; empty if its files differ."""
+    if _git("status", "--porcelain", "--", *PRODUCT, root=root):
+        return ""
+    trees = [_git("rev-parse", "--short=10", f"HEAD:{folder}", root=root) for folder in PRODUCT]
+    return "-".join(trees) if all(trees) else ""
 
 
 def main(arguments: list[str]) -> int:
     """`python -m tools.prove prove|fire [seed]`: what pytest exits with."""
     verb, *seeds = arguments
     seed = int(seeds[0]) if seeds else random.SystemRandom().randrange(10**6)
-    commit, day = head(), f"{datetime.now(UTC):%Y-%m-%d}"
+    commit, day, product = head(), f"{datetime.now(UTC):%Y-%m-%d}", code_of_product()
     environ = {**os.environ, **({FULL: "1"} if verb == "fire" else {})}
     only = (os.environ.get(ONLY) or ("tests/fire" if verb == "fire" else "")).split()
     with tempfile.TemporaryDirectory() as folder:
@@ -142,6 +153,8 @@ def main(arguments: list[str]) -> int:
             command=repeating(case, verb, seed=seed, share=SHARE),
             commit=commit,
             day=day,
+            code=product,
+            seeds=(seed,),
         )
         for case in found
     ]

@@ -1,6 +1,7 @@
 """What `make prove` writes is what its tests said, the failures first of all."""
 
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from tests.rig.proving import Proof, Tried
 from tools import proofs as page_of
 from tools.proofs import PAGE, Report, bound, merged, proofs
-from tools.prove import Case, by_file, cases, line, repeating
+from tools.prove import PRODUCT, Case, by_file, cases, code_of_product, line, repeating
 
 RESULTS = """<testsuites><testsuite>
 <testcase file="tests/test_a.py" name="test_held[x|y]" time="12.4"><properties>
@@ -142,6 +143,55 @@ def test_of_each_proof_the_last_report_is_kept(tmp_path):
     assert page_of.read(tmp_path / "kept.json") == sorted(after, key=lambda each: each.name)
     assert (tmp_path / "page.md").read_text() == page_of.page(after)
     assert page_of.read(tmp_path / "none.json") == []
+
+
+def test_runs_with_other_dice_on_the_same_code_add_up(tmp_path):
+    name = min(proofs())
+    some = replace(TRIED, of={"deaths": 4})
+    one = replace(said(name, tried=some), code="a-b-c", seeds=(1,), commit="old")
+    two = replace(said(name, tried=some), code="a-b-c", seeds=(2,))
+    three = replace(said(name, tried=replace(some, count=5)), code="a-b-c", seeds=(3,))
+    [both] = merged([one], [two])
+    [all_three] = merged([both], [three])
+    assert all_three.tried == replace(some, count=23, of={"deaths": 12})
+    assert (all_three.commit, all_three.seeds) == ("abc+", (3, 2, 1))
+    assert merged([all_three], [two]) == [all_three], "these dice were thrown before"
+
+    assert merged([one], [replace(two, code="a-b-d")]) == [replace(two, code="a-b-d")]
+    assert merged([replace(one, code="")], [replace(two, code="")]) == [replace(two, code="")]
+    steps = replace(some, independent=False)
+    assert merged([one], [replace(two, tried=steps)]) == [replace(two, tried=steps)]
+    failed = replace(two, passed=False, tried=None)
+    assert merged([both], [failed]) == [failed]
+    assert merged([failed], [three]) == [three], "what failed is no part of a sum"
+
+    page_of.write([all_three], tmp_path / "kept.json", tmp_path / "page.md")
+    assert page_of.read(tmp_path / "kept.json") == [all_three]
+    ran = "`make prove SEED=7` and before it, on the same code, SEED=2, SEED=1 | held |"
+    assert ran in (tmp_path / "page.md").read_text()
+
+
+def test_the_code_that_was_tried_is_named_by_what_the_product_is(tmp_path):
+    def git(*arguments):
+        who = ("-c", "user.name=x", "-c", "user.email=x@x.test")
+        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    assert code_of_product(tmp_path) == "", "there is no commit"
+    for folder in (*PRODUCT, "tests"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.py").write_text(folder)
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "x")
+    name = code_of_product(tmp_path)
+    assert re.fullmatch(r"([0-9a-f]{10,}-){2}[0-9a-f]{10,}", name)
+    (tmp_path / "tests" / "x.py").write_text("another test")
+    git("commit", "-a", "-m", "y")
+    assert code_of_product(tmp_path) == name
+    (tmp_path / "bot" / "x.py").write_text("another bot")
+    assert code_of_product(tmp_path) == ""
+    git("commit", "-a", "-m", "z")
+    assert code_of_product(tmp_path) not in {name, ""}
 
 
 def test_the_parts_of_a_proof_are_told_as_one_of_the_oldest_day():

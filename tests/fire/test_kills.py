@@ -36,6 +36,9 @@ PARTS = 8 if KILLS >= 400 else 1  #: that are done beside each other
 #: up to AGAIN more while they take up what was left, at their first effects of a kind.
 AGAIN = 4
 EARLY = 8
+#: Seconds between two looks at the bot's file: a bot that died may have left its next one to wait
+#: for 10 s or 60 s, and looking must not be what most of the time goes into.
+LOOK = 0.15
 KEY = "a-key-for-tests"
 
 
@@ -167,7 +170,9 @@ async def killed(folder, media, instants):
             async with place.bot(kill=[side, number] if what == "commit" else None) as bot:
                 if not place.jobs():
                     await place.ordered(bot)
-                await until(lambda bot=bot: bot.returncode is not None or place.settled())
+                await until(
+                    lambda bot=bot: bot.returncode is not None or place.settled(), every=LOOK
+                )
                 dead = bot.returncode is not None
             place.discord.kill = place.company.kill = None
             if not dead:
@@ -177,7 +182,7 @@ async def killed(folder, media, instants):
             await until(lambda: place.playground.online)
             if not place.jobs():  # they died before they promised anything
                 await place.ordered(bot)
-            await until(place.settled)
+            await until(place.settled, every=LOOK)
         promises_held(place)
     return died
 
@@ -240,4 +245,4 @@ async def test_killed_at_instants_that_a_recording_numbered(tmp_path, media, pro
             raise
         shutil.rmtree(tmp_path / str(number))
     assert died > number / 2, "most of the instants come in each life"
-    proof.tried(died, f"kills at {len(instants)} instants", usual=8, independent=True)
+    proof.tried(died, "kills at numbered instants", usual=8, independent=True)

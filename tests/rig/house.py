@@ -105,8 +105,11 @@ async def ready(bot, task):
         await asyncio.sleep(0.01)
 
 
-async def until(condition, timeout=HANGS):
-    """Wait until *condition*, a function, gives something true (an awaitable is awaited)."""
+async def until(condition, timeout=HANGS, *, every=0.02):
+    """Wait until *condition*, a function, gives something true (an awaitable is awaited).
+
+    It is asked *every* so many seconds.
+    """
     async with asyncio.timeout(timeout):
         while True:
             value = condition()
@@ -114,4 +117,4 @@ async def until(condition, timeout=HANGS):
                 value = await value
             if value:
                 return value
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(every)

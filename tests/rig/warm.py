@@ -13,6 +13,7 @@ import importlib
 import json
 import os
 import pathlib
+import pkgutil
 import runpy
 import select
 import signal
@@ -27,10 +28,12 @@ REQUEST = 1 << 20  #: bytes; a request is one environment and one command
 
 def serve(path: str) -> tuple[list[str], str] | None:
     """Fork for each request. In the fork, returns what it is to do; else None, at the end."""
+    import bot.providers as found
     import cogs
     import tests.rig.makers  # noqa: F401  # all that a process of a test needs
 
-    for each in cogs.EXTENSIONS:  # what the bot itself loads as it starts
+    providers = (f"bot.providers.{each.name}" for each in pkgutil.iter_modules(found.__path__))
+    for each in (*cogs.EXTENSIONS, *providers):  # what the bot itself loads as it starts
         importlib.import_module(each)
     asyncio.run(_lived())
     gc.collect()
@@ -83,7 +86,9 @@ def _say(connection: socket.socket, number: int) -> None:
 
 
 async def _lived() -> None:
-    """Make a clip, which loads and caches what a bot's first one does."""
+    """Make a clip, and ask over HTTP, which loads and caches what a bot's first one does."""
+    import httpx
+
     from playground import open_playground
     from tests.rig.house import PACE, until, working
     from tests.rig.makers import PLAIN, Maker
@@ -94,6 +99,8 @@ async def _lived() -> None:
             open_playground(rate_windows=PACE, patient=True) as playground,
             working(playground, pathlib.Path(data), providers={"plain": Maker("plain", PLAIN)}),
         ):
+            async with httpx.AsyncClient() as client:
+                await client.get(playground.api_url)
             mira = playground.person("mira")
             await mira.type("/video text", prompt="a red fox")
             await until(lambda: any(is_clip(each) for each in mira.everything()))
