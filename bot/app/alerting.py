@@ -94,6 +94,7 @@ class Alerting:
         self._standbys = _Standbys(parts.settings.dailies_standbys, parts.store.lease)
         self._cut_off_at: float | None = None
         self._began_at = self._clock()
+        self._one_at_a_time = asyncio.Lock()
         self._works: set[str] = set()  # providers that answered since they were last broken
         events.provider_called.listen(self._called)
         events.backup_tried.listen(self._backed_up)
@@ -151,6 +152,10 @@ class Alerting:
 
     async def look(self) -> None:
         """Raise what began, and end what is over. Raises `DiskTrouble`: the next one does it."""
+        async with self._one_at_a_time:
+            await self._look()
+
+    async def _look(self) -> None:
         now = self._clock()
         surveys = self._parts.store.sharing.does(Chore.ALERTS)
         wrong = await self._wrong() if surveys else {}

@@ -1,5 +1,6 @@
 """Trouble of the deployment is told once, its end too, and a restart repeats neither."""
 
+import asyncio
 from collections import deque
 
 import pytest
@@ -85,6 +86,24 @@ async def test_a_refused_account_is_told_once_until_an_order_is_taken(
     assert await kinds(told) == []
     await ada.wait_for("Alert 1 is over")
     assert alerts(playground) == (1, 1)
+
+
+async def test_looks_at_the_same_time_tell_everything_once(playground, told, ada):
+    async def looks():
+        await asyncio.gather(told.alerts.look(), told.alerts.look(), told.alerts.look())
+
+    told.alerts.began(AlertKind.BACKUP, "The backup failed.")
+    told.alerts.began(AlertKind.KEY, "It refuses the key.", about="held")
+    await looks()
+    for number in (1, 2):
+        await ada.wait_for(f"Alert {number}")
+    told.alerts.over(AlertKind.BACKUP)
+    told.alerts.over(AlertKind.KEY, about="held")
+    await looks()
+    assert await kinds(told) == []
+    for number in (1, 2):
+        await ada.wait_for(f"Alert {number} is over")
+    assert alerts(playground) == (2, 2)
 
 
 async def test_a_poll_that_works_does_not_end_it(told, paid, mira):
