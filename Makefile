@@ -9,7 +9,7 @@ SHARE ?= 1
 ONLY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install playground test long check looks page doors fmt lint types prove mutants fire bench requirements documents screenshots migration sbom clean
+.PHONY: help install playground test long browser check looks page doors fmt lint types prove mutants fire bench requirements documents screenshots migration sbom clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,11 +26,14 @@ install: .venv/installed ## make .venv, with everything pinned
 playground: install ## open a Discord on this machine with the bot in it
 	$(BIN)/dailies playground
 
-test: looks ## lint, types and every test
+test: looks ## lint, types and the tests
 	$(PYTEST)
 
 long: install ## the tests that `make test` leaves out because they take long; CI runs them
 	$(PYTEST) -m long
+
+browser: install ## the playground's page in a real Chromium; a part of `make long`
+	$(PYTEST) -m browser
 
 check: looks ## lint, types and the fast tests: what to run after each change
 	$(PYTEST) -m "not slow and not browser and not prove and not doors and not long"

@@ -34,6 +34,14 @@ from tests.rig.replica import Pair, pair, seed
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Every commit of every test syncs to the disk, which takes some milliseconds each: where there is
+# memory to write to, all that tests write goes there. What a power cut leaves is not left to the
+# disk anyway: `tests/fire/power.py` says it.
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ["TMPDIR"] = str(MEMORY)
+    tempfile.tempdir = None  # it is read from there anew
+
 # No example fails for taking long: that would be about the machine.
 hypothesis.settings.register_profile(
     "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]

@@ -11,6 +11,7 @@ from bot import __version__
 from bot.media.probe import probe
 from tests.rig.house import HANGS
 from tests.rig.processes import ROOT, finished, process
+from tests.rig.proving import one_in
 
 NONSENSE = {
     "nonsense": "is not a bot token",
@@ -34,7 +35,7 @@ def loaded(*arguments, cwd, environ):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("token", "sentence"), NONSENSE.items())
+@pytest.mark.parametrize(("token", "sentence"), one_in(3, NONSENSE.items()))
 def test_a_nonsense_token_is_one_sentence_that_names_the_setting(tmp_path, token, sentence):
     done = dailies("run", cwd=tmp_path, DISCORD_TOKEN=token, DAILIES_WEB_PORT="0")
     [line] = done.stderr.splitlines()
@@ -96,14 +97,17 @@ async def test_say_leaves_the_clip_as_it_was_asked_for(tmp_path):
 
 @pytest.mark.parametrize(
     ("line", "reason"),
-    [
-        ("/video text prompt:a fox duration:77", "makes"),
-        ("/video text a fox", "is not an option"),
-        ("/video sing", "is followed by one of"),
-        ("/film text prompt:x", "There is no command /film"),
-        ("/video text duration:6", "prompt"),
-        ("/video text prompt:x duration:long", "takes a number"),
-    ],
+    one_in(
+        3,
+        [
+            ("/video text prompt:a fox duration:77", "makes"),
+            ("/video text a fox", "is not an option"),
+            ("/video sing", "is followed by one of"),
+            ("/film text prompt:x", "There is no command /film"),
+            ("/video text duration:6", "prompt"),
+            ("/video text prompt:x duration:long", "takes a number"),
+        ],
+    ),
 )
 def test_say_ends_with_the_reason_when_there_is_no_clip(tmp_path, line, reason):
     # Nor does it touch the rows of a real bot, whose settings may be there.
@@ -147,6 +151,7 @@ def test_health_says_that_nothing_answers(tmp_path):
     assert "Nothing answers" in done.stdout
 
 
+@pytest.mark.long
 def test_a_playground_remembers_in_its_directory_and_types_line_after_line(tmp_path):
     small = "duration:2 resolution:480p"
     first = ["--say", f"/video text prompt:one {small}", "--say", f"/video text prompt:two {small}"]

@@ -13,6 +13,7 @@ from tests.doors.test_wheel import free_port
 from tests.e2e.test_kill import SMALL, order
 from tests.rig.house import until
 from tests.rig.processes import process
+from tests.rig.proving import one_in
 
 
 class Bot:
@@ -92,7 +93,7 @@ async def test_what_cannot_be_used_changes_nothing(bot):
         assert bot.log.read_text().count("The settings were read again") == sessions
 
 
-@pytest.mark.parametrize("wrong", ["token", "port"])
+@pytest.mark.parametrize("wrong", one_in(2, ["token", "port"]))
 async def test_what_fails_once_it_is_tried_is_taken_back(bot, wrong):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

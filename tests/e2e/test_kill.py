@@ -21,7 +21,7 @@ INSTANTS = [
     "posted",
 ]
 #: The others are killed at by `make long`, and any instant by `tests/fire/test_kills.py`.
-USUAL = ("before:submitting", "after:submitting", "before:delivering", "posted")
+USUAL = ("after:submitting", "posted")
 
 
 def run(playground, data, log, **more):

@@ -66,6 +66,7 @@ async def promises_held(mira, data, url, taken):
         assert await store.check(thorough=True) == []
 
 
+@pytest.mark.long
 async def test_paid_clips_are_made_and_posted_once_where_a_replica_takes_over(
     playground, mira, tmp_path, servers
 ):

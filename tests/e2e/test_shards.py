@@ -19,7 +19,7 @@ from tests.rig.taking import is_clip
 
 COUNT = 4
 NAMES = "abc"
-USUAL = 10
+USUAL = 3
 KILLS = scaled(USUAL, 100)
 IN_A_ROW = 5  #: after more, a bot is careful with new sessions: it has begun a dozen within minutes
 TAKEN_OVER = 30.0  #: seconds from a kill until somebody has each shard again
@@ -175,6 +175,7 @@ async def cluster(tmp_path, url):
         yield Cluster(playground, tmp_path, url, bucket, stack)
 
 
+@pytest.mark.long
 async def test_each_server_is_answered_by_one_of_three_bots(tmp_path, databases):
     url = databases.of(tmp_path)
     try:

@@ -5,6 +5,8 @@ import json
 import signal
 from statistics import median
 
+import pytest
+
 from tests.e2e.test_kill import SMALL
 from tests.rig.house import until
 from tests.rig.processes import process
@@ -39,6 +41,7 @@ async def _looked(mira, ada):
         await (await ada.type(command)).answered
 
 
+@pytest.mark.long
 async def test_no_turn_of_the_loop_takes_over_five_milliseconds_of_cpu(playground, tmp_path):
     playground.gateway.starts.rest()
     mira, ada, log = playground.person("mira"), playground.person("ada"), tmp_path / "log"

@@ -102,6 +102,7 @@ async def one_clip(house, provider, clock):
     return [at - provider.began for at in provider.times]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("tells", [False, True])
 async def test_a_worker_learns_how_long_its_clips_take(store, screen, clock, tmp_path, tells):
     provider = Rendering(clock, tells=tells)

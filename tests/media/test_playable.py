@@ -9,6 +9,7 @@ from bot.media.containers import index
 from bot.media.decode import decode
 from bot.media.ffmpeg import H264_AAC, ffmpeg
 from bot.media.playable import playable
+from tests.rig.proving import one_in
 
 _PICTURE = ("-f", "lavfi", "-i", "testsrc2=s=64x36:r=24:d=1")
 _SOUND = ("-f", "lavfi", "-i", "sine=r=48000:d=1")
@@ -74,18 +75,21 @@ async def test_the_index_comes_first_and_is_one(tmp_path, flags):
 
 @pytest.mark.parametrize(
     ("suffix", "options"),
-    [
-        ("mp4", ("-c:v", "libx265", "-x265-params", "log-level=error", "-c:a", "aac")),
-        ("mp4", ("-c:v", "libx264", "-pix_fmt", "yuv444p", "-c:a", "aac")),
-        ("mp4", ("-c:v", "libx264", "-pix_fmt", "yuv420p10le", "-c:a", "aac")),
-        ("mp4", ("-c:v", "libx264", "-qp", "0", "-pix_fmt", "yuv420p", "-c:a", "aac")),
-        ("mp4", (*_H264[:-2], "-c:a", "libmp3lame")),
-        ("mp4", (*_H264[:-2], "-c:a", "alac")),
-        ("mp4", (*_H264, "-level", "6.2")),
-        ("mov", ("-c:v", "prores_ks", "-c:a", "pcm_s16le")),
-        ("webm", ("-c:v", "libvpx-vp9", "-cpu-used", "8", "-c:a", "libopus")),
-        ("mp4", ("-vf", "crop=63:35", "-c:v", "libx264", "-pix_fmt", "yuv444p", "-c:a", "aac")),
-    ],
+    one_in(
+        3,
+        [
+            ("mp4", ("-c:v", "libx265", "-x265-params", "log-level=error", "-c:a", "aac")),
+            ("mp4", ("-c:v", "libx264", "-pix_fmt", "yuv444p", "-c:a", "aac")),
+            ("mp4", ("-c:v", "libx264", "-pix_fmt", "yuv420p10le", "-c:a", "aac")),
+            ("mp4", ("-c:v", "libx264", "-qp", "0", "-pix_fmt", "yuv420p", "-c:a", "aac")),
+            ("mp4", (*_H264[:-2], "-c:a", "libmp3lame")),
+            ("mp4", (*_H264[:-2], "-c:a", "alac")),
+            ("mp4", (*_H264, "-level", "6.2")),
+            ("mov", ("-c:v", "prores_ks", "-c:a", "pcm_s16le")),
+            ("webm", ("-c:v", "libvpx-vp9", "-cpu-used", "8", "-c:a", "libopus")),
+            ("mp4", ("-vf", "crop=63:35", "-c:v", "libx264", "-pix_fmt", "yuv444p", "-c:a", "aac")),
+        ],
+    ),
 )
 async def test_what_discord_does_not_play_is_posted_as_a_copy_that_it_does(
     tmp_path, suffix, options

@@ -9,6 +9,7 @@ from tests.rig.browsing import CHROMIUM, WIDE, browser, playground_process, run,
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.long,
     pytest.mark.skipif(
         CHROMIUM is None,
         reason="No Chromium was found on this machine, so the page was not tried in a browser.",

@@ -6,6 +6,7 @@ from tests.rig.browsing import CHROMIUM, PHONE, WIDE, browser, playground_proces
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.long,
     pytest.mark.skipif(
         CHROMIUM is None,
         reason="No Chromium was found on this machine, so the page was not tried in a browser.",

@@ -169,6 +169,7 @@ def other_than(stage, name):
     return next(each for each in ("ltx", "apixo", "ltx2api") if each != name)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
 async def test_the_switches_stand_on_the_page_of_whoever_imitates(tmp_path):
     async with (

@@ -12,6 +12,7 @@ from storage import State
 from tests.app.test_metrics import scraped
 from tests.rig.gpus import own_gpus
 from tests.rig.house import until
+from tests.rig.proving import one_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -99,7 +100,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize("back", [True, False], ids=["comes back", "stays away"])
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", one_in(3, STEPS))
 async def test_a_server_that_is_killed(place, step, back, request):
     number = request.node.name
     if step == "while it waits":
@@ -188,7 +189,7 @@ TROUBLES = {
 }
 
 
-@pytest.mark.parametrize("name", TROUBLES)
+@pytest.mark.parametrize("name", one_in(3, TROUBLES))
 async def test_a_clip_and_what_is_the_matter_with_its_servers(place, media, name):
     trouble, number = TROUBLES[name], f"trouble-{list(TROUBLES).index(name)}"
     for server in place.servers.values():

@@ -6,8 +6,9 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,20 @@ class Tried:
 def parts(count: int) -> pytest.MarkDecorator:
     """Parametrize a proof by `part`: so many are done beside each other, and told as one."""
     return pytest.mark.parametrize("part", range(count), ids="part {}".format)
+
+
+def one_in(count: int, cases: Iterable[Any]) -> list[Any]:
+    """The *cases* of a parametrized test, of which one in *count* is in `make test`.
+
+    The others are further cases of the same belief: they are marked `long`, and `make long` runs
+    them.
+    """
+    return [
+        case
+        if number % count == 0
+        else pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.long)
+        for number, case in enumerate(cases)
+    ]
 
 
 class Proof:

@@ -13,9 +13,11 @@ from playground import Playground
 from tests.rig.browsing import CALM, CHROMIUM, PATIENCE, WIDE
 from tests.rig.pagebot import PageBot
 
-#: For a module of such tests; one browser serves all of them.
+#: For a module of such tests; one browser serves all of them. `make test` goes the newcomer's way
+#: in a browser (`tests/page/test_newcomer.py`) and leaves the others to `make long`.
 IN_A_BROWSER = [
     pytest.mark.browser,
+    pytest.mark.long,
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(
         CHROMIUM is None or importlib.util.find_spec("playwright") is None,

@@ -15,6 +15,7 @@ from tests.rig.doubles import FakeProvider, Presenter
 from tests.rig.engines import open_store
 from tests.rig.house import until, working
 from tests.rig.paid import ordered, paid_provider
+from tests.rig.proving import one_in
 from tests.rig.worker import House
 
 DAY = 86_400.0
@@ -267,7 +268,7 @@ async def test_a_start_that_left_no_moment_leaves_no_gap(machine):
 # From end to end.
 
 
-@pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.parametrize("jump", one_in(2, JUMPS))
 async def test_people_get_their_clip_whatever_the_clock_says(playground, tmp_path, mira, jump):
     held, wrong = paid_provider(), [0.0]
 
