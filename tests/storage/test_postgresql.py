@@ -501,14 +501,16 @@ async def test_a_question_can_be_answered_by_its_index(tmp_path: Path, index: st
 
     def plan(db) -> None:
         db.script("SET LOCAL enable_seqscan = off")
-        others = db.execute(
-            "SELECT other.indexrelid::regclass::text FROM pg_index AS it JOIN pg_index AS other"
-            " USING (indrelid) WHERE it.indexrelid = CAST(? AS regclass)"
-            " AND other.indexrelid <> it.indexrelid AND NOT other.indisunique",
+        rivals = db.execute(
+            "SELECT other.indexrelid::regclass::text, indrelid::regclass::text, conname"
+            " FROM pg_index AS it JOIN pg_index AS other USING (indrelid) LEFT JOIN pg_constraint"
+            " ON conindid = other.indexrelid AND contype IN ('p', 'u')"
+            " WHERE it.indexrelid = CAST(? AS regclass) AND other.indexrelid <> it.indexrelid",
             (f"dailies.{index}",),
         ).fetchall()
-        for (other,) in others:
-            db.script(f"DROP INDEX {other}")
+        for other, table, rule in rivals:
+            by_rule = f"ALTER TABLE {table} DROP CONSTRAINT {rule} CASCADE"
+            db.script(by_rule if rule else f"DROP INDEX {other}")
         raise Planned("\n".join(row[0] for row in db.execute(f"EXPLAIN {INDEXED[index]}")))
 
     async with open_store(tmp_path) as store:
