@@ -66,13 +66,13 @@ def here(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(DOCUMENT.parent.parent))
 
 
-#: Those that take seconds of a core, however little they do: they begin bots or make clips.
-LONG = {"beside", "calls", "crowd", "polling", "posting", "shrinking", "starting"}
+#: The quick ones. The others take a second of a core, however little they do.
+QUICK = {"admission", "books"}
 
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=[pytest.mark.long] if name in LONG else []) for name in LITTLE],
+    [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.long]) for name in LITTLE],
 )
 def test_each_benchmark_runs(name):
     check(LITTLE[name]())

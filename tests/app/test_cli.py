@@ -82,6 +82,7 @@ def test_a_setting_that_cannot_be_used_is_named(tmp_path, name, value):
     assert line.startswith(f"{name} can't be used")
 
 
+@pytest.mark.long
 async def test_say_leaves_the_clip_as_it_was_asked_for(tmp_path):
     line = "/video text prompt:a red fox, at 5:30 in the morning duration:2 resolution:480p fps:30"
     done = dailies("playground", "--say", line, "--out", str(tmp_path / "out"), cwd=tmp_path)

@@ -20,6 +20,7 @@ from bot.exits import Exit
 from tests.rig.front import PAGE, front
 from tests.rig.house import settings_for, until
 from tests.rig.processes import process
+from tests.rig.proving import one_in
 
 LOGIN, COMMANDS = "/users/@me", "/applications/[0-9]+/commands"
 CODE = json.dumps({"code": 50001, "message": "Missing Access"})
@@ -77,7 +78,7 @@ def pointed(there, playground, tmp_path):
     discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = before
 
 
-@pytest.mark.parametrize(("path", "said", "sentence"), ENDS)
+@pytest.mark.parametrize(("path", "said", "sentence"), one_in(3, ENDS))
 async def test_what_waiting_does_not_mend_ends_with_one_sentence(
     there, pointed, path, said, sentence
 ):
@@ -120,7 +121,7 @@ async def test_sync_needs_no_data_and_says_what_is_wrong(there, pointed, capsys,
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize(("path", "status"), [(LOGIN, 503), (COMMANDS, 429)])
+@pytest.mark.parametrize(("path", "status"), one_in(2, [(LOGIN, 503), (COMMANDS, 429)]))
 async def test_trouble_of_discords_is_waited_for(playground, there, tmp_path, path, status):
     said = there.say(path, status, times=2)
     log = tmp_path / "log"

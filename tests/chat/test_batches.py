@@ -14,6 +14,7 @@ from storage import Brief, Job, Relation, State
 from tests.rig.house import until, working
 from tests.rig.makers import PLAIN, Maker
 from tests.rig.paid import PRICED
+from tests.rig.proving import one_in
 from tests.rig.taking import RETAKE, answered, clip_of, done, first_clip, saved
 
 SHEET = re.compile(r"takes? (are|is) ready")
@@ -251,6 +252,7 @@ async def test_cancel_stops_what_waits_and_what_can_be_stopped(mira, shop, cheap
     ]
 
 
+@pytest.mark.long
 async def test_retake_on_a_sheet_orders_all_of_it_again_at_the_price_it_shows(mira, shop, cheap):
     await batch(mira, takes=2)
     sheet = await sheet_of(mira)
@@ -313,7 +315,7 @@ async def test_a_sheet_goes_with_a_take_of_it_that_is_deleted(mira, shop):
     await until(lambda: mira.message(shown.id) is None and mira.message(sheet.id) is None)
 
 
-@pytest.mark.parametrize("way", [LOST_502, CUT], ids=lambda way: way.name)
+@pytest.mark.parametrize("way", one_in(2, [LOST_502, CUT]), ids=lambda way: way.name)
 async def test_a_sheet_whose_confirmation_was_lost_stands_once(playground, mira, shop, cheap, way):
     cheap.holds = True
     await batch(mira, takes=2)

@@ -101,6 +101,7 @@ async def stage(playground, tmp_path, mira, ada, media):
         yield house, opened, plain
 
 
+@pytest.mark.long
 async def test_each_form_that_was_opened_before_a_restart_does_what_it_says(
     playground, mira, stage
 ):

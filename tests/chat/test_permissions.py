@@ -264,6 +264,7 @@ async def sent(person, kind, data, **more):
     return message.text
 
 
+@pytest.mark.long
 async def test_what_is_sent_from_a_direct_message_is_refused(ada, mira, paid_house):
     """Registered or not: whatever a changed client sends from there."""
     bot = paid_house.bot

@@ -18,6 +18,7 @@ from tests.rig.makers import DEAR, NATIVE, PLAIN, Maker
 from tests.rig.taking import answered, clip_of, done, first_clip, more, saved
 
 
+@pytest.mark.long
 async def test_a_part_is_made_again_by_a_form_and_put_in_its_place(mira, house, plain, tmp_path):
     clip = await first_clip(mira, duration=3)
     before = await probe(await saved(clip, tmp_path / "before.mp4"))
@@ -260,6 +261,7 @@ async def test_two_takes_are_compared_in_one_message(mira, house, tmp_path):
     assert asked.message.text == "Those are the same clip. Choose two."
 
 
+@pytest.mark.long
 async def test_takes_of_a_thread_are_listed_with_their_parents(mira, house):
     clip = await first_clip(mira)
     mira.go(clip.channel_id)

@@ -371,6 +371,7 @@ async def test_what_was_deleted_while_the_bot_was_down_is_known_to_be_gone(
         await mira.wait_for(lambda each: "**#1** · take 1" in each.text)
 
 
+@pytest.mark.long
 async def test_a_restart_between_the_reaction_and_the_clip_loses_nothing(
     playground, tmp_path, mira
 ):

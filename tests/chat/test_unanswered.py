@@ -11,6 +11,7 @@ from tests.rig.drafts import draft
 from tests.rig.house import until, working
 from tests.rig.losing import Losing
 from tests.rig.makers import PLAIN, Maker
+from tests.rig.proving import one_in
 from tests.rig.slow_host import slow_host
 from tests.rig.taking import clip_of, is_clip
 
@@ -59,7 +60,7 @@ async def test_an_answer_that_comes_too_late_ends_no_order(playground, mira, bot
     await told_once(mira, bot)
 
 
-@pytest.mark.parametrize("status", [404, 502])
+@pytest.mark.parametrize("status", one_in(2, [404, 502]))
 async def test_an_answer_that_is_refused_ends_no_order(playground, mira, bot, host, status):
     code = 10062 if status == 404 else 0
     playground.refuse("POST", ANSWER, status, code, times=20)

@@ -153,6 +153,7 @@ async def beyond(house, number):
     return None
 
 
+@pytest.mark.long
 async def test_a_reaction_of_after_the_backup_orders_nothing_and_a_new_one_does(world, mira):
     world.door.set()
     async with world.running() as house:

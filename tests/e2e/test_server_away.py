@@ -107,6 +107,7 @@ async def test_each_way_to_ask_is_told_and_nothing_is_done(
     assert said(mira) == told
 
 
+@pytest.mark.long
 async def test_an_order_that_was_taken_just_before_is_answered_and_gets_its_card_soon(
     playground, mira, tmp_path, own_server, caplog
 ):

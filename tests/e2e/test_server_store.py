@@ -213,6 +213,7 @@ async def test_without_a_bucket_nobody_stands_by(playground, tmp_path, databases
         databases.empty()
 
 
+@pytest.mark.long
 async def test_one_stands_by_and_goes_on_when_the_other_is_stopped(
     playground, mira, tmp_path, databases
 ):

@@ -19,7 +19,7 @@ from tests.rig.taking import is_clip
 
 COUNT = 4
 NAMES = "abc"
-USUAL = 3
+USUAL = 10
 KILLS = scaled(USUAL, 100)
 IN_A_ROW = 5  #: after more, a bot is careful with new sessions: it has begun a dozen within minutes
 TAKEN_OVER = 30.0  #: seconds from a kill until somebody has each shard again
@@ -261,6 +261,7 @@ async def test_the_operator_hears_once_of_a_killed_one_and_never_of_those_that_j
         databases.empty()
 
 
+@pytest.mark.long
 @pytest.mark.prove
 async def test_what_a_killed_one_had_ends_once_with_the_others(tmp_path, databases, proof):
     """The first one's leases run out by themselves; the others' time is made to have passed."""

@@ -67,6 +67,7 @@ async def make_room(house, playground, tmp_path, *numbers):
     assert not [path for path in (tmp_path / "takes").iterdir() if path.suffix == ".mp4"]
 
 
+@pytest.mark.long
 async def test_a_clip_that_made_room_is_shown_sent_compared_and_built_on(
     playground, mira, house, able, tmp_path, s3
 ):

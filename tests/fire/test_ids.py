@@ -310,6 +310,7 @@ def test_no_custom_id_of_a_moderators_is_a_bug(desk, proof):
     proof.tried(tried, "custom ids pressed by a moderator", usual=80, independent=True)
 
 
+@pytest.mark.long
 @pytest.mark.prove
 def test_no_form_of_a_moderators_is_a_bug(desk, proof):
     tried = every_form(desk, desk.ada, FORMS_EACH)

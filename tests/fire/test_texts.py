@@ -127,6 +127,7 @@ def test_what_is_inert_pings_nobody(text):
 NAMES = ("../../etc/passwd", "a\r\nX: y.png", "CON", "x" * 200 + ".png", "\u202egnp.exe")
 
 
+@pytest.mark.long
 async def test_a_files_name_goes_nowhere(playground, mira, tmp_path, plain, media):
     picture = media.picture.read_bytes()
     here = frozenset({playground.api_url.split("/")[2]})

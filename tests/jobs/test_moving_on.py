@@ -119,6 +119,7 @@ async def test_a_short_pause_is_waited_for(twins):
     assert (job.repeats, job.attempt) == (1, 2), "and that it was sent again is kept"
 
 
+@pytest.mark.long
 async def test_one_that_cannot_be_reached_loses_it_to_another(twins):
     server = twins.servers["apixo"]
     port = int(server.host.rpartition(":")[2])

@@ -31,6 +31,7 @@ async def send(person, opened, **fields):
     return sent
 
 
+@pytest.mark.long
 async def test_at_the_start_it_is_made_backwards_and_said_so_everywhere(
     mira, house, plain, tmp_path
 ):

@@ -158,6 +158,7 @@ async def test_a_missing_file_is_refused_in_a_sentence(tmp_path):
         await probe.probe(tmp_path / "none.mp4")
 
 
+@pytest.mark.long
 async def test_a_file_is_known_by_its_bytes_whatever_its_name(tmp_path):
     source = await make(tmp_path / "clip.mp4")
     made = {
@@ -214,6 +215,7 @@ async def test_a_picture_that_is_cut_off_has_no_size_or_the_right_one(length):
         assert probe.picture_size(data.getvalue()[:length]) in (None, (40, 30))
 
 
+@pytest.mark.long
 async def test_frames_are_taken_from_the_start_the_end_and_between(tmp_path):
     parts = [await make(tmp_path / f"{c}.mp4", c, seconds=0.5) for c in ("red", "lime", "blue")]
     clip = tmp_path / "all.mp4"
@@ -379,6 +381,7 @@ async def test_two_takes_stand_side_by_side(tmp_path):
         assert close(image.convert("RGB").getpixel((400, 90)), BLUE)
 
 
+@pytest.mark.long
 async def test_a_cancelled_encode_leaves_no_process_and_no_file(tmp_path):
     clip = await busy(tmp_path / "clip.mp4", 2)
     started = asyncio.Event()

@@ -143,5 +143,6 @@ async def test_odd_clips_stay_what_they_are(tmp_path, proof):
     ],
     ids=["late and timecode", "late in MKV", "turned and oblong", "a phone's HDR"],
 )
+@pytest.mark.long
 async def test_kinds_of_odd_clips_stay_what_they_are(tmp_path, odd):
     await through(odd, tmp_path)

@@ -78,6 +78,7 @@ async def test_an_extension_at_the_end_made_here_goes_on_from_the_last_frame(lon
 @pytest.mark.parametrize(
     ("size", "fps"), [("192x108", 24), pytest.param("384x216", 30, marks=pytest.mark.long)]
 )
+@pytest.mark.long
 async def test_an_extension_at_the_start_made_here_ends_where_the_clip_begins(
     long, tmp_path, size, fps
 ):

@@ -60,6 +60,7 @@ async def test_nobody_dearer_than_what_was_promised_makes_it(place):
     assert (await place.store.policy.bill(job.id)).spent == 0
 
 
+@pytest.mark.long
 async def test_a_company_that_bills_more_than_it_said_does_not_make_its_person_pay_more(place):
     """ltx-2api.com says what it took: here ten times as much."""
     server = place.servers["ltx2api"]

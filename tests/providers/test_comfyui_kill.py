@@ -27,6 +27,7 @@ async def test_a_bot_that_is_killed_renders_nothing_twice(media, tmp_path, proof
     proof.tried(len(tried), "kills of a bot whose clip a GPU makes", usual=len(USUAL))
 
 
+@pytest.mark.long
 @pytest.mark.prove
 async def test_a_bot_and_its_gpus_that_are_killed_together_lose_no_clip(media, tmp_path, proof):
     """As when the power fails: the servers keep their files and forget the rest."""

@@ -224,6 +224,7 @@ async def test_a_sound_may_come_with_a_picture(local, tmp_path):
 @pytest.mark.parametrize(
     ("direction", "sound"), [("end", True), pytest.param("start", False, marks=pytest.mark.long)]
 )
+@pytest.mark.long
 async def test_an_extension_grows_out_of_the_clip_without_a_jump(local, tmp_path, direction, sound):
     given = await source(tmp_path / "in.mp4", sound=sound)
     brief = Brief(mode=Mode.EXTEND, video=given, direction=direction, duration=2, seed=3)
@@ -251,6 +252,7 @@ async def test_an_extension_grows_out_of_the_clip_without_a_jump(local, tmp_path
         pytest.param("sound", marks=pytest.mark.long),
     ],
 )
+@pytest.mark.long
 async def test_a_retake_changes_only_what_was_asked_and_keeps_the_length(local, tmp_path, replaced):
     given = await source(tmp_path / "in.mp4", seconds=3)
     brief = Brief(mode=Mode.RETAKE, video=given, start=1.0, duration=1, replace=replaced, seed=3)

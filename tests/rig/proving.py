@@ -60,12 +60,13 @@ def one_in(count: int, cases: Iterable[Any]) -> list[Any]:
     The others are further cases of the same belief: they are marked `long`, and `make long` runs
     them.
     """
-    return [
-        case
-        if number % count == 0
-        else pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.long)
-        for number, case in enumerate(cases)
-    ]
+
+    def further(case: Any) -> Any:
+        values = case.values if isinstance(case, type(pytest.param())) else case
+        values = values if isinstance(values, tuple) else (values,)
+        return pytest.param(*values, marks=pytest.mark.long)
+
+    return [case if number % count == 0 else further(case) for number, case in enumerate(cases)]
 
 
 class Proof:

@@ -12,7 +12,7 @@ import pytest
 
 from storage.opening import DATABASE, _open
 from storage.schema import differences, fresh, migrate, migrations, objects
-from tests.rig.proving import PROVING, Proof
+from tests.rig.proving import PROVING, Proof, one_in
 from tests.storage.test_schema import HISTORY, filled, upgraded
 
 pytestmark = pytest.mark.sqlite
@@ -73,7 +73,7 @@ def jobs(db: sqlite3.Connection) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.prove
-@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("recorded", one_in(2, [True, False]))
 def test_killed_at_any_statement_it_goes_on(tmp_path: Path, recorded: bool, proof: Proof) -> None:
     path = old(tmp_path / "old", recorded=recorded)
     with closing(sqlite3.connect(path)) as db:

@@ -572,6 +572,7 @@ async def test_a_process_ends_where_the_server_has_other_commits_than_it_said(
         await store.jobs.add(draft(3))
 
 
+@pytest.mark.long
 async def test_a_lease_is_renewed_again_once_the_server_is_back(tmp_path: Path, own_server) -> None:
     url = own_server.create("leased", template="dailies_template")
     now = 100.0

@@ -74,6 +74,7 @@ async def test_a_commit_that_the_replica_has_is_kept_though_the_primary_never_an
         assert await store.check(thorough=True) == []
 
 
+@pytest.mark.long
 async def test_a_replica_that_lacks_what_was_answered_ends_the_process_and_is_a_restored_past(
     tmp_path: Path, servers: Pair
 ) -> None:

@@ -144,6 +144,7 @@ def newest(db: psycopg.Connection) -> int:
     return int(row[0])
 
 
+@pytest.mark.long
 @pytest.mark.prove
 async def test_a_server_that_is_killed_under_orders_loses_none_and_takes_none_twice(
     tmp_path: Path, proof, own_server
