@@ -43,9 +43,8 @@ async def plain(to: Path, *, size="1280x720", seconds=2, sound=True) -> Path:
     return to
 
 
-@pytest.mark.parametrize(
-    "share", [pytest.param(2, marks=pytest.mark.long), 5, pytest.param(15, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("share", [2, 5, 15])
 async def test_a_hard_clip_uses_its_limit_and_never_more(hard, tmp_path, share):
     before = await probe.probe(hard)
     limit = before.size // share

@@ -16,7 +16,7 @@ from playground.providers._server import Answer
 from storage import State
 from tests.rig.house import HANGS
 from tests.rig.imitated import imitated
-from tests.rig.proving import PROVING, one_in
+from tests.rig.proving import PROVING, asked_for, one_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -499,8 +499,7 @@ async def is_as_it_must_be(place, fate, job, orders):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ends(place, media, request):
-    params = [getattr(item, "callspec", None) for item in request.session.items]
-    wanted = {each.params.get("cell") for each in params if each is not None}
+    wanted = asked_for(request, "cell")
     return await ended(place, media, {cell: MATRIX[cell] for cell in MATRIX if cell in wanted})
 
 

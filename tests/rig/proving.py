@@ -69,6 +69,12 @@ def one_in(count: int, cases: Iterable[Any]) -> list[Any]:
     return [case if number % count == 0 else further(case) for number, case in enumerate(cases)]
 
 
+def asked_for(request: pytest.FixtureRequest, name: str) -> list[Any]:
+    """The values of the parameter *name* in the tests of this run, for a fixture of all of them."""
+    params = [getattr(item, "callspec", None) for item in request.session.items]
+    return [each.params[name] for each in params if each is not None and name in each.params]
+
+
 class Proof:
     """Notes in the report of a test what it tried."""
 
