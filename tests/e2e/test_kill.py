@@ -81,6 +81,7 @@ async def test_killed_at_a_named_instant(playground, tmp_path, instant):
         await exactly_one_clip(playground, mira, log)
 
 
+@pytest.mark.long
 @pytest.mark.prove
 async def test_killed_again_and_again_at_any_time(tmp_path, proof):
     dice = random.Random(SEED)

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from tests.fire.mutants import MUTANTS, Mutant
 from tools.mutants import Found, report, tried
 
@@ -43,6 +45,7 @@ def test_there_are_enough_of_them_and_none_twice() -> None:
     assert len({(each.file, each.old, each.new) for each in MUTANTS}) == len(MUTANTS)
 
 
+@pytest.mark.long
 def test_a_bug_is_caught_survives_breaks_or_has_no_place(tmp_path: Path) -> None:
     (tmp_path / "product.py").write_text("def paid():\n    return 5\n")
     for name in ("tests/__init__.py", "tests/conftest.py"):

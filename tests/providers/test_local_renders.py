@@ -27,6 +27,7 @@ __all__ = ["local"]
 # What goes on while it renders
 
 
+@pytest.mark.long
 async def test_progress_is_told_and_only_grows(local):
     reports = await finished(local, order(SMALL.but(duration=4)))
     assert reports[0].stage is Stage.WAITING
