@@ -18,6 +18,7 @@ from tests.rig import pooler
 from tests.rig.footage import Media
 from tests.rig.house import PACE, working
 from tests.rig.makers import PLAIN, Maker
+from tests.rig.memory import write_to_memory
 from tests.rig.paid import paid_provider
 from tests.rig.postgres import (
     MISSING,
@@ -34,13 +35,7 @@ from tests.rig.replica import Pair, pair, seed
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# Every commit of every test syncs to the disk, which takes some milliseconds each: where there is
-# memory to write to, all that tests write goes there. What a power cut leaves is not left to the
-# disk anyway: `tests/fire/power.py` says it.
-MEMORY, ROOM = Path("/dev/shm"), 4 << 30
-if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
-    os.environ["TMPDIR"] = str(MEMORY)
-    tempfile.tempdir = None  # it is read from there anew
+write_to_memory()
 
 # No example fails for taking long: that would be about the machine.
 hypothesis.settings.register_profile(

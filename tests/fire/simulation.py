@@ -35,6 +35,7 @@ from tests.fire.simulated_promises import broken
 from tests.fire.simulated_world import World
 from tests.rig import virtual
 from tests.rig.databases import fresh
+from tests.rig.memory import write_to_memory
 from tests.rig.studios import studio_of
 
 ORDERS = 6  #: a history, some of them of several takes
@@ -42,7 +43,6 @@ CALM_LASTS = 14 * 86_400.0  #: seconds until whoever is not settled by then neve
 UNLIMITED = Defaults(
     per_minute=None, jobs_per_user=None, jobs_per_server=None, budget=None, amount=None
 )
-SHM = Path("/dev/shm")  # memory, where there is such a thing: every commit syncs
 
 
 class Broken(Exception):
@@ -322,7 +322,7 @@ class Play:
 
 def played(seed, *, lies=False):
     """The history of *seed*."""
-    folder = Path(tempfile.mkdtemp(prefix="dailies-", dir=SHM if SHM.is_dir() else None))
+    folder = Path(tempfile.mkdtemp(prefix="dailies-"))
     before = random.getstate()
     random.seed(seed)  # the product's own dice: its pauses
     logging.disable()  # of what the worker says of bugs of the world; the trace tells them
@@ -353,6 +353,7 @@ def played(seed, *, lies=False):
 
 def main(seed, lies):
     """Print a history: `python -m tests.fire.simulation SEED`."""
+    write_to_memory()
     history = played(seed, lies=lies)
     print(json.dumps({"trace": history.trace, "broken": history.broken}))  # noqa: T201
 
