@@ -1,5 +1,6 @@
 """What `make prove` writes is what its tests said, the failures first of all."""
 
+import json
 import re
 import subprocess
 from dataclasses import replace
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig.proving import Proof, Tried
+from tests.rig.proving import PROPERTY, Proof, Tried
 from tools import proofs as page_of
 from tools.proofs import PAGE, Report, bound, merged, proofs
 from tools.prove import PRODUCT, Case, by_file, cases, code_of_product, line, repeating
@@ -219,3 +220,13 @@ def test_what_tried_nothing_is_no_proof(request):
     with pytest.raises(AssertionError):
         Proof(request.node).tried(0, "kills", usual=0)
     assert isinstance(Case(name="x", seconds=1, passed=True, tried=None), Case)
+
+
+@pytest.mark.parametrize(("marks", "usual"), [((), 4), ((pytest.mark.long,), 0)])
+def test_a_proof_that_make_test_leaves_out_says_so(request, marks, usual):
+    item = request.node
+    for mark in marks:
+        item.add_marker(mark)
+    Proof(item).tried(100, "kills", usual=4)
+    name, said = item.user_properties.pop()
+    assert (name, json.loads(said)["usual"]) == (PROPERTY, usual)
