@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fire.mutants import MUTANTS, Mutant
+from tools import mutants
 from tools.mutants import Found, report, tried
 
 ROOT = Path(__file__).parent.parent.parent
@@ -72,6 +73,8 @@ def test_a_bug_is_caught_survives_breaks_or_has_no_place(tmp_path: Path) -> None
     assert verdict("return 5", "return 4") == "**survived**"
     assert verdict("return 5", "return (") == "**broke** (2)"
     assert verdict("return 6", "return 7") == "its place is there 0 times"
+    # Without any bug: where all of its tests take long, none of them is red.
+    assert mutants.tested_in_parts(tmp_path, ["tests/test_paid.py::test_slowly"]) == (0, "")
 
 
 def test_the_report_says_how_many_were_caught() -> None:
