@@ -42,25 +42,10 @@ async def test_the_rate_of_a_fragmented_clip_is_that_of_its_picture(tmp_path):
     assert info.sound is not None and info.sound.seconds == pytest.approx(3.03, abs=0.05)
 
 
-@pytest.mark.parametrize(
-    "rate",
-    one_in(
-        5,
-        [
-            "24000/1001",
-            "24",
-            "25",
-            "30000/1001",
-            "30",
-            "48",
-            "50",
-            "60000/1001",
-            "60",
-            "25/2",
-            "15",
-        ],
-    ),
-)
+RATES = ["24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60", "25/2", "15"]
+
+
+@pytest.mark.parametrize("rate", one_in(5, RATES))
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 async def test_a_rate_is_exact_whatever_the_container_counts_in(tmp_path, rate, suffix):
     source = ("-f", "lavfi", "-i", f"testsrc2=s=32x32:r={rate}:d=2")

@@ -221,10 +221,8 @@ async def test_a_sound_may_come_with_a_picture(local, tmp_path):
         assert difference((await picture(clip, 0)).resize((640, 360)), image) < 30
 
 
-@pytest.mark.parametrize(
-    ("direction", "sound"), [("end", True), pytest.param("start", False, marks=pytest.mark.long)]
-)
 @pytest.mark.long
+@pytest.mark.parametrize(("direction", "sound"), [("end", True), ("start", False)])
 async def test_an_extension_grows_out_of_the_clip_without_a_jump(local, tmp_path, direction, sound):
     given = await source(tmp_path / "in.mp4", sound=sound)
     brief = Brief(mode=Mode.EXTEND, video=given, direction=direction, duration=2, seed=3)
@@ -244,15 +242,8 @@ async def test_an_extension_grows_out_of_the_clip_without_a_jump(local, tmp_path
     assert difference(new, await picture(Path(given.file), 1)) > 25
 
 
-@pytest.mark.parametrize(
-    "replaced",
-    [
-        "both",
-        pytest.param("picture", marks=pytest.mark.long),
-        pytest.param("sound", marks=pytest.mark.long),
-    ],
-)
 @pytest.mark.long
+@pytest.mark.parametrize("replaced", ["both", "picture", "sound"])
 async def test_a_retake_changes_only_what_was_asked_and_keeps_the_length(local, tmp_path, replaced):
     given = await source(tmp_path / "in.mp4", seconds=3)
     brief = Brief(mode=Mode.RETAKE, video=given, start=1.0, duration=1, replace=replaced, seed=3)
