@@ -84,7 +84,7 @@ class Postgres:
             if not self._came_through(db, self._transaction):
                 raise
         if self._kept is not None:
-            self._kept.committed(db)
+            self._kept.committed(self._server)
 
     def under_way(self, db: Session) -> bool:
         """Whether a transaction is under way, be it one that can only be rolled back."""

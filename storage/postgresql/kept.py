@@ -81,10 +81,11 @@ class Kept:
             " ON CONFLICT (what) DO UPDATE SET version = excluded.version"
         )
 
-    def committed(self, db: Session) -> None:
-        """Note that it was kept."""
+    def committed(self, server: Identity | None) -> None:
+        """Note that it was kept. It was begun on *server*: one that took over before the answer
+        came is still to be noted."""
         self._number = self._due()
-        self._server = db.identity
+        self._server = server
 
     def has_next(self, db: Session) -> bool:
         """Whether the server has the transaction whose COMMIT nobody answered."""

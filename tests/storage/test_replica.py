@@ -72,6 +72,11 @@ async def test_a_commit_that_the_replica_has_is_kept_though_the_primary_never_an
         assert created
         assert await store.jobs.get(job.id) == job
         assert await store.check(thorough=True) == []
+        await store.jobs.add(draft(2))
+        assert noted(servers), "the rows are known to be the new one's"
+    async with open_server(tmp_path, servers.bare_url) as store:
+        assert await store.restorations.latest() is None, "nothing was lost, so nothing waits"
+        assert len(await store.jobs.newest()) == 2
 
 
 @pytest.mark.long
