@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -23,8 +24,9 @@ from tests.rig.proving import LEFT_OUT, PROPERTY, SHARE, Tried
 from tools.proofs import KEPT, PAGE, Report, bound, in_words, merged, read, write
 
 ROOT = Path(__file__).parent.parent
-#: Where the code of the product is.
+#: Where the code of the product is, and what of it is for a database server alone.
 PRODUCT = ("bot", "cogs", "storage")
+FOR_A_SERVER = "storage/postgresql"
 #: What `make prove` does less of; tests read it.
 FULL = "DAILIES_FIRE"
 #: The files to run, all of them unless it says which.
@@ -123,19 +125,25 @@ def head() -> str:
     return f"{commit}{'+' if changed else ''}" or "unknown"
 
 
-def code_of_product(root: Path = ROOT) -> str:
-    """What names the code of the product, whichever the commit; empty if its files differ."""
+def code_of_product(root: Path = ROOT, *, sqlite_only: bool = False) -> str:
+    """What names the code of the product, whichever the commit; empty if its files differ.
+
+    With *sqlite_only*, the code that is there for a database server may be another one.
+    """
     if _git("status", "--porcelain", "--", *PRODUCT, root=root):
         return ""
-    trees = [_git("rev-parse", "--short=10", f"HEAD:{folder}", root=root) for folder in PRODUCT]
-    return "-".join(trees) if all(trees) else ""
+    files = _git("ls-tree", "-r", "HEAD", "--", *PRODUCT, root=root).splitlines()
+    if sqlite_only:
+        files = [each for each in files if not each.partition("\t")[2].startswith(FOR_A_SERVER)]
+    return sha256("\n".join(files).encode()).hexdigest()[:20] if files else ""
 
 
 def main(arguments: list[str]) -> int:
     """`python -m tools.prove prove|fire [seed]`: what pytest exits with."""
     verb, *seeds = arguments
     seed = int(seeds[0]) if seeds else random.SystemRandom().randrange(10**6)
-    commit, day, product = head(), f"{datetime.now(UTC):%Y-%m-%d}", code_of_product()
+    commit, day = head(), f"{datetime.now(UTC):%Y-%m-%d}"
+    codes = {each: code_of_product(sqlite_only=each) for each in (False, True)}
     environ = {**os.environ, **({FULL: "1"} if verb == "fire" else {})}
     only = (os.environ.get(ONLY) or ("tests/fire" if verb == "fire" else "")).split()
     with tempfile.TemporaryDirectory() as folder:
@@ -153,7 +161,7 @@ def main(arguments: list[str]) -> int:
             command=repeating(case, verb, seed=seed, share=SHARE),
             commit=commit,
             day=day,
-            code=product,
+            code=codes[case.tried is not None and case.tried.sqlite_only],
             seeds=(seed,),
         )
         for case in found

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,16 @@ import pytest
 from tests.rig.proving import PROPERTY, Proof, Tried
 from tools import proofs as page_of
 from tools.proofs import PAGE, Report, bound, merged, proofs
-from tools.prove import PRODUCT, Case, by_file, cases, code_of_product, line, repeating
+from tools.prove import (
+    FOR_A_SERVER,
+    PRODUCT,
+    Case,
+    by_file,
+    cases,
+    code_of_product,
+    line,
+    repeating,
+)
 
 RESULTS = """<testsuites><testsuite>
 <testcase file="tests/test_a.py" name="test_held[x|y]" time="12.4"><properties>
@@ -185,14 +195,37 @@ def test_the_code_that_was_tried_is_named_by_what_the_product_is(tmp_path):
     git("add", ".")
     git("commit", "-m", "x")
     name = code_of_product(tmp_path)
-    assert re.fullmatch(r"([0-9a-f]{10,}-){2}[0-9a-f]{10,}", name)
+    assert re.fullmatch(r"[0-9a-f]{20}", name)
+    on_files = code_of_product(tmp_path, sqlite_only=True)
+    assert on_files == name, "it has nothing for a server"
     (tmp_path / "tests" / "x.py").write_text("another test")
     git("commit", "-a", "-m", "y")
     assert code_of_product(tmp_path) == name
+    (tmp_path / FOR_A_SERVER).mkdir()
+    (tmp_path / FOR_A_SERVER / "x.py").write_text("a server")
+    git("add", ".")
+    git("commit", "-m", "for a server")
+    assert code_of_product(tmp_path) not in {name, ""}
+    assert code_of_product(tmp_path, sqlite_only=True) == on_files
     (tmp_path / "bot" / "x.py").write_text("another bot")
     assert code_of_product(tmp_path) == ""
     git("commit", "-a", "-m", "z")
-    assert code_of_product(tmp_path) not in {name, ""}
+    assert code_of_product(tmp_path, sqlite_only=True) not in {on_files, ""}
+
+
+def test_who_proves_something_of_sqlite_alone_loads_nothing_for_a_server():
+    said = [
+        path for path in ROOT.glob("tests/**/test_*.py") if "sqlite_only=True" in path.read_text()
+    ]
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in said}
+    names -= {__name__}
+    assert len(names) > 1
+    loads = f"import sys, {', '.join(sorted(names))}; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", loads], cwd=ROOT, capture_output=True, check=True)
+    loaded = found.stdout.decode().split()
+    assert "storage.sqlite" in loaded
+    server = FOR_A_SERVER.replace("/", ".")
+    assert not {each for each in loaded if each.startswith((server, "psycopg"))}
 
 
 def test_the_parts_of_a_proof_are_told_as_one_of_the_oldest_day():

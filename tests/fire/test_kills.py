@@ -257,4 +257,4 @@ async def test_killed_at_instants_that_a_recording_numbered(tmp_path, media, pro
             )
         )
     assert died > number / 2, "most of the instants come in each life"
-    proof.tried(died, "kills at numbered instants", usual=8, independent=True)
+    proof.tried(died, "kills at numbered instants", usual=8, independent=True, sqlite_only=True)

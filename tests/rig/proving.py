@@ -45,6 +45,8 @@ class Tried:
     usual: int  #: how many of them `make test` tries
     #: Each try may fail on its own, so 3/count bounds how often one does, with 95 % confidence.
     independent: bool
+    #: Its rows are all in SQLite files, so what is for a database server is no code that it tries.
+    sqlite_only: bool = False
     #: What they were made of, as in {"jobs": 602, "deaths": 52}.
     of: Mapping[str, int] = field(default_factory=dict)
 
@@ -82,7 +84,14 @@ class Proof:
         self._item = item
 
     def tried(
-        self, count: int, unit: str, *, usual: int, independent: bool = False, **of: int
+        self,
+        count: int,
+        unit: str,
+        *,
+        usual: int,
+        independent: bool = False,
+        sqlite_only: bool = False,
+        **of: int,
     ) -> None:
         """Note *count* tries of *unit* that went well, at the end of the test.
 
@@ -91,5 +100,12 @@ class Proof:
         assert count > 0, "a proof that tried nothing proves nothing"
         if self._item.get_closest_marker("long") is not None:  # `make test` leaves it out
             usual = 0
-        tried = Tried(count=count, unit=unit, usual=usual, independent=independent, of=of)
+        tried = Tried(
+            count=count,
+            unit=unit,
+            usual=usual,
+            independent=independent,
+            sqlite_only=sqlite_only,
+            of=of,
+        )
         self._item.user_properties.append((PROPERTY, json.dumps(asdict(tried))))
