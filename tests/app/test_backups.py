@@ -158,6 +158,7 @@ async def test_a_stop_does_not_wait_for_a_backup(data, folder):
     assert names(folder) == []
 
 
+@pytest.mark.long
 async def test_beside_a_running_bot_and_after_a_kill_nothing_is_missing(
     playground, mira, tmp_path, folder
 ):

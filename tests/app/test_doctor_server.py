@@ -166,6 +166,7 @@ async def test_beside_a_running_bot_it_says_who_works_and_who_stands_by(
         databases.empty()
 
 
+@pytest.mark.long
 def test_an_empty_database_is_left_empty_and_one_that_is_away_is_told(own_server, tmp_path):
     url = own_server.create("empty")
 

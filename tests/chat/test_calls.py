@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.rig.house import until
 from tests.rig.taking import RETAKE, clip_of, done, first_clip
 
@@ -35,6 +37,7 @@ async def settled(playground, house, number):
     return job.card_id
 
 
+@pytest.mark.long
 async def test_one_two_and_ten_clips_cost_at_most_six_requests_each(playground, mira, house):
     playground.requests.clear()
     clip = await first_clip(mira)

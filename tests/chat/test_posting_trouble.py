@@ -11,7 +11,7 @@ from tests.rig.taking import boarded, clip_of, done, first_clip, more, thread_of
 
 WORDS = "a red fox that never was"
 LOST = pytest.mark.parametrize(
-    "way", one_in(2, [LOST_502, RESET, CUT, EMPTY]), ids=lambda way: way.name
+    "way", one_in(4, [LOST_502, RESET, CUT, EMPTY]), ids=lambda way: way.name
 )
 
 

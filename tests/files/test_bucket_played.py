@@ -181,6 +181,7 @@ async def test_a_bucket_that_is_down_delays_nobody_and_is_filled_later(
     await make_room(house, playground, tmp_path, 1)
 
 
+@pytest.mark.long
 async def test_delete_mine_leaves_nothing_on_the_disk_or_in_the_bucket(
     playground, mira, house, tmp_path, s3, media
 ):
@@ -205,6 +206,7 @@ async def test_delete_mine_leaves_nothing_on_the_disk_or_in_the_bucket(
     await until(lambda: s3.named() == [])
 
 
+@pytest.mark.long
 async def test_killed_between_the_copy_and_its_note_nothing_is_sent_twice(
     playground, mira, tmp_path, s3
 ):

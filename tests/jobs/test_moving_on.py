@@ -10,6 +10,7 @@ from playground.providers._server import Answer
 from storage import State
 from tests.rig.house import until
 from tests.rig.imitated import imitated
+from tests.rig.proving import one_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -81,12 +82,15 @@ def envelope(status, message="x", **headers):
 
 @pytest.mark.parametrize(
     "answer",
-    [
-        envelope(401, "Invalid API Key"),
-        envelope(402, "Insufficient Balance"),
-        envelope(400, "Insufficient credits"),
-        envelope(403, "Forbidden"),
-    ],
+    one_in(
+        2,
+        [
+            envelope(401, "Invalid API Key"),
+            envelope(402, "Insufficient Balance"),
+            envelope(400, "Insufficient credits"),
+            envelope(403, "Forbidden"),
+        ],
+    ),
     ids=["key", "money", "credits", "forbidden"],
 )
 async def test_where_our_account_is_the_trouble_another_makes_it(twins, answer):

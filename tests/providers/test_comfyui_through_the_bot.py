@@ -99,7 +99,7 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("back", [True, False], ids=["comes back", "stays away"])
+@pytest.mark.parametrize("back", one_in(2, [True, False]), ids=["comes back", "stays away"])
 @pytest.mark.parametrize("step", one_in(3, STEPS))
 async def test_a_server_that_is_killed(place, step, back, request):
     number = request.node.name

@@ -42,8 +42,8 @@ __all__ = ["local", "plain"]
 @pytest.mark.parametrize(
     ("resolution", "aspect", "fps", "duration", "sound"),
     [
-        ("480p", "9:16", 25, 3, False),
         ("480p", "1:1", 50, 2, True),
+        pytest.param("480p", "9:16", 25, 3, False, marks=pytest.mark.long),
         pytest.param("720p", "16:9", 30, 2, True, marks=pytest.mark.long),
     ],
 )
