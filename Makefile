@@ -1,8 +1,8 @@
 # The two commands of the README are `make playground` and `make test`; each stands alone on a fresh clone.
 PYTHON ?= python3
 BIN := .venv/bin
-# Many tests wait for something: five at a time keep two cores at work.
-WORKERS ?= 5
+# Many tests wait for something: seven at a time keep two cores at work.
+WORKERS ?= 7
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 SEED ?=
 SHARE ?= 1
