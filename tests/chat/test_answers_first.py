@@ -80,11 +80,21 @@ async def test_whoever_comes_in_a_crowd_is_told_to_wait_and_gets_one_clip(tmp_pa
             here.set()
             for each in asked:
                 await each.answered
-            await until(lambda: all(each.message and "#" in each.message.text for each in asked))
-            jobs = await bot.store.jobs.newest(limit=many + 1)
+
+            async def all_have_cards():
+                jobs = await bot.store.jobs.newest(limit=many + 1)
+                return jobs if len(jobs) == many and all(each.card_id for each in jobs) else None
+
+            jobs = await until(all_have_cards)
             assert sorted(job.user_id for job in jobs) == sorted(each.id for each in crowd)
+            people = {each.id: each for each in crowd}
+            cards = {job.user_id: people[job.user_id].message(job.card_id) for job in jobs}
+            assert all(f"#{job.id}" in cards[job.user_id].text for job in jobs)
+            await until(lambda: not any(each.message and each.message.loading for each in asked))
+            # A machine that takes seconds for this has missed the time in which Discord hears some.
+            missed = [each for each in asked if each.message is None]
         edited = [call for call in playground.requests if call.path.endswith("/@original")]
-        assert len(edited) >= many - CROWD, "these were told to wait first"
+        assert len(edited) >= many - CROWD - len(missed), "these were told to wait first"
 
 
 async def test_nearly_all_who_order_at_once_are_answered_before_the_first_thread(tmp_path):
