@@ -706,6 +706,15 @@ SERVER = (
         (f"{REPLICA}::test_a_commit_that_was_lost_with_the_primary_is_never_taken_for_kept",),
     ),
     Mutant(
+        "a server that took over within a commit is never noted",
+        "storage/postgresql/engine.py",
+        "            self._kept.committed(self._server)",
+        "            self._kept.committed(db.identity)",
+        (
+            f"{REPLICA}::test_a_commit_that_the_replica_has_is_kept_though_the_primary_never_answered",
+        ),
+    ),
+    Mutant(
         "a replica that lacks what was answered is gone on with",
         "storage/postgresql/kept.py",
         "        elif self._number != (number or 0):",
