@@ -309,8 +309,17 @@ class Play:
         if plain.tasks and self.dice.random() < 0.7:
             task = self.dice.choice(list(plain.tasks.values()))
             named = self.dice.choice([task.id, task.id, "plain-1", "nothing"])
+            if named != task.id and not self._has(life, named):
+                # Only the company has the address that an attempt is told of at. Where it names a
+                # clip that no job has, nobody but itself knows that it is another one's.
+                named = "nothing"
             with contextlib.suppress(Busy, KeyError):  # it is answered with an error
                 await life.does(life.worker.callbacks.hear(task.attempt, named.encode()))
+
+    def _has(self, life, remote_id):
+        """Whether a job's row names that clip."""
+        found = life.raw.execute("SELECT 1 FROM job WHERE remote_id = ?", (remote_id,)).fetchone()
+        return found is not None
 
     async def _operator(self):
         """Stops it now and then; it is started again."""
