@@ -23,7 +23,7 @@ PROMPT = 'a "quiet" harbour\nat dawn, é, with fishing boats'
 
 @pytest.fixture
 def written():
-    """What is logged in the JSON form, at any level."""
+    """What is logged in the JSON form, at any level: by all, or by loggers whose names begin so."""
     text = io.StringIO()
     handler = logs.handler("json")
     handler.setStream(text)
@@ -31,7 +31,12 @@ def written():
     level = root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
-    yield lambda: [json.loads(line) for line in text.getvalue().splitlines()]
+
+    def lines(begin=""):
+        found = [json.loads(line) for line in text.getvalue().splitlines()]
+        return [each for each in found if each["logger"].startswith(begin)]
+
+    yield lines
     root.removeHandler(handler)
     root.setLevel(level)
 
@@ -41,7 +46,7 @@ def test_a_line_is_an_object_and_says_what_it_is_about(written):
         speak_of_server(123456789012345678)
         logging.getLogger("bot.there").warning("Something\nwith %s", "api_key=SECRETsecret")
     logging.getLogger("bot.there").info("plain")
-    first, second = written()
+    first, second = written("bot.there")
     assert first["message"] == "Something\\nwith api_key=…"
     assert (first["level"], first["logger"]) == ("WARNING", "bot.there")
     assert first["guild"] == "123456789012345678", "JSON's numbers would round it"
@@ -65,7 +70,7 @@ def test_suggestions_that_came_too_late_are_a_line_and_other_trouble_keeps_its_t
             raise error
         except type(error):
             tree.exception("Ignoring exception in autocomplete for %r", "video text")
-    first, second = written()
+    first, second = written("discord.app_commands.tree")
     assert (first["level"], first["message"]) == ("WARNING", "Suggestions came too late")
     assert "exception" not in first
     assert second["level"] == "ERROR"
@@ -77,7 +82,7 @@ def test_a_traceback_is_one_field_of_one_line(written):
         raise ValueError("https://a.example/x?sig=SECRET")
     except ValueError:
         logging.getLogger("bot.there").exception("It broke")
-    [line] = written()
+    [line] = written("bot.there")
     assert line["message"] == "It broke"
     assert line["exception"].count("\n") > 2
     assert "ValueError: https://a.example/x?…" in line["exception"]
@@ -90,7 +95,7 @@ async def test_a_jobs_lines_have_its_number_its_server_and_its_attempt(house, pr
     [refused] = [line for line in written() if "was refused" in line["message"]]
     assert (refused["job"], refused["guild"], refused["attempt"]) == (job.id, "1", 1)
     logging.getLogger("bot.there").info("after it")
-    assert "job" not in written()[-1]
+    assert "job" not in written("bot.")[-1]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +133,7 @@ def test_debug_keeps_it(written):
         speak_of_server(1, PROMPT)
         logging.getLogger("bot.there").debug("asked for %s", PROMPT)
         logging.getLogger("bot.there").info("asked for %s", PROMPT)
-    debug, info = [each for each in written() if each["message"].startswith("asked for")]
+    debug, info = written("bot.there")
     assert "harbour" in debug["message"]
     assert info["message"] == "asked for …"
 
@@ -137,7 +142,7 @@ async def test_whoever_orders_has_their_prompt_hidden_from_then_on(house, writte
     with speaking():
         await house.order(prompt=PROMPT)
         logging.getLogger("bot.chat.there").error("It broke with %r", PROMPT)
-    assert written()[-1]["message"] == "It broke with '…'"
+    assert written("bot.")[-1]["message"] == "It broke with '…'"
 
 
 async def test_a_process_logs_so_from_its_first_line_to_its_last(playground, tmp_path):

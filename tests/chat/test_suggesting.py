@@ -40,6 +40,11 @@ async def well(_interaction, typed):
     return [Choice(name=typed, value=typed)]
 
 
+def ours(caplog):
+    """What the product logged: anything else of the process may log, too."""
+    return [each for each in caplog.records if each.name.startswith("bot.")]
+
+
 @pytest.mark.parametrize("suggest", [away, hangs])
 @pytest.mark.parametrize("kind", [TEXT, NUMBER])
 async def test_without_the_database_one_choice_says_so_and_a_number_has_none(suggest, kind, caplog):
@@ -47,7 +52,7 @@ async def test_without_the_database_one_choice_says_so_and_a_number_has_none(sug
     assert [(each.name, each.value) for each in found] == (
         [(NOTHING, PICKED)] if kind == TEXT else []
     )
-    [line] = caplog.records
+    [line] = ours(caplog)
     why = "The database server can't be reached" if suggest is away else "the database takes too"
     assert line.message.startswith(f"Suggestions of options can't be loaded: {why}")
     assert (line.levelno, line.exc_info) == (logging.WARNING, None)
@@ -61,10 +66,10 @@ async def test_an_outage_is_one_line_until_something_is_saved(caplog):
         await away(interaction, "")
     assert await well(interaction, "fox") == [Choice(name="fox", value="fox")]
     await away(interaction, "")
-    assert len(caplog.records) == 1
+    assert len(ours(caplog)) == 1
     saved += 1
     await away(interaction, "")
-    assert len(caplog.records) == 2
+    assert len(ours(caplog)) == 2
 
 
 async def test_a_bug_is_none_of_it():
