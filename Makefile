@@ -21,6 +21,8 @@ install: .venv/installed ## make .venv, with everything pinned
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	# Once, here: what begins at a time later would each compile all tests. A broken test is for later.
+	$(BIN)/python -m pytest --collect-only -q >/dev/null || true
 	touch $@
 
 playground: install ## open a Discord on this machine with the bot in it

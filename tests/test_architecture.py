@@ -123,7 +123,7 @@ def test_storage_is_written_once(file):
     """A function stands in the file of its table, with its docstring; `parts.py` only names it."""
     text = (ROOT / file).read_text()
     assert len(text.splitlines()) <= 450, f"{file} is about more than one thing"
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree(file)):
         if isinstance(node, ast.ImportFrom):
             private = [each.name for each in node.names if each.name.startswith("_")]
             assert not private, f"{file}:{node.lineno} imports {private} from another file"
@@ -201,12 +201,11 @@ def test_states_are_named_in_one_place():
     for file in FILES:
         if file == STATES or file.startswith("playground/"):
             continue
-        tree = ast.parse((ROOT / file).read_text())
-        for node in texts(tree):
+        for node in texts(tree(file)):
             assert not quoted.search(node.value), f"{file}:{node.lineno} quotes a state in SQL"
             if node.value in names:
                 met.setdefault(file, set()).add(node.value)
-        for node in ast.walk(tree):
+        for node in ast.walk(tree(file)):
             if isinstance(node, (ast.Set, ast.List, ast.Tuple)):
                 found = states_in(node.elts)
                 assert len(found) < 2, f"{file}:{node.lineno} makes a set of states of its own"
@@ -227,7 +226,7 @@ def test_words_know_no_discord_and_do_nothing():
 
 def test_every_package_says_what_it_holds():
     for package in {Path(file).parent for file in FILES}:
-        docstring = ast.get_docstring(ast.parse((ROOT / package / "__init__.py").read_text()))
+        docstring = ast.get_docstring(tree(f"{package}/__init__.py"))
         assert docstring, f"{package}/__init__.py does not say what is in {package}"
 
 

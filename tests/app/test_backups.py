@@ -100,7 +100,7 @@ class Pauses:
 
 
 async def test_it_holds_one_moment_whatever_is_written_meanwhile(data, folder):
-    async with open_store(data) as store:
+    async with open_store(fresh(data)) as store:
         for number in range(400):
             await add(store, number)
         loop, added = asyncio.get_running_loop(), []
@@ -123,7 +123,7 @@ async def test_it_holds_one_moment_whatever_is_written_meanwhile(data, folder):
 
 async def test_who_starts_while_a_copy_is_made_is_told_what_to_wait_for(data, folder):
     folder.mkdir()
-    async with open_store(data):
+    async with open_store(fresh(data)):
         pass
     said = []
 
@@ -134,7 +134,7 @@ async def test_who_starts_while_a_copy_is_made_is_told_what_to_wait_for(data, fo
 
     copy_database(data, folder / "a.db", at=T0, sleep=pause, pages=16)
     assert said[0].startswith("A command such as `dailies backup` is reading the data directory ")
-    async with open_store(data):
+    async with open_store(fresh(data)):
         pass
 
 
@@ -195,7 +195,7 @@ async def test_beside_a_running_bot_and_after_a_kill_nothing_is_missing(
 
 
 async def test_a_damaged_database_gives_no_backup_and_costs_none_that_is_there(data, folder):
-    async with open_store(data) as store:
+    async with open_store(fresh(data)) as store:
         for number in range(200):
             await add(store, number)
     await made_by(data, folder, T0 - 30 * DAY).make()
@@ -271,7 +271,7 @@ async def test_what_was_made_before_a_restart_counts(data, folder):
 
 
 async def test_in_a_bucket_they_are_made_listed_kept_and_restored(data, tmp_path, capsys):
-    async with open_store(data) as store:
+    async with open_store(fresh(data)) as store:
         await add(store, 1)
     async with imitation.s3() as server:
         where = f"s3://{imitation.BUCKET}/nightly"
@@ -305,7 +305,7 @@ async def test_in_a_bucket_they_are_made_listed_kept_and_restored(data, tmp_path
 
 
 async def test_only_a_whole_backup_of_ours_takes_the_place_of_a_database(data, tmp_path):
-    async with open_store(data) as store:
+    async with open_store(fresh(data)) as store:
         for number in range(200):
             await add(store, number)
     before = (data / DATABASE).read_bytes()
@@ -343,12 +343,12 @@ async def test_only_a_whole_backup_of_ours_takes_the_place_of_a_database(data, t
         await restore_database(data, fetching(good), over=False)
     restored = await restore_database(data, fetching(good), over=True)
     assert (restored.jobs, restored.aside.read_bytes()) == (200, before)
-    async with open_store(data) as store:
+    async with open_store(fresh(data)) as store:
         assert not store.unproven, "what was just looked over is not looked over again"
 
 
 async def test_a_directory_in_use_is_refused_before_anything_is_fetched(data):
-    async with open_store(data):
+    async with open_store(fresh(data)):
         with pytest.raises(Locked):
             await restore_database(data, fetching(data / "nothing"), over=True)
 
@@ -365,7 +365,7 @@ async def test_trouble_of_the_disk_leaves_all_as_it_was(data, tmp_path):
 
 
 async def test_a_backup_that_was_copied_by_hand_is_known_as_one(data, tmp_path):
-    async with open_store(data) as store:
+    async with open_store(fresh(data)) as store:
         await add(store, 1)
     copy_database(data, tmp_path / "a.db", at=T0)
     by_hand = tmp_path / "by hand"
@@ -378,7 +378,7 @@ async def test_a_backup_that_was_copied_by_hand_is_known_as_one(data, tmp_path):
 
 async def test_a_database_without_a_mark_is_marked_when_it_is_restored(data, tmp_path):
     """One that Litestream brought back, or of before backups were marked."""
-    async with open_store(data) as store:
+    async with open_store(fresh(data)) as store:
         await add(store, 1)
     plain = tmp_path / "plain.db"
     plain.write_bytes((data / DATABASE).read_bytes())
@@ -406,7 +406,7 @@ def test_where_to_has_to_be_said_and_must_make_sense(tmp_path):
 
 
 async def test_a_database_with_writes_beside_it_is_no_backup(data, tmp_path):
-    async with open_store(data) as store:
+    async with open_store(fresh(data)) as store:
         await add(store, 1)
         assert (data / f"{DATABASE}-wal").stat().st_size
         settings = Settings(dailies_data=tmp_path / "new")

@@ -11,6 +11,7 @@ from bot.app.job_report import lines
 from bot.errors import Unclear
 from storage import look_into, open_store
 from tests.app.test_cli import dailies
+from tests.rig.databases import fresh
 from tests.rig.drafts import draft
 from tests.rig.house import until
 from tests.rig.paid import ordered
@@ -52,8 +53,9 @@ async def test_what_is_committed_later_is_read_later(paid_house):
             assert await store.dossiers.of(number + 1) is None
 
 
+@pytest.mark.long
 async def test_a_reader_that_has_read_enough_is_no_error(tmp_path):
-    async with open_store(tmp_path / "data") as store:
+    async with open_store(fresh(tmp_path / "data")) as store:
         await store.jobs.add(draft(1))
     read, write = os.pipe()
     os.close(read)  # `dailies job 1 | head`, once head is gone
@@ -84,7 +86,7 @@ def test_what_is_no_number_is_said_in_a_sentence(tmp_path, typed, sentence):
 
 @pytest.mark.parametrize("number", ["7", "0", "-1", "99999999999999999999999999"])
 async def test_a_number_that_is_not_there_is_one_sentence(tmp_path, number):
-    async with open_store(tmp_path / "data"):
+    async with open_store(fresh(tmp_path / "data")):
         pass
     done = dailies("job", number, cwd=tmp_path, DAILIES_DATA=str(tmp_path / "data"))
     assert done.returncode != 0

@@ -213,6 +213,7 @@ def test_the_code_that_was_tried_is_named_by_what_the_product_is(tmp_path):
     assert code_of_product(tmp_path, sqlite_only=True) not in {on_files, ""}
 
 
+@pytest.mark.long
 def test_who_proves_something_of_sqlite_alone_loads_nothing_for_a_server():
     said = [
         path for path in ROOT.glob("tests/**/test_*.py") if "sqlite_only=True" in path.read_text()

@@ -66,6 +66,7 @@ def answers_in(playground):
     return [call for call in playground.requests if call.path.endswith("/callback")]
 
 
+@pytest.mark.long
 async def test_whoever_comes_in_a_crowd_is_told_to_wait_and_gets_one_clip(tmp_path):
     many = CROWD + 28
     async with open_playground(rate_limits=False, patient=True) as playground:

@@ -6,6 +6,7 @@ from bot.errors import Refusal
 from bot.orders.clip_names import clip_named, looks_like_one, name_of
 from bot.orders.requester import Requester
 from storage import State, open_store
+from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
 from tests.rig.house import until, working
 from tests.rig.makers import NATIVE, Maker
@@ -19,7 +20,7 @@ CHANNEL = Requester(guild_id=10, channel_id=20, user_id=30)
 @pytest.fixture
 async def store(tmp_path):
     """Clips 1 to 4 are takes of other threads; 5 and 6 are takes 1 and 2 of thread 500."""
-    async with open_store(tmp_path) as opened:
+    async with open_store(fresh(tmp_path)) as opened:
         for number, thread in enumerate((400, 400, 401, 402, 500, 500), start=1):
             job, _ = await opened.jobs.add(draft(number))
             job = await opened.jobs.set_places(job.id, thread_id=thread)

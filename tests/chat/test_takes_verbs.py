@@ -9,6 +9,7 @@ from bot.files.cache import ClipCache
 from bot.orders.requester import Requester
 from bot.orders.takes import NEEDS, Need, Takes, Verb
 from storage import By, Copy, Post, State, open_store
+from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
 from tests.rig.studios import studio_of
 
@@ -93,7 +94,7 @@ async def made(store, tmp_path, state):
 @pytest.mark.parametrize("state", STATES)
 async def test_a_verb_works_wherever_what_it_needs_is_there(tmp_path, state):
     possible, why = STATES[state]
-    async with open_store(tmp_path) as store:
+    async with open_store(fresh(tmp_path)) as store:
         await made(store, tmp_path, state)
         studio = studio_of(store, {})
         bucket_sync = Bucket() if "bucket" in state else None
@@ -108,7 +109,7 @@ async def test_a_verb_works_wherever_what_it_needs_is_there(tmp_path, state):
 
 
 async def test_what_its_person_deleted_is_there_for_them_and_for_moderators_alone(tmp_path):
-    async with open_store(tmp_path) as store:
+    async with open_store(fresh(tmp_path)) as store:
         await made(store, tmp_path, "taken down by its person")
         cache = ClipCache(store, data=tmp_path, days=0, room=0, spare=0)
         takes = Takes(studio_of(store, {}), data=tmp_path, cache=cache)
@@ -125,7 +126,7 @@ async def test_what_its_person_deleted_is_there_for_them_and_for_moderators_alon
 
 
 async def test_what_one_may_not_know_of_is_there_for_no_verb(tmp_path):
-    async with open_store(tmp_path) as store:
+    async with open_store(fresh(tmp_path)) as store:
         await made(store, tmp_path, "file here")
         cache = ClipCache(store, data=tmp_path, days=0, room=0, spare=0)
         takes = Takes(studio_of(store, {}), data=tmp_path, cache=cache)

@@ -27,7 +27,7 @@ from tests.rig.footage import Media
 from tests.rig.house import PACE, until, working
 from tests.rig.imitated import UNLIMITED
 from tests.rig.makers import DEAR, PLAIN, Maker
-from tests.rig.proving import PROVING
+from tests.rig.proving import PROVING, asked_for, one_in
 from tests.rig.taking import is_clip
 
 CALLBACK = "POST /interactions/N/T/callback"
@@ -273,20 +273,21 @@ def results(cells):
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize(("step", "way"), FEW)
-def test_a_request_that_fails_once_costs_neither_clip_nor_credits(step, way):
-    found, books = results(FEW)
-    assert found[step, way] == []
+@pytest.mark.parametrize("cell", one_in(2, [pytest.param(cell) for cell in FEW]), ids="-".join)
+def test_a_request_that_fails_once_costs_neither_clip_nor_credits(request, cell):
+    wanted = asked_for(request, "cell")
+    found, books = results(tuple(each for each in FEW if each in wanted))
+    assert found[cell] == []
     assert books == []
 
 
 @pytest.mark.prove
 def test_any_request_may_fail_once_in_any_way(proof):
-    cells = tuple(CELLS if PROVING else FEW)
+    cells = tuple(CELLS) if PROVING else FEW[::2]
     found, books = results(cells)
     assert {cell: sentences for cell, sentences in found.items() if sentences} == {}
     assert books == []
-    proof.tried(len(cells), "requests that failed once in one way", usual=len(FEW))
+    proof.tried(len(cells), "requests that failed once in one way", usual=len(FEW[::2]))
 
 
 def test_the_steps_are_those_that_the_way_has():

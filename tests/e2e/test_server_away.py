@@ -44,6 +44,7 @@ async def place(playground, mira, ada, tmp_path, own_server):
         yield house, clip, form, panel
 
 
+@pytest.mark.long
 async def test_each_way_to_ask_is_told_and_nothing_is_done(
     place, playground, mira, ada, own_server, caplog
 ):

@@ -15,6 +15,7 @@ from bot.files.cache import DAY, FRESH, GIB, ClipCache
 from bot.settings import BadSetting, Settings
 from storage import Brief, Input, State, open_store
 from tests.rig import s3 as imitation
+from tests.rig.databases import fresh
 from tests.rig.doubles import Clock
 from tests.rig.drafts import advance, draft
 from tests.rig.house import until
@@ -32,7 +33,7 @@ async def s3():
 
 @pytest.fixture
 async def store(tmp_path):
-    async with open_store(tmp_path) as opened:
+    async with open_store(fresh(tmp_path)) as opened:
         yield opened
 
 
@@ -411,6 +412,7 @@ def test_settings_of_a_bucket_are_whole_or_refused(given, sentence):
         Settings.load(**{f"dailies_s3_{name}": value for name, value in given.items()})
 
 
+@pytest.mark.long
 def test_the_library_is_loaded_only_where_there_is_a_bucket():
     look = "import sys, bot.app.cli; sys.exit('obstore' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", look], timeout=120).returncode == 0

@@ -10,6 +10,7 @@ from bot.errors import Refusal
 from bot.files.cache import DAY, FRESH, GIB, RETRIED, ClipCache
 from storage import Brief, Input, Mode, Offer, Plan, RefusedOrder, State, open_store
 from storage.opening import migrate, migrations
+from tests.rig.databases import fresh
 from tests.rig.doubles import Clock
 from tests.rig.drafts import advance, draft
 
@@ -19,7 +20,7 @@ TO_DONE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, 
 
 @pytest.fixture
 async def store(tmp_path):
-    async with open_store(tmp_path) as opened:
+    async with open_store(fresh(tmp_path)) as opened:
         yield opened
 
 
@@ -130,7 +131,7 @@ async def test_an_older_database_learns_which_files_its_jobs_need(tmp_path):
             (brief,),
         )
     db.close()
-    async with open_store(tmp_path) as store:
+    async with open_store(fresh(tmp_path)) as store:
         assert await store.files.inputs_of(1) == [f"inputs/{NAMES[0]}"]
         found = await store.files.missing("bucket", since=None)
         assert found == (["takes/1.mp4", f"inputs/{NAMES[0]}"], None)

@@ -27,6 +27,7 @@ def test_each_bug_has_one_place_in_the_product() -> None:
     assert all(each.old != each.new and each.tests for each in MUTANTS)
 
 
+@pytest.mark.long
 def test_what_is_written_is_python() -> None:
     for each in MUTANTS:
         if each.file.endswith(".py"):

@@ -14,6 +14,7 @@ from playground.providers._server import Answer
 from playground.providers.apixo import ApixoServer
 from playground.providers.ltx import LtxServer
 from storage import Admitted, Brief, Defaults, DiskTrouble, Input, Mode, State, open_store
+from tests.rig.databases import fresh
 from tests.rig.doubles import Clock, Presenter
 from tests.rig.drafts import draft
 from tests.rig.house import until
@@ -87,7 +88,7 @@ class Rig:
 async def rig(tmp_path, media):
     unlimited = Defaults(per_minute=None, jobs_per_user=None, budget=None, amount=None)
     clock = Clock()
-    async with open_store(tmp_path, defaults=unlimited, wall=clock, ticks=clock) as store:
+    async with open_store(fresh(tmp_path), defaults=unlimited, wall=clock, ticks=clock) as store:
         yield Rig(store, tmp_path, media, clock)
 
 

@@ -121,6 +121,7 @@ async def test_the_first_size_that_is_not_blocky_is_found_in_a_few_looks():
                     assert min(fine) - 1 in factors, "the next larger one was looked at"
 
 
+@pytest.mark.long
 async def test_what_cannot_fit_is_refused_and_leaves_nothing(hard, tmp_path):
     with pytest.raises(MediaError, match="too long"):
         await fit.fit(hard, tmp_path / "small.mp4", 40_000)

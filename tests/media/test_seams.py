@@ -52,6 +52,7 @@ def plan(place, clip, **more):
     return Plan(place=place, clip=Input(file=clip.name, type="video/mp4", size=1), **more)
 
 
+@pytest.mark.long
 async def test_clips_that_follow_each_other_are_joined_without_a_seam(long, tmp_path):
     parts = [
         await part_of(long, tmp_path / f"{first}.mp4", first, last)

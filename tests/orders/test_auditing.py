@@ -17,7 +17,7 @@ from bot.providers import Receipt
 from storage import Brief, Defaults, State, open_store
 from storage.opening import DATABASE, LOCK
 from tests.app.test_cli import dailies
-from tests.rig.databases import harm
+from tests.rig.databases import fresh, harm
 from tests.rig.doubles import FakeProvider
 from tests.rig.drafts import advance
 from tests.rig.house import until
@@ -35,7 +35,7 @@ def ruin(path):
 
 @pytest.fixture
 async def store(tmp_path):
-    async with open_store(tmp_path) as store:
+    async with open_store(fresh(tmp_path)) as store:
         yield store
 
 
@@ -43,13 +43,13 @@ async def test_damage_that_a_crash_left_stops_orders(tmp_path):
     unlimited = Defaults(
         jobs_per_user=None, jobs_per_server=None, per_minute=None, amount=None, budget=None
     )
-    async with open_store(tmp_path, defaults=unlimited) as store:
+    async with open_store(fresh(tmp_path), defaults=unlimited) as store:
         studio = studio_of(store, {"fake": paid_provider()})
         for number in range(100):
             await studio.order(Brief(prompt="a red fox"), request=f"{number}", requester=PLACE)
     harm(tmp_path / DATABASE)
     (tmp_path / LOCK).write_text("4711\n")
-    async with open_store(tmp_path) as store:
+    async with open_store(fresh(tmp_path)) as store:
         studio = studio_of(store, {"fake": paid_provider()})
         audit = BooksCheck(studio, Events())
         [found] = await audit.look()
@@ -113,7 +113,7 @@ async def test_health_says_so(paid_house, mira):
 
 async def test_the_operator_may_check_by_hand(tmp_path):
     data = tmp_path / "data"
-    async with open_store(data) as store:
+    async with open_store(fresh(data)) as store:
         studio = studio_of(store, {"fake": paid_provider()})
         await studio.order(Brief(prompt="a fox"), request="one", requester=PLACE)
         running = dailies("check", cwd=tmp_path, DAILIES_DATA=str(data), DAILIES_WEB_PORT="1")
@@ -129,7 +129,7 @@ async def test_the_operator_may_check_by_hand(tmp_path):
 
 async def test_the_operator_hears_of_files_that_are_not_there(tmp_path):
     data = tmp_path / "data"
-    async with open_store(data) as store:
+    async with open_store(fresh(data)) as store:
         studio = studio_of(store, {"fake": FakeProvider()})
         job, _ = await studio.order(Brief(prompt="a fox"), request="one", requester=PLACE)
         await advance(

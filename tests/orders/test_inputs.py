@@ -80,8 +80,8 @@ async def test_what_has_a_picture_is_a_clip_whatever_its_label(tmp_path):
     [
         ("clip.mp4", (*_PICTURE, *_SOUND, *_H264, "-c:a", "aac")),
         ("sound.mov", (*_SOUND, "-c:a", "aac")),
-        ("lossless.m4a", (*_SOUND, "-c:a", "alac")),
-        ("sound.webm", (*_SOUND, "-c:a", "libopus")),
+        pytest.param("lossless.m4a", (*_SOUND, "-c:a", "alac"), marks=pytest.mark.long),
+        pytest.param("sound.webm", (*_SOUND, "-c:a", "libopus"), marks=pytest.mark.long),
     ],
 )
 async def test_the_sound_comes_out_of_whatever_box_it_is_in(tmp_path, name, options):

@@ -11,6 +11,7 @@ from bot.orders.inputs import Inputs, Source
 from bot.orders.requester import Requester
 from bot.orders.shots import Shots
 from storage import Brief, By, Defaults, Mode, Period, Relation, State, Store, Whose, open_store
+from tests.rig.databases import fresh
 from tests.rig.doubles import Clock
 from tests.rig.drafts import advance, draft
 from tests.rig.makers import DEAR, PLAIN, Maker
@@ -67,7 +68,7 @@ async def host(media):
 async def world(tmp_path, host):
     clock = Clock()
     wide = Defaults(per_minute=None, jobs_per_user=None, jobs_per_server=None)
-    async with open_store(tmp_path, defaults=wide, wall=clock, ticks=clock) as store:
+    async with open_store(fresh(tmp_path), defaults=wide, wall=clock, ticks=clock) as store:
         fetcher = Fetcher(loopback=frozenset({host.host}))
         disk = Disk()
         studio = studio_of(

@@ -10,6 +10,8 @@ from bot.orders.prompt_rules import DEAR, PromptRules, TooSlow, accepted, cost
 from bot.orders.requester import Requester
 from bot.orders.server_rules import ServerRules
 from storage import By, PromptRule, open_store
+from tests.rig.databases import fresh
+from tests.rig.proving import one_in
 
 DEAR_PATTERN = ".{0,900}q.{0,90}z"
 HOSTILE = "q" * 6000
@@ -19,7 +21,9 @@ def rule(text, kind="pattern", id=1):
     return PromptRule(id=id, kind=kind, text=text)
 
 
-@pytest.mark.parametrize("pattern", [DEAR_PATTERN, "(a.{0,500}){1,2}b", "x.{0,800}y.{0,80}w"])
+@pytest.mark.parametrize(
+    "pattern", one_in(3, [DEAR_PATTERN, "(a.{0,500}){1,2}b", "x.{0,800}y.{0,80}w"])
+)
 async def test_a_dear_pattern_is_refused_when_it_is_saved(pattern):
     with pytest.raises(Refusal, match=r"[\d,]+ ms on a long prompt, and the limit is 5 ms"):
         await accepted("pattern", pattern)
@@ -86,7 +90,7 @@ async def test_a_servers_dear_rules_hold_no_other_server_up():
 async def test_what_could_not_be_checked_is_not_ordered_and_the_log_names_the_rule(
     tmp_path, caplog
 ):
-    async with open_store(tmp_path) as store:
+    async with open_store(fresh(tmp_path)) as store:
         by = By(guild_id=10, actor_id=1)
         await store.servers.add_prompt_rule(by, "pattern", DEAR_PATTERN)
         rules = ServerRules(store)
@@ -105,7 +109,7 @@ async def test_what_could_not_be_checked_is_not_ordered_and_the_log_names_the_ru
 
 async def test_a_saved_pattern_that_cannot_be_used_any_more_takes_no_order(tmp_path, caplog):
     """Saved by a version whose RE2 knew it: it is neither skipped nor a bug of ours."""
-    async with open_store(tmp_path) as store:
+    async with open_store(fresh(tmp_path)) as store:
         by = By(guild_id=10, actor_id=1)
         await store.servers.add_prompt_rule(by, "pattern", r"[^\W\d]ox")
         requester = Requester(guild_id=10, channel_id=20, user_id=30)

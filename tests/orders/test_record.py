@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from storage import Brief, By, Defaults, Mode, Offer, Preset, RefusedOrder, State, open_store
+from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
 from tests.rig.house import until, working
 from tests.rig.makers import PLAIN, Maker
@@ -30,7 +31,7 @@ PRESET = Preset(
 @pytest.fixture
 async def store(tmp_path):
     free = Defaults(amount=None, budget=8, jobs_per_user=None, per_minute=None)
-    async with open_store(tmp_path, defaults=free) as store:
+    async with open_store(fresh(tmp_path), defaults=free) as store:
         yield store
 
 

@@ -11,6 +11,7 @@ from bot.orders.posts import Posts
 from bot.orders.reactions import ReactionRecord
 from bot.orders.requester import Requester
 from storage import AlertKind, Alone, Brief, By, Post, State, Store, open_store, shard_of
+from tests.rig.databases import fresh
 from tests.rig.drafts import NEEDS, draft
 from tests.rig.paid import paid_provider
 from tests.rig.studios import studio_of
@@ -34,7 +35,7 @@ class Half(Alone):
 
 @pytest.fixture
 async def store(tmp_path):
-    async with open_store(tmp_path) as opened:
+    async with open_store(fresh(tmp_path)) as opened:
         yield Store(
             opened.writer,
             clock=opened.clock,

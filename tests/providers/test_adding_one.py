@@ -153,6 +153,7 @@ def deployment(tmp_path):
     return look
 
 
+@pytest.mark.long
 def test_a_file_in_the_folder_is_a_provider_with_models_suggestions_and_prices(deployment):
     without = deployment(TOY_API_KEY="a-key")
     assert "toy" not in str(without).lower()

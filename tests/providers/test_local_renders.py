@@ -126,6 +126,7 @@ async def test_cancelling_what_is_finished_or_unknown_is_harmless(local):
         await local.fetch(wanted, wanted.attempt, None, Path("/tmp/never.mp4"))
 
 
+@pytest.mark.long
 async def test_after_a_restart_an_unfinished_clip_is_made_again(tmp_path):
     wanted = order(LONG.but(duration=4))
     before = Local(tmp_path / "local")

@@ -8,6 +8,7 @@ import storage
 from storage import Store
 from storage.clock import TICKS
 from storage.postgresql.opening import open_server
+from tests.rig.databases import fresh
 from tests.rig.postgres import Databases
 
 #: What the test under way runs on; None: SQLite. Set by tests/storage/conftest.py alone.
@@ -29,10 +30,10 @@ def unguard(db: Any) -> None:
 
 
 def open_store(directory: Path, **how: Any) -> AbstractAsyncContextManager[Store]:
-    """`storage.open_store` on the engine of the test under way."""
+    """`storage.open_store` on the engine of the test under way, with the tables already made."""
     databases = current[0]
     if databases is None:
-        return storage.open_store(directory, **how)
+        return storage.open_store(fresh(directory), **how)
     # Time that a test turns does not pass for the server, which has its lease renewed.
     own = {"readers": how.pop("readers", 2), "lease_ticks": TICKS}
     return open_server(directory, databases.of(directory), **own, **how)

@@ -14,6 +14,7 @@ from tests.rig.engines import open_store
 pytestmark = pytest.mark.sqlite
 
 
+@pytest.mark.long
 async def test_a_history_is_one_that_the_product_could_have_written(tmp_path):
     async with open_store(tmp_path):
         pass
@@ -34,6 +35,7 @@ async def test_a_history_is_one_that_the_product_could_have_written(tmp_path):
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
+@pytest.mark.long
 async def test_admission_gives_its_rows(tmp_path):
     small = await admission.measured(tmp_path / "small", jobs=0, turns=1, seconds=0.01)
     large = await admission.measured(tmp_path / "large", jobs=300, turns=1, seconds=0.01)

@@ -14,6 +14,7 @@ from tests.rig import engines
 from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
 from tests.rig.engines import open_store
+from tests.rig.proving import one_in
 
 MADE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, State.DONE)
 DAY = 86_400.0
@@ -128,7 +129,7 @@ HARM = [
 
 
 @pytest.mark.sqlite
-@pytest.mark.parametrize("job", [1, LONG // 2, LONG])
+@pytest.mark.parametrize("job", one_in(3, [LONG // 2, 1, LONG]))
 async def test_each_piece_of_history_is_looked_at(tmp_path, history, job):
     (tmp_path / DATABASE).write_bytes(history)
     place = {"job": job, "guild": 1 + job % SERVERS}
@@ -141,6 +142,7 @@ async def test_each_piece_of_history_is_looked_at(tmp_path, history, job):
         assert [each for each in found if said.format(**place) in each], (said, found)
 
 
+@pytest.mark.long
 @pytest.mark.sqlite
 async def test_whoever_is_stopped_while_balances_are_noted_has_noted_nothing(tmp_path, history):
     (tmp_path / DATABASE).write_bytes(history)
@@ -200,6 +202,7 @@ async def test_a_look_at_a_piece_reads_that_piece_alone(tmp_path):
     assert not [each for each in steps if re.match(big, each)], steps
 
 
+@pytest.mark.long
 @pytest.mark.sqlite
 async def test_statistics_that_mislead_sqlite_are_forgotten(tmp_path, history):
     (tmp_path / DATABASE).write_bytes(history)

@@ -101,7 +101,7 @@ async def test_a_clock_that_is_set_changes_nothing_for_a_job(machine, state, jum
 
 
 @pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.parametrize("jump", one_in(3, JUMPS))
 async def test_nor_while_dailies_is_down(machine, state, jump):
     async with machine.started() as house:
         machine.time.advance(2 * SURE)

@@ -124,6 +124,7 @@ async def test_what_cannot_be_moved_is_left_alone(tmp_path: Path) -> None:
     assert rows(tmp_path) == 0
 
 
+@pytest.mark.long
 async def test_a_move_that_is_killed_leaves_the_server_empty_and_the_file_as_it_was(
     tmp_path: Path,
 ) -> None:

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from storage import CannotOpen, Damaged, Locked, NewerSchema
+from storage import CannotOpen, Damaged, Locked, NewerSchema, open_store
 from storage.opening import DATABASE, LOG_KEPT
 from storage.schema import LEAST_SQLITE, migrate, migrations, objects, require_sqlite
 from tests.rig.databases import harm
 from tests.rig.drafts import draft
-from tests.rig.engines import open_store
 
 pytestmark = pytest.mark.sqlite
 

@@ -57,7 +57,7 @@ async def ended(process: asyncio.subprocess.Process) -> None:
     "what",
     [
         "quota",
-        "slot",
+        pytest.param("slot", marks=pytest.mark.long),
         pytest.param("budget", marks=pytest.mark.long),
         pytest.param("budget of all", marks=pytest.mark.long),
     ],

@@ -208,6 +208,7 @@ async def test_a_thread_adds_up_what_the_ledger_says(store):
     assert await store.takes.tally(501) == Tally(made=0, running=0, credits=0, jobs=0)
 
 
+@pytest.mark.long
 @pytest.mark.sqlite
 async def test_a_thousand_takes_are_listed_without_looking_at_the_others(store):
     """Counted in what SQLite does, which is the same on every machine."""
