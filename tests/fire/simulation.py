@@ -309,7 +309,7 @@ class Play:
         if plain.tasks and self.dice.random() < 0.7:
             task = self.dice.choice(list(plain.tasks.values()))
             named = self.dice.choice([task.id, task.id, "plain-1", "nothing"])
-            if named != task.id and not self._has(life, named):
+            if named != task.id and (life.dead or not self._has(life, named)):
                 # Only the company has the address that an attempt is told of at. Where it names a
                 # clip that no job has, nobody but itself knows that it is another one's.
                 named = "nothing"
