@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Many tests wait for something: seven at a time keep two cores at work.
 WORKERS ?= 7
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 SEED ?=
 SHARE ?= 1
 ONLY ?=
@@ -37,6 +37,8 @@ long: install ## the tests that `make test` leaves out because they take long; C
 browser: install ## the playground's page in a real Chromium; a part of `make long`
 	$(PYTEST) -m browser
 
+# Fast tests wait for nothing: to begin more than four at a time costs more than it gains.
+check: WORKERS := 4
 check: looks ## lint, types and the fast tests: what to run after each change
 	$(PYTEST) -m "not slow and not browser and not prove and not doors and not long"
 

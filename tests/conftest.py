@@ -79,7 +79,10 @@ SLOW_FILES = frozenset(
         *("test_kills", "test_replies", "test_simulation", "test_toxics", "test_ids"),
         *("test_cadence", "test_answers_first", "test_loading", "test_forms", "test_comparing"),
         *("test_replica", "test_pooler", "test_cards", "test_looking", "test_backups"),
-        *("test_erasing", "test_open"),
+        *("test_erasing", "test_open", "test_sentences", "test_order_cost", "test_lost_files"),
+        *("test_periods", "test_said_words", "test_readers", "test_shown", "test_finding"),
+        *("test_webhooks", "test_http_edge", "test_flat", "test_prompt_help", "test_sent_once"),
+        *("test_odd_rows", "test_polling"),
     }
 )
 
