@@ -16,12 +16,13 @@ help: ## say what each target does
 
 install: .venv/installed ## make .venv, with everything pinned
 
+# The tests are collected once here, which compiles them: workers that start together would each do
+# it. A test file that cannot be collected stops no installation; the tests themselves say so.
 .venv/installed: requirements-dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Dailies needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	# Once, here: what begins at a time later would each compile all tests. A broken test is for later.
 	$(BIN)/python -m pytest --collect-only -q >/dev/null || true
 	touch $@
 

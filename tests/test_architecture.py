@@ -138,7 +138,7 @@ def test_the_store_binds_functions_and_adds_little():
     parts = [
         node
         for file in files
-        for node in ast.parse((ROOT / file).read_text()).body
+        for node in tree(file).body
         if isinstance(node, ast.ClassDef) and [ast.unparse(base) for base in node.bases] == ["Part"]
     ]
     assert parts

@@ -134,7 +134,7 @@ async def test_who_starts_while_a_copy_is_made_is_told_what_to_wait_for(data, fo
 
     copy_database(data, folder / "a.db", at=T0, sleep=pause, pages=16)
     assert said[0].startswith("A command such as `dailies backup` is reading the data directory ")
-    async with open_store(fresh(data)):
+    async with open_store(data):
         pass
 
 
@@ -343,7 +343,7 @@ async def test_only_a_whole_backup_of_ours_takes_the_place_of_a_database(data, t
         await restore_database(data, fetching(good), over=False)
     restored = await restore_database(data, fetching(good), over=True)
     assert (restored.jobs, restored.aside.read_bytes()) == (200, before)
-    async with open_store(fresh(data)) as store:
+    async with open_store(data) as store:
         assert not store.unproven, "what was just looked over is not looked over again"
 
 

@@ -164,7 +164,7 @@ async def test_what_was_committed_outlives_a_kill_before_it_is_sent(tmp_path):
         async with process("-m", "tests.rig.killed_before_post", *arguments, log=log) as dying:
             assert await dying.wait() == -9, log.read_text()
         assert hook.sent == []
-        async with open_store(fresh(tmp_path)) as store:
+        async with open_store(tmp_path) as store:
             await Bench(store, [hook.url]).send(hook.url)
     [event] = hook.events
     assert (event["type"], event["job"]["state"]) == ("job.failed", "failed")

@@ -11,7 +11,6 @@ from bot.orders.requester import Requester
 from playground.discord.trouble import RESET
 from storage import By, Stale, State, open_store
 from storage.opening import migrations
-from tests.rig.databases import fresh
 from tests.rig.doubles import Clock
 from tests.rig.house import until, working
 from tests.rig.makers import PLAIN, Maker
@@ -227,7 +226,7 @@ async def test_what_waited_before_an_update_is_told_of(tmp_path):
         )
     db.commit()
     db.close()
-    async with open_store(fresh(tmp_path), wall=Clock()) as store:
+    async with open_store(tmp_path, wall=Clock()) as store:
         [parking] = await store.parkings.open()
         assert (parking.job_id, parking.state, parking.stands) == (1, State.UNCLEAR, True)
 

@@ -57,7 +57,6 @@ def offering(person, label, words=""):
 LABEL = "Try again: 2 takes · 2 credits"
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     "where", one_in(2, ["2 of 4 takes are ready", "4 takes: 2 made, 2 failed"])
 )

@@ -27,7 +27,7 @@ from tests.rig.footage import Media
 from tests.rig.house import PACE, until, working
 from tests.rig.imitated import UNLIMITED
 from tests.rig.makers import DEAR, PLAIN, Maker
-from tests.rig.proving import PROVING, asked_for, one_in
+from tests.rig.proving import PROVING, asked_for
 from tests.rig.taking import is_clip
 
 CALLBACK = "POST /interactions/N/T/callback"
@@ -238,6 +238,8 @@ def _loose(person):
 CELLS = list(itertools.product(STEPS, WAYS))
 #: Each step in two of the ways, each way in a fifth of the steps; `make prove` tries all of them.
 FEW = tuple(cell for number, cell in enumerate(CELLS) if number % 5 == number // len(WAYS) % 5)
+#: Those in `make test`: each step in one of the ways, and each way.
+USUAL = tuple(zip(STEPS, itertools.cycle(WAYS), strict=False))
 
 
 @functools.cache
@@ -273,7 +275,11 @@ def results(cells):
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("cell", one_in(2, [pytest.param(cell) for cell in FEW]), ids="-".join)
+@pytest.mark.parametrize(
+    "cell",
+    [pytest.param(cell, marks=[] if cell in USUAL else pytest.mark.long) for cell in FEW],
+    ids="-".join,
+)
 def test_a_request_that_fails_once_costs_neither_clip_nor_credits(request, cell):
     wanted = asked_for(request, "cell")
     found, books = results(tuple(each for each in FEW if each in wanted))
@@ -283,11 +289,11 @@ def test_a_request_that_fails_once_costs_neither_clip_nor_credits(request, cell)
 
 @pytest.mark.prove
 def test_any_request_may_fail_once_in_any_way(proof):
-    cells = tuple(CELLS) if PROVING else FEW[::2]
+    cells = tuple(CELLS) if PROVING else USUAL
     found, books = results(cells)
     assert {cell: sentences for cell, sentences in found.items() if sentences} == {}
     assert books == []
-    proof.tried(len(cells), "requests that failed once in one way", usual=len(FEW[::2]))
+    proof.tried(len(cells), "requests that failed once in one way", usual=len(USUAL))
 
 
 def test_the_steps_are_those_that_the_way_has():

@@ -131,7 +131,7 @@ async def test_an_older_database_learns_which_files_its_jobs_need(tmp_path):
             (brief,),
         )
     db.close()
-    async with open_store(fresh(tmp_path)) as store:
+    async with open_store(tmp_path) as store:
         assert await store.files.inputs_of(1) == [f"inputs/{NAMES[0]}"]
         found = await store.files.missing("bucket", since=None)
         assert found == (["takes/1.mp4", f"inputs/{NAMES[0]}"], None)

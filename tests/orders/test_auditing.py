@@ -49,7 +49,7 @@ async def test_damage_that_a_crash_left_stops_orders(tmp_path):
             await studio.order(Brief(prompt="a red fox"), request=f"{number}", requester=PLACE)
     harm(tmp_path / DATABASE)
     (tmp_path / LOCK).write_text("4711\n")
-    async with open_store(fresh(tmp_path)) as store:
+    async with open_store(tmp_path) as store:
         studio = studio_of(store, {"fake": paid_provider()})
         audit = BooksCheck(studio, Events())
         [found] = await audit.look()

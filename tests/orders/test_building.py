@@ -51,7 +51,6 @@ async def only_moderators(playground, house):
     await house.store.moderation.set_server(by, changed_by=ChangedBy.MODERATORS)
 
 
-@pytest.mark.long
 async def test_no_path_leads_around_the_servers_word(playground, ada, mira, jonas, house):
     clip = await first_clip(mira, duration=1)
     await (await jonas.type("/video text", prompt="his own", duration=1)).answered

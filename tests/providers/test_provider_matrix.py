@@ -503,7 +503,8 @@ async def ends(place, media, request):
     return await ended(place, media, {cell: MATRIX[cell] for cell in MATRIX if cell in wanted})
 
 
-@pytest.mark.parametrize("cell", one_in(8, [pytest.param(cell) for cell in MATRIX]), ids=" - ".join)
+# Five divides no number of modes, so that each mode is among the few.
+@pytest.mark.parametrize("cell", one_in(5, [pytest.param(cell) for cell in MATRIX]), ids=" - ".join)
 async def test_what_can_go_wrong_ends_in_its_sentence_and_in_no_second_order(place, ends, cell):
     await is_as_it_must_be(place, MATRIX[cell], *ends[cell])
 

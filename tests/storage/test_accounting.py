@@ -3,7 +3,6 @@
 import pytest
 
 from storage import Admitted, By, Defaults, State
-from tests.rig.databases import fresh
 from tests.rig.drafts import NEEDS, advance, draft
 from tests.rig.engines import open_store
 
@@ -14,7 +13,7 @@ BY = By(guild_id=10, actor_id=1)
 @pytest.fixture
 async def store(tmp_path):
     limits = Defaults(amount=None, budget=None, jobs_per_user=None, per_minute=None)
-    async with open_store(fresh(tmp_path), defaults=limits, wall=lambda: 1.8e9) as opened:
+    async with open_store(tmp_path, defaults=limits, wall=lambda: 1.8e9) as opened:
         yield opened
 
 

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from storage import AlertKind, By, Defaults, Phase, State
-from tests.rig.databases import fresh
 from tests.rig.doubles import Clock
 from tests.rig.drafts import advance, draft
 from tests.rig.engines import open_store
@@ -23,7 +22,7 @@ def clock():
 @pytest.fixture
 async def store(tmp_path, clock):
     limits = Defaults(jobs_per_user=None, per_minute=None)
-    async with open_store(fresh(tmp_path), defaults=limits, wall=clock, ticks=clock) as opened:
+    async with open_store(tmp_path, defaults=limits, wall=clock, ticks=clock) as opened:
         yield opened
 
 

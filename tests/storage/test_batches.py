@@ -21,7 +21,7 @@ from storage import (
     teller,
 )
 from storage.batches import PARKED_WAIT
-from tests.rig.databases import fresh, terms_of
+from tests.rig.databases import terms_of
 from tests.rig.drafts import advance, draft
 from tests.rig.engines import open_store
 from tests.storage.test_finding import plans
@@ -33,7 +33,7 @@ TO_DELIVERING = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVE
 
 @pytest.fixture
 async def store(tmp_path):
-    async with open_store(fresh(tmp_path), defaults=OPEN) as opened:
+    async with open_store(tmp_path, defaults=OPEN) as opened:
         yield opened
         assert await opened.check(thorough=True) == []
 
@@ -215,15 +215,13 @@ async def test_what_the_message_shows_is_decided_once_nothing_is_being_made(stor
 
 async def test_a_parked_job_holds_the_others_up_for_a_while_only(tmp_path):
     wall = [1_800_000_000.0]
-    async with open_store(fresh(tmp_path), defaults=OPEN, wall=lambda: wall[0]) as store:
+    async with open_store(tmp_path, defaults=OPEN, wall=lambda: wall[0]) as store:
         now = store.clock.now()
         one, two = await batch(store, count=2, created_at=now, since=now, due_at=now)
         await advance(store.jobs, one, *TO_DELIVERING, start=now)
         await advance(store.jobs, two, State.SUBMITTING, State.UNCLEAR, start=now)
         assert await store.batches.decide(one.id) == Undecided(until=now + 1 + PARKED_WAIT)
-    async with open_store(
-        fresh(tmp_path), defaults=OPEN, wall=lambda: wall[0] + PARKED_WAIT + 2
-    ) as store:
+    async with open_store(tmp_path, defaults=OPEN, wall=lambda: wall[0] + PARKED_WAIT + 2) as store:
         assert (await store.batches.decide(one.id)).takes == (one.id,)
 
 

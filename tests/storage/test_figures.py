@@ -3,7 +3,6 @@
 import pytest
 
 from storage import Defaults, Flow, State
-from tests.rig.databases import fresh
 from tests.rig.drafts import NEEDS, advance, draft
 from tests.rig.engines import open_store
 
@@ -14,7 +13,7 @@ MADE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, Sta
 @pytest.fixture
 async def store(tmp_path):
     limits = Defaults(jobs_per_user=None, per_minute=None)
-    async with open_store(fresh(tmp_path), defaults=limits, wall=lambda: NOW) as opened:
+    async with open_store(tmp_path, defaults=limits, wall=lambda: NOW) as opened:
         yield opened
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from storage import Brief, Copy, Holder, Input, Offer, RefusedOrder, State
-from tests.rig.databases import fresh
 from tests.rig.drafts import NEEDS, advance, draft
 from tests.rig.engines import open_store
 
@@ -16,7 +15,7 @@ LATER = 5000.0
 
 @pytest.fixture
 async def store(tmp_path):
-    async with open_store(fresh(tmp_path), wall=lambda: 2000.0) as opened:
+    async with open_store(tmp_path, wall=lambda: 2000.0) as opened:
         yield opened
 
 

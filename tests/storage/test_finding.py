@@ -29,7 +29,6 @@ from storage.finding import COST, SPAN
 from storage.jobs import insert_new
 from storage.opening import DATABASE
 from storage.schema import migrate, migrations
-from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
 from tests.rig.engines import open_store
 
@@ -38,7 +37,7 @@ TO_DONE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, 
 
 @pytest.fixture
 async def store(tmp_path):
-    async with open_store(fresh(tmp_path)) as opened:
+    async with open_store(tmp_path) as opened:
         yield opened
 
 

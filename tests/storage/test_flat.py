@@ -7,7 +7,6 @@ import pytest
 
 from storage import AT_WORK, LIVE, By, Defaults, Period, State, Whose
 from storage.job import PARKED
-from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
 from tests.rig.engines import open_store
 
@@ -28,9 +27,7 @@ FREE = Defaults(jobs_per_user=None, jobs_per_server=None, per_minute=None)
 
 @pytest.fixture
 async def store(tmp_path):
-    async with open_store(
-        fresh(tmp_path), defaults=FREE, wall=lambda: NOON, ticks=lambda: NOON
-    ) as store:
+    async with open_store(tmp_path, defaults=FREE, wall=lambda: NOON, ticks=lambda: NOON) as store:
         yield store
 
 

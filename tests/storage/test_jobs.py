@@ -28,14 +28,13 @@ from storage import (
     Store,
 )
 from storage.jobs import columns_of, job_of
-from tests.rig.databases import fresh
 from tests.rig.drafts import NEEDS, advance, draft, ways
 from tests.rig.engines import open_store
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncGenerator[Store]:
-    async with open_store(fresh(tmp_path)) as store:
+    async with open_store(tmp_path) as store:
         yield store
 
 

@@ -22,7 +22,6 @@ from storage import (
     checks,
     ledger,
 )
-from tests.rig.databases import fresh
 from tests.rig.drafts import NEEDS, advance, draft
 from tests.rig.engines import open_store, unguard
 
@@ -33,7 +32,7 @@ BY = By(guild_id=10, actor_id=1, why="because")
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncGenerator[Store]:
     defaults = Defaults(amount=10, budget=1000, per_minute=None)
-    async with open_store(fresh(tmp_path), defaults=defaults, wall=lambda: 1.8e9) as store:
+    async with open_store(tmp_path, defaults=defaults, wall=lambda: 1.8e9) as store:
         yield store
         assert await store.check(thorough=True) == []
 
@@ -279,7 +278,7 @@ async def test_a_transfer_that_is_not_written_moves_nothing(store: Store, row: s
 
 
 async def test_no_account_begins_below_zero_and_no_quarter_is_taken_from(tmp_path: Path) -> None:
-    async with open_store(fresh(tmp_path)) as store:
+    async with open_store(tmp_path) as store:
         job = await order(store)
         stolen = "INSERT INTO transfer VALUES (1, 'held:99:9', 'pool:10', 1)"
         with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
@@ -339,7 +338,7 @@ AGAIN = "INSERT INTO event (job_id, rev, from_state, to_state, why, at) VALUES "
 async def test_a_check_finds_books_that_were_cooked(
     tmp_path: Path, harm: str, said: str, first: bool
 ) -> None:
-    async with open_store(fresh(tmp_path)) as store:
+    async with open_store(tmp_path) as store:
         await order(store)
         await store.jobs.add(draft(2))
         await store.moderation.grant(BY, 30, 4)
@@ -369,7 +368,7 @@ async def test_a_check_finds_books_that_were_cooked(
 async def test_what_was_changed_long_ago_is_found_from_the_beginning(
     tmp_path: Path, harm: str, said: str
 ) -> None:
-    async with open_store(fresh(tmp_path)) as store:
+    async with open_store(tmp_path) as store:
         await end(store, await order(store), *MADE, S.DONE, billed="yes")
         assert await store.check() == []
         await unguarded(store)
@@ -379,7 +378,7 @@ async def test_what_was_changed_long_ago_is_found_from_the_beginning(
 
 
 async def test_a_job_that_two_providers_took_is_found(tmp_path: Path) -> None:
-    async with open_store(fresh(tmp_path)) as store:
+    async with open_store(tmp_path) as store:
         job = await advance(store.jobs, await order(store), S.SUBMITTING, S.RENDERING)
         assert await store.check() == []
         await unguarded(store)

@@ -11,7 +11,6 @@ from bot.app.catalogue import companies
 from storage import Defaults, State, links
 from storage.opening import DATABASE
 from storage.schema import migrate, migrations
-from tests.rig.databases import fresh
 from tests.rig.doubles import Clock
 from tests.rig.drafts import advance, draft
 from tests.rig.engines import open_store
@@ -28,7 +27,7 @@ def time():
 @pytest.fixture
 async def store(tmp_path, time):
     free = Defaults(per_minute=None, jobs_per_user=None, jobs_per_server=None)
-    async with open_store(fresh(tmp_path), defaults=free, wall=time, ticks=time) as store:
+    async with open_store(tmp_path, defaults=free, wall=time, ticks=time) as store:
         yield store
 
 

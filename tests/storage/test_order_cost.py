@@ -7,7 +7,7 @@ import pytest
 
 from storage import Admitted, Defaults, Wanted
 from storage.finding import NEWEST, TOGETHER
-from tests.rig.databases import fresh, terms_of
+from tests.rig.databases import terms_of
 from tests.rig.drafts import draft
 from tests.rig.engines import open_store
 
@@ -29,7 +29,7 @@ ROOMY = Defaults(
 
 @pytest.fixture
 async def store(tmp_path):
-    async with open_store(fresh(tmp_path), defaults=ROOMY) as store:
+    async with open_store(tmp_path, defaults=ROOMY) as store:
         yield store
 
 

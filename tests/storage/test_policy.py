@@ -25,7 +25,6 @@ from storage import (
     Total,
     Whose,
 )
-from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
 from tests.rig.engines import open_store
 from tests.rig.proving import Proof, scaled
@@ -56,7 +55,7 @@ def time() -> Time:
 @pytest.fixture
 def opened(tmp_path: Path, time: Time) -> Callable[..., AbstractAsyncContextManager[Store]]:
     return lambda defaults=None: open_store(
-        fresh(tmp_path), defaults=defaults, wall=lambda: time.wall, ticks=lambda: time.ticks
+        tmp_path, defaults=defaults, wall=lambda: time.wall, ticks=lambda: time.ticks
     )
 
 

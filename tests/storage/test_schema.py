@@ -164,7 +164,6 @@ def carried(db: sqlite3.Connection) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.long), 5])
 def test_every_database_there_ever_was_is_brought_up_whole(every: int) -> None:
     known = unlike()
@@ -212,7 +211,6 @@ async def test_one_that_was_brought_up_is_worked_with(tmp_path: Path, number: in
         await store.jobs.save(job.to(State.CANCELLED, now=1000.0))
 
 
-@pytest.mark.long
 def test_the_history_holds_those_that_could_not_be_opened() -> None:
     stuck = {"1 2 3 4 5 6 9", "1 2 3 4 5 6 8@5dc23d0 9"}  # "duplicate column name"
     lacking = {"1 2 3 4 5 6 7 8@c775e2a 9 10"}  # five triggers, three indexes and a table too few

@@ -21,7 +21,6 @@ from storage import (
     State,
     Whose,
 )
-from tests.rig.databases import fresh
 from tests.rig.doubles import Clock
 from tests.rig.drafts import advance, draft
 from tests.rig.engines import open_store
@@ -43,7 +42,7 @@ async def store(tmp_path, time):
     limits = Defaults(
         amount=10, budget=40, jobs_per_user=None, jobs_per_server=None, per_minute=None
     )
-    async with open_store(fresh(tmp_path), defaults=limits, wall=time, ticks=time) as store:
+    async with open_store(tmp_path, defaults=limits, wall=time, ticks=time) as store:
         yield store
 
 

@@ -9,7 +9,6 @@ import pytest
 from storage import NEWEST, Copy, Reel, ReelState, State, shots
 from storage.reels import TooMany
 from storage.shots import natural
-from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft
 from tests.rig.engines import open_store
 from tests.storage.test_finding import plans
@@ -20,7 +19,7 @@ HERE = {"guild_id": 10, "channel_id": 20}
 
 @pytest.fixture
 async def store(tmp_path):
-    async with open_store(fresh(tmp_path)) as opened:
+    async with open_store(tmp_path) as opened:
         yield opened
 
 

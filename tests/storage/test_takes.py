@@ -21,7 +21,6 @@ from storage import (
     Tally,
     Thread,
 )
-from tests.rig.databases import fresh
 from tests.rig.drafts import advance, draft, ways
 from tests.rig.engines import open_store
 
@@ -31,7 +30,7 @@ TO_DONE = (State.SUBMITTING, State.RENDERING, State.FETCHING, State.DELIVERING, 
 
 @pytest.fixture
 async def store(tmp_path):
-    async with open_store(fresh(tmp_path)) as opened:
+    async with open_store(tmp_path) as opened:
         yield opened
 
 

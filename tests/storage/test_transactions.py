@@ -9,7 +9,6 @@ from storage.clock import mark
 from storage.database import Database
 from storage.defaults import Moment
 from storage.transactions import Part, erase_at, read, read_at, write, write_at
-from tests.rig.databases import fresh
 from tests.rig.drafts import draft
 from tests.rig.engines import open_store
 
@@ -28,7 +27,7 @@ def time():
 @pytest.fixture
 async def store(tmp_path, time):
     async with open_store(
-        fresh(tmp_path), defaults=DEFAULTS, wall=lambda: time.wall, ticks=lambda: time.ticks
+        tmp_path, defaults=DEFAULTS, wall=lambda: time.wall, ticks=lambda: time.ticks
     ) as opened:
         yield opened
 
