@@ -24,9 +24,8 @@ from tests.rig.proving import LEFT_OUT, PROPERTY, SHARE, Tried
 from tools.proofs import KEPT, PAGE, Report, bound, in_words, merged, read, write
 
 ROOT = Path(__file__).parent.parent
-#: Where the code of the product is, and what of it is for a database server alone.
+#: Where the code of the product is.
 PRODUCT = ("bot", "cogs", "storage")
-FOR_A_SERVER = "storage/postgresql"
 #: What `make prove` does less of; tests read it.
 FULL = "DAILIES_FIRE"
 #: The files to run, all of them unless it says which.
@@ -67,7 +66,7 @@ def cases(results: Path) -> Iterator[Case]:
             name=f"{case.get('file')}::{case.get('name')}",
             seconds=float(case.get("time", "0")),
             passed=case.find("failure") is None and case.find("error") is None,
-            tried=Tried(**json.loads(said)) if said else None,
+            tried=Tried.read(json.loads(said)) if said else None,
             long=LEFT_OUT in properties,
         )
 
@@ -125,16 +124,20 @@ def head() -> str:
     return f"{commit}{'+' if changed else ''}" or "unknown"
 
 
-def code_of_product(root: Path = ROOT, *, sqlite_only: bool = False) -> str:
-    """What names the code of the product, whichever the commit; empty if its files differ.
-
-    With *sqlite_only*, the code that is there for a database server may be another one.
-    """
+def files_of_product(root: Path = ROOT) -> list[str]:
+    """The product's files as `git ls-tree` has them; none if they are not those of a commit."""
     if _git("status", "--porcelain", "--", *PRODUCT, root=root):
-        return ""
-    files = _git("ls-tree", "-r", "HEAD", "--", *PRODUCT, root=root).splitlines()
-    if sqlite_only:
-        files = [each for each in files if not each.partition("\t")[2].startswith(FOR_A_SERVER)]
+        return []
+    return _git("ls-tree", "-r", "HEAD", "--", *PRODUCT, root=root).splitlines()
+
+
+def code_of(files: Iterable[str], *, without: Iterable[str] = ()) -> str:
+    """What names the code of the product, whichever the commit; empty without *files*.
+
+    What is in the folders *without*, as in "storage/postgresql", may be another code.
+    """
+    left_out = tuple(f"{folder}/" for folder in without)
+    files = [each for each in files if not each.partition("\t")[2].startswith(left_out)]
     return sha256("\n".join(files).encode()).hexdigest()[:20] if files else ""
 
 
@@ -143,7 +146,7 @@ def main(arguments: list[str]) -> int:
     verb, *seeds = arguments
     seed = int(seeds[0]) if seeds else random.SystemRandom().randrange(10**6)
     commit, day = head(), f"{datetime.now(UTC):%Y-%m-%d}"
-    codes = {each: code_of_product(sqlite_only=each) for each in (False, True)}
+    files = files_of_product()  # before anybody changes one
     environ = {**os.environ, **({FULL: "1"} if verb == "fire" else {})}
     only = (os.environ.get(ONLY) or ("tests/fire" if verb == "fire" else "")).split()
     with tempfile.TemporaryDirectory() as folder:
@@ -161,7 +164,7 @@ def main(arguments: list[str]) -> int:
             command=repeating(case, verb, seed=seed, share=SHARE),
             commit=commit,
             day=day,
-            code=codes[case.tried is not None and case.tried.sqlite_only],
+            code=code_of(files, without=case.tried.without if case.tried else ()),
             seeds=(seed,),
         )
         for case in found

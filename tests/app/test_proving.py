@@ -13,12 +13,12 @@ from tests.rig.proving import PROPERTY, Proof, Tried
 from tools import proofs as page_of
 from tools.proofs import PAGE, Report, bound, merged, proofs
 from tools.prove import (
-    FOR_A_SERVER,
     PRODUCT,
     Case,
     by_file,
     cases,
-    code_of_product,
+    code_of,
+    files_of_product,
     line,
     repeating,
 )
@@ -70,7 +70,7 @@ def test_the_page_says_of_each_proof_whether_it_held():
     assert merged(page_of.read(), []) == page_of.read(), "no report of a test that is gone"
 
 
-TRIED = Tried(count=9, unit="x", usual=1, independent=True)
+TRIED = Tried(count=9, unit="x", usual=1, independent=True, without=("cogs",))
 
 
 def said(name, *, passed=True, tried=TRIED):
@@ -187,46 +187,58 @@ def test_the_code_that_was_tried_is_named_by_what_the_product_is(tmp_path):
         who = ("-c", "user.name=x", "-c", "user.email=x@x.test")
         subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
 
-    assert code_of_product(tmp_path) == "", "there is no commit"
+    def code(*without):
+        return code_of(files_of_product(tmp_path), without=without)
+
+    assert code() == "", "there is no commit"
     for folder in (*PRODUCT, "tests"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "x.py").write_text(folder)
     git("init")
     git("add", ".")
     git("commit", "-m", "x")
-    name = code_of_product(tmp_path)
+    name = code()
     assert re.fullmatch(r"[0-9a-f]{20}", name)
-    on_files = code_of_product(tmp_path, sqlite_only=True)
+    server = "storage/server"
+    on_files = code(server)
     assert on_files == name, "it has nothing for a server"
     (tmp_path / "tests" / "x.py").write_text("another test")
     git("commit", "-a", "-m", "y")
-    assert code_of_product(tmp_path) == name
-    (tmp_path / FOR_A_SERVER).mkdir()
-    (tmp_path / FOR_A_SERVER / "x.py").write_text("a server")
+    assert code() == name
+    (tmp_path / server).mkdir()
+    (tmp_path / server / "x.py").write_text("a server")
     git("add", ".")
     git("commit", "-m", "for a server")
-    assert code_of_product(tmp_path) not in {name, ""}
-    assert code_of_product(tmp_path, sqlite_only=True) == on_files
+    assert code() not in {name, ""}
+    assert code(server) == on_files
+    (tmp_path / "storage" / "servers.py").write_text("no part of it")
+    git("add", ".")
+    git("commit", "-m", "of all")
+    assert code(server) not in {on_files, ""}
     (tmp_path / "bot" / "x.py").write_text("another bot")
-    assert code_of_product(tmp_path) == ""
+    assert code() == ""
+    before = code_of(files_of_product(tmp_path))
     git("commit", "-a", "-m", "z")
-    assert code_of_product(tmp_path, sqlite_only=True) not in {on_files, ""}
+    assert code(server) not in {on_files, before, ""}
+
+
+def saying_what_they_do_without():
+    says = re.compile(r"^WITHOUT = ", re.MULTILINE)
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    return [path for path in files if says.search(path.read_text())]
 
 
 @pytest.mark.long
-def test_who_proves_something_of_sqlite_alone_loads_nothing_for_a_server():
-    said = [
-        path for path in ROOT.glob("tests/**/test_*.py") if "sqlite_only=True" in path.read_text()
-    ]
-    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in said}
-    names -= {__name__}
-    assert len(names) > 1
-    loads = f"import sys, {', '.join(sorted(names))}; print(*sys.modules)"
+@pytest.mark.parametrize("file", saying_what_they_do_without(), ids=lambda path: path.stem)
+def test_who_proves_something_without_a_part_of_the_product_loads_none_of_it(file):
+    name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+    loads = f"import json, sys, {name} as it; print(json.dumps([it.WITHOUT, [*sys.modules]]))"
     found = subprocess.run([sys.executable, "-c", loads], cwd=ROOT, capture_output=True, check=True)
-    loaded = found.stdout.decode().split()
+    without, loaded = json.loads(found.stdout)
+    assert without and all((ROOT / folder).is_dir() for folder in without)
     assert "storage.sqlite" in loaded
-    server = FOR_A_SERVER.replace("/", ".")
-    assert not {each for each in loaded if each.startswith((server, "psycopg"))}
+    left_out = tuple(f"{folder.replace('/', '.')}." for folder in without)
+    assert not {each for each in loaded if f"{each}.".startswith(left_out)}
 
 
 def test_the_parts_of_a_proof_are_told_as_one_of_the_oldest_day():

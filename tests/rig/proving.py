@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -45,10 +45,16 @@ class Tried:
     usual: int  #: how many of them `make test` tries
     #: Each try may fail on its own, so 3/count bounds how often one does, with 95 % confidence.
     independent: bool
-    #: Its rows are all in SQLite files, so what is for a database server is no code that it tries.
-    sqlite_only: bool = False
+    #: Folders of the product that it loads nothing of, as in ("storage/postgresql",): another code
+    #: there is no other code that it tries.
+    without: tuple[str, ...] = ()
     #: What they were made of, as in {"jobs": 602, "deaths": 52}.
     of: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, said: Mapping[str, Any]) -> Self:
+        """What JSON says, which has no tuples."""
+        return cls(**{**said, "without": tuple(said.get("without", ()))})
 
 
 def parts(count: int) -> pytest.MarkDecorator:
@@ -90,7 +96,7 @@ class Proof:
         *,
         usual: int,
         independent: bool = False,
-        sqlite_only: bool = False,
+        without: tuple[str, ...] = (),
         **of: int,
     ) -> None:
         """Note *count* tries of *unit* that went well, at the end of the test.
@@ -105,7 +111,7 @@ class Proof:
             unit=unit,
             usual=usual,
             independent=independent,
-            sqlite_only=sqlite_only,
+            without=without,
             of=of,
         )
         self._item.user_properties.append((PROPERTY, json.dumps(asdict(tried))))
