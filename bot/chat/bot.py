@@ -287,6 +287,15 @@ class Dailies(commands.Bot):
         """Whether a server is of ours, where several processes share them."""
         return self.studio.store.sharing.has(guild_id)
 
+    def dispatch(self, event_name: str, /, *args: object, **kwargs: object) -> None:
+        """Tell the extensions of an event, unless we are closed.
+
+        discord.py says a while after a session began that it is ready, and tripped over that where
+        the bot had been closed by then.
+        """
+        if not self.is_closed():
+            super().dispatch(event_name, *args, **kwargs)
+
     async def close(self) -> None:
         await self.presenter.close()
         await self.delivery.close()

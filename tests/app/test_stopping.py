@@ -1,6 +1,7 @@
 """A stop: the gateway first, then what people wait for, then the rest; and nobody sees a crash."""
 
 import asyncio
+import gc
 import logging
 import signal
 import threading
@@ -17,6 +18,7 @@ from tests.rig.house import HANGS, until, working
 from tests.rig.paid import paid_provider
 
 MANY = 30
+READY_AFTER = 5.0  #: seconds, far more than a stop takes here
 
 
 def crashes(caplog):
@@ -86,6 +88,26 @@ async def test_a_session_that_was_given_up_while_it_began_leaves_no_thread(playg
         await playground.gateway.invalidate()  # so that it begins another one, after a pause
         await until(lambda: [each for each in heartbeats() if each.ws is not house.bot.ws])
     assert heartbeats() == []
+
+
+async def test_a_session_that_begins_at_the_stop_tells_the_closed_bot_nothing(
+    playground, tmp_path, caplog
+):
+    async with working(playground, tmp_path, providers={"held": paid_provider()}) as house:
+        session = house.bot._connection
+        session.guild_ready_timeout = READY_AFTER  # so long after it begins it is to be ready
+        begun = asyncio.Event()
+
+        async def on_connect():
+            begun.set()
+
+        house.bot.add_listener(on_connect)
+        await playground.gateway.invalidate()
+        await begun.wait()
+    assert session._ready_task is not None, "it was about to say so"
+    await until(lambda: session._ready_task is None)
+    gc.collect()  # what nobody waited for is told then
+    assert crashes(caplog) == []
 
 
 async def test_the_gateway_is_closed_before_a_handler_is_waited_for(playground, tmp_path):

@@ -86,7 +86,6 @@ async def working(
                 yield deployment
             finally:
                 playground.lose(0)
-                await settled(deployment.bot)
                 stop.set()
                 await task
     finally:
@@ -96,14 +95,6 @@ async def working(
 def unlinked(message):
     """The text of a message as it reads: of a link its words."""
     return re.sub(r"\[([^\]\n]+)\]\(https?://[^)\s]+\)", r"\1", message.text)
-
-
-async def settled(bot):
-    """Until discord.py has said that it is ready, if it is about to: a closed one would trip."""
-    state = bot._connection
-    late = {state._ready_task, *getattr(state, "_ready_tasks", {}).values()} - {None}
-    if late:
-        await asyncio.wait(late, timeout=HANGS)
 
 
 async def ready(bot, task):
