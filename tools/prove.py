@@ -134,10 +134,10 @@ def files_of_product(root: Path = ROOT) -> list[str]:
 def code_of(files: Iterable[str], *, without: Iterable[str] = ()) -> str:
     """What names the code of the product, whichever the commit; empty without *files*.
 
-    What is in the folders *without*, as in "storage/postgresql", may be another code.
+    What is in the folders and files *without*, as in "storage/postgresql", may be another code.
     """
-    left_out = tuple(f"{folder}/" for folder in without)
-    files = [each for each in files if not each.partition("\t")[2].startswith(left_out)]
+    left_out = tuple(f"{path}/" for path in without)
+    files = [each for each in files if not f"{each}/".partition("\t")[2].startswith(left_out)]
     return sha256("\n".join(files).encode()).hexdigest()[:20] if files else ""
 
 

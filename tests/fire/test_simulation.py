@@ -22,8 +22,13 @@ from tests.rig.proving import SEED, parts, scaled
 
 ROOT = Path(__file__).parent.parent.parent
 JOBS = scaled(200, 20_000, fire=1_000_000)
-#: The bot's core has no Discord, and nobody starts it but the simulation.
-WITHOUT = ("bot/app", "bot/chat", "cogs", "storage/postgresql")
+#: The bot's core has no Discord and no company but those of the simulation, which starts it, too.
+COMPANIES = ("apixo", "comfyui", "local", "ltx", "ltx2api", "pixazo")
+WITHOUT = (
+    *("bot/app", "bot/chat", "cogs", "storage/postgresql"),
+    *("bot/providers/_comfyui", "bot/providers/_preview"),
+    *(f"bot/providers/{each}.py" for each in COMPANIES),
+)
 PARTS = 8 if JOBS >= 2_000 else 1  #: that are done beside each other
 
 

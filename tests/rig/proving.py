@@ -45,8 +45,8 @@ class Tried:
     usual: int  #: how many of them `make test` tries
     #: Each try may fail on its own, so 3/count bounds how often one does, with 95 % confidence.
     independent: bool
-    #: Folders of the product that it loads nothing of, as in ("storage/postgresql",): another code
-    #: there is no other code that it tries.
+    #: Folders and files of the product that it loads nothing of, as in ("storage/postgresql",):
+    #: another code there is no other code that it tries.
     without: tuple[str, ...] = ()
     #: What they were made of, as in {"jobs": 602, "deaths": 52}.
     of: Mapping[str, int] = field(default_factory=dict)
