@@ -35,7 +35,6 @@ from ._vocabulary import CONTENT, CREDIT, DOWN, INPUT, REFUSED, TIMEOUT, Vocabul
 from ._words import Stages, word
 
 DOCUMENT = "https://apixo.ai/docs/models/video/ltx-2-19b"
-CODES = "https://apixo.ai/docs/api-reference/error-codes"
 READ = date(2026, 11, 21)  #: when the document was read
 TITLE = "apixo"
 KEY_FROM = "an account at https://apixo.ai"

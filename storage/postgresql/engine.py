@@ -38,7 +38,6 @@ class Postgres:
         self._kept = kept
         self._transaction = ""  #: the name of the one under way
         self._server: Identity | None = None  #: where it is
-        self.reconnects = 0
 
     def begin(self, db: Session) -> None:
         """Begin a transaction: wait until no other process writes, then look whether the leases
@@ -138,17 +137,13 @@ class Postgres:
     def _on_new(self, db: Session, ask: Callable[[], T]) -> T:
         """What *ask* finds; once more on a new connection where the one that there was is lost."""
         if db.lost:
-            self._reconnect(db)
+            db.reconnect()
             return ask()
         try:
             return ask()
         except LostServer:
-            self._reconnect(db)
+            db.reconnect()
             return ask()
-
-    def _reconnect(self, db: Session) -> None:
-        db.reconnect()
-        self.reconnects += 1
 
     def _came_through(self, db: Session, transaction: str) -> bool:
         """Whether a transaction whose COMMIT nobody answered is kept after all."""
@@ -156,7 +151,7 @@ class Postgres:
         while True:
             with suppress(Failed):
                 if db.lost:
-                    self._reconnect(db)
+                    db.reconnect()
                 status = self._status(db, transaction)
                 if status != "in progress":
                     log.warning(
