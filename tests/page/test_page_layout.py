@@ -94,3 +94,22 @@ async def test_an_answer_that_grows_above_does_not_move_what_is_read(stage):
         await mira.edit(first, "long\n" * 12)
         await expect(tab.page.locator(f"#message-{first.id} .edited")).to_be_attached()
         assert abs((await middle.bounding_box())["y"] - before) < 2
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("typed", ["pro", "none of them"])
+async def test_suggestions_lie_beside_what_is_said_of_their_option(stage, size, typed):
+    async with stage.tab(size=size) as tab:
+        await tab.run("/video text")
+        await tab.page.keyboard.type("a fox")
+        await tab.page.locator(".more-options").click()
+        await tab.option("model").click()
+        await tab.page.keyboard.type(typed)
+        shown = tab.page.locator(".popup")
+        words = "No suggestion fits." if typed == "none of them" else "LTX-2-PRO"
+        await expect(shown).to_contain_text(words)
+        await expect(shown.locator(".listbox-item")).to_have_count(int(typed == "pro"))
+        said = await tab.page.locator(".composer-hint .command-hint").bounding_box()
+        box = await shown.bounding_box()
+        assert said["height"] > 0
+        assert box["y"] + box["height"] <= said["y"] or box["y"] >= said["y"] + said["height"]

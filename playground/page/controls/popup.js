@@ -58,7 +58,7 @@ function boxOf(anchor) {
     return new DOMRect(anchor.x, anchor.y, 0, 0);
   }
   const box = anchor.getBoundingClientRect();
-  const frame = anchor.closest(".composer-box")?.getBoundingClientRect();
+  const frame = anchor.closest(".composer")?.getBoundingClientRect();
   return frame ? new DOMRect(box.x, frame.y, box.width, frame.height) : box;
 }
 
