@@ -22,7 +22,7 @@ from bot.settings import BadSetting, Settings
 from storage import CannotOpen, DiskTrouble, Locked
 
 #: Providers' settings don't matter to these.
-OFFLINE = {"check", "job", "providers", "backup", "restore", "move"}
+OFFLINE = {"check", "health", "job", "providers", "backup", "restore", "move"}
 PLAYED = ("none", "simulated", "real")
 MISHAPS = ("fail", "stall", "refuse", "lose", "unclear")  #: those of the playground
 
@@ -244,14 +244,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _done(options: argparse.Namespace) -> int:
     """Do what was typed; the exit code."""
-    if options.command == "health":
-        return health(live=options.live)
     if options.command == "playground":
         return asyncio.run(play(options))
     configuration = configured(providers=options.command not in OFFLINE)
     settings = configuration.settings
     logs.begin(settings.dailies_log_level, log_format=settings.dailies_log_format)
     match options.command:
+        case "health":
+            return health(settings.dailies_web_host, settings.dailies_web_port, live=options.live)
         case "run":
             return asyncio.run(run(configuration, _read_again))
         case "sync":

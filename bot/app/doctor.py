@@ -43,7 +43,7 @@ async def check(settings: Settings) -> int:
             files = await store.accounting.needed_files()
     except Locked:
         print("A running Dailies is using the data. It checks the accounts every minute and says:")
-        return health()
+        return health(settings.dailies_web_host, settings.dailies_web_port)
     for sentence in broken:
         print(f"✗ {sentence}")
     if not broken:

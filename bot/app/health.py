@@ -9,36 +9,60 @@ import os
 import socket
 from pathlib import Path
 
+from bot.exits import FAILED, OK
+
+LAST_PORT = 65_535
 WITHIN = 8.0  #: seconds; one check of the bot's own takes up to 5
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # compared, not bound
 
 
-def main(*, live: bool = False) -> int:
-    """Print how it is. 0 when it is well, 1 when it is not, or nothing answers.
+class Unclear(Exception):
+    """The settings do not say where the bot listens."""
+
+
+def main(host: str, port: int, *, live: bool = False) -> int:
+    """Print how the bot is that listens there. 0: well, 1: not well, or nothing answers.
 
     With *live*, well is what a restart would not make better: see `bot.app.probes`.
     """
-    host, port = address()
+    if port == 0:
+        print("DAILIES_WEB_PORT is 0: the system chose the bot's port. Set a number, to check it.")
+        return FAILED
+    host = _EVERYWHERE.get(host, host)
     path = "/livez" if live else "/healthz"
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}{path}"
     try:
-        body = json.loads(_get(host, int(port), path))
+        answer = _get(host, port, path)
+    except (OSError, UnicodeError):  # the latter of a name that no host can have
+        print(
+            f"Nothing answers at {url}. Is Dailies running? `dailies run` starts it, and "
+            "DAILIES_WEB_HOST and DAILIES_WEB_PORT say where it listens."
+        )
+        return FAILED
+    try:
+        body = json.loads(answer)
         said = body["trouble"] or ["well"]
         well = bool(body["ok"])
-    except OSError:
-        print(f"Nothing answers at {url}.")
-        return 1
     except (ValueError, KeyError, TypeError):
         print(f"What answers at {url} is not Dailies.")
-        return 1
+        return FAILED
     print("; ".join([*said, *body.get("remarks", [])]))
-    return 0 if well else 1
+    return OK if well else FAILED
 
 
-def address() -> tuple[str, str]:
-    """Where the bot listens, by the settings of this process."""
-    host = _setting("DAILIES_WEB_HOST") or "127.0.0.1"
-    return _EVERYWHERE.get(host, host), _setting("DAILIES_WEB_PORT") or "8766"
+def address() -> tuple[str, int]:
+    """Where the bot listens: host and port, by the settings of this process.
+
+    Raises `Unclear` where they cannot be read, or the port is none.
+    """
+    try:
+        host = _setting("DAILIES_WEB_HOST") or "127.0.0.1"
+        port = int(_setting("DAILIES_WEB_PORT") or "8766")
+    except (OSError, ValueError) as error:
+        raise Unclear from error
+    if not 0 <= port <= LAST_PORT:
+        raise Unclear
+    return host, port
 
 
 def _setting(name: str) -> str | None:

@@ -146,10 +146,38 @@ def test_doctor_says_what_is_there_and_what_is_missing(tmp_path):
     assert "✓ providers: Local" in done.stdout
 
 
-def test_health_says_that_nothing_answers(tmp_path):
-    done = dailies("health", cwd=tmp_path, DAILIES_WEB_PORT="1")
-    assert done.returncode == 1
-    assert "Nothing answers" in done.stdout
+@pytest.mark.parametrize("host", ["127.0.0.1", "a" * 100])
+def test_health_says_that_nothing_answers(tmp_path, host):
+    done = dailies("health", cwd=tmp_path, DAILIES_WEB_HOST=host, DAILIES_WEB_PORT="1")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"Nothing answers at http://{host}:1/healthz. Is Dailies running?" in done.stdout
+
+
+def test_health_of_a_port_that_the_system_chose_is_asked_for_a_number(tmp_path):
+    done = dailies("health", "--live", cwd=tmp_path, DAILIES_WEB_PORT="0")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "DAILIES_WEB_PORT is 0" in done.stdout
+
+
+#: What `dailies health` cannot ask with, by the file it stands in, and what names it.
+NO_ADDRESS = {
+    "a port that is none": ({}, {"DAILIES_WEB_PORT": "abc"}, "DAILIES_WEB_PORT"),
+    "a port too high": ({}, {"DAILIES_WEB_PORT": "99999"}, "DAILIES_WEB_PORT"),
+    "a file that is missing": ({}, {"DAILIES_WEB_PORT_FILE": "/nowhere"}, "/nowhere"),
+    "broken TOML": ({"dailies.toml": b"x = ["}, {}, "dailies.toml"),
+    "a port of another kind": ({"dailies.toml": b"dailies_web_port = []"}, {}, "DAILIES_WEB_PORT"),
+    "another encoding": ({".env": "DAILIES_LANGUAGE=é".encode("latin-1")}, {}, ".env"),
+}
+
+
+@pytest.mark.parametrize(("files", "environ", "names"), NO_ADDRESS.values(), ids=NO_ADDRESS)
+def test_health_says_which_setting_keeps_it_from_asking(tmp_path, files, environ, names):
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    done = dailies("health", cwd=tmp_path, **environ)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert names in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.long

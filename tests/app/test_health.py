@@ -6,8 +6,8 @@ import json
 import aiohttp
 import pytest
 
+from bot.app import health
 from bot.app.background import Background
-from bot.app.health import main as health
 from bot.app.probes import gateway_check, progress_check, room_check, turning_check
 from bot.chat.heartbeat import heartbeat
 from bot.files.cache import ClipCache
@@ -128,5 +128,5 @@ async def test_dailies_health_asks_for_what_its_reader_needs(
     monkeypatch.chdir(tmp_path)
     async with deploy(settings, environ={}, providers={"held": paid_provider()}) as deployment:
         monkeypatch.setenv("DAILIES_WEB_PORT", str(deployment.web.port))
-        assert await asyncio.to_thread(health, live=live) == code
+        assert await asyncio.to_thread(health.main, *health.address(), live=live) == code
     assert said in capsys.readouterr().out
