@@ -40,7 +40,7 @@ def read(path: Path = KEPT) -> list[Report]:
         Report(
             **{
                 **each,
-                "tried": Tried.read(each["tried"]) if each["tried"] else None,
+                "tried": Tried(**each["tried"]) if each["tried"] else None,
                 "seeds": tuple(each.get("seeds", ())),
             }
         )

@@ -66,7 +66,7 @@ def cases(results: Path) -> Iterator[Case]:
             name=f"{case.get('file')}::{case.get('name')}",
             seconds=float(case.get("time", "0")),
             passed=case.find("failure") is None and case.find("error") is None,
-            tried=Tried.read(json.loads(said)) if said else None,
+            tried=Tried(**json.loads(said)) if said else None,
             long=LEFT_OUT in properties,
         )
 
@@ -131,14 +131,36 @@ def files_of_product(root: Path = ROOT) -> list[str]:
     return _git("ls-tree", "-r", "HEAD", "--", *PRODUCT, root=root).splitlines()
 
 
-def code_of(files: Iterable[str], *, without: Iterable[str] = ()) -> str:
+def code_of(files: list[str], *, played_by: str = "", root: Path = ROOT) -> str:
     """What names the code of the product, whichever the commit; empty without *files*.
 
-    What is in the folders and files *without*, as in "storage/postgresql", may be another code.
+    Where it is *played_by* a module, what that does not load may be another code.
     """
-    left_out = tuple(f"{path}/" for path in without)
-    files = [each for each in files if not f"{each}/".partition("\t")[2].startswith(left_out)]
+    if played_by:
+        loaded = files_loaded_by(played_by, root)
+        files = [each for each in files if _belongs(Path(each.partition("\t")[2]), loaded, root)]
     return sha256("\n".join(files).encode()).hexdigest()[:20] if files else ""
+
+
+def files_loaded_by(module: str, root: Path = ROOT) -> set[Path]:
+    """The Python files of the product that a process has loaded once it imported *module*."""
+    command = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", command], cwd=root, capture_output=True, check=True
+    )
+    names = [Path(*name.split(".")) for name in done.stdout.decode().split()]
+    found = {each for name in names for each in (name.with_suffix(".py"), name / "__init__.py")}
+    return {each for each in found if each.parts[0] in PRODUCT and (root / each).is_file()}
+
+
+def _belongs(file: Path, loaded: set[Path], root: Path) -> bool:
+    """Whether *file* was *loaded*; of SQL and the like, whether the code above it was."""
+    if file.suffix == ".py":
+        return file in loaded
+    home = file.parent
+    while not any(each.name != "__init__.py" for each in (root / home).glob("*.py")):
+        home = home.parent
+    return any(each.parent == home for each in loaded)
 
 
 def main(arguments: list[str]) -> int:
@@ -164,7 +186,7 @@ def main(arguments: list[str]) -> int:
             command=repeating(case, verb, seed=seed, share=SHARE),
             commit=commit,
             day=day,
-            code=code_of(files, without=case.tried.without if case.tried else ()),
+            code=code_of(files, played_by=case.tried.played_by if case.tried else ""),
             seeds=(seed,),
         )
         for case in found

@@ -18,6 +18,7 @@ from tools.prove import (
     by_file,
     cases,
     code_of,
+    files_loaded_by,
     files_of_product,
     line,
     repeating,
@@ -70,7 +71,7 @@ def test_the_page_says_of_each_proof_whether_it_held():
     assert merged(page_of.read(), []) == page_of.read(), "no report of a test that is gone"
 
 
-TRIED = Tried(count=9, unit="x", usual=1, independent=True, without=("cogs",))
+TRIED = Tried(count=9, unit="x", usual=1, independent=True, played_by="tests.a")
 
 
 def said(name, *, passed=True, tried=TRIED):
@@ -187,59 +188,55 @@ def test_the_code_that_was_tried_is_named_by_what_the_product_is(tmp_path):
         who = ("-c", "user.name=x", "-c", "user.email=x@x.test")
         subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
 
-    def code(*without):
-        return code_of(files_of_product(tmp_path), without=without)
+    def code(played_by=""):
+        return code_of(files_of_product(tmp_path), played_by=played_by, root=tmp_path)
+
+    def commit(file, content):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(content)
+        git("add", ".")
+        git("commit", "-m", file)
 
     assert code() == "", "there is no commit"
-    for folder in (*PRODUCT, "tests"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "x.py").write_text(folder)
     git("init")
-    git("add", ".")
-    git("commit", "-m", "x")
+    commit(".gitignore", "__pycache__")
+    for folder in PRODUCT:
+        commit(f"{folder}/x.py", f"folder = {folder!r}")
     name = code()
     assert re.fullmatch(r"[0-9a-f]{20}", name)
-    server = "storage/server"
-    on_files = code(server)
-    assert on_files == name, "it has nothing for a server"
-    (tmp_path / "tests" / "x.py").write_text("another test")
-    git("commit", "-a", "-m", "y")
-    assert code() == name
-    (tmp_path / server).mkdir()
-    (tmp_path / server / "x.py").write_text("a server")
-    git("add", ".")
-    git("commit", "-m", "for a server")
+    commit("tests/play.py", "import bot.x, storage.x")
+    assert code() == name, "a test is no product"
+    core = code("tests.play")
+    assert core not in {name, ""}, "it has no cogs"
+    commit("cogs/x.py", "other = 'cogs'")
+    commit("storage/server/y.py", "of = 'a server'")
+    commit("storage/server/migrations/1.sql", "SELECT 'of a server'")
     assert code() not in {name, ""}
-    assert code(server) == on_files
-    (tmp_path / "storage" / "servers.py").write_text("no part of it")
-    git("add", ".")
-    git("commit", "-m", "of all")
-    assert code(server) not in {on_files, ""}
-    assert code(server, "storage/servers.py") == on_files
-    (tmp_path / "bot" / "x.py").write_text("another bot")
-    assert code() == ""
-    before = code_of(files_of_product(tmp_path))
+    assert code("tests.play") == core
+    commit("storage/migrations/1.sql", "SELECT 'of all'")
+    assert code("tests.play") not in {core, ""}
+    core = code("tests.play")
+    (tmp_path / "bot" / "x.py").write_text("another = 'bot'")
+    assert code() == code("tests.play") == ""
     git("commit", "-a", "-m", "z")
-    assert code(server) not in {on_files, before, ""}
-
-
-def saying_what_they_do_without():
-    says = re.compile(r"^WITHOUT = ", re.MULTILINE)
-    files = sorted((ROOT / "tests").rglob("test_*.py"))
-    return [path for path in files if says.search(path.read_text())]
+    assert code("tests.play") not in {core, ""}
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("file", saying_what_they_do_without(), ids=lambda path: path.stem)
-def test_who_proves_something_without_a_part_of_the_product_loads_none_of_it(file):
-    name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
-    loads = f"import json, sys, {name} as it; print(json.dumps([it.WITHOUT, [*sys.modules]]))"
-    found = subprocess.run([sys.executable, "-c", loads], cwd=ROOT, capture_output=True, check=True)
-    without, loaded = json.loads(found.stdout)
-    assert without and all((ROOT / path).exists() for path in without)
-    assert "storage.sqlite" in loaded
-    left_out = tuple(f"{path.removesuffix('.py').replace('/', '.')}." for path in without)
-    assert not {each for each in loaded if f"{each}.".startswith(left_out)}
+def test_what_is_played_loads_nothing_that_its_code_is_not_named_by():
+    """Nothing of the product is imported late, where a module's own imports do not show it."""
+    plays = (
+        "import sys; from tests.fire.simulation import played;"
+        "before = set(sys.modules); history = played('loading');"
+        "print(history.jobs, *(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", plays], cwd=ROOT, capture_output=True, check=True)
+    jobs, *late = done.stdout.decode().split()
+    assert int(jobs) > 1
+    assert not {each for each in late if each.partition(".")[0] in PRODUCT}
+    found = files_loaded_by("tests.fire.simulation")
+    assert {Path("bot/jobs/steps.py"), Path("storage/sqlite.py")} < found
+    assert not {each for each in found if "postgresql" in each.parts or each.parts[0] == "cogs"}
 
 
 def test_the_parts_of_a_proof_are_told_as_one_of_the_oldest_day():

@@ -30,8 +30,6 @@ from tests.rig.processes import process
 from tests.rig.proving import SEED, parts, scaled
 from tests.rig.taking import is_clip
 
-#: Every bot here keeps its rows in SQLite.
-WITHOUT = ("storage/postgresql",)
 KILLS = scaled(8, 400, fire=20_000)
 PARTS = 8 if KILLS >= 400 else 1  #: that are done beside each other
 #: Which bots die before the one that may end its work: the first at an instant of a whole life,
@@ -259,4 +257,4 @@ async def test_killed_at_instants_that_a_recording_numbered(tmp_path, media, pro
             )
         )
     assert died > number / 2, "most of the instants come in each life"
-    proof.tried(died, "kills at numbered instants", usual=8, independent=True, without=WITHOUT)
+    proof.tried(died, "kills at numbered instants", usual=8, independent=True)

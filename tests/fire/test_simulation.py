@@ -22,13 +22,6 @@ from tests.rig.proving import SEED, parts, scaled
 
 ROOT = Path(__file__).parent.parent.parent
 JOBS = scaled(200, 20_000, fire=1_000_000)
-#: The bot's core has no Discord and no company but those of the simulation, which starts it, too.
-COMPANIES = ("apixo", "comfyui", "local", "ltx", "ltx2api", "pixazo")
-WITHOUT = (
-    *("bot/app", "bot/chat", "cogs", "storage/postgresql"),
-    *("bot/providers/_comfyui", "bot/providers/_preview"),
-    *(f"bot/providers/{each}.py" for each in COMPANIES),
-)
 PARTS = 8 if JOBS >= 2_000 else 1  #: that are done beside each other
 
 
@@ -48,7 +41,9 @@ def test_no_history_breaks_a_promise(proof, part):
     assert crashes > histories / 4 and faults > jobs / 2, "it is no calm sea"
     assert ends >= {"done", "failed", "closed", "expired", "cancelled"}
     found = {"jobs": jobs, "faults": faults, "deaths": crashes}
-    proof.tried(histories, "histories", usual=20, independent=True, without=WITHOUT, **found)
+    proof.tried(
+        histories, "histories", usual=20, independent=True, played_by=played.__module__, **found
+    )
 
 
 def test_a_seed_is_one_history_in_whichever_process():

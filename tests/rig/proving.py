@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
@@ -45,16 +45,11 @@ class Tried:
     usual: int  #: how many of them `make test` tries
     #: Each try may fail on its own, so 3/count bounds how often one does, with 95 % confidence.
     independent: bool
-    #: Folders and files of the product that it loads nothing of, as in ("storage/postgresql",):
-    #: another code there is no other code that it tries.
-    without: tuple[str, ...] = ()
+    #: The module that plays it, as in "tests.fire.simulation": of the product it tries what that
+    #: loads, so the rest may be another code. Empty where it tries all of it.
+    played_by: str = ""
     #: What they were made of, as in {"jobs": 602, "deaths": 52}.
     of: Mapping[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, said: Mapping[str, Any]) -> Self:
-        """What JSON says, which has no tuples."""
-        return cls(**{**said, "without": tuple(said.get("without", ()))})
 
 
 def parts(count: int) -> pytest.MarkDecorator:
@@ -96,7 +91,7 @@ class Proof:
         *,
         usual: int,
         independent: bool = False,
-        without: tuple[str, ...] = (),
+        played_by: str = "",
         **of: int,
     ) -> None:
         """Note *count* tries of *unit* that went well, at the end of the test.
@@ -111,7 +106,7 @@ class Proof:
             unit=unit,
             usual=usual,
             independent=independent,
-            without=without,
+            played_by=played_by,
             of=of,
         )
         self._item.user_properties.append((PROPERTY, json.dumps(asdict(tried))))
