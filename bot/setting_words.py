@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["innermost", "meant", "said_of"]
+__all__ = ["behind_a_colon", "innermost", "meant", "said_of"]
 
 #: What to write, by the kind of pydantic's finding; `{…}` are its own figures.
 _WORDS: Mapping[str, str] = {
@@ -40,13 +40,17 @@ def said_of(error: Mapping[str, Any]) -> str:
     """What one finding of a pydantic `ValidationError` comes to, without a stop at its end."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == "value_error":  # a sentence of ours
-        sentence = str(context["error"])
-        return (sentence[:1].lower() + sentence[1:]).rstrip(".")
+        return behind_a_colon(str(context["error"]))
     figures = {name: _written(value) for name, value in context.items()}
     for begin, words in _WORDS.items():
         if kind.startswith(begin):
             return words.format_map(figures)
     return "this value is not allowed"
+
+
+def behind_a_colon(sentence: str) -> str:
+    """A sentence of ours as it reads behind "COMFYUI_URLS can't be used:", without its stop."""
+    return (sentence[:1].lower() + sentence[1:]).rstrip(".")
 
 
 def innermost(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -124,14 +124,26 @@ def _urls(value: object) -> object:
     return found
 
 
-def _directory(path: Path) -> Path:
-    """*path* from the root, so that a program which runs elsewhere finds the same files."""
+def typed_path(path: Path) -> Path:
+    """*path*, as somebody typed it, with the home directory that its `~` stands for.
+
+    Raises ValueError with a sentence.
+    """
     if "\0" in str(path):
-        raise ValueError("Write the path of a directory")
+        raise ValueError("Write a path")
     try:
-        return path.expanduser().absolute()
+        return path.expanduser()
     except RuntimeError as error:  # there is no such user
         raise ValueError(f"There is no home directory for {path}") from error
+
+
+#: A path in a setting.
+TypedPath = Annotated[Path, AfterValidator(typed_path)]
+
+
+def _directory(path: Path) -> Path:
+    """*path* from the root, so that a program which runs elsewhere finds the same files."""
+    return typed_path(path).absolute()
 
 
 def server_address(value: SecretStr) -> SecretStr:
@@ -157,8 +169,12 @@ def _of_shape(pattern: str, sentence: str, value: str) -> str:
 
 
 def backup_target(value: str) -> str:
-    """*value* if it names a place for backups. Raises ValueError with a sentence."""
-    return _of_shape(*_BACKUPS, value)
+    """*value* if it names a place for backups, a directory from the root.
+
+    Raises ValueError with a sentence.
+    """
+    target = _of_shape(*_BACKUPS, value)
+    return target if target.startswith(S3) else str(_directory(Path(target)))
 
 
 def _address(*schemes: str) -> AfterValidator:
@@ -333,7 +349,7 @@ class Settings(BaseSettings):
     dailies_s3_link_days: Annotated[float, Field(ge=0, le=7)] = Field(
         7, description="Days that a link to an original works. 0: no links."
     )
-    dailies_backup_to: Annotated[str, _shaped(*_BACKUPS)] | None = Field(
+    dailies_backup_to: Annotated[str, AfterValidator(backup_target)] | None = Field(
         None,
         description="A directory, or a bucket such as `s3://my-backups/dailies`, for regular "
         "backups of the database.",

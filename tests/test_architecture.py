@@ -295,6 +295,12 @@ def test_only_boundaries_catch_everything():
     assert sum(product.values()) <= 0.6 * lines / 1000, product
 
 
+def test_a_path_that_somebody_typed_is_read_in_one_place():
+    """`expanduser` raises where there is no such user, which everybody else forgets."""
+    reads = {file for file in FILES if "expanduser" in (ROOT / file).read_text()}
+    assert reads == {"bot/settings.py", "playground/people/say.py"}
+
+
 def test_files_and_functions_stay_small():
     """A file is read in one sitting: half of them have at most 150 lines, none over 600."""
     sizes = {

@@ -11,6 +11,7 @@ from bot.app.backups import Backups, place_of
 from bot.errors import Busy
 from bot.exits import FAILED, OK, USAGE, Exit
 from bot.files.backup_places import Backup, BackupPlace, time_of
+from bot.setting_words import behind_a_colon
 from bot.settings import S3, Settings, backup_target
 from bot.words.limits import clips
 from storage import Restored, look_into, restore_database
@@ -27,7 +28,7 @@ async def backup(settings: Settings, target: str | None, *, verify: bool, list_t
     With *verify*, the newest one is restored into a directory of its own, checked and thrown away.
     """
     _of_a_file(settings)
-    place = _place(settings, target, "backup")
+    place = place_of(_target(settings, target, "backup"), settings)
     try:
         if list_them:
             return _listed(place, await place.backups())
@@ -131,17 +132,13 @@ def _tell(settings: Settings, place: BackupPlace, name: str, restored: Restored)
 
 async def _chosen(settings: Settings, source: str | None) -> tuple[BackupPlace, str]:
     """The place and the name of the backup that *source* means."""
-    given = source or settings.dailies_backup_to
-    if given is None:
-        raise Exit(NOWHERE.format("restore"), USAGE)
+    given = _target(settings, source, "restore")
     last = given.rstrip("/").rpartition("/")[2]
     if given.startswith(S3):
         named = time_of(last) is not None
-        place = _place(
-            settings, given.rstrip("/").rpartition("/")[0] if named else given, "restore"
-        )
+        place = place_of(given.rstrip("/").rpartition("/")[0] if named else given, settings)
     else:
-        path = Path(given).expanduser().absolute()
+        path = Path(given)
         named = path.is_file()
         log = path.with_name(f"{path.name}-wal")
         if named and log.is_file() and log.stat().st_size:
@@ -162,14 +159,15 @@ async def _chosen(settings: Settings, source: str | None) -> tuple[BackupPlace, 
     return place, there[-1].name
 
 
-def _place(settings: Settings, target: str | None, command: str) -> BackupPlace:
-    given = target or settings.dailies_backup_to
+def _target(settings: Settings, typed: str | None, command: str) -> str:
+    """Where backups are: where somebody typed it, else as the settings say. Raises `Exit`."""
+    given = typed or settings.dailies_backup_to
     if given is None:
         raise Exit(NOWHERE.format(command), USAGE)
     try:
-        return place_of(backup_target(given), settings)
+        return backup_target(given)
     except ValueError as error:
-        raise Exit(f"{given} can't be used: {error}.", USAGE) from None
+        raise Exit(f"{given} can't be used: {behind_a_colon(str(error))}.", USAGE) from None
 
 
 def _megabytes(size: int) -> str:

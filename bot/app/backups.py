@@ -29,9 +29,9 @@ LOOK = 60.0  #: seconds between two looks at the clock
 
 
 def place_of(target: str, settings: Settings) -> BackupPlace:
-    """Where backups go that are to go to *target*: a directory, or `s3://BUCKET/PREFIX`."""
+    """Where backups go that are to go to *target*, as `backup_target` gives it."""
     if not target.startswith(S3):
-        return DirectoryPlace(Path(target).expanduser().absolute())
+        return DirectoryPlace(Path(target))
     name, _, prefix = target.removeprefix(S3).partition("/")
     return BucketPlace(bucket_at(settings, name, prefix))
 

@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,7 +19,8 @@ from bot.app.deployment import Deployment, stop_signal
 from bot.app.simulated_render import StandIn
 from bot.chat.connection import point_at
 from bot.exits import FAILED, OK, USAGE, Exit
-from bot.settings import Settings
+from bot.setting_words import behind_a_colon
+from bot.settings import Settings, typed_path
 from playground import Playground, open_playground
 from playground.people.say import say
 from playground.providers.mishaps import Mishap, Mishaps
@@ -57,8 +58,9 @@ async def play(
         raise Exit("--fail only works with --providers simulated.", USAGE)
     # The world behind the playground makes a Discord client of its own, without any intents.
     logging.getLogger("discord.state").setLevel(logging.ERROR)
+    data = _folder("--data", options.data)
+    options = replace(options, out=_folder("--out", options.out))
     async with contextlib.AsyncExitStack() as stack:
-        data = options.data.expanduser().absolute() if options.data is not None else None
         if data is None:
             folder = tempfile.TemporaryDirectory(prefix="dailies-", ignore_cleanup_errors=True)
             data = Path(stack.enter_context(folder))
@@ -116,6 +118,24 @@ async def play(
             print(f"Clips come from {titles}. They charge you for each clip.", flush=True)
         await _choose_channel(deployment, place)
         return await _with_people(deployment, place, options)
+
+
+def _folder(option: str, given: Path | None) -> Path | None:
+    """A directory that was named, made and tried before anything begins. Raises `Exit`."""
+    if given is None:
+        return None
+    try:
+        folder = typed_path(given).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except FileExistsError:
+        why = "it is not a directory"
+    except OSError as error:
+        why = os.strerror(error.errno or errno.EIO)
+    except ValueError as error:
+        why = behind_a_colon(str(error))
+    raise Exit(f"{option} {given} can't be used: {why}. Name one that you may write to.", USAGE)
 
 
 def _only_here(settings: Settings, options: Options) -> None:

@@ -30,7 +30,8 @@ from bot.providers._comfyui.trust import trusting
 from bot.providers._comfyui.workflow import Workflow, loaded_from
 from bot.providers._overrides import overridden
 from bot.providers._settings import SETTINGS, read
-from bot.settings import BadSetting
+from bot.setting_words import behind_a_colon
+from bot.settings import BadSetting, TypedPath, typed_path
 
 __all__ = ["EXAMPLE", "KEY_FROM", "ComfyUI", "Settings", "connect", "folder_of"]
 
@@ -61,12 +62,12 @@ class Settings(BaseModel):
         description="Headers for all of them, or by a server's name, as JSON: "
         '`{"gpu2": {"Authorization": "Bearer …"}}`.',
     )
-    ca_file: Path | None = Field(
+    ca_file: TypedPath | None = Field(
         None,
         description="A PEM file of certificates that your servers may have besides those that "
         "browsers accept: of your own CA, or self-signed ones.",
     )
-    workflows: Path = Field(
+    workflows: TypedPath = Field(
         Path("workflows"), description="The folder of your workflows, each a .json and a .toml."
     )
     jobs_per_server: int = Field(
@@ -94,19 +95,24 @@ def connect(connection: Connection) -> "ComfyUI | None":
         return None
     headers = settings.headers.get_secret_value() if settings.headers is not None else ""
     servers = addresses(settings.urls.get_secret_value(), headers)
-    trust = trusting(settings.ca_file.expanduser() if settings.ca_file is not None else None)
-    workflows, wrong = loaded_from(
-        settings.workflows.expanduser(), usd_per_second=settings.usd_per_second
-    )
+    trust = trusting(settings.ca_file)
+    workflows, wrong = loaded_from(settings.workflows, usd_per_second=settings.usd_per_second)
     for name, why in wrong.items():
         log.warning("The workflow %s is left out: %s", name, why)
     return ComfyUI(servers, workflows, settings, connection, trust=trust, wrong=wrong)
 
 
 def folder_of(environ: Mapping[str, str]) -> Path:
-    """Where the workflows of this deployment are, whether or not it has servers."""
+    """Where the workflows of this deployment are, whether or not it has servers.
+
+    Raises `BadSetting`.
+    """
     said = environ.get("COMFYUI_WORKFLOWS", "").strip()
-    return Path(said or Settings.model_fields["workflows"].default).expanduser()
+    try:
+        return typed_path(Path(said or Settings.model_fields["workflows"].default))
+    except ValueError as error:
+        said = behind_a_colon(str(error))
+        raise BadSetting(f"COMFYUI_WORKFLOWS can't be used: {said}.") from error
 
 
 class ComfyUI:

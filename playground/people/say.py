@@ -96,9 +96,13 @@ def _typed(option: Mapping[str, Any], value: str) -> Any:
         wanted = "true or false" if kind == _BOOLEAN else "a number"
         raise PersonCannot(f"{option['name']} takes {wanted}, not “{value}”.") from None
     if kind == _ATTACHMENT:
-        path = Path(value).expanduser()
-        if not path.is_file():
-            raise PersonCannot(f"There is no file {path} for {option['name']}.")
+        try:
+            path = Path(value).expanduser()
+            there = path.is_file()
+        except (RuntimeError, ValueError):  # there is no such user; no file has such a name
+            there = False
+        if not there:
+            raise PersonCannot(f"There is no file {value} for {option['name']}.")
         return path
     return value
 

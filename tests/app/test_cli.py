@@ -118,6 +118,56 @@ def test_say_ends_with_the_reason_when_there_is_no_clip(tmp_path, line, reason):
     assert reason in done.stdout.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("place", "why"),
+    {
+        "a-file": "it is not a directory",
+        "a-file/below": "Not a directory",
+        "/proc/x": "No such file or directory",
+        "~nobody-of-this-name/x": "there is no home directory for ~nobody-of-this-name/x",
+    }.items(),
+)
+@pytest.mark.parametrize("option", ["--data", "--out"])
+def test_a_place_that_cannot_be_written_to_is_told_before_anything_is_ordered(
+    tmp_path, option, place, why
+):
+    (tmp_path / "a-file").touch()
+    line = "/video text prompt:a fox"
+    done = dailies("playground", option, place, "--say", line, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"{option} {place} can't be used: {why}.")
+    assert len(done.stderr.splitlines()) == 1
+
+
+#: Each setting and argument that takes a path, with what is typed beside it.
+HOMELESS = "~nobody-of-this-name/x"
+PATHS = {
+    "DAILIES_DATA": (["check"], {"DAILIES_DATA": HOMELESS}),
+    "DAILIES_BACKUP_TO": (["backup"], {"DAILIES_BACKUP_TO": HOMELESS}),
+    "COMFYUI_WORKFLOWS": (["workflows", "check"], {"COMFYUI_WORKFLOWS": HOMELESS}),
+    "COMFYUI_CA_FILE": (["doctor"], {"COMFYUI_CA_FILE": HOMELESS}),
+    "backup": (["backup", HOMELESS], {}),
+    "restore": (["restore", HOMELESS], {}),
+}
+
+
+@pytest.mark.parametrize(("typed", "environ"), PATHS.values(), ids=PATHS)
+def test_a_home_directory_that_is_not_there_is_one_sentence(tmp_path, typed, environ):
+    done = dailies(*typed, cwd=tmp_path, COMFYUI_URLS="http://127.0.0.1:1", **environ)
+    assert (done.returncode, done.stdout) == (2, "")
+    named = next(iter(environ), HOMELESS)
+    said = f"{named} can't be used: there is no home directory for {HOMELESS}.\n"
+    assert done.stderr == said
+
+
+def test_a_file_of_nobody_is_told_to_whoever_types_it(tmp_path):
+    line = f"/video image prompt:x image:{HOMELESS}"
+    done = dailies("playground", "--say", line, cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"There is no file {HOMELESS} for image." in done.stdout
+    assert done.stderr == ""
+
+
 def test_plain_dailies_says_what_can_be_typed_and_starts_nothing(tmp_path):
     done = dailies(cwd=tmp_path, LTX_API_KEY="a-key", DAILIES_DATA=str(tmp_path / "data"))
     assert done.returncode == 2
