@@ -4,7 +4,12 @@ import asyncio
 import json
 from dataclasses import replace
 
+import pytest
+
 from bot.errors import Busy, Failure, Refusal
+from bot.providers._comfyui.addresses import Address
+from bot.providers._comfyui.client import Client
+from bot.providers._comfyui.trust import trusting
 from tests.rig.fleets import two
 from tests.rig.gpus import WEIGHTLESS, WEIGHTLESS_MANIFEST, fleet
 from tests.rig.provider_rig import raised
@@ -119,9 +124,42 @@ async def test_the_doctor_sees_each_server_and_what_it_lacks(two):
     await two.servers["gpu1"].kill()
     await two.restart()
     findings = {each.part: each for each in await two.provider.examine()}
-    assert "gpu1 can't be reached" in findings["ComfyUI gpu1"].found
+    assert findings["ComfyUI gpu1"].found == "gpu1 can't be reached: connection refused"
     assert "--listen" in findings["ComfyUI gpu1"].mend
     await two.servers["gpu1"].revive()
+
+
+async def hang_up(_, writer):
+    writer.close()
+
+
+async def talk_nonsense(_, writer):
+    writer.write(b"nonsense\r\n\r\n")
+    writer.close()
+
+
+#: What a port may do in a ComfyUI's place, and what the doctor says of it.
+NO_SERVERS = {
+    "nobody there": (None, "connection refused"),
+    "hangs up": (hang_up, "it closed the connection"),
+    "no HTTP": (talk_nonsense, "its answer is no HTTP"),
+}
+
+
+@pytest.mark.parametrize(("does", "why"), NO_SERVERS.values(), ids=NO_SERVERS)
+async def test_the_doctor_says_in_words_why_a_server_cannot_be_reached(does, why):
+    listening = await asyncio.start_server(does or hang_up, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    if does is None:
+        listening.close()
+        await listening.wait_closed()
+    client = Client(Address(name="gpu1", base=f"http://127.0.0.1:{port}"), trusting(None))
+    try:
+        busy = await raised(client.ask("GET", "/system_stats"))
+        assert (str(busy), busy.raw) == ("gpu1 can't be reached.", why)
+    finally:
+        await client.close()
+        listening.close()
 
 
 async def test_a_file_that_a_graph_always_loads_has_to_be_there(media, tmp_path):

@@ -175,13 +175,16 @@ def test_a_bad_workflow_is_left_out_and_the_others_are_there(tmp_path):
             "lonely.toml": MANIFEST,
             "editor.json": '{"nodes": [], "links": []}',
             "editor.toml": MANIFEST,
+            "foreign.json": GRAPH,
         },
     )
+    (folder / "foreign.toml").write_bytes("# é".encode("latin-1"))
     found, wrong = loaded_from(folder, usd_per_second=Decimal(0))
     assert sorted(found) == ["ltx-frames", "ltx-sound", "ltx-text"]
     assert "`dailies workflows import` writes one" in wrong["alone"]
     assert "no lonely.json" in wrong["lonely"]
     assert "Export (API)" in wrong["editor"]
+    assert wrong["foreign"] == "it can't be read: it is not UTF-8 text"
 
 
 def test_no_folder_is_no_workflow(tmp_path):

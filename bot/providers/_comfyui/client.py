@@ -8,6 +8,7 @@ of the environment used, and its headers go nowhere else.
 import asyncio
 import json
 import logging
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -150,7 +151,7 @@ class Client:
                             )
                         file.write(chunk)
             except aiohttp.ClientError as error:
-                raise Unreachable(self.name, type(error).__name__, sent=True) from None
+                raise Unreachable(self.name, _why(error), sent=True) from None
             except OSError as error:
                 raise disk_trouble(error) from error
             return True
@@ -219,11 +220,11 @@ class Client:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             if (said := distrusted(error)) is not None:
                 raise Untrusted(self.name, said) from None
-            raise Unreachable(self.name, type(error).__name__, sent=False) from None
+            raise Unreachable(self.name, _why(error), sent=False) from None
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise Unreachable(self.name, type(error).__name__, sent=True) from None
+            raise Unreachable(self.name, _why(error), sent=True) from None
         except ConnectionError as error:
-            raise Unreachable(self.name, type(error).__name__, sent=True) from None
+            raise Unreachable(self.name, _why(error), sent=True) from None
 
     def _judge(self, response: aiohttp.ClientResponse) -> None:
         status = response.status
@@ -271,3 +272,18 @@ def _parsed(body: bytes) -> Any:
         return json.loads(body) if body else None
     except (ValueError, RecursionError):
         return None
+
+
+def _why(error: Exception) -> str:
+    """What kept a server's answer from us, for its operator."""
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "there is no host of that name"
+        case TimeoutError():
+            return "it took too long"
+        case aiohttp.ClientConnectorError(os_error=OSError(errno=int(number))) if number > 0:
+            return os.strerror(number).lower()
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | ConnectionError():
+            return "it closed the connection"
+        case _:
+            return "its answer is no HTTP"

@@ -57,11 +57,11 @@ async def _server(server: Server, workflows: Iterable[Workflow]) -> list[Finding
     except Untrusted as error:
         return [Finding(part=part, found=str(error).rstrip("."), mend=error.mend)]
     except Busy as busy:
-        why = f"{busy} {busy.raw}".strip()
+        said = str(busy).rstrip(".")
         return [
             Finding(
                 part=part,
-                found=why,
+                found=f"{said}: {busy.raw}" if busy.raw else said,
                 mend="start it with --listen, and check COMFYUI_URLS and COMFYUI_HEADERS",
             )
         ]

@@ -1,7 +1,9 @@
 """A workflow: a graph and its manifest, checked against each other, and the model it is."""
 
+import errno
 import itertools
 import logging
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -107,8 +109,10 @@ def loaded_from(
             )
         except BadWorkflow as error:
             wrong[name] = str(error)
-        except (OSError, UnicodeDecodeError) as error:
-            wrong[name] = f"it can't be read ({type(error).__name__})"
+        except UnicodeDecodeError:
+            wrong[name] = "it can't be read: it is not UTF-8 text"
+        except OSError as error:
+            wrong[name] = f"it can't be read: {os.strerror(error.errno or errno.EIO).lower()}"
     return found, wrong
 
 
