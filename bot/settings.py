@@ -197,7 +197,7 @@ _PREFIX = (
     "Write a folder's name of letters, digits, dots, dashes, underscores and slashes",
 )
 _BACKUPS = (
-    rf"s3://{_BUCKET[0]}(?:/{_PREFIX[0]})?|(?!\w+://)[^\x00-\x1f\x7f]+",
+    rf"s3://{_BUCKET[0]}(?:/{_PREFIX[0]})?|(?!\w+:/|[sS]3:)[^\x00-\x1f\x7f]+",
     "Write a directory, or a bucket such as s3://my-backups/dailies",
 )
 _MODEL = (

@@ -397,7 +397,7 @@ def test_where_to_has_to_be_said_and_must_make_sense(tmp_path):
         assert "DAILIES_BACKUP_TO" in done.stderr
     done = dailies("restore", str(tmp_path), cwd=tmp_path, DAILIES_DATA=str(tmp_path / "data"))
     assert (done.returncode, done.stderr) == (2, f"There is no backup in {tmp_path}.\n")
-    for nonsense in ("s3://", "https://example.com/backups", "s3://a b"):
+    for nonsense in ("s3://", "https://example.com/backups", "s3://a b", "s3:/abc", "s3:abc"):
         with pytest.raises(BadSetting):
             Settings.load(dailies_backup_to=nonsense)
         done = dailies("backup", nonsense, cwd=tmp_path, DAILIES_DATA=str(tmp_path / "data"))
