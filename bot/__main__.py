@@ -1,11 +1,15 @@
 """`dailies`, and `python -m bot`: a health check at once, anything else through `bot.app.cli`."""
 
+import io
 import sys
 from contextlib import suppress
 
 
 def main() -> None:
     """Run what was typed. A container asks for its health every 30 s, so that loads nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # None where it was closed
+            stream.reconfigure(errors="replace")  # "?" for what a terminal's encoding lacks
     if sys.argv[1:] in (["health"], ["health", "--live"]):
         from bot.app import health
 

@@ -18,6 +18,7 @@ from bot.app.configuration import Configuration, configured, playground_configur
 from bot.app.health import main as health
 from bot.app.running import reach, run
 from bot.exits import FAILED, LOCKED, OK, USAGE, Exit
+from bot.machine_trouble import trouble_of
 from bot.settings import BadSetting, Settings
 from storage import CannotOpen, DiskTrouble, Locked
 
@@ -221,9 +222,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(USAGE)
     try:
         code = _done(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as it is where somebody closed it
+            sys.stdout.flush()
     except BrokenPipeError:  # `dailies job 42 | head`: who reads has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         code = OK
     except Exit as error:
         print(error, file=sys.stderr)
@@ -237,9 +239,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except DiskTrouble as error:
         print(error, file=sys.stderr)
         code = FAILED
+    except (OSError, MemoryError) as error:
+        trouble = trouble_of(error)
+        if trouble is None:
+            raise
+        _write_no_more()  # what was printed may be what the disk has no room for
+        print(trouble, file=sys.stderr)
+        code = FAILED
     except KeyboardInterrupt:
         code = OK
     sys.exit(code)
+
+
+def _write_no_more() -> None:
+    """Let go of what is printed and was not written: the end would try once more."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _done(options: argparse.Namespace) -> int:

@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -27,11 +29,11 @@ def dailies(*arguments, cwd, start=finished, **environ):
     return start("-m", "bot", *arguments, cwd=cwd, environ=given)
 
 
-def loaded(*arguments, cwd, environ):
+def loaded(*arguments, cwd, environ, stdout=subprocess.PIPE, **more):
     """A process that loads everything itself, as an operator's does."""
     return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=cwd, env=environ, capture_output=True, text=True, timeout=HANGS, check=False,
+        [sys.executable, *arguments], cwd=cwd, env=environ, stdout=stdout, stderr=subprocess.PIPE,
+        text=True, timeout=HANGS, check=False, **more,
     )  # fmt: skip
 
 
@@ -207,6 +209,28 @@ def test_health_of_a_port_that_the_system_chose_is_asked_for_a_number(tmp_path):
     done = dailies("health", "--live", cwd=tmp_path, DAILIES_WEB_PORT="0")
     assert (done.returncode, done.stderr) == (1, "")
     assert "DAILIES_WEB_PORT is 0" in done.stdout
+
+
+@pytest.mark.parametrize("encoding", one_in(3, ["ascii", "latin-1", "cp1252"]))
+def test_a_terminal_of_another_encoding_shows_what_it_can(tmp_path, encoding):
+    done = dailies("doctor", cwd=tmp_path, start=loaded, PYTHONIOENCODING=encoding)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "? providers: Local" in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="There is no /dev/full here.")
+@pytest.mark.parametrize("command", one_in(2, ["doctor", "providers"]))
+def test_output_that_finds_no_room_is_one_sentence(tmp_path, command):
+    with Path("/dev/full").open("w") as full:
+        done = dailies(command, cwd=tmp_path, start=partial(loaded, stdout=full))
+    assert done.returncode == 1
+    assert done.stderr == "This bot's disk is full.\n"
+
+
+def test_output_that_was_closed_is_no_error(tmp_path):
+    closed = partial(loaded, preexec_fn=partial(os.close, 1))
+    done = dailies("doctor", cwd=tmp_path, start=closed)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 #: What `dailies health` cannot ask with, by the file it stands in, and what names it.
