@@ -11,10 +11,12 @@ import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from dotenv import dotenv_values
+from dotenv.parser import Original, parse_stream
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -54,15 +56,27 @@ def environment(environ: Mapping[str, str] = os.environ, dotenv: str = DOTENV) -
 
 
 def dotenv_settings(path: str = DOTENV) -> dict[str, str]:
-    """What `.env` sets; nothing where there is none. Raises `BadSetting` if it is unreadable."""
+    """What `.env` sets; nothing where there is none. Raises `BadSetting` for an unreadable line."""
     if not Path(path).exists():
         return {}
     try:
         # An editor's byte order mark is no part of the first name.
-        values = dotenv_values(path, encoding="utf-8-sig")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadSetting(f"{path} can't be read: {_why(error)}.") from error
+    # It drops what it does not understand, with a warning: a quota would be the default then.
+    wrong = [_line(each.original) for each in parse_stream(StringIO(text)) if each.error]
+    if wrong:
+        lines = [f"{path} can't be read: line {number} is not NAME=value." for number in wrong]
+        raise BadSetting("\n".join(lines))
+    values = dotenv_values(stream=StringIO(text))
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _line(found: Original) -> int:
+    """The number of the line that *found* is in; it begins with the blank lines before it."""
+    before = found.string[: len(found.string) - len(found.string.lstrip())]
+    return found.line + before.count("\n")
 
 
 def from_file(name: str, values: Mapping[str, str]) -> str | None:
@@ -222,7 +236,10 @@ class _Given(PydanticBaseSettingsSource):
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         name = field_name.upper()
         value = self._values.get(name, "").strip() or from_file(name, self._values)
-        return value or self._toml.get(field_name), field_name, False
+        value = value or self._toml.get(field_name)
+        if isinstance(value, bool) and field.annotation is not bool:
+            value = str(value).lower()  # pydantic takes it for a 1 or a 0, where a number belongs
+        return value, field_name, False
 
     def __call__(self) -> dict[str, Any]:
         found, wrong = {}, []

@@ -50,13 +50,13 @@ class _Price(_Table):
 class _Shape(_Table):
     resolutions: tuple[_Resolution, ...] = ()
     aspects: tuple[Literal["16:9", "9:16", "1:1"], ...] = ()
-    fps: tuple[Annotated[int, Field(ge=1, le=120)], ...] = ()
-    durations: tuple[Annotated[int, Field(ge=1, le=600)], ...] = ()
+    fps: tuple[Annotated[int, Field(strict=True, ge=1, le=120)], ...] = ()
+    durations: tuple[Annotated[int, Field(strict=True, ge=1, le=600)], ...] = ()
 
 
 class _Mode(_Table):
     offer: bool = True
-    prompt_max: int | None = Field(default=None, ge=1)
+    prompt_max: int | None = Field(default=None, strict=True, ge=1)
     shapes: tuple[_Shape, ...] | None = Field(default=None, min_length=1)
     price: _Price | None = None
 

@@ -100,6 +100,22 @@ def test_a_setting_that_is_empty_is_not_set(tmp_path, monkeypatch):
     assert defaults_of(settings).serves(123)
 
 
+@pytest.mark.parametrize("said", ["true", "false"])
+def test_true_is_no_number(tmp_path, monkeypatch, said):
+    """pydantic takes it for a 1, and a quota of one credit was nobody's wish."""
+    monkeypatch.chdir(tmp_path)
+    numbers = [
+        *("dailies_quota", "dailies_budget_all", "dailies_web_port", "dailies_alert_channel"),
+        *("dailies_orders_per_minute", "dailies_usd_per_credit", "dailies_disk_gb"),
+    ]
+    Path("dailies.toml").write_text("".join(f"{name} = {said}\n" for name in numbers))
+    with pytest.raises(BadSetting) as refused:
+        Settings.load()
+    lines = str(refused.value).splitlines()
+    assert sorted(line.partition(" ")[0].lower() for line in lines) == sorted(numbers)
+    assert all(re.search(r"can't be used: write a (whole )?number\.$", line) for line in lines)
+
+
 def test_toml_may_have_a_list_and_the_environment_wins(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dailies.toml").write_text(
@@ -244,6 +260,33 @@ def test_a_dotenv_of_another_editor_is_read_or_refused_in_a_sentence(
         assert configured().settings.dailies_quota == 7
         return
     with pytest.raises(BadSetting, match=r"^\.env can't be read: it is not UTF-8 text\.$"):
+        configured()
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("DAILIES_QUOTA 100\n", 1),
+        ("# ours\n\nDAILIES_QUOTA: 100\nA=1\n", 3),
+        ("A=1\nDISCORD_TOKEN='abc\n", 2),
+        ("DAILIES_QUOTA='100' credits", 1),
+    ],
+)
+def test_a_line_of_dotenv_that_says_nothing_is_not_passed_over(
+    tmp_path, monkeypatch, content, line
+):
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_text(content)
+    with pytest.raises(BadSetting) as refused:
+        configured()
+    assert str(refused.value) == f".env can't be read: line {line} is not NAME=value."
+
+
+def test_a_directory_in_the_place_of_dotenv_is_told(tmp_path, monkeypatch):
+    """A container engine makes one where the file that it is to mount is missing."""
+    monkeypatch.chdir(tmp_path)
+    Path(".env").mkdir()
+    with pytest.raises(BadSetting, match=r"^\.env can't be read: Is a directory\.$"):
         configured()
 
 

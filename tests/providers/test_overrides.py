@@ -129,6 +129,13 @@ def test_a_new_model_is_like_one_that_is_known() -> None:
             ),
         ),
         (
+            '[ltx.models."ltx-2-pro".text]\nprompt_max = true',
+            (
+                "providers.ltx.models.ltx-2-pro.text.prompt_max in dailies.toml can't be "
+                "used: write a whole number."
+            ),
+        ),
+        (
             '[ltx.models."ltx-2-pro".text]\nshapes = [{ fps = [0] }]',
             (
                 "providers.ltx.models.ltx-2-pro.text.shapes.0.fps.0 in dailies.toml can't be "
