@@ -161,7 +161,7 @@ async def test_what_lies_in_a_bucket_that_is_down_is_said_and_told_of(
 
 
 async def test_a_bucket_that_is_down_delays_nobody_and_is_filled_later(
-    playground, mira, house, tmp_path, s3, capsys, monkeypatch
+    playground, mira, house, tmp_path, s3, capsys
 ):
     s3.down = True
     await first_clip(mira)
@@ -171,8 +171,7 @@ async def test_a_bucket_that_is_down_delays_nobody_and_is_filled_later(
     health = json.loads(body)
     assert (status, health["ok"]) == (200, True), "the bot is well without it"
     assert health["remarks"] == ["The bucket “originals/studio” can't be reached."]
-    monkeypatch.setenv("DAILIES_WEB_PORT", str(house.web.port))
-    assert await asyncio.to_thread(health_command) == 0
+    assert await asyncio.to_thread(health_command, "127.0.0.1", house.web.port) == 0
     assert capsys.readouterr().out == f"well; {health['remarks'][0]}\n"
     playground.clock.advance(2 * FRESH)
     assert await house.cache.tidy() == 0
