@@ -36,6 +36,7 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 write_to_memory()
+gc.disable()  # until all is loaded: none of it is garbage, and to look takes an eighth of the time
 
 # No example fails for taking long: that would be about the machine.
 hypothesis.settings.register_profile(
@@ -60,6 +61,7 @@ LONG = (
     *("test_comfyui", "test_comfyui_lost", "test_comfyui_failures", "test_comfyui_stopping"),
     *("test_comfyui_placing", "test_comfyui_only_ours", "test_comfyui_matrix"),
     *("test_races_counted", "test_races"),
+    "test_architecture",  # it reads every file
 )
 #: What makes a test slow: a Discord with a bot in it, ffmpeg, a process, PostgreSQL, a wait.
 SLOW_FIXTURES = frozenset({"playground", "media", "place", "stage", "databases", "own_server"})
@@ -101,6 +103,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Keep what was loaded out of the collections to come, which are a tenth of the time else."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 

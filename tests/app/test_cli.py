@@ -227,6 +227,7 @@ def test_output_that_finds_no_room_is_one_sentence(tmp_path, command):
     assert done.stderr == "This bot's disk is full.\n"
 
 
+@pytest.mark.long
 def test_output_that_was_closed_is_no_error(tmp_path):
     closed = partial(loaded, preexec_fn=partial(os.close, 1))
     done = dailies("doctor", cwd=tmp_path, start=closed)

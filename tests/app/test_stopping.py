@@ -90,6 +90,7 @@ async def test_a_session_that_was_given_up_while_it_began_leaves_no_thread(playg
     assert heartbeats() == []
 
 
+@pytest.mark.long
 async def test_a_session_that_begins_at_the_stop_tells_the_closed_bot_nothing(
     playground, tmp_path, caplog
 ):
