@@ -22,7 +22,7 @@ from tests.rig.drafts import NEEDS, draft
 from tests.rig.house import until, working
 from tests.rig.proving import scaled
 
-CASES = scaled(60, 10_000)
+CASES = scaled(100, 10_000)
 PLENTY = {"dailies_jobs_per_user": 1000, "dailies_orders_per_minute": 10_000}
 #: What of a text would ping somebody, or lead somewhere, were it not made inert.
 _PINGS = re.compile(r"@(everyone|here)|(?<!\\)<@[!&]?\d+>")
@@ -99,7 +99,7 @@ def test_no_text_breaks_a_card_or_an_ending(proof):
         assert not _PINGS.search(_but_own(sentence, job.user_id))
 
     fits()
-    proof.tried(tried, "jobs with hostile texts", usual=60, independent=True)
+    proof.tried(tried, "jobs with hostile texts", usual=100, independent=True)
 
 
 def _but_own(text, user_id):

@@ -655,7 +655,7 @@ async def test_clocks_that_jump_free_nobody_and_freeze_nobody(
 
 # Races.
 
-ROUNDS, AT_ONCE = scaled(5, 100), 200
+ROUNDS, AT_ONCE = scaled(10, 100), 200
 
 Setting = Callable[[Store, By], Awaitable[object]]
 KINDS: dict[str, tuple[Setting, dict[str, Any], Limit]] = {
@@ -721,4 +721,4 @@ async def test_of_two_hundred_at_once_exactly_one_is_taken(
         refused = [each for each in answers if isinstance(each, Refused)]
         assert len(refused) == AT_ONCE - 1
         assert {each.limit for each in refused} == {limit}
-    proof.tried(ROUNDS, f"rounds of {AT_ONCE} orders at once", usual=5, independent=True)
+    proof.tried(ROUNDS, f"rounds of {AT_ONCE} orders at once", usual=10, independent=True)
