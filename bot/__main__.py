@@ -13,7 +13,7 @@ def main() -> None:
     if sys.argv[1:] in (["health"], ["health", "--live"]):
         from bot.app import health
 
-        with suppress(health.Unclear):  # then the command below says which setting is wrong
+        with suppress(health.NoAddress):  # then the command below says which setting is wrong
             sys.exit(health.main(*health.address(), live=sys.argv[2:] == ["--live"]))
     from bot.app.cli import main as command
 

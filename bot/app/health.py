@@ -16,7 +16,7 @@ WITHIN = 8.0  #: seconds; one check of the bot's own takes up to 5
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # compared, not bound
 
 
-class Unclear(Exception):
+class NoAddress(Exception):
     """The settings do not say where the bot listens."""
 
 
@@ -53,15 +53,15 @@ def main(host: str, port: int, *, live: bool = False) -> int:
 def address() -> tuple[str, int]:
     """Where the bot listens: host and port, by the settings of this process.
 
-    Raises `Unclear` where they cannot be read, or the port is none.
+    Raises `NoAddress` where they cannot be read, or the port is none.
     """
     try:
         host = _setting("DAILIES_WEB_HOST") or "127.0.0.1"
         port = int(_setting("DAILIES_WEB_PORT") or "8766")
     except (OSError, ValueError) as error:
-        raise Unclear from error
+        raise NoAddress from error
     if not 0 <= port <= LAST_PORT:
-        raise Unclear
+        raise NoAddress
     return host, port
 
 
