@@ -73,6 +73,23 @@ async def apologise(interaction: discord.Interaction[Any], error: BaseException)
         log.warning("Could not say “%s”: %s", sentence, gone.raw)
 
 
+async def apologise_elsewhere(interaction: discord.Interaction[Any], error: BaseException) -> None:
+    """Say what went wrong, once, where the interaction itself may take no answer."""
+    sentence = elide(explain(error), 1900)
+    try:
+        # Where only the reply to "thinking…" was lost, that stands, and can be followed up.
+        with translated():
+            await interaction.delete_original_response()
+            await interaction.followup.send(sentence, ephemeral=True, allowed_mentions=SILENT)
+    except (Denied, Busy):
+        text = f"Your order in <#{interaction.channel_id}>: {sentence}"
+        try:
+            with translated():
+                await interaction.user.send(text, allowed_mentions=SILENT)
+        except (Denied, Busy) as trouble:
+            log.warning("Could not say “%s”: %s", sentence, trouble.raw or trouble)
+
+
 async def _helping(interaction: discord.Interaction[Any], error: BaseException) -> dict[str, Any]:
     """The buttons that help somebody whose order was refused, where some do."""
     original = getattr(error, "original", error)

@@ -18,7 +18,7 @@ from bot.chat.answers_first import AnswersFirst
 from bot.chat.cards import Cards, Pacer
 from bot.chat.delivery import Delivery
 from bot.chat.ended_buttons import EndedButtons
-from bot.chat.explain import explain
+from bot.chat.explain import apologise_elsewhere
 from bot.chat.gaps import Gaps
 from bot.chat.ladder import POSTER_WAIT
 from bot.chat.mentions import SILENT
@@ -31,7 +31,6 @@ from bot.events import Events
 from bot.orders.orders import Studio
 from bot.progress import Progress
 from bot.words.clips import alt_text, poster_name, thread_name
-from bot.words.text import elide
 from storage import ENDED, DiskTrouble, Input, Job, Sheet, State, Take
 
 log = logging.getLogger(__name__)
@@ -154,7 +153,7 @@ class ChatPresenter:
             except Exception as error:
                 if reachable:
                     raise
-                await self._apologise_elsewhere(interaction, error)
+                await apologise_elsewhere(interaction, error)
                 return
             async with self._card_of(job):
                 # Somebody else may have seen to it: the same interaction, come twice.
@@ -189,24 +188,6 @@ class ChatPresenter:
             log.info("An order goes on though it could not be answered: %s", error)
             return False
         return True
-
-    async def _apologise_elsewhere(
-        self, interaction: discord.Interaction[Any], error: Exception
-    ) -> None:
-        """Say what went wrong, once, where the interaction itself may take no answer."""
-        sentence = elide(explain(error), 1900)
-        try:
-            # Where only the reply to "thinking…" was lost, that stands, and can be followed up.
-            with translated():
-                await interaction.delete_original_response()
-                await interaction.followup.send(sentence, ephemeral=True, allowed_mentions=SILENT)
-        except (Denied, Busy):
-            text = f"Your order in <#{interaction.channel_id}>: {sentence}"
-            try:
-                with translated():
-                    await interaction.user.send(text, allowed_mentions=SILENT)
-            except (Denied, Busy) as trouble:
-                log.warning("Could not say “%s”: %s", sentence, trouble.raw or trouble)
 
     async def present(self, job: Job, channel_id: int, *, beside: int, again: bool) -> None:
         """Show a job that no interaction asked for, by a message of our own beside another one.
