@@ -163,7 +163,12 @@ class ChatPresenter:
                 elif reachable and interaction.response.type is _THINKING:
                     await answering.privately(interaction, f"#{job.id} is ordered.")
                 return
-            if reachable and not interaction.response.is_done():  # the card comes later
+            _, shown = self._tokens.get(_head(job), (0.0, None))
+            if shown is interaction:  # it stands; only where it stands could not be noted
+                return
+            if interaction.extras.get(answering.WAITS):
+                self._waiting[_head(job)] = interaction  # until the card stands
+            if reachable and interaction.response.type in {None, _THINKING}:
                 await answering.privately(interaction, f"#{job.id} is ordered.")
 
     async def _acknowledge(

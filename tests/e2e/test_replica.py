@@ -1,6 +1,7 @@
 """The database's machine dies while clips are ordered, and a replica takes over from it."""
 
 import asyncio
+import re
 import signal
 from collections import Counter
 
@@ -14,16 +15,16 @@ from tests.rig.house import HANGS, until, working
 from tests.rig.makers import PLAIN, Maker
 from tests.rig.paid import PRICED, ordered
 from tests.rig.replica import DATABASE
-from tests.rig.taking import is_clip
+from tests.rig.taking import answered, is_clip
 
 ORDERS = 4  #: and one before: as many as a person may have under way
+PROMISED = re.compile(r"^#\d+ is ordered\.")
 
 
 async def asked_while_it_dies(mira, servers, **options):
     """An order that is under way, and some while the primary dies and its replica takes over: the
     prompts of those that were taken."""
-    first = await ordered(mira, prompt="before", **options)
-    await until(lambda: answered(first))
+    first = await answered(await ordered(mira, prompt="before", **options))
     assert "before" in first.message.text
     orders = [
         asyncio.create_task(ordered(mira, prompt=f"fox {number}", **options))
@@ -31,17 +32,22 @@ async def asked_while_it_dies(mira, servers, **options):
     ]
     await until(lambda: any(each.done() for each in orders))
     await asyncio.to_thread(servers.fail_over)
-    taken = {"before"}
-    for number, order in enumerate(orders):
-        asked = await order
-        await until(lambda asked=asked: answered(asked))
-        if AWAY not in asked.message.text:
-            taken.add(f"fox {number}")
-    return taken
+    asked = [await answered(await order) for order in orders]
+    shown = {
+        f"fox {number}"
+        for number, each in enumerate(asked)
+        if each.message is not None and f"fox {number}" in each.message.text
+    }
+    # Whoever was told "thinking…" and gets no card is told in private, which of them is not said.
+    await until(lambda: len(told(mira)) + len(shown) >= ORDERS)
+    return {"before", *shown}
 
 
-def answered(asked):
-    return asked.message is not None and not asked.message.loading
+def told(person):
+    """The sentences with which orders were answered in place of a card."""
+    texts = [each.text for each in person.everything()]
+    assert not [each for each in person.everything() if each.loading], "nothing thinks for ever"
+    return [each for each in texts if AWAY in each or PROMISED.search(each)]
 
 
 async def settled(data, url):
@@ -58,6 +64,10 @@ async def promises_held(mira, data, url, taken):
         prompts = [job.brief.prompt for job in jobs]
         assert len(set(prompts)) == len(prompts)
         assert taken <= set(prompts)
+        promised = {
+            each.text.split()[0] for each in mira.everything() if PROMISED.search(each.text)
+        }
+        assert promised <= {f"#{job.id}" for job in jobs}
         for job in jobs:
             assert job.state == "done", job
             posts = [each for each in mira.everything() if is_clip(each)]

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from contextlib import ExitStack
 
 import pytest
 
+from bot.chat.answers_first import CROWD
 from bot.chat.presenter import CARD_AGAIN
 from bot.chat.suggesting import NOTHING, PICKED
 from tests.app.test_processes import turn
@@ -131,6 +133,38 @@ async def test_an_order_that_was_taken_just_before_is_answered_and_gets_its_card
         await asyncio.to_thread(own_server.start)
         await mira.wait_for(lambda each: is_clip(each) and "just before" in each.text)
         assert playground.clock.now() - began < CARD_AGAIN, "it need not wait for its card"
+        await until(lambda: _ended(house, 1))
+        assert [brief.prompt for brief in plain.orders] == ["just before"]
+        assert await house.store.check(thorough=True) == []
+    assert "Traceback" not in caplog.text, "it is no bug"
+
+
+@pytest.mark.long
+async def test_whoever_was_told_thinking_is_told_when_the_server_goes_away_then(
+    playground, mira, tmp_path, own_server, caplog
+):
+    url = own_server.create("bot", template="dailies_template")
+    plain = Maker("plain", PLAIN, price=PRICED)
+    async with working(playground, tmp_path, providers={"plain": plain}, **settings(url)) as house:
+        taken = []
+
+        def die(*_):
+            """As it is written down, and before it has a card."""
+            if not taken:
+                taken.append(True)
+                own_server.stop("immediate")
+
+        house.bot.events.money_moved.listen(die)
+        with ExitStack() as crowd:
+            for _ in range(CROWD):
+                crowd.enter_context(house.bot.presenter._answers.awaited())
+            asked = await mira.type("/video text", prompt="just before")
+            await until(lambda: asked.message is not None and asked.message.loading)
+        await until(lambda: taken)
+        await mira.wait_for(lambda each: "is ordered." in each.text)
+        assert not [each for each in mira.everything() if each.loading], "nothing thinks for ever"
+        await asyncio.to_thread(own_server.start)
+        await mira.wait_for(lambda each: is_clip(each) and "just before" in each.text)
         await until(lambda: _ended(house, 1))
         assert [brief.prompt for brief in plain.orders] == ["just before"]
         assert await house.store.check(thorough=True) == []
