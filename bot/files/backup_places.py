@@ -127,7 +127,9 @@ class DirectoryPlace:
             raise self._busy(error) from error
 
     def _busy(self, error: OSError) -> Busy:
-        return Busy(f"The backup directory {self._folder} can't be used ({error.strerror}).")
+        # A file in its place "exists" for whoever makes a directory, which tells nobody anything.
+        why = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+        return Busy(f"The backup directory {self._folder} can't be used ({why}).")
 
 
 class BucketPlace:

@@ -423,7 +423,10 @@ async def test_a_bot_whose_operator_named_a_place_makes_them(playground, data, f
     assert jobs_in(folder / only) == 0
 
 
-def test_a_place_that_cannot_be_used_is_busy(tmp_path):
+@pytest.mark.parametrize(
+    ("where", "why"), [("file", "it is a file"), ("file/backups", "Not a directory")]
+)
+def test_a_place_that_cannot_be_used_is_busy(tmp_path, where, why):
     (tmp_path / "file").touch()
-    with pytest.raises(Busy, match="can't be used"):
-        DirectoryPlace(tmp_path / "file" / "backups").workplace(tmp_path)
+    with pytest.raises(Busy, match=rf"can't be used \({why}\)\."):
+        DirectoryPlace(tmp_path / where).workplace(tmp_path)
