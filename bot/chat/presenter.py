@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -161,7 +161,7 @@ class ChatPresenter:
                 if current.card_id is None:
                     await self._present(interaction, current, answered=unanswered.close)
                 elif reachable and interaction.response.type is _THINKING:
-                    await answering.privately(interaction, f"#{job.id} is ordered.")
+                    await self._say_ordered(interaction, job)
                 return
             _, shown = self._tokens.get(_head(job), (0.0, None))
             if shown is interaction:  # it stands; only where it stands could not be noted
@@ -169,6 +169,12 @@ class ChatPresenter:
             if interaction.extras.get(answering.WAITS):
                 self._waiting[_head(job)] = interaction  # until the card stands
             if reachable and interaction.response.type in {None, _THINKING}:
+                await self._say_ordered(interaction, job)
+
+    async def _say_ordered(self, interaction: discord.Interaction[Any], job: Job) -> None:
+        """Tell who ordered, alone, that the card comes later, where Discord takes that in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TOO_LATE):
                 await answering.privately(interaction, f"#{job.id} is ordered.")
 
     async def _acknowledge(
