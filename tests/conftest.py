@@ -48,6 +48,7 @@ hypothesis.settings.load_profile("patient")
 #: Files that take longest are begun first, so that they do not hold up the end.
 LONG = (
     *("test_shards", "test_toxics", "test_benches"),  # which mostly wait
+    *("test_server_races", "test_sharded", "test_cut_off", "test_reloading"),  # so do these
     *("test_page", "test_page_places", "test_page_messages", "test_page_text", "test_kill"),
     *("test_comfyui_through_the_bot", "test_posting_trouble"),
     *("test_helping_page", "test_setup_page", "test_ended_page", "test_first_week_page"),
