@@ -189,7 +189,7 @@ class Helping(commands.Cog):
         except Busy as busy:
             log.warning("No alarm about the budget of server %s yet: %s", guild_id, busy.raw)
             return False
-        await bot.limits.alarm_told(guild_id, percent)
+        await bot.limits.alarm_told(guild_id, percent, standing)
         return True
 
 

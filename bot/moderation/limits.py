@@ -228,9 +228,9 @@ class Limits:
         percent = await self._moderation.alarm(guild_id, standing)
         return None if percent is None else (percent, standing)
 
-    async def alarm_told(self, guild_id: int, percent: int) -> None:
-        """The moderators were told."""
-        await self._moderation.alarm_told(guild_id, percent)
+    async def alarm_told(self, guild_id: int, percent: int, standing: Standing) -> None:
+        """The moderators were told what `alarm` said."""
+        await self._moderation.alarm_told(guild_id, percent, standing)
 
     async def untold(self) -> list[int]:
         """The servers whose moderators could not be told of an alarm yet."""

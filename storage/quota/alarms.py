@@ -34,45 +34,51 @@ def alarm(db: Database, at: Moment, guild_id: int, stand: Standing) -> int | Non
 
     It stays due until `alarm_told`.
     """
-    note_reached(db, at, guild_id, stand)
+    if _is_current(db, at, guild_id, stand):
+        note_reached(db, at, guild_id, stand)
     known = alarms(db, at, guild_id)
     told = max((each for each, was_told in known.items() if was_told), default=0)
     due = max((each for each, was_told in known.items() if not was_told), default=0)
     return due if due > told else None
 
 
-def alarm_told(db: Database, at: Moment, guild_id: int, percent: int) -> None:
-    """Note that the moderators know that *percent* of the budget, or less, was reached."""
-    _note(db, at, guild_id, percent, told=True)
-    db.execute("UPDATE alarm SET told = 1 WHERE guild_id = ? AND percent <= ?", (guild_id, percent))
+def alarm_told(db: Database, at: Moment, guild_id: int, percent: int, stand: Standing) -> None:
+    """Note that the moderators know that *percent* of the budget, or less, was reached, as *stand*
+    has it.
+
+    One that was set meanwhile has alarms of its own, of which nobody was told.
+    """
+    if _is_current(db, at, guild_id, stand):
+        db.execute(
+            "UPDATE alarm SET told = 1 WHERE guild_id = ? AND percent <= ? AND day <= ?",
+            (guild_id, percent, _budget_period(db, at, guild_id)[0].isoformat()),
+        )
+
+
+def _is_current(db: Database, at: Moment, guild_id: int, stand: Standing) -> bool:
+    """Whether no other budget was set since *stand* was read."""
+    return budget_of(db, guild_id, at.defaults) == stand.budget
 
 
 def note_reached(db: Database, at: Moment, guild_id: int, stand: Standing) -> None:
     """Note the share of the budget that an order has just reached, if it is 80 or 100 percent."""
     percent = due_alarm(stand)
     if percent is not None and percent not in alarms(db, at, guild_id):
-        _note(db, at, guild_id, percent, told=False)
+        _note(db, at, guild_id, percent)
 
 
 def note_refused(db: Database, at: Moment, guild_id: int) -> None:
     """Note that the budget refused an order: all of it counts as reached."""
     if 100 not in alarms(db, at, guild_id):
-        _note(db, at, guild_id, 100, told=False)
+        _note(db, at, guild_id, 100)
 
 
-def _note(db: Database, at: Moment, guild_id: int, percent: int, *, told: bool) -> None:
+def _note(db: Database, at: Moment, guild_id: int, percent: int) -> None:
     first, after, amount = _budget_period(db, at, guild_id)
-    new = db.execute(
-        "INSERT INTO alarm (guild_id, day, percent, told) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (guild_id, day, percent) DO NOTHING RETURNING percent",
-        (guild_id, first.isoformat(), percent, told),
-    ).fetchone()
-    if new is None:
-        db.execute(
-            "UPDATE alarm SET told = 1 WHERE guild_id = ? AND day = ? AND percent = ? AND ? = 1",
-            (guild_id, first.isoformat(), percent, told),
-        )
-        return
+    db.execute(
+        "INSERT INTO alarm (guild_id, day, percent, told) VALUES (?, ?, ?, 0)",
+        (guild_id, first.isoformat(), percent),
+    )
     note_budget(
         db,
         guild_id=guild_id,

@@ -344,7 +344,7 @@ async def test_the_budgets_alarms_ring_once_a_period(store: Store, time: Time) -
         assert answer.standing is not None
         rung.append(await store.moderation.alarm(10, answer.standing))
         if rung[-1] is not None:
-            await store.moderation.alarm_told(10, rung[-1])
+            await store.moderation.alarm_told(10, rung[-1], answer.standing)
     assert rung == [None, 80, None, 100, None]
     time.passes(DAY)
     answer = await accepted(store, price=8)
@@ -365,7 +365,7 @@ async def test_an_alarm_is_due_until_somebody_was_told(store: Store) -> None:
         assert await store.moderation.alarm(10, answer.standing) == 100
     assert await store.moderation.untold() == [10]
     assert await store.moderation.budget_reached(10)
-    await store.moderation.alarm_told(10, 100)
+    await store.moderation.alarm_told(10, 100, answer.standing)
     assert isinstance(await attempted(store, price=4), Refused)
     assert await store.moderation.alarm(10, answer.standing) is None
     assert await store.moderation.untold() == []
@@ -379,13 +379,30 @@ async def test_another_budget_has_alarms_of_its_own(store: Store) -> None:
     answer = await accepted(store, price=10)
     assert answer.standing is not None
     assert await store.moderation.alarm(10, answer.standing) == 100
-    await store.moderation.alarm_told(10, 100)
+    await store.moderation.alarm_told(10, 100, answer.standing)
     assert await store.moderation.budget_reached(10)
     await store.moderation.set_rule(BY, Whose.SERVER, 20, Period.DAY)
     assert not await store.moderation.budget_reached(10)
     answer = await accepted(store, price=7)
     assert answer.standing is not None
     assert await store.moderation.alarm(10, answer.standing) == 80
+
+
+async def test_whoever_was_told_of_one_budget_was_not_told_of_the_next(store: Store) -> None:
+    await store.moderation.set_rule(BY, Whose.SERVER, 10, Period.DAY)
+    answer = await accepted(store, price=10)
+    assert answer.standing is not None
+    assert await store.moderation.alarm(10, answer.standing) == 100
+    await store.moderation.set_rule(BY, Whose.SERVER, 20, Period.DAY)
+    await store.moderation.alarm_told(10, 100, answer.standing)  # they read of the one before
+    assert await store.moderation.alarm(10, answer.standing) is None
+    assert not await store.moderation.budget_reached(10)
+    second = await accepted(store, price=10)
+    await store.moderation.alarm_told(10, 100, answer.standing)
+    assert second.standing is not None
+    assert await store.moderation.alarm(10, second.standing) == 100
+    await store.moderation.alarm_told(10, 100, second.standing)
+    assert await store.moderation.alarm(10, second.standing) is None
 
 
 # The other limits.
