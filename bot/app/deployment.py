@@ -45,7 +45,6 @@ _ANSWERING = (
     "discord.py: on_raw_reaction",
 )
 _HANDLING = (*_ANSWERING, "discord.py: ")  #: every task in which it calls us
-_STEPS = ("job ",)  #: how the worker names its steps
 
 
 class Deadline:
@@ -201,9 +200,7 @@ class Deployment:
                 self.worker.stop(within=within), _end_of(_ANSWERING, within=within)
             )
             await asyncio.wait({worker}, timeout=CLOSING)
-            # Its last turn may have begun steps after the stop looked what there was.
-            await _end_of(_STEPS, within=self.deadline.left(but=CLOSING))
-            await _cancelled(*_tasks((*_HANDLING, *_STEPS)))
+            await _cancelled(*_tasks(_HANDLING))
         await _within(self.deadline.left(), self.bot.close())
 
     async def _explain(self, task: asyncio.Task[Any]) -> None:

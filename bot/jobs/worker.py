@@ -231,7 +231,7 @@ class Worker:
         while not self._stopping:
             self._turned_at = asyncio.get_running_loop().time()
             begun = 0
-            while not self._full() and (due := self._next()) is not None:
+            while not self._stopping and not self._full() and (due := self._next()) is not None:
                 task = asyncio.create_task(self._step(due), name=f"job {due}")
                 self._tasks.add(task)
                 task.add_done_callback(self._finished)

@@ -146,27 +146,6 @@ async def test_whoever_does_not_end_is_cut_off_before_the_storage_closes(
     assert crashes(caplog) == []
 
 
-async def test_a_step_that_begins_with_the_stop_is_waited_for(playground, tmp_path, caplog):
-    seen = []
-
-    async def step(store):
-        await asyncio.sleep(0.3)
-        seen.append(await store.jobs.live())  # still open
-
-    async def begin(house):
-        while house.worker.idle() is not None:  # it has not been told to stop
-            await asyncio.sleep(0)
-        return asyncio.create_task(step(house.store), name="job 1")
-
-    async with working(playground, tmp_path, providers={"held": paid_provider()}) as house:
-        await until(lambda: house.worker.idle() is not None)
-        beginning = asyncio.create_task(begin(house))
-        await asyncio.sleep(0)
-    await (await beginning)
-    assert seen == [[]]
-    assert crashes(caplog) == []
-
-
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
 async def test_each_signal_stops_alike_and_loses_nothing(playground, tmp_path, by):
     mira, log = playground.person("mira"), tmp_path / "log"

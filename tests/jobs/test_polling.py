@@ -224,6 +224,28 @@ async def test_jobs_due_together_leave_the_loop_to_others_in_between(store, cloc
     await running
 
 
+async def test_a_stop_in_the_middle_of_what_is_due_waits_for_all_that_begins(
+    store, clock, tmp_path
+):
+    provider = FakeProvider(concurrency=1_700)
+    provider.polls.extend([RUNNING] * 200)
+    jobs = await rendering(store, 60, "fake", "one")
+    house = House(store, {"fake": provider}, Presenter(), clock, tmp_path)
+    clock.advance(6)
+    running = asyncio.create_task(house.worker.run())
+    await until(lambda: len(provider.polled) == len(jobs) and not house.worker._tasks)
+    clock.advance(60)
+    house.store.schedule.wake()
+    while len(provider.polled) == len(jobs):
+        await asyncio.sleep(0)
+    assert len(provider.polled) < 2 * len(jobs), "the others are begun in the turns to come"
+    await house.worker.stop()
+    seen = len(provider.polled)
+    await running
+    assert not house.worker._tasks
+    assert len(provider.polled) == seen
+
+
 async def test_a_company_that_answers_nobody_holds_up_no_other(store, company, clock, tmp_path):
     silent = ltx(company, tmp_path, clock, concurrency=1_000)
     fine = FakeProvider()
