@@ -265,6 +265,7 @@ async def over_https(server, certificate):
     finally:
         front.close()
         for writer in writers:
-            writer.transport.abort()
+            with contextlib.suppress(AttributeError):  # Python 3.11.2: of a connection that is over
+                writer.transport.abort()
         await asyncio.gather(*connections, return_exceptions=True)
         await asyncio.sleep(0)  # what was cut off is let go
