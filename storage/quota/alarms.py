@@ -75,10 +75,13 @@ def note_refused(db: Database, at: Moment, guild_id: int) -> None:
 
 def _note(db: Database, at: Moment, guild_id: int, percent: int) -> None:
     first, after, amount = _budget_period(db, at, guild_id)
-    db.execute(
-        "INSERT INTO alarm (guild_id, day, percent, told) VALUES (?, ?, ?, 0)",
+    new = db.execute(
+        "INSERT INTO alarm (guild_id, day, percent, told) VALUES (?, ?, ?, 0)"
+        " ON CONFLICT (guild_id, day, percent) DO NOTHING RETURNING percent",
         (guild_id, first.isoformat(), percent),
-    )
+    ).fetchone()
+    if new is None:  # another process was quicker
+        return
     note_budget(
         db,
         guild_id=guild_id,
