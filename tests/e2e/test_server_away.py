@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 
 import pytest
 
@@ -110,22 +110,31 @@ async def test_each_way_to_ask_is_told_and_nothing_is_done(
     assert said(mira) == told
 
 
+@asynccontextmanager
+async def dying(playground, tmp_path, own_server):
+    """A house whose server dies as an order is written down, before that has a card; at the end
+    the order came to one clip, and nobody calls it a bug."""
+    url = own_server.create("bot", template="dailies_template")
+    plain, taken = Maker("plain", PLAIN, price=PRICED), []
+
+    def die(*_):
+        if not taken:
+            taken.append(True)
+            own_server.stop("immediate")
+
+    async with working(playground, tmp_path, providers={"plain": plain}, **settings(url)) as house:
+        house.bot.events.money_moved.listen(die)
+        yield house, taken
+        await until(lambda: _ended(house, 1))
+        assert [brief.prompt for brief in plain.orders] == ["just before"]
+        assert await house.store.check(thorough=True) == []
+
+
 @pytest.mark.long
 async def test_an_order_that_was_taken_just_before_is_answered_and_gets_its_card_soon(
     playground, mira, tmp_path, own_server, caplog
 ):
-    url = own_server.create("bot", template="dailies_template")
-    plain = Maker("plain", PLAIN, price=PRICED)
-    async with working(playground, tmp_path, providers={"plain": plain}, **settings(url)) as house:
-        taken = []
-
-        def die(*_):
-            """As it is written down, and before it has a card."""
-            if not taken:
-                taken.append(True)
-                own_server.stop("immediate")
-
-        house.bot.events.money_moved.listen(die)
+    async with dying(playground, tmp_path, own_server) as (_, taken):
         asked = (await answered(await mira.type("/video text", prompt="just before"))).message
         assert "is ordered." in asked.text
         assert taken
@@ -133,9 +142,6 @@ async def test_an_order_that_was_taken_just_before_is_answered_and_gets_its_card
         await asyncio.to_thread(own_server.start)
         await mira.wait_for(lambda each: is_clip(each) and "just before" in each.text)
         assert playground.clock.now() - began < CARD_AGAIN, "it need not wait for its card"
-        await until(lambda: _ended(house, 1))
-        assert [brief.prompt for brief in plain.orders] == ["just before"]
-        assert await house.store.check(thorough=True) == []
     assert "Traceback" not in caplog.text, "it is no bug"
 
 
@@ -143,18 +149,7 @@ async def test_an_order_that_was_taken_just_before_is_answered_and_gets_its_card
 async def test_whoever_was_told_thinking_is_told_when_the_server_goes_away_then(
     playground, mira, tmp_path, own_server, caplog
 ):
-    url = own_server.create("bot", template="dailies_template")
-    plain = Maker("plain", PLAIN, price=PRICED)
-    async with working(playground, tmp_path, providers={"plain": plain}, **settings(url)) as house:
-        taken = []
-
-        def die(*_):
-            """As it is written down, and before it has a card."""
-            if not taken:
-                taken.append(True)
-                own_server.stop("immediate")
-
-        house.bot.events.money_moved.listen(die)
+    async with dying(playground, tmp_path, own_server) as (house, taken):
         with ExitStack() as crowd:
             for _ in range(CROWD):
                 crowd.enter_context(house.bot.presenter._answers.awaited())
@@ -165,7 +160,4 @@ async def test_whoever_was_told_thinking_is_told_when_the_server_goes_away_then(
         assert not [each for each in mira.everything() if each.loading], "nothing thinks for ever"
         await asyncio.to_thread(own_server.start)
         await mira.wait_for(lambda each: is_clip(each) and "just before" in each.text)
-        await until(lambda: _ended(house, 1))
-        assert [brief.prompt for brief in plain.orders] == ["just before"]
-        assert await house.store.check(thorough=True) == []
     assert "Traceback" not in caplog.text, "it is no bug"

@@ -20,6 +20,8 @@ from tests.rig.worker import RUNNING, House, clock
 
 __all__ = ["clock"]
 
+MANY = 60  #: jobs that are due together: more than begin in one turn of the loop
+
 
 @pytest.fixture
 async def store(tmp_path, clock):
@@ -201,18 +203,25 @@ async def test_jobs_due_together_are_asked_about_on_that_many_connections_and_ea
     await provider.close()
 
 
-async def test_jobs_due_together_leave_the_loop_to_others_in_between(store, clock, tmp_path):
+async def asked_once(store, clock, tmp_path):
+    """A worker that has asked once about each of its `MANY` jobs and from now on reads nothing for
+    them, its provider, and the task that it runs in."""
     provider = FakeProvider(concurrency=1_700)
     provider.polls.extend([RUNNING] * 200)
-    jobs = await rendering(store, 60, "fake", "one")
+    await rendering(store, MANY, "fake", "one")
     house = House(store, {"fake": provider}, Presenter(), clock, tmp_path)
     clock.advance(6)
     running = asyncio.create_task(house.worker.run())
-    await until(lambda: len(provider.polled) == len(jobs))  # from now on nothing is read for them
+    await until(lambda: len(provider.polled) == MANY and not house.worker._tasks)
+    return house, provider, running
+
+
+async def test_jobs_due_together_leave_the_loop_to_others_in_between(store, clock, tmp_path):
+    house, provider, running = await asked_once(store, clock, tmp_path)
     seen = [len(provider.polled)]
 
     async def beside():
-        while seen[-1] < 2 * len(jobs):
+        while seen[-1] < 2 * MANY:
             await asyncio.sleep(0)
             seen.append(len(provider.polled))
 
@@ -227,18 +236,12 @@ async def test_jobs_due_together_leave_the_loop_to_others_in_between(store, cloc
 async def test_a_stop_in_the_middle_of_what_is_due_waits_for_all_that_begins(
     store, clock, tmp_path
 ):
-    provider = FakeProvider(concurrency=1_700)
-    provider.polls.extend([RUNNING] * 200)
-    jobs = await rendering(store, 60, "fake", "one")
-    house = House(store, {"fake": provider}, Presenter(), clock, tmp_path)
-    clock.advance(6)
-    running = asyncio.create_task(house.worker.run())
-    await until(lambda: len(provider.polled) == len(jobs) and not house.worker._tasks)
+    house, provider, running = await asked_once(store, clock, tmp_path)
     clock.advance(60)
     house.store.schedule.wake()
-    while len(provider.polled) == len(jobs):
+    while len(provider.polled) == MANY:
         await asyncio.sleep(0)
-    assert len(provider.polled) < 2 * len(jobs), "the others are begun in the turns to come"
+    assert len(provider.polled) < 2 * MANY, "the others are begun in the turns to come"
     await house.worker.stop()
     seen = len(provider.polled)
     await running
