@@ -231,6 +231,7 @@ class ComfyUI:
 
     async def watch(self) -> None:
         """Learn every minute what each server has, until cancelled."""
+        await asyncio.to_thread(self._following.sweep)
         while True:
             for server in self._servers.values():
                 try:

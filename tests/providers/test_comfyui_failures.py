@@ -9,6 +9,7 @@ from playground.providers._comfyui_world import FAILURES
 from playground.providers._server import Answer
 from storage import Mode
 from tests.rig.fleets import one, running, slow, two
+from tests.rig.house import until
 from tests.rig.provider_rig import raised
 
 __all__ = ["one", "slow", "two"]
@@ -111,9 +112,10 @@ async def test_an_end_without_a_clip_is_one(one):
 async def test_a_clip_whose_file_is_gone_is_given_up(one):
     order = one.order()
     receipt = await one.provider.submit(order)
-    await one.followed(order, receipt.remote_id)
+    await until(lambda: one.servers["gpu1"].world.history)
     for file in (one.servers["gpu1"].folder / "output" / "dailies").iterdir():
         file.unlink()
+    await one.followed(order, receipt.remote_id)
     refusal = await raised(
         one.provider.fetch(order, receipt.remote_id, None, one.data / "clip.mp4")
     )

@@ -1,6 +1,8 @@
 """What a ComfyUI server lost, or may have, is found again or made once more, and never twice."""
 
 import asyncio
+import os
+import time
 
 import pytest
 
@@ -10,6 +12,7 @@ from bot.providers import Stage
 from bot.providers._comfyui.placing import named
 from playground.providers._server import Answer
 from tests.rig.fleets import hold, one, running, slow, two
+from tests.rig.house import until
 from tests.rig.provider_rig import raised
 
 __all__ = ["one", "slow", "two"]
@@ -84,6 +87,62 @@ async def test_a_new_process_goes_on_where_the_old_one_was(slow):
 
 
 # A server loses it.
+
+
+async def test_a_server_that_is_gone_once_a_clip_is_ready_takes_nothing_with_it(one):
+    order, to = one.order(), one.data / "clip.mp4"
+    receipt = await one.provider.submit(order)
+    await one.followed(order, receipt.remote_id)
+    await one.servers["gpu1"].kill()
+    await one.restart()
+    assert (await one.provider.poll(order, receipt.remote_id)).stage is Stage.READY
+    await one.provider.fetch(order, receipt.remote_id, None, to)
+    assert sniff(to) == "video/mp4"
+    assert not list(one.data.glob("comfyui/*.clip*"))
+
+
+async def test_a_clip_that_its_server_does_not_hand_out_is_not_called_ready_at_once(two):
+    order, to = two.order(), two.data / "clip.mp4"
+    server = two.servers["gpu1"]
+    receipt = await two.provider.submit(order)
+    await until(lambda: server.world.history)
+    server.answers = lambda seen: (
+        Answer(status=503, body=b"") if "/view" in str(seen.path) else None
+    )
+    assert isinstance(await raised(two.provider.poll(order, receipt.remote_id)), Busy)
+    two.ahead += 301
+    report = await two.provider.poll(order, receipt.remote_id)
+    assert (report.stage, report.remote_id) == (Stage.READY, None), "it says that it has it"
+    assert isinstance(await raised(two.provider.fetch(order, receipt.remote_id, None, to)), Busy)
+    server.answers = lambda _seen: None
+    await two.provider.fetch(order, receipt.remote_id, None, to)
+    assert sum(len(server.runs) for server in two.servers.values()) == 1
+
+
+async def test_a_finished_clip_of_a_server_that_stays_away_is_made_by_the_other(two):
+    order, to = two.order(), two.data / "clip.mp4"
+    receipt = await two.provider.submit(order)
+    await until(lambda: two.servers["gpu1"].world.history)
+    await two.servers["gpu1"].kill()
+    assert isinstance(await raised(two.provider.poll(order, receipt.remote_id)), Busy)
+    two.ahead += 301
+    report = await two.provider.poll(order, receipt.remote_id)
+    assert report.remote_id == f"gpu2/{named(order.attempt, again=True)}"
+    await two.followed(order, report.remote_id)
+    await two.provider.fetch(order, report.remote_id, None, to)
+
+
+async def test_a_clip_that_nobody_came_for_is_deleted_after_a_week(one):
+    folder = one.data / "comfyui"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, days in [("old.clip", 8), ("old.clip.part", 8), ("new.clip", 6), ("old.json", 8)]:
+        (folder / name).write_bytes(b"x")
+        os.utime(folder / name, (time.time() - days * 86400,) * 2)
+    watching = asyncio.create_task(one.provider.watch())
+    await until(lambda: not (folder / "old.clip.part").exists())
+    watching.cancel()
+    left = sorted(file.name for file in folder.iterdir())
+    assert [name for name in left if name.startswith(("old", "new"))] == ["new.clip", "old.json"]
 
 
 async def test_a_finished_clip_is_found_by_its_name_after_a_restart(one):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.catalog.model import pixels
-from bot.errors import Busy, Failure, Refusal, Unclear
+from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
 from bot.machine_trouble import trouble_of
 from bot.media.decode import decode
 from bot.media.probe import MediaError, sniff
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 GONE = 10.0  #: seconds between two answers that a job is not known, before it counts as lost
 DEAD = 300.0  #: seconds that a server is waited for which does not answer about a clip it has
+KEPT = 7 * 24 * 3600.0  #: seconds after which a clip that was brought here and not taken is deleted
 STOPPING_AGAIN = 2.0  #: seconds until a server that is stopping a clip is asked again
 STOPPED = 120.0  #: seconds that a server is waited for which does not answer when it is to stop
 STUCK = 600.0  #: seconds at work without a sign, after which the operator is told
@@ -65,6 +66,7 @@ class Following:
         self._gone: dict[str, float] = {}  # jobs: since when their server does not know them
         self._stopping: dict[str, float] = {}  # jobs: since when they are being stopped
         self._seen: dict[str, float] = {}  # jobs: when they were first seen at work
+        self._withheld: dict[str, float] = {}  # jobs: since when their clip can't be downloaded
 
     def receipt(self, server: Server, prompt_id: str) -> Receipt:
         """*server* has the clip from now on."""
@@ -76,6 +78,8 @@ class Following:
     async def poll(self, order: Order, remote_id: str) -> Report:
         """Ask its server how far it is; a clip that was lost is made once more."""
         name, prompt_id = _parts(remote_id)
+        if self._here(prompt_id).exists():
+            return Report(stage=Stage.READY, fraction=1.0)
         server = self._servers.get(name)
         try:
             if server is None:
@@ -94,7 +98,7 @@ class Following:
         self._gone.pop(prompt_id, None)
         match job.get("status"):
             case "completed":
-                return self._completed(order, server, prompt_id, workflow, job)
+                return await self._completed(order, server, prompt_id, workflow, job)
             case "failed" | "cancelled":
                 raise self._failed(order, server, prompt_id, job)
             case "pending":
@@ -144,7 +148,7 @@ class Following:
             left=far.left,
         )
 
-    def _completed(
+    async def _completed(
         self,
         order: Order,
         server: Server,
@@ -153,8 +157,11 @@ class Following:
         job: Mapping[str, Any],
     ) -> Report:
         node = workflow.output if workflow is not None else None
+        clip = clip_of(job, node=node, prompt_id=prompt_id)
+        if clip is not None:
+            await self._bring(server, prompt_id, clip)
         watch = self._over(server, prompt_id)
-        if clip_of(job, node=node, prompt_id=prompt_id) is None:
+        if clip is None:
             raise Refusal(
                 f"The workflow ended on {server.name} without a clip. "
                 "Its operator has to check it.",
@@ -275,7 +282,7 @@ class Following:
         if server is not None and known != prompt_id:
             server.abandoned.add(prompt_id)
         log.warning("Job %s was lost by %s (%s); %s makes it", order.job, name, why, there.name)
-        for kept in (self._silent, self._gone, self._seen):
+        for kept in (self._silent, self._gone, self._seen, self._withheld):
             kept.pop(prompt_id, None)
         self.receipt(there, known)
         return Report(
@@ -287,14 +294,46 @@ class Following:
 
     # Bringing home.
 
+    async def _bring(self, server: Server, prompt_id: str, clip: Output) -> None:
+        """Have the clip here before it is called ready: its server may be gone a moment later.
+
+        A server that says it is done and does not hand it out is waited for; after that the clip is
+        ready all the same, and asked for as long as it is kept.
+        """
+        try:
+            await server.client.download(clip.params, self._here(prompt_id))
+        except Trouble:
+            raise
+        except Busy:
+            since = self._withheld.setdefault(prompt_id, self._clock())
+            if self._clock() - since < DEAD:
+                raise
+        self._withheld.pop(prompt_id, None)
+
+    def sweep(self) -> None:
+        """Delete clips, and halves of them, that nobody came for: their orders were given up or
+        deleted, or Dailies was killed meanwhile."""
+        old = self._wall() - KEPT
+        for kind in ("*.clip", "*.clip.part", "*.try", "*.try.part"):
+            for file in self._data.glob(kind):
+                if file.stat().st_mtime < old:
+                    file.unlink(missing_ok=True)
+
     async def fetch(self, order: Order, remote_id: str, to: Path) -> None:
         """Save the clip as *to*. Raises `Refusal` where it is no clip, or not there any more."""
         name, prompt_id = _parts(remote_id)
         here = self._here(prompt_id)
-        if here.exists():
-            to.parent.mkdir(parents=True, exist_ok=True)
-            here.replace(to)
-            return
+        if not here.exists():
+            await self._download(order, name, prompt_id, here)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        here.replace(to)
+        try:
+            await self._check(to, name)
+        except (Busy, MediaError):  # nobody knows what it is, and its server may be gone
+            to.replace(here)
+            raise
+
+    async def _download(self, order: Order, name: str, prompt_id: str, to: Path) -> None:
         server, workflow = self._servers.get(name), self._workflow(order)
         if server is None:
             raise Busy(f"{name} is no longer among the servers.", retry_after=300)
@@ -308,7 +347,6 @@ class Following:
             outputs = list(by_name(workflow.graph.type_of(workflow.output), prompt_id))
         for output in outputs:
             if await server.client.download(output.params, to):
-                await self._check(to, server)
                 return
         raise Refusal(
             f"The clip is not on {server.name} any more.",
@@ -316,7 +354,7 @@ class Following:
             final=True,
         )
 
-    async def _check(self, file: Path, server: Server) -> None:
+    async def _check(self, file: Path, name: str) -> None:
         """Raise `Refusal` unless *file* is one of the kinds of clips that workflows save, and can
         be opened."""
         kind: str | None = await asyncio.to_thread(sniff, file)
@@ -330,8 +368,7 @@ class Following:
         if kind not in _KINDS:
             file.unlink(missing_ok=True)
             raise Refusal(
-                f"What the workflow saved on {server.name} is not a clip. "
-                "Its operator has to check it.",
+                f"What the workflow saved on {name} is not a clip. Its operator has to check it.",
                 failure=Failure.BAD_RESULT,
                 raw=str(kind),
                 final=True,
