@@ -171,16 +171,15 @@ class Helping(commands.Cog):
         server = await bot.studio.rules.of(guild_id)
         if due is None or server.moderators is None:
             return True  # who chooses a channel rings again
-        percent, standing = due
-        text = tables.alarm(percent, standing, usd_per_credit=bot.usd_per_credit)
+        text = tables.alarm(due, usd_per_credit=bot.usd_per_credit)
         items = [button("Resume", "resume", "budget", style=discord.ButtonStyle.primary, emoji="▶️")]
         channel = bot.get_partial_messageable(server.moderators, guild_id=guild_id)
-        used = standing.budget_used
+        what = f"budget {due.percent} of {due.budget.amount}: {due.used} since {due.began}"
         try:
             with translated():
                 await channel.send(
-                    view=panel(text, items if percent >= 100 else []),
-                    nonce=nonce(guild_id, f"budget {percent} of {standing.budget.amount}: {used}"),
+                    view=panel(text, items if due.percent >= 100 else []),
+                    nonce=nonce(guild_id, what),
                     allowed_mentions=SILENT,
                 )
         except Denied as error:
@@ -189,7 +188,7 @@ class Helping(commands.Cog):
         except Busy as busy:
             log.warning("No alarm about the budget of server %s yet: %s", guild_id, busy.raw)
             return False
-        await bot.limits.alarm_told(guild_id, percent, standing)
+        await bot.limits.alarm_told(due)
         return True
 
 

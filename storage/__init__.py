@@ -69,6 +69,7 @@ from .privacy import Forgotten
 from .prompt_help import PromptDraft, Sending
 from .prompt_rules import PromptHit, PromptRule
 from .quota.admission import Admitted, Changed, Limit, Refused
+from .quota.alarms import Alarm
 from .quota.blocks import Block
 from .quota.budget import Total
 from .quota.grants import Grant
@@ -113,6 +114,7 @@ __all__ = [
     "UNMADE",
     "UNRENDERED",
     "Admitted",
+    "Alarm",
     "Alert",
     "AlertKind",
     "Alerts",

@@ -16,6 +16,7 @@ from bot.orders.orders import Studio
 from bot.orders.requester import Requester
 from bot.words.text import inert
 from storage import (
+    Alarm,
     Block,
     Change,
     Grant,
@@ -218,19 +219,17 @@ class Limits:
         server = await self._policy.server(guild_id)
         return day_at(self._clock(), zone_named(server.zone))
 
-    async def alarm(self, guild_id: int) -> tuple[int, Standing] | None:
-        """80 or 100: the share of the budget of which the moderators are to be told, and where
-        the server stands. It stays due until `alarm_told`.
+    async def alarm(self, guild_id: int) -> Alarm | None:
+        """The share of the budget of which the moderators are to be told. It stays due until
+        `alarm_told`.
 
         An order that did not fit makes it 100, however little of the budget is left over.
         """
-        standing = await self._policy.standing(guild_id=guild_id, user_id=0, roles=())
-        percent = await self._moderation.alarm(guild_id, standing)
-        return None if percent is None else (percent, standing)
+        return await self._moderation.alarm(guild_id)
 
-    async def alarm_told(self, guild_id: int, percent: int, standing: Standing) -> None:
+    async def alarm_told(self, told: Alarm) -> None:
         """The moderators were told what `alarm` said."""
-        await self._moderation.alarm_told(guild_id, percent, standing)
+        await self._moderation.alarm_told(told)
 
     async def untold(self) -> list[int]:
         """The servers whose moderators could not be told of an alarm yet."""

@@ -20,6 +20,7 @@ from bot.words.modes import MODE_WORDS
 from bot.words.numbers import day
 from bot.words.text import elide, inert, number, whole_lines
 from storage import (
+    Alarm,
     Grant,
     Job,
     Lane,
@@ -324,17 +325,17 @@ def request(refused: RefusedOrder, *, usd_per_credit: Decimal, prompt: bool = Tr
     )
 
 
-def alarm(percent: int, stand: Standing, *, usd_per_credit: Decimal) -> str:
+def alarm(due: Alarm, *, usd_per_credit: Decimal) -> str:
     """What moderators are told when a share of the budget is used."""
-    amount = stand.budget.amount or 0
-    now = NOW[stand.budget.period]
-    money = stand.budget_used * usd_per_credit
-    used = f"Used {now}: {stand.budget_used:,} of {in_words(amount)} (≈ ${money:,.2f})"
-    if percent < 100:
-        return f"### {percent}% of the budget is used\n{used}."
+    amount = due.budget.amount or 0
+    now = NOW[due.budget.period]
+    money = due.used * usd_per_credit
+    used = f"Used {now}: {due.used:,} of {in_words(amount)} (≈ ${money:,.2f})"
+    if due.percent < 100:
+        return f"### {due.percent}% of the budget is used\n{used}."
     return (
         f"### The budget is used up\n{used}. Orders that cost more than what is left are refused "
-        f"until it resets <t:{int(stand.budget_resets_at)}:R>, or until you press **Resume**."
+        f"until it resets <t:{int(due.resets_at)}:R>, or until you press **Resume**."
     )
 
 

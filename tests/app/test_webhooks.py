@@ -378,13 +378,12 @@ async def test_a_budget_is_told_in_the_orders_own_transaction_once(tmp_path):
             await it.store.policy.admit(
                 draft(number, price=price, created_at=now, since=now, due_at=now), roles=()
             )
-        standing = await it.store.policy.standing(guild_id=10, user_id=0, roles=())
-        await it.store.moderation.alarm_told(10, 80, standing)
-        await it.store.moderation.alarm_told(10, 100, standing)
+        due = await it.store.moderation.alarm(10)
+        await it.store.moderation.alarm_told(due)
         it.later = 1e10
         while await it.send(hook.url):
             pass
-        await it.store.moderation.alarm_told(10, 100, standing)
+        await it.store.moderation.alarm_told(due)
         assert await it.waiting() == 0
         told = [(e["type"], e["server_id"], e["budget"]) for e in hook.events]
         began = told[0][2]["period_began"]

@@ -15,6 +15,7 @@ import pytest
 from storage import (
     NO_LIMIT,
     Admitted,
+    Alarm,
     By,
     Defaults,
     Limit,
@@ -336,73 +337,89 @@ async def test_a_used_up_budget_is_opened_with_one_word_for_this_period_only(
     assert isinstance(await order(store), Refused)
 
 
+async def rung(store: Store) -> Alarm:
+    """The alarm that is due."""
+    due = await store.moderation.alarm(10)
+    assert due is not None
+    return due
+
+
 async def test_the_budgets_alarms_ring_once_a_period(store: Store, time: Time) -> None:
     await store.moderation.set_rule(BY, Whose.SERVER, 10, Period.DAY)
-    rung = []
+    heard = []
     for price in (7, 1, 1, 1, 0):
-        answer = await accepted(store, price=price)
-        assert answer.standing is not None
-        rung.append(await store.moderation.alarm(10, answer.standing))
-        if rung[-1] is not None:
-            await store.moderation.alarm_told(10, rung[-1], answer.standing)
-    assert rung == [None, 80, None, 100, None]
+        await accepted(store, price=price)
+        due = await store.moderation.alarm(10)
+        heard.append(due and (due.percent, due.used))
+        if due is not None:
+            await store.moderation.alarm_told(due)
+    assert heard == [None, (80, 8), None, (100, 10), None]
     time.passes(DAY)
-    answer = await accepted(store, price=8)
-    assert answer.standing is not None
-    assert await store.moderation.alarm(10, answer.standing) == 80
+    await accepted(store, price=8)
+    assert (await rung(store)).percent == 80
+
+
+async def test_a_period_that_began_meanwhile_has_reached_nothing(store: Store, time: Time) -> None:
+    await store.moderation.set_rule(BY, Whose.SERVER, 10, Period.DAY)
+    await accepted(store, price=10)
+    due = await rung(store)
+    time.passes(DAY)
+    await accepted(store, price=8)
+    await store.moderation.alarm_told(due)  # they read of the day before
+    assert not await store.moderation.budget_reached(10)
+    assert (await rung(store)).percent == 80
+    await store.moderation.alarm_told(await rung(store))
+    time.passes(DAY)
+    assert await store.moderation.alarm(10) is None
+    assert await store.moderation.alarms(10) == {}
 
 
 async def test_an_alarm_is_due_until_somebody_was_told(store: Store) -> None:
     await store.moderation.set_rule(BY, Whose.SERVER, 10, Period.DAY)
-    answer = await accepted(store, price=7)
-    assert answer.standing is not None
+    await accepted(store, price=7)
     asked = draft(next(numbers), price=4)
     assert await store.policy.outlook(asked, roles=()) is not None
     assert await store.moderation.untold() == [], "nobody ordered it"
     for tried in (store.policy.admit(asked, roles=()), attempted(store, price=4)):
         assert isinstance(await tried, Refused)
         assert await store.moderation.alarms(10) == {100: False}, "all of it counts as reached"
-        assert await store.moderation.alarm(10, answer.standing) == 100
+        assert (await rung(store)).percent == 100
     assert await store.moderation.untold() == [10]
     assert await store.moderation.budget_reached(10)
-    await store.moderation.alarm_told(10, 100, answer.standing)
+    await store.moderation.alarm_told(await rung(store))
     assert isinstance(await attempted(store, price=4), Refused)
-    assert await store.moderation.alarm(10, answer.standing) is None
+    assert await store.moderation.alarm(10) is None
     assert await store.moderation.untold() == []
-    answer = await accepted(store, price=1)
-    assert answer.standing is not None
-    assert await store.moderation.alarm(10, answer.standing) is None, "100 says more than 80"
+    await accepted(store, price=1)
+    assert await store.moderation.alarm(10) is None, "100 says more than 80"
 
 
 async def test_another_budget_has_alarms_of_its_own(store: Store) -> None:
     await store.moderation.set_rule(BY, Whose.SERVER, 10, Period.DAY)
-    answer = await accepted(store, price=10)
-    assert answer.standing is not None
-    assert await store.moderation.alarm(10, answer.standing) == 100
-    await store.moderation.alarm_told(10, 100, answer.standing)
+    await accepted(store, price=10)
+    due = await rung(store)
+    assert due.percent == 100
+    await store.moderation.alarm_told(due)
     assert await store.moderation.budget_reached(10)
     await store.moderation.set_rule(BY, Whose.SERVER, 20, Period.DAY)
     assert not await store.moderation.budget_reached(10)
-    answer = await accepted(store, price=7)
-    assert answer.standing is not None
-    assert await store.moderation.alarm(10, answer.standing) == 80
+    await accepted(store, price=7)
+    assert (await rung(store)).percent == 80
 
 
 async def test_whoever_was_told_of_one_budget_was_not_told_of_the_next(store: Store) -> None:
     await store.moderation.set_rule(BY, Whose.SERVER, 10, Period.DAY)
-    answer = await accepted(store, price=10)
-    assert answer.standing is not None
-    assert await store.moderation.alarm(10, answer.standing) == 100
+    await accepted(store, price=10)
+    due = await rung(store)
     await store.moderation.set_rule(BY, Whose.SERVER, 20, Period.DAY)
-    await store.moderation.alarm_told(10, 100, answer.standing)  # they read of the one before
-    assert await store.moderation.alarm(10, answer.standing) is None
+    await store.moderation.alarm_told(due)  # they read of the one before
+    assert await store.moderation.alarm(10) is None
     assert not await store.moderation.budget_reached(10)
-    second = await accepted(store, price=10)
-    await store.moderation.alarm_told(10, 100, answer.standing)
-    assert second.standing is not None
-    assert await store.moderation.alarm(10, second.standing) == 100
-    await store.moderation.alarm_told(10, 100, second.standing)
-    assert await store.moderation.alarm(10, second.standing) is None
+    await accepted(store, price=10)
+    await store.moderation.alarm_told(due)
+    assert (await rung(store)).percent == 100
+    await store.moderation.alarm_told(await rung(store))
+    assert await store.moderation.alarm(10) is None
 
 
 # The other limits.
