@@ -100,7 +100,10 @@ async def test_a_pasted_command_takes_its_options_in_any_order(stage):
         ("/video text prompt:a fox look:blue", "look takes one of: Film noir, First light."),
         ("/video text prompt:a fox image:x.png", "image takes a file. Choose it here."),
         ("/video text duration:3", "prompt is required."),
-        ("/video text a fox", "“a fox” belongs to no option of /video text. Write prompt:a fox."),
+        (
+            "/video text a fox prompt:a dog",
+            "“a fox” belongs to no option of /video text. Write prompt:a fox.",
+        ),
         ("/video txt prompt:a", "There is no command /video. Type / to see them all."),
     ],
 )
@@ -109,6 +112,25 @@ async def test_a_command_that_cannot_be_sent_says_why_in_a_sentence(stage, comma
         await tab.run(command)
         await expect(tab.page.locator(".composer-error")).to_contain_text(sentence)
         assert stage.bot.got == []
+
+
+async def test_words_that_belong_to_no_option_stay_where_they_were_typed(stage):
+    async with stage.tab() as tab:
+        typed = "/video text promt:a fox duration:3"
+        await tab.run(typed)
+        said = tab.page.locator(".composer-error")
+        for _again in range(2):
+            await expect(said).to_contain_text("did you mean prompt?")
+            await expect(tab.page.locator(".composer textarea").first).to_have_value(typed)
+            await tab.page.keyboard.press("Enter")
+        assert stage.bot.got == []
+
+
+async def test_words_without_an_option_are_the_prompt(stage):
+    async with stage.tab() as tab:
+        await tab.run("/video text a red fox duration:3")
+        await expect(tab.page.locator(".thread-chip")).to_be_visible()
+        assert (stage.bot.got[0]["prompt"], stage.bot.got[0]["duration"]) == ("a red fox", 3)
 
 
 async def test_a_word_that_only_looks_like_an_option_is_sent_on_a_second_enter(stage):

@@ -39,9 +39,20 @@ test("in quotes even the name of an option is prose", () => {
 });
 
 test("what belongs to no option is said, with the nearest that exists", () => {
-  assert.match(read("a red fox").problems[0], /belongs to no option.*Write prompt:a red fox\./);
+  assert.match(read("fox sound:on").problems[0], /belongs to no option.*Write prompt:fox\./);
+  assert.deepEqual(read("fox sound:on").values, { sound: "on" });
   assert.match(read("promt:fox").problems[0], /“promt” is not an option.*did you mean prompt\?/);
   assert.match(read("prompt:a prompt:b").problems[0], /prompt is given twice/);
+});
+
+test("words without an option are the text that the command needs", () => {
+  const prompt = { name: "prompt", type: OPTION.STRING, required: true };
+  const needing = { name: "video text", options: [prompt, ...COMMAND.options.slice(1)] };
+  const found = readOptions(needing, "a red fox: at dawn duration:6");
+  assert.deepEqual(Object.fromEntries(found.values), { prompt: "a red fox: at dawn", duration: "6" });
+  assert.deepEqual(found.problems, []);
+  assert.match(readOptions(needing, "a fox prompt:a dog").problems[0], /“a fox” belongs to no/);
+  assert.match(readOptions(needing, "promt:fox").problems[0], /did you mean prompt\?/);
 });
 
 test("a word that looks like an option within a prompt is asked about before it is sent", () => {

@@ -348,7 +348,10 @@ export class Composer {
     }
   }
 
-  /** A command typed or pasted whole. What is not clear opens in the form with a sentence. */
+  /**
+   * A command typed or pasted whole. A value that is not clear opens in the form with a sentence;
+   * words that belong to no option stay where they were typed.
+   */
   async #submitCommand(text) {
     const typed = commandOf(text);
     if (!typed) {
@@ -362,13 +365,17 @@ export class Composer {
     }
     const { command, rest } = typed;
     const { values, problems, doubts } = readOptions(command, rest);
+    if (problems.length > 0) {
+      this.complain(problems[0]); // the form has no place for these words, so they stay here
+      return;
+    }
     const wrong = firstWrong(command, values);
     this.openForm(command, {
       values,
-      sentence: problems[0] ?? (rest.trim() === "" ? null : wrong?.sentence) ?? doubts[0] ?? null,
+      sentence: (rest.trim() === "" ? null : wrong?.sentence) ?? doubts[0] ?? null,
       at: wrong?.name,
     });
-    if (problems.length === 0 && doubts.length === 0 && !wrong) {
+    if (doubts.length === 0 && !wrong) {
       await this.form.send();
     }
   }

@@ -5,7 +5,8 @@ import { OPTION, optionHint } from "./commands.js";
 /**
  * Cut the text after a command's name into option:value pairs, in any order. A value goes on until
  * the next option of the command, so it may hold spaces and colons; in "quotes" it may even hold
- * the name of an option. Returns {values: Map(name -> text), problems: [sentence],
+ * the name of an option. Text before the first option is the text that the command needs, as where
+ * one types into Discord's own form. Returns {values: Map(name -> text), problems: [sentence],
  * doubts: [sentence]}; a doubt is a word that looks like an option and is none.
  */
 export function readOptions(command, text) {
@@ -20,7 +21,11 @@ export function readOptions(command, text) {
   );
   const before = text.slice(0, known[0]?.start ?? text.length).trim();
 
-  if (before !== "") {
+  const needed = neededText(command);
+  const isGiven = known.some((mark) => mark.name === needed?.name);
+  if (before !== "" && needed && !isGiven && !looksLikeOption(marks, before)) {
+    values.set(needed.name, unquoted(before));
+  } else if (before !== "") {
     problems.push(strayText(command, marks, before));
   }
   known.forEach((mark, index) => {
@@ -74,8 +79,20 @@ function unquoted(value) {
   return inside !== undefined && !inside.includes('"') ? inside : value;
 }
 
+/** The option that a command cannot do without and that takes any text; undefined without one. */
+function neededText(command) {
+  return command.options.find(
+    (option) => option.required && option.type === OPTION.STRING && !option.choices?.length,
+  );
+}
+
+/** The mark that a text begins with; undefined where it is prose. */
+function looksLikeOption(marks, before) {
+  return marks.find((mark) => before.startsWith(`${mark.name}:`));
+}
+
 function strayText(command, marks, before) {
-  const first = marks.find((mark) => before.startsWith(`${mark.name}:`));
+  const first = looksLikeOption(marks, before);
   if (first) {
     return `“${first.name}” is not an option of /${command.name}${similar(command, first.name)}. ${optionsSentence(command)}`;
   }
