@@ -138,7 +138,10 @@ class Writer:
         return await answer
 
     async def read(self, fn: Callable[[Any], T]) -> T:
-        """What *fn* returns. *fn* sees everything committed, in one state, and cannot write."""
+        """What *fn* returns. *fn* sees everything committed, in one state, and cannot write.
+
+        Raises `DiskTrouble` once the database is closed.
+        """
         if self._alone:
             return await self._ask(self._db, lambda db: self._engine.forbidden_to_write(db, fn))
         reader = await self._readers.get()
@@ -161,6 +164,8 @@ class Writer:
             return await db.run(fn)
         except Exception as error:
             trouble = self._engine.translated(error, "so nothing was done")
+            if trouble is error and self._closed:  # a connection that is closed says so its own way
+                trouble = DiskTrouble("Dailies is shutting down, so nothing was looked up.")
             if trouble is error:
                 raise
             raise trouble from error

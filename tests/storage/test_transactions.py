@@ -149,3 +149,12 @@ async def test_several_functions_make_one_transaction(store):
         )
     assert (await store.jobs.get(job.id)).thread_id is None, "it was noted, and undone"
     assert await store.moderation.audit(10) == []
+
+
+async def test_a_store_that_is_closed_says_so_to_whoever_comes_late(tmp_path):
+    async with open_store(tmp_path / "closed") as opened:
+        await opened.jobs.add(draft(1))
+    with pytest.raises(DiskTrouble, match="shutting down"):
+        await opened.jobs.get(1)
+    with pytest.raises(DiskTrouble, match="shutting down"):
+        await opened.jobs.add(draft(2))
