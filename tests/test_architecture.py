@@ -100,6 +100,20 @@ def test_floors_import_downward(file):
             assert floor_of(module) <= mine, f"{file} imports {module} from a floor above it"
 
 
+def test_the_ground_floor_is_what_several_packages_need():
+    ground = {path.stem for path in (ROOT / "bot").glob("*.py")} - {"__init__", "__main__"}
+    users = {name: set() for name in ground}
+    for file in FILES:
+        for module in imports(file):
+            parts = module.split(".")
+            if parts[0] == "bot" and len(parts) > 1 and parts[1] in ground:
+                users[parts[1]].add(file.split("/")[1] if file.startswith("bot/") else "cogs")
+    said = (ROOT / "docs" / "architecture.md").read_text()
+    for name, packages in users.items():
+        assert len(packages) > 1, f"bot/{name}.py belongs to its only user, {packages}"
+        assert f"`{name}`" in said, f"docs/architecture.md does not say why {name} is there"
+
+
 @for_every(FILES)
 def test_each_library_has_one_home(file):
     for module in imports(file):
