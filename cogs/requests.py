@@ -174,12 +174,14 @@ class Helping(commands.Cog):
         text = tables.alarm(due, usd_per_credit=bot.usd_per_credit)
         items = [button("Resume", "resume", "budget", style=discord.ButtonStyle.primary, emoji="▶️")]
         channel = bot.get_partial_messageable(server.moderators, guild_id=guild_id)
-        what = f"budget {due.percent} of {due.budget.amount}: {due.used} since {due.began}"
+        amount, used = due.budget.amount, due.used
         try:
             with translated():
                 await channel.send(
                     view=panel(text, items if due.percent >= 100 else []),
-                    nonce=nonce(guild_id, what),
+                    nonce=nonce(
+                        guild_id, f"budget {due.percent} of {amount}: {used} since {due.began}"
+                    ),
                     allowed_mentions=SILENT,
                 )
         except Denied as error:
