@@ -21,6 +21,7 @@ from bot.catalog.model import Model
 from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.providers import Connection, Finding, Limits, Order, Receipt, Report, ServerState
 from bot.providers._comfyui.addresses import Address, addresses
+from bot.providers._comfyui.downloads import Downloads
 from bot.providers._comfyui.examine import examined
 from bot.providers._comfyui.following import Following
 from bot.providers._comfyui.measured import Measured
@@ -158,12 +159,13 @@ class ComfyUI:
             data=self._data,
             jobs_per_server=settings.jobs_per_server,
         )
+        self._downloads = Downloads(self._data, clock=self._clock, wall=wall)
         self._following = Following(
             self._servers,
             self._workflows,
             self._placing,
             self._measured,
-            here=self._data,
+            downloads=self._downloads,
             clock=self._clock,
             wall=wall,
         )
@@ -231,7 +233,7 @@ class ComfyUI:
 
     async def watch(self) -> None:
         """Learn every minute what each server has, until cancelled."""
-        await asyncio.to_thread(self._following.sweep)
+        await asyncio.to_thread(self._downloads.sweep)
         while True:
             for server in self._servers.values():
                 try:
@@ -272,6 +274,7 @@ class ComfyUI:
 
     async def close(self) -> None:
         """Let go of all connections."""
+        await self._downloads.close()
         for server in self._servers.values():
             await server.close()
 

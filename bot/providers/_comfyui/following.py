@@ -7,20 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from bot.catalog.model import pixels
-from bot.errors import Busy, Failure, Refusal, Trouble, Unclear
+from bot.errors import Busy, Failure, Refusal, Unclear
 from bot.machine_trouble import trouble_of
 from bot.media.decode import decode
 from bot.media.probe import MediaError, sniff
 from bot.providers import Order, Receipt, Report, Stage
 from storage import Brief
 
+from .downloads import Downloads
 from .failures import Kind, ended
 from .fill import seconds_of
 from .measured import Measured
 from .outputs import Output, by_name, clip_of
 from .placing import Placing, named
 from .progress import Watch
-from .server import LONG_REST, Server
+from .server import DEAD, LONG_REST, Server
 from .workflow import Workflow
 
 __all__ = ["Following"]
@@ -28,8 +29,6 @@ __all__ = ["Following"]
 log = logging.getLogger(__name__)
 
 GONE = 10.0  #: seconds between two answers that a job is not known, before it counts as lost
-DEAD = 300.0  #: seconds that a server is waited for which does not answer about a clip it has
-KEPT = 7 * 24 * 3600.0  #: seconds after which a clip that was brought here and not taken is deleted
 STOPPING_AGAIN = 2.0  #: seconds until a server that is stopping a clip is asked again
 STOPPED = 120.0  #: seconds that a server is waited for which does not answer when it is to stop
 STUCK = 600.0  #: seconds at work without a sign, after which the operator is told
@@ -40,8 +39,7 @@ _KINDS = frozenset({"video/mp4", "video/quicktime", "video/webm", "video/x-matro
 class Following:
     """Asks servers about the clips they have. Nothing that it remembers has to outlive a restart.
 
-    *here* is where what a server kept is brought to; times are seconds of *clock*, *wall* is Unix
-    time.
+    *downloads* are the clips that it finished; times are seconds of *clock*, *wall* is Unix time.
     """
 
     def __init__(
@@ -51,7 +49,7 @@ class Following:
         placing: Placing,
         measured: Measured,
         *,
-        here: Path,
+        downloads: Downloads,
         clock: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
@@ -59,14 +57,13 @@ class Following:
         self._workflows = workflows
         self._placing = placing
         self._measured = measured
-        self._data = here
+        self._downloads = downloads
         self._clock = clock
         self._wall = wall
         self._silent: dict[str, float] = {}  # jobs: since when their server does not answer
         self._gone: dict[str, float] = {}  # jobs: since when their server does not know them
         self._stopping: dict[str, float] = {}  # jobs: since when they are being stopped
         self._seen: dict[str, float] = {}  # jobs: when they were first seen at work
-        self._withheld: dict[str, float] = {}  # jobs: since when their clip can't be downloaded
 
     def receipt(self, server: Server, prompt_id: str) -> Receipt:
         """*server* has the clip from now on."""
@@ -78,8 +75,6 @@ class Following:
     async def poll(self, order: Order, remote_id: str) -> Report:
         """Ask its server how far it is; a clip that was lost is made once more."""
         name, prompt_id = _parts(remote_id)
-        if self._here(prompt_id).exists():
-            return Report(stage=Stage.READY, fraction=1.0)
         server = self._servers.get(name)
         try:
             if server is None:
@@ -87,6 +82,9 @@ class Following:
             await self.tidy(server)
             job = await server.job(prompt_id)
         except Busy as busy:
+            if self._downloads.has(prompt_id):
+                self._downloads.over(prompt_id)
+                return Report(stage=Stage.READY, fraction=1.0)
             since = self._silent.setdefault(prompt_id, self._clock())
             if self._clock() - since < DEAD:
                 raise
@@ -158,8 +156,10 @@ class Following:
     ) -> Report:
         node = workflow.output if workflow is not None else None
         clip = clip_of(job, node=node, prompt_id=prompt_id)
-        if clip is not None:
-            await self._bring(server, prompt_id, clip)
+        if clip is not None and not await self._downloads.bring(server, prompt_id, clip):
+            return Report(
+                stage=Stage.RUNNING, says=f"{server.name}: sending the clip", fraction=1.0
+            )
         watch = self._over(server, prompt_id)
         if clip is None:
             raise Refusal(
@@ -214,36 +214,15 @@ class Following:
         self, order: Order, server: Server, prompt_id: str, workflow: Workflow | None
     ) -> Report:
         """A server that was started anew knows no job, and still has the files it finished."""
-        if workflow is not None and await self._kept(server, prompt_id, workflow):
-            self._over(server, prompt_id)
-            return Report(stage=Stage.READY, fraction=1.0)
+        if workflow is not None:
+            names = by_name(workflow.graph.type_of(workflow.output), prompt_id)
+            if await self._downloads.bring_kept(server, prompt_id, names):
+                self._over(server, prompt_id)
+                return Report(stage=Stage.READY, fraction=1.0)
         since = self._gone.setdefault(prompt_id, self._clock())
         if self._clock() - since < GONE:
             raise Busy(f"{server.name} doesn't know the clip right now.", retry_after=GONE)
         return await self._lost(order, server.name, prompt_id, "it does not know the clip any more")
-
-    async def _kept(self, server: Server, prompt_id: str, workflow: Workflow) -> bool:
-        """Bring the clip home by its name, if it is there and whole: what a killed server had
-        begun to write is no clip."""
-        here = self._here(prompt_id)
-        if here.exists():
-            return True
-        part = here.with_suffix(".try")
-        for output in by_name(workflow.graph.type_of(workflow.output), prompt_id):
-            try:
-                if not await server.client.download(output.params, part):
-                    continue
-                made = await decode(part)
-                if made.picture is not None and made.complete:
-                    part.replace(here)
-                    return True
-            except MediaError as error:
-                if error.ours:  # it is there, and may be whole
-                    raise trouble_of(error) or error from error
-                log.info("%s kept half of %s: %s", server.name, output.filename, error)
-            finally:
-                part.unlink(missing_ok=True)
-        return False
 
     async def _lost(
         self, order: Order, name: str, prompt_id: str, why: str, *, silent: bool = False
@@ -282,8 +261,10 @@ class Following:
         if server is not None and known != prompt_id:
             server.abandoned.add(prompt_id)
         log.warning("Job %s was lost by %s (%s); %s makes it", order.job, name, why, there.name)
-        for kept in (self._silent, self._gone, self._seen, self._withheld):
+        for kept in (self._silent, self._gone, self._seen):
             kept.pop(prompt_id, None)
+        if known != prompt_id:
+            await self._downloads.drop(prompt_id)
         self.receipt(there, known)
         return Report(
             stage=Stage.WAITING,
@@ -294,35 +275,10 @@ class Following:
 
     # Bringing home.
 
-    async def _bring(self, server: Server, prompt_id: str, clip: Output) -> None:
-        """Have the clip here before it is called ready: its server may be gone a moment later.
-
-        A server that says it is done and does not hand it out is waited for; after that the clip is
-        ready all the same, and asked for as long as it is kept.
-        """
-        try:
-            await server.client.download(clip.params, self._here(prompt_id))
-        except Trouble:
-            raise
-        except Busy:
-            since = self._withheld.setdefault(prompt_id, self._clock())
-            if self._clock() - since < DEAD:
-                raise
-        self._withheld.pop(prompt_id, None)
-
-    def sweep(self) -> None:
-        """Delete clips, and halves of them, that nobody came for: their orders were given up or
-        deleted, or Dailies was killed meanwhile."""
-        old = self._wall() - KEPT
-        for kind in ("*.clip", "*.clip.part", "*.try", "*.try.part"):
-            for file in self._data.glob(kind):
-                if file.stat().st_mtime < old:
-                    file.unlink(missing_ok=True)
-
     async def fetch(self, order: Order, remote_id: str, to: Path) -> None:
         """Save the clip as *to*. Raises `Refusal` where it is no clip, or not there any more."""
         name, prompt_id = _parts(remote_id)
-        here = self._here(prompt_id)
+        here = self._downloads.file(prompt_id)
         if not here.exists():
             await self._download(order, name, prompt_id, here)
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -386,6 +342,7 @@ class Following:
         try:
             if await server.stop(prompt_id):
                 self._over(server, prompt_id)
+                await self._downloads.drop(prompt_id)
                 return
         except Busy:
             if self._clock() - since < STOPPED:
@@ -405,9 +362,6 @@ class Following:
 
     def _workflow(self, order: Order) -> Workflow | None:
         return self._workflows.get(order.model.name)
-
-    def _here(self, prompt_id: str) -> Path:
-        return self._data / f"{prompt_id}.clip"
 
     def _over(self, server: Server, prompt_id: str) -> Watch | None:
         """Nothing more happens to a job: what was heard of it."""

@@ -20,12 +20,13 @@ from .failures import told
 from .fill import FOLDER
 from .socket import Socket
 
-__all__ = ["Server", "Stats"]
+__all__ = ["DEAD", "LONG_REST", "Server", "Stats"]
 
 log = logging.getLogger(__name__)
 
 FRESH = 300.0  #: seconds for which what a server has is believed
 REST = 60.0  #: seconds that a server is left alone after it could not be reached
+DEAD = 300.0  #: seconds that one is waited for which does not answer about a clip it has
 LONG_REST = 300.0  #: the same, where it needs somebody's hand
 MAX_UPLOAD = 100 * 1024 * 1024  #: bytes, where a server does not say
 ENDED = frozenset({"completed", "failed", "cancelled"})
