@@ -119,44 +119,39 @@ async def test_a_clip_that_its_server_does_not_hand_out_is_not_called_ready_at_o
     assert sum(len(server.runs) for server in two.servers.values()) == 1
 
 
-async def test_a_clip_that_comes_slowly_is_said_to_be_on_its_way(one):
-    order, to = one.order(), one.data / "clip.mp4"
-    server, gate = one.servers["gpu1"], asyncio.Event()
+async def on_its_way(one):
+    """An order whose clip comes slowly, its id there, and what lets the rest of it come."""
+    order, server, gate = one.order(), one.servers["gpu1"], asyncio.Event()
     receipt = await one.provider.submit(order)
     await until(lambda: server.world.history)
     server.answers = lambda seen: Answer(gate=gate) if "/view" in str(seen.path) else None
     report = await one.provider.poll(order, receipt.remote_id)
     assert (report.stage, report.says) == (Stage.RUNNING, "gpu1: sending the clip")
+    return order, receipt.remote_id, gate
+
+
+async def test_a_clip_that_comes_slowly_is_said_to_be_on_its_way(one):
+    order, remote_id, gate = await on_its_way(one)
     gate.set()
-    await one.followed(order, receipt.remote_id)
-    await one.provider.fetch(order, receipt.remote_id, None, to)
-    assert sniff(to) == "video/mp4"
-    assert len([each for each in server.seen if "/view" in each.path]) == 1
+    await one.followed(order, remote_id)
+    await one.provider.fetch(order, remote_id, None, one.data / "clip.mp4")
+    assert sniff(one.data / "clip.mp4") == "video/mp4"
+    assert len([each for each in one.servers["gpu1"].seen if "/view" in each.path]) == 1
 
 
 async def test_a_clip_that_came_before_its_server_went_is_ready(one):
-    order, to = one.order(), one.data / "clip.mp4"
-    server, gate = one.servers["gpu1"], asyncio.Event()
-    receipt = await one.provider.submit(order)
-    await until(lambda: server.world.history)
-    server.answers = lambda seen: Answer(gate=gate) if "/view" in str(seen.path) else None
-    assert (await one.provider.poll(order, receipt.remote_id)).stage is Stage.RUNNING
+    order, remote_id, gate = await on_its_way(one)
     gate.set()
     await until(lambda: list((one.data / "comfyui").glob("*.clip")))
-    await server.kill()
-    assert (await one.followed(order, receipt.remote_id)) == receipt.remote_id
-    await one.provider.fetch(order, receipt.remote_id, None, to)
-    assert sniff(to) == "video/mp4"
+    await one.servers["gpu1"].kill()
+    assert (await one.followed(order, remote_id)) == remote_id
+    await one.provider.fetch(order, remote_id, None, one.data / "clip.mp4")
+    assert sniff(one.data / "clip.mp4") == "video/mp4"
 
 
 async def test_a_clip_that_is_cancelled_on_its_way_is_not_kept(one):
-    order = one.order()
-    server, gate = one.servers["gpu1"], asyncio.Event()
-    receipt = await one.provider.submit(order)
-    await until(lambda: server.world.history)
-    server.answers = lambda seen: Answer(gate=gate) if "/view" in str(seen.path) else None
-    assert (await one.provider.poll(order, receipt.remote_id)).stage is Stage.RUNNING
-    await one.provider.cancel(order, receipt.remote_id)
+    order, remote_id, gate = await on_its_way(one)
+    await one.provider.cancel(order, remote_id)
     gate.set()
     await asyncio.sleep(0.2)
     assert not list((one.data / "comfyui").glob("*.clip*"))

@@ -53,7 +53,7 @@ class Downloads:
         as handed out all the same, and is asked for as long as it is kept. Raises `Busy`.
         """
         if self.has(prompt_id):
-            self.over(prompt_id)
+            self.forget(prompt_id)
             return True
         task = self._coming.get(prompt_id)
         if task is None:
@@ -74,10 +74,10 @@ class Downloads:
             since = self._withheld.setdefault(prompt_id, self._clock())
             if self._clock() - since < DEAD:
                 raise
-        self.over(prompt_id)
+        self.forget(prompt_id)
         return True
 
-    def over(self, prompt_id: str) -> None:
+    def forget(self, prompt_id: str) -> None:
         """It is here, or its server need not be waited for."""
         self._coming.pop(prompt_id, None)
         self._withheld.pop(prompt_id, None)
@@ -110,7 +110,7 @@ class Downloads:
         """Nobody wants it any more."""
         if (task := self._coming.get(prompt_id)) is not None:
             await _ended(task)
-        self.over(prompt_id)
+        self.forget(prompt_id)
         self.file(prompt_id).unlink(missing_ok=True)
 
     def sweep(self) -> None:

@@ -83,7 +83,7 @@ class Following:
             job = await server.job(prompt_id)
         except Busy as busy:
             if self._downloads.has(prompt_id):
-                self._downloads.over(prompt_id)
+                self._downloads.forget(prompt_id)
                 return Report(stage=Stage.READY, fraction=1.0)
             since = self._silent.setdefault(prompt_id, self._clock())
             if self._clock() - since < DEAD:
@@ -340,17 +340,16 @@ class Following:
         if server is None:
             return
         try:
-            if await server.stop(prompt_id):
-                self._over(server, prompt_id)
-                await self._downloads.drop(prompt_id)
-                return
+            stopped = await server.stop(prompt_id)
         except Busy:
             if self._clock() - since < STOPPED:
                 raise
             server.abandoned.add(prompt_id)  # it is stopped if it is at work again
-            self._over(server, prompt_id)
-            return
-        raise Busy(f"{name} is stopping it.", retry_after=STOPPING_AGAIN)
+            stopped = True
+        if not stopped:
+            raise Busy(f"{name} is stopping it.", retry_after=STOPPING_AGAIN)
+        self._over(server, prompt_id)
+        await self._downloads.drop(prompt_id)
 
     async def tidy(self, server: Server) -> None:
         """Stop what a server may still be at work on that nobody waits for."""
