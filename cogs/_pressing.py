@@ -123,14 +123,14 @@ async def acknowledged(
     task = asyncio.ensure_future(work if waits is not Waits.FIRST else _thinking(interaction, work))
     try:
         done, _ = await asyncio.wait({task}, timeout=ACKNOWLEDGE)
-        if not done and not interaction.response.is_done() and waits is not Waits.FIRST:
+        if not done and not answering.is_answered(interaction) and waits is not Waits.FIRST:
             private = waits is Waits.PRIVATE
             try:
                 await answering.acknowledge(interaction, thinking=private, private=private)
             except (Denied, Busy) as error:  # the work goes on, and says so if it cannot answer
                 log.info("A button was not answered in time: %s", error.raw)
         await task
-        if waits is Waits.CHANGE and not interaction.response.is_done():
+        if waits is Waits.CHANGE and not answering.is_answered(interaction):
             await answering.acknowledge(interaction, thinking=False)  # it changes by itself
     finally:
         task.cancel()

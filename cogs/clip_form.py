@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import discord
 from discord import ui
 
+from bot.chat import answering
 from bot.chat.bot import Dailies, Interaction
 from bot.chat.next_steps import Refillable
 from bot.chat.prices import costs
@@ -87,7 +88,7 @@ async def show(interaction: Interaction, name: str, filled: Filled | None = None
             )
     said = ASKS_FIRST if name == "new" else price_line(usual, interaction, limit=LABEL)
     asking.add_item(prompt_help.sending(said))
-    await interaction.response.send_modal(asking)
+    await answering.ask(interaction, asking)
 
 
 def _of(interaction: Interaction, mode: Mode) -> Callable[[str], list[str | int]]:

@@ -54,7 +54,7 @@ async def _example(interaction: Interaction, _about: str, _: Sequence[str]) -> N
     )
     asking.add_item(ui.Label(text="What you see and hear", component=prompt))
     asking.add_item(ui.TextDisplay(said))
-    await interaction.response.send_modal(asking)
+    await answering.ask(interaction, asking)
 
 
 @sent("text", about=r"\d{0,18}", moderators=False)

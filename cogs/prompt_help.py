@@ -155,7 +155,7 @@ async def _open(interaction: Interaction, kept: PromptDraft, quote: Quote | None
     asking.add_item(ui.Label(text="Prompt", component=prompt))
     asking.add_item(sending())
     asking.add_item(ui.TextDisplay(price_line(quote, interaction)))
-    await interaction.response.send_modal(asking)
+    await answering.ask(interaction, asking)
 
 
 @sent("write", about=_ABOUT, moderators=False)

@@ -321,7 +321,7 @@ class Quota(
         for given in (first, last):
             if given is not None:
                 dated(given)
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await answering.acknowledge(interaction, private=True)
         found = await self.server_limits.report(requester, period, first=first, last=last)
         names = await _names(interaction, found.uses)
         chart = await charts.report(found.uses, found.first, found.last, names=names)

@@ -245,8 +245,8 @@ async def _order_all(interaction: Interaction, about: str, _: Sequence[str]) -> 
 async def _order(interaction: Interaction, refused_id: int, *, way: int | None) -> None:
     order = interaction.client.refusals.order(refused_id, requester_here(interaction), way=way)
     await interaction.client.presenter.answer(interaction, order)
-    if not interaction.response.is_done():  # pressed a second time: its card stands
-        await interaction.response.send_message("That is already ordered.", ephemeral=True)
+    if not answering.is_answered(interaction):  # pressed a second time: its card stands
+        await answering.tell(interaction, "That is already ordered.")
 
 
 @pressed("ask", moderators=False, waits=Waits.PRIVATE)

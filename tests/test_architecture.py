@@ -132,6 +132,14 @@ def test_a_cog_calls_what_decides_and_not_the_store(file):
 STORAGE = [each for each in FILES if each.startswith("storage/")]
 
 
+@for_every([file for file in FILES if not file.startswith("playground/")])
+def test_first_answers_are_given_in_one_place(file):
+    """Who gives one has to know that a lost confirmation may be a yes."""
+    if file != "bot/chat/answering.py":
+        given = re.compile(r"\.response\.(send_message|defer|edit_message|send_modal|is_done)\b")
+        assert given.findall((ROOT / file).read_text()) == []
+
+
 @for_every(STORAGE)
 def test_storage_is_written_once(file):
     """A function stands in the file of its table, with its docstring; `parts.py` only names it."""

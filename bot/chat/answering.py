@@ -1,22 +1,56 @@
 """Answers an interaction once, whatever of it is lost on the way to Discord and back.
 
 An answer that Discord took and whose confirmation was lost is refused the second time ("already
-acknowledged"): that is a yes, and what stands there is written to from then on.
+acknowledged"): that is a yes, and what stands there is written to from then on. Nobody else gives a
+first answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 import discord
 
-from bot.chat.trouble import AlreadyDone, Denied, Expired, Lost, translated
+from bot.chat.trouble import AlreadyDone, Denied, Expired, Lost, denied, translated
 from bot.errors import Busy
 
 SILENT = discord.AllowedMentions.none()
 #: In an interaction's `extras`: that a "thinking…" for everybody stands there, whatever
 #: discord.py knows of it.
 WAITS = "waits in public"
+_TRIED = "tried"  #: in the same place: that an answer was tried, so that one may stand
+_STANDS = "stands"  #: in the same place: that one does, though its confirmation was lost
+
+
+def is_answered(interaction: discord.Interaction[Any]) -> bool:
+    """Whether an answer stands, as far as anybody knows."""
+    return interaction.response.is_done() or bool(interaction.extras.get(_STANDS))
+
+
+async def _first(
+    interaction: discord.Interaction[Any], give: Callable[[], Awaitable[object]]
+) -> bool:
+    """Give the first answer by *give*, which may be called twice.
+
+    False where an earlier one stands, which what is to be said follows. Raises `Denied` or `Busy`.
+    """
+    if is_answered(interaction):
+        return False
+    earlier = interaction.extras.get(_TRIED, False)
+    interaction.extras[_TRIED] = True
+    for last in (False, True):
+        try:
+            with translated():
+                await give()
+        except AlreadyDone:
+            interaction.extras[_STANDS] = True
+            return not earlier
+        except Lost:
+            if last:
+                raise
+        else:
+            return True
+    raise AssertionError("unreachable")
 
 
 async def acknowledge(
@@ -28,17 +62,9 @@ async def acknowledge(
     """
     interaction.extras["private"] = private
     interaction.extras[WAITS] = thinking and not private
-    for last in (False, True):
-        try:
-            with translated():
-                await interaction.response.defer(thinking=thinking, ephemeral=private)
-        except AlreadyDone:
-            return
-        except Lost:
-            if last:
-                raise
-        else:
-            return
+    await _first(
+        interaction, lambda: interaction.response.defer(thinking=thinking, ephemeral=private)
+    )
 
 
 async def show(interaction: discord.Interaction[Any], view: discord.ui.LayoutView) -> int:
@@ -46,8 +72,9 @@ async def show(interaction: discord.Interaction[Any], view: discord.ui.LayoutVie
 
     Raises `Denied` or `Busy`.
     """
+    interaction.extras[_TRIED] = True
     for last in (False, True):
-        if not interaction.response.is_done():
+        if not is_answered(interaction):
             try:
                 with translated():
                     sent = await interaction.response.send_message(
@@ -61,9 +88,10 @@ async def show(interaction: discord.Interaction[Any], view: discord.ui.LayoutVie
             with translated():
                 shown = await interaction.edit_original_response(view=view, allowed_mentions=SILENT)
         except Expired:
-            if last or interaction.response.is_done():
+            if last or is_answered(interaction):
                 raise
         else:
+            interaction.extras[_STANDS] = True
             return shown.id
     raise AssertionError("unreachable")
 
@@ -71,8 +99,7 @@ async def show(interaction: discord.Interaction[Any], view: discord.ui.LayoutVie
 async def privately(interaction: discord.Interaction[Any], text: str) -> None:
     """Answer with *text*, for who asked alone, also in place of a "thinking…"."""
     with suppress(Denied, Busy), translated():
-        if not interaction.response.is_done():
-            await interaction.response.send_message(text, ephemeral=True)
+        if await tell_first(interaction, content=text):
             return
         await interaction.delete_original_response()
         await interaction.followup.send(text, ephemeral=True)
@@ -88,27 +115,25 @@ async def clear(interaction: discord.Interaction[Any], *, but: int | None) -> No
 
 async def change(
     interaction: discord.Interaction[Any],
-    view: discord.ui.LayoutView,
+    view: discord.ui.LayoutView | None,
     *,
+    content: str | None = None,
     files: Callable[[], list[discord.File]] | None = None,
 ) -> None:
     """Show something else in the message whose button was pressed, or from which a form came.
 
-    *files* makes what the message carries from then on, once for each try: a file is read to its
-    end when it is sent. Without it, the message keeps what it carries. Raises `Denied` or `Busy`.
+    *content* is the text of a message that had one. *files* makes what the message carries from
+    then on, once for each try: a file is read to its end when it is sent. Without it, the message
+    keeps what it carries. Raises `Denied` or `Busy`.
     """
 
     def message() -> dict[str, Any]:
+        text = {} if content is None else {"content": content}
         carried = {} if files is None else {"attachments": files()}
-        return {"view": view, "allowed_mentions": SILENT, **carried}
+        return {"view": view, "allowed_mentions": SILENT, **text, **carried}
 
-    if not interaction.response.is_done():
-        try:
-            with translated():
-                await interaction.response.edit_message(**message())
-        except (AlreadyDone, Lost):
-            pass  # it is written below
-        else:
+    with suppress(Lost):  # it is written below
+        if await _first(interaction, lambda: interaction.response.edit_message(**message())):
             return
     with translated():
         await interaction.edit_original_response(**message())
@@ -118,15 +143,23 @@ async def tell(interaction: discord.Interaction[Any], content: str = "", **messa
     """Tell its person alone. Raises `Denied` or `Busy`."""
     if content:
         message["content"] = content
-    if not interaction.response.is_done():
-        try:
-            with translated():
-                await interaction.response.send_message(
-                    ephemeral=True, allowed_mentions=SILENT, **message
-                )
-        except AlreadyDone:
-            pass  # what follows says it
-        else:
-            return
-    with translated():
-        await interaction.followup.send(ephemeral=True, allowed_mentions=SILENT, **message)
+    if not await tell_first(interaction, **message):
+        with translated():
+            await interaction.followup.send(ephemeral=True, allowed_mentions=SILENT, **message)
+
+
+async def tell_first(interaction: discord.Interaction[Any], **message: Any) -> bool:
+    """Tell its person alone, unless an answer stands: whether it was told. Raises `Denied` or
+    `Busy`."""
+    return await _first(
+        interaction,
+        lambda: interaction.response.send_message(
+            ephemeral=True, allowed_mentions=SILENT, **message
+        ),
+    )
+
+
+async def ask(interaction: discord.Interaction[Any], form: discord.ui.Modal) -> None:
+    """Open *form*, which can only be a first answer. Raises `Denied` or `Busy`."""
+    if not await _first(interaction, lambda: interaction.response.send_modal(form)):
+        raise denied(Expired, raw="a form was to follow another answer")

@@ -8,9 +8,9 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.chat.answering import WAITS
+from bot.chat import answering
 from bot.chat.mentions import SILENT
-from bot.chat.trouble import AlreadyDone, Denied, Expired, translated, translation
+from bot.chat.trouble import Denied, Expired, translated, translation
 from bot.errors import Busy, Refusal, Unclear
 from bot.words.money import price as price
 from bot.words.numbers import listed
@@ -55,20 +55,19 @@ async def apologise(interaction: discord.Interaction[Any], error: BaseException)
     """Tell the person, and nobody else, what went wrong."""
     sentence = elide(explain(error), 2000)
     buttons = await _helping(interaction, error)
-    private: dict[str, Any] = {"ephemeral": True, "allowed_mentions": SILENT, **buttons}
     try:
-        if not interaction.response.is_done():
-            with suppress(AlreadyDone), translated():  # then what follows says it
-                await interaction.response.send_message(sentence, **private)
-                return
+        if await answering.tell_first(interaction, content=sentence, **buttons):
+            return
         thinking = discord.InteractionResponseType.deferred_channel_message
         waits = interaction.response.type is thinking and not interaction.extras.get("private")
-        if interaction.extras.get(WAITS, waits):
+        if interaction.extras.get(answering.WAITS, waits):
             # A public "thinking…" must not stay behind a private refusal.
             with suppress(Denied), translated():
                 await interaction.delete_original_response()
         with translated():
-            await interaction.followup.send(sentence, **private)
+            await interaction.followup.send(
+                sentence, ephemeral=True, allowed_mentions=SILENT, **buttons
+            )
     except (Denied, Busy) as gone:
         log.warning("Could not say “%s”: %s", sentence, gone.raw)
 

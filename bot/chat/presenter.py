@@ -146,7 +146,7 @@ class ChatPresenter:
     ) -> None:
         with unanswered:
             reachable = await self._acknowledge(interaction, ordering, long)
-            if interaction.response.is_done():
+            if answering.is_answered(interaction):
                 unanswered.close()
             try:
                 job, _ = await ordering
@@ -190,7 +190,7 @@ class ChatPresenter:
         await asyncio.wait(waiting, timeout=ACKNOWLEDGE, return_when=asyncio.FIRST_COMPLETED)
         for each in waiting - {ordering}:
             each.cancel()
-        if ordering.done() or interaction.response.is_done():
+        if ordering.done() or answering.is_answered(interaction):
             return True
         try:
             async with asyncio.timeout(TOO_LATE):

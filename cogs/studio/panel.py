@@ -112,7 +112,7 @@ async def _confirm(interaction: Interaction, _about: str, _: Sequence[str]) -> N
             text="Ask above (credits)", description="Leave empty to never ask.", component=typed
         )
     )
-    await interaction.response.send_modal(asking)
+    await answering.ask(interaction, asking)
 
 
 @sent("confirm", moderators=True)
@@ -142,7 +142,7 @@ async def _budget(interaction: Interaction, _about: str, _: Sequence[str]) -> No
         )
     )
     asking.add_item(ui.Label(text="How often it resets", component=period))
-    await interaction.response.send_modal(asking)
+    await answering.ask(interaction, asking)
 
 
 @sent("budget", moderators=True)
@@ -170,7 +170,7 @@ async def _zone(interaction: Interaction, _about: str, _: Sequence[str]) -> None
             component=typed,
         )
     )
-    await interaction.response.send_modal(asking)
+    await answering.ask(interaction, asking)
 
 
 @sent("zone", moderators=True)

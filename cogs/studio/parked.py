@@ -112,7 +112,7 @@ async def _retry(interaction: Interaction, about: str, _: Sequence[str]) -> None
     why: ui.TextInput[Any] = ui.TextInput(custom_id="why", max_length=200)
     asking.add_item(ui.TextDisplay(TWICE))
     asking.add_item(ui.Label(text="Why", component=why))
-    await interaction.response.send_modal(asking)
+    await answering.ask(interaction, asking)
 
 
 @sent("retry", about=r"(\d{1,18})(:\d{1,18})?", moderators=True)

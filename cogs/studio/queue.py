@@ -35,9 +35,7 @@ class Live:
 
     async def open(self, interaction: Interaction) -> None:
         """Answer with the queue, and keep it current."""
-        await interaction.response.send_message(
-            view=await queue_page(interaction), ephemeral=True, allowed_mentions=SILENT
-        )
+        await answering.tell(interaction, view=await queue_page(interaction))
         opened = self._open.setdefault(interaction.guild_id or 0, [])
         opened.append((self._bot.clock(), interaction))
 

@@ -7,9 +7,9 @@ from typing import Any
 import discord
 from discord import ui
 
+from bot.chat import answering
 from bot.chat.bot import Interaction
 from bot.chat.buttons import button, marked
-from bot.chat.mentions import SILENT
 from bot.chat.requester import moderator_of
 from bot.moderation import tables
 from bot.orders.prompt_rules import PATTERN_MAX, WORD_MAX
@@ -29,9 +29,7 @@ HELP = {
 
 async def show(interaction: Interaction) -> None:
     """Answer with the rules, and what can be done to them."""
-    await interaction.response.send_message(
-        view=page(await _parts(interaction)), ephemeral=True, allowed_mentions=SILENT
-    )
+    await answering.tell(interaction, view=page(await _parts(interaction)))
 
 
 async def _parts(interaction: Interaction) -> list[Part]:
@@ -63,7 +61,7 @@ async def _forbid(interaction: Interaction, about: str, _: Sequence[str]) -> Non
     )
     asking = form(f"Refuse prompts with a {kind}", "forbid", kind)
     asking.add_item(ui.Label(text=kind.title(), description=HELP[kind], component=typed))
-    await interaction.response.send_modal(asking)
+    await answering.ask(interaction, asking)
 
 
 @sent("forbid", about="word|pattern", moderators=True)

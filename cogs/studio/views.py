@@ -7,7 +7,6 @@ from discord import ui
 
 from bot.chat import answering
 from bot.chat.bot import Interaction
-from bot.chat.mentions import SILENT
 from bot.words.text import elide
 
 Part = tuple[str, Sequence[ui.Item[Any]]]  #: words, and the buttons below them
@@ -42,9 +41,7 @@ async def say(interaction: Interaction, words: str) -> None:
 
 async def show(interaction: Interaction, parts: Sequence[Part], *, beyond: int = 0) -> None:
     """Answer with all parts; see `page`."""
-    await interaction.response.send_message(
-        view=page(parts, beyond=beyond), ephemeral=True, allowed_mentions=SILENT
-    )
+    await answering.tell(interaction, view=page(parts, beyond=beyond))
 
 
 async def renew(interaction: Interaction, parts: Sequence[Part], *, beyond: int = 0) -> None:

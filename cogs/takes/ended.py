@@ -61,7 +61,7 @@ async def try_elsewhere(interaction: Interaction, about: str, _: Sequence[str]) 
 
 async def _answer(interaction: Interaction, order: Coroutine[Any, Any, tuple[Job, bool]]) -> None:
     await interaction.client.presenter.answer(interaction, order)
-    if not interaction.response.is_done():  # pressed a second time: its card stands
+    if not answering.is_answered(interaction):  # pressed a second time: its card stands
         await answering.tell(interaction, "That is already ordered.")
 
 
@@ -87,7 +87,7 @@ async def edit(interaction: Interaction, about: str, _: Sequence[str]) -> None:
         said = f"As it was: {money.price(quote.price, bot.usd_per_credit)}"
     why = f"{inert(elide(job.error, 300))}\n" if job.error else ""
     asking.add_item(ui.TextDisplay(why + said + forms.cut_note(job)))
-    await interaction.response.send_modal(asking)
+    await answering.ask(interaction, asking)
 
 
 @sent("try-edited", about=forms.CLIP, moderators=False)

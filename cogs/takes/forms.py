@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import discord
 from discord import ui
 
+from bot.chat import answering
 from bot.chat.bot import Interaction
 from bot.errors import Busy, Refusal
 from bot.orders.consent import Consent
@@ -56,7 +57,7 @@ async def retake(interaction: Interaction, job: Job, requester: Requester) -> No
     asking.add_item(text_field("Prompt", "prompt", job.brief.prompt, long=True))
     asking.add_item(_choice("What to retake", "replace", ("both", "picture", "sound"), "both"))
     asking.add_item(ui.TextDisplay(said + cut_note(job)))
-    await interaction.response.send_modal(asking)
+    await answering.ask(interaction, asking)
 
 
 async def extend(interaction: Interaction, job: Job, requester: Requester) -> None:
@@ -71,7 +72,7 @@ async def extend(interaction: Interaction, job: Job, requester: Requester) -> No
     asking.add_item(_choice("Which end", "direction", ("end", "start"), first, said=ways))
     asking.add_item(text_field("What happens there", "prompt", job.brief.prompt, long=True))
     asking.add_item(ui.TextDisplay(said + cut_note(job)))
-    await interaction.response.send_modal(asking)
+    await answering.ask(interaction, asking)
 
 
 async def _at_both_ends(

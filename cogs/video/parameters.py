@@ -11,8 +11,8 @@ from discord import app_commands
 from discord.app_commands import Choice
 
 from bot.catalog.validate import REQUIRED_INPUTS
+from bot.chat import answering
 from bot.chat.bot import Interaction
-from bot.chat.mentions import SILENT
 from bot.chat.prices import costs
 from bot.chat.requester import requester_of
 from bot.chat.suggesting import suggests
@@ -241,7 +241,7 @@ async def say(interaction: Interaction, text: str) -> None:
     """Answer with *text*, to its person alone."""
     view = discord.ui.LayoutView()
     view.add_item(discord.ui.TextDisplay(elide(text, 4000)))
-    await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=SILENT)
+    await answering.tell(interaction, view=view)
 
 
 async def clip(interaction: Interaction, name: str) -> int:

@@ -7,10 +7,9 @@ from discord import app_commands
 from discord.app_commands import Choice
 from discord.ext import commands
 
-from bot.chat import card, models
+from bot.chat import answering, card, models
 from bot.chat.bot import Interaction
 from bot.chat.buttons import marked
-from bot.chat.mentions import SILENT
 from bot.chat.requester import requester_here, requester_of
 from bot.chat.suggesting import suggests
 from bot.orders.orders import Studio
@@ -55,9 +54,7 @@ class Looking(commands.Cog):
     @app_commands.command()
     async def models(self, interaction: Interaction) -> None:
         """Show what each model makes and costs."""
-        await interaction.response.send_message(
-            view=_models(interaction), ephemeral=True, allowed_mentions=SILENT
-        )
+        await answering.tell(interaction, view=_models(interaction))
 
     @cancel.autocomplete("clip")
     @suggests
@@ -70,9 +67,7 @@ class Looking(commands.Cog):
 @pressed("models", moderators=False)
 async def _chosen(interaction: Interaction, _about: str, picked: Sequence[str]) -> None:
     """The details of the model that was picked from the menu."""
-    await interaction.response.edit_message(
-        view=_models(interaction, picked[0] if picked else ""), allowed_mentions=SILENT
-    )
+    await answering.change(interaction, _models(interaction, picked[0] if picked else ""))
 
 
 def _models(interaction: Interaction, picked: str = "") -> discord.ui.LayoutView:

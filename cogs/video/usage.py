@@ -43,7 +43,7 @@ class Mine(commands.Cog):
     async def usage(self, interaction: Interaction) -> None:
         """Show your credits, when they reset, and your last 30 days."""
         requester, bot = requester_of(interaction), interaction.client
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await answering.acknowledge(interaction, private=True)
         found = await bot.own.usage(requester)
         chart = await charts.own(found.uses, found.first, found.last)
         table = await bot.own.table(requester)
@@ -83,7 +83,7 @@ class Mine(commands.Cog):
         row.add_item(button("Export mine", "export", emoji="📄"))
         row.add_item(button("Delete mine…", "forget", style=discord.ButtonStyle.danger))
         view.add_item(row)
-        await interaction.response.send_message(view=view, ephemeral=True)
+        await answering.tell(interaction, view=view)
 
 
 @pressed("export", moderators=False, waits=Waits.FIRST)
@@ -101,16 +101,14 @@ async def _forget(interaction: Interaction, about: str, _: Sequence[str]) -> Non
     if about != "yes":
         view = ui.View(timeout=None)
         sure = button("Delete it all", "forget", "yes", style=discord.ButtonStyle.danger)
-        await interaction.response.send_message(
+        await answering.tell(
+            interaction,
             "This erases your prompts and clips in every server. It can't be undone. Queued clips "
             "are canceled.",
             view=view.add_item(sure),
-            ephemeral=True,
         )
         return
     done = await interaction.client.own.forget(interaction.user.id)
     clips = f"{done.jobs:,} clip{'' if done.jobs == 1 else 's'}"
-    await interaction.response.edit_message(
-        content=f"{clips} erased. The last link to you is removed <t:{int(done.until)}:R>.",
-        view=None,
-    )
+    text = f"{clips} erased. The last link to you is removed <t:{int(done.until)}:R>."
+    await answering.change(interaction, None, content=text)

@@ -252,6 +252,7 @@ async def test_a_lost_reply_orders_it_once(playground, mira, paid, house):
     await until(lambda: len(paid.submitted) == 2)
     assert lost.met
     assert len(await jobs(house)) == 2
+    assert not [each for each in mira.everything() if "already" in each.text]
 
 
 @pytest.mark.long
