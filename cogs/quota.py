@@ -12,7 +12,6 @@ from discord.ext import commands
 from bot.chat import answering
 from bot.chat.bot import Dailies, Interaction
 from bot.chat.buttons import button
-from bot.chat.mentions import SILENT
 from bot.chat.requester import moderator_of, requester_of
 from bot.chat.suggesting import suggests
 from bot.chat.trouble import Gone, translated
@@ -325,11 +324,10 @@ class Quota(
         found = await self.server_limits.report(requester, period, first=first, last=last)
         names = await _names(interaction, found.uses)
         chart = await charts.report(found.uses, found.first, found.last, names=names)
-        await interaction.followup.send(
+        await answering.tell(
+            interaction,
             tables.report(found, usd_per_credit=interaction.client.usd_per_credit),
-            files=_files(found, chart),
-            ephemeral=True,
-            allowed_mentions=SILENT,
+            files=lambda: _files(found, chart),
         )
 
     @app_commands.command()

@@ -20,6 +20,7 @@ SILENT = discord.AllowedMentions.none()
 WAITS = "waits in public"
 _TRIED = "tried"  #: in the same place: that an answer was tried, so that one may stand
 _STANDS = "stands"  #: in the same place: that one does, though its confirmation was lost
+_THINKS = "thinks"  #: in the same place: that a "thinking…" for its person alone stands there
 
 
 def is_answered(interaction: discord.Interaction[Any]) -> bool:
@@ -62,9 +63,10 @@ async def acknowledge(
     """
     interaction.extras["private"] = private
     interaction.extras[WAITS] = thinking and not private
-    await _first(
+    if await _first(
         interaction, lambda: interaction.response.defer(thinking=thinking, ephemeral=private)
-    )
+    ):
+        interaction.extras[_THINKS] = thinking and private
 
 
 async def show(interaction: discord.Interaction[Any], view: discord.ui.LayoutView) -> int:
@@ -139,13 +141,54 @@ async def change(
         await interaction.edit_original_response(**message())
 
 
-async def tell(interaction: discord.Interaction[Any], content: str = "", **message: Any) -> None:
-    """Tell its person alone. Raises `Denied` or `Busy`."""
-    if content:
-        message["content"] = content
-    if not await tell_first(interaction, **message):
-        with translated():
-            await interaction.followup.send(ephemeral=True, allowed_mentions=SILENT, **message)
+async def tell(
+    interaction: discord.Interaction[Any],
+    content: str = "",
+    *,
+    view: discord.ui.View | discord.ui.LayoutView | None = None,
+    files: Callable[[], list[discord.File]] | None = None,
+) -> None:
+    """Tell its person alone, in place of a "thinking…" that nobody else sees.
+
+    *files* makes what the message carries, once for each try; it only ever follows another answer.
+    Raises `Denied` or `Busy`.
+    """
+    message: dict[str, Any] = {"content": content} if content else {}
+    if view is not None:
+        message["view"] = view
+    if files is None and await tell_first(interaction, **message):
+        return
+    if interaction.extras.get(_THINKS):
+        await follow(interaction, files=files or list, **message)
+        interaction.extras[_THINKS] = False
+        return
+    with translated():
+        carried = files() if files is not None else []
+        await interaction.followup.send(
+            **message, files=carried, ephemeral=True, allowed_mentions=SILENT
+        )
+
+
+async def follow(
+    interaction: discord.Interaction[Any],
+    *,
+    files: Callable[[], list[discord.File]],
+    **message: Any,
+) -> discord.InteractionMessage:
+    """Put a message in place of "thinking…": however often it arrives, it is one.
+
+    *files* makes what it carries, once for each try. Raises `Denied` or `Busy`.
+    """
+    for last in (False, True):
+        try:
+            with translated():
+                return await interaction.edit_original_response(
+                    attachments=files(), allowed_mentions=SILENT, **message
+                )
+        except Lost:
+            if last:
+                raise
+    raise AssertionError("unreachable")
 
 
 async def tell_first(interaction: discord.Interaction[Any], **message: Any) -> bool:

@@ -64,10 +64,7 @@ async def apologise(interaction: discord.Interaction[Any], error: BaseException)
             # A public "thinking…" must not stay behind a private refusal.
             with suppress(Denied), translated():
                 await interaction.delete_original_response()
-        with translated():
-            await interaction.followup.send(
-                sentence, ephemeral=True, allowed_mentions=SILENT, **buttons
-            )
+        await answering.tell(interaction, sentence, **buttons)
     except (Denied, Busy) as gone:
         log.warning("Could not say “%s”: %s", sentence, gone.raw)
 

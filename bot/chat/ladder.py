@@ -330,8 +330,11 @@ class Ladder:
         name = listed(f"**#{job.id}**", showing.above)
         return "\n".join(filter(None, (name, quoted(job), way.note)))
 
-    async def carried(self, job: Job, *, original: bool) -> tuple[str, list[discord.File]]:
-        """What is said of a clip that is shown to one person, and the files that show it.
+    async def carried(
+        self, job: Job, *, original: bool
+    ) -> tuple[str, Callable[[], list[discord.File]]]:
+        """What is said of a clip that is shown to one person, and what opens the files that show
+        it.
 
         Raises `Refusal` where nothing can be shown.
         """
@@ -342,7 +345,7 @@ class Ladder:
             raise Refusal(str(error)) from error
         # A gallery takes pictures and clips, and nothing else.
         shown = [each for each in await self._shown(job, way) if not each[1].endswith(".zip")]
-        return way.note, [_file(job, path, name) for path, name in shown]
+        return way.note, lambda: [_file(job, path, name) for path, name in shown]
 
     async def _shown(self, job: Job, way: Way) -> list[tuple[Path, str]]:
         """The files of a post: the clip, and what stands for what cannot be shown."""

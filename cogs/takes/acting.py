@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import discord
 
 from bot.chat import answering, board
 from bot.chat.bot import Dailies, Interaction
 from bot.chat.card import details
-from bot.chat.mentions import SILENT
 from bot.chat.recognizing import carried
 from bot.chat.requester import requester_here, requester_of
 from bot.errors import Busy, Refusal
@@ -120,7 +119,7 @@ async def show(
     bot = interaction.client
     text = await said_of(job, bot)
     if job.state not in MADE:
-        await with_files(interaction, text, [])
+        await with_files(interaction, text, list)
         return
     try:
         await bot.takes.finished(job.id, requester=requester)
@@ -128,7 +127,7 @@ async def show(
     except (Refusal, Busy) as no:
         if original:
             raise
-        note, files = str(no), []
+        note, files = str(no), list
     await with_files(interaction, f"{text}\n{note}".strip(), files)
 
 
@@ -146,14 +145,18 @@ async def think(interaction: Interaction) -> None:
     await answering.acknowledge(interaction, private=True)
 
 
-async def with_files(interaction: Interaction, text: str, files: list[discord.File]) -> None:
-    """Follow an answer up, for its person alone, with clips or pictures below the text."""
+async def with_files(
+    interaction: Interaction, text: str, files: Callable[[], list[discord.File]]
+) -> None:
+    """Follow an answer up, for its person alone, with clips or pictures below the text. *files*
+    opens them, once for each try."""
     view = discord.ui.LayoutView(timeout=None)
     view.add_item(discord.ui.TextDisplay(shown(text)))
-    if files:
+    if opened := files():
         gallery: discord.ui.MediaGallery[discord.ui.LayoutView] = discord.ui.MediaGallery()
-        for file in files:
+        for file in opened:
             gallery.add_item(media=file, description=file.description)
+            file.close()  # each try opens it anew
         view.add_item(gallery)
     view.stop()
-    await interaction.followup.send(view=view, files=files, ephemeral=True, allowed_mentions=SILENT)
+    await answering.tell(interaction, view=view, files=files)

@@ -9,8 +9,6 @@ from discord.ext import commands
 
 from bot.chat import answering, board
 from bot.chat.bot import Interaction
-from bot.chat.mentions import SILENT
-from bot.chat.trouble import translated
 from bot.errors import Refusal
 from bot.words.clips import alt_text, settings_line
 from bot.words.links import jump
@@ -85,10 +83,14 @@ async def _compared(interaction: Interaction, first: Job, second: Job) -> discor
         (bot.delivery.ladder.file_of(job), f"dailies-compare-{job.id}.mp4", alt_text(job))
         for job in (first, second)
     ]
-    files = [
-        discord.File(await bot.delivery.ladder.fitting(path, each), name, description=alt)
-        for path, name, alt in shown
-    ]
+    fitting = [await bot.delivery.ladder.fitting(path, each) for path, _, _ in shown]
+
+    def files() -> list[discord.File]:
+        return [
+            discord.File(path, name, description=alt)
+            for path, (_, name, alt) in zip(fitting, shown, strict=True)
+        ]
+
     view = discord.ui.LayoutView(timeout=None)
     text = [f"### {names[0]} and {names[1]}"]
     text += [
@@ -99,11 +101,8 @@ async def _compared(interaction: Interaction, first: Job, second: Job) -> discor
     # The two together have a gallery of their own, so that they are shown large.
     for part in (slice(0, 1), slice(1, None)):
         gallery: discord.ui.MediaGallery[discord.ui.LayoutView] = discord.ui.MediaGallery()
-        for file, (_, _, alt) in zip(files[part], shown[part], strict=True):
-            gallery.add_item(media=file, description=alt)
+        for _, name, alt in shown[part]:
+            gallery.add_item(media=f"attachment://{name}", description=alt)
         view.add_item(gallery)
     view.stop()
-    with translated():
-        return await interaction.followup.send(
-            view=view, files=files, allowed_mentions=SILENT, wait=True
-        )
+    return await answering.follow(interaction, view=view, files=files)

@@ -11,7 +11,6 @@ from discord.ext import commands
 
 from bot.chat import answering, clip_list
 from bot.chat.bot import Interaction
-from bot.chat.mentions import SILENT
 from bot.chat.requester import requester_of
 from bot.errors import Refusal
 from bot.media.contact_sheet import contact_sheet
@@ -162,9 +161,7 @@ async def _shown(
 async def _answer(
     interaction: Interaction, view: discord.ui.LayoutView, files: Callable[[], list[discord.File]]
 ) -> None:
-    await interaction.followup.send(
-        view=view, files=files(), ephemeral=True, allowed_mentions=SILENT
-    )
+    await answering.tell(interaction, view=view, files=files)
 
 
 # What stands on a button: which way and from which clip on, then what is looked for.

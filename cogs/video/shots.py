@@ -10,7 +10,6 @@ from discord.ext import commands
 
 from bot.chat import answering, shot_board
 from bot.chat.bot import Dailies, Interaction
-from bot.chat.mentions import SILENT
 from bot.chat.requester import requester_of
 from bot.chat.suggesting import suggests
 from bot.chat.trouble import Denied, translated
@@ -67,9 +66,7 @@ class Filing(commands.Cog):
         """
         await acting.think(interaction)
         view, files = await _page(interaction, page)
-        await interaction.followup.send(
-            view=view, files=files(), ephemeral=True, allowed_mentions=SILENT
-        )
+        await answering.tell(interaction, view=view, files=files)
 
     @shot.autocomplete("name")
     @suggests

@@ -88,7 +88,7 @@ class Taking(commands.Cog):
                 job, here, purpose=f"show-{interaction.id}", original=quality == "original"
             )
             bot.events.take_changed.emit(job)
-            await interaction.followup.send(f"Posted: {message.jump_url}", ephemeral=True)
+            await answering.tell(interaction, f"Posted: {message.jump_url}")
             return
         if job.state not in MADE:
             await say(interaction, await acting.said_of(job, bot))

@@ -11,7 +11,6 @@ from discord.ext import commands
 from bot.chat import answering
 from bot.chat.bot import Interaction
 from bot.chat.buttons import button
-from bot.chat.mentions import SILENT
 from bot.chat.pings import SAID
 from bot.chat.requester import requester_of
 from bot.media import charts
@@ -49,14 +48,15 @@ class Mine(commands.Cog):
         table = await bot.own.table(requester)
         words = tables.usage(found.standing, usd_per_credit=bot.usd_per_credit)
         alt = f"Credits per day by model, from {found.first} to {found.last}"
-        files = [discord.File(io.BytesIO(table), "my-clips.csv")]
-        if chart is not None:
-            files.insert(0, discord.File(io.BytesIO(chart), "usage.png", description=alt))
-        await interaction.followup.send(
-            f"{words}\n{tables.spending(found.uses, DAYS)}",
-            files=files,
-            ephemeral=True,
-            allowed_mentions=SILENT,
+
+        def files() -> list[discord.File]:
+            csv = discord.File(io.BytesIO(table), "my-clips.csv")
+            if chart is None:
+                return [csv]
+            return [discord.File(io.BytesIO(chart), "usage.png", description=alt), csv]
+
+        await answering.tell(
+            interaction, f"{words}\n{tables.spending(found.uses, DAYS)}", files=files
         )
 
     @app_commands.command()
@@ -89,10 +89,10 @@ class Mine(commands.Cog):
 @pressed("export", moderators=False, waits=Waits.FIRST)
 async def _export(interaction: Interaction, _about: str, _: Sequence[str]) -> None:
     body = await interaction.client.own.export(interaction.user.id)
-    await interaction.followup.send(
+    await answering.tell(
+        interaction,
         "Everything kept about you, in every server.",
-        file=discord.File(io.BytesIO(body), "dailies-export.json"),
-        ephemeral=True,
+        files=lambda: [discord.File(io.BytesIO(body), "dailies-export.json")],
     )
 
 

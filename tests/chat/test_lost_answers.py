@@ -18,10 +18,10 @@ LOST = pytest.mark.parametrize(
 class Watch:
     """What somebody is shown from now on."""
 
-    def __init__(self, playground, person, way):
+    def __init__(self, playground, person, way, *, method="POST", path=r"/callback$"):
         self._person = person
         self._before = {each.id for each in person.everything()}
-        self._lost = playground.trouble("POST", r"/callback$", way)
+        self._lost = playground.trouble(method, path, way)
 
     async def shown(self):
         """The only message that came, when no other follows any more."""
@@ -70,6 +70,15 @@ async def test_what_takes_its_time_follows_once(playground, mira, paid_house, wa
     message = await watch.shown()
     assert "500 credits left" in message.text
     assert [each.filename for each in message.attachments] == ["usage.png", "my-clips.csv"]
+
+
+@LOST
+async def test_what_follows_a_thinking_stands_once(playground, mira, paid_house, way):
+    watch = Watch(playground, mira, way, method="PATCH", path=r"/messages/@original$")
+    await mira.type("/video usage")
+    message = await watch.shown()
+    assert "500 credits left" in message.text
+    assert len(message.attachments) == 2
 
 
 @LOST
