@@ -2,7 +2,8 @@
 
 import logging
 
-LATE = 10062  #: Discord's "Unknown interaction": it was answered after its 3 s
+from bot.chat.trouble import AlreadyDone, Expired, translation
+from bot.errors import Busy
 
 
 class Spoken(logging.Filter):
@@ -17,8 +18,15 @@ class Spoken(logging.Filter):
         if record.name == "discord.client" and "reconnect in" in str(record.msg):
             record.msg = f"Discord's gateway is lost (%s: %s). {record.msg}"
             record.args = (type(error).__name__, error, *arguments)
-        elif "in autocomplete" in str(record.msg) and getattr(error, "code", None) == LATE:
-            record.msg, record.args = "Suggestions came too late", ()
+        elif "in autocomplete" in str(record.msg):
+            match translation(error):
+                case Expired():
+                    record.msg, record.args = "Suggestions came too late", ()
+                case AlreadyDone() | Busy() as known:
+                    record.msg = "Suggestions may not have arrived: %s"
+                    record.args = (known.raw or str(known),)
+                case _:
+                    return True
         else:
             return True
         record.levelno, record.levelname = logging.WARNING, "WARNING"

@@ -61,20 +61,34 @@ def test_a_level_holds_whichever_was_begun_with_before():
         assert logging.getLogger("httpx").getEffectiveLevel() == logging.WARNING
 
 
-def test_suggestions_that_came_too_late_are_a_line_and_other_trouble_keeps_its_traceback(written):
+def test_suggestions_that_did_not_arrive_are_a_line_and_other_trouble_keeps_its_traceback(written):
     late = {"code": 10062, "message": "Unknown interaction"}
+    twice = {"code": 40060, "message": "Interaction has already been acknowledged."}
+    wrong = {"code": 50035, "message": "Invalid Form Body"}
     answer = SimpleNamespace(status=404, reason="Not Found")
+    bad = SimpleNamespace(status=400, reason="Bad Request", headers={})
     tree = logging.getLogger("discord.app_commands.tree")
-    for error in (discord.NotFound(answer, late), ValueError("a bug")):
+    for error in (
+        discord.NotFound(answer, late),
+        discord.HTTPException(bad, twice),
+        ConnectionResetError(104, "Connection reset by peer"),
+        discord.HTTPException(bad, wrong),
+        ValueError("a bug"),
+    ):
         try:
             raise error
         except type(error):
             tree.exception("Ignoring exception in autocomplete for %r", "video text")
-    first, second = written("discord.app_commands.tree")
-    assert (first["level"], first["message"]) == ("WARNING", "Suggestions came too late")
-    assert "exception" not in first
-    assert second["level"] == "ERROR"
-    assert "a bug" in second["exception"]
+    *lines, ours, bug = written("discord.app_commands.tree")
+    assert [each["message"].partition(":")[0] for each in lines] == [
+        "Suggestions came too late",
+        *["Suggestions may not have arrived"] * 2,
+    ]
+    assert {each["level"] for each in lines} == {"WARNING"}
+    assert not any("exception" in each for each in lines)
+    assert (ours["level"], bug["level"]) == ("ERROR", "ERROR")
+    assert "Invalid Form Body" in ours["exception"]
+    assert "a bug" in bug["exception"]
 
 
 def test_a_traceback_is_one_field_of_one_line(written):
