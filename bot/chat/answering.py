@@ -5,6 +5,7 @@ acknowledged"): that is a yes, and what stands there is written to from then on.
 first answer.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -18,6 +19,7 @@ SILENT = discord.AllowedMentions.none()
 #: In an interaction's `extras`: that a "thinking…" for everybody stands there, whatever
 #: discord.py knows of it.
 WAITS = "waits in public"
+_TURN = "turn"  #: in the same place: held while an answer is tried, so that one knows of the other
 _TRIED = "tried"  #: in the same place: that an answer was tried, so that one may stand
 _STANDS = "stands"  #: in the same place: that one does, though its confirmation was lost
 _THINKS = "thinks"  #: in the same place: that a "thinking…" for its person alone stands there
@@ -35,22 +37,23 @@ async def _first(
 
     False where an earlier one stands, which what is to be said follows. Raises `Denied` or `Busy`.
     """
-    if is_answered(interaction):
-        return False
-    earlier = interaction.extras.get(_TRIED, False)
-    interaction.extras[_TRIED] = True
-    for last in (False, True):
-        try:
-            with translated():
-                await give()
-        except AlreadyDone:
-            interaction.extras[_STANDS] = True
-            return not earlier
-        except Lost:
-            if last:
-                raise
-        else:
-            return True
+    async with interaction.extras.setdefault(_TURN, asyncio.Lock()):
+        if is_answered(interaction):
+            return False
+        earlier = interaction.extras.get(_TRIED, False)
+        interaction.extras[_TRIED] = True
+        for last in (False, True):
+            try:
+                with translated():
+                    await give()
+            except AlreadyDone:
+                interaction.extras[_STANDS] = True
+                return not earlier
+            except Lost:
+                if last:
+                    raise
+            else:
+                return True
     raise AssertionError("unreachable")
 
 

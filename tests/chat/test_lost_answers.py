@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from playground.discord.trouble import CUT, EMPTY, LOST_502, RESET, UNREACHED
+from playground.discord.trouble import CUT, EDGE_503, EMPTY, LOST_502, RESET, UNREACHED
 from tests.rig.house import until
 from tests.rig.paid import said
 from tests.rig.proving import one_in
@@ -105,3 +105,16 @@ async def test_an_answer_that_never_arrived_is_given_again(playground, mira, pai
     watch = Watch(playground, mira, UNREACHED)
     await mira.type("/video models")
     assert (await watch.shown()).selects
+
+
+@pytest.mark.parametrize("way", [EDGE_503, LOST_502], ids=lambda way: way.name)
+async def test_a_thinking_does_not_cut_in_on_an_answer_that_is_given_again(
+    playground, mira, paid_house, way
+):
+    """discord.py tries again after a second, which is when a button is told “thinking…”."""
+    page = await said(mira, "/help")
+    watch = Watch(playground, mira, way)
+    await mira.click(page, "do:credits")
+    message = await watch.shown()
+    assert "500 credits left" in message.text
+    assert message.ephemeral
